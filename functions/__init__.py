@@ -1,0 +1,6 @@
+"""Trigger adapters: parse, call a service, translate the outcome."""
+
+from functions import operations, stripe_webhook, sync_queues, timers
+from functions.flows import payout
+
+BLUEPRINTS = (stripe_webhook.bp, sync_queues.bp, timers.bp, operations.bp, payout.bp)

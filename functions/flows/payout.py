@@ -1,0 +1,92 @@
+"""The payout flow: list the members, wait until they are written, tie out.
+
+One orchestration a payout, instance `payout-<id>`. The orchestrator decides, activities do. It runs
+for as long as lines are missing, renewing itself so that its history stays short; a poke makes it
+look at once. https://learn.microsoft.com/azure/azure-functions/durable/
+"""
+
+import typing
+from collections.abc import Generator
+from datetime import timedelta
+from typing import Any
+
+import azure.durable_functions as df
+
+from functions.flows.client import POKE, DurableFlows
+from shared import bootstrap
+
+bp = df.Blueprint()
+
+# The worker knows `typing.Dict` for activities only, not `dict[...]`.
+
+PAGES_PER_HISTORY = 50
+ROUNDS_PER_HISTORY = 20
+ROUNDS_MAX = 300  # about two months of waiting
+FIRST_WAIT_MINUTES = 5
+WAIT_MINUTES_MAX = 360
+RETRY_SECONDS = 10
+RETRIES_MAX = 10
+
+
+def _retry() -> df.RetryOptions:
+    return df.RetryOptions(RETRY_SECONDS * 1_000, RETRIES_MAX)
+
+
+@bp.orchestration_trigger(context_name="context")
+def payout_flow(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
+    """Input: `{payout, cursor, listed, count, net_minor, rounds}`, all but `payout` optional."""
+    state = {
+        "cursor": "",
+        "listed": False,
+        "count": 0,
+        "net_minor": 0,
+        "rounds": 0,
+        **context.get_input(),
+    }
+    pages = 0
+    while not state["listed"]:
+        if pages == PAGES_PER_HISTORY:
+            context.continue_as_new(state)
+            return None
+        page = yield context.call_activity_with_retry(
+            "payout_membership_page", _retry(), {k: state[k] for k in ("payout", "cursor")}
+        )
+        pages += 1
+        state["cursor"], state["listed"] = page["cursor"], not page["cursor"]
+        state["count"] += page["count"]
+        state["net_minor"] += page["net_minor"]
+    result = None
+    for _ in range(ROUNDS_PER_HISTORY):
+        result = yield context.call_activity_with_retry("payout_tie_out", _retry(), state)
+        state["rounds"] += 1
+        if result["status"] == "tied" or state["rounds"] >= ROUNDS_MAX:
+            return result
+        minutes = min(FIRST_WAIT_MINUTES * 2 ** min(state["rounds"] - 1, 10), WAIT_MINUTES_MAX)
+        timer = context.create_timer(context.current_utc_datetime + timedelta(minutes=minutes))
+        woken = yield context.task_any([context.wait_for_external_event(POKE), timer])
+        if woken != timer:
+            timer.cancel()
+    context.continue_as_new(state)
+    return result
+
+
+@bp.activity_trigger(input_name="page")
+@bp.durable_client_input(client_name="client")
+async def payout_membership_page(
+    page: dict,
+    client: df.DurableOrchestrationClient,  # type: ignore[type-arg]
+) -> dict:  # type: ignore[type-arg]
+    """One page of the members of a payout: `{payout, cursor}` -> `{cursor, count, net_minor}`."""
+    reconcile = bootstrap.app().reconcile(DurableFlows(client))
+    return await reconcile.membership_page(page["payout"], page["cursor"])
+
+
+@bp.activity_trigger(input_name="state")
+@bp.durable_client_input(client_name="client")
+async def payout_tie_out(
+    state: dict,
+    client: df.DurableOrchestrationClient,  # type: ignore[type-arg]
+) -> dict:  # type: ignore[type-arg]
+    """Check and store the tie-out: `{payout, count, net_minor}` -> `{status, ...}`."""
+    reconcile = bootstrap.app().reconcile(DurableFlows(client))
+    return await reconcile.tie_out(state["payout"], state["count"], state["net_minor"])

@@ -1,0 +1,88 @@
+"""What people and monitors ask: health, status, the clearing proof, the tie-outs."""
+
+import azure.durable_functions as df
+import azure.functions as func
+
+from functions.flows.client import DurableFlows
+from functions.outcomes import json_response, refused
+from shared import bootstrap
+from shared.domain.clearing import Proof
+from shared.errors import TieoutError
+
+bp = df.Blueprint()
+
+
+@bp.route("health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+async def health(req: func.HttpRequest) -> func.HttpResponse:
+    """Alive: the process answers. Says nothing about others."""
+    del req
+    return json_response({"status": "alive"})
+
+
+@bp.route("ready", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@bp.durable_client_input(client_name="client")
+async def ready(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
+    """Ready: settings, Stripe, storage, journals and customers, each with its problem."""
+    del req
+    try:
+        checks = await bootstrap.app().health(DurableFlows(client)).ready()
+    except TieoutError as error:
+        return refused(error)
+    problems = [check for check in checks if check.problem]
+    body = {
+        "status": "not ready" if problems else "ready",
+        "checks": [{"name": check.name, "problem": check.problem} for check in checks],
+    }
+    return json_response(body, 503 if problems else 200)
+
+
+@bp.route("status", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@bp.durable_client_input(client_name="client")
+async def status(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
+    """Counts of messages and items."""
+    del req
+    try:
+        return json_response(await bootstrap.app().health(DurableFlows(client)).status())
+    except TieoutError as error:
+        return refused(error)
+
+
+@bp.route("payouts", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@bp.durable_client_input(client_name="client")
+async def payouts(
+    req: func.HttpRequest, client: df.DurableOrchestrationClient
+) -> func.HttpResponse:
+    """The tie-outs of all payouts."""
+    del req
+    try:
+        found = await bootstrap.app().reconcile(DurableFlows(client)).tie_outs()
+    except TieoutError as error:
+        return refused(error)
+    return json_response({"payouts": [dict(row) for row in found]})
+
+
+@bp.route("proof", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+async def proof(req: func.HttpRequest) -> func.HttpResponse:
+    """The clearing proof of every currency, with its exceptions."""
+    del req
+    try:
+        proofs = await bootstrap.app().prover().prove()
+    except TieoutError as error:
+        return refused(error)
+    currencies = {name: _proof(each) for name, each in proofs.by_currency.items()}
+    return json_response({"scope": proofs.scope, "currencies": currencies})
+
+
+def _proof(proof: Proof) -> dict[str, object]:
+    return {
+        "balance_minor": proof.balance.minor,
+        "posted_minor": proof.posted.minor,
+        "draft_minor": proof.draft.minor,
+        "gap_minor": proof.gap.minor,
+        "unexplained_minor": proof.unexplained.minor,
+        "transactions": proof.transactions,
+        "differences": [
+            {"kind": each.kind, "id": each.id, "amount_minor": each.amount.minor}
+            for each in proof.differences
+        ],
+    }

@@ -1,0 +1,48 @@
+"""One queue function an entity, generated from the registry: batches of one session each."""
+
+import typing
+from collections.abc import Awaitable, Callable
+
+import azure.durable_functions as df
+import azure.functions as func
+
+from functions.flows.client import DurableFlows
+from shared import bootstrap
+from shared.registry import ENTITIES
+from shared.services.work import Received
+
+bp = df.Blueprint()
+
+# The worker's indexer knows `typing.List` only, not `list[...]`.
+type Handler = Callable[..., Awaitable[None]]
+
+
+def _handler(queue: str) -> Handler:
+    async def sync(
+        messages: typing.List[func.ServiceBusMessage],  # noqa: UP006
+        client: df.DurableOrchestrationClient,
+    ) -> None:
+        received = [
+            Received(message.message_id, message.get_body(), message.delivery_count or 1)
+            for message in messages
+        ]
+        partition = int(messages[0].session_id or 0)
+        work = bootstrap.app().work(DurableFlows(client))
+        await work.handle(queue, partition, received)
+
+    sync.__name__ = f"sync_{queue}"
+    sync.__doc__ = f"Converges what the queue `{queue}` names."
+    return sync
+
+
+for _queue in dict.fromkeys(entity.queue for entity in ENTITIES):
+    bp.function_name(f"sync_{_queue}")(
+        bp.service_bus_queue_trigger(
+            arg_name="messages",
+            queue_name=_queue,
+            connection="ServiceBusConnection",
+            is_sessions_enabled=True,
+            cardinality="many",
+            auto_complete_messages=True,
+        )(bp.durable_client_input(client_name="client")(_handler(_queue)))
+    )

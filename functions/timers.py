@@ -1,0 +1,45 @@
+"""The timers: completeness, patience, and what the queues gave up. NCRONTAB, UTC."""
+
+import azure.durable_functions as df
+import azure.functions as func
+
+from functions.flows.client import DurableFlows
+from shared import bootstrap, telemetry
+
+bp = df.Blueprint()
+
+
+@bp.timer_trigger("timer", schedule="0 7 * * * *", run_on_startup=False)
+@bp.durable_client_input(client_name="client")
+async def sweep_transactions(
+    timer: func.TimerRequest, client: df.DurableOrchestrationClient
+) -> None:
+    """Hourly: balance transactions that no event led to."""
+    sent = await bootstrap.app().sweep(DurableFlows(client)).transactions()
+    telemetry.event("sweep_transactions", sent=sent, past_due=timer.past_due)
+
+
+@bp.timer_trigger("timer", schedule="0 37 * * * *", run_on_startup=False)
+@bp.durable_client_input(client_name="client")
+async def sweep_payouts(timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:
+    """Hourly: payouts that nobody announced, or that are not tied out."""
+    sent = await bootstrap.app().sweep(DurableFlows(client)).payouts()
+    telemetry.event("sweep_payouts", sent=sent, past_due=timer.past_due)
+
+
+@bp.timer_trigger("timer", schedule="30 */10 * * * *", run_on_startup=False)
+@bp.durable_client_input(client_name="client")
+async def sweep_waiting(timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:
+    """Every ten minutes: objects whose counterpart did not exist yet."""
+    sent = await bootstrap.app().sweep(DurableFlows(client)).waiting()
+    telemetry.event("sweep_waiting", sent=sent, past_due=timer.past_due)
+
+
+@bp.timer_trigger("timer", schedule="0 */5 * * * *", run_on_startup=False)
+@bp.durable_client_input(client_name="client")
+async def drain_dead_letters(
+    timer: func.TimerRequest, client: df.DurableOrchestrationClient
+) -> None:
+    """Every five minutes: dead letters go to the inbox."""
+    drained = await bootstrap.app().sweep(DurableFlows(client)).dead_letters()
+    telemetry.event("drain_dead_letters", drained=drained, past_due=timer.past_due)

@@ -1,0 +1,232 @@
+"""Putting the application together: the one place that knows ports and their implementations.
+
+`build` makes no I/O. `app()` gives the App of the current context, else one built from the
+environment at first use. Worlds and tests call `use`; production never does.
+"""
+
+import functools
+import os
+import random
+from contextvars import ContextVar, Token
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from shared.clients.clock import SystemClock
+from shared.ports import (
+    Chance,
+    Clock,
+    DynamicsGateway,
+    Flows,
+    Queue,
+    Signatures,
+    StripeGateway,
+    Tables,
+)
+from shared.services.converge import Ports
+from shared.services.health import Health
+from shared.services.ingest import Ingest
+from shared.services.proof import Prover
+from shared.services.reconcile import Reconcile
+from shared.services.sweep import Sweep
+from shared.services.work import Work
+from shared.settings import Settings, from_environment
+
+if TYPE_CHECKING:
+    from azure.core.credentials_async import AsyncTokenCredential
+
+HTTP_SECONDS_MAX = 60.0
+TOKEN_URL = "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token"  # noqa: S105 - an address
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """All ports. `flows` is None where the host gives a durable client with each call."""
+
+    settings: Settings
+    stripe: StripeGateway
+    dynamics: DynamicsGateway
+    tables: Tables
+    queue: Queue
+    clock: Clock
+    chance: Chance
+    signatures: Signatures
+    flows: Flows | None = None
+
+    def ports(self, flows: Flows) -> Ports:
+        """The ports of converge; `flows` serves where the App has none of its own."""
+        return Ports(
+            self.stripe,
+            self.dynamics,
+            self.tables,
+            self.queue,
+            self.flows or flows,
+            self.clock,
+            self.chance,
+            self.settings,
+        )
+
+    def ingest(self) -> Ingest:
+        """The webhook's service."""
+        return Ingest(self.settings, self.signatures, self.queue, self.tables, self.clock)
+
+    def prover(self) -> Prover:
+        """The clearing proof."""
+        return Prover(self.stripe, self.dynamics, self.settings)
+
+    def work(self, flows: Flows) -> Work:
+        """What the queue functions call."""
+        return Work(self.ports(flows))
+
+    def sweep(self, flows: Flows) -> Sweep:
+        """What the timers call."""
+        return Sweep(self.ports(flows))
+
+    def reconcile(self, flows: Flows) -> Reconcile:
+        """What the activities of the payout flow call."""
+        return Reconcile(self.ports(flows))
+
+    def health(self, flows: Flows) -> Health:
+        """Readiness and counters."""
+        return Health(self.ports(flows))
+
+
+_current: ContextVar[App] = ContextVar("tieout_app")
+
+
+def use(app: App) -> Token[App]:
+    """Make an App the one of this context. For worlds and tests."""
+    return _current.set(app)
+
+
+def app() -> App:
+    """The App of this context, else one from the environment, kept for the process's life.
+
+    Raises `SettingsRefused` while the environment is incomplete.
+    """
+    found = _current.get(None)
+    if found is None:
+        found = _from_process()
+    return found
+
+
+@functools.cache
+def _from_process() -> App:
+    return build(from_environment(os.environ))
+
+
+def build(settings: Settings, **overrides: Any) -> App:  # noqa: ANN401 - ports by name
+    """An App of the production clients, any of them replaced by name. No I/O."""
+    clock: Clock = overrides.get("clock") or SystemClock()
+    chance: Chance = overrides.get("chance") or random.SystemRandom()
+    parts: dict[str, Any] = {
+        name: overrides[name] if name in overrides else make(settings, clock, chance)
+        for name, make in MAKERS.items()
+    }
+    made = App(settings=settings, clock=clock, chance=chance, **parts)
+    unknown = [name for name in overrides if name not in App.__dataclass_fields__]
+    if unknown:
+        raise TypeError(f"no such ports: {', '.join(unknown)}")
+    return replace(made, flows=overrides.get("flows"))
+
+
+def _http() -> httpx.AsyncClient:
+    return httpx.AsyncClient(timeout=HTTP_SECONDS_MAX)
+
+
+def _credential(settings: Settings) -> "AsyncTokenCredential":
+    from shared.clients.credentials import azure_credential  # noqa: PLC0415 - cold start
+
+    return azure_credential(settings.managed_identity_client_id or None)
+
+
+def _stripe(settings: Settings, clock: Clock, chance: Chance) -> StripeGateway:
+    return stripe_gateway(settings, _http(), clock, chance)
+
+
+def stripe_gateway(
+    settings: Settings, http: httpx.AsyncClient, clock: Clock, chance: Chance
+) -> StripeGateway:
+    """The Stripe client over a given transport."""
+    from shared.clients.stripe.gateway import StripeApi  # noqa: PLC0415 - cold start
+
+    return StripeApi(
+        settings.stripe_api_key.get_secret_value(),
+        http,
+        clock,
+        chance,
+        base_url=settings.stripe_base_url or None,
+        requests_per_second=settings.stripe_requests_per_second,
+    )
+
+
+def _dynamics(settings: Settings, clock: Clock, chance: Chance) -> DynamicsGateway:
+    del chance
+    return dynamics_gateway(settings, _http(), clock)
+
+
+def dynamics_gateway(settings: Settings, http: httpx.AsyncClient, clock: Clock) -> DynamicsGateway:
+    """The Dynamics client over a given transport."""
+    from shared.clients.dynamics.auth import (  # noqa: PLC0415 - cold start
+        ClientCredentials,
+        IdentityToken,
+        TokenSource,
+    )
+    from shared.clients.dynamics.finance import FinanceGateway  # noqa: PLC0415
+    from shared.clients.dynamics.transport import DynamicsHttp  # noqa: PLC0415
+
+    scope = f"{settings.dynamics_url}/.default"
+    tokens: TokenSource
+    if settings.dynamics_client_secret is not None:
+        tokens = ClientCredentials(
+            settings.dynamics_token_url,
+            settings.dynamics_client_id,
+            settings.dynamics_client_secret.get_secret_value(),
+            scope,
+            http=http,
+            clock=clock,
+        )
+    else:
+        tokens = IdentityToken(lambda: _credential(settings), scope)
+    transport = DynamicsHttp(settings.dynamics_url, tokens, http, clock)
+    return FinanceGateway(transport, clock, delimiter=settings.dynamics_dimension_delimiter)
+
+
+def _tables(settings: Settings, clock: Clock, chance: Chance) -> Tables:
+    from shared.clients.tables import AzureTables  # noqa: PLC0415 - cold start
+
+    del clock, chance
+    if settings.tables_connection is not None:
+        return AzureTables(connection_string=settings.tables_connection.get_secret_value())
+    return AzureTables(endpoint=settings.tables_endpoint, credential=_credential(settings))
+
+
+def _queue(settings: Settings, clock: Clock, chance: Chance) -> Queue:
+    from shared.clients.servicebus import ServiceBusQueue  # noqa: PLC0415 - cold start
+    from shared.clients.servicebus_links import ServiceBusLinks  # noqa: PLC0415
+
+    del chance
+    if settings.service_bus_connection is not None:
+        connection = settings.service_bus_connection.get_secret_value()
+        return ServiceBusQueue(ServiceBusLinks(connection_string=connection), clock)
+    links = ServiceBusLinks(
+        namespace=settings.service_bus_namespace, credential=_credential(settings)
+    )
+    return ServiceBusQueue(links, clock)
+
+
+def _signatures(settings: Settings, clock: Clock, chance: Chance) -> Signatures:
+    from shared.clients.stripe.signatures import StripeSignatures  # noqa: PLC0415 - cold start
+
+    del settings, clock, chance
+    return StripeSignatures()
+
+
+MAKERS = {
+    "stripe": _stripe,
+    "dynamics": _dynamics,
+    "tables": _tables,
+    "queue": _queue,
+    "signatures": _signatures,
+}

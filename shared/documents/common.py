@@ -1,0 +1,160 @@
+"""What the documents of all entities share: their input, their result, small readers.
+
+Readers take Stripe objects of any API version since 2017: a field may be missing, null, an id or
+an expanded object. What cannot be read parks with the name of the field.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from shared.domain.ids import is_id
+from shared.domain.money import Money
+from shared.domain.records import Document, Link, Ref
+from shared.errors import Parked
+from shared.settings import Book, Books, Company
+
+type Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The current state of a Stripe object, with what else its documents need.
+
+    `related`: further objects by name (`charge`: the charge that a refund belongs to).
+    `companies`: for master data, the companies that need it. `links`: what was written for the
+    object before, by role.
+    """
+
+    entity: str
+    id: str
+    object: Json
+    related: Mapping[str, Json] = field(default_factory=dict)
+    companies: tuple[str, ...] = ()
+    links: Mapping[str, Link] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FlowStart:
+    """A durable flow that has to run for the object."""
+
+    name: str
+    instance: str
+    input: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """What must exist for one object.
+
+    `documents` to hold in Dynamics; `masters` first, inline; `money` to converge by its own queue;
+    `flows` to start; `parked`: written all the same, then put before a person.
+    """
+
+    documents: tuple[Document, ...] = ()
+    masters: tuple[Ref, ...] = ()
+    money: tuple[Ref, ...] = ()
+    flows: tuple[FlowStart, ...] = ()
+    parked: Parked | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The settings that documents may depend on."""
+
+    books: Books
+    time_zone: str = "UTC"
+
+    def book(self, currency: str, balance_type: str = "payments") -> Book:
+        """The book of a settlement currency. Raises `Parked` when there is none."""
+        book = self.books.currencies.get(currency)
+        if book is None or book.balance_type != balance_type:
+            kind = "" if balance_type == "payments" else f" (balance type {balance_type})"
+            raise Parked(
+                "currency_not_configured",
+                f"no book is set up for {currency.upper()}{kind}",
+                "Add the currency to TIEOUT_BOOKS with company, clearing and bank, then retry.",
+            )
+        return book
+
+    def company(self, name: str) -> Company:
+        """The settings of a company; books name only companies that exist."""
+        return self.books.companies[name]
+
+    def local_date(self, seconds: int) -> date:
+        """The day of a moment in the cut-off time zone."""
+        return day(seconds, ZoneInfo(self.time_zone))
+
+
+def day(seconds: int, zone: tzinfo = UTC) -> date:
+    """The day of a Stripe time stamp (seconds since 1970) in a zone."""
+    return datetime.fromtimestamp(seconds, zone).date()
+
+
+def check_open(company: Company, name: str, when: date) -> None:
+    """Raises `Parked` when the books of the company are closed for this day."""
+    if company.closed_through is not None and when <= company.closed_through:
+        raise Parked(
+            "period_closed",
+            f"{name} is closed through {company.closed_through}, the line is of {when}",
+            "Open the period in Dynamics and in TIEOUT_BOOKS (closed_through), then retry.",
+        )
+
+
+def id_of(value: object) -> str:
+    """The id of a reference: an id, an expanded object, or nothing (empty text)."""
+    if isinstance(value, Mapping):
+        value = value.get("id")
+    return value if isinstance(value, str) and is_id(value) else ""
+
+
+def unreadable(entity: str, id: str, name: str) -> Parked:
+    """The error for a field that is missing or of another kind than Stripe documents."""
+    return Parked(
+        "unreadable_object",
+        f"{entity} {id}: {name} is missing or not of the documented kind",
+        "Compare the object in Stripe with the API reference and report the difference.",
+    )
+
+
+def integer(source: Mapping[str, Any], name: str, entity: str) -> int:
+    """A required integer field. Raises `Parked`."""
+    value = source.get(name)
+    if type(value) is not int:
+        raise unreadable(entity, id_of(source), name)
+    return value
+
+
+def text(source: Mapping[str, Any], *names: str) -> str:
+    """The first of the fields that holds text; empty when none does."""
+    for name in names:
+        value = source.get(name)
+        if isinstance(value, str) and value.strip():
+            return value.strip()
+    return ""
+
+
+def currency_of(source: Mapping[str, Any], entity: str) -> str:
+    """The lower-case currency. Raises `Parked` for what is no currency code."""
+    value = text(source, "currency").lower()
+    try:
+        return Money(0, value).currency
+    except ValueError:
+        raise unreadable(entity, id_of(source), "currency") from None
+
+
+def references(values: object) -> tuple[str, ...]:
+    """Ids of a list field: a plain list, or Stripe's list object with `data`."""
+    if isinstance(values, Mapping):
+        values = values.get("data")
+    if not isinstance(values, Sequence) or isinstance(values, str):
+        return ()
+    return tuple(found for found in (id_of(value) for value in values) if found)
+
+
+def money_refs(*values: object) -> tuple[Ref, ...]:
+    """References to balance transactions, without gaps and doubles, in order."""
+    ids = dict.fromkeys(found for found in (id_of(value) for value in values) if found)
+    return tuple(Ref("balance_transaction", found) for found in ids)

@@ -1,0 +1,74 @@
+"""Charges, refunds and disputes: they book nothing themselves, they lead to their transactions.
+
+https://docs.stripe.com/api/charges, /refunds, /disputes. A balance transaction that Stripe has not
+made yet makes the object *waiting*; an object that moved no money is skipped.
+"""
+
+from shared.documents.common import Context, Desired, Snapshot, id_of, money_refs, text
+from shared.domain.records import Ref
+from shared.errors import Skipped, Waiting
+
+INQUIRY_STATUSES = ("warning_needs_response", "warning_under_review", "warning_closed", "prevented")
+
+
+def charge(snapshot: Snapshot, context: Context) -> Desired:
+    """The transactions of a charge, of its refunds and of its dispute, as far as it names them."""
+    del context
+    source = snapshot.object
+    refunds = source.get("refunds") or {}
+    listed = refunds.get("data") if isinstance(refunds, dict) else refunds
+    refs = money_refs(
+        source.get("balance_transaction"),
+        source.get("failure_balance_transaction"),
+        *(item.get("balance_transaction") for item in listed or () if isinstance(item, dict)),
+        *(
+            item.get("failure_balance_transaction")
+            for item in listed or ()
+            if isinstance(item, dict)
+        ),
+    )
+    dispute = id_of(source.get("dispute"))
+    further = (Ref("dispute", dispute),) if dispute else ()
+    if not id_of(source.get("balance_transaction")):
+        if text(source, "status") == "failed" or source.get("paid") is False:
+            if not refs:
+                raise Skipped("charge_failed")
+        elif source.get("captured") is False:
+            raise Skipped("charge_not_captured")
+        else:
+            raise Waiting(
+                "transaction_not_made",
+                f"Stripe has not made the balance transaction of charge {snapshot.id} yet",
+            )
+    return Desired(money=refs + further)
+
+
+def refund(snapshot: Snapshot, context: Context) -> Desired:
+    """The transactions of a refund: the one that paid it, and the one of its failure."""
+    del context
+    source = snapshot.object
+    refs = money_refs(source.get("balance_transaction"), source.get("failure_balance_transaction"))
+    if not refs:
+        if text(source, "status") in {"failed", "canceled"}:
+            raise Skipped("refund_moved_no_money")
+        raise Waiting(
+            "transaction_not_made",
+            f"Stripe has not made the balance transaction of refund {snapshot.id} yet",
+        )
+    return Desired(money=refs)
+
+
+def dispute(snapshot: Snapshot, context: Context) -> Desired:
+    """The transactions of a dispute: withdrawn, and perhaps given back."""
+    del context
+    source = snapshot.object
+    listed = source.get("balance_transactions") or ()
+    refs = money_refs(source.get("balance_transaction"), *listed)
+    if not refs:
+        if text(source, "status") in INQUIRY_STATUSES:
+            raise Skipped("inquiry_moved_no_money")
+        raise Waiting(
+            "transaction_not_made",
+            f"Stripe has not moved money for dispute {snapshot.id} yet",
+        )
+    return Desired(money=refs)

@@ -1,0 +1,108 @@
+"""Payouts: the bank side. https://docs.stripe.com/api/payouts
+
+The payout's own balance transaction books Dr payouts_in_transit / Cr clearing. Here: Dr bank / Cr
+payouts_in_transit when it arrived, and the return of that when it failed afterwards. The failure's
+balance transaction always credits payouts_in_transit: so both sides stay with one writer each, and
+the sum is the same as crediting the bank.
+"""
+
+from datetime import date
+
+from shared.documents.common import (
+    Context,
+    Desired,
+    FlowStart,
+    Snapshot,
+    check_open,
+    currency_of,
+    day,
+    id_of,
+    integer,
+    money_refs,
+    text,
+)
+from shared.domain.ids import line_key
+from shared.domain.journal import JournalKind, Role
+from shared.domain.money import Money
+from shared.domain.records import Document
+from shared.errors import Waiting
+
+ENTITY = "payout"
+FLOW = "payout_flow"
+RETURNED_STATUSES = ("failed", "canceled")
+
+
+def instance_of(payout_id: str) -> str:
+    """The id of the payout's durable flow."""
+    return f"payout-{payout_id}"
+
+
+def is_itemised(payout: dict[str, object]) -> bool:
+    """True when Stripe can list the members of the payout, completely.
+
+    Objects of versions before reconciliation_status existed count when they are paid.
+    """
+    if payout.get("automatic") is not True:
+        return False
+    status = payout.get("reconciliation_status")
+    return status == "completed" if status is not None else payout.get("status") == "paid"
+
+
+def _line(snapshot: Snapshot, role: str, amount: Money, when: date, company: str) -> Document:
+    return Document(
+        role=role,
+        template="general_line",
+        company=company,
+        key=line_key(snapshot.id, role),
+        facts={
+            "amount_minor": amount.minor,
+            "currency": amount.currency,
+            "date": when.isoformat(),
+            "account": {"role": Role.BANK.value},
+            "offset": {"role": Role.PAYOUTS_IN_TRANSIT.value},
+        },
+        words={"category": "payout", "source": snapshot.id, "payment_method": {}},
+        journal=JournalKind.GENERAL,
+        period=when.isoformat()[:7],
+    )
+
+
+def _failed_on(snapshot: Snapshot, context: Context) -> date:
+    failure = snapshot.object.get("failure_balance_transaction")
+    if isinstance(failure, dict):
+        return context.local_date(integer(failure, "created", "balance_transaction"))
+    return day(integer(snapshot.object, "arrival_date", ENTITY))
+
+
+def build(snapshot: Snapshot, context: Context) -> Desired:
+    """The bank lines of a payout, its transactions, and its flow when it can be itemised."""
+    payout = snapshot.object
+    amount = Money(integer(payout, "amount", ENTITY), currency_of(payout, ENTITY))
+    money = money_refs(payout.get("balance_transaction"), payout.get("failure_balance_transaction"))
+    status = text(payout, "status")
+    if not money and status == "pending":
+        raise Waiting(
+            "transaction_not_made",
+            f"Stripe has not made the balance transaction of payout {snapshot.id} yet",
+        )
+    book = context.book(amount.currency)
+    documents = []
+    # Stripe states arrival_date as midnight UTC of the day meant: no time zone applies.
+    arrived = status == "paid" or "arrival" in snapshot.links
+    if arrived and amount:
+        when = day(integer(payout, "arrival_date", ENTITY))
+        documents.append(_line(snapshot, "arrival", amount, when, book.company))
+        if status in RETURNED_STATUSES:
+            back = _failed_on(snapshot, context)
+            documents.append(_line(snapshot, "arrival_return", -amount, back, book.company))
+    for document in documents:
+        if document.role not in snapshot.links:
+            check_open(
+                context.company(book.company),
+                book.company,
+                date.fromisoformat(str(document.facts["date"])),
+            )
+    flows: tuple[FlowStart, ...] = ()
+    if is_itemised(payout):
+        flows = (FlowStart(FLOW, instance_of(snapshot.id), {"payout": id_of(payout)}),)
+    return Desired(tuple(documents), money=money, flows=flows)

@@ -1,0 +1,24 @@
+"""Keys and identifiers: how they are built, which ones we accept."""
+
+import re
+
+ID_CHARS_MAX = 255  # Stripe advises to allow that many
+EVENT_ID_CHARS_MAX = 120  # a message id has 128, of which the generation and attempt need a few
+
+_ID = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def is_id(value: object, chars_max: int = ID_CHARS_MAX) -> bool:
+    """True for text that can be a vendor's object id: letters, digits, `_` and `-`."""
+    return isinstance(value, str) and len(value) <= chars_max and bool(_ID.fullmatch(value))
+
+
+def line_key(object_id: str, component: str, generation: int = 0) -> str:
+    """The key of a line in Dynamics: `txn_1:gross`, `txn_1:gross:g1` for a replacement."""
+    return f"{object_id}:{component}" + (f":g{generation}" if generation else "")
+
+
+def copy_id(item_id: str, generation: int, attempt: int) -> str:
+    """The message id of a scheduled copy; new for each generation and attempt, else duplicate
+    detection would drop it."""
+    return f"{item_id}:{generation}.{attempt}"

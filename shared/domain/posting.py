@@ -1,0 +1,123 @@
+"""How a balance transaction becomes lines: one table by reporting category.
+
+Categories: https://docs.stripe.com/reports/reporting-categories. What the table does not name is
+booked against suspense, so that clearing stays equal to the Stripe balance, and goes to the inbox.
+"""
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from shared.domain.journal import Journal, JournalKind, Line, Role
+from shared.domain.money import Money
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The account against clearing, and the journal kind of the gross line."""
+
+    account: Role
+    kind: JournalKind = JournalKind.GENERAL
+
+
+RULES = MappingProxyType(
+    {
+        "charge": Rule(Role.CUSTOMER, JournalKind.CUSTOMER_PAYMENT),
+        "refund": Rule(Role.CUSTOMER, JournalKind.CUSTOMER_PAYMENT),
+        "partial_capture_reversal": Rule(Role.CUSTOMER),
+        "charge_failure": Rule(Role.CUSTOMER),
+        "refund_failure": Rule(Role.CUSTOMER),
+        "dispute": Rule(Role.DISPUTES),
+        "dispute_reversal": Rule(Role.DISPUTES),
+        "fee": Rule(Role.FEES),
+        "tax": Rule(Role.FEE_TAX),
+        "network_cost": Rule(Role.NETWORK_COSTS),
+        "payout": Rule(Role.PAYOUTS_IN_TRANSIT),
+        "payout_reversal": Rule(Role.PAYOUTS_IN_TRANSIT),
+        "transfer": Rule(Role.CONNECT),
+        "transfer_reversal": Rule(Role.CONNECT),
+        "platform_earning": Rule(Role.CONNECT),
+        "platform_earning_refund": Rule(Role.CONNECT),
+        "connect_collection_transfer": Rule(Role.CONNECT),
+        "risk_reserved_funds": Rule(Role.RESERVES),
+        "connect_reserved_funds": Rule(Role.RESERVES),
+        "payout_minimum_balance_hold": Rule(Role.RESERVES),
+        "payout_minimum_balance_release": Rule(Role.RESERVES),
+        "payment_network_reserve_hold": Rule(Role.RESERVES),
+        "payment_network_reserve_release": Rule(Role.RESERVES),
+    }
+)
+SUSPENSE_RULE = Rule(Role.SUSPENSE)
+
+FEE_COMPONENTS = MappingProxyType(
+    {
+        "stripe_fee": ("fee", Role.FEES),
+        "payment_method_passthrough_fee": ("passthrough_fee", Role.NETWORK_COSTS),
+        "application_fee": ("application_fee", Role.APPLICATION_FEES),
+        "tax": ("fee_tax", Role.FEE_TAX),
+        "withheld_tax": ("withheld_tax", Role.WITHHELD_TAX),
+    }
+)
+OTHER_FEE = ("other_fee", Role.SUSPENSE)
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """The facts of a balance transaction: `amount` gross, `fee` charged (negative when given
+    back), `net` = amount - fee; `fee_details` are (type, amount) pairs."""
+
+    id: str
+    category: str
+    amount: Money
+    fee: Money
+    net: Money
+    fee_details: tuple[tuple[str, Money], ...]
+
+
+class InconsistentTransactionError(ValueError):
+    """The amounts of the transaction contradict each other."""
+
+
+def rule_of(category: str) -> Rule:
+    """The rule of a reporting category; suspense for what the table does not know."""
+    return RULES.get(category, SUSPENSE_RULE)
+
+
+def is_suspense(transaction: Transaction) -> bool:
+    """True when any line goes to suspense: a person must look at it."""
+    unknown_fee = any(kind not in FEE_COMPONENTS for kind, _ in transaction.fee_details)
+    return transaction.category not in RULES or unknown_fee
+
+
+def _fees(transaction: Transaction) -> list[tuple[str, Role, Money]]:
+    sums: dict[tuple[str, Role], Money] = {}
+    for kind, amount in transaction.fee_details:
+        slot = FEE_COMPONENTS.get(kind, OTHER_FEE)
+        sums[slot] = sums.get(slot, Money(0, amount.currency)) + amount
+    return [(component, role, amount) for (component, role), amount in sums.items()]
+
+
+def post(transaction: Transaction) -> Journal:
+    """The journal of a transaction: a gross line, and one line a fee component.
+
+    Zero amounts make no line. Raises `InconsistentTransactionError` when net is not amount minus
+    fee, or the fee details do not add up to the fee.
+    """
+    if transaction.amount - transaction.fee != transaction.net:
+        raise InconsistentTransactionError(
+            f"net {transaction.net} is not amount {transaction.amount} - fee {transaction.fee}"
+        )
+    fees = _fees(transaction)
+    fee_sum = Money(0, transaction.fee.currency)
+    for _, _, amount in fees:
+        fee_sum = fee_sum + amount
+    if fee_sum != transaction.fee:
+        raise InconsistentTransactionError(
+            f"fee details add up to {fee_sum}, the fee is {transaction.fee}"
+        )
+    rule = rule_of(transaction.category)
+    lines = [Line("gross", rule.kind, rule.account, Role.CLEARING, -transaction.amount)]
+    lines += [
+        Line(component, JournalKind.GENERAL, role, Role.CLEARING, amount)
+        for component, role, amount in fees
+    ]
+    return Journal(tuple(line for line in lines if line.amount), transaction.net)

@@ -1,0 +1,101 @@
+"""The one table to read: which event types lead to which entity, and what builds its documents.
+
+The webhook's allow-list, the queue functions and the routing derive from `ENTITIES`. An event type
+that no row names is answered with 202 and counted. https://docs.stripe.com/api/events/types
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from shared.documents import balance_transaction, customer, payments, payout
+from shared.documents.common import Context, Desired, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A Stripe object type that converge knows.
+
+    `queue` carries its work; `object` is the `object` field Stripe puts into it; `build` computes
+    its documents; `expand` names what the fetch expands.
+    """
+
+    name: str
+    queue: str
+    object: str
+    event_types: tuple[str, ...]
+    build: Callable[[Snapshot, Context], Desired]
+    expand: tuple[str, ...] = ()
+
+
+ENTITIES: tuple[Entity, ...] = (
+    Entity(
+        "customer",
+        "customer",
+        "customer",
+        ("customer.created", "customer.updated", "customer.deleted"),
+        customer.build,
+    ),
+    Entity(
+        "charge",
+        "charge",
+        "charge",
+        (
+            *("charge.succeeded", "charge.captured", "charge.updated", "charge.refunded"),
+            *("charge.failed", "charge.pending", "charge.expired"),
+        ),
+        payments.charge,
+        ("refunds",),
+    ),
+    Entity(
+        "refund",
+        "refund",
+        "refund",
+        ("refund.created", "refund.updated", "refund.failed", "charge.refund.updated"),
+        payments.refund,
+    ),
+    Entity(
+        "dispute",
+        "dispute",
+        "dispute",
+        (
+            *("charge.dispute.created", "charge.dispute.updated", "charge.dispute.closed"),
+            *("charge.dispute.funds_withdrawn", "charge.dispute.funds_reinstated"),
+        ),
+        payments.dispute,
+    ),
+    Entity(
+        "balance_transaction",
+        "balance_transaction",
+        "balance_transaction",
+        (),
+        balance_transaction.build,
+        ("source",),
+    ),
+    Entity(
+        "payout",
+        "payout",
+        "payout",
+        (
+            *("payout.created", "payout.updated", "payout.paid", "payout.failed"),
+            *("payout.canceled", "payout.reconciliation_completed"),
+        ),
+        payout.build,
+        ("failure_balance_transaction",),
+    ),
+)
+
+
+def entity_named(name: str) -> Entity:
+    """The entity of a name. Raises KeyError: names come from our own messages."""
+    for entity in ENTITIES:
+        if entity.name == name:
+            return entity
+    raise KeyError(name)
+
+
+def entity_of_event(event_type: str) -> Entity | None:
+    """The entity an event type leads to, or None when it is not on the list."""
+    for entity in ENTITIES:
+        if event_type in entity.event_types:
+            return entity
+    return None

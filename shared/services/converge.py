@@ -1,0 +1,261 @@
+"""Converge: make Dynamics hold what it should hold for a batch of Stripe objects.
+
+claim -> fetch the current state -> desired documents -> difference -> look -> announce -> write ->
+settle. An event is only a hint that an object may have changed; doing this twice does nothing the
+second time. Every error ends one object, not the batch, and becomes its verdict by its type.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from shared import telemetry
+from shared.documents.common import Context
+from shared.documents.customer import role_of
+from shared.domain.partition import partition_of
+from shared.domain.records import Link, Ref
+from shared.errors import Kind, NeedsMaster, TieoutError, Verdict
+from shared.mapping.finance import Target, render
+from shared.ports import (
+    Chance,
+    Clock,
+    DynamicsGateway,
+    Flows,
+    Message,
+    Queue,
+    StripeGateway,
+    Tables,
+)
+from shared.registry import Entity, entity_named
+from shared.services import looking, snapshots
+from shared.services.item import Item
+from shared.services.journals import Journals, Writer
+from shared.services.links import LinkStore
+from shared.services.plan import difference
+from shared.services.task import Task
+from shared.services.writing import Applier
+from shared.settings import Settings
+
+CONCURRENCY_MAX = 16  # port calls of one step under way at once
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What converge needs."""
+
+    stripe: StripeGateway
+    dynamics: DynamicsGateway
+    tables: Tables
+    queue: Queue
+    flows: Flows
+    clock: Clock
+    chance: Chance
+    settings: Settings
+
+
+def message_for(ref: Ref, partitions: int) -> Message:
+    """The message that makes converge look at an object which no event announced."""
+    item = Item(ref.id, "", ref.entity, ref.id)
+    return item.message(partition_of(ref.id, partitions))
+
+
+class Converge:
+    """The one way in which anything is written to Dynamics."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+        settings = ports.settings
+        self._links = LinkStore(ports.tables, ports.clock, settings.lease_seconds)
+        self._context = Context(settings.books, settings.time_zone)
+
+    async def run(
+        self, entity_name: str, wanted: Mapping[str, tuple[str, ...]], writer: Writer
+    ) -> dict[str, Verdict]:
+        """Converge objects of one entity: ids, and for master data the companies that need them.
+
+        Returns one verdict an id; raises nothing of its own.
+        """
+        entity = entity_named(entity_name)
+        tasks = [Task(id, companies) for id, companies in wanted.items()]
+        await self._each(tasks, lambda task: self._claim_and_fetch(entity, task, writer))
+        self._build(entity, tasks)
+        customers = await self._masters(tasks, writer)
+        self._plan(tasks, customers)
+        await self._write(tasks, writer)
+        await self._follow_up([task for task in tasks if task.going])
+        return {task.id: task.verdict() for task in tasks}
+
+    async def _each(self, tasks: Iterable[Task], step: Callable[[Task], Awaitable[None]]) -> None:
+        """One step of every task, a few at once; an error ends its task."""
+        limit = asyncio.Semaphore(CONCURRENCY_MAX)
+
+        async def guarded(task: Task) -> None:
+            async with limit:
+                try:
+                    await step(task)
+                except Exception as error:
+                    self._failed(task, error)
+
+        async with asyncio.TaskGroup() as group:
+            for task in tasks:
+                group.create_task(guarded(task))
+
+    def _failed(self, task: Task, error: Exception) -> None:
+        if not isinstance(error, TieoutError):
+            telemetry.fault("converge_failed", error, object=task.id)
+        task.fail(error)
+
+    async def _claim_and_fetch(self, entity: Entity, task: Task, writer: Writer) -> None:
+        task.held = await self._links.claim(task.id, writer.owner)
+        task.snapshot = await snapshots.fetch(
+            self._ports.stripe, entity, task.id, task.held.links, task.companies
+        )
+
+    def _build(self, entity: Entity, tasks: Sequence[Task]) -> None:
+        for task in tasks:
+            if task.going and task.snapshot is not None:
+                try:
+                    task.desired = entity.build(task.snapshot, self._context)
+                except Exception as error:
+                    self._failed(task, error)
+
+    async def _masters(self, tasks: Sequence[Task], writer: Writer) -> dict[tuple[str, str], str]:
+        """Customer accounts by (customer, company); missing ones are converged first, inline.
+
+        A customer deleted in Stripe that was never written has no master data any more: its lines
+        go to the one-time customer.
+        """
+        needed = dict.fromkeys(ref for task in tasks if task.going for ref in task.desired.masters)
+        accounts: dict[tuple[str, str], str] = {}
+        errors: dict[Ref, Exception] = {}
+        missing: dict[str, list[str]] = {}
+        for ref in needed:
+            account = await self._account(ref, errors)
+            if account is not None:
+                accounts[ref.id, ref.company] = account
+            elif ref not in errors:
+                missing.setdefault(ref.id, []).append(ref.company)
+        if missing:
+            wanted = {id: tuple(companies) for id, companies in missing.items()}
+            verdicts = await self.run("customer", wanted, writer)
+            for ref in needed:
+                if ref.id in missing and ref.company in missing[ref.id]:
+                    await self._after_inline(ref, verdicts[ref.id], accounts, errors)
+        for task in tasks:
+            for ref in task.desired.masters:
+                if ref in errors:
+                    task.fail(errors[ref])
+        return accounts
+
+    async def _account(self, ref: Ref, errors: dict[Ref, Exception]) -> str | None:
+        try:
+            links = await self._links.links(ref.id)
+        except TieoutError as error:
+            errors[ref] = error
+            return None
+        link: Link | None = links.get(role_of(ref.company))
+        return None if link is None else str(link.keys["CustomerAccount"])
+
+    async def _after_inline(
+        self,
+        ref: Ref,
+        verdict: Verdict,
+        accounts: dict[tuple[str, str], str],
+        errors: dict[Ref, Exception],
+    ) -> None:
+        if verdict.kind is Kind.SKIP:
+            company = self._context.company(ref.company)
+            accounts[ref.id, ref.company] = company.one_time_customer
+            return
+        account = await self._account(ref, errors)
+        if account is not None:
+            accounts[ref.id, ref.company] = account
+        elif ref not in errors:
+            errors[ref] = NeedsMaster(f"customer {ref.id} in {ref.company}", verdict)
+
+    def _plan(self, tasks: Sequence[Task], customers: Mapping[tuple[str, str], str]) -> None:
+        settings = self._ports.settings
+        target = Target(
+            settings.books,
+            settings.customer_id_property,
+            settings.customer_id_chars_max,
+            customers,
+        )
+        now = self._ports.clock.now()
+        for task in tasks:
+            if not task.going or task.held is None:
+                continue
+            try:
+                task.records = tuple(
+                    render(document, target) for document in task.desired.documents
+                )
+                task.plan = difference(task.records, task.held.links, task.held.intents, now)
+            except Exception as error:
+                self._failed(task, error)
+
+    async def _write(self, tasks: Sequence[Task], writer: Writer) -> None:
+        ports = self._ports
+        journals = Journals(ports.tables, ports.dynamics, ports.clock, ports.chance, ports.settings)
+        applier = Applier(ports.dynamics, journals, self._links, ports.clock, ports.settings)
+        going = [task for task in tasks if task.going and not task.plan.is_empty]
+        try:
+            await looking.look(ports.dynamics, going)
+            await applier.apply(going, writer)
+        except Exception as error:
+            for task in going:
+                self._failed(task, error)
+        await applier.leave(writer)
+        held = [task for task in tasks if task.held is not None]
+        await self._each(held, lambda task: self._settle(task, applier))
+
+    async def _settle(self, task: Task, applier: Applier) -> None:
+        held = task.held
+        if held is None:
+            return
+        complete = task.records if task.going else None
+        open_intents = applier.still_open(task)
+        if task.new_links or task.over or open_intents or (task.going and not held.settled):
+            await self._links.settle(held, task.new_links, task.over, open_intents, complete)
+        else:
+            await self._links.release(held)
+
+    async def _follow_up(self, tasks: Sequence[Task]) -> None:
+        """Hand on what other objects have to do: their transactions, a durable flow."""
+        try:
+            await self.enqueue([ref for task in tasks for ref in task.desired.money])
+        except TieoutError as error:
+            for task in tasks:
+                if task.desired.money:
+                    task.fail(error)
+
+        async def start(task: Task) -> None:
+            for flow in task.desired.flows:
+                await self._ports.flows.start(flow.name, flow.instance, dict(flow.input))
+
+        await self._each([task for task in tasks if task.going], start)
+
+    async def unsettled(self, refs: Sequence[Ref]) -> list[Ref]:
+        """Those of the objects that are not written completely, each once."""
+        limit = asyncio.Semaphore(CONCURRENCY_MAX)
+
+        async def check(ref: Ref) -> bool:
+            async with limit:
+                return await self._links.is_settled(ref.id)
+
+        wanted = list(dict.fromkeys(refs))
+        settled = await asyncio.gather(*(check(ref) for ref in wanted))
+        return [ref for ref, done in zip(wanted, settled, strict=True) if not done]
+
+    async def enqueue(self, refs: Sequence[Ref]) -> int:
+        """Put those objects on their queues that are not settled; returns how many were."""
+        return await self.send(await self.unsettled(refs))
+
+    async def send(self, refs: Sequence[Ref]) -> int:
+        """Put objects on their queues; returns how many."""
+        queues: dict[str, list[Message]] = {}
+        for ref in refs:
+            message = message_for(ref, self._ports.settings.partitions)
+            queues.setdefault(entity_named(ref.entity).queue, []).append(message)
+        for queue, messages in queues.items():
+            await self._ports.queue.send(queue, messages)
+        return len(refs)

@@ -1,0 +1,167 @@
+"""The webhook's service: verify, classify, enqueue a thin envelope.
+
+https://docs.stripe.com/webhooks. The answer is given only when the broker has the message. What is
+refused: a body that is too large (413), a signature that is wrong or too old or too new (400), and
+a body that is not a Stripe event (400). What is not ours to handle is accepted and counted (202).
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from shared import telemetry
+from shared.documents.common import id_of
+from shared.domain.ids import EVENT_ID_CHARS_MAX, is_id
+from shared.domain.partition import partition_of
+from shared.errors import SignatureRefused, TieoutError
+from shared.ports import Clock, Queue, Signatures, Tables
+from shared.registry import entity_of_event
+from shared.services.item import Item
+from shared.services.items import Items, place
+from shared.settings import Settings
+
+BODY_BYTES_MAX = 1_048_576
+ENQUEUE_SECONDS_MAX = 10
+COUNT_SECONDS_MAX = 2
+INGEST = "webhook"  # the place of the counters of what never became an item
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the webhook answers: an HTTP status, a closed code and a sentence."""
+
+    status: int
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What the webhook needs to know of an event."""
+
+    id: str
+    type: str
+    livemode: bool
+    account: str
+    object: Mapping[str, Any]
+
+
+class MalformedEventError(ValueError):
+    """The body is not a Stripe event; the text says why."""
+
+
+def parse(body: bytes) -> Arrival:
+    """A snapshot event from its raw body. Raises `MalformedEventError`."""
+    try:
+        event = json.loads(body.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise MalformedEventError("the body is not UTF-8") from error
+    except (ValueError, RecursionError) as error:
+        raise MalformedEventError("the body is not JSON") from error
+    if not isinstance(event, dict):
+        raise MalformedEventError("the body is not a JSON object")
+    id, type_ = event.get("id"), event.get("type")
+    if not isinstance(id, str) or not is_id(id, EVENT_ID_CHARS_MAX):
+        raise MalformedEventError("the event has no usable id")
+    if not isinstance(type_, str) or not type_:
+        raise MalformedEventError("the event has no type")
+    data = event.get("data")
+    found = data.get("object") if isinstance(data, dict) else None
+    if not isinstance(found, dict):
+        raise MalformedEventError("the event has no data.object")
+    livemode = event.get("livemode")
+    if not isinstance(livemode, bool):
+        raise MalformedEventError("the event has no livemode")
+    account = event.get("account")
+    return Arrival(id, type_, livemode, account if isinstance(account, str) else "", found)
+
+
+class Ingest:
+    """Receives Stripe's deliveries."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        signatures: Signatures,
+        queue: Queue,
+        tables: Tables,
+        clock: Clock,
+    ) -> None:
+        self._settings = settings
+        self._signatures = signatures
+        self._queue = queue
+        self._items = Items(tables, clock)
+        self._clock = clock
+        self._secrets = tuple(
+            secret.get_secret_value() for secret in settings.stripe_webhook_secrets
+        )
+
+    async def receive(self, body: bytes, signature: str | None) -> Answer:
+        """Handle one delivery; never raises for bad input."""
+        if len(body) > BODY_BYTES_MAX:
+            return Answer(413, "too_large", f"the body is larger than {BODY_BYTES_MAX} bytes")
+        try:
+            self._verify(body, signature)
+            arrival = parse(body)
+        except SignatureRefused as error:
+            telemetry.count("webhook_refused", code="bad_signature")
+            return Answer(400, "bad_signature", str(error))
+        except MalformedEventError as error:
+            telemetry.count("webhook_refused", code="malformed")
+            return Answer(400, "malformed", str(error))
+        reason, item = self._classify(arrival)
+        if item is None:
+            return await self._skip(arrival, reason)
+        return await self._enqueue(arrival, item)
+
+    def _verify(self, body: bytes, signature: str | None) -> None:
+        if not signature:
+            raise SignatureRefused("the Stripe-Signature header is missing")
+        signed_at = self._signatures.verify(body, signature, self._secrets)
+        tolerance = timedelta(seconds=self._settings.signature_tolerance_seconds)
+        if abs(self._clock.now() - signed_at) > tolerance:
+            raise SignatureRefused("the signature's time is too far from now")
+
+    def _classify(self, arrival: Arrival) -> tuple[str, Item | None]:
+        """The item to enqueue, or the reason why there is none."""
+        if arrival.livemode is not self._settings.stripe_livemode:
+            return "other_mode", None
+        if arrival.account:
+            return "connected_account", None
+        entity = entity_of_event(arrival.type)
+        if entity is None:
+            return "unknown_type", None
+        found = id_of(arrival.object)
+        if not found:
+            return "no_object_id", None
+        if arrival.object.get("object") not in (None, entity.object):
+            return "other_object", None
+        return "", Item(arrival.id, arrival.type, entity.name, found)
+
+    async def _skip(self, arrival: Arrival, reason: str) -> Answer:
+        """Accepted and counted. A counter that cannot be written must not make Stripe repeat."""
+        telemetry.count("webhook_skipped", reason=reason, type=arrival.type)
+        partition = partition_of(arrival.id, self._settings.partitions)
+        try:
+            async with asyncio.timeout(COUNT_SECONDS_MAX):
+                await self._items.skip(place(INGEST, partition))
+        except (TieoutError, TimeoutError) as error:
+            telemetry.event("skip_not_counted", item=arrival.id, error=type(error).__name__)
+        return Answer(202, "skipped", f"nothing to do: {reason}")
+
+    async def _enqueue(self, arrival: Arrival, item: Item) -> Answer:
+        entity = entity_of_event(arrival.type)
+        if entity is None:
+            raise RuntimeError("classified events have an entity")
+        root = id_of(arrival.object.get("customer")) or item.object
+        partition = partition_of(root, self._settings.partitions)
+        try:
+            async with asyncio.timeout(ENQUEUE_SECONDS_MAX):
+                await self._queue.send(entity.queue, [item.message(partition)])
+        except (TieoutError, TimeoutError) as error:
+            telemetry.count("webhook_unavailable", error=type(error).__name__)
+            return Answer(503, "queue_unavailable", "the queue did not take the event, try again")
+        return Answer(202, "accepted", "the event is queued")

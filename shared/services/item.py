@@ -1,0 +1,67 @@
+"""A unit of work: the thin envelope that travels through the queues."""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from shared.domain.ids import copy_id, is_id
+from shared.ports import Message
+
+
+class UnreadableItemError(ValueError):
+    """A message body that is not one of our envelopes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An event (or an object that no event announced) on its way to converge.
+
+    `id`: the event id, or the object id where there is no event. `type`: the event type or empty.
+    `generation` counts manual retries, sweeps and healings, `copy` the scheduled copies within
+    one, `attempt` those that count towards the maximum.
+    """
+
+    id: str
+    type: str
+    entity: str
+    object: str
+    generation: int = 0
+    copy: int = 0
+    attempt: int = 0
+
+    @property
+    def message_id(self) -> str:
+        """Unique by generation and copy; the first one of an event is the event id itself."""
+        if self.generation == 0 and self.copy == 0:
+            return self.id
+        return copy_id(self.id, self.generation, self.copy)
+
+    def message(self, partition: int, scheduled_at: datetime | None = None) -> Message:
+        """The message of this item for its partition's session."""
+        return Message(self.message_id, str(partition), asdict(self), scheduled_at)
+
+    def again(self, counts: bool) -> "Item":
+        """The next scheduled copy."""
+        return replace(self, copy=self.copy + 1, attempt=self.attempt + (1 if counts else 0))
+
+    def renewed(self, generation: int) -> "Item":
+        """The first copy of a new generation: attempts start anew."""
+        return replace(self, generation=generation, copy=0, attempt=0)
+
+
+def read_item(body: bytes) -> Item:
+    """The item in a message body. Raises `UnreadableItemError`."""
+    try:
+        value: Any = json.loads(body)
+    except ValueError as error:
+        raise UnreadableItemError("the message is not JSON") from error
+    if not isinstance(value, dict) or set(value) != set(Item.__dataclass_fields__):
+        raise UnreadableItemError("the message is not an envelope of ours")
+    texts = (value["id"], value["entity"], value["object"])
+    numbers = (value["generation"], value["copy"], value["attempt"])
+    if not all(is_id(text) for text in texts) or not isinstance(value["type"], str):
+        raise UnreadableItemError("the envelope names no object")
+    if not all(type(number) is int and number >= 0 for number in numbers):
+        raise UnreadableItemError("the envelope's counters are not counters")
+    return Item(**value)

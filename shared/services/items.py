@@ -1,0 +1,177 @@
+"""What became of each unit of work, in the table `events`; and the counters of `/api/status`.
+
+Partition key `<queue>~<partition>`, so that an item's row, its place in the lists of parked and
+waiting items, and the counters change in one transaction. Rows: `event~<id>`, `parked~<id>`,
+`waiting~<id>`, `counter`. Nothing is ever deleted but places in lists.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from shared.errors import Kind, TableConflict, Verdict
+from shared.ports import (
+    QUERY_ROWS_MAX,
+    Cell,
+    Clock,
+    Delete,
+    Insert,
+    Operation,
+    Put,
+    Replace,
+    Row,
+    Tables,
+)
+from shared.services.item import Item
+
+TABLE = "events"
+COUNTER = "counter"
+ITEMS_PER_TRANSACTION = 30  # three operations each, and the counter
+CONFLICTS_MAX = 20
+LISTED = (Kind.PARK, Kind.WAITING)
+COUNTED = (Kind.DONE, Kind.SKIP, Kind.PARK, Kind.WAITING)
+TEXT_CHARS_MAX = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """An item and what became of it. `at_stake_minor` is the money the item is about."""
+
+    item: Item
+    verdict: Verdict
+
+
+def place(queue: str, partition: int | str) -> str:
+    """The partition key of the items of one session."""
+    return f"{queue}~{partition}"
+
+
+class Items:
+    """The rows of units of work."""
+
+    def __init__(self, tables: Tables, clock: Clock) -> None:
+        self._tables = tables
+        self._clock = clock
+
+    async def get(self, where: str, id: str) -> Row | None:
+        """The row of an item, or None."""
+        return await self._tables.get(TABLE, where, f"event~{id}")
+
+    async def record(self, where: str, outcomes: Sequence[Outcome]) -> None:
+        """Store outcomes and move the counters with them; recording twice changes nothing.
+
+        Raises `TableConflict` when others keep changing the same rows.
+        """
+        last = {outcome.item.id: outcome for outcome in outcomes}
+        chosen = list(last.values())
+        for start in range(0, len(chosen), ITEMS_PER_TRANSACTION):
+            await self._record(where, chosen[start : start + ITEMS_PER_TRANSACTION])
+
+    async def _record(self, where: str, outcomes: Sequence[Outcome]) -> None:
+        for _ in range(CONFLICTS_MAX):
+            keys = [f"event~{outcome.item.id}" for outcome in outcomes]
+            rows = await asyncio.gather(*(self._tables.get(TABLE, where, key) for key in keys))
+            counter = await self._tables.get(TABLE, where, COUNTER)
+            counts = {kind: _count(counter, kind) for kind in COUNTED}
+            operations: list[Operation] = []
+            for outcome, row in zip(outcomes, rows, strict=True):
+                operations += self._change(outcome, row, counts)
+            cells: dict[str, Cell] = {kind.value: number for kind, number in counts.items()}
+            operations.append(
+                Insert(COUNTER, cells) if counter is None else Replace(COUNTER, cells, counter.etag)
+            )
+            try:
+                await self._tables.transact(TABLE, where, operations)
+            except TableConflict:
+                continue
+            return
+        raise TableConflict(f"the counters of {where} keep changing")
+
+    def _change(
+        self, outcome: Outcome, row: Row | None, counts: dict[Kind, int]
+    ) -> list[Operation]:
+        item, verdict = outcome.item, outcome.verdict
+        now = self._clock.now()
+        old = Kind(str(row.cells["status"])) if row is not None else None
+        if old in counts:
+            counts[old] -= 1
+        if verdict.kind in counts:
+            counts[verdict.kind] += 1
+        cells: dict[str, Cell] = {
+            "status": verdict.kind.value,
+            "type": item.type,
+            "entity": item.entity,
+            "object": item.object,
+            "generation": item.generation,
+            "attempt": item.attempt,
+            "cause": verdict.cause,
+            "text": verdict.text[:TEXT_CHARS_MAX],
+            "remedy": verdict.remedy,
+            "amount_minor": verdict.amount_minor,
+            "currency": verdict.currency,
+            "first_seen_at": row.cells["first_seen_at"] if row is not None else now,
+            "updated_at": now,
+        }
+        key = f"event~{item.id}"
+        operations: list[Operation] = [
+            Insert(key, cells) if row is None else Replace(key, cells, row.etag)
+        ]
+        if old in LISTED and old is not verdict.kind:
+            operations.append(Delete(f"{old.value}~{item.id}"))
+        if verdict.kind in LISTED:
+            operations.append(Put(f"{verdict.kind.value}~{item.id}", cells))
+        return operations
+
+    async def listed(self, where: str, kind: Kind) -> AsyncIterator[Row]:
+        """The rows of one list (`Kind.PARK` or `Kind.WAITING`), page by page."""
+        after: tuple[str, str] | None = None
+        while True:
+            rows = await self._tables.query(
+                TABLE, partition=where, prefix=f"{kind.value}~", after=after
+            )
+            for row in rows:
+                yield row
+            if len(rows) < QUERY_ROWS_MAX:
+                return
+            after = (rows[-1].partition, rows[-1].row)
+
+    async def skip(self, where: str) -> None:
+        """Count something that was skipped before it became an item."""
+        for _ in range(CONFLICTS_MAX):
+            counter = await self._tables.get(TABLE, where, COUNTER)
+            counts = {kind.value: _count(counter, kind) for kind in COUNTED}
+            counts[Kind.SKIP.value] += 1
+            operation = (
+                Insert(COUNTER, counts)
+                if counter is None
+                else Replace(COUNTER, counts, counter.etag)
+            )
+            try:
+                await self._tables.transact(TABLE, where, [operation])
+            except TableConflict:
+                continue
+            return
+        raise TableConflict(f"the counters of {where} keep changing")
+
+    async def counts(self, places: Sequence[str]) -> dict[str, int]:
+        """The sums of the counters over the given partitions."""
+        rows = await asyncio.gather(*(self._tables.get(TABLE, key, COUNTER) for key in places))
+        return {kind.value: sum(_count(row, kind) for row in rows) for kind in COUNTED}
+
+
+def _count(row: Row | None, kind: Kind) -> int:
+    value = row.cells.get(kind.value, 0) if row is not None else 0
+    return value if isinstance(value, int) else 0
+
+
+def item_of(row: Row) -> Item:
+    """The item that a row is about."""
+    cells = row.cells
+    return Item(
+        id=row.row.split("~", maxsplit=1)[1],
+        type=str(cells["type"]),
+        entity=str(cells["entity"]),
+        object=str(cells["object"]),
+        generation=int(str(cells["generation"])),
+        attempt=int(str(cells["attempt"])),
+    )

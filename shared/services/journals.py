@@ -1,0 +1,223 @@
+"""Open journals: which batch the next lines go to. Table `journals`.
+
+One open journal per (company, journal name, queue, partition) and posting period: partition key
+`<company>~<journal name>~<queue>~<partition>`, row `open~<period>`. Only the queue function that
+holds the session writes its lines; a lease and the row's ETag guard the hand-over. A journal that
+another worker still holds is left alone: we go on in a fresh one. It rolls over by line count and
+by age; periods never share one.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from shared.domain.journal import JournalKind
+from shared.errors import UncertainWrite
+from shared.ports import (
+    Cell,
+    Chance,
+    Clock,
+    DynamicsGateway,
+    Insert,
+    Lookup,
+    Operation,
+    Put,
+    Replace,
+    Row,
+    Tables,
+    Write,
+    WriteFailed,
+)
+from shared.settings import Settings
+
+TABLE = "journals"
+ROLLS_MAX = 1_000  # fresh journals one reservation may open
+HEADERS = {
+    JournalKind.CUSTOMER_PAYMENT: "CustomerPaymentJournalHeaders",
+    JournalKind.GENERAL: "LedgerJournalHeaders",
+}
+OPENING, OPEN, CLOSED = "opening", "open", "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Who writes: the queue, its session, and a name for this run."""
+
+    queue: str
+    partition: int
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A place for one line: the journal's batch number, and the line number to give it."""
+
+    batch: str
+    line_number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Which journal lines go to."""
+
+    company: str
+    kind: JournalKind
+    period: str
+
+
+class Journals:
+    """Reserves places in open journals, opening new ones as needed."""
+
+    def __init__(
+        self,
+        tables: Tables,
+        dynamics: DynamicsGateway,
+        clock: Clock,
+        chance: Chance,
+        settings: Settings,
+    ) -> None:
+        self._tables = tables
+        self._dynamics = dynamics
+        self._clock = clock
+        self._chance = chance
+        self._settings = settings
+
+    def _name(self, target: Target) -> str:
+        return self._settings.books.companies[target.company].journals[target.kind]
+
+    def _partition(self, target: Target, writer: Writer) -> str:
+        return f"{target.company}~{self._name(target)}~{writer.queue}~{writer.partition}"
+
+    async def reserve(self, target: Target, count: int, writer: Writer) -> list[Slot]:
+        """`count` slots, in one or more journals.
+
+        Raises `UncertainWrite` while it is unknown whether a new header was made, `TableConflict`
+        when another worker changed the row, and the errors of the Dynamics port.
+        """
+        slots: list[Slot] = []
+        for _ in range(ROLLS_MAX):
+            row = await self._usable(target, writer)
+            lines = int(str(row.cells["lines"]))
+            room = min(count - len(slots), self._settings.journal_lines_max - lines)
+            cells = {**row.cells, "lines": lines + room, **self._lease(writer)}
+            partition = self._partition(target, writer)
+            await self._tables.transact(
+                TABLE, partition, [Replace(f"open~{target.period}", cells, row.etag)]
+            )
+            batch = str(row.cells["batch"])
+            slots += [Slot(batch, lines + 1 + index) for index in range(room)]
+            if len(slots) == count:
+                return slots
+        raise RuntimeError(f"more than {ROLLS_MAX} journals for one reservation")
+
+    def _lease(self, writer: Writer) -> dict[str, Cell]:
+        until = self._clock.now() + timedelta(seconds=self._settings.lease_seconds)
+        return {"holder": writer.owner, "until": until}
+
+    async def _usable(self, target: Target, writer: Writer) -> Row:
+        """The open journal's row, with room; a fresh one where there is none."""
+        partition = self._partition(target, writer)
+        row = await self._tables.get(TABLE, partition, f"open~{target.period}")
+        if row is not None and row.cells["state"] == OPENING:
+            return await self._finish_opening(target, writer, row)
+        if row is not None and not self._must_roll(row, writer):
+            return row
+        return await self._open(target, writer, row)
+
+    def _must_roll(self, row: Row, writer: Writer) -> bool:
+        cells, now = row.cells, self._clock.now()
+        if cells["state"] == CLOSED:
+            return True
+        until, opened = cells["until"], cells["opened_at"]
+        held = cells["holder"] not in ("", writer.owner)
+        if held and isinstance(until, datetime) and until > now:
+            return True
+        age_max = timedelta(hours=self._settings.journal_hours_max)
+        old = isinstance(opened, datetime) and now - opened > age_max
+        return old or int(str(cells["lines"])) >= self._settings.journal_lines_max
+
+    async def _open(self, target: Target, writer: Writer, old: Row | None) -> Row:
+        """Announce a new journal, with a unique description, then make its header."""
+        unique = f"{self._chance.getrandbits(48):012x}"
+        description = f"Stripe {target.period} {writer.queue} {writer.partition} {unique}"
+        cells: dict[str, Cell] = {
+            "state": OPENING,
+            "description": description,
+            "batch": "",
+            "lines": 0,
+            "opened_at": self._clock.now(),
+            **self._lease(writer),
+        }
+        row, partition = f"open~{target.period}", self._partition(target, writer)
+        operations: list[Operation] = [Insert(row, cells)]
+        if old is not None:
+            operations = [Replace(row, cells, old.etag)]
+            if old.cells["batch"]:
+                closed = {**old.cells, "state": CLOSED}
+                operations.append(Put(f"closed~{old.cells['batch']}", closed))
+        etags = await self._tables.transact(TABLE, partition, operations)
+        return await self._make_header(target, writer, Row(partition, row, cells, etags[0]))
+
+    async def _make_header(self, target: Target, writer: Writer, row: Row) -> Row:
+        fields = {
+            "JournalName": self._name(target),
+            "Description": str(row.cells["description"]),
+        }
+        write = Write("POST", HEADERS[target.kind], target.company, fields)
+        deadline = self._clock.now() + timedelta(seconds=self._settings.batch_seconds_max)
+        (result,) = await self._dynamics.apply([write], deadline)
+        if isinstance(result, WriteFailed):
+            if isinstance(result.error, UncertainWrite):
+                raise UncertainWrite(str(result.error), self._settings.write_settle_seconds)
+            closed = {**row.cells, "state": CLOSED}
+            await self._tables.transact(TABLE, row.partition, [Replace(row.row, closed, row.etag)])
+            raise result.error
+        return await self._opened(row, str(result.fields["JournalBatchNumber"]))
+
+    async def _opened(self, row: Row, batch: str) -> Row:
+        cells = {**row.cells, "state": OPEN, "batch": batch}
+        (etag,) = await self._tables.transact(
+            TABLE, row.partition, [Replace(row.row, cells, row.etag)]
+        )
+        return Row(row.partition, row.row, cells, etag)
+
+    async def _finish_opening(self, target: Target, writer: Writer, row: Row) -> Row:
+        """A header was announced and its answer lost: look for it, not too early."""
+        opened = row.cells["opened_at"]
+        wait = self._settings.batch_seconds_max + self._settings.write_settle_seconds
+        age = (self._clock.now() - opened).total_seconds() if isinstance(opened, datetime) else wait
+        if age < wait:
+            raise UncertainWrite("the header of a new journal is not confirmed yet", wait - age)
+        found = await self._dynamics.find(
+            Lookup(
+                HEADERS[target.kind],
+                target.company,
+                {
+                    "JournalName": self._name(target),
+                    "Description": str(row.cells["description"]),
+                },
+            )
+        )
+        if found:
+            return await self._opened(row, str(found[0]["JournalBatchNumber"]))
+        cells = {**row.cells, "opened_at": self._clock.now(), **self._lease(writer)}
+        (etag,) = await self._tables.transact(
+            TABLE, row.partition, [Replace(row.row, cells, row.etag)]
+        )
+        return await self._make_header(target, writer, Row(row.partition, row.row, cells, etag))
+
+    async def retire(self, target: Target, batch: str, writer: Writer) -> None:
+        """Leave a journal (posted meanwhile, or another writer is in it): the next reservation
+        opens a fresh one. Raises `TableConflict`."""
+        partition = self._partition(target, writer)
+        row = await self._tables.get(TABLE, partition, f"open~{target.period}")
+        if row is not None and row.cells["batch"] == batch:
+            cells = {**row.cells, "state": CLOSED}
+            await self._tables.transact(TABLE, partition, [Replace(row.row, cells, row.etag)])
+
+    async def release(self, target: Target, writer: Writer) -> None:
+        """Give the lease of the open journal back. Raises `TableConflict`."""
+        partition = self._partition(target, writer)
+        row = await self._tables.get(TABLE, partition, f"open~{target.period}")
+        if row is not None and row.cells["holder"] == writer.owner:
+            cells = {**row.cells, "holder": ""}
+            await self._tables.transact(TABLE, partition, [Replace(row.row, cells, row.etag)])

@@ -1,0 +1,174 @@
+"""Reading both sides for the clearing proof of each currency. Nothing is written.
+
+Stripe's side: the balance, read before and after listing all transactions (read again when it
+moved). Dynamics' side: the lines of our journals that touch the clearing account, and whether their
+journal is posted; the posted ledger itself where an entity set for it is configured, else the proof
+covers our journals only. Time and memory grow with the number of transactions.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from shared.domain.clearing import BookedLine, Proof, prove
+from shared.domain.money import Money, from_decimal, total
+from shared.errors import Parked
+from shared.ports import DynamicsGateway, Json, Lookup, StripeGateway, Value
+from shared.settings import Account, Book, Settings
+
+TRANSACTIONS_MAX = 1_000_000
+PAGE = 100
+READS_MAX = 5
+SCOPE_JOURNALS = "our journals only"
+SCOPE_LEDGER = "posted ledger"
+SETS = (
+    ("CustomerPaymentJournalLines", "CustomerPaymentJournalHeaders"),
+    ("LedgerJournalLines", "LedgerJournalHeaders"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Proofs:
+    """The proofs by currency, and what the posted term was read from."""
+
+    scope: str
+    by_currency: Mapping[str, Proof]
+
+
+class Prover:
+    """Proves that clearing equals the Stripe balance."""
+
+    def __init__(
+        self, stripe: StripeGateway, dynamics: DynamicsGateway, settings: Settings
+    ) -> None:
+        self._stripe = stripe
+        self._dynamics = dynamics
+        self._settings = settings
+
+    async def prove(self) -> Proofs:
+        """The proof of every configured currency. Raises `Parked` when the balance never stood
+        still or there are too many transactions, and the errors of the ports."""
+        balance, transactions = await self._stripe_side()
+        proofs = {}
+        for currency, book in self._settings.books.currencies.items():
+            lines = await self._lines(currency, book)
+            ledger = await self._ledger(currency, book)
+            proofs[currency] = prove(
+                Money(balance.get(currency, 0), currency),
+                transactions.get(currency, {}),
+                lines,
+                ledger,
+            )
+        scope = SCOPE_LEDGER if self._settings.ledger_entity else SCOPE_JOURNALS
+        return Proofs(scope, proofs)
+
+    async def _stripe_side(self) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
+        for _ in range(READS_MAX):
+            before = _balance(await self._stripe.balance())
+            transactions = await self._transactions()
+            if _balance(await self._stripe.balance()) == before:
+                return before, transactions
+        raise Parked(
+            "balance_moves",
+            f"the Stripe balance moved during {READS_MAX} reads",
+            "Run the proof at a quieter time.",
+        )
+
+    async def _transactions(self) -> dict[str, dict[str, int]]:
+        found: dict[str, dict[str, int]] = {}
+        params: dict[str, str | int] = {"limit": PAGE}
+        for _ in range(TRANSACTIONS_MAX // PAGE):
+            page = await self._stripe.page("balance_transaction", params)
+            for txn in page.data:
+                currency = str(txn["currency"])
+                book = self._settings.books.currencies.get(currency)
+                kind = txn.get("balance_type") or "payments"
+                if book is not None and book.balance_type == kind:
+                    found.setdefault(currency, {})[str(txn["id"])] = int(txn["net"])
+            if not page.has_more:
+                return found
+            params = {**params, "starting_after": str(page.data[-1]["id"])}
+        raise Parked(
+            "too_many_transactions",
+            f"more than {TRANSACTIONS_MAX} balance transactions",
+            "Raise TRANSACTIONS_MAX, with memory to match.",
+        )
+
+    async def _lines(self, currency: str, book: Book) -> list[BookedLine]:
+        lines: list[BookedLine] = []
+        for line_set, header_set in SETS:
+            rows: list[tuple[Json, int]] = []
+            for side, sign in (("OffsetAccount", -1), ("Account", 1)):
+                rows += [
+                    (row, sign) for row in await self._touching(line_set, side, currency, book)
+                ]
+            batches = sorted({str(row["JournalBatchNumber"]) for row, _ in rows})
+            posted = await self._posted(header_set, book.company, batches)
+            lines += [
+                _booked(row, sign, currency, str(row["JournalBatchNumber"]) in posted)
+                for row, sign in rows
+            ]
+        return lines
+
+    async def _touching(self, line_set: str, side: str, currency: str, book: Book) -> list[Json]:
+        account: Account = book.clearing
+        found = await self._dynamics.find(
+            Lookup(
+                line_set,
+                book.company,
+                {f"{side}DisplayValue": account.id, "CurrencyCode": currency.upper()},
+                select=(
+                    *("PaymentId", "DebitAmount", "CreditAmount", "JournalBatchNumber"),
+                    *(f"{side}Type", "LineNumber"),
+                ),
+            )
+        )
+        return [row for row in found if row[f"{side}Type"] == account.type]
+
+    async def _posted(self, header_set: str, company: str, batches: Sequence[str]) -> set[str]:
+        if not batches:
+            return set()
+        values: list[Value] = list(batches)
+        headers = await self._dynamics.find(
+            Lookup(
+                header_set,
+                company,
+                any_of=("JournalBatchNumber", values),
+                select=("JournalBatchNumber", "IsPosted"),
+            )
+        )
+        return {str(row["JournalBatchNumber"]) for row in headers if row["IsPosted"] == "Yes"}
+
+    async def _ledger(self, currency: str, book: Book) -> Money | None:
+        entity = self._settings.ledger_entity
+        if entity is None:
+            return None
+        account = entity.accounts.get(book.clearing.id, book.clearing.id)
+        rows = await self._dynamics.find(
+            Lookup(
+                entity.entity_set,
+                book.company,
+                {entity.account: account, entity.currency: currency.upper()},
+                select=(entity.amount,),
+            )
+        )
+        amounts = (from_decimal(Decimal(row[entity.amount]), currency) for row in rows)
+        return total(amounts, currency)
+
+
+def _booked(row: Json, sign: int, currency: str, posted: bool) -> BookedLine:
+    amount = Decimal(row["DebitAmount"]) - Decimal(row["CreditAmount"])
+    effect = from_decimal(amount * sign, currency)
+    transaction = str(row["PaymentId"]).split(":", maxsplit=1)[0]
+    if not transaction:
+        transaction = f"{row['JournalBatchNumber']}/{row['LineNumber']}"
+    return BookedLine(transaction, effect, posted)
+
+
+def _balance(balance: Json) -> dict[str, int]:
+    """Available plus pending, in minor units by currency."""
+    sums: dict[str, int] = {}
+    for kind in ("available", "pending"):
+        for item in balance.get(kind) or ():
+            sums[str(item["currency"])] = sums.get(str(item["currency"]), 0) + int(item["amount"])
+    return sums

@@ -1,0 +1,47 @@
+"""One object on its way through converge, and the small steps that only concern itself."""
+
+from dataclasses import dataclass, field, replace
+
+from shared.documents.common import Desired, Snapshot
+from shared.domain.records import Link, Record
+from shared.errors import Kind, Verdict, verdict_of
+from shared.services.links import Held
+from shared.services.plan import Plan
+
+
+@dataclass(slots=True)
+class Task:
+    """State of one object during a run. `error` ends it; the claim is released all the same."""
+
+    id: str
+    companies: tuple[str, ...] = ()
+    held: Held | None = None
+    snapshot: Snapshot | None = None
+    desired: Desired = field(default_factory=Desired)
+    records: tuple[Record, ...] = ()
+    plan: Plan = field(default_factory=Plan)
+    new_links: list[Link] = field(default_factory=list)
+    over: list[str] = field(default_factory=list)
+    uncertain: list[str] = field(default_factory=list)
+    error: Exception | None = None
+
+    @property
+    def going(self) -> bool:
+        """True while nothing went wrong."""
+        return self.error is None
+
+    def fail(self, error: Exception) -> None:
+        """The first error decides; an uncertain write is never hidden by a later one."""
+        if self.error is None:
+            self.error = error
+
+    def verdict(self) -> Verdict:
+        """The outcome of the object, with the money at stake where the snapshot tells."""
+        error = self.error or self.desired.parked
+        if error is None:
+            return Verdict(Kind.DONE)
+        source = self.snapshot.object if self.snapshot is not None else {}
+        amount, currency = source.get("amount"), source.get("currency")
+        if type(amount) is not int or not isinstance(currency, str):
+            return verdict_of(error)
+        return replace(verdict_of(error), amount_minor=amount, currency=currency)

@@ -1,0 +1,143 @@
+"""A batch of messages of one session: converge their objects, then settle what became of each.
+
+Order: schedule the copies of what must be tried again, then store the outcomes, then let the
+messages complete. A crash in between repeats work that changes nothing: copies have deterministic
+ids, outcomes are stored by item.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from shared import telemetry
+from shared.errors import Kind, Verdict
+from shared.ports import Message
+from shared.services.converge import Converge, Ports
+from shared.services.item import Item, UnreadableItemError, read_item
+from shared.services.items import Items, Outcome, place
+from shared.services.journals import Writer
+
+OBJECTS_PER_RUN = 50  # two lines each fill one $batch
+SUSPECT_DELIVERIES = 3  # from here on a message is handled alone
+UNCOUNTED_DELAY_SECONDS = 15
+NOT_BEGUN = Verdict(Kind.RETRY, counts=False, delay_seconds=1.0, cause="not_begun")
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message as the queue function got it. `delivery_count` starts at 1."""
+
+    id: str
+    body: bytes
+    delivery_count: int
+
+
+class Work:
+    """Handles what the queue functions receive."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+        self._converge = Converge(ports)
+        self._items = Items(ports.tables, ports.clock)
+
+    async def handle(self, queue: str, partition: int, messages: Sequence[Received]) -> None:
+        """Handle a batch. When this returns the messages may complete; what it raises is the
+        failure of a store or the broker, and the messages come again."""
+        items: dict[str, Item] = {}
+        outcomes: list[Outcome] = []
+        for message in messages:
+            try:
+                item = read_item(message.body)
+            except UnreadableItemError as error:
+                outcomes.append(_unreadable(queue, message, str(error)))
+            else:
+                known = items.get(item.id)
+                if known is None or (known.generation, known.copy) < (item.generation, item.copy):
+                    items[item.id] = item
+        alone = any(message.delivery_count >= SUSPECT_DELIVERIES for message in messages)
+        verdicts = await self._run(queue, partition, list(items.values()), alone)
+        for item in items.values():
+            outcomes.append(Outcome(item, self._judge(item, verdicts[item.entity, item.object])))
+        await self._settle(queue, partition, outcomes)
+
+    async def _run(
+        self, queue: str, partition: int, items: list[Item], alone: bool
+    ) -> dict[tuple[str, str], Verdict]:
+        """Verdicts by (entity, object); duplicates are folded, and what the time does not allow
+        is left for another message."""
+        ports = self._ports
+        started = ports.clock.now()
+        deadline = started + timedelta(seconds=ports.settings.batch_seconds_max)
+        owner = f"{queue}-{partition}-{ports.chance.getrandbits(64):016x}"
+        writer = Writer(queue, partition, owner)
+        entities: dict[str, dict[str, None]] = {}
+        for item in items:
+            entities.setdefault(item.entity, {})[item.object] = None
+        verdicts: dict[tuple[str, str], Verdict] = {}
+        size = 1 if alone else OBJECTS_PER_RUN
+        for entity, found in entities.items():
+            ids = list(found)
+            for start in range(0, len(ids), size):
+                part = ids[start : start + size]
+                if ports.clock.now() >= deadline:
+                    results = dict.fromkeys(part, NOT_BEGUN)
+                else:
+                    results = await self._converge.run(entity, dict.fromkeys(part, ()), writer)
+                verdicts |= {(entity, id): verdict for id, verdict in results.items()}
+        return verdicts
+
+    def _judge(self, item: Item, verdict: Verdict) -> Verdict:
+        """A retry that used up its attempts is parked."""
+        exhausted = item.attempt + 1 >= self._ports.settings.attempts_max
+        if verdict.kind is Kind.RETRY and verdict.counts and exhausted:
+            return replace(
+                verdict,
+                kind=Kind.PARK,
+                text=f"given up after {item.attempt + 1} attempts: {verdict.text}",
+            )
+        return verdict
+
+    def _delay_seconds(self, item: Item, verdict: Verdict) -> float:
+        """Capped exponential back-off with jitter, never shorter than the verdict demands."""
+        settings = self._ports.settings
+        base: float = UNCOUNTED_DELAY_SECONDS
+        if verdict.counts:
+            doubled: float = settings.retry_base_seconds * (1 << min(item.attempt, 30))
+            base = min(doubled, settings.retry_cap_seconds)
+        jittered = base * (0.5 + 0.5 * self._ports.chance.random())
+        return max(jittered, verdict.delay_seconds or 0.0)
+
+    async def _settle(self, queue: str, partition: int, outcomes: Sequence[Outcome]) -> None:
+        copies: list[Message] = []
+        now = self._ports.clock.now()
+        for outcome in outcomes:
+            item, verdict = outcome.item, outcome.verdict
+            if verdict.kind is Kind.RETRY:
+                delay = timedelta(seconds=self._delay_seconds(item, verdict))
+                copies.append(item.again(verdict.counts).message(partition, now + delay))
+            if verdict.kind is not Kind.DONE:
+                telemetry.event(
+                    verdict.kind.value,
+                    item=item.id,
+                    entity=item.entity,
+                    object=item.object,
+                    cause=verdict.cause,
+                    attempt=item.attempt,
+                )
+        if copies:
+            await self._ports.queue.send(queue, copies)
+        await self._items.record(place(queue, partition), outcomes)
+
+
+def _unreadable(queue: str, message: Received, text: str) -> Outcome:
+    safe = "".join(char if char.isalnum() or char in "_-" else "_" for char in message.id)[:100]
+    item = Item(safe or "unnamed", "", queue, safe or "unnamed")
+    return Outcome(
+        item,
+        Verdict(
+            Kind.PARK,
+            cause="unreadable_message",
+            text=text,
+            remedy="Somebody else sends to our queue, or versions are mixed: find the sender.",
+        ),
+    )

@@ -1,0 +1,201 @@
+"""Applying plans: reserve journal places, announce, write in few requests, keep what is certain.
+
+Order is what makes a write single: the intents of an object are stored before its request is sent,
+the request is not sent after the intents' window, and an answer that is lost leaves the intent open
+with the moment from which looking is safe.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from shared import telemetry
+from shared.domain.journal import JournalKind
+from shared.domain.records import Intent, Record
+from shared.errors import DuplicateKey, JournalPosted, TieoutError, UncertainWrite, UpdateConflict
+from shared.ports import Clock, DynamicsGateway, Value, Write, WriteFailed, Written
+from shared.services.journals import Journals, Slot, Target, Writer
+from shared.services.links import LinkStore
+from shared.services.plan import KEYS, intent_of, link_of
+from shared.services.task import Task
+from shared.settings import Settings
+
+WRITES_MAX = 100  # of one apply: whole objects, so that an object stays in one $batch
+
+
+@dataclass(slots=True)
+class Pending:
+    """One write of one task, with the place it got."""
+
+    task: Task
+    record: Record
+    write: Write
+    journal: str = ""
+    target: Target | None = None
+
+
+@dataclass(slots=True)
+class Applier:
+    """Writes the plans of a batch of tasks."""
+
+    dynamics: DynamicsGateway
+    journals: Journals
+    links: LinkStore
+    clock: Clock
+    settings: Settings
+    used: dict[Target, None] = field(default_factory=dict)
+
+    async def apply(self, tasks: Sequence[Task], writer: Writer) -> None:
+        """Write all tasks that still go; each task gets its links or its error."""
+        places = await self._places(tasks, writer)
+        pending: list[list[Pending]] = []
+        for task in tasks:
+            if task.going:
+                writes = self._writes(task, places)
+                if writes:
+                    pending.append(writes)
+        for chunk in _by_whole_objects(pending):
+            await self._write(chunk, writer)
+
+    async def _places(self, tasks: Sequence[Task], writer: Writer) -> dict[Target, list[Slot]]:
+        """Reserve journal slots for every line to create. A journal that cannot be had fails the
+        tasks that need it."""
+        needed: dict[Target, list[Task]] = {}
+        for task in tasks:
+            for record in _creates(task) if task.going else ():
+                target = _target(record)
+                if target is not None:
+                    needed.setdefault(target, []).append(task)
+        places: dict[Target, list[Slot]] = {}
+        for target, wanting in needed.items():
+            try:
+                places[target] = await self.journals.reserve(target, len(wanting), writer)
+            except TieoutError as error:
+                for task in wanting:
+                    task.fail(error)
+            else:
+                self.used[target] = None
+        return places
+
+    def _writes(self, task: Task, places: Mapping[Target, list[Slot]]) -> list[Pending]:
+        writes = []
+        for record in _creates(task):
+            target = _target(record)
+            fields = dict(record.fields)
+            journal = ""
+            if target is not None:
+                slot = places[target].pop(0)
+                journal = slot.batch
+                fields |= _placed(target.kind, slot)
+            group = f"{task.id}:{record.entity_set}" if target else None
+            write = Write("POST", record.entity_set, record.document.company, fields, group=group)
+            writes.append(Pending(task, record, write, journal, target))
+        for record, link in task.plan.update:
+            fields = {name: v for name, v in record.fields.items() if name != record.key_field}
+            key: dict[str, Value] = dict(link.keys)
+            write = Write("PATCH", record.entity_set, record.document.company, fields, key)
+            writes.append(Pending(task, record, write))
+        return writes
+
+    async def _write(self, chunk: list[list[Pending]], writer: Writer) -> None:
+        window = timedelta(seconds=self.settings.batch_seconds_max)
+        not_after = self.clock.now() + window
+        safe_at = not_after + timedelta(seconds=self.settings.write_settle_seconds)
+        announced: list[Pending] = []
+        for writes in chunk:
+            task = writes[0].task
+            intents = [
+                intent_of(each.record, each.journal, safe_at)
+                for each in writes
+                if each.write.method == "POST"
+            ]
+            try:
+                if task.held is None:
+                    raise RuntimeError(f"{task.id} is written without a claim")
+                await self.links.intend(task.held, intents, task.records)
+            except TieoutError as error:
+                task.fail(error)
+            else:
+                announced += writes
+        if not announced:
+            return
+        results = await self.dynamics.apply([each.write for each in announced], not_after)
+        for each, result in zip(announced, results, strict=True):
+            await self._keep(each, result, writer)
+
+    async def _keep(self, each: Pending, result: Written | WriteFailed, writer: Writer) -> None:
+        task, role = each.task, each.record.document.role
+        if isinstance(result, Written):
+            keys = result.fields or each.write.key
+            task.new_links.append(
+                link_of(each.record, {name: keys[name] for name in KEYS[each.record.entity_set]})
+            )
+            task.over.append(role)
+            return
+        error = result.error
+        if isinstance(error, DuplicateKey) and each.target is not None:
+            # A line of this number is in the journal: ours, perhaps. Look for it by its key.
+            error = UncertainWrite(str(error))
+        if isinstance(error, UncertainWrite | UpdateConflict):
+            task.uncertain.append(role)
+            if isinstance(error, UncertainWrite):
+                settle = self.settings.write_settle_seconds
+                error = UncertainWrite(str(error), settle)
+        else:
+            task.over.append(role)
+        task.fail(error)
+        if isinstance(error, JournalPosted | UpdateConflict) and each.target is not None:
+            await self.journals.retire(each.target, each.journal, writer)
+
+    async def leave(self, writer: Writer) -> None:
+        """Give back the leases of the journals that were used. One that cannot be given back
+        runs out by itself."""
+        for target in self.used:
+            try:
+                await self.journals.release(target, writer)
+            except TieoutError as error:
+                telemetry.event("journal_lease_kept", company=target.company, reason=str(error))
+        self.used.clear()
+
+    def still_open(self, task: Task) -> list[Intent]:
+        """The intents of uncertain writes, with the moment from which looking is safe."""
+        safe_at = self.clock.now() + timedelta(seconds=self.settings.write_settle_seconds)
+        held = task.held
+        if held is None:
+            return []
+        known = [held.intents.get(role) for role in task.uncertain]
+        return [replace(intent, at=safe_at.isoformat()) for intent in known if intent is not None]
+
+
+def _creates(task: Task) -> list[Record]:
+    """What has to be created: planned, or looked for and not found."""
+    found = set(task.over)
+    looked = [record for record in task.plan.look if record.document.role not in found]
+    return [*task.plan.create, *looked]
+
+
+def _target(record: Record) -> Target | None:
+    document = record.document
+    if document.journal is None:
+        return None
+    return Target(document.company, document.journal, document.period)
+
+
+def _placed(kind: JournalKind, slot: Slot) -> dict[str, Value]:
+    """The journal fields of a line. Dynamics numbers ledger lines itself; customer payment lines
+    get their number, so that a repeat collides on the key."""
+    if kind is JournalKind.CUSTOMER_PAYMENT:
+        return {"JournalBatchNumber": slot.batch, "LineNumber": slot.line_number}
+    return {"JournalBatchNumber": slot.batch}
+
+
+def _by_whole_objects(pending: list[list[Pending]]) -> list[list[list[Pending]]]:
+    chunks: list[list[list[Pending]]] = []
+    size = WRITES_MAX + 1
+    for writes in pending:
+        if size + len(writes) > WRITES_MAX:
+            chunks.append([])
+            size = 0
+        chunks[-1].append(writes)
+        size += len(writes)
+    return chunks
