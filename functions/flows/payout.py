@@ -73,9 +73,9 @@ def payout_flow(context: df.DurableOrchestrationContext) -> Generator[Any, Any, 
 @bp.activity_trigger(input_name="page")
 @bp.durable_client_input(client_name="client")
 async def payout_membership_page(
-    page: dict,
-    client: df.DurableOrchestrationClient,  # type: ignore[type-arg]
-) -> dict:  # type: ignore[type-arg]
+    page: typing.Dict[str, typing.Any],  # noqa: UP006
+    client: df.DurableOrchestrationClient,
+) -> typing.Dict[str, typing.Any]:  # noqa: UP006
     """One page of the members of a payout: `{payout, cursor}` -> `{cursor, count, net_minor}`."""
     reconcile = bootstrap.app().reconcile(DurableFlows(client))
     return await reconcile.membership_page(page["payout"], page["cursor"])
@@ -84,9 +84,9 @@ async def payout_membership_page(
 @bp.activity_trigger(input_name="state")
 @bp.durable_client_input(client_name="client")
 async def payout_tie_out(
-    state: dict,
-    client: df.DurableOrchestrationClient,  # type: ignore[type-arg]
-) -> dict:  # type: ignore[type-arg]
+    state: typing.Dict[str, typing.Any],  # noqa: UP006
+    client: df.DurableOrchestrationClient,
+) -> typing.Dict[str, typing.Any]:  # noqa: UP006
     """Check and store the tie-out: `{payout, count, net_minor}` -> `{status, ...}`."""
     reconcile = bootstrap.app().reconcile(DurableFlows(client))
     return await reconcile.tie_out(state["payout"], state["count"], state["net_minor"])

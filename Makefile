@@ -1,0 +1,67 @@
+# make demo: a month of a shop, from Stripe into Dynamics 365, on this machine alone.
+# make test: everything that proves it. See README.md.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo serve replay test check lint types imports format bench lock clean
+
+UV_VERSION := 0.13.9
+BIN := .venv/bin
+READY := .venv/.ready
+NPM_READY := tests/npm/node_modules/.ready
+SOURCES := function_app.py functions shared local cli bench tests
+ARGS ?=
+
+help: ## this list
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+
+$(READY): requirements-dev.txt pyproject.toml
+	@python=$$(scripts/find-python) && echo "setting up .venv with $$python" && \
+	    { [ -x $(BIN)/python ] && $(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' \
+	      || "$$python" -m venv --clear .venv; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip sync --quiet --require-hashes requirements-dev.txt
+	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(NPM_READY): tests/npm/package-lock.json
+	@scripts/check-node
+	@npm ci --prefix tests/npm --no-audit --no-fund --loglevel=error
+	@touch $@
+
+setup: $(READY) $(NPM_READY) ## everything that demo and test need
+
+demo: $(READY) ## a seeded month through the whole system, ending in the tie-out (ARGS="--seed 7")
+	@$(BIN)/tieout demo $(ARGS)
+
+serve: $(READY) ## the same world on local ports, for curl and the Stripe CLI (ARGS="--help")
+	@$(BIN)/tieout serve $(ARGS)
+
+test: $(READY) $(NPM_READY) ## all tests (ARGS="-k name")
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: lint types imports ## ruff, mypy strict, import-linter
+
+lint: $(READY)
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/ruff format --check $(SOURCES)
+
+types: $(READY)
+	@$(BIN)/mypy
+
+imports: $(READY)
+	@$(BIN)/lint-imports --no-cache
+
+format: $(READY) ## let ruff rewrite what it can
+	@$(BIN)/ruff check --fix $(SOURCES)
+	@$(BIN)/ruff format $(SOURCES)
+
+bench: $(READY) ## every figure, as a ratio measured in one run
+	@for file in bench/*.py; do case $$file in *__init__*) ;; *) $(BIN)/python $$file || exit 1;; esac; done
+
+lock: $(READY) ## pin the dependencies of pyproject.toml anew
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --upgrade \
+	    pyproject.toml --group dev -o requirements-dev.txt
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header \
+	    -c requirements-dev.txt pyproject.toml -o requirements.txt
+
+clean: ## remove what the targets made
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/npm/node_modules

@@ -1,0 +1,77 @@
+"""What F&O does when a customer is written: number, name, alias, party, address line."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from local.dynamics.errors import Infolog
+from local.dynamics.rules import Hooks
+from local.dynamics.schema import COMPANY
+from local.dynamics.settings import Settings
+from local.dynamics.store import Fields, Row, Store, numbered
+
+NAME_ALIAS_CHARS = 20
+PARTY_DIGITS = 9
+PARTY_TYPES = ("Organization", "Person")
+ADDRESS_PARTS = ("AddressStreet", "AddressZipCode", "AddressCity", "AddressState")
+
+
+class CustomerHooks(Hooks):
+    """Hooks of `CustomersV3`. `prefixes`: of the customer numbers, by company."""
+
+    def __init__(self, store: Store, settings: Settings, prefixes: Mapping[str, str]) -> None:
+        self._store = store
+        self._settings = settings
+        self._prefixes = prefixes
+
+    def on_create(self, fields: Fields, given: Mapping[str, Any]) -> None:
+        fields["PartyType"] = fields["PartyType"] or "Organization"
+        if fields["PartyType"] not in PARTY_TYPES:
+            raise Infolog(f"Party type '{fields['PartyType']}' is not valid.")
+        if fields["PartyType"] == "Person":
+            names = [fields["PersonFirstName"], fields["PersonMiddleName"], fields["PersonLastName"]]
+            full = " ".join(name for name in names if name)
+            fields["OrganizationName"] = fields["OrganizationName"] or full
+        if not fields["OrganizationName"]:
+            raise Infolog("Field 'Name' must be filled in.")
+        fields["NameAlias"] = fields["NameAlias"] or fields["OrganizationName"][:NAME_ALIAS_CHARS]
+        company = fields[COMPANY]
+        if not fields["CustomerAccount"]:
+            fields["CustomerAccount"] = self._next_account(company)
+        elif not self._settings.manual_numbers:
+            raise Infolog("The number sequence of customers does not allow manual numbers.")
+        if not fields["LanguageId"]:
+            entity = self._store.find("LegalEntities", company)
+            fields["LanguageId"] = entity.fields["LanguageId"] if entity else ""
+        if not fields["PaymentTerms"]:
+            group = self._store.find("CustomerGroups", company, fields["CustomerGroupId"])
+            fields["PaymentTerms"] = group.fields["PaymentTermId"] if group else ""
+        fields["PartyNumber"] = f"{self._store.next_number('party'):0{PARTY_DIGITS}d}"
+        fields["FullPrimaryAddress"] = _address(fields)
+
+    def _next_account(self, company: str) -> str:
+        prefix = self._prefixes.get(company, company.upper())
+        while True:
+            account = numbered(prefix, self._store.next_number(f"customer {company}"))
+            if self._store.find("CustomersV3", company, account) is None:
+                return account
+
+    def on_change(self, row: Row, changes: Fields) -> None:
+        merged = {**row.fields, **changes}
+        if not merged["OrganizationName"]:
+            raise Infolog("Field 'Name' must be filled in.")
+        changes["FullPrimaryAddress"] = _address(merged)
+
+    def on_remove(self, row: Row) -> None:
+        company, account = row.fields[COMPANY], row.fields["CustomerAccount"]
+        for entry in self._store.of_company("GeneralJournalAccountEntries", company):
+            same = entry.fields["AccountDisplayValue"] == account
+            if same and entry.fields["AccountType"] == "Cust":
+                raise Infolog(
+                    "Cannot delete a record in Customers (CustTable). Customer account: "
+                    f"{account}. Transactions exist for the customer."
+                )
+
+
+def _address(fields: Mapping[str, Any]) -> str:
+    country = fields["AddressCountryRegionId"] or fields["AddressCountryRegionISOCode"]
+    return "\n".join(part for part in [*(fields[name] for name in ADDRESS_PARTS), country] if part)

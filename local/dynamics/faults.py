@@ -1,0 +1,57 @@
+"""Faults a world can switch on. Rates are shares of requests, drawn from the world's chance."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+LATENCY_SECONDS_MAX = 3_600.0
+RETRY_AFTER_SECONDS = 30
+
+type Rate = Annotated[float, Field(ge=0, le=1)]
+type Seconds = Annotated[float, Field(ge=0, le=LATENCY_SECONDS_MAX)]
+
+
+class Faults(BaseModel):
+    """All faults; everything off by default. May be replaced or changed while the peer runs.
+
+    `latency_seconds`: how long a request takes, from and to. `throttle`: 429 with
+    `retry_after_seconds`. `server_error`: 500 before anything is done. `html_error`: 502 with the
+    page of a gateway, before anything is done. `timeout_before_commit`: no answer, nothing done.
+    `error_after_commit`: done, then half of the time a 500 and half of the time no answer.
+    `late_commit`: no answer, and the work is done `late_commit_seconds` later.
+    `drop_mid_batch`: the connection ends after some operations of a batch are done.
+    `truncate_batch`: a batch is done, its answer ends in the middle. The first that is drawn
+    applies, in this order. Faults of writes never hit a plain read.
+    """
+
+    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+
+    latency_seconds: tuple[Seconds, Seconds] = (0.0, 0.0)
+    throttle: Rate = 0.0
+    retry_after_seconds: Annotated[int, Field(ge=0, le=3_600)] = RETRY_AFTER_SECONDS
+    server_error: Rate = 0.0
+    html_error: Rate = 0.0
+    timeout_before_commit: Rate = 0.0
+    error_after_commit: Rate = 0.0
+    late_commit: Rate = 0.0
+    late_commit_seconds: Seconds = 60.0
+    drop_mid_batch: Rate = 0.0
+    truncate_batch: Rate = 0.0
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Faults":
+        low, high = self.latency_seconds
+        if low > high:
+            raise ValueError("latency_seconds: the first number must not exceed the second")
+        return self
+
+
+BEFORE = ("throttle", "server_error", "html_error")
+"""Faults that answer instead of doing anything; they hit every kind of request."""
+WRITES = ("timeout_before_commit", "error_after_commit", "late_commit")
+BATCHES = ("drop_mid_batch", "truncate_batch")
+
+GATEWAY_PAGE = (
+    b"<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1>"
+    b"</center><hr><center>Microsoft-Azure-Application-Gateway/v2</center></body></html>"
+)

@@ -1,0 +1,107 @@
+"""The posted ledger and, apart from it, what drafts would add."""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from local.dynamics.books import Account, Books
+from local.dynamics.errors import Infolog
+from local.dynamics.journals import KINDS, Kind, sides
+from local.dynamics.schema import COMPANY
+from local.dynamics.store import Fields
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerLine:
+    """One side of a voucher. Amounts are positive for debit, negative for credit.
+
+    `amount` is in `currency`, `accounting_amount` in the accounting currency of `company`.
+    `account` is the customer, bank or main account; `journal` the batch number; `entity_set` and
+    `line` say which journal line it comes from.
+    """
+
+    company: str
+    account_type: str
+    account: str
+    main_account: str
+    currency: str
+    amount: Decimal
+    accounting_amount: Decimal
+    date: date
+    text: str
+    payment_id: str
+    voucher: str
+    journal: str
+    entity_set: str
+    line: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """`posted` is the ledger; `drafts` is not: lines of journals that are not posted yet."""
+
+    posted: tuple[LedgerLine, ...]
+    drafts: tuple[LedgerLine, ...]
+
+
+def legs(kind: Kind, books: Books, line: Fields) -> list[LedgerLine]:
+    """All sides a journal line posts. Between companies, each gets an intercompany side too."""
+    account, offset = sides(books, line)
+    amount: Decimal = line["DebitAmount"] - line["CreditAmount"]
+    if offset is None:
+        return [_leg(kind, books, line, account, amount)]
+    home, away = account.company, offset.company
+    result = [_leg(kind, books, line, account, amount)]
+    if home != away:
+        due_away = _intercompany(books, home, away)
+        result.append(_leg(kind, books, line, due_away, -amount))
+        result.append(_leg(kind, books, line, _intercompany(books, away, home), amount))
+    result.append(_leg(kind, books, line, offset, -amount))
+    return result
+
+
+def _intercompany(books: Books, company: str, partner: str) -> Account:
+    main = books.intercompany.get(company, {}).get(partner)
+    if main is None:
+        raise Infolog(f"Intercompany accounting is not set up between {company} and {partner}.")
+    return books.account(company, "Ledger", main)
+
+
+def _leg(kind: Kind, books: Books, line: Fields, account: Account, amount: Decimal) -> LedgerLine:
+    moment = line[kind.date]
+    rate = line[kind.rate]
+    if account.company != line[COMPANY]:
+        rate = books.rate(account.company, line["CurrencyCode"], moment)
+    return LedgerLine(
+        company=account.company,
+        account_type=account.type,
+        account=account.id,
+        main_account=account.main_account,
+        currency=line["CurrencyCode"],
+        amount=amount,
+        accounting_amount=books.accounting_amount(account.company, amount, rate),
+        date=moment.date(),
+        text=line[kind.text],
+        payment_id=line["PaymentId"],
+        voucher=line["Voucher"],
+        journal=line["JournalBatchNumber"],
+        entity_set=kind.lines,
+        line=line["LineNumber"],
+    )
+
+
+def drafts(books: Books) -> tuple[LedgerLine, ...]:
+    """The sides of all lines in journals that are not posted; unusable lines are left out."""
+    found: list[LedgerLine] = []
+    for kind in KINDS:
+        for row in books.store.table(kind.lines).values():
+            company, batch = row.fields[COMPANY], row.fields["JournalBatchNumber"]
+            header = books.store.find(kind.headers, company, batch)
+            if header is None or header.fields["IsPosted"] == "Yes":
+                continue
+            try:
+                found += legs(kind, books, row.fields)
+            except Infolog:
+                continue  # its account went away meanwhile: the posting job names it
+    return tuple(found)
+

@@ -1,0 +1,192 @@
+"""The batch job "Post journals": drafts become vouchers, bad journals stay with their reasons.
+
+https://learn.microsoft.com/dynamics365/finance/general-ledger/general-journal-processing
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from local.dynamics.books import Books
+from local.dynamics.errors import Infolog
+from local.dynamics.journals import BATCH, KINDS, LINE, Kind, next_batch, sides
+from local.dynamics.ledger import Ledger, LedgerLine, drafts, legs
+from local.dynamics.schema import COMPANY
+from local.dynamics.store import Row, numbered
+from shared.ports import Clock
+
+ENTRIES = "GeneralJournalAccountEntries"
+
+
+@dataclass(frozen=True, slots=True)
+class JournalResult:
+    """What the job did with one journal. `moved_to`: the batch that got its bad lines."""
+
+    company: str
+    journal: str
+    entity_set: str
+    posted: bool
+    reasons: tuple[str, ...]
+    moved_to: str
+    at: datetime
+
+
+@dataclass(slots=True)
+class PostingJob:
+    """Posts journals and keeps the posted ledger and the latest infolog of each journal."""
+
+    books: Books
+    clock: Clock
+    posted: list[LedgerLine] = field(default_factory=list)
+    infolog: dict[tuple[str, str], JournalResult] = field(default_factory=dict)
+
+    def run(self, company: str | None = None) -> list[JournalResult]:
+        """Post every open journal that has lines, of one company or of all, oldest first."""
+        results = []
+        for kind in KINDS:
+            headers = list(self.books.store.table(kind.headers).values())
+            for header in headers:
+                own = company is None or header.fields[COMPANY] == company
+                if own and header.fields["IsPosted"] == "No":
+                    results += self._journal(kind, header)
+        return results
+
+    def ledger(self) -> Ledger:
+        """The posted ledger, and the drafts apart."""
+        return Ledger(tuple(self.posted), drafts(self.books))
+
+    def _journal(self, kind: Kind, header: Row) -> list[JournalResult]:
+        company, batch = header.fields[COMPANY], header.fields[BATCH]
+        rows = list(self.books.store.group(kind.lines, company, batch).values())
+        if not rows:
+            return []
+        reasons = self._refusals_of_journal(header, rows)
+        bad = {} if reasons else self._bad_lines(kind, rows)
+        said = tuple([*reasons, *(reason for texts in bad.values() for reason in texts)])
+        moved_to = ""
+        good = [row for row in rows if row.record_id not in bad]
+        if bad and good and self.books.settings.post_and_transfer:
+            moved = [row for row in rows if row.record_id in bad]
+            moved_to = self._transfer(kind, header, moved)
+        posts = not reasons and (not bad or bool(moved_to))
+        if posts:
+            self._post(kind, header, good)
+        result = JournalResult(
+            company, batch, kind.headers, posts, said, moved_to, self.clock.now()
+        )
+        self.infolog[(company, batch)] = result
+        return [result]
+
+    def _refusals_of_journal(self, header: Row, rows: Sequence[Row]) -> list[str]:
+        fields = header.fields
+        name = self.books.store.find("JournalNames", fields[COMPANY], fields["JournalName"])
+        if name is None:
+            return [f"Journal name {fields['JournalName']} does not exist."]
+        if "Yes" in (name.fields["IsApprovalActive"], name.fields["IsWorkflowApprovalActive"]):
+            return [f"Journal {fields[BATCH]} has not been approved."]
+        limit = name.fields["PostingLineLimit"]
+        if limit and len(rows) > limit:
+            return [f"Journal {fields[BATCH]} has more lines than the limit of {limit}."]
+        return []
+
+    def _bad_lines(self, kind: Kind, rows: Sequence[Row]) -> dict[int, list[str]]:
+        """The reasons of each bad line by RecId; a bad voucher makes all its lines bad."""
+        vouchers: dict[str, list[Row]] = {}
+        for row in rows:
+            vouchers.setdefault(row.fields["Voucher"], []).append(row)
+        bad: dict[int, list[str]] = {}
+        for voucher, members in vouchers.items():
+            reasons = {row.record_id: self._refusals_of_line(kind, row) for row in members}
+            if not any(reasons.values()):
+                reasons[members[0].record_id] += self._imbalance(kind, voucher, members)
+            if any(reasons.values()):
+                bad |= reasons
+        return bad
+
+    def _refusals_of_line(self, kind: Kind, row: Row) -> list[str]:
+        fields = row.fields
+        prefix = f"Line {fields[LINE]}, voucher {fields['Voucher']}: "
+        try:
+            if self.books.store.find("Currencies", fields["CurrencyCode"]) is None:
+                raise Infolog(f"Currency {fields['CurrencyCode']} does not exist.")
+            for account in sides(self.books, fields):
+                if account is not None:
+                    self.books.check_usable(account)
+                    self.books.check_currency(account, fields["CurrencyCode"])
+                    self.books.check_period(account.company, fields[kind.date])
+            legs(kind, self.books, fields)
+        except Infolog as refusal:
+            return [prefix + reason for reason in refusal.reasons]
+        return []
+
+    def _imbalance(self, kind: Kind, voucher: str, members: Sequence[Row]) -> list[str]:
+        sums: dict[tuple[str, str, str], Decimal] = {}
+        for row in members:
+            for leg in legs(kind, self.books, row.fields):
+                day = leg.date.isoformat()
+                for what, amount in (("", leg.accounting_amount), (leg.currency, leg.amount)):
+                    key = (leg.company, day, what)
+                    sums[key] = sums.get(key, Decimal(0)) + amount
+        reasons = []
+        for (_, day, currency), total in sums.items():
+            if total:
+                shown = f"{currency or 'accounting currency'}: {total}"
+                reasons.append(
+                    f"The transactions on voucher {voucher} do not balance as per {day}. ({shown})"
+                )
+        return reasons
+
+    def _transfer(self, kind: Kind, header: Row, rows: Sequence[Row]) -> str:
+        store = self.books.store
+        headers, lines = store.schema.set_of(kind.headers), store.schema.set_of(kind.lines)
+        batch = next_batch(self.books, header.fields[COMPANY])
+        totals = {}
+        if "JournalTotalDebit" in header.fields:
+            names = ("JournalTotalDebit", "JournalTotalCredit")
+            totals = dict.fromkeys(names, Decimal(0))
+        store.insert(headers, {**header.fields, BATCH: batch, **totals})
+        for number, row in enumerate(rows, start=1):
+            store.delete(lines, row)
+            moved = {**row.fields, BATCH: batch, LINE: Decimal(number)}
+            if "LineNum" in moved:
+                moved |= {"LineNum": Decimal(number), "JournalNum": batch}
+            store.insert(lines, moved)
+        return batch
+
+    def _post(self, kind: Kind, header: Row, rows: Sequence[Row]) -> None:
+        store = self.books.store
+        journal_number = numbered("GL", store.next_number("general ledger"))
+        for row in rows:
+            for leg in legs(kind, self.books, row.fields):
+                self.posted.append(leg)
+                self._entry(leg, journal_number)
+        company, name = header.fields[COMPANY], header.fields["JournalName"]
+        journal = store.find("JournalNames", company, name)
+        if journal is not None and journal.fields["DeleteLinesAfterPosting"] == "Yes":
+            for row in rows:
+                store.delete(store.schema.set_of(kind.lines), row)
+        store.update(header, {"IsPosted": "Yes"})
+
+    def _entry(self, leg: LedgerLine, journal_number: str) -> None:
+        store = self.books.store
+        day = leg.date
+        fields = {
+            COMPANY: leg.company,
+            "RecordId": store.next_record_id(),
+            "JournalNumber": journal_number,
+            "Voucher": leg.voucher,
+            "AccountingDate": datetime(day.year, day.month, day.day, 12, tzinfo=UTC),
+            "MainAccountId": leg.main_account,
+            "LedgerAccount": leg.main_account,
+            "AccountType": leg.account_type,
+            "AccountDisplayValue": leg.account,
+            "TransactionCurrencyCode": leg.currency,
+            "TransactionCurrencyAmount": leg.amount,
+            "AccountingCurrencyAmount": leg.accounting_amount,
+            "IsCredit": "Yes" if leg.amount < 0 else "No",
+            "PaymentId": leg.payment_id,
+            "Text": leg.text,
+            BATCH: leg.journal,
+        }
+        store.insert(store.schema.set_of(ENTRIES), fields)

@@ -1,0 +1,142 @@
+"""A shop for the demo: customers who come and pay, some who want their money back.
+
+Everything is drawn from one seed and acts through the Stripe peer, as a merchant's own code would
+through the API.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from local.stripe import ApiError, StripePeer
+from shared.ports import Clock, Json
+
+FIRST_NAMES = ("Ada", "Björn", "Chiara", "Dev", "Élodie", "Farah", "Goran", "Hana", "Ivo", "Jun")
+LAST_NAMES = ("Ács", "Brandt", "Costa", "Dubois", "Eriksen", "Fuchs", "Grey", "Haruki", "Ito")
+CURRENCIES = (("usd", 0.55), ("eur", 0.33), ("jpy", 0.12))
+PRICES_MINOR = {"usd": (500, 25_000), "eur": (700, 30_000), "jpy": (800, 40_000)}
+CARDS = ("pm_card_visa", "pm_card_mastercard", "pm_card_amex")
+DECLINED_CARD = "pm_card_chargeDeclined"
+GUEST_SHARE = 0.05  # of charges have no customer
+REFUND_SHARE = 0.08
+DISPUTE_SHARE = 0.005
+DECLINE_SHARE = 0.01
+CUSTOMER_CHANGE_SHARE = 0.02
+
+
+@dataclass(slots=True)
+class Takings:
+    """What the shop did, for the summary."""
+
+    customers: int = 0
+    charges: int = 0
+    declined: int = 0
+    refunds: int = 0
+    disputes: int = 0
+    customer_ids: list[str] = field(default_factory=list)
+
+
+class Shop:
+    """Plans a period of business and lives through it on the world's clock."""
+
+    def __init__(self, peer: StripePeer, clock: Clock, seed: int) -> None:
+        self._peer = peer
+        self._clock = clock
+        self._chance = random.Random(f"shop {seed}")  # noqa: S311 - a seeded world
+        self.takings = Takings()
+        self._declines = 0
+
+    async def run(
+        self, customers: int, charges: int, days: int, progress: Callable[[int], None]
+    ) -> None:
+        """Do business for `days`; `progress` is told the number of charges tried so far."""
+        started = self._clock.now()
+        moments = sorted(self._chance.uniform(0, days * 86_400) for _ in range(charges))
+        opening = self._plan_customers(customers)
+        for index, seconds in enumerate(moments):
+            await self._until(started + timedelta(seconds=seconds))
+            while opening and opening[-1] <= index / max(charges, 1):
+                opening.pop()
+                self._new_customer()
+            self._one_sale(last=index == charges - 1)
+            progress(index + 1)
+        await self._until(started + timedelta(days=days))
+
+    def _plan_customers(self, customers: int) -> list[float]:
+        """When customers come, as shares of the period, latest first; a third is there already."""
+        early = customers // 3
+        shares = [0.0] * early
+        shares += [self._chance.random() * 0.9 for _ in range(customers - early)]
+        return sorted(shares, reverse=True)
+
+    async def _until(self, moment: datetime) -> None:
+        seconds = (moment - self._clock.now()).total_seconds()
+        if seconds > 0:
+            await self._clock.sleep(seconds)
+
+    def _new_customer(self) -> None:
+        name = f"{self._chance.choice(FIRST_NAMES)} {self._chance.choice(LAST_NAMES)}"
+        number = self.takings.customers + 1
+        found = self._peer.request(
+            "POST", "/v1/customers", {"name": name, "email": f"customer{number}@example.com"}
+        )
+        self.takings.customer_ids.append(str(found["id"]))
+        self.takings.customers = number
+
+    def _currency(self) -> str:
+        draw = self._chance.random()
+        for currency, share in CURRENCIES:
+            draw -= share
+            if draw < 0:
+                return currency
+        return CURRENCIES[0][0]
+
+    def _one_sale(self, *, last: bool) -> None:
+        currency = self._currency()
+        low, high = PRICES_MINOR[currency]
+        params: dict[str, object] = {
+            "amount": self._chance.randint(low, high),
+            "currency": currency,
+            "payment_method": self._chance.choice(CARDS),
+            "confirm": True,
+        }
+        ids = self.takings.customer_ids
+        if ids and self._chance.random() >= GUEST_SHARE:
+            params["customer"] = self._chance.choice(ids)
+        declined = self._chance.random() < DECLINE_SHARE or (last and not self.takings.declined)
+        if declined:
+            self._decline(params)
+            return
+        intent = self._peer.request("POST", "/v1/payment_intents", params)
+        self.takings.charges += 1
+        self._afterwards(intent)
+
+    def _decline(self, params: dict[str, object]) -> None:
+        try:
+            self._peer.request(
+                "POST", "/v1/payment_intents", {**params, "payment_method": DECLINED_CARD}
+            )
+        except ApiError:
+            self.takings.declined += 1
+        else:
+            raise RuntimeError("the declined card was accepted")
+
+    def _afterwards(self, intent: Json) -> None:
+        draw = self._chance.random()
+        amount = int(intent["amount"])
+        if draw < REFUND_SHARE:
+            part = amount if self._chance.random() < 0.5 else self._chance.randint(1, amount)
+            self._peer.request(
+                "POST", "/v1/refunds", {"payment_intent": intent["id"], "amount": part}
+            )
+            self.takings.refunds += 1
+        elif draw < REFUND_SHARE + DISPUTE_SHARE:
+            self._peer.dispute_charge(str(intent["latest_charge"]))
+            self.takings.disputes += 1
+        elif draw < REFUND_SHARE + DISPUTE_SHARE + CUSTOMER_CHANGE_SHARE and intent["customer"]:
+            self._peer.request(
+                "POST",
+                f"/v1/customers/{intent['customer']}",
+                {"email": f"changed{self.takings.charges}@example.com"},
+            )

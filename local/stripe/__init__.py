@@ -1,0 +1,32 @@
+"""A Stripe account in memory, in the shape of API version 2026-10-28.endive."""
+
+from local.stripe.delivery import Attempt, Delivery
+from local.stripe.errors import ApiError
+from local.stripe.peer import StripePeer
+from local.stripe.settings import (
+    API_VERSION,
+    FEES,
+    FEES_WITH_EUR_TAX,
+    DeliveryFaults,
+    Faults,
+    Fee,
+    PayoutSchedule,
+    PeerSettings,
+    WebhookTarget,
+)
+
+__all__ = [
+    "API_VERSION",
+    "FEES",
+    "FEES_WITH_EUR_TAX",
+    "ApiError",
+    "Attempt",
+    "Delivery",
+    "DeliveryFaults",
+    "Faults",
+    "Fee",
+    "PayoutSchedule",
+    "PeerSettings",
+    "StripePeer",
+    "WebhookTarget",
+]

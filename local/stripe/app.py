@@ -1,0 +1,273 @@
+"""The peer as an ASGI application: keys, faults, idempotency, and the way to a handler."""
+
+import base64
+import binascii
+import hmac
+import random
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import unquote
+
+import simplejson
+
+from local.stripe.control import Control
+from local.stripe.core import Core
+from local.stripe.errors import (
+    ApiError,
+    idempotency,
+    key_missing,
+    key_wrong,
+    rate_limited,
+    server_error,
+    too_late,
+    unrecognized,
+)
+from local.stripe.forms import parse
+from local.stripe.routes import match, perform
+from shared.ports import Json
+
+BODY_BYTES_MAX = 32 * 1024 * 1024  # a stored world may be large
+IDEMPOTENCY_KEY_CHARS_MAX = 255
+IDEMPOTENCY_SECONDS = 86_400
+FORM = "application/x-www-form-urlencoded"
+
+type Scope = MutableMapping[str, Any]
+type Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+type Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request, its body read whole. Header names are lower case."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer with a JSON body."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    path: str
+    body: bytes
+    answer: Answer
+    at: datetime
+
+
+def to_bytes(value: object) -> bytes:
+    """JSON as it travels; decimals as they came."""
+    return simplejson.dumps(value, use_decimal=True, ensure_ascii=False).encode()
+
+
+class App:
+    """ASGI. `/v1/...` is the API, `/_peer/...` the control routes (no key needed there).
+
+    `requests` counts API requests by method and route.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        control: Control,
+        chance: random.Random,
+        *,
+        api_key: str,
+        account: str,
+        api_version: str,
+    ) -> None:
+        self._core = core
+        self._control = control
+        self._chance = chance
+        self._api_key = api_key
+        self._account = account
+        self._api_version = api_version
+        self._remembered: dict[str, _Remembered] = {}
+        self.requests: dict[str, int] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+            return
+        if scope["type"] != "http":
+            raise NotImplementedError(f"the Stripe peer speaks HTTP, not {scope['type']}")
+        body = await _body(receive)
+        raw_path = scope.get("raw_path") or scope["path"].encode()
+        request = Request(
+            method=scope["method"],
+            path=unquote(raw_path.decode("latin-1").split("?")[0]),
+            query=scope.get("query_string", b"").decode("latin-1"),
+            headers={k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]},
+            body=b"" if body is None else body,
+        )
+        if body is None:
+            error = ApiError(413, f"The request body is larger than {BODY_BYTES_MAX} bytes.")
+            answer = Answer(413, to_bytes(error.body()))
+        elif request.path.startswith("/_peer/"):
+            status, value = await self._control.answer(request.method, request.path, request.body)
+            answer = Answer(status, to_bytes(value))
+        else:
+            answer = await self._api(request)
+        await _reply(send, answer)
+
+    async def _api(self, request: Request) -> Answer:
+        id = self._core.ids.new("req")
+        headers = {"Request-Id": id, "Stripe-Version": self._version(request)}
+        try:
+            self._authenticate(request.headers)
+            late = await self._fault()
+            answer = self._idempotent(request, id)
+            if late:
+                await self._core.clock.sleep(self._core.faults.timeout_seconds)
+                answer = Answer(504, to_bytes(too_late().body()))
+        except ApiError as error:
+            answer = Answer(error.status, to_bytes(error.body()), error.headers)
+        return Answer(answer.status, answer.body, headers | answer.headers)
+
+    def _version(self, request: Request) -> str:
+        return request.headers.get("stripe-version") or self._api_version
+
+    def _authenticate(self, headers: Mapping[str, str]) -> None:
+        scheme, _, value = headers.get("authorization", "").partition(" ")
+        key = value.strip()
+        if scheme.lower() == "basic":
+            try:
+                key = base64.b64decode(key, validate=True).decode().partition(":")[0]
+            except (binascii.Error, UnicodeDecodeError):
+                key = ""
+        elif scheme.lower() != "bearer":
+            raise key_missing()
+        if not key:
+            raise key_missing()
+        if not hmac.compare_digest(key.encode(), self._api_key.encode()):
+            raise key_wrong(key)
+        account = headers.get("stripe-account", self._account)
+        if account != self._account:
+            raise ApiError(
+                403,
+                f"The provided key does not have access to account '{account}' (or that account "
+                "does not exist). Application access may have been revoked.",
+                code="account_invalid",
+            )
+
+    async def _fault(self) -> bool:
+        """Suffer the faults that are set. True: the answer of this request is to be lost."""
+        faults = self._core.faults
+        draws = [self._chance.random() for _ in range(4)]  # always four: one moves no other
+        if faults.latency_seconds:
+            await self._core.clock.sleep(draws[0] * faults.latency_seconds)
+        if draws[1] < faults.rate_limit:
+            raise rate_limited()
+        if draws[2] < faults.server_error:
+            raise server_error()
+        return draws[3] < faults.timeout
+
+    def _idempotent(self, request: Request, id: str) -> Answer:
+        key = request.headers.get("idempotency-key")
+        if key is None or request.method != "POST":
+            return self._handle(request, id, None)
+        if len(key) > IDEMPOTENCY_KEY_CHARS_MAX:
+            raise idempotency(
+                f"Idempotency keys can be at most {IDEMPOTENCY_KEY_CHARS_MAX} characters long."
+            )
+        now = self._core.clock.now()
+        old = self._remembered.get(key)
+        if old is not None and now - old.at < timedelta(seconds=IDEMPOTENCY_SECONDS):
+            if old.path != request.path:
+                raise idempotency(
+                    "Keys for idempotent requests can only be used for the same endpoint they "
+                    f"were first used for ('{old.path}' vs '{request.path}'). Try using a key "
+                    f"other than '{key}' if you meant to execute a different request."
+                )
+            if old.body != request.body:
+                raise idempotency(
+                    "Keys for idempotent requests can only be used with the same parameters they "
+                    f"were first used with. Try using a key other than '{key}' if you meant to "
+                    "execute a different request."
+                )
+            return Answer(
+                old.answer.status,
+                old.answer.body,
+                old.answer.headers | {"Idempotency-Key": key, "Idempotent-Replayed": "true"},
+            )
+        answer = self._handle(request, id, key)
+        self._remembered[key] = _Remembered(request.path, request.body, answer, now)
+        return Answer(answer.status, answer.body, answer.headers | {"Idempotency-Key": key})
+
+    def _handle(self, request: Request, id: str, key: str | None) -> Answer:
+        if not request.path.startswith("/v1/"):
+            raise unrecognized(request.method, request.path)
+        route, ids = match(request.method, request.path)
+        name = f"{route.method} {route.path}"
+        self.requests[name] = self.requests.get(name, 0) + 1
+        raw = parameters(request)
+        try:
+            with self._core.events.on_request(id, key):
+                value = perform(self._core, route, ids, request.path, raw)
+        except ApiError as error:
+            return Answer(error.status, to_bytes(error.body()), error.headers)
+        return Answer(200, to_bytes(value))
+
+
+def parameters(request: Request) -> Json:
+    """The parameters of query string and form body. Raises `ApiError`."""
+    raw = parse(request.query)
+    if not request.body:
+        return raw
+    content_type = request.headers.get("content-type", FORM).split(";")[0].strip().lower()
+    if content_type != FORM:
+        raise ApiError(
+            400,
+            "Invalid request (check that your POST content type is "
+            "application/x-www-form-urlencoded). If you have questions, we can help at "
+            "https://support.stripe.com/.",
+        )
+    try:
+        return raw | parse(request.body.decode())
+    except UnicodeDecodeError as error:
+        raise ApiError(400, "Invalid request: the body is not UTF-8.") from error
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """The whole body; None when it is too large."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > BODY_BYTES_MAX:
+            return None
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+async def _reply(send: Send, answer: Answer) -> None:
+    headers = {
+        "Content-Type": "application/json",
+        "Content-Length": str(len(answer.body)),
+        **answer.headers,
+    }
+    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": answer.status, "headers": raw})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    """Answer the server's questions; the peer starts and stops with its world, not with it."""
+    while True:
+        message = await receive()
+        kind = message["type"].removeprefix("lifespan.")
+        await send({"type": f"lifespan.{kind}.complete"})
+        if kind == "shutdown":
+            return

@@ -1,0 +1,108 @@
+"""What all resources share: the account's parts, and the few moves every one of them makes."""
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from local.stripe.cards import Behaviour
+from local.stripe.errors import missing
+from local.stripe.events import Events, seconds
+from local.stripe.forms import Spec
+from local.stripe.ids import Ids
+from local.stripe.ledger import Ledger
+from local.stripe.schedule import Schedule
+from local.stripe.settings import Faults, PeerSettings
+from local.stripe.store import Store
+from shared.ports import Clock, Json
+
+
+@dataclass(slots=True)
+class Core:
+    """The account. `behaviours`: how a payment method, or the charge made with it, turns out."""
+
+    settings: PeerSettings
+    clock: Clock
+    chance: random.Random
+    ids: Ids
+    store: Store
+    schedule: Schedule
+    events: Events
+    ledger: Ledger
+    livemode: bool
+    faults: Faults
+    resend: Callable[[Json], None]
+    behaviours: dict[str, Behaviour] = field(default_factory=dict)
+
+    def now(self) -> int:
+        """Unix seconds."""
+        return seconds(self.clock.now())
+
+    def find(self, type: str, id: str, param: str = "id", *, status: int = 404) -> Json:
+        """The object of that type and id. Raises `resource_missing`."""
+        found = self.store.get(id)
+        if found is None or found["object"] != type:
+            raise missing(type, id, param, status=status)
+        return found
+
+    def given(self, type: str, params: Json, param: str) -> Json | None:
+        """The object a parameter names, if it is given; deleted ones do not count."""
+        id = params.get(param)
+        if id is None:
+            return None
+        found = self.find(type, id, param, status=400)
+        if found.get("deleted"):
+            raise missing(type, id, param, status=400)
+        return found
+
+    def draw_seconds(self, bounds: tuple[float, float]) -> float:
+        """A delay within its bounds."""
+        return self.chance.uniform(*bounds)
+
+    def change(self, obj: Json, changes: Mapping[str, Any], event: str | None = None) -> None:
+        """Set members of an object and emit the event with what they were; no change, no event."""
+        previous = {
+            name: obj.get(name) for name, value in changes.items() if obj.get(name) != value
+        }
+        obj.update(changes)
+        if event is not None and previous:
+            self.events.emit(event, obj, previous)
+
+    def edit(self, obj: Json, params: Json, event: str) -> Json:
+        """The update request of a resource: parameters become members, metadata is merged."""
+        changes = dict(params)
+        if "metadata" in changes:
+            changes["metadata"] = merged(obj.get("metadata") or {}, changes["metadata"])
+        self.change(obj, changes, event)
+        return obj
+
+
+def merged(old: dict[str, str], new: dict[str, str]) -> dict[str, str]:
+    """Metadata after an update: empty values remove their keys, no keys remove all."""
+    if not new:
+        return {}
+    both = {**old, **new}
+    return {key: value for key, value in both.items() if value != ""}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request as its handler sees it: ids from the path, parameters in their types."""
+
+    path: str
+    ids: tuple[str, ...]
+    params: Json
+
+
+type Handler = Callable[[Core, Call], Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One request of the API. `{}` in the path stands for an id."""
+
+    method: str
+    path: str
+    handler: Handler
+    spec: Spec = field(default_factory=dict)
+    required: tuple[str, ...] = ()

@@ -1,0 +1,19 @@
+"""Identifiers in Stripe's manner, drawn from the seed."""
+
+import random
+
+ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+LENGTHS = {"cus": 14, "req": 14, "evt": 24, "pi_secret": 25}
+LENGTH_DEFAULT = 24
+
+
+class Ids:
+    """Makes ids such as `ch_1kD...`; the same seed makes the same ids in the same order."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self._chance = chance
+
+    def new(self, prefix: str) -> str:
+        """A fresh id of a type, named by its prefix without the underscore."""
+        length = LENGTHS.get(prefix, LENGTH_DEFAULT)
+        return f"{prefix}_" + "".join(self._chance.choice(ALPHABET) for _ in range(length))

@@ -1,0 +1,85 @@
+"""Lists: paging and filters, as https://docs.stripe.com/api/pagination."""
+
+from collections.abc import Callable, Iterator
+
+from local.stripe import forms
+from local.stripe.core import Call, Core
+from local.stripe.errors import ApiError, invalid
+from local.stripe.store import ident
+from shared.ports import Json
+
+LIMIT_DEFAULT = 10
+LIMIT_MAX = 100
+STALE_TYPES = ("balance_transaction", "event")  # whose newest may be missing from lists
+
+type Keep = Callable[[Json], bool]
+
+PAGING: forms.Spec = {
+    "limit": forms.integer,
+    "starting_after": forms.text,
+    "ending_before": forms.text,
+    "created": forms.moments,
+}
+
+
+def within(moment: object, bounds: dict[str, int]) -> bool:
+    """Whether a Unix moment lies in a range of `gt`, `gte`, `lt`, `lte`."""
+    return isinstance(moment, int) and all(
+        (
+            moment > bounds.get("gt", moment - 1),
+            moment >= bounds.get("gte", moment),
+            moment < bounds.get("lt", moment + 1),
+            moment <= bounds.get("lte", moment),
+        )
+    )
+
+
+def equal_to(params: Json, *names: str) -> Keep:
+    """Keeps objects whose members are (or expand) the values of these parameters, if given."""
+    wanted = {name: params[name] for name in names if params.get(name) is not None}
+    return lambda obj: all(
+        (ident(obj.get(name)) or obj.get(name)) == value for name, value in wanted.items()
+    )
+
+
+def listing(core: Core, call: Call, type: str, keep: Keep) -> Json:
+    """One page of the objects of a type that `keep` lets pass, newest first."""
+    params = call.params
+    limit = params.get("limit", LIMIT_DEFAULT)
+    if not 1 <= limit <= LIMIT_MAX:
+        bound = "greater than or equal to 1" if limit < 1 else f"less than or equal to {LIMIT_MAX}"
+        raise invalid(f"This value must be {bound} (it currently is '{limit}').", "limit")
+    after, before = params.get("starting_after"), params.get("ending_before")
+    if after and before:
+        text = "You can only specify one of these parameters: starting_after, ending_before."
+        raise ApiError(400, text)
+    objects: Iterator[Json] = core.store.newest_first(type)
+    for id, param, walk in (
+        (after, "starting_after", core.store.older),
+        (before, "ending_before", core.store.newer),
+    ):
+        if id:
+            core.find(type, id, param, status=400)
+            objects = walk(id) if core.store.listed(id) else iter(())
+    found: list[Json] = []
+    bounds = params.get("created", {})
+    for obj in objects:
+        if _fresh(core, type, obj) or (bounds and not within(obj.get("created"), bounds)):
+            continue
+        if keep(obj):
+            found.append(obj)
+            if len(found) > limit:
+                break
+    page = found[:limit]
+    return {
+        "object": "list",
+        "data": page[::-1] if before else page,
+        "has_more": len(found) > limit,
+        "url": call.path,
+    }
+
+
+def _fresh(core: Core, type: str, obj: Json) -> bool:
+    """Whether the object is still too new to be listed (a fault that is set)."""
+    seconds = core.faults.stale_list_seconds
+    return bool(seconds) and type in STALE_TYPES and core.store.age_seconds(obj["id"]) < seconds

@@ -1,0 +1,289 @@
+"""The Stripe account of a world: its API, its clockwork and its customers' doings."""
+
+import asyncio
+import random
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Never
+
+from local.stripe import disputes, intents, payments, payouts, refunds, routes
+from local.stripe.app import App
+from local.stripe.control import Control
+from local.stripe.core import Core
+from local.stripe.delivery import Deliveries, Delivery
+from local.stripe.events import Events
+from local.stripe.ids import Ids
+from local.stripe.ledger import Ledger, fee_details
+from local.stripe.schedule import Schedule
+from local.stripe.settings import API_VERSION, Faults, PeerSettings, WebhookTarget
+from local.stripe.store import Store
+from shared.ports import Clock, Json
+
+SECRETS_FOR_ROLLING = 2
+
+
+class StripePeer:
+    """A Stripe account in memory.
+
+    `asgi` is the API (and the control routes); `run` the clockwork: settlement, availability,
+    payouts, deliveries. The same clock and seed give the same account, to the last id.
+    Methods named after what people and banks do (`dispute_charge`, `fail_payout`, ...) need no
+    request; they raise `KeyError` for unknown ids and `ValueError` where the act is impossible.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        chance: random.Random,
+        *,
+        account: str = "acct_1TieoutLocal0000",
+        livemode: bool = False,
+        webhook: WebhookTarget | None,
+        signing_secrets: Sequence[str],
+        api_key: str,
+        settings: PeerSettings | None = None,
+        faults: Faults | None = None,
+    ) -> None:
+        # One stream of chance per purpose, so that a fault does not change ids or delays.
+        ids, delays, delivery, old, requests = (
+            random.Random(chance.getrandbits(64))  # noqa: S311
+            for _ in range(5)
+        )
+        settings = settings or PeerSettings()
+        version = API_VERSION if webhook is None else webhook.api_version
+        self._clock = clock
+        self._secrets = tuple(signing_secrets)
+        self._schedule = Schedule(clock)
+        store, id_maker = Store(clock), Ids(ids)
+        self._deliveries = Deliveries(
+            clock,
+            self._schedule,
+            delivery,
+            target=webhook,
+            secrets=self._secrets,
+            faults=lambda: self._core.faults.delivery,
+        )
+        events = Events(
+            clock,
+            id_maker,
+            store,
+            target=webhook,
+            api_version=version,
+            livemode=livemode,
+            deliver=self._deliveries.announce,
+            old_shape=lambda: old.random() < self._core.faults.delivery.old_api_version,
+        )
+        ledger = Ledger(
+            clock,
+            id_maker,
+            store,
+            self._schedule,
+            events,
+            livemode=livemode,
+            default_currency=settings.default_currency,
+        )
+        self._core = Core(
+            settings=settings,
+            clock=clock,
+            chance=delays,
+            ids=id_maker,
+            store=store,
+            schedule=self._schedule,
+            events=events,
+            ledger=ledger,
+            livemode=livemode,
+            faults=Faults(),
+            resend=self._deliveries.resend,
+        )
+        self.set_faults(faults or Faults())
+        self.control = Control(self._core, self._deliveries, self.set_faults)
+        self.asgi = App(
+            self._core,
+            self.control,
+            requests,
+            api_key=api_key,
+            account=account,
+            api_version=API_VERSION,
+        )
+        self._running: asyncio.Task[Never] | None = None
+        self._paying = False
+
+    # --- clockwork --------------------------------------------------------------------------
+
+    async def run(self) -> Never:
+        """Settle, pay out and deliver until cancelled."""
+        if not self._paying:
+            self._paying = True
+            payouts.start_daily(self._core)
+        parts = [
+            asyncio.create_task(self._schedule.run(), name="stripe-schedule"),
+            asyncio.create_task(self._deliveries.run(), name="stripe-deliveries"),
+        ]
+        try:
+            await asyncio.gather(*parts)
+        finally:
+            for part in parts:
+                part.cancel()
+            await asyncio.gather(*parts, return_exceptions=True)
+        raise AssertionError("the clockwork never returns")
+
+    def start(self) -> None:
+        """`run` in a task of the running loop."""
+        if self._running is not None:
+            raise RuntimeError("the Stripe peer runs already")
+        self._running = asyncio.create_task(self.run(), name="stripe-peer")
+
+    async def stop(self) -> None:
+        """End what `start` began. Raises what the clockwork raised, if it broke."""
+        running, self._running = self._running, None
+        if running is None:
+            return
+        running.cancel()
+        [result] = await asyncio.gather(running, return_exceptions=True)
+        if isinstance(result, Exception):
+            raise result
+
+    def idle(self, within_seconds: float = 0.0) -> bool:
+        """Whether all events have arrived (or were given up, or dropped by a fault) and nothing
+        happens by itself within so many seconds."""
+        due = self._schedule.next_due(recurring=True)
+        horizon = self._clock.now() + timedelta(seconds=within_seconds)
+        return self._deliveries.outstanding == 0 and (due is None or due > horizon)
+
+    def exhausted(self) -> bool:
+        """Whether nothing will ever happen again without a request: everything settled,
+        available and reconciled; only empty daily payout runs remain."""
+        return (
+            self._deliveries.outstanding == 0
+            and self._schedule.next_due() is None
+            and not any(self._payable())
+        )
+
+    def _payable(self) -> list[int]:
+        """Amounts the next automatic payouts will pay."""
+        schedule = self._core.settings.payouts
+        if schedule is None:
+            return []
+        return [
+            amount
+            for amount in self._core.ledger.payable().values()
+            if amount >= schedule.minimum_minor or (amount < 0 and schedule.negative)
+        ]
+
+    async def settled(self) -> None:
+        """Wait until no delivery is outstanding, retries included.
+
+        Raises what the clockwork raised, if `start` began it and it broke.
+        """
+        quiet = asyncio.create_task(self._deliveries.quiet(), name="stripe-quiet")
+        running = [] if self._running is None else [self._running]
+        try:
+            await asyncio.wait([quiet, *running], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            quiet.cancel()
+        if running and running[0].done():
+            running[0].result()
+
+    # --- looking in -------------------------------------------------------------------------
+
+    @property
+    def deliveries(self) -> Sequence[Delivery]:
+        """Every delivery so far, in order: event, attempts, state."""
+        return self._deliveries.log
+
+    @property
+    def requests(self) -> dict[str, int]:
+        """API requests so far, by method and route."""
+        return self.asgi.requests
+
+    @property
+    def faults(self) -> Faults:
+        """The faults that are set."""
+        return self._core.faults
+
+    def set_faults(self, faults: Faults) -> None:
+        """Set all faults. Raises `ValueError` for a rolled secret where there is only one."""
+        if faults.delivery.rolled_secret and len(self._secrets) < SECRETS_FOR_ROLLING:
+            raise ValueError("delivery.rolled_secret needs at least two signing secrets")
+        self._core.faults = faults
+
+    def balance(self) -> Json:
+        """The balance object."""
+        return self._core.ledger.balance()
+
+    def objects(self, type: str) -> list[Json]:
+        """The objects of a type, oldest first. Not to be changed."""
+        return list(self._core.store.newest_first(type))[::-1]
+
+    def _find(self, type: str, id: str) -> Json:
+        found = self._core.store.get(id)
+        if found is None or found["object"] != type:
+            raise KeyError(f"no {type} {id}")
+        return found
+
+    # --- what the merchant does -------------------------------------------------------------
+
+    def request(self, method: str, path: str, params: Mapping[str, object] | None = None) -> Json:
+        """An API request without HTTP, key or faults: `request("POST", "/v1/customers", {...})`.
+
+        Parameters are Stripe's, as plain Python values. Raises `ApiError` (`local.stripe.errors`)
+        with the status and the error object that HTTP would have answered.
+        """
+        return routes.request(self._core, method, path, params or {})
+
+    # --- what people and banks do -----------------------------------------------------------
+
+    def authenticate(self, payment_intent: str) -> None:
+        """The customer passes the 3-D Secure step; a decline raises `ApiError`."""
+        intent = self._find("payment_intent", payment_intent)
+        if intent["status"] != "requires_action":
+            raise ValueError(f"payment intent {payment_intent} is {intent['status']}")
+        intents.pay(self._core, intent)
+
+    def dispute_charge(
+        self, charge: str, *, reason: str = "fraudulent", inquiry: bool = False
+    ) -> str:
+        """The customer disputes a charge. Returns the dispute's id."""
+        found = self._find("charge", charge)
+        return str(disputes.open_(self._core, found, reason, inquiry=inquiry)["id"])
+
+    def escalate_dispute(self, dispute: str) -> None:
+        """The inquiry becomes a chargeback: funds are withdrawn."""
+        disputes.escalate(self._core, self._find("dispute", dispute))
+
+    def win_dispute(self, dispute: str) -> None:
+        """The bank decides for the merchant: amount and fee come back."""
+        disputes.win(self._core, self._find("dispute", dispute))
+
+    def lose_dispute(self, dispute: str) -> None:
+        """The bank decides for the customer, or an inquiry ends."""
+        disputes.lose(self._core, self._find("dispute", dispute))
+
+    def fail_payment(self, charge: str) -> None:
+        """A payment by a delayed method is taken back after it had succeeded."""
+        found = self._find("charge", charge)
+        payments.fail_late(self._core, found)
+        intents.failed_late(self._core, found)
+
+    def fail_refund(self, refund: str, reason: str = "expired_or_canceled_card") -> None:
+        """The refund cannot be paid to the customer; the money comes back."""
+        refunds.fail(self._core, self._find("refund", refund), reason)
+
+    def fail_payout(self, payout: str, code: str = "account_closed") -> None:
+        """The bank returns a payout, even one that was paid."""
+        payouts.fail(self._core, self._find("payout", payout), code)
+
+    def bill_fee(self, amount_minor: int, currency: str, description: str) -> str:
+        """Stripe bills a fee of its own (`stripe_fee`, no source, no event). Returns its id."""
+        if amount_minor <= 0:
+            raise ValueError(f"a billed fee must be positive, got {amount_minor}")
+        txn = self._core.ledger.enter(
+            type="stripe_fee",
+            reporting_category="fee",
+            amount_minor=-amount_minor,
+            currency=currency,
+            source=None,
+            description=description,
+            fees=fee_details(0, 0, currency),
+        )
+        return str(txn["id"])

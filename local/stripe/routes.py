@@ -1,0 +1,117 @@
+"""The table of requests the peer serves, and the types it only keeps and shows."""
+
+from collections.abc import Mapping
+
+from local.stripe import (
+    balances,
+    charges,
+    customers,
+    disputes,
+    event_routes,
+    payment_intents,
+    payment_methods,
+    payouts,
+    refunds,
+)
+from local.stripe.core import Call, Core, Route
+from local.stripe.errors import retrieve_only, unrecognized
+from local.stripe.expand import expand
+from local.stripe.forms import read, texts, texts_of
+from local.stripe.store import clone
+from shared.ports import Json
+
+ROUTES: tuple[Route, ...] = (
+    *customers.ROUTES,
+    *payment_methods.ROUTES,
+    *payment_intents.ROUTES,
+    *charges.ROUTES,
+    *refunds.ROUTES,
+    *disputes.ROUTES,
+    *balances.ROUTES,
+    *payouts.ROUTES,
+    *event_routes.ROUTES,
+)
+KEPT: Mapping[str, str] = {
+    "accounts": "account",
+    "application_fees": "application_fee",
+    "billing/alerts": "billing.alert",
+    "billing/credit_grants": "billing.credit_grant",
+    "billing/meters": "billing.meter",
+    "checkout/sessions": "checkout.session",
+    "coupons": "coupon",
+    "credit_notes": "credit_note",
+    "files": "file",
+    "invoice_payments": "invoice_payment",
+    "invoiceitems": "invoiceitem",
+    "invoices": "invoice",
+    "mandates": "mandate",
+    "payment_links": "payment_link",
+    "payment_records": "payment_record",
+    "plans": "plan",
+    "prices": "price",
+    "products": "product",
+    "promotion_codes": "promotion_code",
+    "quotes": "quote",
+    "radar/early_fraud_warnings": "radar.early_fraud_warning",
+    "reporting/report_runs": "reporting.report_run",
+    "reviews": "review",
+    "setup_intents": "setup_intent",
+    "shipping_rates": "shipping_rate",
+    "sources": "source",
+    "subscription_items": "subscription_item",
+    "subscription_schedules": "subscription_schedule",
+    "subscriptions": "subscription",
+    "tax_ids": "tax_id",
+    "tax_rates": "tax_rate",
+    "topups": "topup",
+    "transfers": "transfer",
+}
+"""Path under /v1 -> type: stored through /_peer and retrieved, nothing else."""
+
+_PARTS_OF_NESTED = 2  # `checkout/sessions`
+
+
+def match(method: str, path: str) -> tuple[Route, tuple[str, ...]]:
+    """The route of a request and the ids in its path. Raises `ApiError` 404."""
+    segments = path.split("/")
+    for route in ROUTES:
+        pattern = route.path.split("/")
+        if route.method != method or len(pattern) != len(segments):
+            continue
+        ids = [part for want, part in zip(pattern, segments, strict=True) if want == "{}"]
+        if all(ids) and route.path == "/".join(
+            "{}" if want == "{}" else part for want, part in zip(pattern, segments, strict=True)
+        ):
+            return route, tuple(ids)
+    return _kept(method, path, segments[2:])
+
+
+def _kept(method: str, path: str, rest: list[str]) -> tuple[Route, tuple[str, ...]]:
+    for size in (1, _PARTS_OF_NESTED):
+        type = KEPT.get("/".join(rest[:size]))
+        if type is None:
+            continue
+        if method != "GET" or len(rest) != size + 1:
+            raise retrieve_only(method, path, type)
+
+        def retrieve(core: Core, call: Call, type: str = type) -> Json:
+            return core.find(type, call.ids[0])
+
+        return Route("GET", path, retrieve), (rest[size],)
+    raise unrecognized(method, path)
+
+
+def perform(core: Core, route: Route, ids: tuple[str, ...], path: str, raw: Json) -> Json:
+    """Do what a request asks and build its answer. Raises `ApiError`."""
+    paths = texts(raw.pop("expand"), "expand") if "expand" in raw else []
+    params = read(raw, route.spec, route.required)
+    answer = route.handler(core, Call(path, ids, params))
+    return expand(core.store, answer, paths)
+
+
+def request(core: Core, method: str, path: str, params: Mapping[str, object]) -> Json:
+    """A request made in process: no key, no faults, a copy as answer. Raises `ApiError`."""
+    raw = {name: texts_of(value) for name, value in params.items()}
+    route, ids = match(method, path)
+    with core.events.on_request(core.ids.new("req"), None):
+        return clone(perform(core, route, ids, path, raw))
