@@ -20,8 +20,10 @@ CARDS = ("pm_card_visa", "pm_card_mastercard", "pm_card_amex")
 DECLINED_CARD = "pm_card_chargeDeclined"
 GUEST_SHARE = 0.05  # of charges have no customer
 REFUND_SHARE = 0.08
-DISPUTE_SHARE = 0.005
+FULL_REFUND_SHARE = 0.5
 DECLINE_SHARE = 0.01
+DISPUTED_AT = ((0.25, False), (0.5, True))  # share of the sales, whether the shop wins
+DISPUTE_DAYS = 6
 CUSTOMER_CHANGE_SHARE = 0.02
 
 
@@ -45,7 +47,9 @@ class Shop:
         self._clock = clock
         self._chance = random.Random(f"shop {seed}")  # noqa: S311 - a seeded world
         self.takings = Takings()
-        self._declines = 0
+        self._last_charge = ""
+        self._disputed: list[str] = []
+        self._open_disputes: list[tuple[datetime, str, bool]] = []
 
     async def run(
         self, customers: int, charges: int, days: int, progress: Callable[[int], None]
@@ -60,6 +64,7 @@ class Shop:
                 opening.pop()
                 self._new_customer()
             self._one_sale(last=index == charges - 1)
+            self._disputes(index, charges)
             progress(index + 1)
         await self._until(started + timedelta(days=days))
 
@@ -110,7 +115,25 @@ class Shop:
             return
         intent = self._peer.request("POST", "/v1/payment_intents", params)
         self.takings.charges += 1
+        self._last_charge = str(intent["latest_charge"])
         self._afterwards(intent)
+
+    def _disputes(self, index: int, charges: int) -> None:
+        """Two customers go to their banks; after some days each dispute is decided."""
+        for share, won in DISPUTED_AT:
+            if index == int(charges * share) and self._last_charge not in self._disputed:
+                dispute = self._peer.dispute_charge(self._last_charge)
+                self._disputed.append(self._last_charge)
+                due = self._clock.now() + timedelta(days=DISPUTE_DAYS)
+                self._open_disputes.append((due, dispute, won))
+                self.takings.disputes += 1
+        for due, dispute, won in list(self._open_disputes):
+            if due <= self._clock.now():
+                self._open_disputes.remove((due, dispute, won))
+                if won:
+                    self._peer.win_dispute(dispute)
+                else:
+                    self._peer.lose_dispute(dispute)
 
     def _decline(self, params: dict[str, object]) -> None:
         try:
@@ -126,15 +149,13 @@ class Shop:
         draw = self._chance.random()
         amount = int(intent["amount"])
         if draw < REFUND_SHARE:
-            part = amount if self._chance.random() < 0.5 else self._chance.randint(1, amount)
+            whole = self._chance.random() < FULL_REFUND_SHARE
+            part = amount if whole else self._chance.randint(1, amount)
             self._peer.request(
                 "POST", "/v1/refunds", {"payment_intent": intent["id"], "amount": part}
             )
             self.takings.refunds += 1
-        elif draw < REFUND_SHARE + DISPUTE_SHARE:
-            self._peer.dispute_charge(str(intent["latest_charge"]))
-            self.takings.disputes += 1
-        elif draw < REFUND_SHARE + DISPUTE_SHARE + CUSTOMER_CHANGE_SHARE and intent["customer"]:
+        elif draw < REFUND_SHARE + CUSTOMER_CHANGE_SHARE and intent["customer"]:
             self._peer.request(
                 "POST",
                 f"/v1/customers/{intent['customer']}",

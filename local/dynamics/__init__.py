@@ -1,0 +1,21 @@
+"""An in-memory Dynamics 365 Finance: OData with F&O's manners, journals, posting, faults."""
+
+from local.dynamics.faults import Faults
+from local.dynamics.ledger import Ledger, LedgerLine
+from local.dynamics.peer import HOST, DynamicsPeer
+from local.dynamics.posting import JournalResult
+from local.dynamics.settings import Settings
+from local.transport import PeerDropped, PeerTimeout, PeerTransport
+
+__all__ = [
+    "HOST",
+    "DynamicsPeer",
+    "Faults",
+    "JournalResult",
+    "Ledger",
+    "LedgerLine",
+    "PeerDropped",
+    "PeerTimeout",
+    "PeerTransport",
+    "Settings",
+]

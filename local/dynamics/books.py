@@ -9,6 +9,7 @@ from local.dynamics.accounts import join, split
 from local.dynamics.errors import Infolog, unsupported
 from local.dynamics.settings import Settings
 from local.dynamics.store import Fields, Store
+from local.dynamics.values import plain
 
 TYPE_NAMES = {"Ledger": "Ledger", "Cust": "Customer", "Bank": "Bank"}
 HUNDRED = Decimal(100)
@@ -99,8 +100,16 @@ class Books:
             raise Infolog(f"Manual entry is not allowed on main account {account.main_account}.")
         if account.type == "Cust" and account.fields["OnHoldStatus"] == "All":
             raise Infolog(f"Customer {account.id} is on hold for all transactions.")
-        if account.type == "Bank" and account.fields["BankAccountStatus"] != "ActiveForAllTransactions":
+        if (
+            account.type == "Bank"
+            and account.fields["BankAccountStatus"] != "ActiveForAllTransactions"
+        ):
             raise Infolog(f"Bank account {account.id} is not active.")
+
+    def need_currency(self, currency: str) -> None:
+        """Refuse a currency that has no record (any more)."""
+        if self.store.find("Currencies", currency) is None:
+            raise Infolog(f"Currency {currency} does not exist.")
 
     def check_currency(self, account: Account, currency: str) -> None:
         """A bank account takes its own currency only, unless it says otherwise."""
@@ -136,7 +145,7 @@ class Books:
         """An amount in the company's accounting currency, rounded half up to its unit."""
         currency = self.store.find("Currencies", self.ledger(company)["AccountingCurrency"])
         unit = currency.fields["GeneralRoundingRule"] if currency else Decimal("0.01")
-        return (amount * rate / HUNDRED).quantize(unit or Decimal("0.01"), ROUND_HALF_UP)
+        return plain((amount * rate / HUNDRED).quantize(unit or Decimal("0.01"), ROUND_HALF_UP))
 
     def check_period(self, company: str, moment: datetime) -> None:
         """Refuse a date whose period is closed or missing. Only posting asks this."""
@@ -152,4 +161,3 @@ class Books:
             raise Infolog(
                 f"The fiscal period for {moment:%Y-%m-%d} is not open in company {company}."
             )
-

@@ -1,8 +1,9 @@
 """What F&O does when a customer is written: number, name, alias, party, address line."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, override
 
+from local.dynamics.accounts import join
 from local.dynamics.errors import Infolog
 from local.dynamics.rules import Hooks
 from local.dynamics.schema import COMPANY
@@ -23,12 +24,17 @@ class CustomerHooks(Hooks):
         self._settings = settings
         self._prefixes = prefixes
 
+    @override
     def on_create(self, fields: Fields, given: Mapping[str, Any]) -> None:
         fields["PartyType"] = fields["PartyType"] or "Organization"
         if fields["PartyType"] not in PARTY_TYPES:
             raise Infolog(f"Party type '{fields['PartyType']}' is not valid.")
         if fields["PartyType"] == "Person":
-            names = [fields["PersonFirstName"], fields["PersonMiddleName"], fields["PersonLastName"]]
+            names = [
+                fields["PersonFirstName"],
+                fields["PersonMiddleName"],
+                fields["PersonLastName"],
+            ]
             full = " ".join(name for name in names if name)
             fields["OrganizationName"] = fields["OrganizationName"] or full
         if not fields["OrganizationName"]:
@@ -55,16 +61,19 @@ class CustomerHooks(Hooks):
             if self._store.find("CustomersV3", company, account) is None:
                 return account
 
+    @override
     def on_change(self, row: Row, changes: Fields) -> None:
         merged = {**row.fields, **changes}
         if not merged["OrganizationName"]:
             raise Infolog("Field 'Name' must be filled in.")
         changes["FullPrimaryAddress"] = _address(merged)
 
+    @override
     def on_remove(self, row: Row) -> None:
         company, account = row.fields[COMPANY], row.fields["CustomerAccount"]
+        display = join([account], self._settings.delimiter)
         for entry in self._store.of_company("GeneralJournalAccountEntries", company):
-            same = entry.fields["AccountDisplayValue"] == account
+            same = entry.fields["AccountDisplayValue"] == display
             if same and entry.fields["AccountType"] == "Cust":
                 raise Infolog(
                     "Cannot delete a record in Customers (CustTable). Customer account: "

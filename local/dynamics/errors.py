@@ -11,7 +11,6 @@ import simplejson
 
 NAMESPACE = "Microsoft.Dynamics.DataEntities"
 WRITE_EXCEPTION = "Microsoft.Dynamics.Platform.Integration.Services.OData.AxODataWriteException"
-DELETE_EXCEPTION = "Microsoft.Dynamics.Platform.Integration.Services.OData.AxODataDeleteException"
 QUERY_EXCEPTION = "Microsoft.OData.ODataException"
 UNSUPPORTED_EXCEPTION = "System.NotSupportedException"
 HIDDEN_MESSAGE = "An error has occurred."
@@ -90,11 +89,11 @@ def unsupported(what: str) -> Refusal:
 
 def write_failed(status: int, entity: str, reasons: Sequence[str], *, deleting: bool) -> Refusal:
     """A refused write with its infolog, in the layout of recorded answers."""
-    verb, kind = ("Delete", DELETE_EXCEPTION) if deleting else ("Write", WRITE_EXCEPTION)
+    verb = "Delete" if deleting else "Write"
     parts = [*reasons, f"validateWrite failed on data source '{entity}DataSource ({entity})'."]
     infolog = "; ".join(f"Warning: {part}" for part in parts)
     text = f"{verb} failed for table row of type '{entity}'. Infolog: {infolog}"
-    return Refusal(status, text, type=kind, hidden=True)
+    return Refusal(status, text, type=WRITE_EXCEPTION, hidden=True)
 
 
 def duplicate_key(label: str, table: str, keys: Sequence[tuple[str, str]]) -> str:

@@ -21,7 +21,7 @@ class Faults(BaseModel):
     `late_commit`: no answer, and the work is done `late_commit_seconds` later.
     `drop_mid_batch`: the connection ends after some operations of a batch are done.
     `truncate_batch`: a batch is done, its answer ends in the middle. The first that is drawn
-    applies, in this order. Faults of writes never hit a plain read.
+    applies, in this order. The last four never hit a plain read.
     """
 
     model_config = ConfigDict(extra="forbid", validate_assignment=True)
@@ -46,9 +46,9 @@ class Faults(BaseModel):
         return self
 
 
-BEFORE = ("throttle", "server_error", "html_error")
-"""Faults that answer instead of doing anything; they hit every kind of request."""
-WRITES = ("timeout_before_commit", "error_after_commit", "late_commit")
+BEFORE = ("throttle", "server_error", "html_error", "timeout_before_commit")
+"""Faults instead of doing anything; they hit reads and writes."""
+WRITES = ("error_after_commit", "late_commit")
 BATCHES = ("drop_mid_batch", "truncate_batch")
 
 GATEWAY_PAGE = (

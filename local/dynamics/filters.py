@@ -7,13 +7,20 @@ are comparisons of enums other than eq and ne. Text compares without case.
 https://learn.microsoft.com/dynamics365/fin-ops-core/dev-itpro/data-entities/odata#filter-details
 """
 
-import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from local.dynamics.errors import NAMESPACE, Refusal, bad_query
+from local.dynamics.operators import (
+    COMPARISONS,
+    EQUALITY,
+    KIND_NAMES,
+    PRODUCTS,
+    SUMS,
+    wildcard,
+)
 from local.dynamics.schema import EntitySet, Schema
 from local.dynamics.store import Fields
 from local.dynamics.tokens import Symbol, Token, syntax_error, tokenize
@@ -24,23 +31,6 @@ type Predicate = Callable[[Fields], bool]
 
 DEPTH_MAX = 30  # nesting of parentheses, not and minus; each level costs a dozen frames
 TERMS_MAX = 2_000  # comparisons; the OData library refuses more than some thousand nodes
-COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
-    "eq": operator.eq,
-    "ne": operator.ne,
-    "gt": operator.gt,
-    "ge": operator.ge,
-    "lt": operator.lt,
-    "le": operator.le,
-}
-EQUALITY = ("eq", "ne")
-KIND_NAMES = {"eq": "Equal", "ne": "NotEqual", "gt": "GreaterThan", "ge": "GreaterThanOrEqual"}
-KIND_NAMES |= {"lt": "LessThan", "le": "LessThanOrEqual"}
-SUMS: dict[str, Callable[[Any, Any], Any]] = {"add": operator.add, "sub": operator.sub}
-PRODUCTS: dict[str, Callable[[Any, Any], Any]] = {
-    "mul": operator.mul,
-    "div": operator.truediv,
-    "mod": operator.mod,
-}
 NUMBERS = ("Decimal", "Int32", "Int64")
 
 
@@ -137,7 +127,9 @@ class _Parser:
             self._need_boolean(term, word)
         parts = [term.evaluate for term in terms]
         equals = sum((term.equals for term in terms), ()) if word == "and" else ()
-        return Term("Boolean", lambda fields: fold_all(test(fields) for test in parts), equals=equals)
+        return Term(
+            "Boolean", lambda fields: fold_all(test(fields) for test in parts), equals=equals
+        )
 
     def _all_of(self, depth: int) -> Term:
         return self._any_of(self._negation, "and", all, depth)
@@ -166,7 +158,7 @@ class _Parser:
         self._terms += 1
         if self._terms > TERMS_MAX:
             raise bad_query(f"The $filter expression has more than {TERMS_MAX} comparisons.")
-        equals = ()
+        equals: tuple[tuple[str, Any], ...] = ()
         if word == "eq" and left.property and isinstance(right.literal, str):
             equals = () if "*" in right.literal else ((left.property, right.literal),)
         return Term("Boolean", self._compare(word, left, right), equals=equals)
@@ -176,7 +168,7 @@ class _Parser:
         if word in EQUALITY and left.type == "String":
             for term, other in ((left, right), (right, left)):
                 if isinstance(term.literal, str) and "*" in term.literal:
-                    return _wildcard(term.literal, other.evaluate, wanted=word == "eq")
+                    return _searched(term.literal, other.evaluate, wanted=word == "eq")
         compare, first, second = COMPARISONS[word], left.evaluate, right.evaluate
         if right.literal is not None and left.type == "String":
             constant = fold(right.literal)
@@ -209,7 +201,7 @@ class _Parser:
     def _chain(
         self,
         part: Callable[[int], Term],
-        operators: dict[str, Callable[[Any, Any], Any]],
+        operators: Mapping[str, Callable[[Any, Any], Any]],
         depth: int,
     ) -> Term:
         first = part(depth)
@@ -270,7 +262,9 @@ class _Parser:
         members = self._schema.enums.get(symbol.enum)
         if members is None or symbol.member not in members:
             name = f"{NAMESPACE}.{symbol.enum}"
-            raise bad_query(f"The string '{symbol.member}' is not a valid enumeration type '{name}'.")
+            raise bad_query(
+                f"The string '{symbol.member}' is not a valid enumeration type '{name}'."
+            )
         return Term(symbol.enum, lambda _: symbol.member, symbol.member)
 
     def _word(self, token: Token) -> Term:
@@ -289,22 +283,9 @@ class _Parser:
         return Term(self._set.type_of(name), lambda fields: fields[name], property=name)
 
 
-def _wildcard(pattern: str, other: Evaluate, *, wanted: bool) -> Evaluate:
-    first, *rest = pattern.casefold().split("*")
-    *middle, last = rest
-
-    def matches(text: str) -> bool:
-        if len(text) < len(first) + len(last) or not text.startswith(first):
-            return False
-        at, end = len(first), len(text) - len(last)
-        for part in middle:
-            found = text.find(part, at, end)
-            if found < 0:
-                return False
-            at = found + len(part)
-        return text.endswith(last)
-
-    return lambda fields: matches(other(fields).casefold()) is wanted
+def _searched(pattern: str, other: Evaluate, *, wanted: bool) -> Evaluate:
+    matches = wildcard(pattern)
+    return lambda fields: matches(other(fields)) is wanted
 
 
 def _qualified(kind: str, schema: Schema) -> str:

@@ -7,7 +7,7 @@ Every write to a line also writes the header's row: that is why parallel line wr
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, override
 
 from local.dynamics.books import Account, Books
 from local.dynamics.errors import Infolog, unsupported
@@ -62,6 +62,7 @@ class HeaderHooks(Hooks):
         self._kind = kind
         self._books = books
 
+    @override
     def on_create(self, fields: Fields, given: Mapping[str, Any]) -> None:
         store, company = self._books.store, fields[COMPANY]
         name = store.find("JournalNames", company, fields["JournalName"])
@@ -90,9 +91,11 @@ class HeaderHooks(Hooks):
                 f"batch number: {fields[BATCH]}. The record already exists."
             )
 
+    @override
     def on_change(self, row: Row, changes: Fields) -> None:
         refuse_posted(row)
 
+    @override
     def on_remove(self, row: Row) -> None:
         refuse_posted(row)
         if self._books.store.group(self._kind.lines, row.fields[COMPANY], row.fields[BATCH]):
@@ -124,6 +127,7 @@ class LineHooks(Hooks):
         self._books = books
         self._clock = clock
 
+    @override
     def on_create(self, fields: Fields, given: Mapping[str, Any]) -> None:
         header = self._header(fields)
         refuse_posted(header)
@@ -132,9 +136,11 @@ class LineHooks(Hooks):
         self._check(fields)
         self._number(fields, given, header)
 
+    @override
     def created(self, row: Row) -> None:
         self._touch(row.fields, row.fields, 1)
 
+    @override
     def on_change(self, row: Row, changes: Fields) -> None:
         refuse_posted(self._header(row.fields))
         merged = {**row.fields, **changes}
@@ -145,13 +151,16 @@ class LineHooks(Hooks):
         for name in (rate, "AccountDisplayValue", "OffsetAccountDisplayValue", "OffsetCompany"):
             changes[name] = merged[name]
 
+    @override
     def changed(self, row: Row, before: Fields) -> None:
         self._touch(row.fields, before, -1)
         self._touch(row.fields, row.fields, 1)
 
+    @override
     def on_remove(self, row: Row) -> None:
         refuse_posted(self._header(row.fields))
 
+    @override
     def removed(self, row: Row) -> None:
         self._touch(row.fields, row.fields, -1)
 
@@ -169,11 +178,8 @@ class LineHooks(Hooks):
         header = self._header(line)
         changes: Fields = {}
         if self._kind is GENERAL:
-            debit, credit = amounts["DebitAmount"], amounts["CreditAmount"]
-            both = debit + credit if amounts["OffsetAccountDisplayValue"] else NO_DECIMALS
-            totals = header.fields
-            changes["JournalTotalDebit"] = totals["JournalTotalDebit"] + sign * (both or debit)
-            changes["JournalTotalCredit"] = totals["JournalTotalCredit"] + sign * (both or credit)
+            for name, amount in line_totals(amounts).items():
+                changes[name] = header.fields[name] + sign * amount
         self._books.store.update(header, changes)
 
     def _default(self, fields: Fields, given: Mapping[str, Any], header: Row) -> None:
@@ -240,6 +246,13 @@ def next_voucher(books: Books, company: str, header: Row) -> str:
     name = books.store.find("JournalNames", company, header.fields["JournalName"])
     series = name.fields["VoucherSeriesCode"] if name else header.fields["JournalName"]
     return numbered(series, books.store.next_number(f"voucher {company} {series}"))
+
+
+def line_totals(line: Fields) -> Fields:
+    """What a line adds to the totals of its header: an offset account counts on both sides."""
+    debit, credit = line["DebitAmount"], line["CreditAmount"]
+    both = debit + credit if line["OffsetAccountDisplayValue"] else NO_DECIMALS
+    return {"JournalTotalDebit": both or debit, "JournalTotalCredit": both or credit}
 
 
 def sides(books: Books, fields: Fields) -> tuple[Account, Account | None]:

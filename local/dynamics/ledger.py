@@ -104,4 +104,3 @@ def drafts(books: Books) -> tuple[LedgerLine, ...]:
             except Infolog:
                 continue  # its account went away meanwhile: the posting job names it
     return tuple(found)
-

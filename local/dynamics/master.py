@@ -2,6 +2,7 @@
 
 from calendar import monthrange
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -21,15 +22,28 @@ SAMPLE_CUSTOMERS = 3
 type Record = tuple[str, dict[str, Any]]
 
 
-def fill(store: Store, settings: Settings, client_id: str) -> Mapping[str, Mapping[str, str]]:
-    """Insert the master data. Returns the intercompany main accounts: company -> partner -> id."""
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """Set-up that no entity set shows. `intercompany`: company -> partner -> main account;
+    `customer_prefixes`: company -> prefix of its customer numbers."""
+
+    intercompany: Mapping[str, Mapping[str, str]]
+    customer_prefixes: Mapping[str, str]
+
+
+def fill(store: Store, settings: Settings, client_id: str) -> Tenant:
+    """Insert the master data."""
     data = simplejson.loads((DATA / "master.json").read_text("utf-8"), use_decimal=True)
     global_parts = (_currencies(data), _chart(data), _periods(data), _tenant(settings, client_id))
     for part in global_parts:
         _insert(store, part)
     for company, entry in data["companies"].items():
         _insert(store, _company(company, entry, data, settings.delimiter))
-    return {company: entry["intercompany"] for company, entry in data["companies"].items()}
+    companies = data["companies"].items()
+    return Tenant(
+        {company: entry["intercompany"] for company, entry in companies},
+        {company: entry["customer_prefix"] for company, entry in companies},
+    )
 
 
 def _insert(store: Store, records: Iterator[Record]) -> None:
@@ -45,7 +59,10 @@ def _currencies(data: Mapping[str, Any]) -> Iterator[Record]:
     rates = {code: Decimal(rate) for code, rate in data["rates_usd_per_100"].items()}
     for code in rates:
         unit = "1" if code in whole.split() else "0.001" if code in thousandths.split() else "0.01"
-        yield "Currencies", {"CurrencyCode": code, "Name": code, "GeneralRoundingRule": Decimal(unit)}
+        yield (
+            "Currencies",
+            {"CurrencyCode": code, "Name": code, "GeneralRoundingRule": Decimal(unit)},
+        )
     for target in {entry["currency"]: None for entry in data["companies"].values()}:
         for code, rate in rates.items():
             if code != target:
@@ -143,7 +160,9 @@ def _receivables(
     posting = {COMPANY: company, "PostingProfile": "GEN", "Description": "General posting profile"}
     yield "CustomerPostingProfiles", posting
     prefix = entry["customer_prefix"]
-    samples = [(f"{prefix}-{n:03d}", f"Sample customer {n}") for n in range(1, SAMPLE_CUSTOMERS + 1)]
+    samples = [
+        (f"{prefix}-{n:03d}", f"Sample customer {n}") for n in range(1, SAMPLE_CUSTOMERS + 1)
+    ]
     for account, name in [(data["one_time_customer"], "Stripe one-time customer"), *samples]:
         once = account == data["one_time_customer"]
         yield (

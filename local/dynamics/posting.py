@@ -8,12 +8,22 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from local.dynamics.accounts import join
 from local.dynamics.books import Books
 from local.dynamics.errors import Infolog
-from local.dynamics.journals import BATCH, KINDS, LINE, Kind, next_batch, sides
+from local.dynamics.journals import (
+    BATCH,
+    GENERAL,
+    KINDS,
+    LINE,
+    Kind,
+    line_totals,
+    next_batch,
+    sides,
+)
 from local.dynamics.ledger import Ledger, LedgerLine, drafts, legs
 from local.dynamics.schema import COMPANY
-from local.dynamics.store import Row, numbered
+from local.dynamics.store import Fields, Row, numbered
 from shared.ports import Clock
 
 ENTRIES = "GeneralJournalAccountEntries"
@@ -63,7 +73,7 @@ class PostingJob:
             return []
         reasons = self._refusals_of_journal(header, rows)
         bad = {} if reasons else self._bad_lines(kind, rows)
-        said = tuple([*reasons, *(reason for texts in bad.values() for reason in texts)])
+        said = (*reasons, *(reason for texts in bad.values() for reason in texts))
         moved_to = ""
         good = [row for row in rows if row.record_id not in bad]
         if bad and good and self.books.settings.post_and_transfer:
@@ -108,8 +118,7 @@ class PostingJob:
         fields = row.fields
         prefix = f"Line {fields[LINE]}, voucher {fields['Voucher']}: "
         try:
-            if self.books.store.find("Currencies", fields["CurrencyCode"]) is None:
-                raise Infolog(f"Currency {fields['CurrencyCode']} does not exist.")
+            self.books.need_currency(fields["CurrencyCode"])
             for account in sides(self.books, fields):
                 if account is not None:
                     self.books.check_usable(account)
@@ -121,37 +130,44 @@ class PostingJob:
         return []
 
     def _imbalance(self, kind: Kind, voucher: str, members: Sequence[Row]) -> list[str]:
-        sums: dict[tuple[str, str, str], Decimal] = {}
+        own: dict[tuple[str, str], Decimal] = {}
+        foreign: dict[tuple[str, str], dict[str, Decimal]] = {}
         for row in members:
             for leg in legs(kind, self.books, row.fields):
-                day = leg.date.isoformat()
-                for what, amount in (("", leg.accounting_amount), (leg.currency, leg.amount)):
-                    key = (leg.company, day, what)
-                    sums[key] = sums.get(key, Decimal(0)) + amount
+                key = (leg.company, leg.date.isoformat())
+                own[key] = own.get(key, Decimal(0)) + leg.accounting_amount
+                sums = foreign.setdefault(key, {})
+                sums[leg.currency] = sums.get(leg.currency, Decimal(0)) + leg.amount
         reasons = []
-        for (_, day, currency), total in sums.items():
-            if total:
-                shown = f"{currency or 'accounting currency'}: {total}"
-                reasons.append(
-                    f"The transactions on voucher {voucher} do not balance as per {day}. ({shown})"
-                )
+        for key, total in own.items():
+            off = {"accounting currency": total} if total else {}
+            if len(foreign[key]) == 1:  # several currencies balance in accounting currency only
+                off |= {currency: amount for currency, amount in foreign[key].items() if amount}
+            reasons += [
+                f"The transactions on voucher {voucher} do not balance as per {key[1]}. "
+                f"({name}: {amount})"
+                for name, amount in off.items()
+            ]
         return reasons
 
     def _transfer(self, kind: Kind, header: Row, rows: Sequence[Row]) -> str:
         store = self.books.store
         headers, lines = store.schema.set_of(kind.headers), store.schema.set_of(kind.lines)
         batch = next_batch(self.books, header.fields[COMPANY])
-        totals = {}
-        if "JournalTotalDebit" in header.fields:
-            names = ("JournalTotalDebit", "JournalTotalCredit")
-            totals = dict.fromkeys(names, Decimal(0))
-        store.insert(headers, {**header.fields, BATCH: batch, **totals})
+        new = store.insert(headers, {**header.fields, BATCH: batch})
+        added: Fields = dict.fromkeys(line_totals(rows[0].fields), Decimal(0))
         for number, row in enumerate(rows, start=1):
             store.delete(lines, row)
             moved = {**row.fields, BATCH: batch, LINE: Decimal(number)}
-            if "LineNum" in moved:
+            if kind is GENERAL:
                 moved |= {"LineNum": Decimal(number), "JournalNum": batch}
             store.insert(lines, moved)
+            for name, amount in line_totals(row.fields).items():
+                added[name] += amount
+        if kind is GENERAL:
+            rest = {name: header.fields[name] - amount for name, amount in added.items()}
+            store.update(header, rest)
+            store.update(new, added)
         return batch
 
     def _post(self, kind: Kind, header: Row, rows: Sequence[Row]) -> None:
@@ -180,7 +196,7 @@ class PostingJob:
             "MainAccountId": leg.main_account,
             "LedgerAccount": leg.main_account,
             "AccountType": leg.account_type,
-            "AccountDisplayValue": leg.account,
+            "AccountDisplayValue": join([leg.account], self.books.settings.delimiter),
             "TransactionCurrencyCode": leg.currency,
             "TransactionCurrencyAmount": leg.amount,
             "AccountingCurrencyAmount": leg.accounting_amount,

@@ -83,9 +83,7 @@ def parse_key(text: str, entity_set: EntitySet, schema: Schema) -> tuple[Stored,
     return tuple(given[name] for name in entity_set.key)
 
 
-def _key_value(
-    match: re.Match[str], name: str, entity_set: EntitySet, schema: Schema
-) -> Stored:
+def _key_value(match: re.Match[str], name: str, entity_set: EntitySet, schema: Schema) -> Stored:
     kind = entity_set.type_of(name)
     text, bare = match["text"], match["bare"]
     if (text is not None) != (kind == "String"):

@@ -90,7 +90,9 @@ def _properties(by_type: Mapping[str, str]) -> dict[str, str]:
     return {name: kind for kind, names in by_type.items() for name in names.split()}
 
 
-def _blank(kind: str, enums: Mapping[str, tuple[str, ...]]) -> str | int | Decimal | datetime | None:
+def _blank(
+    kind: str, enums: Mapping[str, tuple[str, ...]]
+) -> str | int | Decimal | datetime | None:
     match kind:
         case "String":
             return ""

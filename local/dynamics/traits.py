@@ -151,8 +151,16 @@ TRAITS: Mapping[str, Trait] = {
         "Journal lines",
         "LedgerJournalTrans",
         mandatory=("JournalBatchNumber", "CurrencyCode", "AccountDisplayValue"),
-        assigned=("LineNumber", "LineNum", "JournalNum", "AmountMST", "AmountCUR")
-        + ("LedgerJournalTransId", "CPDTRXHistoryID", "CPDTRXOpenID"),
+        assigned=(
+            "LineNumber",
+            "LineNum",
+            "JournalNum",
+            "AmountMST",
+            "AmountCUR",
+            "LedgerJournalTransId",
+            "CPDTRXHistoryID",
+            "CPDTRXOpenID",
+        ),
         sizes=_LINE_SIZES
         | {
             "PaymentMethod": 10,
@@ -210,9 +218,7 @@ TRAITS: Mapping[str, Trait] = {
     "FiscalPeriods": Trait(
         "Fiscal calendar period", "FiscalCalendarPeriod", mandatory=("Calendar", "PeriodName")
     ),
-    "PaymentTerms": Trait(
-        "Terms of payment", "PaymTerm", mandatory=("Name",), sizes={"Name": 10}
-    ),
+    "PaymentTerms": Trait("Terms of payment", "PaymTerm", mandatory=("Name",), sizes={"Name": 10}),
     "ExchangeRates": Trait(
         "Exchange rates",
         "ExchangeRate",

@@ -32,7 +32,8 @@ def load(schema: Schema, entity_set: EntitySet, name: str, value: object) -> Sto
     """One value of a payload as it is stored. Refuses with 400 and F&O's text."""
     kind = entity_set.type_of(name)
     if value is None:
-        return entity_set.blank[name]  # F&O keeps no nulls: text "", the empty date, 0
+        blank: Stored = entity_set.blank[name]  # F&O keeps no nulls: text "", the empty date, 0
+        return blank
     match kind:
         case "String":
             return _text(name, value)

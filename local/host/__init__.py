@@ -1,0 +1,23 @@
+"""Azure Functions on one machine: the real app on Microsoft's worker engine, without `func`."""
+
+from local.host.config import HostRefused
+from local.host.durable import FlowUnknown, Hub, InstanceRuns
+from local.host.engine import Function, IndexRefused
+from local.host.flows import HubFlows
+from local.host.host import Host
+from local.host.hubstore import HubStore, Instance
+from local.host.invoker import Failure
+
+__all__ = [
+    "Failure",
+    "FlowUnknown",
+    "Function",
+    "Host",
+    "HostRefused",
+    "Hub",
+    "HubFlows",
+    "HubStore",
+    "IndexRefused",
+    "Instance",
+    "InstanceRuns",
+]

@@ -14,28 +14,21 @@ from datetime import datetime
 
 from azure_functions_runtime.bindings.datumdef import Datum
 
+from local.host import episodes
 from local.host.config import HostRefused
 from local.host.engine import Function
-from local.host.hubstore import (
-    COMPLETED,
-    FAILED,
-    PENDING,
-    RUNNING,
-    EventType,
-    HubStore,
-    Instance,
-    Parent,
-    entry,
-)
+from local.host.hubstore import PENDING, HubStore, Instance, Parent
 from local.host.invoker import Invoker
 from local.host.replay import Activity, Child, Step, Timer, Unsupported, Work, step
 from shared.ports import Clock
 
 HISTORY_ENTRIES_MAX = 10_000  # an orchestration that grows further should continue as new
 
+_PUBLIC_NAMES = {"orchestrationTrigger": "orchestration", "activityTrigger": "activity"}
+
 
 class FlowUnknown(HostRefused):
-    """The app has no orchestrator of this name."""
+    """The app has no orchestrator or activity of this name."""
 
 
 class InstanceRuns(Exception):
@@ -43,15 +36,15 @@ class InstanceRuns(Exception):
 
 
 class Hub:
-    """Orchestrations of one app. Everything becomes ready in the order it happened."""
+    """Orchestrations of one app. Instances are stepped in the order they became ready."""
 
     def __init__(self, store: HubStore, clock: Clock) -> None:
         self.store = store
         self._clock = clock
         self._ready: dict[str, None] = {}
-        self._timers: list[tuple[datetime, int, str, int]] = []  # moment, execution, instance, id
+        self._timers: list[tuple[datetime, int, int, str]] = []  # moment, execution, id, instance
         self._activities: dict[asyncio.Task[None], None] = {}
-        self._wake: asyncio.Event | None = None
+        self._wake = asyncio.Event()
         self._invoker: Invoker | None = None
         self._functions: dict[tuple[str, str], Function] = {}
 
@@ -60,29 +53,18 @@ class Hub:
     ) -> None:
         """Start an instance; one that has ended is replaced, as is the extension's default.
 
-        `input` is any JSON value. Raises `InstanceRuns`, and `FlowUnknown` once the app is known.
+        `input` is any JSON value. Raises `InstanceRuns`, and `FlowUnknown` while the app is up.
         """
         if self._invoker is not None:
             self._function("orchestrationTrigger", name)
-        old = self.store.instances.get(instance_id)
-        if old is not None and not old.is_final:
-            raise InstanceRuns(f"{instance_id} is {old.status}")
-        now = self._clock.now()
-        text = None if input is None else json.dumps(input)
-        self.store.instances[instance_id] = Instance(
-            instance_id, name, text, self.store.next_execution(), now, now, parent
-        )
-        self._schedule(instance_id)
+        self._create(name, instance_id, None if input is None else json.dumps(input), parent)
 
     def raise_event(self, instance_id: str, name: str, value: object = None) -> bool:
-        """Hand an event to an instance; tells whether one was there and had not ended."""
+        """Hand an event to an instance; tells whether there is one that has not ended."""
         instance = self.store.instances.get(instance_id)
         if instance is None or instance.is_final:
             return False
-        self._arrive(
-            instance,
-            entry(EventType.EVENT_RAISED, self._clock.now(), Name=name, Input=json.dumps(value)),
-        )
+        self._arrive(instance, episodes.event_raised(name, value, self._clock.now()))
         return True
 
     def instance(self, instance_id: str) -> Instance | None:
@@ -96,12 +78,12 @@ class Hub:
         return not self._ready and not self._activities and not is_timer_due
 
     async def run(self, invoker: Invoker) -> None:
-        """Work for ever; cancelling it leaves the store as the next hub needs it."""
+        """Work for ever. Cancelling it leaves the store as the next hub needs it."""
+        self._invoker = invoker
         self._functions = {
             (function.kind, _public_name(function)): function
             for function in invoker.engine.functions
         }
-        self._invoker, self._wake = invoker, asyncio.Event()
         self._resume()
         try:
             while True:
@@ -120,49 +102,61 @@ class Hub:
             self._activities.clear()
 
     def _resume(self) -> None:
+        """Take up what an earlier hub on this store left: unfinished work begins again."""
         self._timers.clear()
-        for instance in self.store.instances.values():
+        for instance in list(self.store.instances.values()):
             if instance.is_final:
                 continue
             if instance.inbox or instance.status == PENDING:
                 self._ready.setdefault(instance.id)
-            for work in instance.open.values():
-                # A child has its own instance, which resumes by itself.
-                if not isinstance(work, Child):
+            for work in list(instance.open.values()):
+                if not isinstance(work, Child):  # a child resumes as an instance of its own
                     self._begin(instance, work)
 
     async def _sleep(self) -> None:
-        if self._wake is None or self._wake.is_set():
-            return
         timeout = None
         if self._timers:
             timeout = max((self._timers[0][0] - self._clock.now()).total_seconds(), 0)
-        waiter = asyncio.ensure_future(self._wake.wait())
         try:
-            await asyncio.wait((waiter,), timeout=timeout)
-        finally:
-            waiter.cancel()
+            async with asyncio.timeout(timeout):
+                await self._wake.wait()
+        except TimeoutError:
+            return
         self._wake.clear()
+
+    # --- arrivals ---
+
+    def _create(
+        self, name: str, instance_id: str, input: str | None, parent: Parent | None
+    ) -> None:
+        old = self.store.instances.get(instance_id)
+        if old is not None and not old.is_final:
+            raise InstanceRuns(f"{instance_id} is {old.status}")
+        now = self._clock.now()
+        self.store.instances[instance_id] = Instance(
+            instance_id, name, input, self.store.next_execution(), now, now, parent
+        )
+        self._schedule(instance_id)
 
     def _schedule(self, instance_id: str) -> None:
         self._ready.setdefault(instance_id)
-        if self._wake is not None:
-            self._wake.set()
+        self._wake.set()
 
-    def _arrive(self, instance: Instance, event: dict[str, object]) -> None:
-        instance.inbox.append(event)
+    def _arrive(self, instance: Instance, entry: episodes.Entry) -> None:
+        instance.inbox.append(entry)
         self._schedule(instance.id)
+
+    def _arrive_for(self, instance_id: str, execution: int, id: int, entry: episodes.Entry) -> None:
+        """A result of work; dropped when its execution is over or the result is there already."""
+        instance = self.store.instances[instance_id]
+        if instance.execution == execution and instance.open.pop(id, None) is not None:
+            self._arrive(instance, entry)
 
     def _fire_due_timers(self) -> None:
         now = self._clock.now()
         while self._timers and self._timers[0][0] <= now:
-            at, execution, instance_id, id = heapq.heappop(self._timers)
-            instance = self.store.instances[instance_id]
-            if instance.execution == execution and instance.open.pop(id, None) is not None:
-                self._arrive(
-                    instance,
-                    entry(EventType.TIMER_FIRED, max(now, at), TimerId=id, FireAt=at.isoformat()),
-                )
+            at, execution, id, instance_id = heapq.heappop(self._timers)
+            self._arrive_for(instance_id, execution, id, episodes.timer_fired(Timer(id, at), now))
 
     # --- one step ---
 
@@ -170,87 +164,102 @@ class Hub:
         if instance.is_final:
             return
         now = self._clock.now()
-        for old in instance.history:
-            old["IsPlayed"] = True
-        instance.history.append(entry(EventType.ORCHESTRATOR_STARTED, now))
-        if instance.status == PENDING:
-            instance.status = RUNNING
-            instance.history.append(
-                entry(
-                    EventType.EXECUTION_STARTED,
-                    now,
-                    Name=instance.name,
-                    Input=instance.input,
-                    Version=None,
-                )
-            )
-        instance.history += instance.inbox
-        instance.inbox = []
-        instance.updated_at = now
+        episodes.begin_episode(instance, now)
         result = self._replayed(instance)
         instance.custom_status = result.custom_status
         if result.next_input is not None:
             instance.begin(self.store.next_execution(), result.next_input, now)
             self._schedule(instance.id)
-        elif result.error or result.is_done:
-            self._finish(instance, result)
-        else:
-            self._take_up(instance, result, now)
-            instance.history.append(entry(EventType.ORCHESTRATOR_COMPLETED, now))
+            return
+        if not result.is_done and not result.error:
+            try:
+                new = episodes.end_episode(instance, result, now)
+            except ValueError as error:
+                result = Step(error=str(error))
+            else:
+                for work in new:
+                    self._begin(instance, work)
+                return
+        news = episodes.finish(instance, result, now)
+        if news is not None and (parent := instance.parent) is not None:
+            self._arrive_for(parent.instance_id, parent.execution, parent.task_id, news)
 
     def _replayed(self, instance: Instance) -> Step:
         if len(instance.history) > HISTORY_ENTRIES_MAX:
             text = f"the history has more than {HISTORY_ENTRIES_MAX} entries: continue as new"
             return Step(error=text)
-        if self._invoker is None:
-            raise RuntimeError("a hub steps orchestrations only while it runs")
+        invoker = self._running_invoker()
         try:
             function = self._function("orchestrationTrigger", instance.name)
-            return self._invoker.copy_of_context().run(
-                lambda: step(
-                    self._user_function(function),
-                    instance_id=instance.id,
-                    parent_id=instance.parent.instance_id if instance.parent else None,
-                    input=instance.input,
-                    history=instance.history,
-                )
+            return invoker.copy_of_context().run(
+                step,
+                invoker.engine.user_function(function),
+                instance_id=instance.id,
+                parent_id=instance.parent.instance_id if instance.parent else None,
+                input=instance.input,
+                history=instance.history,
             )
         except (FlowUnknown, Unsupported) as error:
             return Step(error=str(error))
 
-    def _take_up(self, instance: Instance, result: Step, now: datetime) -> None:
-        """Begin the work the history does not know yet; drop timers that were given up."""
-        names = {work.id: work.name for work in result.open}
-        for id, work in instance.open.items():
-            if names.get(id) != work.name:
-                text = f"the orchestrator did not schedule {work.name} ({id}) again"
-                self._finish(instance, Step(error=f"Non-Deterministic workflow detected: {text}"))
-                return
-        for work in result.open:
-            if work.id not in instance.scheduled:
-                instance.scheduled[work.id] = work.name
-                instance.open[work.id] = work
-                instance.history.append(_scheduled(work, now))
-                self._begin(instance, work)
-        for id in result.cancelled:
-            instance.open.pop(id, None)
+    # --- work ---
 
-    def _finish(self, instance: Instance, result: Step) -> None:
-        instance.status = FAILED if result.error else COMPLETED
-        instance.output, instance.error = result.output, result.error
-        instance.open, instance.inbox = {}, []
-        parent = instance.parent
-        if parent is None:
-            return
-        waiting = self.store.instances.get(parent.instance_id)
-        now = self._clock.now()
-        if result.error:
-            self._result_of(waiting, parent, _failed(now, parent.task_id, instance.name, result.error))
+    def _begin(self, instance: Instance, work: Work) -> None:
+        match work:
+            case Timer():
+                at = (work.fire_at, instance.execution, work.id, instance.id)
+                heapq.heappush(self._timers, at)
+            case Activity():
+                task = asyncio.create_task(
+                    self._run_activity(instance.id, instance.execution, work),
+                    name=f"activity {work.name} of {instance.id}",
+                )
+                self._activities[task] = None
+                task.add_done_callback(lambda done: self._activities.pop(done, None))
+            case Child():
+                self._begin_child(instance, work)
+
+    def _begin_child(self, instance: Instance, work: Child) -> None:
+        child_id = work.instance_id or f"{instance.id}:{instance.execution:x}:{work.id:x}"
+        parent = Parent(instance.id, instance.execution, work.id)
+        try:
+            self._function("orchestrationTrigger", work.name)
+            self._create(work.name, child_id, work.input, parent)
+        except (FlowUnknown, InstanceRuns) as error:
+            failed = episodes.activity_failed(work.id, work.name, str(error), self._clock.now())
+            self._arrive_for(instance.id, instance.execution, work.id, failed)
+
+    async def _run_activity(self, instance_id: str, execution: int, work: Activity) -> None:
+        try:
+            function = self._function("activityTrigger", work.name)
+        except FlowUnknown as error:
+            text, result = str(error), None
         else:
-            done = entry(
-                EventType.SUB_ORCHESTRATION_COMPLETED,
-                now,
-                TaskScheduledId=parent.task_id,
-                Result=json.dumps(result.output),
+            outcome = await self._running_invoker().invoke(function, Datum(work.input, "json"))
+            text, result = outcome.error, outcome.result
+        now = self._clock.now()
+        if text:
+            entry = episodes.activity_failed(work.id, work.name, text, now)
+        else:
+            value = result.value if result is not None else None
+            entry = episodes.activity_completed(work.id, value, now)
+        self._arrive_for(instance_id, execution, work.id, entry)
+
+    def _running_invoker(self) -> Invoker:
+        if self._invoker is None:
+            raise RuntimeError("the hub does not run")
+        return self._invoker
+
+    def _function(self, kind: str, name: str) -> Function:
+        function = self._functions.get((kind, name.lower()))
+        if function is None:
+            what = "an orchestrator" if kind == "orchestrationTrigger" else "an activity"
+            raise FlowUnknown(
+                f"The function '{name}' doesn't exist, is disabled, or is not {what} function"
             )
-            self._result_of(waiting, parent, done)
+        return function
+
+
+def _public_name(function: Function) -> str:
+    key = _PUBLIC_NAMES.get(function.kind, "")
+    return str(function.trigger.get(key) or function.name).lower()

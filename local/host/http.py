@@ -26,6 +26,10 @@ type Answer = tuple[int, Headers, bytes]
 type Fire = Callable[[str], bool]
 
 
+class _ClientGone(Exception):
+    """The client went away before its request was whole: nobody waits for an answer."""
+
+
 class HttpFront:
     """Routes requests to the HTTP functions of an app.
 
@@ -55,7 +59,10 @@ class HttpFront:
             return
         if scope["type"] != "http":
             raise ValueError(f"the local host does not serve {scope['type']}")
-        status, headers, body = await self._answer(scope, receive)
+        try:
+            status, headers, body = await self._answer(scope, receive)
+        except _ClientGone:
+            return
         if not any(name.lower() == b"content-length" for name, _ in headers):
             headers.append((b"content-length", str(len(body)).encode()))
         await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -132,7 +139,7 @@ async def _body(receive: Receive) -> bytes | None:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            return b"".join(chunks)
+            raise _ClientGone
         chunk = message.get("body", b"")
         size_bytes += len(chunk)
         if size_bytes <= BODY_BYTES_MAX:

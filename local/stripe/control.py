@@ -9,7 +9,7 @@ import simplejson
 from local.stripe.core import Core
 from local.stripe.delivery import Deliveries
 from local.stripe.settings import Faults
-from local.stripe.stored import event_reason, keep_event, keep_objects, object_reason
+from local.stripe.stored import Origin, event_reason, keep_event, keep_objects, object_reason
 from shared.ports import Json
 
 ITEMS_MAX = 100_000
@@ -35,7 +35,7 @@ class Control:
         self._core = core
         self._deliveries = deliveries
         self._set_faults = set_faults
-        self._origins: dict[str, int | None] = {}
+        self._origins: dict[str, Origin] = {}
 
     async def answer(self, method: str, path: str, body: bytes) -> tuple[int, Json]:
         """Status and JSON body of a control request."""

@@ -24,6 +24,10 @@ NEEDED: dict[str, dict[str, type]] = {
 REMOVED_BY = ("product.deleted", "plan.deleted", "coupon.deleted", "invoice.deleted")
 KEPT_ONCE_SET = ("balance_transaction", "failure_balance_transaction")
 
+type Origin = tuple[int, bool] | None
+"""Where a state came from: None for a stored object, else the event that brought it, as its
+`created` and whether it told more than a birth."""
+
 
 def object_reason(value: object) -> str | None:
     """Why this is no Stripe object that can be stored; None if it is one."""
@@ -61,11 +65,10 @@ def event_reason(value: object) -> str | None:
     return None
 
 
-def keep_objects(core: Core, objects: list[Json], origins: dict[str, int | None]) -> list[str]:
+def keep_objects(core: Core, objects: list[Json], origins: dict[str, Origin]) -> list[str]:
     """Store objects as current state, and objects inside them that are not known yet.
 
-    `origins` remembers where a state came from: None for a stored object, else the `created`
-    of the event that brought it. Returns the ids stored.
+    `origins` remembers where the states came from. Returns the ids stored.
     """
     ids: list[str] = []
     for obj in objects:
@@ -97,7 +100,7 @@ def _nested(value: Json | list[Any], depth: int) -> Iterator[Json]:
             yield from _nested(item, depth + 1)
 
 
-def keep_event(core: Core, event: Json, origins: dict[str, int | None]) -> Json:
+def keep_event(core: Core, event: Json, origins: dict[str, Origin]) -> Json:
     """Store an event, and its object where that is newer than what is held.
 
     An event tells a state of the past. It does not replace a state that a later event brought;
@@ -109,11 +112,15 @@ def keep_event(core: Core, event: Json, origins: dict[str, int | None]) -> Json:
     obj = clone(event["data"]["object"])
     if object_reason(obj) is not None:
         return kept  # `invoice.upcoming` and its like have no id
-    id, created = obj["id"], kept["created"]
-    held, origin = core.store.get(id), origins.get(id, 0)
+    id = obj["id"]
+    birth = event["type"].endswith(".created") or event["type"] == "charge.succeeded"
+    held, origin, own = (
+        core.store.get(id),
+        origins.get(id, (0, False)),
+        (kept["created"], not birth),
+    )
     if held is not None and held["object"] == obj["object"]:
-        birth = event["type"].endswith(".created") or event["type"] == "charge.succeeded"
-        if (origin is None and birth) or (origin is not None and created < origin):
+        if birth if origin is None else own < origin:
             return kept
         for name in KEPT_ONCE_SET:
             if held.get(name) is not None and name in obj and obj[name] is None:
@@ -121,7 +128,7 @@ def keep_event(core: Core, event: Json, origins: dict[str, int | None]) -> Json:
     _apply(core, event["type"], obj)
     _keep_inner(core, obj)
     if origin is not None:
-        origins[id] = created
+        origins[id] = own
     return kept
 
 

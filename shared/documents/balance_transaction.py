@@ -6,6 +6,7 @@ account, credit to the offset), `currency`, `date`, and account and offset by ro
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 from shared.documents.common import (
     Context,
@@ -16,6 +17,7 @@ from shared.documents.common import (
     currency_of,
     id_of,
     integer,
+    moment,
     text,
     unreadable,
 )
@@ -86,7 +88,10 @@ def transaction_of(txn: Json) -> Transaction:
     amount = Money(integer(txn, "amount", ENTITY), currency)
     fee = Money(integer(txn, "fee", ENTITY), currency)
     details = []
-    for item in txn.get("fee_details") or ():
+    given = txn.get("fee_details")
+    if given is not None and not isinstance(given, list):
+        raise unreadable(ENTITY, id_of(txn), "fee_details")
+    for item in given or ():
         if not isinstance(item, Mapping):
             raise unreadable(ENTITY, id_of(txn), "fee_details")
         found = currency_of({"currency": currency, **item}, ENTITY)
@@ -118,19 +123,23 @@ def _check_currency(snapshot: Snapshot, currency: str) -> None:
         )
 
 
+def _part(source: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A nested object; empty where the field is anything else."""
+    found = source.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
 def _method(charge: Json) -> dict[str, Fact]:
     """How the customer paid, for the spelling: type, brand, funding, wallet."""
-    details = charge.get("payment_method_details") or {}
+    details = _part(charge, "payment_method_details")
     kind = text(details, "type")
-    sub = details.get(kind) or {}
-    if not isinstance(sub, Mapping):
-        sub = {}
-    wallet = sub.get("wallet") or {}
+    sub = _part(details, kind)
+    wallet = _part(sub, "wallet")
     return {
         "type": kind,
         "brand": text(sub, "brand"),
         "funding": text(sub, "funding"),
-        "wallet": text(wallet, "type") if isinstance(wallet, Mapping) else "",
+        "wallet": text(wallet, "type"),
     }
 
 
@@ -187,7 +196,7 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
     journal = _journal(transaction)
     currency = transaction.amount.currency
     book = context.book(currency, text(txn, "balance_type") or "payments")
-    day = context.local_date(integer(txn, "created", ENTITY))
+    day = context.local_date(moment(txn, "created", ENTITY))
     check_open(context.company(book.company), book.company, day)
     customer = ""
     masters: tuple[Ref, ...] = ()

@@ -18,6 +18,8 @@ from shared.settings import Book, Books, Company
 
 type Json = dict[str, Any]
 
+MOMENT_MAX = 253_402_214_400  # 9999-12-31, a day early: a zone may be ahead of UTC
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -127,12 +129,23 @@ def integer(source: Mapping[str, Any], name: str, entity: str) -> int:
     return value
 
 
+def moment(source: Mapping[str, Any], name: str, entity: str) -> int:
+    """A required time stamp (seconds since 1970) of a day the calendar has. Raises `Parked`."""
+    value = integer(source, name, entity)
+    if not 0 <= value <= MOMENT_MAX:
+        raise unreadable(entity, id_of(source), name)
+    return value
+
+
 def text(source: Mapping[str, Any], *names: str) -> str:
-    """The first of the fields that holds text; empty when none does."""
+    """The first of the fields that holds text; empty when none does.
+
+    JSON may hold halves of surrogate pairs, which no encoding can carry on: each becomes `?`.
+    """
     for name in names:
         value = source.get(name)
         if isinstance(value, str) and value.strip():
-            return value.strip()
+            return value.strip().encode(errors="replace").decode()
     return ""
 
 
@@ -145,13 +158,13 @@ def currency_of(source: Mapping[str, Any], entity: str) -> str:
         raise unreadable(entity, id_of(source), "currency") from None
 
 
-def references(values: object) -> tuple[str, ...]:
-    """Ids of a list field: a plain list, or Stripe's list object with `data`."""
+def elements(values: object) -> tuple[object, ...]:
+    """What a list field holds: a plain list, or Stripe's list object with `data`."""
     if isinstance(values, Mapping):
         values = values.get("data")
     if not isinstance(values, Sequence) or isinstance(values, str):
         return ()
-    return tuple(found for found in (id_of(value) for value in values) if found)
+    return tuple(values)
 
 
 def money_refs(*values: object) -> tuple[Ref, ...]:

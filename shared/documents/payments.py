@@ -4,7 +4,9 @@ https://docs.stripe.com/api/charges, /refunds, /disputes. A balance transaction 
 made yet makes the object *waiting*; an object that moved no money is skipped.
 """
 
-from shared.documents.common import Context, Desired, Snapshot, id_of, money_refs, text
+from collections.abc import Mapping
+
+from shared.documents.common import Context, Desired, Snapshot, elements, id_of, money_refs, text
 from shared.domain.records import Ref
 from shared.errors import Skipped, Waiting
 
@@ -15,17 +17,12 @@ def charge(snapshot: Snapshot, context: Context) -> Desired:
     """The transactions of a charge, of its refunds and of its dispute, as far as it names them."""
     del context
     source = snapshot.object
-    refunds = source.get("refunds") or {}
-    listed = refunds.get("data") if isinstance(refunds, dict) else refunds
+    refunds = [item for item in elements(source.get("refunds")) if isinstance(item, Mapping)]
     refs = money_refs(
         source.get("balance_transaction"),
         source.get("failure_balance_transaction"),
-        *(item.get("balance_transaction") for item in listed or () if isinstance(item, dict)),
-        *(
-            item.get("failure_balance_transaction")
-            for item in listed or ()
-            if isinstance(item, dict)
-        ),
+        *(item.get("balance_transaction") for item in refunds),
+        *(item.get("failure_balance_transaction") for item in refunds),
     )
     dispute = id_of(source.get("dispute"))
     further = (Ref("dispute", dispute),) if dispute else ()
@@ -62,7 +59,7 @@ def dispute(snapshot: Snapshot, context: Context) -> Desired:
     """The transactions of a dispute: withdrawn, and perhaps given back."""
     del context
     source = snapshot.object
-    listed = source.get("balance_transactions") or ()
+    listed = elements(source.get("balance_transactions"))
     refs = money_refs(source.get("balance_transaction"), *listed)
     if not refs:
         if text(source, "status") in INQUIRY_STATUSES:

@@ -16,8 +16,8 @@ from shared.documents.common import (
     check_open,
     currency_of,
     day,
-    id_of,
     integer,
+    moment,
     money_refs,
     text,
 )
@@ -70,8 +70,8 @@ def _line(snapshot: Snapshot, role: str, amount: Money, when: date, company: str
 def _failed_on(snapshot: Snapshot, context: Context) -> date:
     failure = snapshot.object.get("failure_balance_transaction")
     if isinstance(failure, dict):
-        return context.local_date(integer(failure, "created", "balance_transaction"))
-    return day(integer(snapshot.object, "arrival_date", ENTITY))
+        return context.local_date(moment(failure, "created", "balance_transaction"))
+    return day(moment(snapshot.object, "arrival_date", ENTITY))
 
 
 def build(snapshot: Snapshot, context: Context) -> Desired:
@@ -90,7 +90,7 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
     # Stripe states arrival_date as midnight UTC of the day meant: no time zone applies.
     arrived = status == "paid" or "arrival" in snapshot.links
     if arrived and amount:
-        when = day(integer(payout, "arrival_date", ENTITY))
+        when = day(moment(payout, "arrival_date", ENTITY))
         documents.append(_line(snapshot, "arrival", amount, when, book.company))
         if status in RETURNED_STATUSES:
             back = _failed_on(snapshot, context)
@@ -104,5 +104,5 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
             )
     flows: tuple[FlowStart, ...] = ()
     if is_itemised(payout):
-        flows = (FlowStart(FLOW, instance_of(snapshot.id), {"payout": id_of(payout)}),)
+        flows = (FlowStart(FLOW, instance_of(snapshot.id), {"payout": snapshot.id}),)
     return Desired(tuple(documents), money=money, flows=flows)

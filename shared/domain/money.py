@@ -64,7 +64,8 @@ class Money:
 
     def decimal(self) -> Decimal:
         """The amount in major units, exact: `Money(-1050, "usd")` is `Decimal("-10.50")`."""
-        return Decimal(self.minor).scaleb(-exponent(self.currency))
+        # From text: arithmetic would round to the precision of the decimal context.
+        return Decimal(f"{self.minor}E-{exponent(self.currency)}")
 
     def __str__(self) -> str:
         return f"{self.currency.upper()} {self.decimal():,f}"
@@ -72,10 +73,13 @@ class Money:
 
 def from_decimal(amount: Decimal, currency: str) -> Money:
     """Major units back to `Money`. Raises ValueError when the amount has finer digits."""
-    scaled = amount.scaleb(exponent(currency))
-    if not scaled.is_finite() or scaled != scaled.to_integral_value():
+    places = exponent(currency)
+    sign, digits, power = amount.as_tuple()
+    shift = power + places if isinstance(power, int) else 0
+    cut = digits[shift:] if shift < 0 else ()
+    if not amount.is_finite() or any(cut):
         raise ValueError(f"{amount} has more digits than {currency} allows")
-    return Money(int(scaled), currency)
+    return Money(int(Decimal((sign, digits, shift))), currency)
 
 
 def total(amounts: Iterable[Money], currency: str) -> Money:

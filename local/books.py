@@ -1,0 +1,92 @@
+"""The settings of the embedded world: its companies, books and addresses."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from shared.settings import Settings
+
+STRIPE_API_KEY = "sk_test_tieoutlocal"
+STRIPE_API_KEY_LIVE = "sk_live_tieoutlocal"
+SIGNING_SECRETS = ("whsec_tieout_current", "whsec_tieout_previous")
+DYNAMICS_CLIENT_ID = "00000000-0000-4000-8000-000000000000"
+DYNAMICS_CLIENT_SECRET = "embedded"  # noqa: S105 - of the embedded world
+CUSTOMER_ID_PROPERTY = "StripeCustomerId_Custom"
+
+ACCOUNTS: Mapping[str, Mapping[str, str]] = {
+    role: {"type": "Ledger", "id": id}
+    for role, id in (
+        ("fees", "618900"),
+        ("fee_tax", "154300"),
+        ("network_costs", "618920"),
+        ("application_fees", "618910"),
+        ("withheld_tax", "154300"),
+        ("disputes", "132900"),
+        ("payouts_in_transit", "110900"),
+        ("connect", "133200"),
+        ("reserves", "133100"),
+        ("suspense", "199900"),
+    )
+}
+BOOKS: Mapping[str, tuple[str, str, str]] = {
+    "usd": ("usmf", "STRIPE-USD", "USMF OPER"),
+    "eur": ("demf", "STRIPE-EUR", "DEMF OPER"),
+    "jpy": ("usmf", "STRIPE-JPY", "USMF JPY"),
+}
+MAIN_ACCOUNTS = {"STRIPE-USD": "110710", "STRIPE-EUR": "110720", "STRIPE-JPY": "110730"}
+OTHER_CLEARING, OTHER_BANK = "110790", "110190"
+
+
+def _company() -> dict[str, Any]:
+    return {
+        "journals": {"customer_payment": "STRPAY", "general": "STRGL"},
+        "customer_group": "10",
+        "one_time_customer": "STRIPE-ONETIME",
+        "accounts": ACCOUNTS,
+    }
+
+
+def _book(currency: str) -> dict[str, Any]:
+    """Three currencies have bank accounts; all others share ledger accounts of usmf."""
+    if currency in BOOKS:
+        company, clearing, bank = BOOKS[currency]
+        kind = "Bank"
+    else:
+        company, clearing, bank, kind = "usmf", OTHER_CLEARING, OTHER_BANK, "Ledger"
+    return {
+        "company": company,
+        "clearing": {"type": kind, "id": clearing},
+        "bank": {"type": kind, "id": bank},
+    }
+
+
+def settings(
+    *,
+    livemode: bool = False,
+    stripe_url: str,
+    dynamics_url: str,
+    currencies: Iterable[str] = (),
+    **changes: Any,  # noqa: ANN401 - fields of Settings
+) -> Settings:
+    """Valid settings of an embedded world; `currencies` adds books to the three there are."""
+    found = dict.fromkeys((*BOOKS, *currencies))
+    values: dict[str, Any] = {
+        "stripe_api_key": STRIPE_API_KEY_LIVE if livemode else STRIPE_API_KEY,
+        "stripe_webhook_secrets": SIGNING_SECRETS,
+        "stripe_livemode": livemode,
+        "stripe_base_url": stripe_url,
+        "dynamics_url": dynamics_url,
+        "dynamics_token_url": f"{dynamics_url}/local/oauth2/v2.0/token",
+        "dynamics_client_id": DYNAMICS_CLIENT_ID,
+        "dynamics_client_secret": DYNAMICS_CLIENT_SECRET,
+        "customer_id_property": CUSTOMER_ID_PROPERTY,
+        "books": {
+            "companies": {"usmf": _company(), "demf": _company()},
+            "currencies": {currency: _book(currency) for currency in found},
+            "default_company": "usmf",
+        },
+        "ledger_entity": {
+            "entity_set": "GeneralJournalAccountEntries",
+            "accounts": MAIN_ACCOUNTS,
+        },
+    }
+    return Settings.model_validate(values | changes)

@@ -1,0 +1,163 @@
+"""Everything below `/data`: who may ask, which fault strikes, one operation or a batch."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from local.dynamics.auth import TokenEndpoint
+from local.dynamics.batch import Answer, Part, Unit, parse_batch, render_batch
+from local.dynamics.errors import THROTTLED, Refusal
+from local.dynamics.faults import BATCHES, BEFORE, GATEWAY_PAGE, WRITES, Faults
+from local.dynamics.service import READS
+from local.dynamics.settings import Settings
+from local.dynamics.store import Store
+from local.dynamics.units import Runner
+from local.dynamics.values import to_json
+from local.dynamics.wire import Request, Response, json_response, refused
+from local.transport import PeerDropped, PeerTimeout
+
+CONTINUE = ("odata.continue-on-error", "continue-on-error")
+TOKEN_BITS = 64  # of a boundary
+INTERNAL_ERROR = Refusal(
+    500,
+    "The service met an unexpected error.",
+    type="System.InvalidOperationException",
+    hidden=True,
+)
+BATCH_PATH = "$batch"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A request understood so far: its units and how their answers become one response."""
+
+    units: Sequence[Unit]
+    go_on: bool
+    render: Callable[[Sequence[Answer]], Response]
+
+
+@dataclass(slots=True)
+class Gate:
+    """Answers the requests below `/data`. Raises `PeerTimeout` and `PeerDropped`."""
+
+    store: Store
+    runner: Runner
+    tokens: TokenEndpoint
+    settings: Settings
+    chance: random.Random
+    host: str
+    faults: Faults
+    counts: Counter[str]
+    _late: dict[int, asyncio.Task[None]] = field(default_factory=dict)
+
+    async def answer(self, request: Request) -> Response:
+        """`request.path` is what follows `/data/`, percent-encoded."""
+        batch = request.path.replace("%24", "$") == BATCH_PATH
+        self.counts["batch" if batch else request.method.lower()] += 1
+        free = self.settings.open_reads and request.method == "GET"
+        if not free and not self.tokens.accepts(request):
+            self.counts["unauthorized"] += 1
+            challenge = 'Bearer authorization_uri="https://login.microsoftonline.com/"'
+            return Response(401, b"", {"WWW-Authenticate": challenge})
+        fault = self._draw(request, batch=batch)
+        seconds = self._latency_seconds()
+        if fault in BEFORE:
+            await self.runner.clock.sleep(seconds)
+            return self._instead(fault)
+        try:
+            job = self._batch(request) if batch else self._single(request)
+        except Refusal as refusal:
+            return refused(refusal)
+        return await self._run(job, fault, seconds)
+
+    def _draw(self, request: Request, *, batch: bool) -> str:
+        """The fault that strikes this request, or none."""
+        names = BEFORE
+        if request.method not in READS:
+            names = (*BEFORE, *WRITES, *(BATCHES if batch else ()))
+        for name in names:
+            rate: float = getattr(self.faults, name)
+            if rate and self.chance.random() < rate:
+                self.counts[f"fault_{name}"] += 1
+                return name
+        return ""
+
+    def _latency_seconds(self) -> float:
+        low, high = self.faults.latency_seconds
+        return low if low == high else low + (high - low) * self.chance.random()
+
+    def _instead(self, fault: str) -> Response:
+        if fault == "timeout_before_commit":
+            raise PeerTimeout(committed=False)
+        if fault == "throttle":
+            after = {"Retry-After": str(self.faults.retry_after_seconds)}
+            return refused(Refusal(429, THROTTLED, headers=after))
+        if fault == "html_error":
+            return Response(502, GATEWAY_PAGE, {"Content-Type": "text/html"})
+        return refused(INTERNAL_ERROR)
+
+    async def _run(self, job: Job, fault: str, seconds: float) -> Response:
+        if fault == "late_commit":
+            self._later(job, seconds + self.faults.late_commit_seconds)
+            raise PeerTimeout(committed=False)
+        if fault == "drop_mid_batch":
+            done = int(self.chance.random() * (len(job.units) + 1))
+            await self.runner.run(job.units[:done], seconds=seconds, go_on=job.go_on)
+            raise PeerDropped(committed=done > 0)
+        answers = await self.runner.run(job.units, seconds=seconds, go_on=job.go_on)
+        if fault == "error_after_commit":
+            if self.chance.random() < 0.5:  # noqa: PLR2004 - one of two ways to lose an answer
+                raise PeerTimeout(committed=True)
+            return refused(INTERNAL_ERROR)
+        response = job.render(answers)
+        if fault == "truncate_batch":
+            cut = int(self.chance.random() * len(response.body))
+            return Response(response.status, response.body[:cut], response.headers)
+        return response
+
+    def _later(self, job: Job, seconds: float) -> None:
+        number = self.counts["fault_late_commit"]
+
+        async def commit() -> None:
+            await self.runner.clock.sleep(seconds)
+            await self.runner.run(job.units, seconds=0, go_on=job.go_on)
+            del self._late[number]
+
+        self._late[number] = asyncio.create_task(commit(), name=f"late-commit-{number}")
+
+    def _single(self, request: Request) -> Job:
+        if not request.path:
+            return Job((), go_on=True, render=lambda _: self._sets())
+        unit = Unit((Part(request, ""),), changeset=False)
+        return Job((unit,), go_on=True, render=lambda answers: answers[0].responses[0])
+
+    def _batch(self, request: Request) -> Job:
+        if request.method != "POST":
+            raise Refusal(405, f"The HTTP method {request.method} is not allowed for $batch.")
+        content_type = request.headers.get("content-type", "")
+        units = parse_batch(content_type, request.body, self.settings.batch_operations_max)
+        for unit in units:
+            self.counts["changeset"] += unit.changeset
+            for part in unit.parts:
+                self.counts[f"operation_{part.request.method.lower()}"] += 1
+        token = f"{self.chance.getrandbits(TOKEN_BITS):016x}"
+        go_on = not self.settings.batch_stops or _prefers_to_go_on(request)
+        return Job(units, go_on=go_on, render=lambda answers: render_batch(answers, token))
+
+    def _sets(self) -> Response:
+        names = sorted(self.store.schema.sets)
+        value = [{"name": name, "kind": "EntitySet", "url": name} for name in names]
+        return json_response(
+            200, to_json({"@odata.context": f"{self.host}/data/$metadata", "value": value})
+        )
+
+
+def _prefers_to_go_on(request: Request) -> bool:
+    """`Prefer: odata.continue-on-error`, alone or `=true`, among other preferences."""
+    for preference in request.headers.get("prefer", "").split(","):
+        name, _, value = preference.strip().partition("=")
+        if name.strip() in CONTINUE:
+            return value.strip().strip('"').lower() != "false"
+    return False

@@ -1,0 +1,164 @@
+"""`DynamicsPeer`: an in-memory Dynamics 365 Finance as an ASGI application.
+
+It answers what Tieout asks of F&O's OData, with F&O's texts, and refuses the rest loudly. No
+socket, no thread, no clock of its own: the same object serves virtual time and uvicorn.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import unquote
+
+from local.dynamics.asgi import lifespan, read_request, send_response
+from local.dynamics.auth import TokenEndpoint
+from local.dynamics.books import Books
+from local.dynamics.control import Control
+from local.dynamics.customers import CustomerHooks
+from local.dynamics.errors import Refusal
+from local.dynamics.faults import Faults
+from local.dynamics.gate import Gate
+from local.dynamics.journals import KINDS, HeaderHooks, LineHooks
+from local.dynamics.ledger import Ledger
+from local.dynamics.master import fill
+from local.dynamics.posting import JournalResult, PostingJob
+from local.dynamics.rules import Hooks, Writer
+from local.dynamics.schema import schema
+from local.dynamics.service import Service
+from local.dynamics.settings import Settings
+from local.dynamics.store import Row, Store
+from local.dynamics.units import Runner
+from local.dynamics.wire import Request, Response, refused
+from local.transport import PeerFault, Receive, Scope, Send, break_connection
+from shared.ports import Clock
+
+HOST = "http://127.0.0.1:7365"
+TOKEN_PATH = "oauth2/v2.0/token"  # noqa: S105 - a path, not a secret
+CONTROL_PATH = "/_peer/"
+
+
+class DynamicsPeer:
+    """The peer. `host` is its address as clients know it: token scope and links follow from it.
+
+    `faults` and `settings` may be changed while it runs. `asgi` is the application.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        chance: random.Random,
+        *,
+        host: str = HOST,
+        client_id: str,
+        client_secret: str,
+        tenant: str = "local",
+        settings: Settings | None = None,
+        faults: Faults | None = None,
+    ) -> None:
+        self.settings = settings or Settings()
+        self._clock = clock
+        self._token_path = f"/{tenant}/{TOKEN_PATH}"
+        self._store = Store(schema())
+        setup = fill(self._store, self.settings, client_id)
+        self._books = Books(self._store, self.settings, setup.intercompany)
+        self._job = PostingJob(self._books, clock)
+        hooks: dict[str, Hooks] = {
+            "CustomersV3": CustomerHooks(self._store, self.settings, setup.customer_prefixes)
+        }
+        for kind in KINDS:
+            hooks[kind.headers] = HeaderHooks(kind, self._books)
+            hooks[kind.lines] = LineHooks(kind, self._books, clock)
+        writer = Writer(self._store, self.settings, hooks)
+        service = Service(self._store, self.settings, writer, host)
+        runner = Runner(self._store, service, self.settings, clock)
+        scope = f"{host}/.default"
+        self.tokens = TokenEndpoint(clock, chance, self.settings, client_id, client_secret, scope)
+        self._gate = Gate(
+            self._store,
+            runner,
+            self.tokens,
+            self.settings,
+            chance,
+            host,
+            faults or Faults(),
+            Counter(),
+        )
+        self._control = Control(self._books, self._job, self._set_faults, lambda: self.requests)
+
+    @property
+    def faults(self) -> Faults:
+        """The faults in force."""
+        return self._gate.faults
+
+    @faults.setter
+    def faults(self, faults: Faults) -> None:
+        self._gate.faults = faults
+
+    @property
+    def requests(self) -> Mapping[str, int]:
+        """Requests so far by kind: `token`, `get`, `post`, `patch`, `delete`, `batch`, `control`,
+        `unauthorized`; inside batches `changeset` and `operation_<method>`; `fault_<name>`."""
+        return dict(sorted(self._gate.counts.items()))
+
+    def ledger(self) -> Ledger:
+        """The posted ledger, and apart from it the drafts."""
+        return self._job.ledger()
+
+    def post_journals(self, company: str | None = None) -> list[JournalResult]:
+        """Run the batch job "Post journals" once, for one company or for all."""
+        return self._job.run(company)
+
+    def infolog(self) -> list[JournalResult]:
+        """The latest result of each journal that the job has seen."""
+        return list(self._job.infolog.values())
+
+    def close_period(self, company: str, year: int, month: int, *, reopen: bool = False) -> None:
+        """Close (or reopen) a month of a company for posting."""
+        self._books.closed[(company, year, month)] = not reopen
+
+    def records(self, entity_set: str, company: str | None = None) -> list[dict[str, Any]]:
+        """Copies of the records of a set, in the order they were created."""
+        found = self._store.schema.set_of(entity_set)
+        rows: Iterable[Row] = self._store.table(found.name).values()
+        if company is not None:
+            rows = self._store.of_company(found.name, company)
+        return [dict(row.fields) for row in rows]
+
+    async def run(self) -> None:
+        """Post journals every `settings.post_interval_seconds`, until cancelled."""
+        while True:
+            await self._clock.sleep(self.settings.post_interval_seconds)
+            self._job.run()
+
+    def _set_faults(self, faults: Faults) -> None:
+        self.faults = faults
+
+    async def asgi(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI application."""
+        if scope["type"] == "lifespan":
+            await lifespan(receive, send)
+            return
+        if scope["type"] != "http":
+            raise ValueError(f"the peer speaks HTTP only, not {scope['type']}")
+        try:
+            response = await self._answer(await read_request(scope, receive))
+        except Refusal as refusal:
+            response = refused(refusal)
+        except PeerFault as fault:
+            await break_connection(scope, send, fault)
+            return
+        await send_response(send, response)
+
+    async def _answer(self, request: Request) -> Response:
+        path = unquote(request.path)
+        if path == self._token_path:
+            self._gate.counts["token"] += 1
+            return self.tokens.answer(request)
+        if path.startswith(CONTROL_PATH):
+            self._gate.counts["control"] += 1
+            return self._control.answer(request, path.removeprefix(CONTROL_PATH))
+        if request.path == "/data" or request.path.startswith("/data/"):
+            below = request.path.removeprefix("/data").removeprefix("/")
+            return await self._gate.answer(replace(request, path=below))
+        raise Refusal(404, f"Nothing is at '{path[:200]}'.")

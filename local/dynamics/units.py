@@ -1,0 +1,47 @@
+"""Runs what a request asks for: one operation, or the units of a batch, over (virtual) time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from local.dynamics.batch import Answer, Unit
+from local.dynamics.errors import Refusal
+from local.dynamics.service import Service
+from local.dynamics.settings import Settings
+from local.dynamics.store import Store
+from local.dynamics.wire import refused
+from shared.ports import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """Executes units one after the other; each is a transaction of its own.
+
+    A unit takes `seconds` between being understood and being committed. Whatever else is
+    written to the same journal in that time makes it fail with an update conflict.
+    """
+
+    store: Store
+    service: Service
+    settings: Settings
+    clock: Clock
+
+    async def run(self, units: Sequence[Unit], *, seconds: float, go_on: bool) -> list[Answer]:
+        """The answers, up to and including the first failure unless `go_on`."""
+        answers = []
+        for unit in units:
+            answer = await self._unit(unit, seconds / len(units))
+            answers.append(answer)
+            if answer.failed and not go_on:
+                break
+        return answers
+
+    async def _unit(self, unit: Unit, seconds: float) -> Answer:
+        try:
+            operations = [self.service.prepare(p.request, p.request.path) for p in unit.parts]
+            await self.clock.sleep(seconds)
+            with self.store.transaction():
+                self.service.check_conflict(operations)
+                responses = tuple([self.service.execute(operation) for operation in operations])
+        except Refusal as refusal:
+            responses = (refused(refusal),)
+        return Answer(unit, responses)

@@ -1,0 +1,191 @@
+"""The embedded world: the real app between a Stripe peer and a Dynamics 365 peer.
+
+One assembly, two drivers. *Virtual*: everything in one process on `local.loop.VirtualLoop`, the
+peers behind in-process transports; a month passes in seconds and one seed gives one run. *Real*:
+the same objects behind sockets (`local.serve`).
+"""
+
+import asyncio
+import contextvars
+import random
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from local import books
+from local.dynamics import DynamicsPeer
+from local.dynamics.faults import Faults as DynamicsFaults
+from local.dynamics.settings import Settings as DynamicsSettings
+from local.host import Host, HubStore
+from local.servicebus import Broker, LocalQueue, load_queues
+from local.stripe import Faults as StripeFaults
+from local.stripe import PeerSettings, StripePeer, WebhookTarget
+from local.tables import MemoryTables
+from local.transport import PeerTransport
+from shared import bootstrap
+from shared.clients.stripe.signatures import StripeSignatures
+from shared.ports import Clock, Json
+from shared.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+CONNECTION = "Endpoint=sb://embedded/;SharedAccessKeyName=none;SharedAccessKey=none"
+IDLE_POLL_SECONDS = 1.0
+IDLE_SECONDS_MAX = 60 * 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the three parts are, as they name each other."""
+
+    app: str = "http://127.0.0.1:7071"
+    stripe: str = "http://127.0.0.1:12111"
+    dynamics: str = "http://127.0.0.1:7365"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What kind of world: its seed, its mode, how its peers behave.
+
+    `settings` changes fields of the app's settings; `currencies` adds books. `sockets`: the parts
+    reach each other over the network, which needs the real driver.
+    """
+
+    seed: int = 1
+    livemode: bool = False
+    currencies: Sequence[str] = ()
+    addresses: Addresses = field(default_factory=Addresses)
+    stripe: PeerSettings = field(default_factory=PeerSettings)
+    stripe_faults: StripeFaults = field(default_factory=StripeFaults)
+    dynamics: DynamicsSettings = field(default_factory=DynamicsSettings)
+    dynamics_faults: DynamicsFaults = field(default_factory=DynamicsFaults)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    instances: int = 1
+    sockets: bool = False
+
+
+class World:
+    """All parts, and what drivers need of them. Made by `open_world`."""
+
+    def __init__(self, clock: Clock, options: Options, stack: AsyncExitStack) -> None:
+        addresses = options.addresses
+        self.clock = clock
+        self.options = options
+        self._stack = stack
+        self.settings: Settings = books.settings(
+            livemode=options.livemode,
+            stripe_url=addresses.stripe,
+            dynamics_url=addresses.dynamics,
+            currencies=options.currencies,
+            **options.settings,
+        )
+        self.tables = MemoryTables()
+        self.broker = Broker(load_queues(ROOT / "infra" / "queues.json"), clock)
+        self.dynamics = DynamicsPeer(
+            clock,
+            self._chance("dynamics"),
+            host=addresses.dynamics,
+            client_id=books.DYNAMICS_CLIENT_ID,
+            client_secret=books.DYNAMICS_CLIENT_SECRET,
+            settings=options.dynamics,
+            faults=options.dynamics_faults,
+        )
+        self.host = Host(
+            ROOT,
+            {"ServiceBusConnection": CONNECTION},
+            clock,
+            self.broker,
+            HubStore(),
+            instances=options.instances,
+            context=contextvars.Context(),
+        )
+        key = self.settings.stripe_api_key.get_secret_value()
+        self.stripe = StripePeer(
+            clock,
+            self._chance("stripe"),
+            livemode=options.livemode,
+            webhook=WebhookTarget(
+                f"{addresses.app}/api/webhooks/stripe", self._client(self.host.asgi)
+            ),
+            signing_secrets=books.SIGNING_SECRETS,
+            api_key=key,
+            settings=options.stripe,
+            faults=options.stripe_faults,
+        )
+        self.app = self._build()
+        self.host.context.run(bootstrap.use, self.app)
+
+    def _chance(self, part: str) -> random.Random:
+        return random.Random(f"{part} {self.options.seed}")  # noqa: S311 - a seeded world
+
+    def _client(self, asgi: Any) -> httpx.AsyncClient:  # noqa: ANN401 - an ASGI application
+        """A client that reaches one part: in process, or over the network."""
+        transport = None if self.options.sockets else PeerTransport(asgi, self.clock)
+        client = httpx.AsyncClient(transport=transport, timeout=bootstrap.HTTP_SECONDS_MAX)
+        self._stack.push_async_callback(client.aclose)
+        return client
+
+    def _build(self) -> bootstrap.App:
+        chance = self._chance("app")
+        stripe = self._client(self.stripe.asgi)
+        dynamics = self._client(self.dynamics.asgi)
+        return bootstrap.build(
+            self.settings,
+            clock=self.clock,
+            chance=chance,
+            tables=self.tables,
+            queue=LocalQueue(self.broker),
+            signatures=StripeSignatures(),
+            stripe=bootstrap.stripe_gateway(self.settings, stripe, self.clock, chance),
+            dynamics=bootstrap.dynamics_gateway(self.settings, dynamics, self.clock),
+            flows=self.host.flows,
+        )
+
+    async def get(self, path: str) -> Json:
+        """The JSON answer of one of the app's own routes: `get("status")`."""
+        client = self._client(self.host.asgi)
+        answer = await client.get(f"{self.options.addresses.app}/api/{path}")
+        answer.raise_for_status()
+        found: Json = answer.json()
+        return found
+
+    @property
+    def is_idle(self) -> bool:
+        """No event on its way, no message ready, locked or scheduled, no step due."""
+        scheduled = any(self.broker.depth(queue.name).scheduled for queue in self.broker.queues)
+        return self.stripe.idle() and self.host.idle() and not scheduled
+
+    async def idle(self) -> None:
+        """Wait until nothing is left to do. Raises `TimeoutError` after a virtual age."""
+        deadline = self.clock.now() + timedelta(seconds=IDLE_SECONDS_MAX)
+        while not self.is_idle:
+            if self.clock.now() > deadline:
+                raise TimeoutError("the world never came to rest")
+            await self.clock.sleep(IDLE_POLL_SECONDS)
+
+    def serve(self, work: Coroutine[Any, Any, Any], name: str) -> None:
+        """Run a part of the world in the background until the world closes."""
+        task = asyncio.create_task(work, name=name)
+
+        async def end() -> None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+        self._stack.push_async_callback(end)
+
+
+@asynccontextmanager
+async def open_world(clock: Clock, options: Options) -> AsyncIterator[World]:
+    """A running world on the current loop; closed in order at the end."""
+    async with AsyncExitStack() as stack:
+        world = World(clock, options, stack)
+        await world.host.start()
+        stack.push_async_callback(world.host.stop)
+        world.stripe.start()
+        stack.push_async_callback(world.stripe.stop)
+        world.serve(world.dynamics.run(), "dynamics post journals")
+        yield world

@@ -1,0 +1,61 @@
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain.records import Document, Record, Symbol, canonical, digest
+
+DOCUMENT = Document(
+    role="gross",
+    template="general_line",
+    company="usmf",
+    key="txn_1:gross",
+    facts={"amount_minor": 1, "currency": "usd"},
+    words={"category": "charge"},
+)
+
+
+def test_the_hash_of_the_facts_covers_key_company_and_facts_alone() -> None:
+    same = replace(DOCUMENT, words={"category": "other"}, role="x", period="2026-11")
+    assert same.facts_hash == DOCUMENT.facts_hash
+    others = (
+        replace(DOCUMENT, key="txn_2:gross"),
+        replace(DOCUMENT, company="demf"),
+        replace(DOCUMENT, facts={"amount_minor": 2, "currency": "usd"}),
+        replace(DOCUMENT, facts={"amount_minor": 1}),
+    )
+    hashes = [DOCUMENT.facts_hash, *(other.facts_hash for other in others)]
+    assert len(dict.fromkeys(hashes)) == len(hashes)
+
+
+def test_the_hash_of_the_spelling_covers_every_field() -> None:
+    fields = {"A": Decimal("1.00"), "B": date(2026, 11, 2), "C": Symbol("NoYes", "Yes")}
+    record = Record(DOCUMENT, "Set", "A", fields)
+    assert replace(record, fields=dict(reversed(fields.items()))).spelling_hash == (
+        record.spelling_hash
+    )
+    for name, value in (("A", Decimal("1.01")), ("B", date(2026, 11, 3)), ("D", "")):
+        assert replace(record, fields={**fields, name: value}).spelling_hash != (
+            record.spelling_hash
+        )
+
+
+def test_a_digest_is_the_same_in_every_version() -> None:
+    # Stored with every link: a change would re-spell all that was ever written.
+    assert digest({"b": [1, "é"], "a": None}) == (
+        "f8f17faab95c024891d173fa43442b0e52007736a1f36715ac721ab22deeefc5"
+    )
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="utf-8")),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text("abc"), inner),
+    max_leaves=10,
+)
+
+
+@given(st.dictionaries(st.text("abcd"), JSON))
+def test_the_order_of_keys_does_not_matter(value: dict[str, object]) -> None:
+    assert canonical(value) == canonical(dict(reversed(value.items())))
