@@ -19,18 +19,18 @@ async def sweep_transactions(
     telemetry.event("sweep_transactions", sent=sent, past_due=timer.past_due)
 
 
-@bp.timer_trigger("timer", schedule="0 37 * * * *", run_on_startup=False)
+@bp.timer_trigger("timer", schedule="0 37 */4 * * *", run_on_startup=False)
 @bp.durable_client_input(client_name="client")
 async def sweep_payouts(timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:
-    """Hourly: payouts that nobody announced, or that are not tied out."""
+    """Every four hours: payouts that nobody announced, or that are not tied out."""
     sent = await bootstrap.app().sweep(DurableFlows(client)).payouts()
     telemetry.event("sweep_payouts", sent=sent, past_due=timer.past_due)
 
 
-@bp.timer_trigger("timer", schedule="30 */10 * * * *", run_on_startup=False)
+@bp.timer_trigger("timer", schedule="30 */15 * * * *", run_on_startup=False)
 @bp.durable_client_input(client_name="client")
 async def sweep_waiting(timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:
-    """Every ten minutes: objects whose counterpart did not exist yet."""
+    """Every quarter of an hour: objects whose counterpart did not exist yet."""
     sent = await bootstrap.app().sweep(DurableFlows(client)).waiting()
     telemetry.event("sweep_waiting", sent=sent, past_due=timer.past_due)
 

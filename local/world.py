@@ -35,6 +35,7 @@ from shared.settings import Settings
 ROOT = Path(__file__).resolve().parent.parent
 CONNECTION = "Endpoint=sb://embedded/;SharedAccessKeyName=none;SharedAccessKey=none"
 IDLE_POLL_SECONDS = 1.0
+ROUTE_SECONDS_MAX = 3_600.0  # a proof under faults may take long
 IDLE_SECONDS_MAX = 60 * 86_400.0
 
 
@@ -148,7 +149,8 @@ class World:
     async def get(self, path: str) -> Json:
         """The JSON answer of one of the app's own routes: `get("status")`."""
         client = self._client(self.host.asgi)
-        answer = await client.get(f"{self.options.addresses.app}/api/{path}")
+        address = f"{self.options.addresses.app}/api/{path}"
+        answer = await client.get(address, timeout=ROUTE_SECONDS_MAX)
         answer.raise_for_status()
         found: Json = answer.json()
         return found

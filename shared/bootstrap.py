@@ -73,7 +73,7 @@ class App:
 
     def prover(self) -> Prover:
         """The clearing proof."""
-        return Prover(self.stripe, self.dynamics, self.settings)
+        return Prover(self.stripe, self.dynamics, self.settings, self.clock, self.chance)
 
     def work(self, flows: Flows) -> Work:
         """What the queue functions call."""

@@ -131,7 +131,11 @@ class Deliveries:
     async def send(self, event: Json) -> Attempt:
         """Deliver once, now, and say what came back. Raises `ValueError` without a webhook."""
         delivery = self._new(Delivery(event, retries=False))
-        await self._attempt(delivery)
+        try:
+            await self._attempt(delivery)
+        except asyncio.CancelledError:
+            self._end(delivery, "failed")
+            raise
         return delivery.attempts[-1]
 
     async def run(self) -> Never:
@@ -150,7 +154,12 @@ class Deliveries:
 
     async def _work(self) -> Never:
         while True:
-            await self._attempt(await self._queue.get())
+            delivery = await self._queue.get()
+            try:
+                await self._attempt(delivery)
+            except asyncio.CancelledError:
+                self._queue.put_nowait(delivery)  # a stopped account goes on where it was
+                raise
 
     def _new(self, delivery: Delivery) -> Delivery:
         self.log.append(delivery)

@@ -1,15 +1,17 @@
 """`expand[]`, as https://docs.stripe.com/api/expanding_objects."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from local.stripe.errors import ApiError, missing, not_expandable
+from local.stripe.errors import ApiError, not_expandable
 from local.stripe.store import Store, ident
 from shared.ports import Json
 
 LEVELS_MAX = 4
 REFUNDS_SHOWN_MAX = 10  # lists inside objects are cut at ten
 
+_ID = re.compile(r"[a-z]+_[A-Za-z0-9_]+")
 _SOURCES = ("charge", "refund", "payout", "dispute")
 TARGETS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "charge": {
@@ -46,7 +48,8 @@ TARGETS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 def expand(store: Store, answer: Json, paths: Sequence[str]) -> Json:
     """The answer with what the paths name put in place of ids. Raises `ApiError`.
 
-    Types the peer does not act on have no table: there any id of a stored object expands.
+    Types the peer does not act on have no table: there any id expands. An id whose object is
+    not here (a stored world may be incomplete) stays an id.
     """
     for path in paths:
         parts = path.split(".")
@@ -92,21 +95,16 @@ def _expand(store: Store, obj: Json, parts: list[str], path: str) -> Json:
     if isinstance(value, dict) and value.get("object") == "list":
         value = {**value, "data": [_expand(store, item, rest, path) for item in value["data"]]}
     elif isinstance(value, str):
-        value = _expand(store, _target(store, name, value, known, path), rest, path)
+        found = store.get(value)
+        if found is not None:
+            value = _expand(store, found, rest, path)
+        elif not known and not _ID.fullmatch(value):
+            raise not_expandable(path)
     elif isinstance(value, dict) and "object" in value:
         value = _expand(store, value, rest, path)
     elif not known and value is not None:
         raise not_expandable(path)
     return {**obj, name: value}
-
-
-def _target(store: Store, name: str, id: str, known: bool, path: str) -> Json:
-    found = store.get(id)
-    if found is None and not known:
-        raise not_expandable(path)
-    if found is None:
-        raise missing(name, id, "expand")
-    return found
 
 
 def refunds_of(store: Store, charge: str) -> Json:

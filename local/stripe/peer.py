@@ -7,16 +7,11 @@ from datetime import timedelta
 from typing import Never
 
 from local.stripe import disputes, intents, payments, payouts, refunds, routes
+from local.stripe.account import Chances, assemble
 from local.stripe.app import App
 from local.stripe.control import Control
-from local.stripe.core import Core
-from local.stripe.delivery import Deliveries, Delivery
-from local.stripe.events import Events
-from local.stripe.ids import Ids
-from local.stripe.ledger import Ledger, fee_details
-from local.stripe.schedule import Schedule
+from local.stripe.delivery import Delivery
 from local.stripe.settings import API_VERSION, Faults, PeerSettings, WebhookTarget
-from local.stripe.store import Store
 from shared.ports import Clock, Json
 
 SECRETS_FOR_ROLLING = 2
@@ -44,63 +39,24 @@ class StripePeer:
         settings: PeerSettings | None = None,
         faults: Faults | None = None,
     ) -> None:
-        # One stream of chance per purpose, so that a fault does not change ids or delays.
-        ids, delays, delivery, old, requests = (
-            random.Random(chance.getrandbits(64))  # noqa: S311
-            for _ in range(5)
-        )
-        settings = settings or PeerSettings()
-        version = API_VERSION if webhook is None else webhook.api_version
         self._clock = clock
         self._secrets = tuple(signing_secrets)
-        self._schedule = Schedule(clock)
-        store, id_maker = Store(clock), Ids(ids)
-        self._deliveries = Deliveries(
+        chances = Chances.split(chance)
+        self._core, self._deliveries = assemble(
             clock,
-            self._schedule,
-            delivery,
-            target=webhook,
+            chances,
+            livemode=livemode,
+            webhook=webhook,
             secrets=self._secrets,
-            faults=lambda: self._core.faults.delivery,
+            settings=settings or PeerSettings(),
         )
-        events = Events(
-            clock,
-            id_maker,
-            store,
-            target=webhook,
-            api_version=version,
-            livemode=livemode,
-            deliver=self._deliveries.announce,
-            old_shape=lambda: old.random() < self._core.faults.delivery.old_api_version,
-        )
-        ledger = Ledger(
-            clock,
-            id_maker,
-            store,
-            self._schedule,
-            events,
-            livemode=livemode,
-            default_currency=settings.default_currency,
-        )
-        self._core = Core(
-            settings=settings,
-            clock=clock,
-            chance=delays,
-            ids=id_maker,
-            store=store,
-            schedule=self._schedule,
-            events=events,
-            ledger=ledger,
-            livemode=livemode,
-            faults=Faults(),
-            resend=self._deliveries.resend,
-        )
+        self._schedule = self._core.schedule
         self.set_faults(faults or Faults())
         self.control = Control(self._core, self._deliveries, self.set_faults)
         self.asgi = App(
             self._core,
             self.control,
-            requests,
+            chances.requests,
             api_key=api_key,
             account=account,
             api_version=API_VERSION,
@@ -284,6 +240,5 @@ class StripePeer:
             currency=currency,
             source=None,
             description=description,
-            fees=fee_details(0, 0, currency),
         )
         return str(txn["id"])

@@ -6,14 +6,16 @@ journal is posted; the posted ledger itself where an entity set for it is config
 covers our journals only. Time and memory grow with the number of transactions.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
 from shared.domain.clearing import BookedLine, Proof, prove
 from shared.domain.money import Money, from_decimal, total
 from shared.errors import Parked
-from shared.ports import DynamicsGateway, Json, Lookup, StripeGateway, Value
+from shared.ports import Chance, Clock, DynamicsGateway, Json, Lookup, StripeGateway, Value
+from shared.services.patience import patiently
 from shared.settings import Account, Book, Settings
 
 TRANSACTIONS_MAX = 1_000_000
@@ -39,11 +41,24 @@ class Prover:
     """Proves that clearing equals the Stripe balance."""
 
     def __init__(
-        self, stripe: StripeGateway, dynamics: DynamicsGateway, settings: Settings
+        self,
+        stripe: StripeGateway,
+        dynamics: DynamicsGateway,
+        settings: Settings,
+        clock: Clock,
+        chance: Chance,
     ) -> None:
         self._stripe = stripe
         self._dynamics = dynamics
         self._settings = settings
+        self._clock = clock
+        self._chance = chance
+
+    async def _patiently[T](self, read: Callable[[], Awaitable[T]]) -> T:
+        return await patiently(self._clock, self._chance, read)
+
+    async def _find(self, lookup: Lookup) -> list[Json]:
+        return await self._patiently(partial(self._dynamics.find, lookup))
 
     async def prove(self) -> Proofs:
         """The proof of every configured currency. Raises `Parked` when the balance never stood
@@ -64,9 +79,9 @@ class Prover:
 
     async def _stripe_side(self) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
         for _ in range(READS_MAX):
-            before = _balance(await self._stripe.balance())
+            before = _balance(await self._patiently(self._stripe.balance))
             transactions = await self._transactions()
-            if _balance(await self._stripe.balance()) == before:
+            if _balance(await self._patiently(self._stripe.balance)) == before:
                 return before, transactions
         raise Parked(
             "balance_moves",
@@ -78,7 +93,7 @@ class Prover:
         found: dict[str, dict[str, int]] = {}
         params: dict[str, str | int] = {"limit": PAGE}
         for _ in range(TRANSACTIONS_MAX // PAGE):
-            page = await self._stripe.page("balance_transaction", params)
+            page = await self._patiently(partial(self._stripe.page, "balance_transaction", params))
             for txn in page.data:
                 currency = str(txn["currency"])
                 book = self._settings.books.currencies.get(currency)
@@ -112,7 +127,7 @@ class Prover:
 
     async def _touching(self, line_set: str, side: str, currency: str, book: Book) -> list[Json]:
         account: Account = book.clearing
-        found = await self._dynamics.find(
+        found = await self._find(
             Lookup(
                 line_set,
                 book.company,
@@ -129,7 +144,7 @@ class Prover:
         if not batches:
             return set()
         values: list[Value] = list(batches)
-        headers = await self._dynamics.find(
+        headers = await self._find(
             Lookup(
                 header_set,
                 company,
@@ -144,7 +159,7 @@ class Prover:
         if entity is None:
             return None
         account = entity.accounts.get(book.clearing.id, book.clearing.id)
-        rows = await self._dynamics.find(
+        rows = await self._find(
             Lookup(
                 entity.entity_set,
                 book.company,

@@ -7,6 +7,7 @@ changes nothing.
 
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from functools import partial
 
 from shared import telemetry
 from shared.documents.payout import is_itemised
@@ -18,6 +19,7 @@ from shared.registry import ENTITIES, entity_named
 from shared.services.converge import Converge, Ports, message_for
 from shared.services.item import Item, UnreadableItemError, read_item
 from shared.services.items import Items, Outcome, item_of, place
+from shared.services.patience import patiently
 from shared.services.reconcile import Reconcile
 
 TABLE = "cursors"
@@ -147,7 +149,12 @@ class Sweep:
     ) -> AsyncIterator[tuple[Json, ...]]:
         cursor: dict[str, str | int] = {"limit": PAGE}
         for _ in range(PAGES_MAX):
-            page = await self._ports.stripe.page(entity, {**params, **cursor})
+            asked = {**params, **cursor}
+            page = await patiently(
+                self._ports.clock,
+                self._ports.chance,
+                partial(self._ports.stripe.page, entity, asked),
+            )
             yield page.data
             if not page.has_more:
                 return

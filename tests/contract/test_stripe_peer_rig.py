@@ -1,10 +1,9 @@
-"""What the tests of the Stripe peer stand on, and the tests of its clockwork."""
+"""What the tests of the Stripe peer stand on: a world with a clock, an account and a webhook."""
 
 import random
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -14,7 +13,7 @@ import simplejson
 from local.clock import LoopClock
 from local.loop import run_virtual
 from local.stripe import ApiError, Faults, PeerSettings, StripePeer, WebhookTarget
-from local.stripe.settings import Fee
+from shared.ports import Clock
 
 START = datetime(2026, 9, 1, 10, tzinfo=UTC)
 KEY = "sk_test_tieoutlocal"
@@ -29,7 +28,7 @@ type Json = dict[str, Any]
 class Hook:
     """A webhook that records what arrives; `statuses` are its next answers, then 202."""
 
-    clock: LoopClock
+    clock: Clock
     statuses: list[int] = field(default_factory=list)
     seconds: float = 0.0
     bodies: list[bytes] = field(default_factory=list)
@@ -129,128 +128,9 @@ def in_world[T](
     return run_virtual(main, start=START)
 
 
-def test_a_month_of_an_empty_account_passes_without_a_single_event() -> None:
-    async def scenario(world: World) -> None:
-        await world.clock.sleep(30 * DAY)
-        assert world.peer.idle()
-        assert world.peer.exhausted()
-        assert world.hook.bodies == []
-
-    in_world(scenario)
-
-
-def test_the_same_seed_gives_the_same_account_and_another_seed_another() -> None:
-    async def scenario(world: World) -> list[bytes]:
-        customer = world.post("customers", name="Jenny Rosen")
-        world.pay(customer=customer["id"])
-        await world.clock.sleep(5 * DAY)
-        await world.peer.settled()
-        return world.hook.bodies
-
-    faults = Faults().changed({"delivery": {"shuffle_seconds": 900, "duplicate": 0.5}})
-    first = in_world(scenario, faults=faults)
-    assert first == in_world(scenario, faults=faults)
-    assert first != in_world(scenario, faults=faults, seed=2)
-
-
-def test_a_fault_of_delivery_changes_no_id_and_no_delay() -> None:
-    async def scenario(world: World) -> list[tuple[str, str, int]]:
-        world.pay()
-        await world.clock.sleep(4 * DAY)
-        events = world.get("events", limit=100)["data"]
-        return [(e["id"], e["type"], e["created"]) for e in events]
-
-    faults = Faults().changed({"delivery": {"drop": 1, "shuffle_seconds": 60}})
-    assert in_world(scenario) == in_world(scenario, faults=faults)
-
-
-def test_idle_tells_of_deliveries_and_of_work_that_comes_soon() -> None:
-    async def scenario(world: World) -> None:
-        assert world.peer.idle(within_seconds=3_600)
-        world.pay()
-        assert not world.peer.idle()
-        await world.peer.settled()
-        assert world.peer.idle()
-        assert not world.peer.idle(within_seconds=60)  # the charge is still to be settled
-        await world.clock.sleep(60)
-        await world.peer.settled()
-        assert world.peer.idle(within_seconds=3_600)
-        assert not world.peer.exhausted()
-
-    in_world(scenario)
-
-
-def test_starting_twice_is_refused_and_stopping_twice_is_nothing() -> None:
-    async def scenario(world: World) -> None:
-        with pytest.raises(RuntimeError, match="runs already"):
-            world.peer.start()
-        await world.peer.stop()
-        await world.peer.stop()
-
-    in_world(scenario)
-
-
-def test_a_broken_webhook_application_is_not_swallowed() -> None:
-    async def broken(_scope: Any, _receive: Any, _send: Any) -> None:
-        raise ZeroDivisionError("a defect of the receiver")
-
-    async def main(clock: LoopClock) -> None:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(broken)) as client:
-            peer = StripePeer(
-                clock,
-                random.Random(1),
-                webhook=WebhookTarget("http://app/hook", client),
-                signing_secrets=SECRETS,
-                api_key=KEY,
-            )
-            peer.start()
-            peer.request("POST", "/v1/customers")
-            with pytest.raises(ZeroDivisionError):
-                await peer.settled()
-            with pytest.raises(ZeroDivisionError):
-                await peer.stop()
-
-    run_virtual(main, start=START)
-
-
-def test_a_webhook_without_a_secret_is_refused() -> None:
-    async def scenario(_world: World) -> None:
-        raise AssertionError("never reached")
-
-    with pytest.raises(ValueError, match="at least one signing secret"):
-        in_world(scenario, secrets=[])
-
-
-@pytest.mark.parametrize(
-    ("fee", "amount", "expected"),
-    [
-        (Fee(), 10_000, (320, 0)),
-        (Fee(), 50, (31, 0)),  # 1.45 + 30: halves go up, less goes down
-        (Fee(basis_points=360, fixed_minor=0), 125, (5, 0)),  # 4.5
-        (Fee(tax_basis_points=1_900), 10_000, (320, 61)),
-        (Fee(basis_points=0, fixed_minor=0), 10_000, (0, 0)),
-    ],
-)
-def test_fees_are_rounded_to_the_minor_unit(
-    fee: Fee, amount: int, expected: tuple[int, int]
-) -> None:
-    assert fee.on(amount) == expected
-
-
-def test_ids_look_like_ids_of_stripe() -> None:
-    async def scenario(world: World) -> None:
-        intent = world.pay()
-        assert re.fullmatch(r"pi_[0-9A-Za-z]{24}", intent["id"])
-        assert re.fullmatch(r"ch_[0-9A-Za-z]{24}", intent["latest_charge"])
-        assert re.fullmatch(r"cus_[0-9A-Za-z]{14}", world.post("customers")["id"])
-
-    in_world(scenario)
-
-
-def test_time_stamps_are_the_clock_of_the_world() -> None:
-    async def scenario(world: World) -> None:
-        await world.clock.sleep(12.7)
-        customer = world.post("customers")
-        assert customer["created"] == int((START + timedelta(seconds=12)).timestamp())
-
-    in_world(scenario)
+async def answer(world: World, method: str, path: str, **kwargs: Any) -> tuple[int, Json]:
+    response = await world.http.request(method, path, **kwargs)
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers["request-id"].startswith("req_")
+    body: Json = response.json()
+    return response.status_code, body.get("error", body)

@@ -13,8 +13,10 @@ OLD = 1_496_275_200  # 2017-06-01T00:00:00Z
 
 
 def _company(prefix: str, customer_group: str) -> Json:
-    roles = ("fees", "fee_tax", "network_costs", "application_fees", "withheld_tax", "disputes")
-    roles += ("payouts_in_transit", "connect", "reserves", "suspense")
+    roles = (
+        *("fees", "fee_tax", "network_costs", "application_fees", "withheld_tax", "disputes"),
+        *("payouts_in_transit", "connect", "reserves", "suspense"),
+    )
     return {
         "journals": {"customer_payment": f"{prefix}Pay", "general": f"{prefix}Gen"},
         "customer_group": customer_group,

@@ -5,7 +5,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.records import Document, Record, Symbol, canonical, digest
+from shared.domain.records import Document, Record, Symbol, Value, canonical, digest
 
 DOCUMENT = Document(
     role="gross",
@@ -31,12 +31,13 @@ def test_the_hash_of_the_facts_covers_key_company_and_facts_alone() -> None:
 
 
 def test_the_hash_of_the_spelling_covers_every_field() -> None:
-    fields = {"A": Decimal("1.00"), "B": date(2026, 11, 2), "C": Symbol("NoYes", "Yes")}
+    fields: dict[str, Value] = {"A": Decimal("1.00"), "B": date(2026, 11, 2), "C": Symbol("NoYes", "Yes")}
     record = Record(DOCUMENT, "Set", "A", fields)
-    assert replace(record, fields=dict(reversed(fields.items()))).spelling_hash == (
+    assert replace(record, fields=dict(reversed(list(fields.items())))).spelling_hash == (
         record.spelling_hash
     )
-    for name, value in (("A", Decimal("1.01")), ("B", date(2026, 11, 3)), ("D", "")):
+    changes: dict[str, Value] = {"A": Decimal("1.01"), "B": date(2026, 11, 3), "D": ""}
+    for name, value in changes.items():
         assert replace(record, fields={**fields, name: value}).spelling_hash != (
             record.spelling_hash
         )

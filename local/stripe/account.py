@@ -1,0 +1,84 @@
+"""The parts of an account, put together."""
+
+import random
+from dataclasses import dataclass
+
+from local.stripe.core import Core
+from local.stripe.delivery import Deliveries
+from local.stripe.events import Events
+from local.stripe.ids import Ids
+from local.stripe.ledger import Ledger
+from local.stripe.schedule import Schedule
+from local.stripe.settings import API_VERSION, Faults, PeerSettings, WebhookTarget
+from local.stripe.store import Store
+from shared.ports import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Chances:
+    """One stream of chance per purpose, so that a fault changes neither ids nor delays."""
+
+    ids: random.Random
+    delays: random.Random
+    delivery: random.Random
+    old_shapes: random.Random
+    requests: random.Random
+
+    @classmethod
+    def split(cls, chance: random.Random) -> "Chances":
+        """Streams that are independent of each other and fixed by the seed of `chance`."""
+        return cls(*(random.Random(chance.getrandbits(64)) for _ in range(5)))  # noqa: S311
+
+
+def assemble(
+    clock: Clock,
+    chances: Chances,
+    *,
+    livemode: bool,
+    webhook: WebhookTarget | None,
+    secrets: tuple[str, ...],
+    settings: PeerSettings,
+) -> tuple[Core, Deliveries]:
+    """A fresh account, without faults."""
+    schedule, store, ids = Schedule(clock), Store(clock), Ids(chances.ids)
+    deliveries = Deliveries(
+        clock,
+        schedule,
+        chances.delivery,
+        target=webhook,
+        secrets=secrets,
+        faults=lambda: core.faults.delivery,
+    )
+    events = Events(
+        clock,
+        ids,
+        store,
+        target=webhook,
+        api_version=API_VERSION if webhook is None else webhook.api_version,
+        livemode=livemode,
+        deliver=deliveries.announce,
+        old_shape=lambda: chances.old_shapes.random() < core.faults.delivery.old_api_version,
+    )
+    ledger = Ledger(
+        clock,
+        ids,
+        store,
+        schedule,
+        events,
+        livemode=livemode,
+        default_currency=settings.default_currency,
+    )
+    core = Core(
+        settings=settings,
+        clock=clock,
+        chance=chances.delays,
+        ids=ids,
+        store=store,
+        schedule=schedule,
+        events=events,
+        ledger=ledger,
+        livemode=livemode,
+        faults=Faults(),
+        resend=deliveries.resend,
+    )
+    return core, deliveries

@@ -1,0 +1,184 @@
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.domain.journal import JournalKind, Role
+from shared.domain.money import Money, exponent
+from shared.domain.records import Document, Symbol
+from shared.errors import Parked
+from shared.mapping.finance import NAME_CHARS_MAX, TEMPLATES, TEXT_CHARS_MAX, Target, render
+from shared.settings import Books
+from tests.unit.documents.objects import BOOKS
+
+TARGET = Target(BOOKS, "StripeCustomerId", 20, {("cus_1", "usmf"): "US-001"})
+
+
+def line(template: str = "general_line", **facts: Any) -> Document:
+    return Document(
+        role="gross",
+        template=template,
+        company="usmf",
+        key="txn_1:gross",
+        facts={
+            "amount_minor": -5000,
+            "currency": "usd",
+            "date": "2026-11-01",
+            "account": {"role": "fees"},
+            "offset": {"role": "clearing"},
+        }
+        | facts,
+        words={"category": "charge", "source": "ch_1", "payment_method": {}},
+        journal=JournalKind.GENERAL,
+        period="2026-11",
+    )
+
+
+def person(**words: Any) -> Document:
+    return Document(
+        role="customer~usmf",
+        template="customer",
+        company="usmf",
+        key="cus_1",
+        facts={"customer": "cus_1"},
+        words={"name": "Ada", "email": "ada@example.com", "currency": "usd"} | words,
+    )
+
+
+def parked(document: Document, target: Target = TARGET) -> Parked:
+    with pytest.raises(Parked) as caught:
+        render(document, target)
+    return caught.value
+
+
+def test_a_customer_payment_line_in_the_names_of_dynamics() -> None:
+    document = line("customer_payment_line", account={"role": "customer", "customer": "cus_1"})
+    record = render(document, TARGET)
+    assert (record.entity_set, record.key_field) == ("CustomerPaymentJournalLines", "PaymentId")
+    assert record.fields == {
+        "PaymentId": "txn_1:gross",
+        "AccountType": Symbol("LedgerJournalACType", "Cust"),
+        "AccountDisplayValue": "US-001",
+        "OffsetAccountType": Symbol("LedgerJournalACType", "Bank"),
+        "OffsetAccountDisplayValue": "CLEARING-USD",
+        "CurrencyCode": "USD",
+        "TransactionDate": date(2026, 11, 1),
+        "TransactionText": "Stripe charge ch_1",
+        "CreditAmount": Decimal("50.00"),
+        "PaymentNotes": "ch_1",
+        "IsPrepayment": Symbol("NoYes", "No"),
+    }
+
+
+def test_a_general_line_in_the_names_of_dynamics() -> None:
+    record = render(line(amount_minor=175), TARGET)
+    assert (record.entity_set, record.key_field) == ("LedgerJournalLines", "PaymentId")
+    assert record.fields == {
+        "PaymentId": "txn_1:gross",
+        "AccountType": Symbol("LedgerJournalACType", "Ledger"),
+        "AccountDisplayValue": "US-fees",
+        "OffsetAccountType": Symbol("LedgerJournalACType", "Bank"),
+        "OffsetAccountDisplayValue": "CLEARING-USD",
+        "CurrencyCode": "USD",
+        "TransDate": date(2026, 11, 1),
+        "Text": "Stripe charge ch_1",
+        "DebitAmount": Decimal("1.75"),
+    }
+
+
+def test_a_line_without_customer_goes_to_the_one_time_customer() -> None:
+    document = line("customer_payment_line", account={"role": "customer", "customer": ""})
+    assert render(document, TARGET).fields["AccountDisplayValue"] == "US-ONE"
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.CUSTOMER])
+def test_every_role_has_its_account(role: Role) -> None:
+    offset = "clearing" if role is not Role.CLEARING else "fees"
+    record = render(line(account={"role": role.value}, offset={"role": offset}), TARGET)
+    expected = {Role.CLEARING: "CLEARING-USD", Role.BANK: "BANK-USD"}.get(role, f"US-{role}")
+    assert record.fields["AccountDisplayValue"] == expected
+
+
+@given(st.integers().filter(bool), st.sampled_from(["usd", "jpy", "kwd"]))
+def test_debits_and_credits_are_positive_and_exact(minor: int, currency: str) -> None:
+    fields = render(line(amount_minor=minor, currency=currency), TARGET).fields
+    side, other = ("DebitAmount", "CreditAmount") if minor > 0 else ("CreditAmount", "DebitAmount")
+    assert other not in fields
+    amount = fields[side]
+    assert isinstance(amount, Decimal)
+    assert amount == abs(Decimal(minor) / 10 ** exponent(currency)) or abs(minor) >= 10**28
+    assert amount == Money(abs(minor), currency).decimal()
+    assert amount > 0
+
+
+def test_a_role_without_account_parks_and_names_the_setting() -> None:
+    raw = BOOKS.model_dump(mode="json")
+    del raw["companies"]["usmf"]["accounts"]["reserves"]
+    error = parked(
+        line(account={"role": "reserves"}), replace(TARGET, books=Books.model_validate(raw))
+    )
+    assert error.cause == "account_not_configured"
+    assert "accounts.reserves" in error.remedy
+
+
+def test_a_key_that_does_not_fit_parks() -> None:
+    error = parked(replace(line(), key="x" * 201))
+    assert error.cause == "value_too_long"
+    assert "PaymentId holds 200 characters" in str(error)
+    assert render(replace(line(), key="x" * 200), TARGET).fields["PaymentId"] == "x" * 200
+
+
+def test_a_long_text_is_cut_to_its_field() -> None:
+    document = replace(line(), words={"category": "c" * 70, "source": "s"})
+    text = render(document, TARGET).fields["Text"]
+    assert isinstance(text, str)
+    assert len(text) == TEXT_CHARS_MAX
+
+
+def test_a_line_without_source_has_no_trailing_space() -> None:
+    document = replace(line(), words={"category": "fee", "source": ""})
+    assert render(document, TARGET).fields["Text"] == "Stripe fee"
+
+
+def test_a_customer_in_the_names_of_dynamics() -> None:
+    record = render(person(), TARGET)
+    assert (record.entity_set, record.key_field) == ("CustomersV3", "StripeCustomerId")
+    assert record.fields == {
+        "StripeCustomerId": "cus_1",
+        "OrganizationName": "Ada",
+        "CustomerGroupId": "80",
+        "SalesCurrencyCode": "USD",
+        "PrimaryContactEmail": "ada@example.com",
+    }
+
+
+def test_a_customer_without_email_leaves_the_field_out() -> None:
+    assert "PrimaryContactEmail" not in render(person(email=""), TARGET).fields
+
+
+def test_a_long_name_is_cut_to_its_field() -> None:
+    name = render(person(name="N" * 300), TARGET).fields["OrganizationName"]
+    assert name == "N" * NAME_CHARS_MAX
+
+
+def test_an_email_that_does_not_fit_parks() -> None:
+    assert parked(person(email="e" * 256)).cause == "value_too_long"
+
+
+def test_a_customer_id_that_does_not_fit_its_field_parks() -> None:
+    error = parked(replace(person(), key="c" * 21))
+    assert error.cause == "value_too_long"
+    assert "StripeCustomerId holds 20 characters" in str(error)
+
+
+def test_every_template_that_documents_name_is_spelled() -> None:
+    assert list(TEMPLATES) == ["customer", "customer_payment_line", "general_line"]
+
+
+def test_the_spelling_changes_nothing_of_the_document() -> None:
+    document = line()
+    assert render(document, TARGET).document is document
