@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
 
 HTTP_SECONDS_MAX = 60.0
-TOKEN_URL = "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token"  # noqa: S105 - an address
 
 
 @dataclass(frozen=True, slots=True)

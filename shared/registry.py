@@ -52,6 +52,7 @@ ENTITIES: tuple[Entity, ...] = (
         "refund",
         ("refund.created", "refund.updated", "refund.failed", "charge.refund.updated"),
         payments.refund,
+        ("charge",),
     ),
     Entity(
         "dispute",

@@ -268,4 +268,11 @@ def _stores(settings: Settings) -> list[str]:
         problems.append(
             "ServiceBusConnection or ServiceBusConnection__fullyQualifiedNamespace is missing"
         )
+    if settings.dynamics_client_secret is not None:
+        needed = ("dynamics_token_url", "dynamics_client_id")
+        problems += [
+            f"{field.upper()} is missing, DYNAMICS_CLIENT_SECRET needs it"
+            for field in needed
+            if not getattr(settings, field)
+        ]
     return problems

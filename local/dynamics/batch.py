@@ -83,7 +83,7 @@ def _boundary(content_type: str) -> bytes:
             "supported by this peer."
         )
     if not boundary.isascii() or not 0 < len(boundary) <= BOUNDARY_CHARS_MAX:
-        raise bad_body("The boundary of the batch is not valid.")
+        raise bad_body("The boundary of this multipart/mixed content is not valid.")
     return boundary.encode()
 
 

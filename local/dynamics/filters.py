@@ -8,7 +8,6 @@ https://learn.microsoft.com/dynamics365/fin-ops-core/dev-itpro/data-entities/oda
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -23,34 +22,13 @@ from local.dynamics.operators import (
 )
 from local.dynamics.schema import EntitySet, Schema
 from local.dynamics.store import Fields
+from local.dynamics.terms import Evaluate, Filter, Term, guarded, one_of
 from local.dynamics.tokens import Symbol, Token, syntax_error, tokenize
 from local.dynamics.values import fold
-
-type Evaluate = Callable[[Fields], Any]
-type Predicate = Callable[[Fields], bool]
 
 DEPTH_MAX = 30  # nesting of parentheses, not and minus; each level costs a dozen frames
 TERMS_MAX = 2_000  # comparisons; the OData library refuses more than some thousand nodes
 NUMBERS = ("Decimal", "Int32", "Int64")
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """A compiled sub-expression. `type` is an Edm name, an enum's name, `Boolean` or `null`."""
-
-    type: str
-    evaluate: Evaluate
-    literal: Any = None
-    property: str = ""
-    equals: tuple[tuple[str, Any], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """A compiled `$filter`. `equals`: properties that any match must have equal to a value."""
-
-    matches: Predicate
-    equals: Mapping[str, Any]
 
 
 def compile_filter(source: str, entity_set: EntitySet, schema: Schema) -> Filter:
@@ -60,17 +38,7 @@ def compile_filter(source: str, entity_set: EntitySet, schema: Schema) -> Filter
     parser.finish()
     if term.type != "Boolean":
         raise bad_query("The $filter expression must evaluate to a single boolean value.")
-    return Filter(_guarded(term.evaluate), dict(term.equals))
-
-
-def _guarded(evaluate: Evaluate) -> Predicate:
-    def test(fields: Fields) -> bool:
-        try:
-            return bool(evaluate(fields))
-        except ArithmeticError as error:
-            raise bad_query("The arithmetic of the $filter expression fails.") from error
-
-    return test
+    return Filter(guarded(term.evaluate), dict(term.equals))
 
 
 class _Parser:
@@ -126,6 +94,8 @@ class _Parser:
         for term in terms:
             self._need_boolean(term, word)
         parts = [term.evaluate for term in terms]
+        if word == "or" and (member := one_of(terms)):
+            return member
         equals = sum((term.equals for term in terms), ()) if word == "and" else ()
         return Term(
             "Boolean", lambda fields: fold_all(test(fields) for test in parts), equals=equals

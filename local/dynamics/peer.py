@@ -30,7 +30,7 @@ from local.dynamics.settings import Settings
 from local.dynamics.store import Row, Store
 from local.dynamics.units import Runner
 from local.dynamics.wire import Request, Response, refused
-from local.transport import PeerFault, Receive, Scope, Send, break_connection
+from local.transport import Asgi, PeerFault, Receive, Scope, Send, break_connection
 from shared.ports import Clock
 
 HOST = "http://127.0.0.1:7365"
@@ -134,8 +134,16 @@ class DynamicsPeer:
     def _set_faults(self, faults: Faults) -> None:
         self.faults = faults
 
-    async def asgi(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The ASGI application."""
+    @property
+    def asgi(self) -> Asgi:
+        """The ASGI application: a plain function, which servers recognise as ASGI 3."""
+
+        async def application(scope: Scope, receive: Receive, send: Send) -> None:
+            await self._serve(scope, receive, send)
+
+        return application
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await lifespan(receive, send)
             return

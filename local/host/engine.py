@@ -10,6 +10,7 @@ import contextvars
 import json
 import os
 import sys
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from azure.functions._durable_functions import df_loads
 from azure_functions_runtime import handle_event, native_invocation
 from azure_functions_runtime.bindings.datumdef import Datum
 
@@ -161,6 +163,11 @@ async def _index(app_dir: Path, environment: Mapping[str, str]) -> None:
         ),
         properties={"host": "127.0.0.1", "protos": _protos()},
     )
+    with warnings.catch_warnings():
+        # Durable advises once per process to name the type of what it decodes, whatever the app
+        # does; said here it neither fails a test nor an activity that runs first.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        df_loads("null")
     with _laid_over(environment):
         response = await handle_event.worker_init_request(request)
     if response.result.status != _StatusResult.Success:

@@ -22,6 +22,27 @@ from shared.ports import Clock
 _log = logging.getLogger("tieout.host")
 
 
+class Door:
+    """An ASGI application that stays the same object while the host comes and goes.
+
+    Answers 503 while the host is down. (A class, because servers take a bound method for the
+    older ASGI 2.)
+    """
+
+    def __init__(self) -> None:
+        self.front: HttpFront | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """An ASGI 3 application."""
+        if self.front is not None:
+            await self.front(scope, receive, send)
+        elif scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 503, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+        else:
+            raise HostRefused("start the host before its HTTP server")
+
+
 class Host:
     """Runs the app of a directory as Azure Functions would, on the running event loop.
 
@@ -50,6 +71,7 @@ class Host:
         self.context = context or contextvars.copy_context()
         self.hub = Hub(hub_store, clock)
         self.flows = HubFlows(self.hub)
+        self.asgi = Door()
         self._app_dir = app_dir
         self._settings = settings
         self._clock = clock
@@ -57,7 +79,6 @@ class Host:
         self._instances = instances
         self._function_key = function_key
         self._invoker: Invoker | None = None
-        self._front: HttpFront | None = None
         self._timers: dict[str, Timer] = {}
         self._queues: list[QueueTrigger] = []
         self._services: list[asyncio.Task[None]] = []
@@ -76,7 +97,7 @@ class Host:
         enabled = [f for f in engine.functions if not is_disabled(f.name, self._settings)]
         self._connect(enabled, config)
         invoker = Invoker(engine, self.context, config.function_timeout_seconds, config.task_hub)
-        self._front = HttpFront(
+        self.asgi.front = HttpFront(
             enabled,
             invoker,
             route_prefix=config.route_prefix,
@@ -106,16 +127,6 @@ class Host:
             for function in functions
             if function.kind == "serviceBusTrigger"
         ]
-
-    async def asgi(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The HTTP front as an ASGI application. Answers 503 while the host is down."""
-        if self._front is None and scope["type"] == "http":
-            await send({"type": "http.response.start", "status": 503, "headers": []})
-            await send({"type": "http.response.body", "body": b""})
-        elif self._front is not None:
-            await self._front(scope, receive, send)
-        else:
-            raise HostRefused("start the host before its HTTP server")
 
     def fire(self, name: str) -> bool:
         """Run a timer function now, in the background; tells whether there is one."""
@@ -162,7 +173,7 @@ class Host:
         for task in tasks:
             task.cancel()
         results = await asyncio.gather(*tasks, return_exceptions=True)
-        self._services, self._invoker, self._front = [], None, None
+        self._services, self._invoker, self.asgi.front = [], None, None
         for result in results:
             if isinstance(result, Exception):
                 raise result

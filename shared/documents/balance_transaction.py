@@ -197,7 +197,8 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
     currency = transaction.amount.currency
     book = context.book(currency, text(txn, "balance_type") or "payments")
     day = context.local_date(moment(txn, "created", ENTITY))
-    check_open(context.company(book.company), book.company, day)
+    if any(line.component not in snapshot.links for line in journal.lines):
+        check_open(context.company(book.company), book.company, day)
     customer = ""
     masters: tuple[Ref, ...] = ()
     if any(line.account is Role.CUSTOMER for line in journal.lines):

@@ -48,6 +48,9 @@ def refund(snapshot: Snapshot, context: Context) -> Desired:
     if not refs:
         if text(source, "status") in {"failed", "canceled"}:
             raise Skipped("refund_moved_no_money")
+        charge = source.get("charge")
+        if isinstance(charge, dict) and charge.get("captured") is False:
+            raise Skipped("authorisation_released")
         raise Waiting(
             "transaction_not_made",
             f"Stripe has not made the balance transaction of refund {snapshot.id} yet",

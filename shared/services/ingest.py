@@ -24,7 +24,7 @@ from shared.services.items import Items, place
 from shared.settings import Settings
 
 BODY_BYTES_MAX = 1_048_576
-ENQUEUE_SECONDS_MAX = 10
+ANSWER_SECONDS_MAX = 10  # outlasts the queue client, which gives up by itself
 COUNT_SECONDS_MAX = 2
 INGEST = "webhook"  # the place of the counters of what never became an item
 
@@ -159,7 +159,7 @@ class Ingest:
         root = id_of(arrival.object.get("customer")) or item.object
         partition = partition_of(root, self._settings.partitions)
         try:
-            async with asyncio.timeout(ENQUEUE_SECONDS_MAX):
+            async with asyncio.timeout(ANSWER_SECONDS_MAX):
                 await self._queue.send(entity.queue, [item.message(partition)])
         except (TieoutError, TimeoutError) as error:
             telemetry.count("webhook_unavailable", error=type(error).__name__)

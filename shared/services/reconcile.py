@@ -29,7 +29,7 @@ from shared.services.links import LinkStore
 TABLE = "payouts"
 PAGE = 100
 TIEOUTS = "tieouts"
-OPERATIONS_PER_TRANSACTION = 98  # whole pairs
+OPERATIONS_PER_TRANSACTION = 90
 TIED, OPEN = "tied", "open"
 
 
@@ -84,6 +84,7 @@ class Reconcile:
         currency = currency_of(payout, "payout")
         unwritten, unwritten_net, wrong = 0, 0, 0
         operations: list[Operation] = []
+        differing = [row.row for row in await self._rows(payout_id, "difference~")]
         for row, effect in await self._open(payout_id):
             net = int(str(row.cells["net_minor"]))
             if effect is None:
@@ -92,7 +93,7 @@ class Reconcile:
                 wrong += 1
                 operations += _differs(row, effect)
             else:
-                operations += _confirm(row)
+                operations += _confirm(row, differing)
         for start in range(0, len(operations), OPERATIONS_PER_TRANSACTION):
             part = operations[start : start + OPERATIONS_PER_TRANSACTION]
             await self._ports.tables.transact(TABLE, payout_id, part)
@@ -165,9 +166,12 @@ class Reconcile:
         return [{"payout": row.row, **row.cells} for row in await self._rows(TIEOUTS, "")]
 
 
-def _confirm(row: Row) -> list[Operation]:
+def _confirm(row: Row, differing: list[str]) -> list[Operation]:
     member = row.row.removeprefix("open~")
-    return [Delete(row.row), Put(f"member~{member}", row.cells)]
+    operations: list[Operation] = [Delete(row.row), Put(f"member~{member}", row.cells)]
+    if f"difference~{member}" in differing:
+        operations.append(Delete(f"difference~{member}"))
+    return operations
 
 
 def _differs(row: Row, effect: int) -> list[Operation]:

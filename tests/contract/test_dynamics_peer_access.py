@@ -1,11 +1,15 @@
 """The Dynamics peer: who may ask, what a lost answer is, what is too much."""
 
+import asyncio
+from collections.abc import MutableMapping
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
 
-from local.dynamics import HOST, Faults
+from local.dynamics import HOST, Faults, PeerTimeout
+from local.transport import EXTENSION, break_connection
 from tests.contract.test_dynamics_peer_rig import (
     CUSTOMER,
     GRANT,
@@ -118,3 +122,44 @@ async def test_a_method_that_does_not_fit_is_refused(world: World, method: str) 
     url = "/data/CustomersV3" if method in ("PATCH", "DELETE") else keyed
     response = await world.http.request(method, url)
     assert response.status_code == (200 if method == "GET" else 405)
+
+
+@virtual
+async def test_a_caller_that_is_cancelled_does_not_stop_the_peer(world: World) -> None:
+    world.peer.faults = Faults(latency_seconds=(5, 5))
+    writing = asyncio.create_task(world.post("CustomersV3", CUSTOMER | {"CustomerAccount": "C"}))
+    await world.clock.sleep(1)
+    writing.cancel()
+    await world.clock.sleep(10)
+    assert "C" in [row["CustomerAccount"] for row in world.peer.records("CustomersV3")]
+
+
+async def test_a_server_that_knows_no_faults_gets_an_answer_that_never_ends() -> None:
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    await break_connection({"type": "http"}, send, PeerTimeout(committed=True))
+    assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
+    assert sent[-1]["more_body"]
+    with pytest.raises(PeerTimeout):
+        await break_connection({"extensions": {EXTENSION: {}}}, send, PeerTimeout(committed=True))
+    assert len(sent) == 2
+
+
+@virtual
+async def test_the_peer_starts_and_stops_with_its_server(world: World) -> None:
+    asked = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
+    sent: list[str] = []
+
+    async def receive() -> MutableMapping[str, Any]:
+        return asked.pop(0)
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message["type"])
+
+    await world.peer.asgi({"type": "lifespan"}, receive, send)
+    assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    with pytest.raises(ValueError, match="HTTP only"):
+        await world.peer.asgi({"type": "websocket"}, receive, send)

@@ -73,7 +73,9 @@ class World:
         self.http.headers["Authorization"] = f"Bearer {response.json()['access_token']}"
 
     async def get(self, path: str, **options: str) -> httpx.Response:
-        query = "&".join(f"{n.replace('_', '$', 1)}={quote(v)}" for n, v in options.items())
+        """`_filter` stands for `$filter`, `cross_company` for `cross-company`."""
+        names = [f"${n[1:]}" if n[0] == "_" else n.replace("_", "-") for n in options]
+        query = "&".join(f"{n}={quote(v)}" for n, v in zip(names, options.values(), strict=True))
         return await self.http.get(f"/data/{path}" + (f"?{query}" if query else ""))
 
     async def rows(self, path: str, **options: str) -> list[dict[str, Any]]:

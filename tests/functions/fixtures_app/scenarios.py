@@ -57,7 +57,13 @@ class Stage:
         options = {"settings": SETTINGS, **self.options, **changes}
         settings = options.pop("settings")
         self.host = Host(
-            APP_DIR, settings, self.clock, self.broker, self.store, context=self.context(), **options
+            APP_DIR,
+            settings,
+            self.clock,
+            self.broker,
+            self.store,
+            context=self.context(),
+            **options,
         )
         return self.host
 
@@ -227,7 +233,7 @@ async def steps(stage: Stage) -> Any:
         await stage.host.flows.start("steps", "st", {"n": 21})
         await stage.idle()
         halfway = stage.about("st")
-        while stage.store.instances["st"].status != "Completed":
+        while not stage.store.instances["st"].is_final:
             await stage.clock.sleep(60)
         return {
             "halfway": halfway,
@@ -296,7 +302,7 @@ async def early_poke(stage: Stage) -> Any:
 async def restart(stage: Stage) -> Any:
     async with stage:
         await stage.host.flows.start(
-            "waits", "w", {"rounds": 0, "wanted": 2, "days": 1, "look_seconds": 30}
+            "waits", "w", {"rounds": 0, "wanted": 1, "days": 1, "look_seconds": 30}
         )
         await stage.clock.sleep(10)
         await stage.host.stop()
@@ -334,7 +340,9 @@ async def two_worlds(stage: Stage) -> Any:
         await stage.clock.sleep(3 * 3600)
         return {
             "http": seen,
-            "queue": [[row[1] for row in place.log if row[0] == "work"] for place in (stage, other)],
+            "queue": [
+                [row[1] for row in place.log if row[0] == "work"] for place in (stage, other)
+            ],
             "flows": [place.about("st")["output"]["flaky"] for place in (stage, other)],
         }
 
@@ -382,8 +390,10 @@ async def real_time() -> Any:
             serving = asyncio.create_task(server.serve([listener]))
             url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             async with httpx.AsyncClient(base_url=url) as client:
-                while not server.started:
+                for _ in range(500):
                     await asyncio.sleep(0.01)
+                    if server.started:
+                        break
                 answer = shown(await client.get("/api/items/latest"))
                 stage.broker.send("single", [Outgoing("a", b"1")])
                 await stage.host.flows.start("child", "c", {"n": 4})
@@ -413,7 +423,7 @@ def main() -> None:
     logging.getLogger("azure.functions").setLevel(logging.CRITICAL)
     logging.getLogger("azure.functions").propagate = False
     # The app is imported once without being run, so that its variables are there.
-    run_virtual(lambda clock: _index(clock), start=START)
+    run_virtual(_index, start=START)
     found = {scene.__name__: play(scene) for scene in SCENES}
     found["real_time"] = asyncio.run(real_time())
     print(json.dumps(found))  # noqa: T201

@@ -31,7 +31,11 @@ def test_the_hash_of_the_facts_covers_key_company_and_facts_alone() -> None:
 
 
 def test_the_hash_of_the_spelling_covers_every_field() -> None:
-    fields: dict[str, Value] = {"A": Decimal("1.00"), "B": date(2026, 11, 2), "C": Symbol("NoYes", "Yes")}
+    fields: dict[str, Value] = {
+        "A": Decimal("1.00"),
+        "B": date(2026, 11, 2),
+        "C": Symbol("NoYes", "Yes"),
+    }
     record = Record(DOCUMENT, "Set", "A", fields)
     assert replace(record, fields=dict(reversed(list(fields.items())))).spelling_hash == (
         record.spelling_hash

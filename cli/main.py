@@ -1,0 +1,165 @@
+"""The `tieout` command.
+
+`demo`, `serve` and `replay` run the embedded world on this machine; the other commands ask a
+running app. The world is imported only by the commands that need it.
+"""
+
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Stripe into Dynamics 365, to the cent.",
+)
+
+DEFAULT_URL = "http://127.0.0.1:7071"
+KEY_VARIABLE = "TIEOUT_FUNCTION_KEY"
+ROUTE_SECONDS_MAX = 600.0
+
+type AsJson = Annotated[bool, typer.Option("--json", help="Print machine-readable JSON.")]
+type Url = Annotated[str, typer.Option(help="Where the app runs.")]
+
+
+def _quiet() -> None:
+    """The embedded world meets faults on purpose; their stack traces are not news."""
+    logging.basicConfig(level=logging.ERROR)
+    for name in ("azure.functions", "azure_functions_runtime", "tieout", "tieout.host"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+@app.command()
+def demo(
+    seed: Annotated[int, typer.Option(help="One seed, one run.")] = 1,
+    customers: Annotated[int, typer.Option(min=1, max=10_000)] = 40,
+    charges: Annotated[int, typer.Option(min=1, max=100_000)] = 400,
+    days: Annotated[int, typer.Option(min=1, max=366)] = 30,
+    as_json: AsJson = False,
+) -> None:
+    """A seeded month of a shop, from Stripe into Dynamics 365, ending in the tie-out."""
+    from cli import pages  # noqa: PLC0415 - the world is imported only where it is needed
+    from local import demo as world  # noqa: PLC0415
+
+    _quiet()
+    with pages.bars() as show:
+        result = world.run(show, seed, customers, charges, days)
+    summary = result.summary
+    if as_json:
+        typer.echo(json.dumps({**summary.figures(), "digest": summary.digest()}))
+    else:
+        pages.demo_page(result, pages.console())
+    if not summary.is_clean:
+        raise typer.Exit(1)
+
+
+@app.command()
+def serve(
+    app_port: Annotated[int, typer.Option(min=1, max=65_535)] = 7071,
+    stripe_port: Annotated[int, typer.Option(min=1, max=65_535)] = 12111,
+    dynamics_port: Annotated[int, typer.Option(min=1, max=65_535)] = 7365,
+    seed: Annotated[int, typer.Option(help="Of ids and delays.")] = 1,
+) -> None:
+    """The embedded world on local ports, for curl, the Stripe CLI and your own code."""
+    from local import serve as world  # noqa: PLC0415 - as above
+
+    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+    problem = world.run(world.Ports(app_port, stripe_port, dynamics_port), seed, typer.echo)
+    if problem:
+        typer.echo(problem, err=True)
+        raise typer.Exit(1)
+
+
+@app.command()
+def replay(
+    paths: Annotated[list[Path], typer.Argument(help="JSON files or folders of them.")],
+    report: Annotated[Path | None, typer.Option(help="Write the whole report here.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send exported Stripe events and objects through the embedded world; nothing leaves it."""
+    from cli import pages  # noqa: PLC0415 - as above
+    from local import replay as world  # noqa: PLC0415
+    from local.files import read  # noqa: PLC0415
+
+    _quiet()
+    exported = read(paths)
+    if not exported.events and not exported.objects:
+        for problem in exported.problems:
+            typer.echo(f"{problem.where}: {problem.reason}", err=True)
+        typer.echo("no Stripe event or object found", err=True)
+        raise typer.Exit(2)
+    with pages.bars() as show:
+        result = world.run(exported, show)
+    text = json.dumps(result.figures(), indent=2)
+    if report is not None:
+        report.write_text(text + "\n", encoding="utf-8")
+    if as_json:
+        typer.echo(text)
+    else:
+        pages.replay_page(result, pages.console())
+    if not result.is_clean:
+        raise typer.Exit(1)
+
+
+@app.command()
+def proof(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """Ask a running app for its clearing proof; exit 1 when a currency has a gap."""
+    found = _ask(url, "proof")
+    if as_json:
+        typer.echo(json.dumps(found))
+    else:
+        from cli import pages  # noqa: PLC0415 - as above
+
+        pages.proof_page(found, pages.console())
+    if any(each["gap_minor"] for each in found["currencies"].values()):
+        raise typer.Exit(1)
+
+
+@app.command()
+def ready(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """Ask a running app whether it is ready; exit 1 with the reasons when it is not."""
+    found = _ask(url, "ready", accept=(200, 503))
+    if as_json:
+        typer.echo(json.dumps(found))
+    else:
+        for check in found.get("checks", ()):
+            typer.echo(
+                f"{'ok  ' if not check['problem'] else 'FAIL'} {check['name']}: "
+                f"{check['problem'] or 'ready'}"
+            )
+        if "message" in found:
+            typer.echo(found["message"])
+    if found.get("status") != "ready":
+        raise typer.Exit(1)
+
+
+def _ask(url: str, route: str, accept: tuple[int, ...] = (200,)) -> dict[str, Any]:
+    """The JSON answer of a route; ends the command with a sentence when there is none."""
+    headers = {"x-functions-key": os.environ.get(KEY_VARIABLE, "")}
+    try:
+        answer = httpx.get(f"{url}/api/{route}", headers=headers, timeout=ROUTE_SECONDS_MAX)
+        body = answer.json()
+    except (httpx.HTTPError, ValueError) as error:
+        typer.echo(f"{url} did not answer as Tieout does: {error}", err=True)
+        raise typer.Exit(2) from error
+    if answer.status_code not in accept or not isinstance(body, dict):
+        typer.echo(f"{url}/api/{route} answered {answer.status_code}: {body}", err=True)
+        if answer.status_code in (401, 403):
+            typer.echo(f"put a function key into {KEY_VARIABLE}", err=True)
+        raise typer.Exit(2)
+    return body
+
+
+def main() -> None:
+    """The entry point of the console script."""
+    try:
+        app()
+    except BrokenPipeError:
+        sys.exit(1)

@@ -1,0 +1,201 @@
+"""What the commands print: progress bars while they work, a page a person understands at the end.
+
+Progress goes to standard error, so that `--json` on standard output stays clean.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from local.demo import Demo
+from local.replay import Replay
+from local.summary import Summary
+from shared.domain.money import Money
+
+PARKED_SHOWN_MAX = 20
+SHOWN_FIELDS = (
+    *("OrganizationName", "PrimaryContactEmail", "StripeCustomerId_Custom", "PaymentId"),
+    *("AccountType", "AccountDisplayValue", "DebitAmount", "CreditAmount", "CurrencyCode"),
+    *("OffsetAccountType", "OffsetAccountDisplayValue", "TransactionDate", "TransDate"),
+)
+
+
+def console() -> Console:
+    """Standard output."""
+    return Console(highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def bars() -> Iterator[Any]:
+    """A function (stage, done, total) that shows a bar for each stage."""
+    progress = Progress(
+        TextColumn("{task.description:<9}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+    )
+    tasks: dict[str, Any] = {}
+
+    def show(stage: str, done: int, total: int) -> None:
+        if stage not in tasks:
+            tasks[stage] = progress.add_task(stage, total=total)
+        progress.update(tasks[stage], completed=done)
+
+    with progress:
+        yield show
+
+
+def differences(summary: Summary) -> str:
+    """The last line: the tie-out difference of each currency."""
+    return "tie-out difference: " + "  ".join(str(gap) for gap in summary.gaps)
+
+
+def demo_page(demo: Demo, out: Console) -> None:
+    """The page of the demo."""
+    summary, takings = demo.summary, demo.takings
+    status = summary.status
+    out.print()
+    out.print(f"[bold]A month of a shop[/bold], lived through until {demo.ended_at:%Y-%m-%d}")
+    out.print(
+        f"  business       {takings.charges} charges, {takings.declined} declined, "
+        f"{takings.refunds} refunds, {takings.disputes} disputes, {takings.customers} customers"
+    )
+    out.print(
+        f"  events         {summary.deliveries} deliveries, {summary.events} unique "
+        f"({summary.deliveries - summary.events} repeats were no-ops)"
+    )
+    out.print(
+        f"  work           {status['done']} done, {status['skipped']} skipped, "
+        f"{status['waiting']} waiting, {status['parked']} parked"
+    )
+    _records(summary.records, out)
+    _requests(summary.requests, summary.stripe_requests, out)
+    _payouts(summary, out)
+    listed(summary, out)
+    _proof(summary, out)
+    out.print(f"summary digest: {summary.digest()}")
+    out.print(differences(summary))
+
+
+def _records(records: Mapping[str, int], out: Console) -> None:
+    shown = [f"{count} {name}" for name, count in records.items()]
+    out.print("  Dynamics holds " + ", ".join(shown))
+
+
+def _requests(requests: Mapping[str, int], stripe_requests: int, out: Console) -> None:
+    faults = {name: count for name, count in requests.items() if name.startswith("fault_")}
+    kinds = ("batch", "post", "patch", "get", "token")
+    shown = [f"{requests.get(kind, 0)} {kind}" for kind in kinds]
+    out.print(f"  requests       Dynamics: {', '.join(shown)}; Stripe: {stripe_requests}")
+    if faults:
+        shown = [f"{count} {name.removeprefix('fault_')}" for name, count in faults.items()]
+        out.print(f"  faults         injected into Dynamics: {', '.join(shown)}")
+
+
+def _payouts(summary: Summary, out: Console) -> None:
+    if not summary.payouts:
+        return
+    table = Table(title="Payouts", title_justify="left", box=None, pad_edge=False)
+    for name in ("payout", "members", "sum of members", "payout amount", "difference", ""):
+        table.add_column(name, justify="left" if name in ("payout", "") else "right")
+    for payout in sorted(summary.payouts, key=lambda each: str(each["payout"])):
+        currency = str(payout["currency"])
+        table.add_row(
+            str(payout["payout"]),
+            str(payout["members"]),
+            str(Money(int(payout["members_net_minor"]), currency)),
+            str(Money(int(payout["amount_minor"]), currency)),
+            str(Money(int(payout["difference_minor"]), currency)),
+            str(payout["status"]),
+        )
+    out.print()
+    out.print(table)
+
+
+def listed(summary: Summary, out: Console) -> None:
+    """Parked and waiting items, the first of them, with what to do."""
+    for item in summary.listed[:PARKED_SHOWN_MAX]:
+        out.print(
+            f"  {item.kind}: {item.entity} {item.object}: {item.text} [{item.cause}]", markup=False
+        )
+        if item.remedy:
+            out.print(f"    what to do: {item.remedy}", markup=False)
+    more = len(summary.listed) - PARKED_SHOWN_MAX
+    if more > 0:
+        out.print(f"  ... and {more} more")
+
+
+def _proof(summary: Summary, out: Console) -> None:
+    out.print()
+    out.print(_proof_table(summary.proof))
+    out.print(f"  posted is read from: {summary.proof['scope']}")
+
+
+def _proof_table(proof: Mapping[str, Any]) -> Table:
+    table = Table(title="Clearing proof", title_justify="left", box=None, pad_edge=False)
+    for name in ("", "transactions", "Stripe balance", "posted", "draft", "gap", "unexplained"):
+        table.add_column(name, justify="left" if not name else "right")
+    currencies: Mapping[str, Mapping[str, Any]] = proof["currencies"]
+    for name, each in currencies.items():
+        amounts = [
+            str(Money(int(each[f"{key}_minor"]), name))
+            for key in ("balance", "posted", "draft", "gap", "unexplained")
+        ]
+        table.add_row(name.upper(), str(each["transactions"]), *amounts)
+    return table
+
+
+def replay_page(replay: Replay, out: Console) -> None:
+    """The page of a replay: each event, what it wrote, and the proof."""
+    for problem in replay.exported.problems:
+        out.print(f"  not understood: {problem.where}: {problem.reason}", markup=False)
+    for each in replay.traces:
+        cause = f" ({each.cause})" if each.cause else ""
+        out.print(
+            f"{each.id}  {each.type}  {each.object}  HTTP {each.http_status}  "
+            f"{each.outcome}{cause}",
+            markup=False,
+        )
+        if each.text and each.outcome not in ("done", "skipped"):
+            out.print(f"    {each.text}", markup=False)
+        if each.remedy:
+            out.print(f"    what to do: {each.remedy}", markup=False)
+        _written(each.records, out)
+    if replay.unnamed:
+        out.print("written though no event of the files announced it (found by the sweep):")
+        _written(replay.unnamed, out)
+    _proof(replay.summary, out)
+    outcomes: dict[str, int] = {}
+    for each in replay.traces:
+        outcomes[each.outcome] = outcomes.get(each.outcome, 0) + 1
+    counted = ", ".join(f"{count} {name}" for name, count in sorted(outcomes.items()))
+    mode = "live" if replay.exported.livemode else "test"
+    out.print(f"{len(replay.traces)} events in {mode} mode: {counted or 'none'}")
+    out.print(differences(replay.summary))
+
+
+def _written(records: Sequence[Mapping[str, Any]], out: Console) -> None:
+    for record in records:
+        key = " ".join(str(value) for value in record["key"].values())
+        out.print(f"    -> {record['entity_set']} {key}", markup=False)
+        fields = record["fields"]
+        names = [name for name in SHOWN_FIELDS if name in fields]
+        out.print(f"       {', '.join(f'{name}={fields[name]}' for name in names)}", markup=False)
+
+
+def proof_page(proof: Mapping[str, Any], out: Console) -> None:
+    """The clearing proof that a running app gave, with its exceptions."""
+    out.print(_proof_table(proof))
+    out.print(f"posted is read from: {proof['scope']}")
+    for name, each in proof["currencies"].items():
+        for difference in each["differences"][:PARKED_SHOWN_MAX]:
+            amount = Money(int(difference["amount_minor"]), name)
+            out.print(f"  {difference['kind']} {difference['id']}: {amount}", markup=False)
+        more = len(each["differences"]) - PARKED_SHOWN_MAX
+        if more > 0:
+            out.print(f"  ... and {more} more in {name.upper()} (--json shows all)")

@@ -1,0 +1,169 @@
+"""From a Stripe event to the Dynamics records it led to, read from the world's own state."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from local.world import World
+from shared.documents.common import Context, Snapshot, id_of, money_refs
+from shared.domain.partition import partition_of
+from shared.domain.records import Link, Ref
+from shared.errors import Kind, TieoutError
+from shared.ports import Json
+from shared.registry import Entity, entity_of_event
+from shared.services import snapshots
+from shared.services.items import Items, place
+from shared.services.links import LinkStore
+
+KEYS: Mapping[str, tuple[str, ...]] = {
+    "CustomersV3": ("dataAreaId", "CustomerAccount"),
+    "CustomerPaymentJournalLines": ("dataAreaId", "JournalBatchNumber", "LineNumber"),
+    "LedgerJournalLines": ("dataAreaId", "JournalBatchNumber", "LineNumber"),
+}
+WORSE = (Kind.DONE.value, Kind.SKIP.value, Kind.RETRY.value, Kind.WAITING.value, Kind.PARK.value)
+FOLLOWED_MAX = 1_000
+EMPTY_YEAR = 1900
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What became of one event. `outcome`: done, skipped, waiting, parked or refused."""
+
+    id: str
+    type: str
+    object: str
+    http_status: int | None
+    outcome: str
+    cause: str
+    text: str
+    remedy: str
+    records: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    outcome: str
+    cause: str = ""
+    text: str = ""
+    remedy: str = ""
+
+
+async def trace(world: World, event: Json, answer: Mapping[str, Any]) -> Trace:
+    """Follow one delivered event to its item, its transactions' items and its records."""
+    body = _body(answer.get("body"))
+    entity = entity_of_event(str(event.get("type")))
+    source = event["data"]["object"]
+    found = id_of(source)
+    status = answer.get("status")
+    verdict = _Found("refused", body.get("code", "no_answer"), body.get("message", ""))
+    records: list[Mapping[str, Any]] = []
+    if body.get("code") == "skipped":
+        verdict = _Found(Kind.SKIP.value, body["message"].removeprefix("nothing to do: "))
+    elif body.get("code") == "accepted" and entity is not None:
+        root = id_of(source.get("customer")) or found
+        verdict = await _item(world, entity.queue, root, str(event["id"]))
+        for ref in await _followed(world, entity, found):
+            if ref.entity != entity.name:
+                verdict = _worse(verdict, await _item(world, ref.entity, ref.id, ref.id))
+            records += await _records(world, ref.id)
+    return Trace(
+        str(event["id"]),
+        str(event.get("type")),
+        found,
+        status if isinstance(status, int) else None,
+        verdict.outcome,
+        verdict.cause,
+        verdict.text,
+        verdict.remedy,
+        tuple(records),
+    )
+
+
+def _body(text: object) -> dict[str, Any]:
+    try:
+        value = json.loads(text) if isinstance(text, str) else {}
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+async def _item(world: World, queue: str, root: str, id: str) -> _Found:
+    """The state of an item; one that left no row needed no work."""
+    partition = partition_of(root, world.settings.partitions)
+    row = await Items(world.tables, world.clock).get(place(queue, partition), id)
+    if row is None:
+        return _Found(Kind.DONE.value)
+    cells = row.cells
+    return _Found(
+        str(cells["status"]), str(cells["cause"]), str(cells["text"]), str(cells["remedy"])
+    )
+
+
+def _worse(one: _Found, other: _Found) -> _Found:
+    if one.outcome == Kind.SKIP.value and other.outcome == Kind.DONE.value:
+        return one
+    return other if WORSE.index(other.outcome) > WORSE.index(one.outcome) else one
+
+
+async def _followed(world: World, entity: Entity, id: str) -> list[Ref]:
+    """The object, and what it hands on: as its documents say, from its current state."""
+    refs = [Ref(entity.name, id)]
+    store = LinkStore(world.tables, world.clock, world.settings.lease_seconds)
+    links: dict[str, Link] = await store.links(id)
+    context = Context(world.settings.books, world.settings.time_zone)
+    try:
+        snapshot: Snapshot = await snapshots.fetch(world.app.stripe, entity, id, links)
+        desired = entity.build(snapshot, context)
+    except TieoutError:
+        return refs  # the item's own row says what is the matter
+    for ref in desired.money[:FOLLOWED_MAX]:
+        refs.append(ref)
+        if ref.entity == "dispute":
+            refs += await _dispute_money(world, ref.id)
+    return list(dict.fromkeys(refs))
+
+
+async def _dispute_money(world: World, id: str) -> list[Ref]:
+    try:
+        dispute = await world.app.stripe.retrieve("dispute", id)
+    except TieoutError:
+        return []
+    return list(money_refs(*(dispute.get("balance_transactions") or ())))
+
+
+async def _records(world: World, id: str) -> list[Mapping[str, Any]]:
+    """The Dynamics records that links name."""
+    store = LinkStore(world.tables, world.clock, world.settings.lease_seconds)
+    found: list[Mapping[str, Any]] = []
+    for link in (await store.links(id)).values():
+        for record in world.dynamics.records(link.entity_set, link.company):
+            if all(record[name] == value for name, value in link.keys.items()):
+                found.append(shown(link.entity_set, record))
+    return found
+
+
+def shown(entity_set: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record for people and JSON: its keys, and the fields that say anything."""
+    fields = {name: _plain(value) for name, value in record.items()}
+    keys = KEYS[entity_set]
+    return {
+        "entity_set": entity_set,
+        "company": fields["dataAreaId"],
+        "key": {name: fields[name] for name in keys},
+        "fields": {
+            name: value
+            for name, value in fields.items()
+            if name not in keys and value not in ("", None, 0, "0", "No", "None")
+        },
+    }
+
+
+def _plain(value: object) -> str | int | None:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() and value == 0 else f"{value:f}"
+    if isinstance(value, datetime):
+        return "" if value.year == EMPTY_YEAR else value.isoformat()
+    return value if isinstance(value, str | int) or value is None else str(value)

@@ -1,0 +1,235 @@
+"""Small fakes of the ports: what was sent is recorded, what fails is told by the test."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from local.tables import MemoryTables
+from shared.errors import ObjectMissing
+from shared.ports import (
+    DeadLetter,
+    Json,
+    Lookup,
+    Message,
+    Page,
+    QueueCounts,
+    Symbol,
+    Value,
+    Write,
+    WriteFailed,
+    Written,
+)
+from shared.services.converge import Ports
+from shared.settings import Settings
+from tests.unit.documents.objects import BOOKS
+
+START = datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+
+def settings(**changes: Any) -> Settings:
+    """Complete settings, any of them changed."""
+    return Settings.model_validate(
+        {
+            "stripe_api_key": "sk_test_1",
+            "stripe_webhook_secrets": ("whsec_1", "whsec_2"),
+            "stripe_livemode": False,
+            "dynamics_url": "https://dynamics.example.com",
+            "customer_id_property": "StripeCustomerId",
+            "books": BOOKS,
+        }
+        | changes
+    )
+
+
+class ManualClock:
+    """`shared.ports.Clock` that moves when it is told to, and by its own sleeps."""
+
+    def __init__(self, start: datetime = START) -> None:
+        self.moment = start
+
+    def now(self) -> datetime:
+        return self.moment
+
+    async def sleep(self, seconds: float) -> None:
+        self.advance(seconds)
+
+    def advance(self, seconds: float) -> None:
+        self.moment += timedelta(seconds=seconds)
+
+
+@dataclass
+class RecordingQueue:
+    """`shared.ports.Queue`: keeps what it takes; `error` refuses, `hangs` never answers."""
+
+    sent: list[tuple[str, Message]] = field(default_factory=list)
+    dead: dict[str, list[DeadLetter]] = field(default_factory=dict)
+    error: Exception | None = None
+    hangs: bool = False
+
+    async def send(self, queue: str, messages: Sequence[Message]) -> None:
+        if self.hangs:
+            await asyncio.Event().wait()
+        if self.error is not None:
+            raise self.error
+        self.sent += [(queue, message) for message in messages]
+
+    async def drain_dead_letters(
+        self, queue: str, keep: Callable[[DeadLetter], Awaitable[None]], limit: int
+    ) -> int:
+        letters = self.dead.get(queue, [])
+        kept = 0
+        while letters and kept < limit:
+            await keep(letters[0])
+            letters.pop(0)
+            kept += 1
+        return kept
+
+    async def counts(self) -> QueueCounts | None:
+        return None
+
+
+class FakeStripe:
+    """`shared.ports.StripeGateway` over objects by (entity, id); lists are newest first."""
+
+    def __init__(self, *objects: Json) -> None:
+        self.objects = {(each["object"], each["id"]): each for each in objects}
+        self.errors: dict[str, Exception] = {}
+        self.members: dict[str, list[Json]] = {}
+        self.pages_asked: list[tuple[str, dict[str, str | int]]] = []
+        self.on_retrieve: Callable[[str], None] = lambda _id: None
+
+    async def retrieve(self, entity: str, id: str, expand: Sequence[str] = ()) -> Json:
+        del expand
+        self.on_retrieve(id)
+        if id in self.errors:
+            raise self.errors[id]
+        if (entity, id) not in self.objects:
+            raise ObjectMissing(entity, id)
+        return self.objects[entity, id]
+
+    async def page(self, entity: str, params: Mapping[str, str | int] = {}) -> Page:
+        self.pages_asked.append((entity, dict(params)))
+        if "payout" in params:
+            found = self.members[str(params["payout"])]
+        else:
+            found = [each for (kind, _), each in self.objects.items() if kind == entity]
+        found = [each for each in found if each["created"] >= int(params.get("created[gte]", 0))]
+        ids = [each["id"] for each in found]
+        start = ids.index(params["starting_after"]) + 1 if "starting_after" in params else 0
+        end = start + int(params.get("limit", 10))
+        return Page(tuple(found[start:end]), len(found) > end)
+
+    async def balance(self) -> Json:
+        return {"available": [], "pending": []}
+
+
+@dataclass
+class FakeDynamics:
+    """`shared.ports.DynamicsGateway` over rows by entity set.
+
+    `script` names, write by write, what goes wrong: an error before the write, or
+    `("lost", error)` for a write that happened and whose answer is lost.
+    """
+
+    rows: dict[str, list[Json]] = field(default_factory=dict)
+    script: list[Exception | tuple[str, Exception] | None] = field(default_factory=list)
+    batches: list[list[Write]] = field(default_factory=list)
+    lookups: list[Lookup] = field(default_factory=list)
+    number: int = 0
+
+    async def apply(
+        self, writes: Sequence[Write], not_after: datetime
+    ) -> list[Written | WriteFailed]:
+        del not_after
+        await asyncio.sleep(0)
+        self.batches.append(list(writes))
+        return [self._one(write) for write in writes]
+
+    def _one(self, write: Write) -> Written | WriteFailed:
+        trouble = self.script.pop(0) if self.script else None
+        if isinstance(trouble, Exception):
+            return WriteFailed(trouble)
+        row = self._store(write)
+        return Written(row) if trouble is None else WriteFailed(trouble[1])
+
+    def _store(self, write: Write) -> Json:
+        rows = self.rows.setdefault(write.entity_set, [])
+        plain = {name: _plain(value) for name, value in write.fields.items()}
+        if write.method == "PATCH":
+            for row in rows:
+                if all(row[name] == value for name, value in write.key.items()):
+                    row.update(plain)
+            return {}
+        self.number += 1
+        row = {"dataAreaId": write.company, **plain}
+        if write.entity_set.endswith("Headers"):
+            row |= {"JournalBatchNumber": f"B{self.number:05}", "IsPosted": "No"}
+        elif write.entity_set == "CustomersV3":
+            row |= {"CustomerAccount": f"C{self.number:05}"}
+        else:
+            row.setdefault("LineNumber", Decimal(self.number))
+            row.setdefault("DebitAmount", Decimal(0))
+            row.setdefault("CreditAmount", Decimal(0))
+        rows.append(row)
+        return row
+
+    async def find(self, lookup: Lookup) -> list[Json]:
+        await asyncio.sleep(0)
+        self.lookups.append(lookup)
+        return [
+            row
+            for row in self.rows.get(lookup.entity_set, [])
+            if row["dataAreaId"] == lookup.company
+            and all(row.get(name) == _plain(value) for name, value in lookup.equals.items())
+            and (
+                lookup.any_of is None
+                or row.get(lookup.any_of[0]) in [_plain(value) for value in lookup.any_of[1]]
+            )
+        ]
+
+
+def _plain(value: Value) -> Any:
+    return value.name if isinstance(value, Symbol) else value
+
+
+@dataclass
+class RecordingFlows:
+    """`shared.ports.Flows` that notes what was started."""
+
+    started: list[tuple[str, str, Json]] = field(default_factory=list)
+
+    async def start(self, name: str, instance: str, input: Json) -> None:
+        self.started.append((name, instance, input))
+
+    async def poke(self, instance: str) -> None:
+        raise AssertionError(f"nobody pokes {instance} from here")
+
+    async def status(self, instance: str) -> str | None:
+        return "Running" if any(each[1] == instance for each in self.started) else None
+
+
+@dataclass
+class Rig:
+    """All fakes of one test, and the ports made of them."""
+
+    stripe: FakeStripe
+    dynamics: FakeDynamics
+    queue: RecordingQueue
+    flows: RecordingFlows
+    tables: MemoryTables
+    clock: ManualClock
+    ports: Ports
+
+
+def rig(*objects: Json, **changes: Any) -> Rig:
+    """A rig over these Stripe objects; keywords change settings."""
+    stripe, dynamics = FakeStripe(*objects), FakeDynamics()
+    queue, flows, tables, clock = RecordingQueue(), RecordingFlows(), MemoryTables(), ManualClock()
+    ports = Ports(
+        stripe, dynamics, tables, queue, flows, clock, random.Random(1), settings(**changes)
+    )
+    return Rig(stripe, dynamics, queue, flows, tables, clock, ports)

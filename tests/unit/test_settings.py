@@ -1,0 +1,266 @@
+import json
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from shared.errors import SettingsRefused
+from shared.settings import VARIABLES, Settings, from_environment
+from tests.unit.documents.objects import BOOKS
+
+SECRET = "whsec_very_secret"
+KEY = "sk_test_very_secret"
+ENVIRONMENT = {
+    "STRIPE_API_KEY": KEY,
+    "STRIPE_WEBHOOK_SECRETS": SECRET,
+    "DYNAMICS_URL": "https://usnconeboxax1aos.cloud.onebox.dynamics.com/",
+    "TIEOUT_CUSTOMER_ID_PROPERTY": "StripeCustomerId",
+    "TIEOUT_BOOKS": BOOKS.model_dump_json(),
+    "TIEOUT_TABLES_CONNECTION": "UseDevelopmentStorage=true;AccountKey=very_secret",
+    "ServiceBusConnection": "Endpoint=sb://x/;SharedAccessKey=very_secret",
+}
+REQUIRED = (
+    *("STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRETS", "STRIPE_LIVEMODE", "DYNAMICS_URL"),
+    *("TIEOUT_CUSTOMER_ID_PROPERTY", "TIEOUT_BOOKS"),
+)
+
+
+def read(**changes: str | None) -> Settings:
+    changed = {**ENVIRONMENT, **changes}
+    return from_environment({name: value for name, value in changed.items() if value is not None})
+
+
+def problems(**changes: str | None) -> list[str]:
+    with pytest.raises(SettingsRefused) as caught:
+        read(**changes)
+    assert "very_secret" not in str(caught.value)
+    return caught.value.problems
+
+
+def books(**changes: Any) -> str:
+    return json.dumps(BOOKS.model_dump(mode="json") | changes)
+
+
+def test_a_complete_environment_is_read() -> None:
+    settings = read()
+    assert settings.stripe_api_key.get_secret_value() == KEY
+    assert settings.books == BOOKS
+    assert settings.dynamics_url == "https://usnconeboxax1aos.cloud.onebox.dynamics.com"
+    assert settings.time_zone == "UTC"
+    assert settings.partitions == 4
+
+
+def test_an_empty_environment_names_every_missing_variable_at_once() -> None:
+    with pytest.raises(SettingsRefused) as caught:
+        from_environment({})
+    for name in REQUIRED:
+        assert f"{name} is missing" in caught.value.problems
+
+
+def test_missing_stores_are_reported_together_with_everything_else() -> None:
+    with pytest.raises(SettingsRefused) as caught:
+        from_environment({})
+    text = str(caught.value)
+    assert "TIEOUT_TABLES_CONNECTION or TIEOUT_TABLES_ENDPOINT is missing" in text
+    assert "ServiceBusConnection or ServiceBusConnection__fullyQualifiedNamespace" in text
+
+
+def test_several_problems_of_different_kinds_are_reported_at_once() -> None:
+    found = problems(
+        STRIPE_API_KEY=None,
+        DYNAMICS_URL="ftp://x",
+        TIEOUT_BOOKS="{",
+        TIEOUT_TIME_ZONE="Mars/Olympus",
+        TIEOUT_PARTITIONS="0",
+        STRIPE_WEBHOOK_SECRETS="@Microsoft.KeyVault(SecretUri=https://v/secrets/very_secret)",
+    )
+    names = sorted(problem.split(" ")[0] for problem in found)
+    assert names == [
+        "DYNAMICS_URL",
+        "STRIPE_API_KEY",
+        "STRIPE_LIVEMODE",
+        "STRIPE_WEBHOOK_SECRETS",
+        "TIEOUT_BOOKS",
+        "TIEOUT_PARTITIONS",
+        "TIEOUT_TIME_ZONE",
+    ]
+
+
+@pytest.mark.parametrize("name", sorted(ENVIRONMENT))
+@pytest.mark.parametrize("blank", [None, "", "   "])
+def test_each_missing_value_is_named(name: str, blank: str | None) -> None:
+    assert any(name in problem and "is missing" in problem for problem in problems(**{name: blank}))
+
+
+@pytest.mark.parametrize("name", [variable.name for variable in VARIABLES])
+def test_a_key_vault_reference_that_was_not_resolved_is_refused(name: str) -> None:
+    found = problems(**{name: "@Microsoft.KeyVault(SecretUri=https://v/secrets/very_secret/)"})
+    assert f"{name} is a Key Vault reference that was not resolved" in found
+
+
+@pytest.mark.parametrize("name", [variable.name for variable in VARIABLES])
+def test_each_variable_is_named_once_and_fills_a_field(name: str) -> None:
+    (variable,) = [each for each in VARIABLES if each.name == name]
+    assert variable.field in Settings.model_fields
+
+
+def test_every_field_can_be_set() -> None:
+    assert sorted(variable.field for variable in VARIABLES) == sorted(Settings.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("key", "livemode"),
+    [
+        ("sk_test_1", False),
+        ("rk_test_1", False),
+        ("sk_live_1", True),
+        ("rk_live_1", True),
+    ],
+)
+def test_the_mode_follows_from_the_key(key: str, livemode: bool) -> None:
+    assert read(STRIPE_API_KEY=key).stripe_livemode is livemode
+
+
+@pytest.mark.parametrize("key", ["whatever", "sk_prod_1", "sk_test", "_", "live"])
+def test_a_key_without_mode_needs_the_setting(key: str) -> None:
+    assert problems(STRIPE_API_KEY=key) == ["STRIPE_LIVEMODE is missing"]
+    assert read(STRIPE_API_KEY=key, STRIPE_LIVEMODE="true").stripe_livemode is True
+
+
+def test_the_setting_of_the_mode_wins_over_the_key() -> None:
+    assert read(STRIPE_LIVEMODE="true").stripe_livemode is True
+
+
+def test_several_webhook_secrets_are_a_list() -> None:
+    secrets = read(STRIPE_WEBHOOK_SECRETS=" whsec_1, whsec_2 ,,").stripe_webhook_secrets
+    assert [secret.get_secret_value() for secret in secrets] == ["whsec_1", "whsec_2"]
+
+
+def test_a_list_of_no_secrets_is_refused() -> None:
+    (problem,) = problems(STRIPE_WEBHOOK_SECRETS=" , ,")
+    assert problem.startswith("STRIPE_WEBHOOK_SECRETS")
+
+
+@pytest.mark.parametrize("text", ["{", "usd", "{'a': 1}", '{"a": 1', "{}{}"])
+def test_books_that_are_not_json_are_refused(text: str) -> None:
+    (problem,) = problems(TIEOUT_BOOKS=text)
+    assert problem.startswith("TIEOUT_BOOKS is not JSON")
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"default_company": "xxxx"}, "default_company: unknown company 'xxxx'"),
+        ({"currencies": {}}, "currencies: at least one is needed"),
+        ({"companies": {}}, "unknown company"),
+        ({"surprise": 1}, "surprise Extra inputs are not permitted"),
+        ({"currencies": 7}, "currencies"),
+        (
+            {"currencies": {"USD": BOOKS.currencies["usd"].model_dump(mode="json")}},
+            "not a lower-case currency code",
+        ),
+        (
+            {
+                "currencies": {
+                    "usd": BOOKS.currencies["usd"].model_dump(mode="json") | {"company": "gbsi"}
+                }
+            },
+            "currencies.usd: unknown company 'gbsi'",
+        ),
+    ],
+)
+def test_books_that_contradict_themselves_are_refused(changes: dict[str, Any], text: str) -> None:
+    found = problems(TIEOUT_BOOKS=books(**changes))
+    assert any(problem.startswith("TIEOUT_BOOKS") and text in problem for problem in found)
+
+
+@pytest.mark.parametrize("text", ["[]", "7", '"usd"', "null"])
+def test_books_of_another_kind_are_refused(text: str) -> None:
+    assert all(problem.startswith("TIEOUT_BOOKS") for problem in problems(TIEOUT_BOOKS=text))
+
+
+@pytest.mark.parametrize(
+    ("path", "missing"),
+    [
+        (("accounts", "fees"), "missing: fees"),
+        (("accounts", "suspense"), "missing: suspense"),
+        (("accounts", "disputes"), "missing: disputes"),
+        (("journals", "general"), "missing: general"),
+    ],
+)
+def test_what_a_company_lacks_is_named(path: tuple[str, str], missing: str) -> None:
+    raw = BOOKS.model_dump(mode="json")
+    del raw["companies"]["usmf"][path[0]][path[1]]
+    (problem,) = problems(TIEOUT_BOOKS=json.dumps(raw))
+    assert problem.startswith("TIEOUT_BOOKS.companies.usmf")
+    assert missing in problem
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "../etc/passwd", "/etc/passwd", "UTC\x00"])
+def test_a_zone_that_does_not_exist_is_refused(zone: str) -> None:
+    (problem,) = problems(TIEOUT_TIME_ZONE=zone)
+    assert problem.startswith("TIEOUT_TIME_ZONE")
+    assert "unknown time zone" in problem
+
+
+def test_a_zone_that_exists_is_accepted() -> None:
+    assert read(TIEOUT_TIME_ZONE="Europe/Berlin").time_zone == "Europe/Berlin"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TIEOUT_PARTITIONS", "65"),
+        ("TIEOUT_PARTITIONS", "four"),
+        ("TIEOUT_ATTEMPTS_MAX", "0"),
+        ("TIEOUT_WRITE_SETTLE_SECONDS", "5"),
+        ("TIEOUT_JOURNAL_LINES_MAX", "0"),
+        ("TIEOUT_CUSTOMER_ID_CHARS_MAX", "19"),
+        ("STRIPE_LIVEMODE", "maybe"),
+        ("DYNAMICS_URL", "http://dynamics.example.com"),
+        ("DYNAMICS_TOKEN_URL", "login"),
+        ("STRIPE_BASE_URL", "http://evil.example.com"),
+        ("TIEOUT_LEDGER_ENTITY", '{"account": "MainAccountId"}'),
+    ],
+)
+def test_values_out_of_bounds_are_refused_by_name(name: str, value: str) -> None:
+    (problem,) = problems(**{name: value})
+    assert problem.startswith(name)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:7365", "http://localhost:7365/"])
+def test_addresses_of_this_machine_may_go_without_tls(url: str) -> None:
+    assert read(DYNAMICS_URL=url).dynamics_url == url.rstrip("/")
+
+
+def test_a_lease_shorter_than_the_settling_of_writes_is_refused() -> None:
+    (problem,) = problems(TIEOUT_LEASE_SECONDS="300", TIEOUT_WRITE_SETTLE_SECONDS="300")
+    assert "lease_seconds must be longer than write_settle_seconds" in problem
+
+
+def test_the_stores_may_be_reached_by_identity() -> None:
+    settings = read(
+        TIEOUT_TABLES_CONNECTION=None,
+        TIEOUT_TABLES_ENDPOINT="https://x.table.core.windows.net",
+        ServiceBusConnection=None,
+        ServiceBusConnection__fullyQualifiedNamespace="x.servicebus.windows.net",
+    )
+    assert settings.tables_connection is None
+    assert settings.service_bus_namespace == "x.servicebus.windows.net"
+
+
+def test_secrets_do_not_show_in_texts() -> None:
+    settings = read()
+    assert "very_secret" not in repr(settings)
+    assert "very_secret" not in str(settings)
+    assert "very_secret" not in settings.model_dump_json()
+
+
+def test_settings_cannot_be_changed() -> None:
+    settings = read()
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.partitions = 8
+
+
+def test_variables_that_are_not_ours_are_left_alone() -> None:
+    assert read(PATH="/usr/bin", TIEOUT_UNKNOWN="1") == read()
