@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
+import simplejson
 import typer
 
 app = typer.Typer(
@@ -97,7 +98,7 @@ def replay(
         raise typer.Exit(2)
     with pages.bars() as show:
         result = world.run(exported, show)
-    text = json.dumps(result.figures(), indent=2)
+    text = simplejson.dumps(result.figures(), indent=2, use_decimal=True)
     if report is not None:
         report.write_text(text + "\n", encoding="utf-8")
     if as_json:

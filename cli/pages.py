@@ -17,6 +17,7 @@ from local.summary import Summary
 from shared.domain.money import Money
 
 PARKED_SHOWN_MAX = 20
+PIPE_WIDTH = 140
 SHOWN_FIELDS = (
     *("OrganizationName", "PrimaryContactEmail", "StripeCustomerId_Custom", "PaymentId"),
     *("AccountType", "AccountDisplayValue", "DebitAmount", "CreditAmount", "CurrencyCode"),
@@ -25,8 +26,9 @@ SHOWN_FIELDS = (
 
 
 def console() -> Console:
-    """Standard output."""
-    return Console(highlight=False, soft_wrap=True)
+    """Standard output; wide enough for tables when it is no terminal."""
+    out = Console(highlight=False, soft_wrap=True)
+    return out if out.is_terminal else Console(highlight=False, soft_wrap=True, width=PIPE_WIDTH)
 
 
 @contextmanager
@@ -102,7 +104,7 @@ def _payouts(summary: Summary, out: Console) -> None:
         return
     table = Table(title="Payouts", title_justify="left", box=None, pad_edge=False)
     for name in ("payout", "members", "sum of members", "payout amount", "difference", ""):
-        table.add_column(name, justify="left" if name in ("payout", "") else "right")
+        table.add_column(name, justify="left" if name in ("payout", "") else "right", no_wrap=True)
     for payout in sorted(summary.payouts, key=lambda each: str(each["payout"])):
         currency = str(payout["currency"])
         table.add_row(

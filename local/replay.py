@@ -4,7 +4,6 @@ Objects are stored first, then events are signed and delivered; then the sweeps 
 no event announced is booked too. The report says for each event what became of it.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -125,7 +124,7 @@ async def _settle(world: World) -> None:
 
 def _unnamed(world: World, named: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Lines and customers that no event of the files led to: the sweeps' work."""
-    known = dict.fromkeys(json.dumps(each["key"], sort_keys=True) for each in named)
+    known = dict.fromkeys(str(each["key"]) for each in named)
     found: list[Mapping[str, Any]] = []
     for entity_set, id_field in (
         ("CustomersV3", books.CUSTOMER_ID_PROPERTY),
@@ -135,6 +134,6 @@ def _unnamed(world: World, named: Sequence[Mapping[str, Any]]) -> list[Mapping[s
         for record in world.dynamics.records(entity_set):
             written = shown(entity_set, record)
             is_ours = bool(record.get(id_field))
-            if is_ours and json.dumps(written["key"], sort_keys=True) not in known:
+            if is_ours and str(written["key"]) not in known:
                 found.append(written)
     return found

@@ -48,6 +48,7 @@ def options(ports: Ports, seed: int) -> Options:
             post_interval_seconds=POSTED_EVERY_SECONDS,
             link_host=f"http://{HOST}:{ports.dynamics}",
         ),
+        settings={"gather_seconds": 1},
         sockets=True,
     )
 

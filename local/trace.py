@@ -13,7 +13,7 @@ from shared.domain.partition import partition_of
 from shared.domain.records import Link, Ref
 from shared.errors import Kind, TieoutError
 from shared.ports import Json
-from shared.registry import Entity, entity_of_event
+from shared.registry import Entity, entity_named, entity_of_event
 from shared.services import snapshots
 from shared.services.items import Items, place
 from shared.services.links import LinkStore
@@ -66,7 +66,7 @@ async def trace(world: World, event: Json, answer: Mapping[str, Any]) -> Trace:
         root = id_of(source.get("customer")) or found
         verdict = await _item(world, entity.queue, root, str(event["id"]))
         for ref in await _followed(world, entity, found):
-            if ref.entity != entity.name:
+            if ref.entity not in (entity.name, "customer"):
                 verdict = _worse(verdict, await _item(world, ref.entity, ref.id, ref.id))
             records += await _records(world, ref.id)
     return Trace(
@@ -123,7 +123,20 @@ async def _followed(world: World, entity: Entity, id: str) -> list[Ref]:
         refs.append(ref)
         if ref.entity == "dispute":
             refs += await _dispute_money(world, ref.id)
-    return list(dict.fromkeys(refs))
+    for ref in list(refs):
+        if ref.entity == "balance_transaction":
+            refs += await _masters(world, ref.id, context)
+    return list(dict.fromkeys(Ref(ref.entity, ref.id) for ref in refs))
+
+
+async def _masters(world: World, id: str, context: Context) -> list[Ref]:
+    """The customer that a transaction's lines are booked on."""
+    entity = entity_named("balance_transaction")
+    try:
+        snapshot = await snapshots.fetch(world.app.stripe, entity, id, {})
+        return list(entity.build(snapshot, context).masters)
+    except TieoutError:
+        return []  # the transaction's own row says what is the matter
 
 
 async def _dispute_money(world: World, id: str) -> list[Ref]:
@@ -161,9 +174,10 @@ def shown(entity_set: str, record: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _plain(value: object) -> str | int | None:
+def _plain(value: object) -> str | int | Decimal | None:
+    """As OData shows it; an empty date as empty text."""
     if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() and value == 0 else f"{value:f}"
+        return int(value) if value == value.to_integral_value() else value
     if isinstance(value, datetime):
-        return "" if value.year == EMPTY_YEAR else value.isoformat()
+        return "" if value.year == EMPTY_YEAR else value.strftime("%Y-%m-%dT%H:%M:%SZ")
     return value if isinstance(value, str | int) or value is None else str(value)

@@ -131,6 +131,7 @@ class Settings(Model):
     write_settle_seconds: int = Field(default=300, ge=60, le=3_600)
     lease_seconds: int = Field(default=600, ge=120, le=7_200)
     batch_seconds_max: int = Field(default=120, ge=10, le=180)
+    gather_seconds: int = Field(default=10, ge=0, le=300)
     attempts_max: int = Field(default=12, ge=1, le=100)
     retry_base_seconds: int = Field(default=5, ge=1, le=600)
     retry_cap_seconds: int = Field(default=3_600, ge=1, le=86_400)
@@ -195,7 +196,13 @@ VARIABLES: tuple[Variable, ...] = (
     *_same(
         *("customer_id_property", "customer_id_chars_max", "time_zone", "partitions"),
         *("signature_tolerance_seconds", "write_settle_seconds", "lease_seconds"),
-        *("batch_seconds_max", "attempts_max", "retry_base_seconds", "retry_cap_seconds"),
+        *(
+            "batch_seconds_max",
+            "gather_seconds",
+            "attempts_max",
+            "retry_base_seconds",
+            "retry_cap_seconds",
+        ),
         *("journal_lines_max", "journal_hours_max", "sweep_overlap_hours", "sweep_first_days"),
         "stripe_requests_per_second",
     ),

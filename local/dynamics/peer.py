@@ -71,7 +71,7 @@ class DynamicsPeer:
             hooks[kind.lines] = LineHooks(kind, self._books, clock)
         writer = Writer(self._store, self.settings, hooks)
         service = Service(self._store, self.settings, writer, host)
-        runner = Runner(self._store, service, self.settings, clock)
+        runner = Runner(self._store, service, clock)
         scope = f"{host}/.default"
         self.tokens = TokenEndpoint(clock, chance, self.settings, client_id, client_secret, scope)
         self._gate = Gate(

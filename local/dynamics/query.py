@@ -11,7 +11,6 @@ from local.dynamics.schema import EntitySet, Schema
 from local.dynamics.store import Row
 from local.dynamics.values import Stored, fold, load
 
-URL_CHARS_MAX = 16_384  # http.sys in front of F&O refuses longer URLs
 KEY_CHARS_MAX = 2_000
 WHOLE_MAX = 2**31 - 1
 EXPAND = re.compile(r"(\w+)(?:\(\$select=([\w,\s]+)\))?")

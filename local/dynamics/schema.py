@@ -15,7 +15,6 @@ from local.dynamics.errors import NAMESPACE, unknown_property, unknown_segment
 DATA = Path(__file__).parent / "data"
 COMPANY = "dataAreaId"
 NO_DATE = datetime(1900, 1, 1, 12, tzinfo=UTC)  # what F&O answers for an empty date
-PRIMITIVES = ("String", "Decimal", "Int32", "Int64", "DateTimeOffset")
 
 
 @dataclass(frozen=True, slots=True)

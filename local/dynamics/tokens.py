@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from local.dynamics.errors import NAMESPACE, Refusal, bad_query
 
-FILTER_CHARS_MAX = 100_000  # in a batch; a plain URL is shorter (`query.URL_CHARS_MAX`)
+FILTER_CHARS_MAX = 100_000  # in a batch; a plain URL is shorter (`asgi.URL_CHARS_MAX`)
 
 _PATTERN = re.compile(
     r"""

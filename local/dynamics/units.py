@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from local.dynamics.batch import Answer, Unit
 from local.dynamics.errors import Refusal
 from local.dynamics.service import Service
-from local.dynamics.settings import Settings
 from local.dynamics.store import Store
 from local.dynamics.wire import refused
 from shared.ports import Clock
@@ -22,7 +21,6 @@ class Runner:
 
     store: Store
     service: Service
-    settings: Settings
     clock: Clock
 
     async def run(self, units: Sequence[Unit], *, seconds: float, go_on: bool) -> list[Answer]:

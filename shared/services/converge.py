@@ -8,6 +8,7 @@ second time. Every error ends one object, not the batch, and becomes its verdict
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from shared import telemetry
 from shared.documents.common import Context
@@ -53,10 +54,17 @@ class Ports:
     settings: Settings
 
 
-def message_for(ref: Ref, partitions: int) -> Message:
+def message_for(ref: Ref, partitions: int, visible_at: datetime | None = None) -> Message:
     """The message that makes converge look at an object which no event announced."""
     item = Item(ref.id, "", ref.entity, ref.id)
-    return item.message(partition_of(ref.id, partitions))
+    return item.message(partition_of(ref.id, partitions), visible_at)
+
+
+def next_full(now: datetime, seconds: int) -> datetime | None:
+    """The next multiple of `seconds` since 1970; None (at once) for 0."""
+    if seconds == 0:
+        return None
+    return datetime.fromtimestamp((int(now.timestamp()) // seconds + 1) * seconds, UTC)
 
 
 class Converge:
@@ -251,10 +259,15 @@ class Converge:
         return await self.send(await self.unsettled(refs))
 
     async def send(self, refs: Sequence[Ref]) -> int:
-        """Put objects on their queues; returns how many."""
+        """Put objects on their queues; returns how many.
+
+        They become visible at the next full `gather_seconds`, all that came in between at once, so
+        that the lines of many objects share few requests to Dynamics.
+        """
         queues: dict[str, list[Message]] = {}
+        visible_at = next_full(self._ports.clock.now(), self._ports.settings.gather_seconds)
         for ref in refs:
-            message = message_for(ref, self._ports.settings.partitions)
+            message = message_for(ref, self._ports.settings.partitions, visible_at)
             queues.setdefault(entity_named(ref.entity).queue, []).append(message)
         for queue, messages in queues.items():
             await self._ports.queue.send(queue, messages)

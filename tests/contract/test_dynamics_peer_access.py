@@ -49,6 +49,12 @@ async def test_a_token_ends_after_an_hour(world: World) -> None:
 
 
 @virtual
+async def test_tokens_can_be_revoked(world: World) -> None:
+    world.peer.tokens.revoke_all()
+    assert (await world.get("Currencies")).status_code == 401
+
+
+@virtual
 async def test_open_reads_let_people_look_but_not_write(world: World) -> None:
     world.peer.settings.open_reads = True
     del world.http.headers["Authorization"]

@@ -1,4 +1,5 @@
 """A small app with one of each thing the local host must run."""
+# mypy: disable-error-code="untyped-decorator, no-any-return, type-arg"
 
 import asyncio
 import json
@@ -145,6 +146,22 @@ def waits(context: df.DurableOrchestrationContext) -> Any:
         timer.cancel()
     woken_by = "poke" if winner is poke else "timer"
     context.continue_as_new({**given, "rounds": given["rounds"] + 1, "woken_by": woken_by})
+
+
+@app.orchestration_trigger(context_name="context")
+def waits_twice(context: df.DurableOrchestrationContext) -> Any:
+    yield context.call_activity("look", context.get_input())
+    yield context.wait_for_external_event("poke")
+    timer = context.create_timer(context.current_utc_datetime + timedelta(hours=1))
+    poke = context.wait_for_external_event("poke")
+    winner = yield context.task_any([timer, poke])
+    return "poke" if winner is poke else "timer"
+
+
+@app.orchestration_trigger(context_name="context")
+def long_wait(context: df.DurableOrchestrationContext) -> Any:
+    yield context.create_timer(context.current_utc_datetime + timedelta(days=20))
+    return context.current_utc_datetime.isoformat()
 
 
 @app.orchestration_trigger(context_name="context")

@@ -77,7 +77,6 @@ class Stage:
 
     async def __aenter__(self) -> "Stage":
         await self.host.start()
-        self.host.context.run(lambda: None)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -238,7 +237,7 @@ async def steps(stage: Stage) -> Any:
         return {
             "halfway": halfway,
             "end": stage.about("st"),
-            "tries": len(stage.log),
+            "tries": stage.log.count(["flaky", "st"]),
             "hours": stage.seconds() // 3600,
             "children": [id for id in stage.store.instances if id != "st"],
         }
@@ -259,18 +258,25 @@ async def failures(stage: Stage) -> Any:
 
 async def flow(stage: Stage) -> Any:
     given = {"rounds": 0, "wanted": 3, "days": 30}
+    looks: list[Any] = []
+    woken_by: list[Any] = []
+
+    async def rest(seconds: float) -> None:
+        await stage.clock.sleep(seconds)
+        looks.append([row[1] for row in stage.log if row[0] == "look"])
+        text = stage.store.instances["w"].input
+        woken_by.append(json.loads(text or "{}").get("woken_by"))
+
     async with stage:
         flows = stage.host.flows
         await flows.poke("w")
         missing = await flows.status("w")
         await flows.start("waits", "w", given)
-        await stage.clock.sleep(40)
+        await rest(40)
         waiting = [await flows.status("w"), stage.host.idle()]
-        await flows.start("WAITS", "w", {"rounds": 99})
-        await stage.clock.sleep(40)
-        after_poke = len(stage.log)
-        await stage.clock.sleep(30 * 86_400)
-        after_timer = len(stage.log)
+        await flows.start("waits", "w", {"rounds": 99})
+        await rest(40)
+        await rest(30 * 86_400)
         await flows.poke("w")
         await stage.clock.sleep(40)
         end = stage.about("w")
@@ -280,7 +286,8 @@ async def flow(stage: Stage) -> Any:
         return {
             "missing": missing,
             "waiting": waiting,
-            "looks": [after_poke, after_timer],
+            "looks": looks,
+            "woken_by": woken_by,
             "end": end,
             "replaced": stage.about("w"),
             "history": len(stage.store.instances["w"].history),
@@ -297,6 +304,28 @@ async def early_poke(stage: Stage) -> Any:
         await flows.poke("w")
         await stage.clock.sleep(600)
         return {**stage.about("w"), "looks": stage.log}
+
+
+async def early_event(stage: Stage) -> Any:
+    async with stage:
+        for name, seconds in (("early", 5), ("late", 40)):
+            start = stage.seconds()
+            given = {"rounds": 0, "wanted": 0, "look_seconds": 30}
+            await stage.host.flows.start("waits_twice", name, given)
+            await stage.clock.sleep(start + seconds - stage.seconds())
+            await stage.host.flows.poke(name)
+            await stage.clock.sleep(2 * 3600)
+        return [stage.about(name)["output"] for name in ("early", "late")]
+
+
+async def long_timer(stage: Stage) -> Any:
+    async with stage:
+        await stage.host.flows.start("long_wait", "l", {})
+        await stage.clock.sleep(20 * 86_400 - 1)
+        before = await stage.host.flows.status("l")
+        await stage.clock.sleep(2)
+        legs = [e["EventType"] for e in stage.store.instances["l"].history].count(10)
+        return {"before": before, "end": stage.about("l")["output"], "legs": legs}
 
 
 async def restart(stage: Stage) -> Any:
@@ -373,11 +402,25 @@ async def refusals(stage: Stage) -> Any:
             await stage.new_host(settings=settings).start()
         except HostRefused as error:
             found[name] = str(error)
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(stage.host.asgi), base_url="http://app"
-    ) as client:
+    async with stage.client() as client:
         found["down"] = str((await client.get("/api/items/latest")).status_code)
+    stage.new_host()
+    async with stage:
+        try:
+            await stage.host.start()
+        except HostRefused as error:
+            found["twice"] = str(error)
     return found
+
+
+async def same(stage: Stage) -> Any:
+    stage.new_host(instances=2)
+    async with stage:
+        for n in range(30):
+            stage.broker.send("work", [Outgoing(f"m{n}", b"{}", f"s{n % 4}")])
+            await stage.host.flows.start("steps", f"st{n}", {"n": n})
+        await stage.clock.sleep(3 * 3600)
+    return [*stage.log, stage.seconds()]
 
 
 async def real_time() -> Any:
@@ -408,7 +451,7 @@ async def real_time() -> Any:
 
 SCENES: tuple[Scene, ...] = (
     refusals, http, keys, admin, timer, batches, two_instances, poison, one_by_one, steps,
-    failures, flow, early_poke, restart, conflict, two_worlds, disabled,
+    failures, flow, early_poke, early_event, long_timer, restart, conflict, two_worlds, disabled,
 )  # fmt: skip
 
 
@@ -425,6 +468,7 @@ def main() -> None:
     # The app is imported once without being run, so that its variables are there.
     run_virtual(_index, start=START)
     found = {scene.__name__: play(scene) for scene in SCENES}
+    found["same"] = [play(same), play(same)]
     found["real_time"] = asyncio.run(real_time())
     print(json.dumps(found))  # noqa: T201
 

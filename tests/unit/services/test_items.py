@@ -1,0 +1,201 @@
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from local.clock import LoopClock
+from local.loop import run_virtual
+from local.tables import MemoryTables
+from shared.errors import Kind, TableConflict, Verdict
+from shared.ports import QUERY_ROWS_MAX, Operation, Row
+from shared.services.item import Item
+from shared.services.items import (
+    CONFLICTS_MAX,
+    COUNTED,
+    ITEMS_PER_TRANSACTION,
+    TABLE,
+    Items,
+    Outcome,
+    item_of,
+    place,
+)
+from tests.unit.services.fakes import START, ManualClock
+
+WHERE = place("charge", 0)
+
+
+def outcome(number: int, kind: Kind, generation: int = 0) -> Outcome:
+    item = Item(f"evt_{number}", "charge.succeeded", "charge", f"ch_{number}", generation)
+    return Outcome(item, Verdict(kind, cause="cause", text="text", remedy="remedy"))
+
+
+async def rows(tables: MemoryTables, prefix: str) -> list[Row]:
+    return await tables.query(TABLE, partition=WHERE, prefix=prefix)
+
+
+async def check(tables: MemoryTables, items: Items) -> dict[str, int]:
+    """Counters and lists equal the rows of the items."""
+    found = await rows(tables, "event~")
+    tally = Counter(str(row.cells["status"]) for row in found)
+    counts = await items.counts([WHERE])
+    assert counts == {kind.value: tally[kind.value] for kind in COUNTED}
+    for kind in (Kind.PARK, Kind.WAITING):
+        listed = [item_of(row).id async for row in items.listed(WHERE, kind)]
+        assert listed == sorted(
+            item_of(row).id for row in found if row.cells["status"] == kind.value
+        )
+    return counts
+
+
+OUTCOMES = st.tuples(st.integers(0, 5), st.sampled_from(list(Kind)), st.integers(0, 2))
+
+
+@given(st.lists(st.lists(OUTCOMES, max_size=8), max_size=6))
+def test_counters_and_lists_equal_the_rows_after_any_outcomes(
+    batches: list[list[tuple[int, Kind, int]]],
+) -> None:
+    async def main(clock: LoopClock) -> None:
+        tables = MemoryTables()
+        items = Items(tables, clock)
+        last: dict[int, Kind] = {}
+        for batch in batches:
+            await items.record(WHERE, [outcome(*each) for each in batch])
+            last |= {number: kind for number, kind, _ in batch}
+            counts = await check(tables, items)
+            assert sum(counts.values()) == sum(kind is not Kind.RETRY for kind in last.values())
+        for number, kind in last.items():
+            row = await items.get(WHERE, f"evt_{number}")
+            assert row is not None
+            assert row.cells["status"] == kind.value
+
+    run_virtual(main, start=START)
+
+
+async def test_recording_twice_changes_no_counter() -> None:
+    tables, clock = MemoryTables(), ManualClock()
+    items = Items(tables, clock)
+    for _ in range(2):
+        await items.record(WHERE, [outcome(1, Kind.DONE), outcome(2, Kind.PARK)])
+    assert await check(tables, items) == {"done": 1, "skipped": 0, "parked": 1, "waiting": 0}
+
+
+async def test_a_row_says_what_happened_and_since_when() -> None:
+    tables, clock = MemoryTables(), ManualClock()
+    items = Items(tables, clock)
+    await items.record(WHERE, [outcome(1, Kind.WAITING)])
+    clock.advance(60)
+    verdict = Verdict(
+        Kind.PARK, cause="refused", text="t" * 5_000, remedy="r", amount_minor=-5, currency="usd"
+    )
+    item = outcome(1, Kind.PARK).item.again(counts=True)
+    await items.record(WHERE, [Outcome(item, verdict)])
+    row = await items.get(WHERE, "evt_1")
+    assert row is not None
+    first, updated = row.cells["first_seen_at"], row.cells["updated_at"]
+    assert isinstance(first, datetime)
+    assert isinstance(updated, datetime)
+    assert (updated - first).total_seconds() == 60
+    assert row.cells["amount_minor"] == -5
+    assert row.cells["attempt"] == 1
+    assert row.cells["text"] == "t" * 1_000
+    (listed,) = await rows(tables, "parked~")
+    assert listed.cells == row.cells
+
+
+async def test_more_outcomes_than_a_transaction_holds_are_all_stored() -> None:
+    tables = MemoryTables()
+    items = Items(tables, ManualClock())
+    count = 3 * ITEMS_PER_TRANSACTION + 1
+    await items.record(WHERE, [outcome(number, Kind.PARK) for number in range(count)])
+    await items.record(WHERE, [outcome(number, Kind.WAITING) for number in range(count)])
+    assert (await check(tables, items))["waiting"] == count
+
+
+async def test_of_two_outcomes_of_an_item_the_last_counts() -> None:
+    tables = MemoryTables()
+    items = Items(tables, ManualClock())
+    await items.record(WHERE, [outcome(1, Kind.PARK), outcome(1, Kind.DONE)])
+    assert await check(tables, items) == {"done": 1, "skipped": 0, "parked": 0, "waiting": 0}
+
+
+def test_concurrent_recorders_lose_nothing() -> None:
+    async def main(clock: LoopClock) -> dict[str, int]:
+        tables = MemoryTables()
+        items = [Items(tables, clock) for _ in range(8)]
+        kinds = (Kind.DONE, Kind.PARK, Kind.WAITING, Kind.SKIP)
+        await asyncio.gather(
+            *(
+                each.record(WHERE, [outcome(10 * index + n, kinds[n]) for n in range(4)])
+                for index, each in enumerate(items)
+            )
+        )
+        return await check(tables, items[0])
+
+    assert run_virtual(main, start=START) == {"done": 8, "skipped": 8, "parked": 8, "waiting": 8}
+
+
+def test_concurrent_recorders_of_one_item_count_it_once() -> None:
+    async def main(clock: LoopClock) -> dict[str, int]:
+        tables = MemoryTables()
+        items = Items(tables, clock)
+        kinds = (Kind.DONE, Kind.PARK, Kind.RETRY, Kind.WAITING)
+        await asyncio.gather(*(items.record(WHERE, [outcome(1, kind)]) for kind in kinds))
+        await asyncio.gather(*(items.skip(WHERE) for _ in range(5)))
+        found = await items.counts([WHERE])
+        (row,) = await rows(tables, "event~")
+        found["skipped"] -= 5
+        assert {kind for kind, count in found.items() if count} <= {row.cells["status"]}
+        return found
+
+    assert sum(run_virtual(main, start=START).values()) <= 1
+
+
+class RestlessTables(MemoryTables):
+    """Somebody else is always faster."""
+
+    tries = 0
+
+    async def transact(
+        self, table: str, partition: str, operations: Sequence[Operation]
+    ) -> tuple[str, ...]:
+        self.tries += 1
+        raise TableConflict("changed")
+
+
+async def test_counters_that_keep_changing_end_in_a_conflict() -> None:
+    tables = RestlessTables()
+    items = Items(tables, ManualClock())
+    with pytest.raises(TableConflict, match="keep changing"):
+        await items.record(WHERE, [outcome(1, Kind.DONE)])
+    assert tables.tries == CONFLICTS_MAX
+    with pytest.raises(TableConflict, match="keep changing"):
+        await items.skip(WHERE)
+
+
+async def test_a_list_longer_than_a_page_is_read_whole() -> None:
+    items = Items(MemoryTables(), ManualClock())
+    count = QUERY_ROWS_MAX + 5
+    await items.record(WHERE, [outcome(number, Kind.WAITING) for number in range(count)])
+    assert len([row async for row in items.listed(WHERE, Kind.WAITING)]) == count
+
+
+async def test_counters_add_up_over_places() -> None:
+    items = Items(MemoryTables(), ManualClock())
+    await items.record(place("charge", 0), [outcome(1, Kind.DONE)])
+    await items.record(place("charge", 1), [outcome(2, Kind.DONE)])
+    await items.skip(place("webhook", 1))
+    places = [place("charge", 0), place("charge", 1), place("webhook", 1), place("refund", 3)]
+    assert await items.counts(places) == {"done": 2, "skipped": 1, "parked": 0, "waiting": 0}
+
+
+async def test_an_item_is_read_back_from_its_row() -> None:
+    items = Items(MemoryTables(), ManualClock())
+    item = Item("evt~odd".replace("~", "_"), "", "refund", "re_1", 3, 0, 2)
+    await items.record(WHERE, [Outcome(item, Verdict(Kind.WAITING))])
+    row = await items.get(WHERE, item.id)
+    assert row is not None
+    assert item_of(row) == item

@@ -1,0 +1,230 @@
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from local.clock import LoopClock
+from local.loop import run_virtual
+from local.tables import MemoryTables
+from shared.domain.journal import JournalKind
+from shared.domain.records import Document, Record
+from shared.errors import ClaimHeld, Parked, StorageUnavailable, TableConflict
+from shared.ports import Operation
+from shared.services.links import DOCUMENT, TABLE, Held, LinkStore, pack, unpack
+from shared.services.plan import intent_of, link_of
+from tests.unit.services.fakes import START, ManualClock
+
+LEASE_SECONDS = 600
+
+
+def line(role: str = "gross") -> Record:
+    document = Document(
+        role=role,
+        template="general_line",
+        company="usmf",
+        key=f"txn_1:{role}",
+        facts={"amount_minor": 5, "offset": {"role": "clearing"}},
+        words={"category": "charge"},
+        journal=JournalKind.GENERAL,
+        period="2026-11",
+    )
+    return Record(document, "LedgerJournalLines", "PaymentId", {"PaymentId": document.key})
+
+
+LINK = link_of(line(), {"JournalBatchNumber": "B1", "LineNumber": 7})
+INTENT = intent_of(line(), "B1", START)
+
+
+class Shelf:
+    """A link store on a clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.tables, self.clock = MemoryTables(), ManualClock()
+        self.store = LinkStore(self.tables, self.clock, LEASE_SECONDS)
+
+
+async def test_a_claim_holds_for_its_lease() -> None:
+    shelf = Shelf()
+    held = await shelf.store.claim("txn_1", "one")
+    assert (held.until - START).total_seconds() == LEASE_SECONDS
+    with pytest.raises(ClaimHeld) as caught:
+        await shelf.store.claim("txn_1", "other")
+    assert (caught.value.what, caught.value.until) == ("txn_1", held.until)
+    with pytest.raises(ClaimHeld):
+        await shelf.store.claim("txn_1", "one")
+
+
+async def test_a_claim_that_is_over_passes_to_the_next() -> None:
+    shelf = Shelf()
+    await shelf.store.claim("txn_1", "one")
+    shelf.clock.advance(LEASE_SECONDS - 1)
+    with pytest.raises(ClaimHeld):
+        await shelf.store.claim("txn_1", "other")
+    shelf.clock.advance(1)
+    assert (await shelf.store.claim("txn_1", "other")).owner == "other"
+
+
+async def test_a_released_claim_can_be_taken_at_once() -> None:
+    shelf = Shelf()
+    await shelf.store.release(await shelf.store.claim("txn_1", "one"))
+    assert (await shelf.store.claim("txn_1", "other")).owner == "other"
+
+
+@pytest.mark.parametrize("claimers", [2, 10])
+def test_of_several_claimers_one_wins(claimers: int) -> None:
+    async def main(clock: LoopClock) -> list[object]:
+        store = LinkStore(MemoryTables(), clock, LEASE_SECONDS)
+        return await asyncio.gather(
+            *(store.claim("txn_1", f"worker{number}") for number in range(claimers)),
+            return_exceptions=True,
+        )
+
+    results = run_virtual(main, start=START)
+    assert sum(isinstance(result, Held) for result in results) == 1
+    losers = [result for result in results if not isinstance(result, Held)]
+    assert all(isinstance(result, TableConflict | ClaimHeld) for result in losers)
+
+
+@pytest.mark.parametrize("claimers", [2, 10])
+def test_of_several_claimers_of_a_lapsed_claim_one_wins(claimers: int) -> None:
+    async def main(clock: LoopClock) -> list[object]:
+        store = LinkStore(MemoryTables(), clock, LEASE_SECONDS)
+        await store.claim("txn_1", "crashed")
+        await clock.sleep(LEASE_SECONDS)
+        return await asyncio.gather(
+            *(store.claim("txn_1", f"worker{number}") for number in range(claimers)),
+            return_exceptions=True,
+        )
+
+    results = run_virtual(main, start=START)
+    assert sum(isinstance(result, Held) for result in results) == 1
+
+
+async def test_a_lost_claim_can_neither_announce_nor_settle() -> None:
+    shelf = Shelf()
+    lost = await shelf.store.claim("txn_1", "slow")
+    shelf.clock.advance(LEASE_SECONDS)
+    held = await shelf.store.claim("txn_1", "fast")
+    with pytest.raises(TableConflict):
+        await shelf.store.intend(lost, [INTENT], [line()])
+    with pytest.raises(TableConflict):
+        await shelf.store.settle(lost, [LINK], ["gross"], [], [line()])
+    assert await shelf.store.links("txn_1") == {}
+    assert not await shelf.store.is_settled("txn_1")
+    await shelf.store.settle(held, [LINK], [], [], [line()])
+    assert await shelf.store.is_settled("txn_1")
+
+
+async def test_releasing_a_lost_claim_leaves_the_new_holder_alone() -> None:
+    shelf = Shelf()
+    lost = await shelf.store.claim("txn_1", "slow")
+    shelf.clock.advance(LEASE_SECONDS)
+    await shelf.store.claim("txn_1", "fast")
+    await shelf.store.release(lost)
+    with pytest.raises(ClaimHeld):
+        await shelf.store.claim("txn_1", "third")
+
+
+async def test_an_intent_outlives_its_worker() -> None:
+    shelf = Shelf()
+    held = await shelf.store.claim("txn_1", "one")
+    await shelf.store.intend(held, [INTENT], [line()])
+    shelf.clock.advance(LEASE_SECONDS)
+    again = await shelf.store.claim("txn_1", "other")
+    assert again.intents == {"gross": INTENT}
+    assert (again.links, again.settled) == ({}, False)
+
+
+async def test_settling_turns_intents_into_links_and_releases() -> None:
+    shelf = Shelf()
+    held = await shelf.store.claim("txn_1", "one")
+    await shelf.store.intend(held, [INTENT], [line()])
+    await shelf.store.settle(held, [LINK], ["gross"], [], [line()])
+    again = await shelf.store.claim("txn_1", "other")
+    assert (again.links, again.intents, again.settled) == ({"gross": LINK}, {}, True)
+    assert await shelf.store.links("txn_1") == {"gross": LINK}
+
+
+async def test_an_uncertain_write_stays_announced_with_its_new_time() -> None:
+    shelf = Shelf()
+    fee = intent_of(line("fee"), "B1", START)
+    held = await shelf.store.claim("txn_1", "one")
+    await shelf.store.intend(held, [INTENT, fee], [line(), line("fee")])
+    later = replace(fee, at="2026-11-01T13:00:00+00:00")
+    await shelf.store.settle(held, [LINK], ["gross"], [later], None)
+    again = await shelf.store.claim("txn_1", "other")
+    assert (again.links, again.intents) == ({"gross": LINK}, {"fee": later})
+    assert not again.settled
+
+
+async def test_announcing_again_makes_a_settled_object_unsettled() -> None:
+    shelf = Shelf()
+    held = await shelf.store.claim("txn_1", "one")
+    await shelf.store.settle(held, [LINK], [], [], [line()])
+    held = await shelf.store.claim("txn_1", "one")
+    await shelf.store.intend(held, [intent_of(line("fee"), "B2", START)], [line(), line("fee")])
+    assert not await shelf.store.is_settled("txn_1")
+
+
+async def test_the_last_document_and_record_are_kept() -> None:
+    shelf = Shelf()
+    held = await shelf.store.claim("txn_1", "one")
+    await shelf.store.settle(held, [LINK], [], [], [line()])
+    row = await shelf.tables.get(TABLE, "txn_1", DOCUMENT)
+    assert row is not None
+    (stored,) = unpack(row.cells)  # type: ignore[misc]
+    assert stored["document"]["facts"] == dict(line().document.facts)
+    assert stored["fields"] == {"PaymentId": "txn_1:gross"}
+    assert row.cells["mapping"] == "finance-1"
+
+
+async def test_an_object_that_was_never_seen_has_nothing() -> None:
+    shelf = Shelf()
+    assert await shelf.store.links("txn_0") == {}
+    assert not await shelf.store.is_settled("txn_0")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="utf-8")),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text("abc"), inner),
+)
+
+
+@given(JSON)
+def test_what_is_packed_is_unpacked(value: object) -> None:
+    assert unpack({**pack(value), "settled": True, "at": START}) == value
+
+
+def test_a_large_value_takes_several_cells() -> None:
+    value = random.Random(1).randbytes(60_000).hex()
+    cells = pack(value)
+    assert len(cells) > 1
+    assert unpack(dict(reversed(cells.items()))) == value
+
+
+def test_a_value_that_no_row_can_hold_parks() -> None:
+    value = random.Random(1).randbytes(2_000_000).hex()
+    with pytest.raises(Parked) as caught:
+        pack(value)
+    assert caught.value.cause == "document_too_large"
+
+
+class FlakyTables(MemoryTables):
+    """Storage that is down."""
+
+    async def transact(
+        self, table: str, partition: str, operations: Sequence[Operation]
+    ) -> tuple[str, ...]:
+        raise StorageUnavailable("timeout")
+
+
+async def test_storage_that_is_down_is_no_silent_release() -> None:
+    shelf = Shelf()
+    held = await shelf.store.claim("txn_1", "one")
+    store = LinkStore(FlakyTables(), shelf.clock, LEASE_SECONDS)
+    with pytest.raises(StorageUnavailable):
+        await store.release(held)

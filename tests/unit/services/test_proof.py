@@ -1,0 +1,189 @@
+import random
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from shared.domain.clearing import NOT_WRITTEN, UNKNOWN_LINE
+from shared.domain.money import Money
+from shared.errors import CredentialsRefused, Parked, Unavailable
+from shared.ports import Json
+from shared.services.proof import READS_MAX, SCOPE_JOURNALS, SCOPE_LEDGER, Proofs, Prover
+from tests.unit.documents.objects import BOOKS, plain_txn
+from tests.unit.services.fakes import FakeDynamics, FakeStripe, ManualClock, settings
+
+ONLY_USD = BOOKS.model_copy(update={"currencies": {"usd": BOOKS.currencies["usd"]}})
+PAYMENTS, GENERAL = "CustomerPaymentJournal", "LedgerJournal"
+
+
+class Shop:
+    """A Stripe balance and the lines in Dynamics."""
+
+    def __init__(self, *balances: int, **changes: Any) -> None:
+        self.stripe, self.dynamics, self.clock = FakeStripe(), FakeDynamics(), ManualClock()
+        self.balances = list(balances)
+        self.stripe.balance = self._balance  # type: ignore[method-assign]
+        self.settings = settings(**{"books": ONLY_USD} | changes)
+
+    async def _balance(self) -> Json:
+        value = self.balances.pop(0) if len(self.balances) > 1 else self.balances[0]
+        available = {"currency": "usd", "amount": value - 7}
+        return {"available": [available], "pending": [{"currency": "usd", "amount": 7}]}
+
+    def transaction(self, id: str, net: int, **changes: Any) -> None:
+        found = plain_txn(net, "charge", "charge", "ch_1", id=id, **changes)
+        self.stripe.objects["balance_transaction", id] = found
+
+    def line(
+        self, kind: str, payment: str, credit: str, posted: bool = True, **fields: Any
+    ) -> None:
+        batch = f"{kind}{'P' if posted else 'D'}"
+        headers = self.dynamics.rows.setdefault(f"{kind}Headers", [])
+        if batch not in [row["JournalBatchNumber"] for row in headers]:
+            headers.append(
+                {
+                    "dataAreaId": "usmf",
+                    "JournalBatchNumber": batch,
+                    "IsPosted": "Yes" if posted else "No",
+                }
+            )
+        lines = self.dynamics.rows.setdefault(f"{kind}Lines", [])
+        lines.append(
+            {
+                "dataAreaId": "usmf",
+                "JournalBatchNumber": batch,
+                "LineNumber": Decimal(len(lines) + 1),
+                "PaymentId": payment,
+                "CurrencyCode": "USD",
+                "AccountType": "Cust",
+                "AccountDisplayValue": "US-001",
+                "OffsetAccountType": "Bank",
+                "OffsetAccountDisplayValue": "CLEARING-USD",
+                "DebitAmount": Decimal(0),
+                "CreditAmount": Decimal(credit),
+            }
+            | fields
+        )
+
+    async def prove(self) -> Proofs:
+        prover = Prover(self.stripe, self.dynamics, self.settings, self.clock, random.Random(1))
+        return await prover.prove()
+
+
+async def test_books_that_hold_every_transaction_prove_the_balance() -> None:
+    shop = Shop(970)
+    shop.transaction("txn_1", 1000)
+    shop.transaction("txn_2", -30)
+    shop.line(PAYMENTS, "txn_1:gross", "10.00")
+    shop.line(GENERAL, "txn_2:gross", "-0.30", posted=False)
+    proofs = await shop.prove()
+    proof = proofs.by_currency["usd"]
+    assert proofs.scope == SCOPE_JOURNALS
+    assert (proof.posted, proof.draft) == (Money(1000, "usd"), Money(-30, "usd"))
+    assert (proof.balance, proof.transactions) == (Money(970, "usd"), 2)
+    assert proof.differences == ()
+
+
+async def test_a_line_on_either_side_of_clearing_counts() -> None:
+    shop = Shop(500)
+    shop.transaction("txn_1", 500)
+    shop.line(
+        GENERAL,
+        "txn_1:gross",
+        "0",
+        AccountType="Bank",
+        AccountDisplayValue="CLEARING-USD",
+        OffsetAccountType="Ledger",
+        OffsetAccountDisplayValue="US-fees",
+        DebitAmount=Decimal("5.00"),
+    )
+    assert (await shop.prove()).by_currency["usd"].differences == ()
+
+
+async def test_an_account_of_the_same_number_and_another_type_is_not_clearing() -> None:
+    shop = Shop(0)
+    shop.line(GENERAL, "txn_1:gross", "5.00", OffsetAccountType="Ledger")
+    proof = (await shop.prove()).by_currency["usd"]
+    assert not proof.posted
+    assert proof.differences == ()
+
+
+async def test_missing_and_surplus_lines_are_named() -> None:
+    shop = Shop(1000)
+    shop.transaction("txn_1", 1000)
+    shop.line(GENERAL, "", "2.00")
+    proof = (await shop.prove()).by_currency["usd"]
+    assert [(each.kind, each.id, each.amount.minor) for each in proof.differences] == [
+        (NOT_WRITTEN, "txn_1", 1000),
+        (UNKNOWN_LINE, "LedgerJournalP/1", -200),
+    ]
+    assert not proof.unexplained
+
+
+async def test_other_currencies_and_balance_types_are_left_out() -> None:
+    shop = Shop(100)
+    shop.transaction("txn_1", 100)
+    shop.transaction("txn_2", 100, currency="gbp")
+    shop.transaction("txn_3", 100, balance_type="issuing")
+    proof = (await shop.prove()).by_currency["usd"]
+    assert proof.transactions == 1
+
+
+async def test_the_balance_is_read_again_until_it_stands_still() -> None:
+    shop = Shop(100, 200, 300)
+    shop.transaction("txn_1", 300)
+    shop.line(PAYMENTS, "txn_1:gross", "3.00")
+    assert (await shop.prove()).by_currency["usd"].balance == Money(300, "usd")
+
+
+async def test_a_balance_that_never_stands_still_parks() -> None:
+    shop = Shop(*range(2 * READS_MAX + 1))
+    with pytest.raises(Parked) as caught:
+        await shop.prove()
+    assert caught.value.cause == "balance_moves"
+
+
+async def test_the_posted_ledger_replaces_the_posted_journals() -> None:
+    shop = Shop(1000, ledger_entity={"entity_set": "Vouchers"})
+    shop.transaction("txn_1", 1000)
+    shop.line(PAYMENTS, "txn_1:gross", "10.00")
+    shop.dynamics.rows["Vouchers"] = [
+        {
+            "dataAreaId": "usmf",
+            "MainAccountId": "CLEARING-USD",
+            "TransactionCurrencyCode": "USD",
+            "TransactionCurrencyAmount": Decimal(amount),
+        }
+        for amount in ("10.00", "-1.50")
+    ]
+    proofs = await shop.prove()
+    proof = proofs.by_currency["usd"]
+    assert proofs.scope == SCOPE_LEDGER
+    assert proof.posted == Money(850, "usd")
+    assert [each.kind for each in proof.differences] == ["other_ledger_entries"]
+    assert not proof.unexplained
+
+
+async def test_a_read_that_fails_for_a_moment_is_repeated() -> None:
+    shop = Shop(0)
+    page, failures = shop.stripe.page, [Unavailable("Stripe", "503"), Unavailable("Stripe", "503")]
+
+    async def flaky(*args: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return await page(*args)
+
+    shop.stripe.page = flaky  # type: ignore[method-assign]
+    assert (await shop.prove()).by_currency["usd"].differences == ()
+    assert failures == []
+
+
+async def test_refused_credentials_come_out_at_once() -> None:
+    shop = Shop(0)
+
+    async def refused(*_args: Any) -> Any:
+        raise CredentialsRefused("Stripe", "401")
+
+    shop.stripe.page = refused  # type: ignore[method-assign]
+    with pytest.raises(CredentialsRefused):
+        await shop.prove()

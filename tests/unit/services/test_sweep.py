@@ -1,0 +1,148 @@
+from datetime import timedelta
+
+import pytest
+
+from shared.domain.partition import partition_of
+from shared.errors import Kind, QueueUnavailable, Verdict
+from shared.ports import DeadLetter
+from shared.services.item import Item
+from shared.services.items import Items, Outcome, place
+from shared.services.sweep import PAYOUT_DAYS, WAIT_BEFORE_RESEND, Sweep
+from tests.unit.documents.objects import Json, payout, plain_txn
+from tests.unit.services.fakes import START, Rig, rig
+from tests.unit.services.test_reconcile import write
+
+DAY = 86_400
+NOW = int(START.timestamp())
+
+
+def transaction(number: int, age_days: float = 1) -> Json:
+    return plain_txn(
+        100,
+        "charge",
+        "charge",
+        f"ch_{number}",
+        id=f"txn_{number:04}",
+        created=int(NOW - age_days * DAY),
+    )
+
+
+def sent(found: Rig) -> list[str]:
+    return [message.id for _, message in found.queue.sent]
+
+
+async def store(found: Rig, queue: str, partition: int, item: Item, kind: Kind) -> None:
+    items = Items(found.tables, found.clock)
+    await items.record(place(queue, partition), [Outcome(item, Verdict(kind))])
+
+
+async def test_transactions_without_lines_are_enqueued() -> None:
+    found = rig(*(transaction(number) for number in range(3)))
+    await write(found, "txn_0001", 100)
+    assert await Sweep(found.ports).transactions() == 2
+    assert sent(found) == ["txn_0000", "txn_0002"]
+
+
+async def test_a_sweep_reads_every_page() -> None:
+    found = rig(*(transaction(number) for number in range(250)))
+    assert await Sweep(found.ports).transactions() == 250
+    assert len(found.stripe.pages_asked) == 3
+
+
+async def test_the_first_sweep_looks_back_as_the_setting_says() -> None:
+    found = rig(transaction(1, age_days=29), transaction(2, age_days=31), sweep_first_days=30)
+    await Sweep(found.ports).transactions()
+    assert sent(found) == ["txn_0001"]
+
+
+async def test_the_next_sweep_begins_at_the_cursor_with_overlap() -> None:
+    found = rig(sweep_overlap_hours=24)
+    await Sweep(found.ports).transactions()
+    found.clock.advance(3_600)
+    await Sweep(found.ports).transactions()
+    asked = [params["created[gte]"] for _, params in found.stripe.pages_asked]
+    assert asked == [NOW - 30 * DAY, NOW - DAY]
+
+
+async def test_the_cursor_stays_when_the_queue_is_down() -> None:
+    found = rig(transaction(1))
+    found.queue.error = QueueUnavailable("down")
+    with pytest.raises(QueueUnavailable):
+        await Sweep(found.ports).transactions()
+    assert await found.tables.query("cursors") == []
+    found.queue.error = None
+    assert await Sweep(found.ports).transactions() == 1
+
+
+@pytest.mark.parametrize("kind", [Kind.PARK, Kind.WAITING])
+async def test_what_another_list_holds_is_left_to_it(kind: Kind) -> None:
+    found = rig(transaction(1))
+    item = Item("txn_0001", "", "balance_transaction", "txn_0001")
+    await store(found, "balance_transaction", partition_of("txn_0001"), item, kind)
+    assert await Sweep(found.ports).transactions() == 0
+
+
+async def test_payouts_that_nobody_announced_are_enqueued() -> None:
+    found = rig(
+        payout(created=NOW - DAY),
+        payout(id="po_2", created=NOW - DAY, automatic=False),
+        payout(id="po_3", created=NOW - (PAYOUT_DAYS + 1) * DAY),
+        payout(id="po_4", created=NOW - DAY, reconciliation_status="in_progress"),
+    )
+    assert await Sweep(found.ports).payouts() == 1
+    assert sent(found) == ["po_1"]
+
+
+async def test_a_payout_that_was_sent_before_is_sent_under_a_new_generation() -> None:
+    found = rig(payout(created=NOW - DAY))
+    item = Item("po_1", "", "payout", "po_1", generation=1)
+    await store(found, "payout", partition_of("po_1"), item, Kind.DONE)
+    await Sweep(found.ports).payouts()
+    assert sent(found) == ["po_1:2.0"]
+
+
+async def test_waiting_items_are_sent_again_after_a_while() -> None:
+    found = rig()
+    item = Item("evt_1", "charge.succeeded", "charge", "ch_1")
+    await store(found, "charge", 3, item, Kind.WAITING)
+    assert await Sweep(found.ports).waiting() == 0
+    found.clock.advance(WAIT_BEFORE_RESEND.total_seconds())
+    assert await Sweep(found.ports).waiting() == 1
+    ((queue, message),) = found.queue.sent
+    assert (queue, message.id, message.session) == ("charge", "evt_1:1.0", "3")
+
+
+async def test_items_that_do_not_wait_are_left_alone() -> None:
+    found = rig()
+    for number, kind in enumerate((Kind.DONE, Kind.PARK, Kind.SKIP, Kind.RETRY)):
+        await store(found, "charge", 0, Item(f"evt_{number}", "", "charge", "ch_1"), kind)
+    found.clock.advance(timedelta(days=1).total_seconds())
+    assert await Sweep(found.ports).waiting() == 0
+
+
+async def test_dead_letters_are_parked_with_their_reason() -> None:
+    found = rig()
+    body = b'{"id":"evt_1","type":"","entity":"charge","object":"ch_1","generation":0,"copy":0,'
+    body += b'"attempt":0}'
+    found.queue.dead["charge"] = [
+        DeadLetter("evt_1", "2", body, "MaxDeliveryCountExceeded"),
+        DeadLetter("odd/id", "", b"junk", "TTLExpiredException"),
+    ]
+    assert await Sweep(found.ports).dead_letters() == 2
+    items = Items(found.tables, found.clock)
+    row = await items.get(place("charge", 2), "evt_1")
+    assert row is not None
+    assert (row.cells["status"], row.cells["cause"]) == ("parked", "dead_letter")
+    assert "MaxDeliveryCountExceeded" in str(row.cells["text"])
+    odd = await items.get(place("charge", 0), "odd_id")
+    assert odd is not None
+    assert odd.cells["status"] == "parked"
+
+
+@pytest.mark.parametrize("session", ["", "x", "-1", "\u00b2", "9" * 30])
+async def test_a_dead_letter_of_an_odd_session_is_parked(session: str) -> None:
+    found = rig()
+    found.queue.dead["charge"] = [DeadLetter("evt_1", session, b"junk", "r")]
+    assert await Sweep(found.ports).dead_letters() == 1
+    places = [place("charge", partition) for partition in range(4)]
+    assert (await Items(found.tables, found.clock).counts(places))["parked"] == 1

@@ -1,0 +1,314 @@
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from shared.errors import (
+    CredentialsRefused,
+    Kind,
+    QueueUnavailable,
+    StorageUnavailable,
+    Throttled,
+    Unavailable,
+    UncertainWrite,
+)
+from shared.ports import Message, Row
+from shared.services.item import Item, read_item
+from shared.services.items import Items, place
+from shared.services.work import SUSPECT_DELIVERIES, Received, Work
+from tests.unit.documents.objects import Json, charge, customer, txn
+from tests.unit.services.fakes import Rig, rig
+
+PARTITION = 2
+
+
+def item(object: str = "txn_1", number: int = 1, entity: str = "balance_transaction") -> Item:
+    return Item(f"evt_{number}", "", entity, object)
+
+
+def received(*items: Item, deliveries: int = 1) -> list[Received]:
+    return [
+        Received(
+            each.message_id, json.dumps(dict(each.message(PARTITION).body)).encode(), deliveries
+        )
+        for each in items
+    ]
+
+
+class Bench:
+    """Work over fakes, for the queue of balance transactions."""
+
+    def __init__(self, *objects: Json, queue: str = "balance_transaction", **changes: Any) -> None:
+        shop = objects or (txn(), charge(), customer())
+        self.rig: Rig = rig(*shop, **changes)
+        self.queue = queue
+        self.work = Work(self.rig.ports)
+        self.items = Items(self.rig.tables, self.rig.clock)
+
+    async def handle(self, messages: Sequence[Received]) -> None:
+        await self.work.handle(self.queue, PARTITION, messages)
+
+    async def row(self, id: str) -> Row:
+        found = await self.items.get(place(self.queue, PARTITION), id)
+        assert found is not None
+        return found
+
+    async def status(self, id: str) -> tuple[object, object]:
+        cells = (await self.row(id)).cells
+        return cells["status"], cells["cause"]
+
+    @property
+    def copies(self) -> list[Message]:
+        return [message for _, message in self.rig.queue.sent]
+
+
+async def test_a_transaction_is_written_and_its_item_is_done() -> None:
+    bench = Bench()
+    await bench.handle(received(item()))
+    assert await bench.status("evt_1") == ("done", "")
+    assert bench.copies == []
+    rows = bench.rig.dynamics.rows
+    assert [row["PaymentId"] for row in rows["CustomerPaymentJournalLines"]] == ["txn_1:gross"]
+    assert [row["PaymentId"] for row in rows["LedgerJournalLines"]] == ["txn_1:fee"]
+    assert [row["StripeCustomerId"] for row in rows["CustomersV3"]] == ["cus_1"]
+
+
+async def test_the_same_work_twice_writes_once() -> None:
+    bench = Bench()
+    await bench.handle(received(item()))
+    written = len(bench.rig.dynamics.batches)
+    await bench.handle(received(item(number=2)))
+    assert len(bench.rig.dynamics.batches) == written
+    assert await bench.status("evt_2") == ("done", "")
+
+
+async def test_duplicates_in_a_batch_are_folded() -> None:
+    bench = Bench()
+    await bench.handle(received(item(), item(), item(number=2)))
+    assert len(bench.rig.dynamics.rows["LedgerJournalLines"]) == 1
+    assert await bench.status("evt_1") == await bench.status("evt_2") == ("done", "")
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"id": "evt_1"}', b"\xff\xfe\x00"])
+async def test_an_unreadable_message_is_parked_and_the_rest_is_done(body: bytes) -> None:
+    bench = Bench()
+    await bench.handle([Received("odd/id?", body, 1), *received(item())])
+    assert await bench.status("odd_id_") == ("parked", "unreadable_message")
+    assert (await bench.row("odd_id_")).cells["remedy"]
+    assert await bench.status("evt_1") == ("done", "")
+
+
+@pytest.mark.parametrize("id", ["", "/", "x" * 1_000, "ü\x00"])
+async def test_any_message_id_of_an_unreadable_message_is_stored(id: str) -> None:
+    bench = Bench()
+    await bench.handle([Received(id, b"junk", 1)])
+    counts = await bench.items.counts([place(bench.queue, PARTITION)])
+    assert counts["parked"] == 1
+
+
+async def test_a_retry_is_scheduled_as_a_new_message_with_a_later_time() -> None:
+    bench = Bench()
+    bench.rig.stripe.errors["txn_1"] = Unavailable("Stripe", "503")
+    await bench.handle(received(item()))
+    (copy,) = bench.copies
+    assert (copy.id, copy.session) == ("evt_1:0.1", str(PARTITION))
+    assert copy.scheduled_at is not None
+    assert copy.scheduled_at > bench.rig.clock.now()
+    assert read_item(json.dumps(copy.body).encode()) == item().again(counts=True)
+    assert await bench.status("evt_1") == ("retry", "unavailable")
+
+
+async def test_retries_have_unique_ids_growing_waits_and_end_parked() -> None:
+    bench = Bench(attempts_max=6, retry_base_seconds=10, retry_cap_seconds=60)
+    bench.rig.stripe.errors["txn_1"] = Unavailable("Stripe", "503")
+    waits, ids, current = [], ["evt_1"], item()
+    for _ in range(5):
+        await bench.handle(received(current))
+        copy = bench.copies[-1]
+        assert copy.scheduled_at is not None
+        waits.append((copy.scheduled_at - bench.rig.clock.now()).total_seconds())
+        ids.append(copy.id)
+        current = read_item(json.dumps(copy.body).encode())
+        bench.rig.clock.moment = copy.scheduled_at
+    await bench.handle(received(current))
+    assert len(bench.copies) == 5
+    assert ids == ["evt_1", *(f"evt_1:0.{number}" for number in range(1, 6))]
+    for wait, base in zip(waits, (10, 20, 40, 60, 60), strict=True):
+        assert base / 2 <= wait <= base
+    row = await bench.row("evt_1")
+    assert (row.cells["status"], row.cells["cause"]) == ("parked", "unavailable")
+    assert str(row.cells["text"]).startswith("given up after 6 attempts")
+    assert row.cells["remedy"]
+
+
+async def test_the_same_seed_gives_the_same_waits() -> None:
+    found = []
+    for _ in range(2):
+        bench = Bench()
+        bench.rig.stripe.errors["txn_1"] = Unavailable("Stripe", "503")
+        await bench.handle(received(item()))
+        found.append(bench.copies[0].scheduled_at)
+    assert found[0] == found[1]
+
+
+async def test_a_wait_that_the_vendor_demands_is_respected() -> None:
+    bench = Bench()
+    bench.rig.stripe.errors["txn_1"] = Throttled("Stripe", 500)
+    await bench.handle(received(item()))
+    (copy,) = bench.copies
+    assert copy.scheduled_at is not None
+    assert (copy.scheduled_at - bench.rig.clock.now()).total_seconds() >= 500
+
+
+async def test_a_claim_that_is_held_elsewhere_uses_no_attempt() -> None:
+    bench = Bench(attempts_max=1)
+    other = rig(txn(), charge(), customer())
+    other.ports = replace(other.ports, tables=bench.rig.tables)
+
+    async def steal() -> None:
+        from shared.services.links import LinkStore
+
+        await LinkStore(bench.rig.tables, bench.rig.clock, 600).claim("txn_1", "other")
+
+    await steal()
+    current = item()
+    for number in range(1, 4):
+        await bench.handle(received(current))
+        current = read_item(json.dumps(bench.copies[-1].body).encode())
+        assert (current.copy, current.attempt) == (number, 0)
+    assert await bench.status("evt_1") == ("retry", "claim_held")
+
+
+async def test_copies_are_scheduled_before_rows_are_written() -> None:
+    bench = Bench()
+    bench.rig.stripe.errors["txn_1"] = Unavailable("Stripe", "503")
+    bench.rig.queue.error = QueueUnavailable("down")
+    with pytest.raises(QueueUnavailable):
+        await bench.handle(received(item()))
+    assert await bench.items.get(place(bench.queue, PARTITION), "evt_1") is None
+    bench.rig.queue.error = None
+    await bench.handle(received(item()))
+    assert [copy.id for copy in bench.copies] == ["evt_1:0.1"]
+
+
+async def test_rows_that_cannot_be_written_bring_the_messages_again() -> None:
+    bench = Bench()
+    bench.rig.stripe.errors["txn_1"] = Unavailable("Stripe", "503")
+    transact = bench.rig.tables.transact
+
+    async def down(table: str, partition: str, operations: Any) -> tuple[str, ...]:
+        if table == "events":
+            raise StorageUnavailable("timeout")
+        return await transact(table, partition, operations)
+
+    bench.rig.tables.transact = down  # type: ignore[method-assign]
+    for _ in range(2):
+        with pytest.raises(StorageUnavailable):
+            await bench.handle(received(item()))
+    assert [copy.id for copy in bench.copies] == ["evt_1:0.1", "evt_1:0.1"]
+
+
+async def test_a_message_that_came_too_often_is_handled_alone() -> None:
+    objects = (txn(), txn(id="txn_2"), txn(id="txn_3"), charge(), customer())
+    for deliveries, requests in ((1, 1), (SUSPECT_DELIVERIES, 3)):
+        bench = Bench(*objects)
+        messages = received(item("txn_1", 1), item("txn_2", 2))
+        messages += received(item("txn_3", 3), deliveries=deliveries)
+        await bench.handle(messages)
+        lines = [
+            batch
+            for batch in bench.rig.dynamics.batches
+            if batch[0].entity_set == "CustomerPaymentJournalLines"
+        ]
+        assert len(lines) == requests
+
+
+async def test_what_the_time_does_not_allow_is_sent_again_uncounted() -> None:
+    count = 60
+    objects = [txn(id=f"txn_{number}") for number in range(count)]
+    bench = Bench(*objects, charge(), customer(), batch_seconds_max=10)
+    asked: list[str] = []
+
+    def slow(id: str) -> None:
+        asked.append(id)
+        bench.rig.clock.advance(1)
+
+    bench.rig.stripe.on_retrieve = slow
+    await bench.handle(received(*(item(f"txn_{number}", number) for number in range(count))))
+    begun = [id for id in asked if id.startswith("txn_")]
+    assert len(begun) == 50
+    again = [read_item(json.dumps(copy.body).encode()) for copy in bench.copies]
+    assert [each.object for each in again] == [f"txn_{number}" for number in range(50, 60)]
+    assert {(each.copy, each.attempt) for each in again} == {(1, 0)}
+    assert await bench.status("evt_59") == ("retry", "not_begun")
+
+
+async def test_one_broken_object_does_not_hold_up_the_others() -> None:
+    bench = Bench(txn(net=1), txn(id="txn_2"), charge(), customer())
+    bench.rig.stripe.errors["txn_3"] = CredentialsRefused("Stripe", "401")
+    await bench.handle(
+        received(item("txn_1", 1), item("txn_2", 2), item("txn_3", 3), item("txn_4", 4))
+    )
+    assert await bench.status("evt_1") == ("parked", "inconsistent_transaction")
+    assert await bench.status("evt_2") == ("done", "")
+    assert await bench.status("evt_3") == ("retry", "credentials")
+    assert await bench.status("evt_4") == ("parked", "object_missing")
+
+
+async def test_a_parked_item_knows_the_money_at_stake() -> None:
+    bench = Bench(txn(net=1), charge(), customer())
+    await bench.handle(received(item()))
+    cells = (await bench.row("evt_1")).cells
+    assert (cells["amount_minor"], cells["currency"]) == (5000, "usd")
+
+
+async def test_a_charge_without_transaction_waits_and_is_no_error() -> None:
+    bench = Bench(charge(balance_transaction=None), queue="charge")
+    await bench.handle(received(item("ch_1", entity="charge")))
+    assert await bench.status("evt_1") == ("waiting", "transaction_not_made")
+    assert bench.copies == []
+
+
+async def test_a_charge_leads_to_a_message_for_its_transaction() -> None:
+    bench = Bench(queue="charge")
+    await bench.handle(received(item("ch_1", entity="charge")))
+    assert await bench.status("evt_1") == ("done", "")
+    ((queue, message),) = bench.rig.queue.sent
+    assert (queue, message.id) == ("balance_transaction", "txn_1")
+    assert bench.rig.dynamics.batches == []
+
+
+async def test_a_lost_answer_is_looked_for_and_not_written_twice() -> None:
+    bench = Bench()
+    lost = ("lost", UncertainWrite("time-out"))
+    # customer, two headers, then the two lines
+    bench.rig.dynamics.script = [None, None, None, lost, lost]
+    await bench.handle(received(item()))
+    assert await bench.status("evt_1") == ("retry", "uncertain_write")
+    (copy,) = bench.copies
+    assert copy.scheduled_at is not None
+    bench.rig.clock.moment = copy.scheduled_at
+    again = read_item(json.dumps(copy.body).encode())
+    await bench.handle(received(again))
+    if (await bench.status("evt_1"))[0] == Kind.RETRY.value:
+        bench.rig.clock.advance(3_600)
+        await bench.handle(received(again.again(counts=True)))
+    assert await bench.status("evt_1") == ("done", "")
+    rows = bench.rig.dynamics.rows
+    assert len(rows["CustomerPaymentJournalLines"]) == len(rows["LedgerJournalLines"]) == 1
+
+
+async def test_a_message_of_another_entity_in_the_queue_is_handled_by_its_entity() -> None:
+    bench = Bench(customer())
+    await bench.handle(received(item("cus_1", entity="customer")))
+    assert await bench.status("evt_1") == ("done", "")
+    assert len(bench.rig.dynamics.rows["CustomersV3"]) == 1
+
+
+async def test_an_envelope_of_an_entity_that_we_do_not_know_is_parked() -> None:
+    bench = Bench()
+    await bench.handle(received(item("in_1", entity="invoice"), item(number=2)))
+    assert (await bench.status("evt_1"))[0] == "parked"
+    assert await bench.status("evt_2") == ("done", "")
