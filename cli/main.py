@@ -26,8 +26,8 @@ DEFAULT_URL = "http://127.0.0.1:7071"
 KEY_VARIABLE = "TIEOUT_FUNCTION_KEY"
 ROUTE_SECONDS_MAX = 600.0
 
-type AsJson = Annotated[bool, typer.Option("--json", help="Print machine-readable JSON.")]
-type Url = Annotated[str, typer.Option(help="Where the app runs.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print machine-readable JSON.")]
+Url = Annotated[str, typer.Option(help="Where the app runs.")]
 
 
 def _quiet() -> None:

@@ -20,7 +20,6 @@ bp = df.Blueprint()
 # The worker knows `typing.Dict` for activities only, not `dict[...]`.
 
 PAGES_PER_HISTORY = 50
-ROUNDS_PER_HISTORY = 20
 ROUNDS_MAX = 300  # about two months of waiting
 FIRST_WAIT_MINUTES = 5
 WAIT_MINUTES_MAX = 360
@@ -55,17 +54,17 @@ def payout_flow(context: df.DurableOrchestrationContext) -> Generator[Any, Any, 
         state["cursor"], state["listed"] = page["cursor"], not page["cursor"]
         state["count"] += page["count"]
         state["net_minor"] += page["net_minor"]
-    result = None
-    for _ in range(ROUNDS_PER_HISTORY):
-        result = yield context.call_activity_with_retry("payout_tie_out", _retry(), state)
-        state["rounds"] += 1
-        if result["status"] == "tied" or state["rounds"] >= ROUNDS_MAX:
-            return result
-        minutes = min(FIRST_WAIT_MINUTES * 2 ** min(state["rounds"] - 1, 10), WAIT_MINUTES_MAX)
-        timer = context.create_timer(context.current_utc_datetime + timedelta(minutes=minutes))
-        woken = yield context.task_any([context.wait_for_external_event(POKE), timer])
-        if woken != timer:
-            timer.cancel()
+    result = yield context.call_activity_with_retry("payout_tie_out", _retry(), state)
+    state["rounds"] += 1
+    if result["status"] == "tied" or state["rounds"] >= ROUNDS_MAX:
+        return result
+    minutes = min(FIRST_WAIT_MINUTES * 2 ** min(state["rounds"] - 1, 10), WAIT_MINUTES_MAX)
+    timer = context.create_timer(context.current_utc_datetime + timedelta(minutes=minutes))
+    woken = yield context.task_any([context.wait_for_external_event(POKE), timer])
+    if woken != timer:
+        timer.cancel()
+    # Each round has a history of its own: an event raised before its wait would end every later
+    # wait of the same history (durable-python issue 507).
     context.continue_as_new(state)
     return result
 

@@ -39,6 +39,7 @@ LONG_TIMER_LEG = "3.00:00:00"
 
 _ERROR_MARK = "\n\n$OutOfProcData$:"
 _UNKNOWN_TASK = "Potential duplicate Task completion"
+_TYPE_ADVICE = "azure.functions df_loads was called without expected_type"
 
 
 class Unsupported(Exception):
@@ -123,6 +124,8 @@ def step(
     with warnings.catch_warnings():
         # An event raised before it is waited for is kept for later, with this warning.
         warnings.filterwarnings("ignore", message=_UNKNOWN_TASK)
+        # Advice to name types, once per process: see `local/host/engine.py`.
+        warnings.filterwarnings("ignore", message=_TYPE_ADVICE)
         try:
             text = Orchestrator(handle.orchestrator_function).handle(context)
         except Exception as error:

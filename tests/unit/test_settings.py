@@ -259,7 +259,7 @@ def test_secrets_do_not_show_in_texts() -> None:
 def test_settings_cannot_be_changed() -> None:
     settings = read()
     with pytest.raises(ValidationError, match="frozen"):
-        settings.partitions = 8
+        settings.partitions = 8  # type: ignore[misc]
 
 
 def test_variables_that_are_not_ours_are_left_alone() -> None:

@@ -18,20 +18,20 @@ from tests.unit.documents.objects import BOOKS
 TARGET = Target(BOOKS, "StripeCustomerId", 20, {("cus_1", "usmf"): "US-001"})
 
 
-def line(template: str = "general_line", **facts: Any) -> Document:
+def line(template: str = "general_line", **changes: Any) -> Document:
+    facts: dict[str, Any] = {
+        "amount_minor": -5000,
+        "currency": "usd",
+        "date": "2026-11-01",
+        "account": {"role": "fees"},
+        "offset": {"role": "clearing"},
+    }
     return Document(
         role="gross",
         template=template,
         company="usmf",
         key="txn_1:gross",
-        facts={
-            "amount_minor": -5000,
-            "currency": "usd",
-            "date": "2026-11-01",
-            "account": {"role": "fees"},
-            "offset": {"role": "clearing"},
-        }
-        | facts,
+        facts=facts | changes,
         words={"category": "charge", "source": "ch_1", "payment_method": {}},
         journal=JournalKind.GENERAL,
         period="2026-11",

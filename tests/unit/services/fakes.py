@@ -93,12 +93,18 @@ class RecordingQueue:
 
 
 class FakeStripe:
-    """`shared.ports.StripeGateway` over objects by (entity, id); lists are newest first."""
+    """`shared.ports.StripeGateway` over objects by (entity, id).
+
+    Lists keep the order in which the objects were given. `errors` refuse an id, `page_errors` the
+    next pages; of several `balances` each is read once, the last one for ever.
+    """
 
     def __init__(self, *objects: Json) -> None:
         self.objects = {(each["object"], each["id"]): each for each in objects}
         self.errors: dict[str, Exception] = {}
         self.members: dict[str, list[Json]] = {}
+        self.page_errors: list[Exception] = []
+        self.balances: list[Json] = [{"available": [], "pending": []}]
         self.pages_asked: list[tuple[str, dict[str, str | int]]] = []
         self.on_retrieve: Callable[[str], None] = lambda _id: None
 
@@ -113,6 +119,8 @@ class FakeStripe:
 
     async def page(self, entity: str, params: Mapping[str, str | int] = {}) -> Page:
         self.pages_asked.append((entity, dict(params)))
+        if self.page_errors:
+            raise self.page_errors.pop(0)
         if "payout" in params:
             found = self.members[str(params["payout"])]
         else:
@@ -124,7 +132,7 @@ class FakeStripe:
         return Page(tuple(found[start:end]), len(found) > end)
 
     async def balance(self) -> Json:
-        return {"available": [], "pending": []}
+        return self.balances.pop(0) if len(self.balances) > 1 else self.balances[0]
 
 
 @dataclass
@@ -225,10 +233,11 @@ class Rig:
     ports: Ports
 
 
-def rig(*objects: Json, **changes: Any) -> Rig:
-    """A rig over these Stripe objects; keywords change settings."""
+def rig(*objects: Json, tables: MemoryTables | None = None, **changes: Any) -> Rig:
+    """A rig over these Stripe objects; further keywords change settings."""
     stripe, dynamics = FakeStripe(*objects), FakeDynamics()
-    queue, flows, tables, clock = RecordingQueue(), RecordingFlows(), MemoryTables(), ManualClock()
+    queue, flows, clock = RecordingQueue(), RecordingFlows(), ManualClock()
+    tables = tables or MemoryTables()
     ports = Ports(
         stripe, dynamics, tables, queue, flows, clock, random.Random(1), settings(**changes)
     )

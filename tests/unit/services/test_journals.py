@@ -5,6 +5,7 @@ import pytest
 from local.tables import MemoryTables
 from shared.domain.journal import JournalKind
 from shared.errors import CredentialsRefused, Refused, TableConflict, UncertainWrite
+from shared.ports import Row
 from shared.services.journals import TABLE, Journals, Slot, Target, Writer
 from tests.unit.services.fakes import FakeDynamics, ManualClock, settings
 
@@ -19,11 +20,20 @@ SETTINGS = settings(
 )
 
 
+class LaggingTables(MemoryTables):
+    """Once `stale` is set, reads show it: what somebody read before another wrote."""
+
+    stale: Row | None = None
+
+    async def get(self, table: str, partition: str, row: str) -> Row | None:
+        return self.stale or await super().get(table, partition, row)
+
+
 class Desk:
     """Journals over fakes."""
 
     def __init__(self) -> None:
-        self.dynamics, self.tables, self.clock = FakeDynamics(), MemoryTables(), ManualClock()
+        self.dynamics, self.tables, self.clock = FakeDynamics(), LaggingTables(), ManualClock()
         self.journals = Journals(self.tables, self.dynamics, self.clock, random.Random(1), SETTINGS)
 
     async def reserve(
@@ -146,17 +156,10 @@ async def test_two_writers_at_once_never_get_the_same_place() -> None:
     await desk.journals.release(PAYMENTS, WRITER)
     stale = await desk.tables.get(TABLE, PLACE, "open~2026-11")
     mine = await desk.reserve(writer=WRITER)
-    desk.tables.get = _always(stale)  # type: ignore[method-assign]
+    desk.tables.stale = stale
     with pytest.raises(TableConflict):
         await desk.reserve(writer=OTHER)
     assert mine[0].line_number == 2
-
-
-def _always(row: object) -> object:
-    async def get(_table: str, _partition: str, _row: str) -> object:
-        return row
-
-    return get
 
 
 async def test_a_lost_answer_for_a_header_waits_and_then_finds_it() -> None:

@@ -2,6 +2,7 @@ import asyncio
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -176,7 +177,7 @@ async def test_the_last_document_and_record_are_kept() -> None:
     await shelf.store.settle(held, [LINK], [], [], [line()])
     row = await shelf.tables.get(TABLE, "txn_1", DOCUMENT)
     assert row is not None
-    (stored,) = unpack(row.cells)  # type: ignore[misc]
+    (stored,) = cast(list[dict[str, Any]], unpack(row.cells))
     assert stored["document"]["facts"] == dict(line().document.facts)
     assert stored["fields"] == {"PaymentId": "txn_1:gross"}
     assert row.cells["mapping"] == "finance-1"

@@ -6,14 +6,19 @@ import pytest
 
 from shared.domain.clearing import NOT_WRITTEN, UNKNOWN_LINE
 from shared.domain.money import Money
-from shared.errors import CredentialsRefused, Parked, Unavailable
+from shared.errors import CredentialsRefused, Parked, Throttled, Unavailable
 from shared.ports import Json
 from shared.services.proof import READS_MAX, SCOPE_JOURNALS, SCOPE_LEDGER, Proofs, Prover
 from tests.unit.documents.objects import BOOKS, plain_txn
-from tests.unit.services.fakes import FakeDynamics, FakeStripe, ManualClock, settings
+from tests.unit.services.fakes import START, FakeDynamics, FakeStripe, ManualClock, settings
 
 ONLY_USD = BOOKS.model_copy(update={"currencies": {"usd": BOOKS.currencies["usd"]}})
 PAYMENTS, GENERAL = "CustomerPaymentJournal", "LedgerJournal"
+
+
+def _balance(minor: int) -> Json:
+    available = {"currency": "usd", "amount": minor - 7}
+    return {"available": [available], "pending": [{"currency": "usd", "amount": 7}]}
 
 
 class Shop:
@@ -21,14 +26,8 @@ class Shop:
 
     def __init__(self, *balances: int, **changes: Any) -> None:
         self.stripe, self.dynamics, self.clock = FakeStripe(), FakeDynamics(), ManualClock()
-        self.balances = list(balances)
-        self.stripe.balance = self._balance  # type: ignore[method-assign]
+        self.stripe.balances = [_balance(minor) for minor in balances]
         self.settings = settings(**{"books": ONLY_USD} | changes)
-
-    async def _balance(self) -> Json:
-        value = self.balances.pop(0) if len(self.balances) > 1 else self.balances[0]
-        available = {"currency": "usd", "amount": value - 7}
-        return {"available": [available], "pending": [{"currency": "usd", "amount": 7}]}
 
     def transaction(self, id: str, net: int, **changes: Any) -> None:
         found = plain_txn(net, "charge", "charge", "ch_1", id=id, **changes)
@@ -166,24 +165,15 @@ async def test_the_posted_ledger_replaces_the_posted_journals() -> None:
 
 async def test_a_read_that_fails_for_a_moment_is_repeated() -> None:
     shop = Shop(0)
-    page, failures = shop.stripe.page, [Unavailable("Stripe", "503"), Unavailable("Stripe", "503")]
-
-    async def flaky(*args: Any) -> Any:
-        if failures:
-            raise failures.pop()
-        return await page(*args)
-
-    shop.stripe.page = flaky  # type: ignore[method-assign]
+    shop.stripe.page_errors = [Unavailable("Stripe", "503"), Throttled("Stripe", 7)]
     assert (await shop.prove()).by_currency["usd"].differences == ()
-    assert failures == []
+    assert len(shop.stripe.pages_asked) == 3
+    assert (shop.clock.now() - START).total_seconds() >= 7
 
 
 async def test_refused_credentials_come_out_at_once() -> None:
     shop = Shop(0)
-
-    async def refused(*_args: Any) -> Any:
-        raise CredentialsRefused("Stripe", "401")
-
-    shop.stripe.page = refused  # type: ignore[method-assign]
+    shop.stripe.page_errors = [CredentialsRefused("Stripe", "401")]
     with pytest.raises(CredentialsRefused):
         await shop.prove()
+    assert len(shop.stripe.pages_asked) == 1

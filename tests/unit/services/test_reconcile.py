@@ -1,5 +1,7 @@
+from dataclasses import replace
 from typing import Any
 
+from shared.services.links import LinkStore
 from shared.services.reconcile import TABLE, Reconcile
 from tests.unit.documents.objects import Json, payout, plain_txn
 from tests.unit.services.fakes import Rig, rig
@@ -35,10 +37,6 @@ async def listed(found: Rig) -> Json:
 
 
 async def write(found: Rig, id: str, clearing_minor: int) -> None:
-    from dataclasses import replace
-
-    from shared.services.links import LinkStore
-
     store = LinkStore(found.tables, found.clock, 600)
     held = await store.claim(id, "test")
     link = replace(LINK, clearing_minor=clearing_minor)

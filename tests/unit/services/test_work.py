@@ -1,10 +1,10 @@
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from local.tables import MemoryTables
 from shared.errors import (
     CredentialsRefused,
     Kind,
@@ -14,9 +14,10 @@ from shared.errors import (
     Unavailable,
     UncertainWrite,
 )
-from shared.ports import Message, Row
+from shared.ports import Message, Operation, Row
 from shared.services.item import Item, read_item
 from shared.services.items import Items, place
+from shared.services.links import LinkStore
 from shared.services.work import SUSPECT_DELIVERIES, Received, Work
 from tests.unit.documents.objects import Json, charge, customer, txn
 from tests.unit.services.fakes import Rig, rig
@@ -29,12 +30,22 @@ def item(object: str = "txn_1", number: int = 1, entity: str = "balance_transact
 
 
 def received(*items: Item, deliveries: int = 1) -> list[Received]:
+    bodies = [json.dumps(each.message(PARTITION).body).encode() for each in items]
     return [
-        Received(
-            each.message_id, json.dumps(dict(each.message(PARTITION).body)).encode(), deliveries
-        )
-        for each in items
+        Received(each.message_id, body, deliveries)
+        for each, body in zip(items, bodies, strict=True)
     ]
+
+
+class TablesWithoutEvents(MemoryTables):
+    """Storage that takes everything but outcomes."""
+
+    async def transact(
+        self, table: str, partition: str, operations: Sequence[Operation]
+    ) -> tuple[str, ...]:
+        if table == "events":
+            raise StorageUnavailable("timeout")
+        return await super().transact(table, partition, operations)
 
 
 class Bench:
@@ -164,15 +175,7 @@ async def test_a_wait_that_the_vendor_demands_is_respected() -> None:
 
 async def test_a_claim_that_is_held_elsewhere_uses_no_attempt() -> None:
     bench = Bench(attempts_max=1)
-    other = rig(txn(), charge(), customer())
-    other.ports = replace(other.ports, tables=bench.rig.tables)
-
-    async def steal() -> None:
-        from shared.services.links import LinkStore
-
-        await LinkStore(bench.rig.tables, bench.rig.clock, 600).claim("txn_1", "other")
-
-    await steal()
+    await LinkStore(bench.rig.tables, bench.rig.clock, 600).claim("txn_1", "other")
     current = item()
     for number in range(1, 4):
         await bench.handle(received(current))
@@ -194,16 +197,8 @@ async def test_copies_are_scheduled_before_rows_are_written() -> None:
 
 
 async def test_rows_that_cannot_be_written_bring_the_messages_again() -> None:
-    bench = Bench()
+    bench = Bench(tables=TablesWithoutEvents())
     bench.rig.stripe.errors["txn_1"] = Unavailable("Stripe", "503")
-    transact = bench.rig.tables.transact
-
-    async def down(table: str, partition: str, operations: Any) -> tuple[str, ...]:
-        if table == "events":
-            raise StorageUnavailable("timeout")
-        return await transact(table, partition, operations)
-
-    bench.rig.tables.transact = down  # type: ignore[method-assign]
     for _ in range(2):
         with pytest.raises(StorageUnavailable):
             await bench.handle(received(item()))
