@@ -1,6 +1,13 @@
 """Trigger adapters: parse, call a service, translate the outcome."""
 
-from functions import operations, stripe_webhook, sync_queues, timers
+from functions import inbox, operations, stripe_webhook, sync_queues, timers
 from functions.flows import payout
 
-BLUEPRINTS = (stripe_webhook.bp, sync_queues.bp, timers.bp, operations.bp, payout.bp)
+BLUEPRINTS = (
+    stripe_webhook.bp,
+    sync_queues.bp,
+    timers.bp,
+    operations.bp,
+    inbox.bp,
+    payout.bp,
+)

@@ -8,6 +8,7 @@ import azure.functions as func
 
 from functions.flows.client import DurableFlows
 from shared import bootstrap
+from shared.domain.partition import partition_in
 from shared.registry import ENTITIES
 from shared.services.work import Received
 
@@ -26,8 +27,9 @@ def _handler(queue: str) -> Handler:
             Received(message.message_id, message.get_body(), message.delivery_count or 1)
             for message in messages
         ]
-        partition = int(messages[0].session_id or 0)
-        work = bootstrap.app().work(DurableFlows(client))
+        app = bootstrap.app()
+        partition = partition_in(messages[0].session_id, app.settings.partitions)
+        work = app.work(DurableFlows(client))
         await work.handle(queue, partition, received)
 
     sync.__name__ = f"sync_{queue}"

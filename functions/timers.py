@@ -19,6 +19,22 @@ async def sweep_transactions(
     telemetry.event("sweep_transactions", sent=sent, past_due=timer.past_due)
 
 
+@bp.timer_trigger("timer", schedule="0 22 * * * *", run_on_startup=False)
+@bp.durable_client_input(client_name="client")
+async def sweep_events(timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:
+    """Hourly: events whose delivery was lost."""
+    sent = await bootstrap.app().sweep(DurableFlows(client)).events()
+    telemetry.event("sweep_events", sent=sent, past_due=timer.past_due)
+
+
+@bp.timer_trigger("timer", schedule="0 52 * * * *", run_on_startup=False)
+@bp.durable_client_input(client_name="client")
+async def heal_parked(timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:
+    """Hourly: parked items whose cause may have gone away."""
+    sent = await bootstrap.app().inbox(DurableFlows(client)).heal()
+    telemetry.event("heal_parked", sent=sent, past_due=timer.past_due)
+
+
 @bp.timer_trigger("timer", schedule="0 37 */4 * * *", run_on_startup=False)
 @bp.durable_client_input(client_name="client")
 async def sweep_payouts(timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:

@@ -9,6 +9,7 @@ import os
 import random
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -26,6 +27,7 @@ from shared.ports import (
 )
 from shared.services.converge import Ports
 from shared.services.health import Health
+from shared.services.inbox import Inbox
 from shared.services.ingest import Ingest
 from shared.services.proof import Prover
 from shared.services.reconcile import Reconcile
@@ -85,6 +87,10 @@ class App:
     def reconcile(self, flows: Flows) -> Reconcile:
         """What the activities of the payout flow call."""
         return Reconcile(self.ports(flows))
+
+    def inbox(self, flows: Flows) -> Inbox:
+        """The inbox of parked items."""
+        return Inbox(self.ports(flows))
 
     def health(self, flows: Flows) -> Health:
         """Readiness and counters."""
@@ -222,10 +228,12 @@ def _signatures(settings: Settings, clock: Clock, chance: Chance) -> Signatures:
     return StripeSignatures()
 
 
-MAKERS = {
-    "stripe": _stripe,
-    "dynamics": _dynamics,
-    "tables": _tables,
-    "queue": _queue,
-    "signatures": _signatures,
-}
+MAKERS = MappingProxyType(
+    {
+        "stripe": _stripe,
+        "dynamics": _dynamics,
+        "tables": _tables,
+        "queue": _queue,
+        "signatures": _signatures,
+    }
+)

@@ -182,6 +182,7 @@ class Kind(StrEnum):
     PARK = "parked"
     SKIP = "skipped"
     WAITING = "waiting"
+    RESOLVED = "resolved"  # parked, then taken out of the inbox by a person
 
 
 @dataclass(frozen=True, slots=True)

@@ -248,6 +248,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         if mode is not None:
             values["stripe_livemode"] = mode
     named = {variable.field: variable.name for variable in VARIABLES}
+    problems += _groups(values)
     broken = {problem.split(" ")[0] for problem in problems}
     try:
         settings = Settings.model_validate(values)
@@ -261,25 +262,25 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
             reason = "is missing" if item["type"] == "missing" else item["msg"]
             problems.append(f"{where} {reason}")
         raise SettingsRefused(problems) from None
-    problems += _stores(settings)
     if problems:
         raise SettingsRefused(problems)
     return settings
 
 
-def _stores(settings: Settings) -> list[str]:
+def _groups(values: Mapping[str, Any]) -> list[str]:
+    """Problems of variables that belong together."""
     problems = []
-    if not (settings.tables_connection or settings.tables_endpoint):
+    if not ("tables_connection" in values or "tables_endpoint" in values):
         problems.append("TIEOUT_TABLES_CONNECTION or TIEOUT_TABLES_ENDPOINT is missing")
-    if not (settings.service_bus_connection or settings.service_bus_namespace):
+    if not ("service_bus_connection" in values or "service_bus_namespace" in values):
         problems.append(
             "ServiceBusConnection or ServiceBusConnection__fullyQualifiedNamespace is missing"
         )
-    if settings.dynamics_client_secret is not None:
+    if "dynamics_client_secret" in values:
         needed = ("dynamics_token_url", "dynamics_client_id")
         problems += [
             f"{field.upper()} is missing, DYNAMICS_CLIENT_SECRET needs it"
             for field in needed
-            if not getattr(settings, field)
+            if field not in values
         ]
     return problems

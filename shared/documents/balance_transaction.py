@@ -134,10 +134,13 @@ def _method(charge: Json) -> dict[str, Fact]:
     details = _part(charge, "payment_method_details")
     kind = text(details, "type")
     sub = _part(details, kind)
+    if not kind:  # before 2018 a charge showed its `source`: a card, or a source of some type
+        sub = _part(charge, "source")
+        kind = text(sub, "type") or text(sub, "object")
     wallet = _part(sub, "wallet")
     return {
         "type": kind,
-        "brand": text(sub, "brand"),
+        "brand": text(sub, "brand").lower(),
         "funding": text(sub, "funding"),
         "wallet": text(wallet, "type"),
     }

@@ -27,7 +27,7 @@ class Snapshot:
 
     `related`: further objects by name (`charge`: the charge that a refund belongs to).
     `companies`: for master data, the companies that need it. `links`: what was written for the
-    object before, by role.
+    object before, by role; `announced`: roles whose write may have happened.
     """
 
     entity: str
@@ -36,6 +36,7 @@ class Snapshot:
     related: Mapping[str, Json] = field(default_factory=dict)
     companies: tuple[str, ...] = ()
     links: Mapping[str, Link] = field(default_factory=dict)
+    announced: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,8 +88,8 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
     book = context.book(amount.currency)
     documents = []
     # Stripe states arrival_date as midnight UTC of the day meant: no time zone applies.
-    arrived = status == "paid" or "arrival" in snapshot.links
-    if arrived and amount:
+    known = "arrival" in snapshot.links or "arrival" in snapshot.announced
+    if amount and (status == "paid" or known):
         when = day(moment(payout, "arrival_date", ENTITY))
         documents.append(_line(snapshot, "arrival", amount, when, book.company))
         if status in RETURNED_STATUSES:

@@ -23,9 +23,14 @@ class CurrencyMismatchError(ValueError):
     """Amounts of two currencies met in one sum."""
 
 
+def is_currency(value: object) -> bool:
+    """True for a lower-case code of three letters."""
+    return isinstance(value, str) and bool(_CODE.fullmatch(value))
+
+
 def exponent(currency: str) -> int:
     """Decimal places of Stripe's minor unit: 0, 2 or 3. Raises ValueError for a non-code."""
-    if not _CODE.fullmatch(currency):
+    if not is_currency(currency):
         raise ValueError(f"not a lower-case currency code: {currency!r}")
     if currency in ZERO_DECIMAL:
         return 0

@@ -13,3 +13,11 @@ def partition_of(root_id: str, partitions: int = PARTITIONS_DEFAULT) -> int:
     """
     digest = sha256(root_id.encode()).digest()
     return int.from_bytes(digest[:4]) % partitions
+
+
+def partition_in(session: str | None, partitions: int = PARTITIONS_DEFAULT) -> int:
+    """The partition that a session id states; 0 for what is none of ours."""
+    if session is None or not (session.isascii() and session.isdecimal()):
+        return 0
+    number = int(session)
+    return number if number < partitions else 0

@@ -81,7 +81,8 @@ def _line(document: Document, target: Target, date_field: str, text_field: str) 
     facts: Mapping[str, Any] = document.facts
     kind, account = _account(facts["account"], document, target)
     offset_kind, offset = _account(facts["offset"], document, target)
-    text = f"Stripe {document.words['category']} {document.words['source']}".strip()
+    source = _fits(str(document.words["source"]), TEXT_CHARS_MAX, text_field)
+    text = f"{source} {document.words['category']}".strip()
     return {
         "PaymentId": _fits(document.key, PAYMENT_ID_CHARS_MAX, "PaymentId"),
         "AccountType": Symbol("LedgerJournalACType", kind),

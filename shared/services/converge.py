@@ -116,7 +116,12 @@ class Converge:
     async def _claim_and_fetch(self, entity: Entity, task: Task, writer: Writer) -> None:
         task.held = await self._links.claim(task.id, writer.owner)
         task.snapshot = await snapshots.fetch(
-            self._ports.stripe, entity, task.id, task.held.links, task.companies
+            self._ports.stripe,
+            entity,
+            task.id,
+            task.held.links,
+            companies=task.companies,
+            announced=tuple(task.held.intents),
         )
 
     def _build(self, entity: Entity, tasks: Sequence[Task]) -> None:

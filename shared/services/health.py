@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from shared import telemetry
 from shared.domain.journal import JournalKind
@@ -12,7 +13,9 @@ from shared.services.converge import Ports
 from shared.services.ingest import INGEST
 from shared.services.items import Items, place
 
-JOURNAL_TYPES = {JournalKind.CUSTOMER_PAYMENT: "CustPayment", JournalKind.GENERAL: "Daily"}
+JOURNAL_TYPES = MappingProxyType(
+    {JournalKind.CUSTOMER_PAYMENT: "CustPayment", JournalKind.GENERAL: "Daily"}
+)
 FLAGS = (
     ("IsApprovalActive", "needs an approval before posting"),
     ("IsWorkflowApprovalActive", "has an approval workflow"),

@@ -17,8 +17,8 @@ from shared.documents.common import id_of
 from shared.domain.ids import EVENT_ID_CHARS_MAX, is_id
 from shared.domain.partition import partition_of
 from shared.errors import SignatureRefused, TieoutError
-from shared.ports import Clock, Queue, Signatures, Tables
-from shared.registry import entity_of_event
+from shared.ports import Clock, Json, Queue, Signatures, Tables
+from shared.registry import entity_named, entity_of_event
 from shared.services.item import Item
 from shared.services.items import Items, place
 from shared.settings import Settings
@@ -61,6 +61,11 @@ def parse(body: bytes) -> Arrival:
         raise MalformedEventError("the body is not UTF-8") from error
     except (ValueError, RecursionError) as error:
         raise MalformedEventError("the body is not JSON") from error
+    return arrival_of(event)
+
+
+def arrival_of(event: object) -> Arrival:
+    """The parts of an event that matter here. Raises `MalformedEventError`."""
     if not isinstance(event, dict):
         raise MalformedEventError("the body is not a JSON object")
     id, type_ = event.get("id"), event.get("type")
@@ -77,6 +82,42 @@ def parse(body: bytes) -> Arrival:
         raise MalformedEventError("the event has no livemode")
     account = event.get("account")
     return Arrival(id, type_, livemode, account if isinstance(account, str) else "", found)
+
+
+def classify(arrival: Arrival, settings: Settings) -> tuple[str, Item | None]:
+    """The item to enqueue for an event, or the reason why there is none."""
+    if arrival.livemode is not settings.stripe_livemode:
+        return "other_mode", None
+    if arrival.account:
+        return "connected_account", None
+    entity = entity_of_event(arrival.type)
+    if entity is None:
+        return "unknown_type", None
+    found = id_of(arrival.object)
+    if not found:
+        return "no_object_id", None
+    if arrival.object.get("object") not in (None, entity.object):
+        return "other_object", None
+    return "", Item(arrival.id, arrival.type, entity.name, found)
+
+
+def lane_of(arrival: Arrival, item: Item, partitions: int) -> tuple[str, int]:
+    """Queue and partition: by the customer where the event names one, else by the object."""
+    root = id_of(arrival.object.get("customer")) or item.object
+    return entity_named(item.entity).queue, partition_of(root, partitions)
+
+
+def route(event: Json, settings: Settings) -> tuple[str, int, Item] | None:
+    """Queue, partition and item of an event as Stripe's list shows it; None when it is not ours."""
+    try:
+        arrival = arrival_of(event)
+    except MalformedEventError as error:
+        telemetry.event("event_unreadable", reason=str(error))
+        return None
+    _, item = classify(arrival, settings)
+    if item is None:
+        return None
+    return *lane_of(arrival, item, settings.partitions), item
 
 
 class Ingest:
@@ -112,7 +153,7 @@ class Ingest:
         except MalformedEventError as error:
             telemetry.count("webhook_refused", code="malformed")
             return Answer(400, "malformed", str(error))
-        reason, item = self._classify(arrival)
+        reason, item = classify(arrival, self._settings)
         if item is None:
             return await self._skip(arrival, reason)
         return await self._enqueue(arrival, item)
@@ -124,22 +165,6 @@ class Ingest:
         tolerance = timedelta(seconds=self._settings.signature_tolerance_seconds)
         if abs(self._clock.now() - signed_at) > tolerance:
             raise SignatureRefused("the signature's time is too far from now")
-
-    def _classify(self, arrival: Arrival) -> tuple[str, Item | None]:
-        """The item to enqueue, or the reason why there is none."""
-        if arrival.livemode is not self._settings.stripe_livemode:
-            return "other_mode", None
-        if arrival.account:
-            return "connected_account", None
-        entity = entity_of_event(arrival.type)
-        if entity is None:
-            return "unknown_type", None
-        found = id_of(arrival.object)
-        if not found:
-            return "no_object_id", None
-        if arrival.object.get("object") not in (None, entity.object):
-            return "other_object", None
-        return "", Item(arrival.id, arrival.type, entity.name, found)
 
     async def _skip(self, arrival: Arrival, reason: str) -> Answer:
         """Accepted and counted. A counter that cannot be written must not make Stripe repeat."""
@@ -153,14 +178,10 @@ class Ingest:
         return Answer(202, "skipped", f"nothing to do: {reason}")
 
     async def _enqueue(self, arrival: Arrival, item: Item) -> Answer:
-        entity = entity_of_event(arrival.type)
-        if entity is None:
-            raise RuntimeError("classified events have an entity")
-        root = id_of(arrival.object.get("customer")) or item.object
-        partition = partition_of(root, self._settings.partitions)
+        queue, partition = lane_of(arrival, item, self._settings.partitions)
         try:
             async with asyncio.timeout(ANSWER_SECONDS_MAX):
-                await self._queue.send(entity.queue, [item.message(partition)])
+                await self._queue.send(queue, [item.message(partition)])
         except (TieoutError, TimeoutError) as error:
             telemetry.count("webhook_unavailable", error=type(error).__name__)
             return Answer(503, "queue_unavailable", "the queue did not take the event, try again")

@@ -7,6 +7,10 @@ from typing import Any
 
 from shared.domain.ids import copy_id, is_id
 from shared.ports import Message
+from shared.registry import ENTITIES
+
+COUNTER_MAX = 1_000_000_000
+TYPE_CHARS_MAX = 100
 
 
 class UnreadableItemError(ValueError):
@@ -50,6 +54,10 @@ class Item:
         return replace(self, generation=generation, copy=0, attempt=0)
 
 
+def _is_type(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= TYPE_CHARS_MAX and value.isascii()
+
+
 def read_item(body: bytes) -> Item:
     """The item in a message body. Raises `UnreadableItemError`."""
     try:
@@ -60,8 +68,10 @@ def read_item(body: bytes) -> Item:
         raise UnreadableItemError("the message is not an envelope of ours")
     texts = (value["id"], value["entity"], value["object"])
     numbers = (value["generation"], value["copy"], value["attempt"])
-    if not all(is_id(text) for text in texts) or not isinstance(value["type"], str):
+    if not all(is_id(text) for text in texts) or not _is_type(value["type"]):
         raise UnreadableItemError("the envelope names no object")
-    if not all(type(number) is int and number >= 0 for number in numbers):
+    if all(entity.name != value["entity"] for entity in ENTITIES):
+        raise UnreadableItemError("the envelope names an entity that this version does not know")
+    if not all(type(number) is int and 0 <= number <= COUNTER_MAX for number in numbers):
         raise UnreadableItemError("the envelope's counters are not counters")
     return Item(**value)

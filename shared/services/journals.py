@@ -9,6 +9,7 @@ by age; periods never share one.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from shared.domain.journal import JournalKind
 from shared.errors import UncertainWrite
@@ -31,10 +32,12 @@ from shared.settings import Settings
 
 TABLE = "journals"
 ROLLS_MAX = 1_000  # fresh journals one reservation may open
-HEADERS = {
-    JournalKind.CUSTOMER_PAYMENT: "CustomerPaymentJournalHeaders",
-    JournalKind.GENERAL: "LedgerJournalHeaders",
-}
+HEADERS = MappingProxyType(
+    {
+        JournalKind.CUSTOMER_PAYMENT: "CustomerPaymentJournalHeaders",
+        JournalKind.GENERAL: "LedgerJournalHeaders",
+    }
+)
 OPENING, OPEN, CLOSED = "opening", "open", "closed"
 
 

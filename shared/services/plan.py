@@ -8,6 +8,7 @@ settled is looked for, and not too early.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 
 from shared.domain.records import Intent, Link, Record
 from shared.errors import Parked, UncertainWrite
@@ -81,11 +82,13 @@ def found_link(record: Record, found: Mapping[str, object]) -> Link:
     return link_of(record, {name: found[name] for name in KEYS[record.entity_set]})
 
 
-KEYS: Mapping[str, tuple[str, ...]] = {
-    "CustomersV3": ("CustomerAccount",),
-    "CustomerPaymentJournalLines": ("JournalBatchNumber", "LineNumber"),
-    "LedgerJournalLines": ("JournalBatchNumber", "LineNumber"),
-}
+KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "CustomersV3": ("CustomerAccount",),
+        "CustomerPaymentJournalLines": ("JournalBatchNumber", "LineNumber"),
+        "LedgerJournalLines": ("JournalBatchNumber", "LineNumber"),
+    }
+)
 
 
 def link_of(record: Record, keys: Mapping[str, object]) -> Link:

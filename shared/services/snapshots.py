@@ -23,7 +23,9 @@ async def fetch(
     entity: Entity,
     id: str,
     links: Mapping[str, Link],
+    *,
     companies: tuple[str, ...] = (),
+    announced: tuple[str, ...] = (),
 ) -> Snapshot:
     """The snapshot of one object. Raises `ObjectMissing` and the errors of the Stripe port."""
     found = await stripe.retrieve(entity.name, id, entity.expand)
@@ -32,7 +34,7 @@ async def fetch(
         related = await _source(stripe, found)
     elif entity.name == "charge":
         found = await _with_refunds(stripe, found)
-    return Snapshot(entity.name, id, found, related, companies, links)
+    return Snapshot(entity.name, id, found, related, companies, links, announced)
 
 
 async def _source(stripe: StripeGateway, txn: Json) -> dict[str, Json]:

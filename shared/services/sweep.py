@@ -5,18 +5,19 @@ A cursor moves only after the queue has the work. Each sweep is converge on more
 changes nothing.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
 from shared import telemetry
 from shared.documents.payout import is_itemised
-from shared.domain.partition import partition_of
+from shared.domain.partition import partition_in, partition_of
 from shared.domain.records import Ref
 from shared.errors import Kind, Verdict
-from shared.ports import DeadLetter, Insert, Json, Operation, Replace
+from shared.ports import Cell, DeadLetter, Insert, Json, Message, Operation, Page, Replace, Row
 from shared.registry import ENTITIES, entity_named
 from shared.services.converge import Converge, Ports, message_for
+from shared.services.ingest import route
 from shared.services.item import Item, UnreadableItemError, read_item
 from shared.services.items import Items, Outcome, item_of, place
 from shared.services.patience import patiently
@@ -26,6 +27,7 @@ TABLE = "cursors"
 SWEEP = "sweep"
 PAGE = 100
 PAGES_MAX = 100_000
+UNDELIVERED_DAYS = 3  # as long as Stripe itself tries
 PAYOUT_DAYS = 14  # how far back payouts are looked for that nobody announced
 DEAD_LETTERS_MAX = 100  # a queue and run
 RESENDS_MAX = 1_000  # a queue, partition and run
@@ -45,26 +47,91 @@ class Sweep:
 
         Returns how many were enqueued. Parked ones are left to the inbox.
         """
-        settings = self._ports.settings
         started = self._ports.clock.now()
-        row = await self._ports.tables.get(TABLE, SWEEP, "balance_transaction")
-        since = started - timedelta(days=settings.sweep_first_days)
+        row, since = await self._since("balance_transaction", started)
+        sent, cursor = 0, ""
+        for _ in range(PAGES_MAX):
+            page = await self.transaction_page(int(since.timestamp()), cursor)
+            sent += int(page["sent"])
+            cursor = page["cursor"]
+            if not cursor:
+                await self._move("balance_transaction", row, started)
+                telemetry.count("swept_transactions", sent)
+                return sent
+        raise RuntimeError(f"more than {PAGES_MAX} pages of balance transactions")
+
+    async def transaction_page(self, since: int, cursor: str) -> Json:
+        """One page of balance transactions created since a moment (seconds), newest first.
+
+        Returns `{cursor, seen, sent, oldest}`: the next cursor (empty: that was the last page), how
+        many were listed, how many enqueued, and the `created` of the last one.
+        """
+        params: dict[str, str | int] = {"created[gte]": since, "limit": PAGE}
+        if cursor:
+            params["starting_after"] = cursor
+        page = await self._page("balance_transaction", params)
+        refs = [Ref("balance_transaction", str(txn["id"])) for txn in page.data]
+        missing = await self._converge.unsettled(refs)
+        sent = await self._converge.send([ref for ref in missing if not await self._kept(ref)])
+        return {
+            "cursor": str(page.data[-1]["id"]) if page.data and page.has_more else "",
+            "seen": len(page.data),
+            "sent": sent,
+            "oldest": int(page.data[-1]["created"]) if page.data else since,
+        }
+
+    async def events(self) -> int:
+        """Enqueue the events that never reached a worker: what makes a lost webhook harmless.
+
+        Reads what Stripe could not deliver, and everything since the cursor with overlap, because
+        an accepted delivery may have been lost too. Events older than Stripe keeps (30 days) are
+        found through their transactions. Returns how many were enqueued.
+        """
+        started = self._ports.clock.now()
+        row, since = await self._since("event", started)
+        undelivered: dict[str, str | int] = {
+            "delivery_success": "false",
+            "created[gte]": int((started - timedelta(days=UNDELIVERED_DAYS)).timestamp()),
+        }
+        sent = 0
+        everything: dict[str, str | int] = {"created[gte]": int(since.timestamp())}
+        for params in (undelivered, everything):
+            async for page in self._pages("event", params):
+                sent += await self._enqueue_events(page)
+        await self._move("event", row, started)
+        telemetry.count("swept_events", sent)
+        return sent
+
+    async def _enqueue_events(self, events: Sequence[Json]) -> int:
+        settings = self._ports.settings
+        queues: dict[str, list[Message]] = {}
+        for event in events:
+            routed = route(event, settings)
+            if routed is None:
+                continue
+            queue, partition, item = routed
+            if await self._items.get(place(queue, partition), item.id) is None:
+                queues.setdefault(queue, []).append(item.message(partition))
+        for queue, messages in queues.items():
+            await self._ports.queue.send(queue, messages)
+        return sum(len(messages) for messages in queues.values())
+
+    async def _since(self, name: str, now: datetime) -> tuple[Row | None, datetime]:
+        """The cursor's row, and the moment to read from."""
+        settings = self._ports.settings
+        row = await self._ports.tables.get(TABLE, SWEEP, name)
         if row is not None and isinstance(row.cells["through"], datetime):
             overlap = timedelta(hours=settings.sweep_overlap_hours)
-            since = min(row.cells["through"] - overlap, started)
-        sent = 0
-        params: dict[str, str | int] = {"created[gte]": int(since.timestamp())}
-        async for page in self._pages("balance_transaction", params):
-            refs = [Ref("balance_transaction", str(txn["id"])) for txn in page]
-            missing = await self._converge.unsettled(refs)
-            sent += await self._converge.send([ref for ref in missing if not await self._kept(ref)])
-        cells = {"through": started}
-        operation: Operation = Insert("balance_transaction", cells)
+            return row, min(row.cells["through"] - overlap, now)
+        return row, now - timedelta(days=settings.sweep_first_days)
+
+    async def _move(self, name: str, row: Row | None, through: datetime) -> None:
+        """Move a cursor; the queue has everything up to `through`."""
+        cells: dict[str, Cell] = {"through": through}
+        operation: Operation = Insert(name, cells)
         if row is not None:
-            operation = Replace("balance_transaction", cells, row.etag)
+            operation = Replace(name, cells, row.etag)
         await self._ports.tables.transact(TABLE, SWEEP, [operation])
-        telemetry.count("swept_transactions", sent)
-        return sent
 
     async def _kept(self, ref: Ref) -> bool:
         """True for an object that is parked or waiting: another list has it."""
@@ -141,7 +208,7 @@ class Sweep:
             telemetry.fault("dead_letter_unreadable", error, queue=queue, message=letter.id)
             safe = "".join(char if char.isalnum() or char in "_-" else "_" for char in letter.id)
             item = Item(safe[:100] or "unnamed", "", queue, safe[:100] or "unnamed")
-        partition = int(letter.session) if letter.session.isdigit() else 0
+        partition = partition_in(letter.session, self._ports.settings.partitions)
         await self._items.record(place(queue, partition), [Outcome(item, verdict)])
 
     async def _pages(
@@ -149,17 +216,16 @@ class Sweep:
     ) -> AsyncIterator[tuple[Json, ...]]:
         cursor: dict[str, str | int] = {"limit": PAGE}
         for _ in range(PAGES_MAX):
-            asked = {**params, **cursor}
-            page = await patiently(
-                self._ports.clock,
-                self._ports.chance,
-                partial(self._ports.stripe.page, entity, asked),
-            )
+            page = await self._page(entity, {**params, **cursor})
             yield page.data
             if not page.has_more:
                 return
             cursor = {"limit": PAGE, "starting_after": str(page.data[-1]["id"])}
         raise RuntimeError(f"more than {PAGES_MAX} pages of {entity}")
+
+    async def _page(self, entity: str, params: Mapping[str, str | int]) -> Page:
+        read = partial(self._ports.stripe.page, entity, params)
+        return await patiently(self._ports.clock, self._ports.chance, read)
 
     def _queues(self) -> list[str]:
         return list(dict.fromkeys(entity.queue for entity in ENTITIES))

@@ -3,10 +3,13 @@
 from dataclasses import dataclass, field, replace
 
 from shared.documents.common import Desired, Snapshot
+from shared.domain.money import is_currency
 from shared.domain.records import Link, Record
 from shared.errors import Kind, Verdict, verdict_of
 from shared.services.links import Held
 from shared.services.plan import Plan
+
+AMOUNT_BOUND = 1 << 63  # of a table cell
 
 
 @dataclass(slots=True)
@@ -42,6 +45,6 @@ class Task:
             return Verdict(Kind.DONE)
         source = self.snapshot.object if self.snapshot is not None else {}
         amount, currency = source.get("amount"), source.get("currency")
-        if type(amount) is not int or not isinstance(currency, str):
+        if type(amount) is not int or abs(amount) >= AMOUNT_BOUND or not is_currency(currency):
             return verdict_of(error)
-        return replace(verdict_of(error), amount_minor=amount, currency=currency)
+        return replace(verdict_of(error), amount_minor=amount, currency=str(currency))

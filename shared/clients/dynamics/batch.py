@@ -18,6 +18,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from types import MappingProxyType
 
 import httpx
 
@@ -28,10 +29,12 @@ from shared.errors import UncertainWrite
 BATCH_OPERATIONS_MAX = 100
 BATCH_TARGET = "/data/$batch"
 BOUNDARY = "batch_tieout"  # cannot occur in a body: JSON never starts a line with two hyphens
-BATCH_HEADERS = {
-    "Content-Type": f"multipart/mixed; boundary={BOUNDARY}",
-    "Prefer": "odata.continue-on-error",
-}
+BATCH_HEADERS = MappingProxyType(
+    {
+        "Content-Type": f"multipart/mixed; boundary={BOUNDARY}",
+        "Prefer": "odata.continue-on-error",
+    }
+)
 
 type Unit = tuple[int, ...]
 """The positions of the writes of one changeset."""

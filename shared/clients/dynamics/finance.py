@@ -5,6 +5,7 @@ https://learn.microsoft.com/dynamics365/fin-ops-core/dev-itpro/data-entities/oda
 
 from collections.abc import Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 from shared.clients.dynamics import batch, odata
 from shared.clients.dynamics.batch import PartAnswer, Unit
@@ -23,7 +24,7 @@ from shared.errors import (
 from shared.ports import Clock, Json, Lookup, Write, WriteFailed, Written
 
 PAGES_MAX = 1_000  # of one query, each up to 10,000 records
-JSON_HEADERS = {"Content-Type": "application/json;charset=utf-8"}
+JSON_HEADERS = MappingProxyType({"Content-Type": "application/json;charset=utf-8"})
 
 STOPPING = (UncertainWrite, Throttled, Unavailable, CredentialsRefused, LeaseOver)
 """After one of these nothing more is sent: the next request would fare no better, and after a

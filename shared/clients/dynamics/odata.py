@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -28,10 +29,12 @@ ESCAPE = "\\"
 ANY_OF_VALUES_MAX = 20  # an OData service limits a filter to 100 nodes by default; a value has 4
 QUERY_CHARS_MAX = 2_000  # IIS limits a query string to 2,048 by default
 
-ACCOUNT_TYPES = {
-    "AccountDisplayValue": "AccountType",
-    "OffsetAccountDisplayValue": "OffsetAccountType",
-}
+ACCOUNT_TYPES = MappingProxyType(
+    {
+        "AccountDisplayValue": "AccountType",
+        "OffsetAccountDisplayValue": "OffsetAccountType",
+    }
+)
 """Fields that hold one account, and the field that tells its type. A ledger account comes with
 its dimensions, whose delimiters must stay; every other account is one segment, and a delimiter
 inside it is escaped. Without the type the account counts as one segment."""

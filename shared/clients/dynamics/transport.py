@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 import httpx
 
@@ -26,11 +27,13 @@ CONNECT_SECONDS_MAX = 10.0  # to get a connection, from the pool or a new one
 SENDS_MAX = 2  # the request, and once more with a new token after a 401
 
 DATA_PATH = "/data/"
-ODATA_HEADERS = {
-    "Accept": "application/json;odata.metadata=minimal",
-    "OData-Version": "4.0",
-    "OData-MaxVersion": "4.0",
-}
+ODATA_HEADERS = MappingProxyType(
+    {
+        "Accept": "application/json;odata.metadata=minimal",
+        "OData-Version": "4.0",
+        "OData-MaxVersion": "4.0",
+    }
+)
 
 NEVER_SENT = (
     httpx.ConnectError,

@@ -67,7 +67,7 @@ def test_a_customer_payment_line_in_the_names_of_dynamics() -> None:
         "OffsetAccountDisplayValue": "CLEARING-USD",
         "CurrencyCode": "USD",
         "TransactionDate": date(2026, 11, 1),
-        "TransactionText": "Stripe charge ch_1",
+        "TransactionText": "ch_1 charge",
         "CreditAmount": Decimal("50.00"),
         "PaymentNotes": "ch_1",
         "IsPrepayment": Symbol("NoYes", "No"),
@@ -85,7 +85,7 @@ def test_a_general_line_in_the_names_of_dynamics() -> None:
         "OffsetAccountDisplayValue": "CLEARING-USD",
         "CurrencyCode": "USD",
         "TransDate": date(2026, 11, 1),
-        "Text": "Stripe charge ch_1",
+        "Text": "ch_1 charge",
         "DebitAmount": Decimal("1.75"),
     }
 
@@ -141,7 +141,7 @@ def test_a_long_text_is_cut_to_its_field() -> None:
 
 def test_a_line_without_source_has_no_trailing_space() -> None:
     document = replace(line(), words={"category": "fee", "source": ""})
-    assert render(document, TARGET).fields["Text"] == "Stripe fee"
+    assert render(document, TARGET).fields["Text"] == "fee"
 
 
 def test_a_customer_in_the_names_of_dynamics() -> None:

@@ -146,3 +146,14 @@ async def test_a_dead_letter_of_an_odd_session_is_parked(session: str) -> None:
     assert await Sweep(found.ports).dead_letters() == 1
     places = [place("charge", partition) for partition in range(4)]
     assert (await Items(found.tables, found.clock).counts(places))["parked"] == 1
+
+
+async def test_what_a_sweep_sends_is_gathered_to_become_visible_together() -> None:
+    found = rig(transaction(1), transaction(2), gather_seconds=60)
+    found.clock.advance(7)
+    await Sweep(found.ports).transactions()
+    times = [message.scheduled_at for _, message in found.queue.sent]
+    assert times == [START + timedelta(seconds=60)] * 2
+    at_once = rig(transaction(1), gather_seconds=0)
+    await Sweep(at_once.ports).transactions()
+    assert at_once.queue.sent[0][1].scheduled_at is None

@@ -19,7 +19,7 @@ from shared.services.item import Item, read_item
 from shared.services.items import Items, place
 from shared.services.links import LinkStore
 from shared.services.work import SUSPECT_DELIVERIES, Received, Work
-from tests.unit.documents.objects import Json, charge, customer, txn
+from tests.unit.documents.objects import Json, charge, customer, payout, txn
 from tests.unit.services.fakes import Rig, rig
 
 PARTITION = 2
@@ -307,3 +307,18 @@ async def test_an_envelope_of_an_entity_that_we_do_not_know_is_parked() -> None:
     await bench.handle(received(item("in_1", entity="invoice"), item(number=2)))
     assert (await bench.status("evt_1"))[0] == "parked"
     assert await bench.status("evt_2") == ("done", "")
+
+
+async def test_an_arrival_whose_answer_was_lost_is_taken_back_when_the_payout_fails() -> None:
+    bench = Bench(payout(automatic=False, balance_transaction=None), queue="payout")
+    bench.rig.dynamics.script = [None, ("lost", UncertainWrite("time-out"))]
+    await bench.handle(received(item("po_1", 1, "payout")))
+    assert await bench.status("evt_1") == ("retry", "uncertain_write")
+    failed = payout(automatic=False, status="failed", failure_balance_transaction="txn_back")
+    bench.rig.stripe.objects["payout", "po_1"] = failed
+    bench.rig.clock.advance(3_600)
+    await bench.handle(received(item("po_1", 2, "payout")))
+    assert [row["PaymentId"] for row in bench.rig.dynamics.rows["LedgerJournalLines"]] == [
+        "po_1:arrival",
+        "po_1:arrival_return",
+    ]

@@ -1,0 +1,181 @@
+"""The inbox of parked items: list, group by cause, retry, resolve, heal. Nothing is deleted.
+
+A retry is converge again under a new generation; the row stays parked until its outcome is known.
+A resolved item keeps its row, with who decided and why. Healing: of each cause that can disappear
+by itself one item is tried again; when it comes through, the others of its cause follow.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared import telemetry
+from shared.errors import Kind, Verdict
+from shared.ports import Cell, Put, Row
+from shared.registry import ENTITIES
+from shared.services.converge import Ports
+from shared.services.items import Items, Outcome, item_of, place
+
+HEAL_TABLE = "cursors"
+HEAL = "heal"
+RETRIES_MAX = 1_000  # of one call
+REASON_CHARS_MAX = 500
+
+# Causes that only a person can remove; trying again would change nothing.
+FOR_PEOPLE = (
+    *("unsupported_category", "facts_changed", "duplicate_line", "duplicate_customer"),
+    *("inconsistent_transaction", "unreadable_object", "unreadable_message", "vanished"),
+    *("deleted_again", "duplicate_posted", "posting_refused"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A parked item as people see it. `at_stake_minor` of `currency` is the money it is about."""
+
+    queue: str
+    partition: int
+    id: str
+    type: str
+    entity: str
+    object: str
+    cause: str
+    text: str
+    remedy: str
+    at_stake_minor: int
+    currency: str
+    attempts: int
+    first_seen_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The items of one cause: how many, since when, an example and what to do."""
+
+    cause: str
+    count: int
+    oldest_at: datetime
+    example: str
+    remedy: str
+
+
+class Inbox:
+    """What support works with."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+        self._items = Items(ports.tables, ports.clock)
+
+    async def each(self, cause: str = "") -> AsyncIterator[Parked]:
+        """Every parked item, or those of one cause; page by page."""
+        for queue in dict.fromkeys(entity.queue for entity in ENTITIES):
+            for partition in range(self._ports.settings.partitions):
+                async for row in self._items.listed(place(queue, partition), Kind.PARK):
+                    if not cause or row.cells["cause"] == cause:
+                        yield _parked(queue, partition, row)
+
+    async def groups(self) -> list[Group]:
+        """The causes, most frequent first; memory grows with the number of causes only."""
+        found: dict[str, Group] = {}
+        async for item in self.each():
+            old = found.get(item.cause)
+            if old is None:
+                found[item.cause] = Group(item.cause, 1, item.first_seen_at, item.text, item.remedy)
+            else:
+                oldest = min(old.oldest_at, item.first_seen_at)
+                found[item.cause] = Group(old.cause, old.count + 1, oldest, old.example, old.remedy)
+        return sorted(found.values(), key=lambda group: (-group.count, group.cause))
+
+    async def retry(self, items: Sequence[Parked]) -> int:
+        """Converge parked items again; returns how many were sent."""
+        for item in items[:RETRIES_MAX]:
+            await self._send(item)
+        return min(len(items), RETRIES_MAX)
+
+    async def _send(self, parked: Parked) -> None:
+        row = await self._items.get(place(parked.queue, parked.partition), parked.id)
+        if row is None or row.cells["status"] != Kind.PARK.value:
+            return
+        item = item_of(row)
+        renewed = item.renewed(item.generation + 1)
+        await self._ports.queue.send(parked.queue, [renewed.message(parked.partition)])
+
+    async def resolve(self, items: Sequence[Parked], reason: str, who: str) -> int:
+        """Take items out of the inbox with a reason; their rows stay.
+
+        Raises ValueError for an empty reason or name.
+        """
+        if not reason.strip() or not who.strip():
+            raise ValueError("a resolution needs a reason and a name")
+        done = 0
+        for parked in items[:RETRIES_MAX]:
+            where = place(parked.queue, parked.partition)
+            row = await self._items.get(where, parked.id)
+            if row is None or row.cells["status"] != Kind.PARK.value:
+                continue
+            verdict = Verdict(
+                Kind.RESOLVED,
+                cause=parked.cause,
+                text=f"resolved by {who.strip()}: {reason.strip()}"[:REASON_CHARS_MAX],
+                amount_minor=parked.at_stake_minor,
+                currency=parked.currency,
+            )
+            await self._items.record(where, [Outcome(item_of(row), verdict)])
+            telemetry.event("resolved", item=parked.id, cause=parked.cause)
+            done += 1
+        return done
+
+    async def heal(self) -> int:
+        """Try one item of each cause; where the last try came through, try them all.
+
+        Returns how many were sent. Meant for a timer.
+        """
+        causes: dict[str, list[Parked]] = {}
+        async for item in self.each():
+            kept = causes.setdefault(item.cause, [])
+            if item.cause not in FOR_PEOPLE and len(kept) < RETRIES_MAX:
+                kept.append(item)
+        sent = 0
+        for cause, items in causes.items():
+            if not items:
+                continue
+            chosen = items if await self._came_through(cause) else items[:1]
+            sent += await self.retry(chosen)
+            cells: dict[str, Cell] = {
+                "place": place(chosen[0].queue, chosen[0].partition),
+                "item": chosen[0].id,
+            }
+            await self._ports.tables.transact(HEAL_TABLE, HEAL, [Put(cause, cells)])
+        return sent
+
+    async def _came_through(self, cause: str) -> bool:
+        """True when the item that was tried last for this cause is not parked any more."""
+        row = await self._ports.tables.get(HEAL_TABLE, HEAL, cause)
+        if row is None:
+            return False
+        tried = await self._items.get(str(row.cells["place"]), str(row.cells["item"]))
+        return tried is not None and tried.cells["status"] in (Kind.DONE.value, Kind.SKIP.value)
+
+
+def _parked(queue: str, partition: int, row: Row) -> Parked:
+    cells = row.cells
+    first, updated = cells["first_seen_at"], cells["updated_at"]
+    if not isinstance(first, datetime) or not isinstance(updated, datetime):
+        raise TypeError(f"{row.row} has no times")
+    return Parked(
+        queue=queue,
+        partition=partition,
+        id=row.row.split("~", maxsplit=1)[1],
+        type=str(cells["type"]),
+        entity=str(cells["entity"]),
+        object=str(cells["object"]),
+        cause=str(cells["cause"]),
+        text=str(cells["text"]),
+        remedy=str(cells["remedy"]),
+        at_stake_minor=int(str(cells["amount_minor"])),
+        currency=str(cells["currency"]),
+        attempts=int(str(cells["attempt"])),
+        first_seen_at=first,
+        updated_at=updated,
+    )
