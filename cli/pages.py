@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from local.demo import Demo
-from local.replay import Replay
+from local.replay import Part, Replay
 from local.summary import Summary
 from shared.domain.money import Money
 
@@ -153,10 +153,15 @@ def _proof_table(proof: Mapping[str, Any]) -> Table:
 
 
 def replay_page(replay: Replay, out: Console) -> None:
-    """The page of a replay: each event, what it wrote, and the proof."""
+    """The page of a replay: each event, what it wrote, and the proof of each mode."""
     for problem in replay.exported.problems:
         out.print(f"  not understood: {problem.where}: {problem.reason}", markup=False)
-    for each in replay.traces:
+    for part in replay.parts:
+        _part_page(part, out)
+
+
+def _part_page(part: Part, out: Console) -> None:
+    for each in part.traces:
         cause = f" ({each.cause})" if each.cause else ""
         out.print(
             f"{each.id}  {each.type}  {each.object}  HTTP {each.http_status}  "
@@ -168,17 +173,17 @@ def replay_page(replay: Replay, out: Console) -> None:
         if each.remedy:
             out.print(f"    what to do: {each.remedy}", markup=False)
         _written(each.records, out)
-    if replay.unnamed:
+    if part.unnamed:
         out.print("written though no event of the files announced it (found by the sweep):")
-        _written(replay.unnamed, out)
-    _proof(replay.summary, out)
+        _written(part.unnamed, out)
+    _payouts(part.summary, out)
+    _proof(part.summary, out)
     outcomes: dict[str, int] = {}
-    for each in replay.traces:
+    for each in part.traces:
         outcomes[each.outcome] = outcomes.get(each.outcome, 0) + 1
     counted = ", ".join(f"{count} {name}" for name, count in sorted(outcomes.items()))
-    mode = "live" if replay.exported.livemode else "test"
-    out.print(f"{len(replay.traces)} events in {mode} mode: {counted or 'none'}")
-    out.print(differences(replay.summary))
+    out.print(f"{len(part.traces)} events in {part.mode} mode: {counted or 'none'}")
+    out.print(differences(part.summary))
 
 
 def _written(records: Sequence[Mapping[str, Any]], out: Console) -> None:

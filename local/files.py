@@ -4,12 +4,16 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
+from local.stripe.stored import event_reason, object_reason
+from shared.domain.money import is_currency
 from shared.ports import Json
 
 FILE_BYTES_MAX = 256 * 1024 * 1024
 FILES_MAX = 100_000
+DEPTH_MAX = 12  # of the search for currencies
+MOMENT_MAX = 4_102_444_800  # the year 2100
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,39 +32,84 @@ class Exported:
     objects: list[Json] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     files: int = 0
+    livemode: bool = False
 
     @property
-    def livemode(self) -> bool:
-        """The mode of the first event or object that states one; test mode when none does."""
-        for item in (*self.events, *self.objects):
-            if isinstance(item.get("livemode"), bool):
-                return bool(item["livemode"])
-        return False
+    def modes(self) -> tuple["Exported", ...]:
+        """One part a mode, test mode first. Objects that state no mode (balance transactions do
+        not) go where they or their source are mentioned, else to the first part."""
+        items = (*self.events, *self.objects)
+        stated = [item.get("livemode") for item in items]
+        wanted = [mode for mode in (False, True) if mode in stated] or [False]
+        parts = {mode: Exported(livemode=mode) for mode in wanted}
+        for event in self.events:
+            parts.get(event.get("livemode") is True, parts[wanted[0]]).events.append(event)
+        homeless = []
+        for item in self.objects:
+            part = parts.get(item["livemode"]) if "livemode" in item else None
+            if part is None:
+                homeless.append(item)
+            else:
+                part.objects.append(item)
+        texts = {mode: _texts((*part.events, *part.objects)) for mode, part in parts.items()}
+        for item in homeless:
+            mode = next((mode for mode in wanted if _is_mentioned(item, texts[mode])), wanted[0])
+            parts[mode].objects.append(item)
+        return tuple(parts.values())
 
     @property
     def currencies(self) -> tuple[str, ...]:
-        """The currencies of all objects, also inside events, sorted."""
-        found = {
-            text.lower()
-            for item in (*self.objects, *(event["data"]["object"] for event in self.events))
-            for text in [item.get("currency")]
-            if isinstance(text, str)
-        }
+        """The currencies named anywhere, sorted."""
+        items = (*self.objects, *self.events)
+        found = dict.fromkeys(text for item in items for text in _currencies(item, DEPTH_MAX))
         return tuple(sorted(found))
 
     @property
     def latest_created(self) -> int:
-        """The latest `created` of all, in seconds; 0 when nothing states one."""
-        moments = [
-            item["created"]
-            for item in (
-                *self.events,
-                *self.objects,
-                *(event["data"]["object"] for event in self.events),
-            )
-            if type(item.get("created")) is int
-        ]
-        return max(moments, default=0)
+        """The latest believable `created` of all, in seconds; 0 when nothing states one."""
+        items = (*self.events, *self.objects, *(event["data"]["object"] for event in self.events))
+        moments = [item.get("created") for item in items]
+        return max((each for each in moments if _is_moment(each)), default=0)
+
+
+def _is_mentioned(item: Json, texts: dict[str, None]) -> bool:
+    source = item.get("source")
+    return item["id"] in texts or (isinstance(source, str) and source in texts)
+
+
+def _texts(items: Sequence[Json]) -> dict[str, None]:
+    """Every text in the items."""
+    found: dict[str, None] = {}
+    for text in _walk(items, DEPTH_MAX):
+        found[text] = None
+    return found
+
+
+def _walk(value: object, depth: int) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif depth and isinstance(value, dict):
+        for item in value.values():
+            yield from _walk(item, depth - 1)
+    elif depth and isinstance(value, list | tuple):
+        for item in value:
+            yield from _walk(item, depth - 1)
+
+
+def _is_moment(value: object) -> TypeGuard[int]:
+    return type(value) is int and 0 <= value <= MOMENT_MAX
+
+
+def _currencies(value: object, depth: int) -> Iterator[str]:
+    if depth and isinstance(value, dict):
+        text = value.get("currency")
+        if isinstance(text, str) and is_currency(text):
+            yield text
+        for item in value.values():
+            yield from _currencies(item, depth - 1)
+    elif depth and isinstance(value, list):
+        for item in value:
+            yield from _currencies(item, depth - 1)
 
 
 def read(paths: Sequence[Path]) -> Exported:
@@ -113,14 +162,10 @@ def _sort_one(item: Any, where: str, found: Exported) -> None:  # noqa: ANN401 -
         return
     data = item.get("data")
     is_event = item.get("object") == "event" or ("type" in item and isinstance(data, dict))
-    if is_event:
-        if not isinstance(data, dict) or not isinstance(data.get("object"), dict):
-            found.problems.append(Problem(where, "is an event without data.object"))
-        elif not isinstance(item.get("id"), str):
-            found.problems.append(Problem(where, "is an event without id"))
-        else:
-            found.events.append(item)
-    elif isinstance(item.get("object"), str) and isinstance(item.get("id"), str):
-        found.objects.append(item)
+    reason = event_reason(item) if is_event else object_reason(item)
+    if reason is not None:
+        found.problems.append(Problem(where, reason))
+    elif is_event:
+        found.events.append(item)
     else:
-        found.problems.append(Problem(where, "is neither an event nor an object with an id"))
+        found.objects.append(item)

@@ -18,7 +18,6 @@ from local.stripe import PeerSettings
 from local.summary import Summary, summarise
 from local.trace import Trace, shown, trace
 from local.world import Options, World, open_world
-from shared.domain.money import exponent
 from shared.ports import Json
 
 EVENTS_PER_DELIVERY = 50
@@ -30,29 +29,47 @@ type Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Replay:
-    """The report of a replay."""
+class Part:
+    """The replay of one mode: its events, and what no event led to."""
 
+    livemode: bool
     traces: tuple[Trace, ...]
     summary: Summary
-    exported: Exported
     unnamed: tuple[Mapping[str, Any], ...]
+
+    @property
+    def mode(self) -> str:
+        """`live` or `test`."""
+        return "live" if self.livemode else "test"
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """The report of a replay: one part for each mode that the files hold."""
+
+    exported: Exported
+    parts: tuple[Part, ...]
 
     @property
     def is_clean(self) -> bool:
         """Every part of every file was understood, nothing is parked, every gap is zero."""
-        return not self.exported.problems and self.summary.is_clean
+        return not self.exported.problems and all(part.summary.is_clean for part in self.parts)
 
     def figures(self) -> dict[str, Any]:
-        """The whole report as JSON."""
+        """The whole report as JSON. `proof` and `summary` are those of the first part; `modes`
+        has all."""
         return {
             "files": self.exported.files,
-            "livemode": self.exported.livemode,
             "problems": [asdict(problem) for problem in self.exported.problems],
-            "events": [asdict(each) for each in self.traces],
-            "records_without_event": list(self.unnamed),
-            "summary": self.summary.figures(),
-            "proof": self.summary.proof,
+            "events": [
+                {**asdict(each), "livemode": part.livemode}
+                for part in self.parts
+                for each in part.traces
+            ],
+            "records_without_event": [record for part in self.parts for record in part.unnamed],
+            "proof": self.parts[0].summary.proof,
+            "summary": self.parts[0].summary.figures(),
+            "modes": {part.mode: part.summary.figures() for part in self.parts},
         }
 
 
@@ -60,27 +77,24 @@ def options(exported: Exported) -> Options:
     """A world in the files' mode that has a book for each of their currencies."""
     return Options(
         livemode=exported.livemode,
-        currencies=tuple(found for found in exported.currencies if _is_currency(found)),
+        currencies=exported.currencies,
         stripe=PeerSettings(payouts=None),
         dynamics=DynamicsSettings(post_interval_seconds=3_600.0),
         settings={"sweep_first_days": SWEPT_DAYS},
     )
 
 
-def _is_currency(text: str) -> bool:
-    try:
-        exponent(text)
-    except ValueError:
-        return False
-    return True
-
-
 def run(exported: Exported, progress: Progress) -> Replay:
-    """Replay everything; the world's clock starts after the latest object."""
+    """Replay everything, each mode in a world of its own."""
+    return Replay(exported, tuple(_part(part, progress) for part in exported.modes))
+
+
+def _part(exported: Exported, progress: Progress) -> Part:
+    """Replay one mode; the world's clock starts after the latest object."""
     latest = datetime.fromtimestamp(exported.latest_created, UTC)
     start = max(latest, EARLIEST) + timedelta(minutes=1)
 
-    async def main(clock: LoopClock) -> Replay:
+    async def main(clock: LoopClock) -> Part:
         async with open_world(clock, options(exported)) as world:
             control = world.stripe.control
             if exported.objects:
@@ -93,9 +107,8 @@ def run(exported: Exported, progress: Progress) -> Replay:
                 for index, event in enumerate(exported.events)
             ]
             named = [record for each in traces for record in each.records]
-            return Replay(
-                tuple(traces), await summarise(world), exported, tuple(_unnamed(world, named))
-            )
+            unnamed = tuple(_unnamed(world, named))
+            return Part(exported.livemode, tuple(traces), await summarise(world), unnamed)
 
     return run_virtual(main, start=start)
 
