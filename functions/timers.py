@@ -59,3 +59,19 @@ async def drain_dead_letters(
     """Every five minutes: dead letters go to the inbox."""
     drained = await bootstrap.app().sweep(DurableFlows(client)).dead_letters()
     telemetry.event("drain_dead_letters", drained=drained, past_due=timer.past_due)
+
+
+@bp.timer_trigger("timer", schedule="0 12 * * * *", run_on_startup=False)
+@bp.durable_client_input(client_name="client")
+async def watch_journals(timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:
+    """Hourly: which journals are posted by now."""
+    waiting = await bootstrap.app().audit(DurableFlows(client)).journals()
+    telemetry.event("watch_journals", unposted=waiting, past_due=timer.past_due)
+
+
+@bp.timer_trigger("timer", schedule="0 42 1 * * *", run_on_startup=False)
+@bp.durable_client_input(client_name="client")
+async def audit_lines(timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:
+    """Every night: lines that are missing, moved or there twice are verified."""
+    sent = await bootstrap.app().audit(DurableFlows(client)).lines()
+    telemetry.event("audit_lines", sent=sent, past_due=timer.past_due)

@@ -25,6 +25,7 @@ from shared.ports import (
     StripeGateway,
     Tables,
 )
+from shared.services.audit import Audit
 from shared.services.converge import Ports
 from shared.services.health import Health
 from shared.services.inbox import Inbox
@@ -87,6 +88,10 @@ class App:
     def reconcile(self, flows: Flows) -> Reconcile:
         """What the activities of the payout flow call."""
         return Reconcile(self.ports(flows))
+
+    def audit(self, flows: Flows) -> Audit:
+        """The nightly comparison with Dynamics."""
+        return Audit(self.ports(flows))
 
     def inbox(self, flows: Flows) -> Inbox:
         """The inbox of parked items."""

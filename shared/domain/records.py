@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from enum import StrEnum
 from hashlib import sha256
 
 from shared.domain.journal import JournalKind
@@ -77,16 +76,12 @@ class Record:
         return digest({name: str(value) for name, value in self.fields.items()})
 
 
-class LinkState(StrEnum):
-    """What we last knew of a written record."""
-
-    WRITTEN = "written"
-    POSTED = "posted"
-
-
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A record that exists in the target: its keys there, and the hashes of what was written."""
+    """A record that exists in the target: its keys there, and the hashes of what was written.
+
+    `recreated` counts how often it was written again after somebody had deleted its draft.
+    """
 
     role: str
     entity_set: str
@@ -95,7 +90,7 @@ class Link:
     facts_hash: str
     spelling_hash: str
     clearing_minor: int = 0
-    state: LinkState = LinkState.WRITTEN
+    recreated: int = 0
 
 
 @dataclass(frozen=True, slots=True)

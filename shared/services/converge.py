@@ -28,7 +28,7 @@ from shared.ports import (
     Tables,
 )
 from shared.registry import Entity, entity_named
-from shared.services import looking, snapshots
+from shared.services import checking, looking, snapshots
 from shared.services.item import Item
 from shared.services.journals import Journals, Writer
 from shared.services.links import LinkStore
@@ -77,14 +77,19 @@ class Converge:
         self._context = Context(settings.books, settings.time_zone)
 
     async def run(
-        self, entity_name: str, wanted: Mapping[str, tuple[str, ...]], writer: Writer
+        self,
+        entity_name: str,
+        wanted: Mapping[str, tuple[str, ...]],
+        writer: Writer,
+        verify: Sequence[str] = (),
     ) -> dict[str, Verdict]:
         """Converge objects of one entity: ids, and for master data the companies that need them.
 
+        What was written of the objects in `verify` is compared with Dynamics, and mended.
         Returns one verdict an id; raises nothing of its own.
         """
         entity = entity_named(entity_name)
-        tasks = [Task(id, companies) for id, companies in wanted.items()]
+        tasks = [Task(id, companies, id in verify) for id, companies in wanted.items()]
         await self._each(tasks, lambda task: self._claim_and_fetch(entity, task, writer))
         self._build(entity, tasks)
         customers = await self._masters(tasks, writer)
@@ -202,7 +207,9 @@ class Converge:
                 task.records = tuple(
                     render(document, target) for document in task.desired.documents
                 )
-                task.plan = difference(task.records, task.held.links, task.held.intents, now)
+                task.plan = difference(
+                    task.records, task.held.links, task.held.intents, now, verify=task.verify
+                )
             except Exception as error:
                 self._failed(task, error)
 
@@ -213,6 +220,7 @@ class Converge:
         going = [task for task in tasks if task.going and not task.plan.is_empty]
         try:
             await looking.look(ports.dynamics, going)
+            await checking.check(ports.dynamics, ports.tables, going)
             await applier.apply(going, writer)
         except Exception as error:
             for task in going:

@@ -9,6 +9,7 @@ from shared.domain.ids import copy_id, is_id
 from shared.ports import Message
 from shared.registry import ENTITIES
 
+VERIFY = "verify"  # the type of an item whose records are to be compared with Dynamics
 COUNTER_MAX = 1_000_000_000
 TYPE_CHARS_MAX = 100
 

@@ -39,6 +39,7 @@ HEADERS = MappingProxyType(
     }
 )
 OPENING, OPEN, CLOSED = "opening", "open", "closed"
+UNPOSTED, POSTED = "unposted", "posted"  # partitions: `<company>~<kind>~<batch>`
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +175,13 @@ class Journals:
             closed = {**row.cells, "state": CLOSED}
             await self._tables.transact(TABLE, row.partition, [Replace(row.row, closed, row.etag)])
             raise result.error
-        return await self._opened(row, str(result.fields["JournalBatchNumber"]))
+        return await self._opened(target, row, str(result.fields["JournalBatchNumber"]))
 
-    async def _opened(self, row: Row, batch: str) -> Row:
+    async def _opened(self, target: Target, row: Row, batch: str) -> Row:
+        """The header is there: note the journal as unposted, then open it for lines."""
+        note: dict[str, Cell] = {"opened_at": self._clock.now(), "period": target.period}
+        key = f"{target.company}~{target.kind.value}~{batch}"
+        await self._tables.transact(TABLE, UNPOSTED, [Put(key, note)])
         cells = {**row.cells, "state": OPEN, "batch": batch}
         (etag,) = await self._tables.transact(
             TABLE, row.partition, [Replace(row.row, cells, row.etag)]
@@ -201,7 +206,7 @@ class Journals:
             )
         )
         if found:
-            return await self._opened(row, str(found[0]["JournalBatchNumber"]))
+            return await self._opened(target, row, str(found[0]["JournalBatchNumber"]))
         cells = {**row.cells, "opened_at": self._clock.now(), **self._lease(writer)}
         (etag,) = await self._tables.transact(
             TABLE, row.partition, [Replace(row.row, cells, row.etag)]

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
-from shared.domain.records import Intent, Link, LinkState, Record, canonical
+from shared.domain.records import Intent, Link, Record, canonical
 from shared.errors import ClaimHeld, Parked, TableConflict
 from shared.ports import (
     CELL_CHARS_MAX,
@@ -51,8 +51,7 @@ class Held:
 
 
 def _link_cells(link: Link) -> dict[str, Cell]:
-    cells: dict[str, Cell] = {**asdict(link), "keys": canonical(dict(link.keys))}
-    return cells | {"state": link.state.value}
+    return {**asdict(link), "keys": canonical(dict(link.keys))}
 
 
 def _link_of(row: Row) -> Link:
@@ -65,7 +64,7 @@ def _link_of(row: Row) -> Link:
         facts_hash=str(cells["facts_hash"]),
         spelling_hash=str(cells["spelling_hash"]),
         clearing_minor=int(str(cells["clearing_minor"])),
-        state=LinkState(str(cells["state"])),
+        recreated=int(str(cells["recreated"])),
     )
 
 

@@ -17,16 +17,17 @@ from shared.errors import Parked, UncertainWrite
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What has to happen for one object: `look` first, then `create` what was not found, and
-    `update` records with the link they have."""
+    `update` records with the link they have; `check` compares written ones with Dynamics."""
 
     create: tuple[Record, ...] = ()
     look: tuple[Record, ...] = ()
     update: tuple[tuple[Record, Link], ...] = ()
+    check: tuple[tuple[Record, Link], ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """True when Dynamics holds everything already."""
-        return not (self.create or self.look or self.update)
+        return not (self.create or self.look or self.update or self.check)
 
 
 @dataclass(slots=True)
@@ -34,6 +35,7 @@ class _Draft:
     create: list[Record] = field(default_factory=list)
     look: list[Record] = field(default_factory=list)
     update: list[tuple[Record, Link]] = field(default_factory=list)
+    check: list[tuple[Record, Link]] = field(default_factory=list)
 
 
 def difference(
@@ -41,8 +43,10 @@ def difference(
     links: Mapping[str, Link],
     intents: Mapping[str, Intent],
     now: datetime,
+    *,
+    verify: bool = False,
 ) -> Plan:
-    """The plan of one object.
+    """The plan of one object; with `verify` what was written is compared with Dynamics too.
 
     Raises `UncertainWrite` (with the wait) while an announced write may still land, and `Parked`
     when the facts of something written differ from the facts of today.
@@ -51,18 +55,19 @@ def difference(
     for record in records:
         document = record.document
         link, intent = links.get(document.role), intents.get(document.role)
-        if link is not None:
-            _compare(record, link, draft)
-        elif intent is not None:
+        if intent is not None and (link is None or verify):
             wait = (datetime.fromisoformat(intent.at) - now).total_seconds()
             if wait > 0:
                 raise UncertainWrite(f"{document.key}: its write may still land", wait)
-            draft.look.append(record)
-        elif document.journal is None:
-            draft.look.append(record)  # master data is found before it is created
+        if link is not None:
+            _compare(record, link, draft)
+            if verify:
+                draft.check.append((record, link))
+        elif intent is not None or document.journal is None:
+            draft.look.append(record)  # master data is always found before it is created
         else:
             draft.create.append(record)
-    return Plan(tuple(draft.create), tuple(draft.look), tuple(draft.update))
+    return Plan(tuple(draft.create), tuple(draft.look), tuple(draft.update), tuple(draft.check))
 
 
 def _compare(record: Record, link: Link, draft: _Draft) -> None:
@@ -91,7 +96,7 @@ KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 
 
-def link_of(record: Record, keys: Mapping[str, object]) -> Link:
+def link_of(record: Record, keys: Mapping[str, object], recreated: int = 0) -> Link:
     """A link to a record by its keys in Dynamics (numbers as whole numbers)."""
     document = record.document
     plain = {
@@ -106,6 +111,7 @@ def link_of(record: Record, keys: Mapping[str, object]) -> Link:
         facts_hash=document.facts_hash,
         spelling_hash=record.spelling_hash,
         clearing_minor=clearing_effect(record),
+        recreated=recreated,
     )
 
 

@@ -1,10 +1,11 @@
 """One object on its way through converge, and the small steps that only concern itself."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from shared.documents.common import Desired, Snapshot
 from shared.domain.money import is_currency
-from shared.domain.records import Link, Record
+from shared.domain.records import Link, Record, Value
 from shared.errors import Kind, Verdict, verdict_of
 from shared.services.links import Held
 from shared.services.plan import Plan
@@ -18,6 +19,7 @@ class Task:
 
     id: str
     companies: tuple[str, ...] = ()
+    verify: bool = False
     held: Held | None = None
     snapshot: Snapshot | None = None
     desired: Desired = field(default_factory=Desired)
@@ -26,6 +28,8 @@ class Task:
     new_links: list[Link] = field(default_factory=list)
     over: list[str] = field(default_factory=list)
     uncertain: list[str] = field(default_factory=list)
+    recreate: list[Record] = field(default_factory=list)
+    delete: list[tuple[Record, Mapping[str, Value]]] = field(default_factory=list)
     error: Exception | None = None
 
     @property

@@ -90,6 +90,9 @@ class Applier:
             group = f"{task.id}:{record.entity_set}" if target else None
             write = Write("POST", record.entity_set, record.document.company, fields, group=group)
             writes.append(Pending(task, record, write, journal, target))
+        for record, keys in task.delete:
+            write = Write("DELETE", record.entity_set, record.document.company, key=keys)
+            writes.append(Pending(task, record, write))
         for record, link in task.plan.update:
             fields = {name: v for name, v in record.fields.items() if name != record.key_field}
             key: dict[str, Value] = dict(link.keys)
@@ -125,10 +128,17 @@ class Applier:
 
     async def _keep(self, each: Pending, result: Written | WriteFailed, writer: Writer) -> None:
         task, role = each.task, each.record.document.role
+        if isinstance(result, Written) and each.write.method == "DELETE":
+            return
         if isinstance(result, Written):
+            recreated = 1 if each.record in task.recreate else 0
             keys = result.fields or each.write.key
             task.new_links.append(
-                link_of(each.record, {name: keys[name] for name in KEYS[each.record.entity_set]})
+                link_of(
+                    each.record,
+                    {name: keys[name] for name in KEYS[each.record.entity_set]},
+                    recreated,
+                )
             )
             task.over.append(role)
             return
@@ -171,7 +181,7 @@ def _creates(task: Task) -> list[Record]:
     """What has to be created: planned, or looked for and not found."""
     found = set(task.over)
     looked = [record for record in task.plan.look if record.document.role not in found]
-    return [*task.plan.create, *looked]
+    return [*task.plan.create, *looked, *task.recreate]
 
 
 def _target(record: Record) -> Target | None:

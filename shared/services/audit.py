@@ -1,0 +1,159 @@
+"""The nightly audit: do our links and Dynamics say the same? And which journals are posted?
+
+The audit reads and enqueues: what differs is verified, and mended, by the queue function of its
+object. `PaymentId` is not unique in Dynamics, drafts can be deleted, and posting can move lines:
+this is where that shows.
+"""
+
+from collections.abc import AsyncIterator, Iterable
+from datetime import datetime, timedelta
+from functools import partial
+
+from shared import telemetry
+from shared.domain.ids import is_id
+from shared.domain.journal import JournalKind
+from shared.domain.partition import partition_of
+from shared.domain.records import Link
+from shared.ports import Delete, Json, Lookup, Put, Row, Value
+from shared.registry import entity_named
+from shared.services.converge import Ports
+from shared.services.item import VERIFY, Item
+from shared.services.items import Items, place
+from shared.services.journals import HEADERS, POSTED, TABLE, UNPOSTED
+from shared.services.links import LinkStore
+from shared.services.looking import LOOK_KEYS_MAX
+from shared.services.patience import patiently
+
+AUDIT_DAYS = 35
+PAGE = 100
+PAGES_MAX = 10_000
+JOURNALS_MAX = 1_000  # looked at in one run
+LINE_SETS = (
+    ("CustomerPaymentJournalLines", "TransactionDate"),
+    ("LedgerJournalLines", "TransDate"),
+)
+ENTITY_OF_PREFIX = (("txn_", "balance_transaction"), ("po_", "payout"))
+
+type Places = dict[str, list[tuple[str, int]]]
+"""Where each key is: company and PaymentId -> (batch, line number)."""
+
+
+class Audit:
+    """What the audit timers call."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+        self._items = Items(ports.tables, ports.clock)
+        self._links = LinkStore(ports.tables, ports.clock, ports.settings.lease_seconds)
+
+    async def lines(self) -> int:
+        """Enqueue a verification of every object of the last `AUDIT_DAYS` whose lines are not
+        exactly where the links say. Returns how many. Memory grows with the lines of the period."""
+        since = self._ports.clock.now() - timedelta(days=AUDIT_DAYS)
+        places = await self._places(since)
+        suspects = dict.fromkeys(
+            key.split("~", maxsplit=1)[1].split(":", maxsplit=1)[0]
+            for key, found in places.items()
+            if len(found) > 1
+        )
+        for entity in ("balance_transaction", "payout"):
+            async for id in self._ids(entity, since):
+                links = (await self._links.links(id)).values()
+                if any(self._differs(link, places, id) for link in links):
+                    suspects[id] = None
+        sent = await self._verify(suspects)
+        telemetry.count("audit_suspects", sent)
+        return sent
+
+    async def _places(self, since: datetime) -> Places:
+        places: Places = {}
+        for company in self._ports.settings.books.companies:
+            for entity_set, date_field in LINE_SETS:
+                lookup = Lookup(
+                    entity_set,
+                    company,
+                    at_least={date_field: since.date() - timedelta(days=1)},
+                    select=("PaymentId", "JournalBatchNumber", "LineNumber"),
+                )
+                for row in await self._find(lookup):
+                    key = f"{company}~{row['PaymentId']}"
+                    place_ = (str(row["JournalBatchNumber"]), int(row["LineNumber"]))
+                    places.setdefault(key, []).append(place_)
+        return places
+
+    def _differs(self, link: Link, places: Places, id: str) -> bool:
+        """True when the line is not where the link says. Lines dated before the period are not
+        read, so a link of which nothing is found is verified rather than judged."""
+        if "JournalBatchNumber" not in link.keys:
+            return False
+        found = places.get(f"{link.company}~{id}:{link.role}", [])
+        wanted = (str(link.keys["JournalBatchNumber"]), int(link.keys["LineNumber"]))
+        return found != [wanted]
+
+    async def _ids(self, entity: str, since: datetime) -> AsyncIterator[str]:
+        params: dict[str, str | int] = {"created[gte]": int(since.timestamp()), "limit": PAGE}
+        for _ in range(PAGES_MAX):
+            page = await patiently(
+                self._ports.clock,
+                self._ports.chance,
+                partial(self._ports.stripe.page, entity, params),
+            )
+            for item in page.data:
+                yield str(item["id"])
+            if not page.has_more:
+                return
+            params = {**params, "starting_after": str(page.data[-1]["id"])}
+        raise RuntimeError(f"more than {PAGES_MAX} pages of {entity}")
+
+    async def _verify(self, ids: Iterable[str]) -> int:
+        sent = 0
+        for id in ids:
+            entity = next((name for head, name in ENTITY_OF_PREFIX if id.startswith(head)), "")
+            if not entity or not is_id(id):
+                continue  # somebody else's PaymentId
+            queue = entity_named(entity).queue
+            partition = partition_of(id, self._ports.settings.partitions)
+            item = Item(f"verify-{id}", VERIFY, entity, id)
+            row = await self._items.get(place(queue, partition), item.id)
+            if row is not None:
+                item = item.renewed(int(str(row.cells["generation"])) + 1)
+            await self._ports.queue.send(queue, [item.message(partition)])
+            sent += 1
+        return sent
+
+    async def journals(self) -> int:
+        """Note which journals are posted by now; returns how many still are not."""
+        rows = await self._ports.tables.query(TABLE, partition=UNPOSTED, limit=JOURNALS_MAX)
+        groups: dict[tuple[str, str], list[Row]] = {}
+        for row in rows:
+            company, kind, _ = row.row.split("~", maxsplit=2)
+            groups.setdefault((company, kind), []).append(row)
+        posted = 0
+        for (company, kind), group in groups.items():
+            for start in range(0, len(group), LOOK_KEYS_MAX):
+                posted += await self._note(company, kind, group[start : start + LOOK_KEYS_MAX])
+        return len(rows) - posted
+
+    async def _note(self, company: str, kind: str, rows: list[Row]) -> int:
+        by_batch = {row.row.split("~", maxsplit=2)[2]: row for row in rows}
+        values: list[Value] = list(by_batch)
+        lookup = Lookup(
+            HEADERS[JournalKind(kind)],
+            company,
+            any_of=("JournalBatchNumber", values),
+            select=("JournalBatchNumber", "IsPosted"),
+        )
+        posted = 0
+        for found in await self._find(lookup):
+            row = by_batch.get(str(found["JournalBatchNumber"]))
+            if row is not None and found["IsPosted"] == "Yes":
+                cells = {**row.cells, "seen_posted_at": self._ports.clock.now()}
+                await self._ports.tables.transact(TABLE, POSTED, [Put(row.row, cells)])
+                await self._ports.tables.transact(TABLE, UNPOSTED, [Delete(row.row)])
+                posted += 1
+        return posted
+
+    async def _find(self, lookup: Lookup) -> list[Json]:
+        return await patiently(
+            self._ports.clock, self._ports.chance, partial(self._ports.dynamics.find, lookup)
+        )

@@ -1,0 +1,159 @@
+"""Comparing what we wrote with what Dynamics holds, object by object, and mending the difference.
+
+A line that was moved ("post and transfer") gets its new place. A draft that somebody deleted is
+written again, once. A line that was seen posted and is gone parks. Of a line that exists twice the
+extra draft is deleted; an extra posted line parks. Only queue functions do this: they hold the
+claim and the session.
+"""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from shared.domain.journal import JournalKind
+from shared.domain.records import Link, Record
+from shared.errors import Parked
+from shared.ports import DynamicsGateway, Json, Lookup, Tables, Value
+from shared.services.journals import HEADERS, POSTED, TABLE
+from shared.services.looking import LOOK_KEYS_MAX
+from shared.services.plan import KEYS, link_of
+from shared.services.task import Task
+
+KINDS: Mapping[str, JournalKind] = MappingProxyType(
+    {
+        "CustomerPaymentJournalLines": JournalKind.CUSTOMER_PAYMENT,
+        "LedgerJournalLines": JournalKind.GENERAL,
+    }
+)
+
+
+async def check(dynamics: DynamicsGateway, tables: Tables, tasks: Sequence[Task]) -> None:
+    """Check `plan.check` of every task that goes; raises the ports' errors."""
+    wanted = [
+        (task, record, link) for task in tasks if task.going for record, link in task.plan.check
+    ]
+    found = await _rows(dynamics, [record for _, record, _ in wanted])
+    posted = await _posted(dynamics, found)
+    for task, record, link in wanted:
+        rows = found.get(_place(record), [])
+        if rows:
+            _compare(task, record, link, rows, posted)
+        else:
+            await _missing(tables, task, record, link)
+
+
+def _place(record: Record) -> tuple[str, str, str]:
+    return record.entity_set, record.document.company, record.document.key
+
+
+async def _rows(
+    dynamics: DynamicsGateway, records: Sequence[Record]
+) -> dict[tuple[str, str, str], list[Json]]:
+    """All records of each key, wherever they are."""
+    groups: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        groups.setdefault((record.entity_set, record.document.company), []).append(record)
+    found: dict[tuple[str, str, str], list[Json]] = {}
+    for (entity_set, company), group in groups.items():
+        key_field = group[0].key_field
+        for start in range(0, len(group), LOOK_KEYS_MAX):
+            keys: list[Value] = [
+                record.document.key for record in group[start : start + LOOK_KEYS_MAX]
+            ]
+            lookup = Lookup(
+                entity_set,
+                company,
+                any_of=(key_field, keys),
+                select=(key_field, *KEYS[entity_set]),
+            )
+            for row in await dynamics.find(lookup):
+                found.setdefault((entity_set, company, str(row[key_field])), []).append(row)
+    return found
+
+
+async def _posted(
+    dynamics: DynamicsGateway, found: Mapping[tuple[str, str, str], list[Json]]
+) -> dict[tuple[str, str, str], bool]:
+    """Whether the journal of each line is posted, by (entity set, company, batch)."""
+    batches: dict[tuple[str, str], dict[str, None]] = {}
+    for (entity_set, company, _), rows in found.items():
+        if entity_set in KINDS and len(rows) > 1:
+            for row in rows:
+                batches.setdefault((entity_set, company), {})[str(row["JournalBatchNumber"])] = None
+    posted: dict[tuple[str, str, str], bool] = {}
+    for (entity_set, company), names in batches.items():
+        values: list[Value] = list(names)
+        lookup = Lookup(
+            HEADERS[KINDS[entity_set]],
+            company,
+            any_of=("JournalBatchNumber", values),
+            select=("JournalBatchNumber", "IsPosted"),
+        )
+        for row in await dynamics.find(lookup):
+            is_posted = row["IsPosted"] == "Yes"
+            posted[entity_set, company, str(row["JournalBatchNumber"])] = is_posted
+    return posted
+
+
+def _compare(
+    task: Task,
+    record: Record,
+    link: Link,
+    rows: list[Json],
+    posted: Mapping[tuple[str, str, str], bool],
+) -> None:
+    """One record should be there: keep the right one, delete or name the others."""
+    company = record.document.company
+
+    def is_posted(row: Json) -> bool:
+        batch = str(row.get("JournalBatchNumber", ""))
+        return posted.get((record.entity_set, company, batch), False)
+
+    linked = [link_of(record, _keys(record, row), link.recreated) for row in rows]
+    kept = next((index for index, each in enumerate(linked) if each.keys == link.keys), None)
+    if kept is None or (not is_posted(rows[kept]) and any(is_posted(row) for row in rows)):
+        kept = next((index for index, row in enumerate(rows) if is_posted(row)), 0)
+    if linked[kept].keys != link.keys:
+        task.new_links.append(linked[kept])
+    for index, row in enumerate(rows):
+        if index == kept:
+            continue
+        if record.document.journal is None or is_posted(row):
+            where = " ".join(str(value) for value in _keys(record, row).values())
+            task.fail(
+                Parked(
+                    "duplicate_posted",
+                    f"{record.document.key} is in {company} a second time: {where}",
+                    "Reverse or merge the second one in Dynamics, then retry.",
+                )
+            )
+        else:
+            task.delete.append((record, _keys(record, row)))
+
+
+def _keys(record: Record, row: Json) -> dict[str, Value]:
+    return {name: row[name] for name in KEYS[record.entity_set]}
+
+
+async def _missing(tables: Tables, task: Task, record: Record, link: Link) -> None:
+    document = record.document
+    batch = str(link.keys.get("JournalBatchNumber", ""))
+    if document.journal is None:
+        cause, text = "vanished", "the record is gone"
+    elif await _was_posted(tables, document.company, document.journal, batch):
+        cause, text = "vanished", f"the line was posted in journal {batch} and is gone"
+    elif link.recreated:
+        cause, text = "deleted_again", "its draft was deleted a second time"
+    else:
+        task.recreate.append(record)
+        return
+    task.fail(
+        Parked(
+            cause,
+            f"{document.key} in {document.company}: {text}",
+            "Find out who removed it; book it by hand, or retry once it may be written again.",
+        )
+    )
+
+
+async def _was_posted(tables: Tables, company: str, kind: JournalKind, batch: str) -> bool:
+    return await tables.get(TABLE, POSTED, f"{company}~{kind.value}~{batch}") is not None
