@@ -16,9 +16,12 @@ from azure.servicebus import (
 )
 from azure.servicebus.aio import ServiceBusReceiver, ServiceBusSender
 
+from local.clock import LoopClock
+from local.loop import run_virtual
 from shared.clients.servicebus import (
     DRAIN_PAGE_MAX,
     DRAIN_SECONDS_MAX,
+    ENQUEUE_SECONDS_MAX,
     ServiceBusQueue,
     build_message,
 )
@@ -350,17 +353,21 @@ async def test_a_sender_that_hangs_is_given_up_in_time() -> None:
     assert good.ids() == [["b"]]
 
 
-async def test_those_behind_a_hanging_sender_are_bounded_too_and_leave_it_alone() -> None:
-    links = FakeLinks(hanging := FakeSender(never))
-    queue = queue_of(links, enqueue_seconds_max=0.05)
-    results = await asyncio.wait_for(
-        asyncio.gather(
+def test_those_behind_a_hanging_sender_are_bounded_too_and_leave_it_alone() -> None:
+    # On virtual time: all begin at one moment, so all limits end at one moment.
+    async def main(clock: LoopClock) -> tuple[list[None | BaseException], datetime]:
+        queue = queue_of(links)
+        results = await asyncio.gather(
             *(queue.send("charge", [message(f"evt_{n}")]) for n in range(50)),
             return_exceptions=True,
-        ),
-        timeout=1,
-    )
+        )
+        return results, clock.now()
+
+    links = FakeLinks(hanging := FakeSender(never))
+    start = datetime(2026, 10, 1, tzinfo=UTC)
+    results, ended_at = run_virtual(main, start=start)
     assert {type(result) for result in results} == {QueueUnavailable}
+    assert ended_at - start <= timedelta(seconds=ENQUEUE_SECONDS_MAX + 1)
     assert hanging.close_count == 1
 
 
