@@ -8,8 +8,10 @@ import json
 import logging
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import httpx
 import simplejson
@@ -25,6 +27,7 @@ app = typer.Typer(
 DEFAULT_URL = "http://127.0.0.1:7071"
 KEY_VARIABLE = "TIEOUT_FUNCTION_KEY"
 ROUTE_SECONDS_MAX = 600.0
+POLL_SECONDS = 1.0
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print machine-readable JSON.")]
 Url = Annotated[str, typer.Option(help="Where the app runs.")]
@@ -141,21 +144,99 @@ def ready(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-def _ask(url: str, route: str, accept: tuple[int, ...] = (200,)) -> dict[str, Any]:
+@app.command()
+def backfill(
+    days: Annotated[int, typer.Option(min=1, max=3_650, help="How far back.")] = 30,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Let a running app book an account's past; shows the progress until it is done."""
+    from cli import pages  # noqa: PLC0415 - as above
+
+    found = _ask(url, "backfill", (202,), {"days": days})
+    with pages.bars() as show:
+        while found["status"] == "running":
+            show("backfill", found["percent"], 100)
+            time.sleep(POLL_SECONDS)
+            found = _ask(url, "backfill")
+        show("backfill", found["percent"], 100)
+    if as_json:
+        typer.echo(json.dumps(found))
+    else:
+        typer.echo(f"{found['seen']} transactions seen, {found['sent']} handed on to be booked")
+
+
+inbox = typer.Typer(no_args_is_help=True, help="Parked items of a running app.")
+app.add_typer(inbox, name="inbox")
+
+
+@inbox.command("list")
+def inbox_list(
+    cause: Annotated[str, typer.Option(help="Only this cause.")] = "",
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """What is parked, why, and what to do; exit 1 when there is anything."""
+    found = _ask(url, f"inbox?cause={quote(cause)}")
+    if as_json:
+        typer.echo(json.dumps(found))
+    else:
+        from cli import pages  # noqa: PLC0415 - as above
+
+        pages.inbox_page(found, pages.console())
+    if found["items"]:
+        raise typer.Exit(1)
+
+
+@inbox.command("retry")
+def inbox_retry(
+    ids: Annotated[list[str] | None, typer.Argument(help="Items to try again.")] = None,
+    cause: Annotated[str, typer.Option(help="Or all of a cause.")] = "",
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Converge parked items again."""
+    body = {"ids": ids} if ids else {"cause": cause}
+    typer.echo(f"{_ask(url, 'inbox/retry', (202,), body)['sent']} sent")
+
+
+@inbox.command("resolve")
+def inbox_resolve(
+    ids: Annotated[list[str], typer.Argument(help="Items that a person has settled.")],
+    reason: Annotated[str, typer.Option(help="Why; kept with the item.")],
+    who: Annotated[str, typer.Option(help="Who decided.")],
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Take items out of the inbox; their rows stay, with reason and name."""
+    body = {"ids": ids, "reason": reason, "who": who}
+    typer.echo(f"{_ask(url, 'inbox/resolve', (200,), body)['resolved']} resolved")
+
+
+def _ask(
+    url: str,
+    route: str,
+    accept: tuple[int, ...] = (200,),
+    body: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     """The JSON answer of a route; ends the command with a sentence when there is none."""
     headers = {"x-functions-key": os.environ.get(KEY_VARIABLE, "")}
     try:
-        answer = httpx.get(f"{url}/api/{route}", headers=headers, timeout=ROUTE_SECONDS_MAX)
-        body = answer.json()
+        answer = httpx.request(
+            "GET" if body is None else "POST",
+            f"{url}/api/{route}",
+            json=body,
+            headers=headers,
+            timeout=ROUTE_SECONDS_MAX,
+        )
+        found = answer.json()
     except (httpx.HTTPError, ValueError) as error:
         typer.echo(f"{url} did not answer as Tieout does: {error}", err=True)
         raise typer.Exit(2) from error
-    if answer.status_code not in accept or not isinstance(body, dict):
-        typer.echo(f"{url}/api/{route} answered {answer.status_code}: {body}", err=True)
+    if answer.status_code not in accept or not isinstance(found, dict):
+        typer.echo(f"{url}/api/{route} answered {answer.status_code}: {found}", err=True)
         if answer.status_code in (401, 403):
             typer.echo(f"put a function key into {KEY_VARIABLE}", err=True)
         raise typer.Exit(2)
-    return body
+    return found
 
 
 def main() -> None:

@@ -206,3 +206,26 @@ def proof_page(proof: Mapping[str, Any], out: Console) -> None:
         more = len(each["differences"]) - PARKED_SHOWN_MAX
         if more > 0:
             out.print(f"  ... and {more} more in {name.upper()} (--json shows all)")
+
+
+def inbox_page(found: Mapping[str, Any], out: Console) -> None:
+    """The groups of parked items, then the items."""
+    if not found["items"]:
+        out.print("nothing is parked")
+        return
+    for group in found["groups"]:
+        out.print(
+            f"{group['count']:>6}  {group['cause']}  since {group['oldest_at']}", markup=False
+        )
+        out.print(f"        what to do: {group['remedy']}", markup=False)
+    for item in found["items"]:
+        stake = ""
+        if item["currency"]:
+            stake = f"  {Money(int(item['at_stake_minor']), item['currency'])}"
+        out.print(
+            f"{item['id']}  {item['entity']} {item['object']}  {item['cause']}{stake}",
+            markup=False,
+        )
+        out.print(f"    {item['text']}", markup=False)
+    if found["more"]:
+        out.print(f"... and {found['more']} more")

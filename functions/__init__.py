@@ -1,7 +1,7 @@
 """Trigger adapters: parse, call a service, translate the outcome."""
 
 from functions import inbox, operations, stripe_webhook, sync_queues, timers
-from functions.flows import payout
+from functions.flows import backfill, payout
 
 BLUEPRINTS = (
     stripe_webhook.bp,
@@ -10,4 +10,5 @@ BLUEPRINTS = (
     operations.bp,
     inbox.bp,
     payout.bp,
+    backfill.bp,
 )

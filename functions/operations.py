@@ -4,7 +4,7 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from functions.flows.client import DurableFlows
-from functions.outcomes import json_response, refused
+from functions.outcomes import error_response, json_response, refused
 from shared import bootstrap
 from shared.domain.clearing import Proof
 from shared.errors import TieoutError
@@ -86,3 +86,28 @@ def _proof(proof: Proof) -> dict[str, object]:
             for each in proof.differences
         ],
     }
+
+
+@bp.route("backfill", methods=["GET", "POST"], auth_level=func.AuthLevel.FUNCTION)
+@bp.durable_client_input(client_name="client")
+async def backfill(
+    req: func.HttpRequest, client: df.DurableOrchestrationClient
+) -> func.HttpResponse:
+    """POST `{"days": n}` starts it (202), GET tells how far it is."""
+    try:
+        service = bootstrap.app().backfill(DurableFlows(client))
+        if req.method == "GET":
+            return json_response(await service.progress())
+        return json_response(await service.start(_days(req)), 202)
+    except ValueError as error:
+        return error_response(400, "malformed", str(error))
+    except TieoutError as error:
+        return refused(error)
+
+
+def _days(req: func.HttpRequest) -> int:
+    body = req.get_json()
+    days = body.get("days") if isinstance(body, dict) else None
+    if type(days) is not int:
+        raise ValueError('the body must be {"days": a whole number}')
+    return days

@@ -26,6 +26,7 @@ from shared.ports import (
     Tables,
 )
 from shared.services.audit import Audit
+from shared.services.backfill import Backfill
 from shared.services.converge import Ports
 from shared.services.health import Health
 from shared.services.inbox import Inbox
@@ -92,6 +93,10 @@ class App:
     def audit(self, flows: Flows) -> Audit:
         """The nightly comparison with Dynamics."""
         return Audit(self.ports(flows))
+
+    def backfill(self, flows: Flows) -> Backfill:
+        """The first run over an account's past."""
+        return Backfill(self.ports(flows))
 
     def inbox(self, flows: Flows) -> Inbox:
         """The inbox of parked items."""

@@ -355,7 +355,7 @@ async def test_a_sender_that_hangs_is_given_up_in_time() -> None:
 
 def test_those_behind_a_hanging_sender_are_bounded_too_and_leave_it_alone() -> None:
     # On virtual time: all begin at one moment, so all limits end at one moment.
-    async def main(clock: LoopClock) -> tuple[list[None | BaseException], datetime]:
+    async def main(clock: LoopClock) -> tuple[list[BaseException | None], datetime]:
         queue = queue_of(links)
         results = await asyncio.gather(
             *(queue.send("charge", [message(f"evt_{n}")]) for n in range(50)),

@@ -1,0 +1,106 @@
+"""The inbox in a whole world: park, list, retry, resolve, heal."""
+
+import json
+from dataclasses import replace
+
+from local.world import Options, World
+from tests.world import HOUR, ask, lines, live, new_customer, parked, rest, sell
+
+CLOSED = "STRGONE"
+
+
+def _options() -> Options:
+    """A world whose settings name a journal that Dynamics does not have."""
+    from local import books
+
+    found = books.settings(stripe_url="", dynamics_url="http://127.0.0.1:7365")
+    value = found.books.model_dump(mode="json")
+    value["companies"]["usmf"]["journals"]["customer_payment"] = CLOSED
+    return replace(Options(), settings={"books": value})
+
+
+async def _post(world: World, route: str, **body: object) -> tuple[int, dict[str, object]]:
+    answer = await ask(world, "POST", route, json.dumps(body).encode())
+    return answer.status_code, answer.json()
+
+
+def _mend(world: World) -> None:
+    """Somebody creates the missing journal name in Dynamics."""
+    store = world.dynamics._store
+    journal = next(
+        r for r in world.dynamics.records("JournalNames", "usmf") if r["Name"] == "STRPAY"
+    )
+    store.insert(store.schema.set_of("JournalNames"), {**journal, "Name": CLOSED})
+
+
+async def _park(world: World) -> None:
+    for _ in range(3):
+        sell(world, 5_000, "usd", new_customer(world))
+    await rest(world, 2 * HOUR)
+
+
+def test_the_inbox_lists_groups_and_retries() -> None:
+    async def story(world: World) -> None:
+        await _park(world)
+        found = (await ask(world, "GET", "inbox")).json()
+        assert len(found["items"]) == 3
+        assert {item["cause"] for item in found["items"]} == {"refused"}
+        assert all(item["at_stake_minor"] == 5_000 for item in found["items"])
+        [group] = found["groups"]
+        assert (group["cause"], group["count"]) == ("refused", 3)
+        assert group["remedy"]
+        assert not (await ask(world, "GET", "inbox?cause=other")).json()["items"]
+        _mend(world)
+        ids = [item["id"] for item in found["items"]]
+        assert await _post(world, "inbox/retry", ids=ids[:1]) == (202, {"sent": 1})
+        await rest(world)
+        assert len(await parked(world)) == 2
+        assert await _post(world, "inbox/retry", cause="refused") == (202, {"sent": 2})
+        await rest(world)
+        assert not await parked(world)
+        assert len(lines(world)) == 6
+
+    live(story, _options())
+
+
+def test_parked_items_heal_when_their_cause_goes_away() -> None:
+    async def story(world: World) -> None:
+        await _park(world)
+        assert len(await parked(world)) == 3
+        _mend(world)
+        await rest(world, 3 * HOUR)
+        assert not await parked(world)
+        assert len(lines(world)) == 6
+
+    live(story, _options())
+
+
+def test_a_resolved_item_leaves_the_inbox_and_keeps_its_row() -> None:
+    async def story(world: World) -> None:
+        await _park(world)
+        [first, *rest_] = (await ask(world, "GET", "inbox")).json()["items"]
+        assert (await _post(world, "inbox/resolve", ids=[first["id"]]))[0] == 400
+        status, body = await _post(
+            world, "inbox/resolve", ids=[first["id"]], reason="booked by hand", who="Kim"
+        )
+        assert (status, body) == (200, {"resolved": 1})
+        left = (await ask(world, "GET", "inbox")).json()["items"]
+        assert [item["id"] for item in left] == [item["id"] for item in rest_]
+        row = await world.tables.get(
+            "events", f"{first['queue']}~{first['partition']}", f"event~{first['id']}"
+        )
+        assert row is not None
+        assert row.cells["status"] == "resolved"
+        assert "Kim" in str(row.cells["text"])
+        assert (await world.get("status"))["parked"] == 2
+
+    live(story, _options())
+
+
+def test_a_body_that_names_nothing_is_refused() -> None:
+    async def story(world: World) -> None:
+        for body in (b"", b"[]", b"{}", b'{"ids": []}', b'{"ids": [1]}', b'{"cause": 1}'):
+            answer = await ask(world, "POST", "inbox/retry", body)
+            assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
+
+    live(story)
