@@ -5,6 +5,7 @@ object. `PaymentId` is not unique in Dynamics, drafts can be deleted, and postin
 this is where that shows.
 """
 
+import logging
 from collections.abc import AsyncIterator, Iterable
 from datetime import datetime, timedelta
 from functools import partial
@@ -16,8 +17,10 @@ from shared.domain.partition import partition_of
 from shared.domain.records import Link
 from shared.ports import Delete, Json, Lookup, Put, Row, Value
 from shared.registry import entity_named
+from shared.services import apart
+from shared.services.checking import KINDS
 from shared.services.converge import Ports
-from shared.services.item import VERIFY, Item
+from shared.services.item import APART, VERIFY, Item
 from shared.services.items import Items, place
 from shared.services.journals import HEADERS, POSTED, TABLE, UNPOSTED
 from shared.services.links import LinkStore
@@ -61,7 +64,7 @@ class Audit:
                 links = (await self._links.links(id)).values()
                 if any(self._differs(link, places, id) for link in links):
                     suspects[id] = None
-        sent = await self._verify(suspects)
+        sent = await self._send(suspects, VERIFY, "verify")
         telemetry.count("audit_suspects", sent)
         return sent
 
@@ -105,7 +108,8 @@ class Audit:
             params = {**params, "starting_after": str(page.data[-1]["id"])}
         raise RuntimeError(f"more than {PAGES_MAX} pages of {entity}")
 
-    async def _verify(self, ids: Iterable[str]) -> int:
+    async def _send(self, ids: Iterable[str], type: str, prefix: str) -> int:
+        """Enqueue items of their own for objects, each under a new generation."""
         sent = 0
         for id in ids:
             entity = next((name for head, name in ENTITY_OF_PREFIX if id.startswith(head)), "")
@@ -113,7 +117,7 @@ class Audit:
                 continue  # somebody else's PaymentId
             queue = entity_named(entity).queue
             partition = partition_of(id, self._ports.settings.partitions)
-            item = Item(f"verify-{id}", VERIFY, entity, id)
+            item = Item(f"{prefix}-{id}", type, entity, id)
             row = await self._items.get(place(queue, partition), item.id)
             if row is not None:
                 item = item.renewed(int(str(row.cells["generation"])) + 1)
@@ -122,7 +126,10 @@ class Audit:
         return sent
 
     async def journals(self) -> int:
-        """Note which journals are posted by now; returns how many still are not."""
+        """Note which journals are posted by now, and set apart what holds the others up.
+
+        Returns how many are not posted.
+        """
         rows = await self._ports.tables.query(TABLE, partition=UNPOSTED, limit=JOURNALS_MAX)
         groups: dict[tuple[str, str], list[Row]] = {}
         for row in rows:
@@ -132,7 +139,33 @@ class Audit:
         for (company, kind), group in groups.items():
             for start in range(0, len(group), LOOK_KEYS_MAX):
                 posted += await self._note(company, kind, group[start : start + LOOK_KEYS_MAX])
+        for (company, kind), group in groups.items():
+            for row in group:
+                if self._is_overdue(row):
+                    await self._set_apart(company, JournalKind(kind), row)
         return len(rows) - posted
+
+    def _is_overdue(self, row: Row) -> bool:
+        """True when the posting job had time enough for a journal and did not post it."""
+        since = row.cells["opened_at"]
+        wait = timedelta(hours=self._ports.settings.posting_wait_hours)
+        return isinstance(since, datetime) and self._ports.clock.now() - since > wait
+
+    async def _set_apart(self, company: str, kind: JournalKind, row: Row) -> None:
+        """Half of an overdue journal's objects leave it, or its only one parks."""
+        if await self._ports.tables.get(TABLE, POSTED, row.row) is not None:
+            return
+        entity_set = next(name for name, found in KINDS.items() if found is kind)
+        batch = row.row.split("~", maxsplit=2)[2]
+        read = partial(apart.keys_in, self._ports.dynamics, entity_set, company, batch)
+        keys = await patiently(self._ports.clock, self._ports.chance, read)
+        ids = apart.objects_of(keys)
+        if not ids:
+            await self._ports.tables.transact(TABLE, UNPOSTED, [Delete(row.row)])
+            return
+        telemetry.event("journal_overdue", logging.WARNING, company=company, journal=batch)
+        await apart.mark(self._ports.tables, row, {"opened_at": self._ports.clock.now()})
+        await self._send(ids[len(ids) // 2 :], APART, "apart")
 
     async def _note(self, company: str, kind: str, rows: list[Row]) -> int:
         by_batch = {row.row.split("~", maxsplit=2)[2]: row for row in rows}

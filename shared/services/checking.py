@@ -13,7 +13,7 @@ from shared.domain.journal import JournalKind
 from shared.domain.records import Link, Record
 from shared.errors import Parked
 from shared.ports import DynamicsGateway, Json, Lookup, Tables, Value
-from shared.services.journals import HEADERS, POSTED, TABLE
+from shared.services.journals import HEADERS, POSTED, TABLE, journal_key
 from shared.services.looking import LOOK_KEYS_MAX
 from shared.services.plan import KEYS, link_of
 from shared.services.task import Task
@@ -35,6 +35,8 @@ async def check(dynamics: DynamicsGateway, tables: Tables, tasks: Sequence[Task]
     posted = await _posted(dynamics, found)
     for task, record, link in wanted:
         rows = found.get(_place(record), [])
+        if task.held is not None and record.document.role in task.held.intents:
+            task.over.append(record.document.role)  # an earlier move: now it is known where it is
         if rows:
             _compare(task, record, link, rows, posted)
         else:
@@ -156,4 +158,4 @@ async def _missing(tables: Tables, task: Task, record: Record, link: Link) -> No
 
 
 async def _was_posted(tables: Tables, company: str, kind: JournalKind, batch: str) -> bool:
-    return await tables.get(TABLE, POSTED, f"{company}~{kind.value}~{batch}") is not None
+    return await tables.get(TABLE, POSTED, journal_key(company, kind, batch)) is not None

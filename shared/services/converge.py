@@ -29,6 +29,7 @@ from shared.ports import (
 )
 from shared.registry import Entity, entity_named
 from shared.services import checking, looking, snapshots
+from shared.services.apart import plan_moves
 from shared.services.item import Item
 from shared.services.journals import Journals, Writer
 from shared.services.links import LinkStore
@@ -82,14 +83,16 @@ class Converge:
         wanted: Mapping[str, tuple[str, ...]],
         writer: Writer,
         verify: Sequence[str] = (),
+        apart: Sequence[str] = (),
     ) -> dict[str, Verdict]:
         """Converge objects of one entity: ids, and for master data the companies that need them.
 
-        What was written of the objects in `verify` is compared with Dynamics, and mended.
+        What was written of the objects in `verify` is compared with Dynamics, and mended; the
+        lines of those in `apart` leave journals that Dynamics does not post.
         Returns one verdict an id; raises nothing of its own.
         """
         entity = entity_named(entity_name)
-        tasks = [Task(id, companies, id in verify) for id, companies in wanted.items()]
+        tasks = [Task(id, companies, id in verify, id in apart) for id, companies in wanted.items()]
         await self._each(tasks, lambda task: self._claim_and_fetch(entity, task, writer))
         self._build(entity, tasks)
         customers = await self._masters(tasks, writer)
@@ -221,6 +224,7 @@ class Converge:
         try:
             await looking.look(ports.dynamics, going)
             await checking.check(ports.dynamics, ports.tables, going)
+            await plan_moves(ports.dynamics, ports.tables, going)
             await applier.apply(going, writer)
         except Exception as error:
             for task in going:

@@ -25,7 +25,7 @@ REASON_CHARS_MAX = 500
 FOR_PEOPLE = (
     *("unsupported_category", "facts_changed", "duplicate_line", "duplicate_customer"),
     *("inconsistent_transaction", "unreadable_object", "unreadable_message", "vanished"),
-    *("deleted_again", "duplicate_posted", "posting_refused"),
+    *("deleted_again", "duplicate_posted"),
 )
 
 

@@ -10,6 +10,7 @@ from shared.ports import Message
 from shared.registry import ENTITIES
 
 VERIFY = "verify"  # the type of an item whose records are to be compared with Dynamics
+APART = "set_apart"  # besides, its lines are to leave journals that Dynamics does not post
 COUNTER_MAX = 1_000_000_000
 TYPE_CHARS_MAX = 100
 

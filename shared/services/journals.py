@@ -68,6 +68,11 @@ class Target:
     period: str
 
 
+def journal_key(company: str, kind: JournalKind, batch: str) -> str:
+    """The row key of a journal in the partitions `unposted` and `posted`."""
+    return f"{company}~{kind.value}~{batch}"
+
+
 class Journals:
     """Reserves places in open journals, opening new ones as needed."""
 
@@ -142,7 +147,8 @@ class Journals:
     async def _open(self, target: Target, writer: Writer, old: Row | None) -> Row:
         """Announce a new journal, with a unique description, then make its header."""
         unique = f"{self._chance.getrandbits(48):012x}"
-        description = f"Stripe {target.period} {writer.queue} {writer.partition} {unique}"
+        month = target.period[:7]  # a description holds 60 characters
+        description = f"Stripe {month} {writer.queue} {writer.partition} {unique}"
         cells: dict[str, Cell] = {
             "state": OPENING,
             "description": description,
@@ -180,7 +186,7 @@ class Journals:
     async def _opened(self, target: Target, row: Row, batch: str) -> Row:
         """The header is there: note the journal as unposted, then open it for lines."""
         note: dict[str, Cell] = {"opened_at": self._clock.now(), "period": target.period}
-        key = f"{target.company}~{target.kind.value}~{batch}"
+        key = journal_key(target.company, target.kind, batch)
         await self._tables.transact(TABLE, UNPOSTED, [Put(key, note)])
         cells = {**row.cells, "state": OPEN, "batch": batch}
         (etag,) = await self._tables.transact(

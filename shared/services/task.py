@@ -15,11 +15,15 @@ AMOUNT_BOUND = 1 << 63  # of a table cell
 
 @dataclass(slots=True)
 class Task:
-    """State of one object during a run. `error` ends it; the claim is released all the same."""
+    """State of one object during a run. `error` ends it; the claim is released all the same.
+
+    `verify`: compare what was written with Dynamics; `apart`: besides, leave refused journals.
+    """
 
     id: str
     companies: tuple[str, ...] = ()
     verify: bool = False
+    apart: bool = False
     held: Held | None = None
     snapshot: Snapshot | None = None
     desired: Desired = field(default_factory=Desired)
@@ -30,6 +34,7 @@ class Task:
     uncertain: list[str] = field(default_factory=list)
     recreate: list[Record] = field(default_factory=list)
     delete: list[tuple[Record, Mapping[str, Value]]] = field(default_factory=list)
+    move: list[tuple[Record, Link]] = field(default_factory=list)
     error: Exception | None = None
 
     @property

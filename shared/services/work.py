@@ -13,7 +13,7 @@ from shared import telemetry
 from shared.errors import Kind, Verdict
 from shared.ports import Message
 from shared.services.converge import Converge, Ports
-from shared.services.item import VERIFY, Item, UnreadableItemError, read_item
+from shared.services.item import APART, VERIFY, Item, UnreadableItemError, read_item
 from shared.services.items import Items, Outcome, place
 from shared.services.journals import Writer
 
@@ -73,7 +73,8 @@ class Work:
         entities: dict[str, dict[str, None]] = {}
         for item in items:
             entities.setdefault(item.entity, {})[item.object] = None
-        verify = [item.object for item in items if item.type == VERIFY]
+        verify = [item.object for item in items if item.type in (VERIFY, APART)]
+        apart = [item.object for item in items if item.type == APART]
         verdicts: dict[tuple[str, str], Verdict] = {}
         size = 1 if alone else OBJECTS_PER_RUN
         for entity, found in entities.items():
@@ -84,7 +85,7 @@ class Work:
                     results = dict.fromkeys(part, NOT_BEGUN)
                 else:
                     results = await self._converge.run(
-                        entity, dict.fromkeys(part, ()), writer, verify
+                        entity, dict.fromkeys(part, ()), writer, verify, apart
                     )
                 verdicts |= {(entity, id): verdict for id, verdict in results.items()}
         return verdicts

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from shared import telemetry
 from shared.domain.journal import JournalKind
-from shared.domain.records import Intent, Record
+from shared.domain.records import Intent, Link, Record
 from shared.errors import DuplicateKey, JournalPosted, TieoutError, UncertainWrite, UpdateConflict
 from shared.ports import Clock, DynamicsGateway, Value, Write, WriteFailed, Written
 from shared.services.journals import Journals, Slot, Target, Writer
@@ -62,10 +62,8 @@ class Applier:
         tasks that need it."""
         needed: dict[Target, list[Task]] = {}
         for task in tasks:
-            for record in _creates(task) if task.going else ():
-                target = _target(record)
-                if target is not None:
-                    needed.setdefault(target, []).append(task)
+            for target in _targets(task) if task.going else ():
+                needed.setdefault(target, []).append(task)
         places: dict[Target, list[Slot]] = {}
         for target, wanting in needed.items():
             try:
@@ -90,6 +88,8 @@ class Applier:
             group = f"{task.id}:{record.entity_set}" if target else None
             write = Write("POST", record.entity_set, record.document.company, fields, group=group)
             writes.append(Pending(task, record, write, journal, target))
+        for record, link in task.move:
+            writes += _move(task, record, link, places)
         for record, keys in task.delete:
             write = Write("DELETE", record.entity_set, record.document.company, key=keys)
             writes.append(Pending(task, record, write))
@@ -182,6 +182,39 @@ def _creates(task: Task) -> list[Record]:
     found = set(task.over)
     looked = [record for record in task.plan.look if record.document.role not in found]
     return [*task.plan.create, *looked, *task.recreate]
+
+
+def _move(
+    task: Task, record: Record, link: Link, places: Mapping[Target, list[Slot]]
+) -> list[Pending]:
+    """A line leaves its journal for a fresh one, in one changeset."""
+    target = _apart(record, link)
+    slot = places[target].pop(0)
+    company, group = link.company, f"{task.id}:{link.role}:move"
+    old: dict[str, Value] = dict(link.keys)
+    fields = {**record.fields, **_placed(target.kind, slot)}
+    delete = Write("DELETE", record.entity_set, company, key=old, group=group)
+    create = Write("POST", record.entity_set, company, fields, group=group)
+    return [
+        Pending(task, record, delete),
+        Pending(task, record, create, slot.batch, target),
+    ]
+
+
+def _apart(record: Record, link: Link) -> Target:
+    """The journal for what leaves a refused one: one of its own for each."""
+    kind = record.document.journal
+    if kind is None:
+        raise RuntimeError(f"{link.role} is no journal line")
+    batch = str(link.keys["JournalBatchNumber"])
+    return Target(link.company, kind, f"{record.document.period}~{batch}")
+
+
+def _targets(task: Task) -> list[Target]:
+    """The journals a task needs places in, one entry a line."""
+    found = [_target(record) for record in _creates(task)]
+    moves = [_apart(record, link) for record, link in task.move]
+    return [target for target in found if target is not None] + moves
 
 
 def _target(record: Record) -> Target | None:
