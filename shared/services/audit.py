@@ -15,7 +15,7 @@ from shared.domain.ids import is_id
 from shared.domain.journal import JournalKind
 from shared.domain.partition import partition_of
 from shared.domain.records import Link
-from shared.ports import Delete, Json, Lookup, Put, Row, Value
+from shared.ports import Cell, Delete, Json, Lookup, Put, Row, Value
 from shared.registry import entity_named
 from shared.services import apart
 from shared.services.checking import KINDS
@@ -164,8 +164,13 @@ class Audit:
             await self._ports.tables.transact(TABLE, UNPOSTED, [Delete(row.row)])
             return
         telemetry.event("journal_overdue", logging.WARNING, company=company, journal=batch)
-        await apart.mark(self._ports.tables, row, {"opened_at": self._ports.clock.now()})
-        await self._send(ids[len(ids) // 2 :], APART, "apart")
+        rounds = int(str(row.cells.get("rounds", 0)))
+        cells: dict[str, Cell] = {"opened_at": self._ports.clock.now(), "rounds": rounds + 1}
+        await apart.mark(self._ports.tables, row, cells)
+        # Dynamics may refuse to move a bad line, so the halves take turns.
+        middle = len(ids) // 2
+        half = ids[middle:] if rounds % 2 == 0 or len(ids) == 1 else ids[:middle]
+        await self._send(half, APART, "apart")
 
     async def _note(self, company: str, kind: str, rows: list[Row]) -> int:
         by_batch = {row.row.split("~", maxsplit=2)[2]: row for row in rows}
