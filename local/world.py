@@ -35,6 +35,8 @@ from shared.settings import Settings
 ROOT = Path(__file__).resolve().parent.parent
 CONNECTION = "Endpoint=sb://embedded/;SharedAccessKeyName=none;SharedAccessKey=none"
 IDLE_POLL_SECONDS = 1.0
+ASKED_MAX = 10
+ASK_AGAIN_SECONDS = 60.0
 ROUTE_SECONDS_MAX = 3_600.0  # a proof under faults may take long
 IDLE_SECONDS_MAX = 60 * 86_400.0
 
@@ -150,7 +152,11 @@ class World:
         """The JSON answer of one of the app's own routes: `get("status")`."""
         client = self._client(self.host.asgi)
         address = f"{self.options.addresses.app}/api/{path}"
-        answer = await client.get(address, timeout=ROUTE_SECONDS_MAX)
+        for _ in range(ASKED_MAX):
+            answer = await client.get(address, timeout=ROUTE_SECONDS_MAX)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                break
+            await self.clock.sleep(ASK_AGAIN_SECONDS)  # as its text says: try again
         answer.raise_for_status()
         found: Json = answer.json()
         return found

@@ -6,6 +6,7 @@ journal is posted; the posted ledger itself where an entity set for it is config
 covers our journals only. Time and memory grow with the number of transactions.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,12 +14,13 @@ from functools import partial
 
 from shared.domain.clearing import BookedLine, Proof, prove
 from shared.domain.money import Money, from_decimal, total
-from shared.errors import Parked
+from shared.errors import Parked, Unavailable
 from shared.ports import Chance, Clock, DynamicsGateway, Json, Lookup, StripeGateway, Value
 from shared.services.patience import patiently
 from shared.settings import Account, Book, Settings
 
 TRANSACTIONS_MAX = 1_000_000
+PROOF_SECONDS_MAX = 210  # Azure ends an HTTP request after 230
 PAGE = 100
 READS_MAX = 5
 SCOPE_JOURNALS = "our journals only"
@@ -61,8 +63,19 @@ class Prover:
         return await self._patiently(partial(self._dynamics.find, lookup))
 
     async def prove(self) -> Proofs:
-        """The proof of every configured currency. Raises `Parked` when the balance never stood
-        still or there are too many transactions, and the errors of the ports."""
+        """The proof of every configured currency.
+
+        Raises `Parked` when the balance never stood still or there are too many transactions,
+        `Unavailable` when reading took too long, and the errors of the ports.
+        """
+        try:
+            async with asyncio.timeout(PROOF_SECONDS_MAX):
+                return await self._prove()
+        except TimeoutError as error:
+            text = f"reading took more than {PROOF_SECONDS_MAX} seconds, try again"
+            raise Unavailable("proof", text) from error
+
+    async def _prove(self) -> Proofs:
         balance, transactions = await self._stripe_side()
         proofs = {}
         for currency, book in self._settings.books.currencies.items():
