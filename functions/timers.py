@@ -61,10 +61,10 @@ async def drain_dead_letters(
     telemetry.event("drain_dead_letters", drained=drained, past_due=timer.past_due)
 
 
-@bp.timer_trigger("timer", schedule="0 12 * * * *", run_on_startup=False)
+@bp.timer_trigger("timer", schedule="0 12 */4 * * *", run_on_startup=False)
 @bp.durable_client_input(client_name="client")
 async def watch_journals(timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:
-    """Hourly: which journals are posted by now."""
+    """Every four hours: which journals are posted by now."""
     waiting = await bootstrap.app().audit(DurableFlows(client)).journals()
     telemetry.event("watch_journals", unposted=waiting, past_due=timer.past_due)
 

@@ -23,6 +23,8 @@ from shared.ports import Json
 EVENTS_PER_DELIVERY = 50
 SWEPT_DAYS = 3_650
 REST_SECONDS = 120.0
+LOOK_SECONDS = 360.0  # longer than a payout's flow waits before it looks again
+LOOKS_MAX = 6  # for members that were written late
 EARLIEST = datetime(2011, 1, 1, tzinfo=UTC)
 
 type Progress = Callable[[str, int, int], None]
@@ -132,7 +134,18 @@ async def _settle(world: World) -> None:
         world.host.fire(name)
         await world.clock.sleep(REST_SECONDS)
         await world.idle()
+    await _tie_outs(world)
     world.dynamics.post_journals()
+
+
+async def _tie_outs(world: World) -> None:
+    """Give the flows of payouts time to see that their members are written by now."""
+    for _ in range(LOOKS_MAX):
+        payouts = (await world.get("payouts"))["payouts"]
+        if all(payout["status"] == "tied" for payout in payouts):
+            return
+        await world.clock.sleep(LOOK_SECONDS)
+        await world.idle()
 
 
 def _unnamed(world: World, named: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -115,13 +115,14 @@ class Shop:
             return
         intent = self._peer.request("POST", "/v1/payment_intents", params)
         self.takings.charges += 1
-        self._last_charge = str(intent["latest_charge"])
-        self._afterwards(intent)
+        if not self._afterwards(intent):
+            self._last_charge = str(intent["latest_charge"])
 
     def _disputes(self, index: int, charges: int) -> None:
         """Two customers go to their banks; after some days each dispute is decided."""
         for share, won in DISPUTED_AT:
-            if index == int(charges * share) and self._last_charge not in self._disputed:
+            due_now = index == int(charges * share)
+            if due_now and self._last_charge and self._last_charge not in self._disputed:
                 dispute = self._peer.dispute_charge(self._last_charge)
                 self._disputed.append(self._last_charge)
                 due = self._clock.now() + timedelta(days=DISPUTE_DAYS)
@@ -145,7 +146,8 @@ class Shop:
         else:
             raise RuntimeError("the declined card was accepted")
 
-    def _afterwards(self, intent: Json) -> None:
+    def _afterwards(self, intent: Json) -> bool:
+        """Perhaps a refund or a new address; tells whether all the money went back."""
         draw = self._chance.random()
         amount = int(intent["amount"])
         if draw < REFUND_SHARE:
@@ -155,9 +157,11 @@ class Shop:
                 "POST", "/v1/refunds", {"payment_intent": intent["id"], "amount": part}
             )
             self.takings.refunds += 1
-        elif draw < REFUND_SHARE + CUSTOMER_CHANGE_SHARE and intent["customer"]:
+            return part == amount
+        if draw < REFUND_SHARE + CUSTOMER_CHANGE_SHARE and intent["customer"]:
             self._peer.request(
                 "POST",
                 f"/v1/customers/{intent['customer']}",
                 {"email": f"changed{self.takings.charges}@example.com"},
             )
+        return False

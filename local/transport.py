@@ -57,11 +57,7 @@ class PeerTransport(httpx.AsyncBaseTransport):
     """
 
     def __init__(self, app: Asgi, clock: Clock) -> None:
-        async def with_extension(scope: Scope, receive: Receive, send: Send) -> None:
-            known = scope.get("extensions") or {}
-            await app({**scope, "extensions": {**known, EXTENSION: {}}}, receive, send)
-
-        self._inner = httpx.ASGITransport(with_extension)
+        self._app = app
         self._clock = clock
         self._running: dict[int, asyncio.Task[httpx.Response]] = {}
         self._count = 0
@@ -89,7 +85,7 @@ class PeerTransport(httpx.AsyncBaseTransport):
         """The request as a task of its own, kept until it ends."""
         self._count += 1
         number = self._count
-        task = asyncio.create_task(self._inner.handle_async_request(request), name=f"peer-{number}")
+        task = asyncio.create_task(_exchange(self._app, request), name=f"peer-{number}")
         self._running[number] = task
 
         def finished(task: asyncio.Task[httpx.Response]) -> None:
@@ -99,3 +95,48 @@ class PeerTransport(httpx.AsyncBaseTransport):
 
         task.add_done_callback(finished)
         return task
+
+
+async def _exchange(app: Asgi, request: httpx.Request) -> httpx.Response:
+    """One request straight through an ASGI application. (`httpx.ASGITransport` does the same and
+    looks for a second async library at each request.)"""
+    url = request.url
+    scope: Scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": request.method,
+        "headers": [(name.lower(), value) for name, value in request.headers.raw],
+        "scheme": url.scheme,
+        "path": url.path,
+        "raw_path": url.raw_path.split(b"?")[0],
+        "query_string": url.query,
+        "server": (url.host, url.port),
+        "client": ("127.0.0.1", 123),
+        "root_path": "",
+        "extensions": {EXTENSION: {}},
+    }
+    unread = [await request.aread()]
+    answered = asyncio.Event()
+    head: list[tuple[int, list[tuple[bytes, bytes]]]] = []
+    parts: list[bytes] = []
+
+    async def receive() -> MutableMapping[str, Any]:
+        if unread:
+            return {"type": "http.request", "body": unread.pop(), "more_body": False}
+        await answered.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            head.append((message["status"], list(message.get("headers", ()))))
+            return
+        parts.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            answered.set()
+
+    await app(scope, receive, send)
+    if not head or not answered.is_set():
+        raise RuntimeError(f"the application did not answer {request.method} {url}")
+    ((status, headers),) = head
+    return httpx.Response(status, headers=headers, content=b"".join(parts), request=request)

@@ -1,4 +1,4 @@
-"""What tests of a whole embedded world share: living in one, acting as a shop, reading the books."""
+"""What tests of a whole embedded world share: living in it, acting as a shop, reading books."""
 
 import json
 from collections import Counter
@@ -194,8 +194,10 @@ async def ask(
 ) -> httpx.Response:
     """A request to the app through the local host's HTTP front."""
     transport = PeerTransport(world.host.asgi, world.clock)
-    async with httpx.AsyncClient(transport=transport, base_url="http://app/api/") as client:
-        return await client.request(method, path, content=body, headers=dict(headers or {}))
+    base = "http://app/api/"
+    async with httpx.AsyncClient(transport=transport, base_url=base, timeout=HOUR) as client:
+        given = [(k.encode(), v.encode("latin-1")) for k, v in (headers or {}).items()]
+        return await client.request(method, path, content=body, headers=given)
 
 
 async def deliver(world: World, body: bytes, secret: str = SIGNING_SECRETS[0]) -> httpx.Response:

@@ -6,7 +6,7 @@ from shared.errors import FlowsUnavailable
 from shared.ports import Json
 
 POKE = "poke"
-RUNNING = ("Running", "Pending", "ContinuedAsNew")
+RUNNING = ("Running", "Pending", "ContinuedAsNew", "Suspended")
 
 
 class DurableFlows:

@@ -1,5 +1,6 @@
 """Faults a world can switch on. Rates are shares of requests, drawn from the world's chance."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -20,8 +21,10 @@ class Faults(BaseModel):
     `error_after_commit`: done, then half of the time a 500 and half of the time no answer.
     `late_commit`: no answer, and the work is done `late_commit_seconds` later.
     `drop_mid_batch`: the connection ends after some operations of a batch are done.
-    `truncate_batch`: a batch is done, its answer ends in the middle. The first that is drawn
-    applies, in this order. The last four never hit a plain read.
+    `truncate_batch`: a batch is done, its answer ends in the middle. `update_conflict`: another
+    user writes to the same journals meanwhile. `posted_meanwhile`: the posting job comes in the
+    middle of a batch. The first that is drawn applies, in this order. All after
+    `timeout_before_commit` never hit a plain read.
     """
 
     model_config = ConfigDict(extra="forbid", validate_assignment=True)
@@ -37,6 +40,8 @@ class Faults(BaseModel):
     late_commit_seconds: Seconds = 60.0
     drop_mid_batch: Rate = 0.0
     truncate_batch: Rate = 0.0
+    update_conflict: Rate = 0.0
+    posted_meanwhile: Rate = 0.0
 
     @model_validator(mode="after")
     def _in_order(self) -> "Faults":
@@ -50,6 +55,10 @@ BEFORE = ("throttle", "server_error", "html_error", "timeout_before_commit")
 """Faults instead of doing anything; they hit reads and writes."""
 WRITES = ("error_after_commit", "late_commit")
 BATCHES = ("drop_mid_batch", "truncate_batch")
+MEDDLERS = ("update_conflict", "posted_meanwhile")
+
+type Strikes = Callable[[str, float], bool]
+"""Decides, given the name and rate of a fault, whether it strikes now."""
 
 GATEWAY_PAGE = (
     b"<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1>"

@@ -9,7 +9,15 @@ from dataclasses import dataclass, field
 from local.dynamics.auth import TokenEndpoint
 from local.dynamics.batch import Answer, Part, Unit, parse_batch, render_batch
 from local.dynamics.errors import THROTTLED, Refusal
-from local.dynamics.faults import BATCHES, BEFORE, GATEWAY_PAGE, WRITES, Faults
+from local.dynamics.faults import (
+    BATCHES,
+    BEFORE,
+    GATEWAY_PAGE,
+    MEDDLERS,
+    WRITES,
+    Faults,
+    Strikes,
+)
 from local.dynamics.service import READS
 from local.dynamics.settings import Settings
 from local.dynamics.store import Store
@@ -40,7 +48,10 @@ class Job:
 
 @dataclass(slots=True)
 class Gate:
-    """Answers the requests below `/data`. Raises `PeerTimeout` and `PeerDropped`."""
+    """Answers the requests below `/data`. Raises `PeerTimeout` and `PeerDropped`.
+
+    `strikes` decides on faults; `post` runs the posting job.
+    """
 
     store: Store
     runner: Runner
@@ -50,6 +61,8 @@ class Gate:
     host: str
     faults: Faults
     counts: Counter[str]
+    strikes: Strikes
+    post: Callable[[], object]
     _late: dict[int, asyncio.Task[None]] = field(default_factory=dict)
 
     async def answer(self, request: Request) -> Response:
@@ -76,10 +89,10 @@ class Gate:
         """The fault that strikes this request, or none."""
         names = BEFORE
         if request.method not in READS:
-            names = (*BEFORE, *WRITES, *(BATCHES if batch else ()))
+            names = (*BEFORE, *WRITES, *(BATCHES if batch else ()), *MEDDLERS)
         for name in names:
             rate: float = getattr(self.faults, name)
-            if rate and self.chance.random() < rate:
+            if rate and self.strikes(name, rate):
                 self.counts[f"fault_{name}"] += 1
                 return name
         return ""
@@ -106,7 +119,7 @@ class Gate:
             done = int(self.chance.random() * (len(job.units) + 1))
             await self.runner.run(job.units[:done], seconds=seconds, go_on=job.go_on)
             raise PeerDropped(committed=done > 0)
-        answers = await self.runner.run(job.units, seconds=seconds, go_on=job.go_on)
+        answers = await self._answers(job, fault, seconds)
         if fault == "error_after_commit":
             if self.chance.random() < 0.5:  # noqa: PLR2004 - one of two ways to lose an answer
                 raise PeerTimeout(committed=True)
@@ -116,6 +129,18 @@ class Gate:
             cut = int(self.chance.random() * len(response.body))
             return Response(response.status, response.body[:cut], response.headers)
         return response
+
+    async def _answers(self, job: Job, fault: str, seconds: float) -> list[Answer]:
+        if fault != "posted_meanwhile":
+            meddle = fault == "update_conflict"
+            return await self.runner.run(job.units, seconds=seconds, go_on=job.go_on, meddle=meddle)
+        middle = int(self.chance.random() * (len(job.units) + 1))
+        first = await self.runner.run(job.units[:middle], seconds=seconds, go_on=job.go_on)
+        self.post()
+        if not job.go_on and any(answer.failed for answer in first):
+            return first
+        rest = await self.runner.run(job.units[middle:], seconds=seconds, go_on=job.go_on)
+        return first + rest
 
     def _later(self, job: Job, seconds: float) -> None:
         number = self.counts["fault_late_commit"]

@@ -17,7 +17,7 @@ from local.dynamics.books import Books
 from local.dynamics.control import Control
 from local.dynamics.customers import CustomerHooks
 from local.dynamics.errors import Refusal
-from local.dynamics.faults import Faults
+from local.dynamics.faults import Faults, Strikes
 from local.dynamics.gate import Gate
 from local.dynamics.journals import KINDS, HeaderHooks, LineHooks
 from local.dynamics.ledger import Ledger
@@ -41,7 +41,8 @@ CONTROL_PATH = "/_peer/"
 class DynamicsPeer:
     """The peer. `host` is its address as clients know it: token scope and links follow from it.
 
-    `faults` and `settings` may be changed while it runs. `asgi` is the application.
+    `faults` and `settings` may be changed while it runs; `strikes` draws the faults instead of
+    `chance`. `asgi` is the application.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class DynamicsPeer:
         tenant: str = "local",
         settings: Settings | None = None,
         faults: Faults | None = None,
+        strikes: Strikes | None = None,
     ) -> None:
         self.settings = settings or Settings()
         self._clock = clock
@@ -83,6 +85,8 @@ class DynamicsPeer:
             host,
             faults or Faults(),
             Counter(),
+            strikes or (lambda _, rate: chance.random() < rate),
+            self._job.run,
         )
         self._control = Control(self._books, self._job, self._set_faults, lambda: self.requests)
 
@@ -116,6 +120,21 @@ class DynamicsPeer:
     def close_period(self, company: str, year: int, month: int, *, reopen: bool = False) -> None:
         """Close (or reopen) a month of a company for posting."""
         self._books.closed[(company, year, month)] = not reopen
+
+    def suspend_account(self, main_account: str, *, resume: bool = False) -> None:
+        """Suspend (or resume) a main account in every chart: lines on it are not posted.
+
+        Raises `KeyError` for an account that no chart has.
+        """
+        found = [
+            row
+            for row in self._store.table("MainAccounts").values()
+            if row.fields["MainAccountId"] == main_account
+        ]
+        if not found:
+            raise KeyError(f"no main account {main_account}")
+        for row in found:
+            self._store.update(row, {"IsSuspended": "No" if resume else "Yes"})
 
     def records(self, entity_set: str, company: str | None = None) -> list[dict[str, Any]]:
         """Copies of the records of a set, in the order they were created."""

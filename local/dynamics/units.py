@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from local.dynamics.batch import Answer, Unit
 from local.dynamics.errors import Refusal
-from local.dynamics.service import Service
+from local.dynamics.service import Operation, Service
 from local.dynamics.store import Store
 from local.dynamics.wire import refused
 from shared.ports import Clock
@@ -23,23 +23,35 @@ class Runner:
     service: Service
     clock: Clock
 
-    async def run(self, units: Sequence[Unit], *, seconds: float, go_on: bool) -> list[Answer]:
-        """The answers, up to and including the first failure unless `go_on`."""
+    async def run(
+        self, units: Sequence[Unit], *, seconds: float, go_on: bool, meddle: bool = False
+    ) -> list[Answer]:
+        """The answers, up to and including the first failure unless `go_on`.
+
+        `meddle`: another user writes to the journals of each unit while it runs.
+        """
         answers = []
         for unit in units:
-            answer = await self._unit(unit, seconds / len(units))
+            answer = await self._unit(unit, seconds / len(units), meddle=meddle)
             answers.append(answer)
             if answer.failed and not go_on:
                 break
         return answers
 
-    async def _unit(self, unit: Unit, seconds: float) -> Answer:
+    async def _unit(self, unit: Unit, seconds: float, *, meddle: bool) -> Answer:
         try:
             operations = [self.service.prepare(p.request, p.request.path) for p in unit.parts]
             await self.clock.sleep(seconds)
+            if meddle:
+                self._meddle(operations)
             with self.store.transaction():
                 self.service.check_conflict(operations)
                 responses = tuple([self.service.execute(operation) for operation in operations])
         except Refusal as refusal:
             responses = (refused(refusal),)
         return Answer(unit, responses)
+
+    def _meddle(self, operations: Sequence[Operation]) -> None:
+        for operation in operations:
+            for header, _ in operation.journals:
+                self.store.update(header, {})

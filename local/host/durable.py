@@ -46,6 +46,7 @@ class Hub:
         self._activities: dict[asyncio.Task[None], None] = {}
         self._wake = asyncio.Event()
         self._invoker: Invoker | None = None
+        self._is_halted = False
         self._functions: dict[tuple[str, str], Function] = {}
 
     def start(
@@ -78,7 +79,7 @@ class Hub:
         return not self._ready and not self._activities and not is_timer_due
 
     async def run(self, invoker: Invoker) -> None:
-        """Work for ever. Cancelling it leaves the store as the next hub needs it."""
+        """Work until cancelled or halted. Either leaves the store as the next hub needs it."""
         self._invoker = invoker
         self._functions = {
             (function.kind, _public_name(function)): function
@@ -86,20 +87,28 @@ class Hub:
         }
         self._resume()
         try:
-            while True:
+            while not self._is_halted:
                 self._fire_due_timers()
-                while self._ready:
+                while self._ready and not self._is_halted:
                     instance_id = next(iter(self._ready))
                     del self._ready[instance_id]
                     self._step(self.store.instances[instance_id])
                     await asyncio.sleep(0)
                 await self._sleep()
-        finally:
-            self._invoker = None
+        except asyncio.CancelledError:
             for task in self._activities:
                 task.cancel()
             await asyncio.gather(*self._activities, return_exceptions=True)
             self._activities.clear()
+            raise
+        finally:
+            self._invoker = None
+
+    def halt(self) -> None:
+        """Step no more, as when the process is gone: activities under way are neither cancelled
+        nor heard of again. The next hub on the store begins them anew."""
+        self._is_halted = True
+        self._wake.set()
 
     def _resume(self) -> None:
         """Take up what an earlier hub on this store left: unfinished work begins again."""
@@ -148,6 +157,8 @@ class Hub:
 
     def _arrive_for(self, instance_id: str, execution: int, id: int, entry: episodes.Entry) -> None:
         """A result of work; dropped when its execution is over or the result is there already."""
+        if self._is_halted:
+            return
         instance = self.store.instances[instance_id]
         if instance.execution == execution and instance.open.pop(id, None) is not None:
             self._arrive(instance, entry)
@@ -235,6 +246,8 @@ class Hub:
         except FlowUnknown as error:
             text, result = str(error), None
         else:
+            if self._is_halted:
+                return
             outcome = await self._running_invoker().invoke(function, Datum(work.input, "json"))
             text, result = outcome.error, outcome.result
         now = self._clock.now()

@@ -16,7 +16,7 @@ from local.host.hubstore import HubStore
 from local.host.invoker import Failure, Invoker
 from local.host.timers import Timer
 from local.host.triggers import QueueTrigger
-from local.servicebus import Broker
+from local.servicebus import Bus
 from shared.ports import Clock
 
 _log = logging.getLogger("tieout.host")
@@ -53,7 +53,9 @@ class Host:
     runs with (each in a copy); it may be set until `start`. Several hosts of the same app may run
     in one process, at once or one after another. `broker` and `hub_store` outlive the host.
     `instances`: scaled-out workers; each holds one session per queue.
-    `function_key` None: keys are ignored.
+    `function_key` None: keys are ignored. `leads` False: timers and hub belong to another host of
+    the same app until `lead` is called. `schedules`: timer functions with another NCRONTAB schedule
+    than the app's.
     """
 
     def __init__(
@@ -61,12 +63,14 @@ class Host:
         app_dir: Path,
         settings: Mapping[str, str],
         clock: Clock,
-        broker: Broker,
+        broker: Bus,
         hub_store: HubStore,
         *,
         instances: int = 1,
         context: contextvars.Context | None = None,
         function_key: str | None = None,
+        leads: bool = True,
+        schedules: Mapping[str, str] | None = None,
     ) -> None:
         self.context = context or contextvars.copy_context()
         self.hub = Hub(hub_store, clock)
@@ -78,6 +82,8 @@ class Host:
         self._broker = broker
         self._instances = instances
         self._function_key = function_key
+        self._leads = leads
+        self._schedules = schedules or {}
         self._invoker: Invoker | None = None
         self._timers: dict[str, Timer] = {}
         self._queues: list[QueueTrigger] = []
@@ -107,17 +113,38 @@ class Host:
         self._invoker = invoker
         if self._function_key is None:
             _log.info("function keys are not checked: every route is open on this machine")
-        self._serve("the durable hub", self.hub.run(invoker))
-        for timer in self._timers.values():
-            self._serve(f"timer {timer.function.name}", timer.run(invoker))
+        if self._leads:
+            self._serve_alone(invoker)
         for instance in range(self._instances):
             for queue in self._queues:
                 self._serve(f"queue {queue.queue} of instance {instance}", queue.pump(invoker))
 
+    def lead(self) -> None:
+        """Take over timers and hub from the host that had them."""
+        if self._invoker is None or self._leads:
+            raise HostRefused("only a host that is up and does not lead can take over")
+        self._leads = True
+        self._serve_alone(self._invoker)
+
+    @property
+    def has_led(self) -> bool:
+        """Whether timers and hub are, or were, this host's."""
+        return self._leads
+
+    def _serve_alone(self, invoker: Invoker) -> None:
+        """What only one host of an app does at a time."""
+        self._serve("the durable hub", self.hub.run(invoker))
+        for timer in self._timers.values():
+            self._serve(f"timer {timer.function.name}", timer.run(invoker))
+
     def _connect(self, functions: list[Function], config: HostConfig) -> None:
         self._timers = {
             function.name.lower(): Timer(
-                function, self._settings, self._clock, self.hub.store.timers
+                function,
+                self._settings,
+                self._clock,
+                self.hub.store.timers,
+                self._schedules.get(function.name),
             )
             for function in functions
             if function.kind == "timerTrigger"

@@ -26,7 +26,8 @@ class Timer:
     """One timer function. It never overlaps itself: the next moment is sought when a run ends.
 
     `statuses` outlives the host: a timer that missed its moment while no host was up fires once
-    at the start with `past_due`, however many moments it missed.
+    at the start with `past_due`, however many moments it missed. `schedule`, where given, stands in
+    for the function's own.
     """
 
     def __init__(
@@ -35,9 +36,11 @@ class Timer:
         settings: Mapping[str, str],
         clock: Clock,
         statuses: dict[str, TimerStatus],
+        schedule: str | None = None,
     ) -> None:
         self.function = function
-        self.schedule = Schedule.parse(resolve(str(function.trigger["schedule"]), settings))
+        wanted = str(function.trigger["schedule"]) if schedule is None else schedule
+        self.schedule = Schedule.parse(resolve(wanted, settings))
         self._clock = clock
         self._statuses = statuses
         self._is_monitored = function.trigger.get("useMonitor", True)

@@ -16,7 +16,7 @@ from azure_functions_runtime.bindings.datumdef import Datum
 from local.host.config import HostConfig, HostRefused, resolve
 from local.host.engine import Function, json_datum, text_datum
 from local.host.invoker import Invoker
-from local.servicebus import Broker, Receiver
+from local.servicebus import Bus, Receives
 from local.servicebus.messages import Delivery, LockLost, QueueUnknown
 
 RECEIVE_SECONDS = 3600.0  # of one wait on a queue without sessions; then it waits again
@@ -28,7 +28,7 @@ class QueueTrigger:
     """One queue function and its queue."""
 
     def __init__(
-        self, function: Function, settings: Mapping[str, str], config: HostConfig, broker: Broker
+        self, function: Function, settings: Mapping[str, str], config: HostConfig, broker: Bus
     ) -> None:
         """Raises `HostRefused` when function and queue do not fit each other."""
         trigger = function.trigger
@@ -72,7 +72,7 @@ class QueueTrigger:
             finally:
                 session.close()
 
-    async def _carry(self, invoker: Invoker, receiver: Receiver, wait_seconds: float) -> bool:
+    async def _carry(self, invoker: Invoker, receiver: Receives, wait_seconds: float) -> bool:
         batch = await receiver.receive(self._batch_max, wait_seconds)
         if not batch:
             return False

@@ -1,15 +1,26 @@
 """A Service Bus of one process: peek-lock, sessions, duplicate detection, dead letters."""
 
-from local.servicebus.broker import Broker, BrokerFaults, Receiver, SessionReceiver
+from local.servicebus.broker import (
+    Broker,
+    BrokerFaults,
+    Bus,
+    Receiver,
+    Receives,
+    ReceivesSession,
+    SessionReceiver,
+)
 from local.servicebus.queue import LocalQueue
 from local.servicebus.settings import QueueSettings, load_queues
 
 __all__ = [
     "Broker",
     "BrokerFaults",
+    "Bus",
     "LocalQueue",
     "QueueSettings",
     "Receiver",
+    "Receives",
+    "ReceivesSession",
     "SessionReceiver",
     "load_queues",
 ]

@@ -35,6 +35,44 @@ class BrokerFaults(Protocol):
         """On completion: the message stays and is delivered again."""
 
 
+class Receives(Protocol):
+    """How a trigger takes messages: see `Receiver`."""
+
+    async def receive(self, count_max: int, wait_seconds: float) -> tuple[Delivery, ...]:
+        """Lock up to `count_max` messages; empty when none came within the wait."""
+
+    def complete(self, delivery: Delivery) -> None:
+        """Done: the message is gone. Raises `LockLost`."""
+
+    def abandon(self, delivery: Delivery) -> None:
+        """Not done: the message is ready again at once. Raises `LockLost`."""
+
+
+class ReceivesSession(Receives, Protocol):
+    """How a trigger takes the messages of one session: see `SessionReceiver`."""
+
+    def close(self) -> None:
+        """Free the session; unsettled messages return without a spent delivery."""
+
+
+class Bus(Protocol):
+    """What a host needs of a broker."""
+
+    async def accept_session(
+        self, queue: str, wait_seconds: float | None = None
+    ) -> ReceivesSession | None:
+        """The next free session that has messages; None after the wait."""
+
+    def receiver(self, queue: str) -> Receives:
+        """A receiver of a queue without sessions."""
+
+    def depth(self, queue: str) -> Depth:
+        """The messages of a queue, counted now."""
+
+    def entity(self, queue: str) -> Entity:
+        """The queue itself. Raises `QueueUnknown`."""
+
+
 class _NoFaults:
     def lock_ends_early(self, queue: str, session_id: str) -> bool:
         del queue, session_id

@@ -9,7 +9,13 @@ from local.stripe.events import Events
 from local.stripe.ids import Ids
 from local.stripe.ledger import Ledger
 from local.stripe.schedule import Schedule
-from local.stripe.settings import API_VERSION, Faults, PeerSettings, WebhookTarget
+from local.stripe.settings import (
+    API_VERSION,
+    Faults,
+    PeerSettings,
+    Strikes,
+    WebhookTarget,
+)
 from local.stripe.store import Store
 from shared.ports import Clock
 
@@ -38,6 +44,7 @@ def assemble(
     webhook: WebhookTarget | None,
     secrets: tuple[str, ...],
     settings: PeerSettings,
+    strikes: Strikes | None = None,
 ) -> tuple[Core, Deliveries]:
     """A fresh account, without faults."""
     schedule, store, ids = Schedule(clock), Store(clock), Ids(chances.ids)
@@ -48,7 +55,13 @@ def assemble(
         target=webhook,
         secrets=secrets,
         faults=lambda: core.faults.delivery,
+        strikes=strikes,
     )
+
+    def old_shape() -> bool:
+        rate, draw = core.faults.delivery.old_api_version, chances.old_shapes.random()
+        return draw < rate if strikes is None else strikes("old_api_version", rate)
+
     events = Events(
         clock,
         ids,
@@ -57,7 +70,7 @@ def assemble(
         api_version=API_VERSION if webhook is None else webhook.api_version,
         livemode=livemode,
         deliver=deliveries.announce,
-        old_shape=lambda: chances.old_shapes.random() < core.faults.delivery.old_api_version,
+        old_shape=old_shape,
     )
     ledger = Ledger(
         clock,
@@ -80,5 +93,6 @@ def assemble(
         livemode=livemode,
         faults=Faults(),
         resend=deliveries.resend,
+        strikes=strikes,
     )
     return core, deliveries

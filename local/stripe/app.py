@@ -166,13 +166,17 @@ class App:
         """Suffer the faults that are set. True: the answer of this request is to be lost."""
         faults = self._core.faults
         draws = [self._chance.random() for _ in range(4)]  # always four: one moves no other
-        if faults.latency_seconds:
+        if faults.latency_seconds and self._struck("latency", 1.0, 0.0):
             await self._core.clock.sleep(draws[0] * faults.latency_seconds)
-        if draws[1] < faults.rate_limit:
+        if self._struck("rate_limit", faults.rate_limit, draws[1]):
             raise rate_limited()
-        if draws[2] < faults.server_error:
+        if self._struck("server_error", faults.server_error, draws[2]):
             raise server_error()
-        return draws[3] < faults.timeout
+        return self._struck("timeout", faults.timeout, draws[3])
+
+    def _struck(self, name: str, rate: float, draw: float) -> bool:
+        strikes = self._core.strikes
+        return draw < rate if strikes is None else strikes(name, rate)
 
     def _idempotent(self, request: Request, id: str) -> Answer:
         key = request.headers.get("idempotency-key")

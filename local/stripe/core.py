@@ -12,14 +12,17 @@ from local.stripe.forms import Spec
 from local.stripe.ids import Ids
 from local.stripe.ledger import Ledger
 from local.stripe.schedule import Schedule
-from local.stripe.settings import Faults, PeerSettings
+from local.stripe.settings import Faults, PeerSettings, Strikes
 from local.stripe.store import Store
 from shared.ports import Clock, Json
 
 
 @dataclass(slots=True)
 class Core:
-    """The account. `behaviours`: how a payment method, or the charge made with it, turns out."""
+    """The account. `behaviours`: how a payment method, or the charge made with it, turns out.
+
+    `strikes` draws the faults of requests and deliveries; None: the account's own chance does.
+    """
 
     settings: PeerSettings
     clock: Clock
@@ -32,6 +35,7 @@ class Core:
     livemode: bool
     faults: Faults
     resend: Callable[[Json], None]
+    strikes: Strikes | None = None
     behaviours: dict[str, Behaviour] = field(default_factory=dict)
 
     def now(self) -> int:

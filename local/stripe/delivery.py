@@ -13,7 +13,7 @@ import httpx
 import simplejson
 
 from local.stripe.schedule import Schedule
-from local.stripe.settings import DeliveryFaults, WebhookTarget
+from local.stripe.settings import DeliveryFaults, Strikes, WebhookTarget
 from shared.ports import Clock, Json
 
 ATTEMPT_TIMEOUT_SECONDS = 20.0
@@ -80,6 +80,7 @@ class Deliveries:
         target: WebhookTarget | None,
         secrets: Sequence[str],
         faults: Callable[[], DeliveryFaults],
+        strikes: Strikes | None = None,
     ) -> None:
         if target is not None and not secrets:
             raise ValueError("a webhook needs at least one signing secret")
@@ -89,6 +90,7 @@ class Deliveries:
         self._target = target
         self._secrets = tuple(secrets)
         self._faults = faults
+        self._strikes = strikes
         self._queue: asyncio.Queue[Delivery] = asyncio.Queue()
         self._outstanding = 0
         self._quiet = asyncio.Event()
@@ -113,16 +115,21 @@ class Deliveries:
         """Deliver a new event, with the faults that are set."""
         faults = self._faults()
         draws = [self._chance.random() for _ in range(3)]  # always three: one fault moves no other
-        if draws[0] < faults.drop:
+        if self._struck("drop", faults.drop, draws[0]):
             self.log.append(Delivery(event, state="dropped"))
             return
-        wait = faults.delay_seconds + self._chance.uniform(0, faults.shuffle_seconds)
+        late = faults.delay_seconds if self._struck("late", 1.0, 0.0) else 0.0
+        shuffled = self._chance.uniform(0, faults.shuffle_seconds)
+        wait = late + (shuffled if self._struck("shuffle", 1.0, 0.0) else 0.0)
         again = wait + self._chance.uniform(0, DUPLICATE_WITHIN_SECONDS)
         self._later(self._new(Delivery(event)), wait)
-        if draws[1] < faults.duplicate:
+        if self._struck("duplicate", faults.duplicate, draws[1]):
             self._later(self._new(Delivery(event)), again)
-        if draws[2] < faults.rolled_secret:
+        if self._struck("rolled_secret", faults.rolled_secret, draws[2]):
             self._later(self._new(Delivery(event, rolled=True)), again)
+
+    def _struck(self, name: str, rate: float, draw: float) -> bool:
+        return draw < rate if self._strikes is None else self._strikes(name, rate)
 
     def resend(self, event: Json) -> None:
         """Deliver an event again, at once and without faults."""

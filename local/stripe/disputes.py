@@ -122,9 +122,13 @@ def escalate(core: Core, dispute: Json) -> None:
         withdraw_open(core, charge)
 
 
-def win(core: Core, dispute: Json) -> None:
-    """The money and the fee come back. Raises `ValueError` unless funds were withdrawn."""
-    if dispute["status"] not in OPEN or not dispute["balance_transactions"]:
+def win(core: Core, dispute: Json, *, after_loss: bool = False) -> None:
+    """The money and the fee come back; `after_loss`: the bank changes a decision it had made.
+
+    Raises `ValueError` unless funds were withdrawn.
+    """
+    wanted = ("lost",) if after_loss else OPEN
+    if dispute["status"] not in wanted or not dispute["balance_transactions"]:
         raise ValueError(f"dispute {dispute['id']} is {dispute['status']}: nothing to win back")
     dispute["status"] = "won"
     _move(core, dispute, 1, "dispute_reversal", f"Chargeback reversal for {dispute['charge']}")

@@ -63,8 +63,13 @@ def listing(core: Core, call: Call, type: str, keep: Keep) -> Json:
             objects = walk(id) if core.store.listed(id) else iter(())
     found: list[Json] = []
     bounds = params.get("created", {})
+    least = max(bounds.get("gte", 0), bounds.get("gt", 0))
+    stale = _is_stale(core, type)
     for obj in objects:
-        if _fresh(core, type, obj) or (bounds and not within(obj.get("created"), bounds)):
+        created = obj.get("created")
+        if not before and isinstance(created, int) and created < least:
+            break  # the rest is older still
+        if (stale and _fresh(core, obj)) or (bounds and not within(created, bounds)):
             continue
         if keep(obj):
             found.append(obj)
@@ -79,7 +84,13 @@ def listing(core: Core, call: Call, type: str, keep: Keep) -> Json:
     }
 
 
-def _fresh(core: Core, type: str, obj: Json) -> bool:
-    """Whether the object is still too new to be listed (a fault that is set)."""
-    seconds = core.faults.stale_list_seconds
-    return bool(seconds) and type in STALE_TYPES and core.store.age_seconds(obj["id"]) < seconds
+def _is_stale(core: Core, type: str) -> bool:
+    """Whether this list is behind (a fault that is set)."""
+    if not core.faults.stale_list_seconds or type not in STALE_TYPES:
+        return False
+    return core.strikes is None or core.strikes("stale_list", 1.0)
+
+
+def _fresh(core: Core, obj: Json) -> bool:
+    """Whether the object is still too new for a list that is behind."""
+    return core.store.age_seconds(obj["id"]) < core.faults.stale_list_seconds

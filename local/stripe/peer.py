@@ -11,7 +11,7 @@ from local.stripe.account import Chances, assemble
 from local.stripe.app import App
 from local.stripe.control import Control
 from local.stripe.delivery import Delivery
-from local.stripe.settings import API_VERSION, Faults, PeerSettings, WebhookTarget
+from local.stripe.settings import API_VERSION, Faults, PeerSettings, Strikes, WebhookTarget
 from shared.ports import Clock, Json
 
 SECRETS_FOR_ROLLING = 2
@@ -24,6 +24,7 @@ class StripePeer:
     payouts, deliveries. The same clock and seed give the same account, to the last id.
     Methods named after what people and banks do (`dispute_charge`, `fail_payout`, ...) need no
     request; they raise `KeyError` for unknown ids and `ValueError` where the act is impossible.
+    `strikes`, where given, decides on every fault instead of `chance`.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class StripePeer:
         api_key: str,
         settings: PeerSettings | None = None,
         faults: Faults | None = None,
+        strikes: Strikes | None = None,
     ) -> None:
         self._clock = clock
         self._secrets = tuple(signing_secrets)
@@ -49,6 +51,7 @@ class StripePeer:
             webhook=webhook,
             secrets=self._secrets,
             settings=settings or PeerSettings(),
+            strikes=strikes,
         )
         self._schedule = self._core.schedule
         self.set_faults(faults or Faults())
@@ -167,6 +170,10 @@ class StripePeer:
         """The balance object."""
         return self._core.ledger.balance()
 
+    def available_minor(self, currency: str) -> int:
+        """What a payout could pay now."""
+        return self._core.ledger.available_minor(currency)
+
     def objects(self, type: str) -> list[Json]:
         """The objects of a type, oldest first. Not to be changed."""
         return list(self._core.store.newest_first(type))[::-1]
@@ -207,9 +214,9 @@ class StripePeer:
         """The inquiry becomes a chargeback: funds are withdrawn."""
         disputes.escalate(self._core, self._find("dispute", dispute))
 
-    def win_dispute(self, dispute: str) -> None:
+    def win_dispute(self, dispute: str, *, after_loss: bool = False) -> None:
         """The bank decides for the merchant: amount and fee come back."""
-        disputes.win(self._core, self._find("dispute", dispute))
+        disputes.win(self._core, self._find("dispute", dispute), after_loss=after_loss)
 
     def lose_dispute(self, dispute: str) -> None:
         """The bank decides for the customer, or an inquiry ends."""
@@ -240,5 +247,20 @@ class StripePeer:
             currency=currency,
             source=None,
             description=description,
+        )
+        return str(txn["id"])
+
+    def enter_other(self, category: str, amount_minor: int, currency: str) -> str:
+        """A transaction of another kind than this peer makes by itself, without source and event.
+        Returns its id."""
+        if not amount_minor:
+            raise ValueError("a transaction needs an amount")
+        txn = self._core.ledger.enter(
+            type=category,
+            reporting_category=category,
+            amount_minor=amount_minor,
+            currency=currency,
+            source=None,
+            description=category.replace("_", " "),
         )
         return str(txn["id"])

@@ -1,6 +1,6 @@
 """What of the peer can be set: money, delays, and the faults of both directions."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -11,6 +11,9 @@ API_VERSION = "2026-10-28.endive"
 OLD_API_VERSION = "2020-08-27"
 BASIS_POINTS = 10_000
 SECONDS_MAX = 30 * 86_400.0
+
+type Strikes = Callable[[str, float], bool]
+"""Decides, given the name and rate of a fault, whether it strikes now."""
 
 
 @dataclass(frozen=True, slots=True)
