@@ -19,10 +19,10 @@ async def sweep_transactions(
     telemetry.event("sweep_transactions", sent=sent, past_due=timer.past_due)
 
 
-@bp.timer_trigger("timer", schedule="0 22 * * * *", run_on_startup=False)
+@bp.timer_trigger("timer", schedule="0 22 */6 * * *", run_on_startup=False)
 @bp.durable_client_input(client_name="client")
 async def sweep_events(timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:
-    """Hourly: events whose delivery was lost."""
+    """Every six hours: events whose delivery was lost."""
     sent = await bootstrap.app().sweep(DurableFlows(client)).events()
     telemetry.event("sweep_events", sent=sent, past_due=timer.past_due)
 

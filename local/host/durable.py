@@ -74,7 +74,9 @@ class Hub:
 
     @property
     def is_quiet(self) -> bool:
-        """No step is due, no activity runs, no timer is due now."""
+        """No step is due, no activity runs, no timer is due now; or it is halted."""
+        if self._is_halted:
+            return True
         is_timer_due = bool(self._timers) and self._timers[0][0] <= self._clock.now()
         return not self._ready and not self._activities and not is_timer_due
 
