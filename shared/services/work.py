@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from shared import telemetry
-from shared.errors import Kind, Verdict
+from shared.errors import Kind, TieoutError, Verdict
 from shared.ports import Message
 from shared.services.converge import Converge, Ports
 from shared.services.item import APART, VERIFY, Item, UnreadableItemError, read_item
@@ -20,6 +20,7 @@ from shared.services.journals import Writer
 OBJECTS_PER_RUN = 50  # two lines each fill one $batch
 SUSPECT_DELIVERIES = 3  # from here on a message is handled alone
 UNCOUNTED_DELAY_SECONDS = 15
+FAILURE_PAUSE_SECONDS = 20.0
 NOT_BEGUN = Verdict(Kind.RETRY, counts=False, delay_seconds=1.0, cause="not_begun")
 
 
@@ -58,7 +59,12 @@ class Work:
         verdicts = await self._run(queue, partition, list(items.values()), alone)
         for item in items.values():
             outcomes.append(Outcome(item, self._judge(item, verdicts[item.entity, item.object])))
-        await self._settle(queue, partition, outcomes)
+        try:
+            await self._settle(queue, partition, outcomes)
+        except TieoutError:
+            # The host abandons at once and without delay: ten tries should outlast a short outage.
+            await self._ports.clock.sleep(FAILURE_PAUSE_SECONDS)
+            raise
 
     async def _run(
         self, queue: str, partition: int, items: list[Item], alone: bool
