@@ -20,7 +20,10 @@ from local.world import Options, World, open_world
 
 START = datetime(2026, 10, 1, 8, tzinfo=UTC)  # a Thursday
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
-LINE_SETS = ("CustomerPaymentJournalLines", "LedgerJournalLines")
+RECEIPTS, GENERAL = LINE_SETS = ("CustomerPaymentJournalLines", "LedgerJournalLines")
+ONE_TIME, CLEARING = "Cust STRIPE-ONETIME", "Bank STRIPE-USD"
+FEES, DISPUTES, SUSPENSE = "Ledger 618900", "Ledger 132900", "Ledger 199900"
+TRANSIT, BANK = "Ledger 110900", "Bank USMF OPER"
 WEBHOOK = "webhooks/stripe"
 
 type Json = dict[str, Any]
@@ -143,6 +146,16 @@ def customers(world: World, company: str | None = None) -> dict[str, Json]:
     return found
 
 
+def usd(entity_set: str, account: str, amount: str, date: str = f"{START:%Y-%m-%d}") -> Booked:
+    """A line of usmf against clearing in USD."""
+    return Booked(entity_set, "usmf", account, CLEARING, Decimal(amount), "USD", date)
+
+
+def account_of(world: World, customer: str, company: str = "usmf") -> str:
+    """The account of a customer, as lines show it."""
+    return f"Cust {customers(world)[f'{customer} {company}']['CustomerAccount']}"
+
+
 def doubles(world: World) -> dict[str, int]:
     """Records that exist more than once: customers by Stripe id and company, lines by key."""
     keys = [
@@ -175,6 +188,12 @@ NO_GAPS = {"usd": 0, "eur": 0, "jpy": 0}
 async def parked(world: World) -> list[Listed]:
     """The parked items."""
     return [item for item in await listed(world) if item.kind == "parked"]
+
+
+async def booked_and_proved(world: World) -> None:
+    """Nothing is parked and every difference is zero."""
+    assert await parked(world) == []
+    assert await gaps(world) == NO_GAPS
 
 
 async def waiting(world: World) -> list[Listed]:

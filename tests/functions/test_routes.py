@@ -1,0 +1,213 @@
+"""The app as the real engine indexes it: its routes, keys, queues, schedules and answers."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from local import books
+from local.host.engine import Function
+from local.host.ncrontab import Schedule
+from local.world import ROOT, Options, World
+from shared.registry import ENTITIES
+from tests.world import NO_GAPS, ask, live, new_customer, rest, sell
+
+ANONYMOUS = ["health", "webhooks/stripe"]
+ROUTES = {"health", "payouts", "proof", "ready", "status", "webhooks/stripe"}
+STATUS = ["queued", "in_flight", "scheduled", "waiting", "parked", "done", "skipped"]
+PROOF = ["balance_minor", "posted_minor", "draft_minor", "gap_minor", "unexplained_minor"]
+
+
+def functions(kind: str) -> dict[str, Function]:
+    """The functions of one kind of trigger, as indexed."""
+
+    async def story(world: World) -> dict[str, Function]:
+        return {each.name: each for each in world.host.functions if each.kind == kind}
+
+    return live(story)
+
+
+def test_every_route_but_the_webhook_and_liveness_needs_a_key() -> None:
+    levels = {
+        str(each.trigger["route"]): str(each.trigger["authLevel"])
+        for each in functions("httpTrigger").values()
+    }
+    assert levels.keys() >= ROUTES
+    assert sorted(route for route, level in levels.items() if level == "ANONYMOUS") == ANONYMOUS
+    assert {level for route, level in levels.items() if route not in ANONYMOUS} == {"FUNCTION"}
+
+
+def test_the_webhook_is_posted_to_and_the_questions_are_asked() -> None:
+    found = {
+        str(each.trigger["route"]): each.trigger["methods"]
+        for each in functions("httpTrigger").values()
+    }
+    assert found["webhooks/stripe"] == ["POST"]
+    questions = sorted(ROUTES - {"webhooks/stripe"})
+    assert [found[route] for route in questions] == [["GET"]] * len(questions)
+
+
+def test_queue_names_are_those_of_the_infrastructure() -> None:
+    named = json.loads((ROOT / "infra" / "queues.json").read_text())["queues"]
+    triggers = [each.trigger for each in functions("serviceBusTrigger").values()]
+    assert sorted(each["queueName"] for each in triggers) == sorted(q["name"] for q in named)
+    assert sorted(q["name"] for q in named) == sorted({each.queue for each in ENTITIES})
+
+
+def test_each_queue_function_takes_batches_of_one_session() -> None:
+    found = functions("serviceBusTrigger")
+    assert sorted(found) == sorted(f"sync_{each.trigger['queueName']}" for each in found.values())
+    for each in found.values():
+        assert each.trigger["isSessionsEnabled"] is True
+        assert each.trigger["cardinality"] == "MANY"
+        assert each.trigger["connection"] == "ServiceBusConnection"
+
+
+def test_all_schedules_are_six_fields_that_fire() -> None:
+    found = functions("timerTrigger")
+    assert {"drain_dead_letters", "sweep_payouts", "sweep_transactions", "sweep_waiting"} <= {
+        *found
+    }
+    for each in found.values():
+        assert len(str(each.trigger["schedule"]).split()) == 6
+        Schedule.parse(str(each.trigger["schedule"]))
+
+
+def test_the_flow_and_its_activities_are_indexed() -> None:
+    assert "payout_flow" in functions("orchestrationTrigger")
+    assert functions("activityTrigger").keys() >= {"payout_membership_page", "payout_tie_out"}
+
+
+async def _json(world: World, path: str, status: int = 200) -> Any:
+    answer = await ask(world, "GET", path)
+    assert answer.status_code == status
+    assert answer.headers["content-type"].startswith("application/json")
+    return answer.json()
+
+
+def test_liveness_says_nothing_about_others() -> None:
+    async def story(world: World) -> None:
+        assert await _json(world, "health") == {"status": "alive"}
+
+    live(story)
+
+
+def test_the_embedded_world_is_ready() -> None:
+    async def story(world: World) -> None:
+        found = await _json(world, "ready")
+        assert found["status"] == "ready"
+        assert [check["problem"] for check in found["checks"]] == [""] * 8
+        names = [check["name"] for check in found["checks"]]
+        assert names[:3] == ["stripe", "storage", "journal usmf customer_payment"]
+
+    live(story)
+
+
+def _settings(**changes: object) -> Mapping[str, Any]:
+    """Books with changes to the company usmf."""
+    whole = books.settings(stripe_url="https://s.invalid", dynamics_url="https://d.invalid")
+    found = whole.books.model_dump(mode="json")
+    found["companies"]["usmf"] |= changes
+    return {"books": found}
+
+
+WRONG: dict[str, tuple[Mapping[str, Any], str, str]] = {
+    "a journal name that is not there": (
+        _settings(journals={"customer_payment": "NOPE", "general": "STRGL"}),
+        "journal usmf customer_payment",
+        "the journal name NOPE does not exist in usmf",
+    ),
+    "a journal name of another type": (
+        _settings(journals={"customer_payment": "STRGL", "general": "STRGL"}),
+        "journal usmf customer_payment",
+        "the journal name STRGL is not of type CustPayment",
+    ),
+    "no one-time customer": (
+        _settings(one_time_customer="NOBODY"),
+        "one-time customer usmf",
+        "the customer NOBODY does not exist in usmf",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_set_up_wrongly_is_named(name: str) -> None:
+    changes, check, problem = WRONG[name]
+
+    async def story(world: World) -> None:
+        found = await _json(world, "ready", 503)
+        assert found["status"] == "not ready"
+        assert [each for each in found["checks"] if each["problem"]] == [
+            {"name": check, "problem": problem}
+        ]
+
+    live(story, Options(settings=changes))
+
+
+def test_a_stripe_key_of_the_other_mode_is_named() -> None:
+    async def story(world: World) -> None:
+        found = await _json(world, "ready", 503)
+        (wrong,) = [each for each in found["checks"] if each["problem"]]
+        assert wrong["name"] == "stripe"
+        assert wrong["problem"] == "the key belongs to the other mode than STRIPE_LIVEMODE says"
+
+    live(story, Options(settings={"stripe_livemode": True}))
+
+
+def test_the_status_has_exactly_its_seven_figures() -> None:
+    async def story(world: World) -> None:
+        assert await _json(world, "status") == dict.fromkeys(STATUS, 0)
+        new_customer(world)
+        sell(world)
+        await rest(world, 3600)
+        found = await _json(world, "status")
+        assert sorted(found) == sorted(STATUS)
+        assert {name: found[name] for name in STATUS[:5]} == dict.fromkeys(STATUS[:5], 0)
+        assert found["done"] > 0
+        assert found["skipped"] > 0  # the payment intent's own events
+
+    live(story)
+
+
+def test_the_proof_of_an_empty_account_is_zero_in_every_currency() -> None:
+    async def story(world: World) -> None:
+        found = await _json(world, "proof")
+        assert found["scope"] == "posted ledger"
+        nothing = {**dict.fromkeys(PROOF, 0), "transactions": 0, "differences": []}
+        assert found["currencies"] == dict.fromkeys(NO_GAPS, nothing)
+
+    live(story)
+
+
+def test_the_proof_tells_posted_from_draft() -> None:
+    async def story(world: World) -> None:
+        sell(world, 10_000)
+        await rest(world)
+        draft = (await _json(world, "proof"))["currencies"]["usd"]
+        assert [draft[name] for name in PROOF] == [9_680, 0, 9_680, 0, 0]
+        world.dynamics.post_journals()
+        posted = (await _json(world, "proof"))["currencies"]["usd"]
+        assert [posted[name] for name in PROOF] == [9_680, 9_680, 0, 0, 0]
+
+    live(story)
+
+
+def test_the_proof_names_what_is_not_written() -> None:
+    async def story(world: World) -> None:
+        txn = world.stripe.bill_fee(250, "usd", "Radar for September")
+        found = (await _json(world, "proof"))["currencies"]["usd"]
+        assert (found["balance_minor"], found["gap_minor"]) == (-250, -250)
+        assert found["unexplained_minor"] == 0
+        assert [(each["id"], each["amount_minor"]) for each in found["differences"]] == [
+            (txn, -250)
+        ]
+
+    live(story)
+
+
+def test_no_payout_is_an_empty_list() -> None:
+    async def story(world: World) -> None:
+        assert await _json(world, "payouts") == {"payouts": []}
+
+    live(story)
