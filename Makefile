@@ -1,7 +1,7 @@
 # make demo: a month of a shop, from Stripe into Dynamics 365, on this machine alone.
 # make test: everything that proves it. See README.md.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve replay test check lint types imports format bench lock clean
+.PHONY: help setup demo serve simulate simulate-mutants test check lint types imports format bench lock clean
 
 UV_VERSION := 0.13.9
 BIN := .venv/bin
@@ -11,7 +11,7 @@ SOURCES := function_app.py functions shared local cli bench tests
 ARGS ?=
 
 help: ## this list
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 18
 
 $(READY): requirements-dev.txt pyproject.toml
 	@python=$$(scripts/find-python) && echo "setting up .venv with $$python" && \
@@ -34,6 +34,13 @@ demo: $(READY) ## a seeded month through the whole system, ending in the tie-out
 
 serve: $(READY) ## the same world on local ports, for curl and the Stripe CLI (ARGS="--help")
 	@$(BIN)/tieout serve $(ARGS)
+
+SEED ?=
+simulate: $(READY) ## 200 simulated months under faults (SEED=n: one of them, with its timeline)
+	@$(BIN)/tieout simulate $(if $(SEED),--seed $(SEED) --timeline .tieout,) $(ARGS)
+
+simulate-mutants: $(READY) ## every mutant of the product must be caught by the simulation
+	@$(BIN)/python -m local.simulation.mutants $(ARGS)
 
 test: $(READY) $(NPM_READY) ## all tests (ARGS="-k name")
 	@$(BIN)/python -m pytest $(ARGS)

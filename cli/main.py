@@ -113,6 +113,21 @@ def replay(
 
 
 @app.command()
+def simulate(
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 200,
+    first: Annotated[int, typer.Option(min=0, help="The first of them.")] = 1,
+    seed: Annotated[int | None, typer.Option(help="Only this one, with its timeline.")] = None,
+    timeline: Annotated[Path | None, typer.Option(help="Folder for timelines.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 2,
+) -> None:
+    """Live through simulated months with every fault on; exit 1 when an invariant breaks."""
+    from local import simulation  # noqa: PLC0415 - as above
+
+    _quiet()
+    raise typer.Exit(simulation.main(seeds, first, seed, timeline, jobs))
+
+
+@app.command()
 def proof(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
     """Ask a running app for its clearing proof; exit 1 when a currency has a gap."""
     found = _ask(url, "proof")

@@ -1,77 +1,101 @@
-"""The timers: completeness, patience, and what the queues gave up. NCRONTAB, UTC."""
+"""The timers, generated from one table: completeness, patience, and what was given up.
+
+NCRONTAB with six fields, UTC: second, minute, hour, day, month, day of the week.
+https://learn.microsoft.com/azure/azure-functions/functions-bindings-timer
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 import azure.durable_functions as df
 import azure.functions as func
 
 from functions.flows.client import DurableFlows
 from shared import bootstrap, telemetry
+from shared.bootstrap import App
+from shared.ports import Flows
 
 bp = df.Blueprint()
 
-
-@bp.timer_trigger("timer", schedule="0 7 * * * *", run_on_startup=False)
-@bp.durable_client_input(client_name="client")
-async def sweep_transactions(
-    timer: func.TimerRequest, client: df.DurableOrchestrationClient
-) -> None:
-    """Hourly: balance transactions that no event led to."""
-    sent = await bootstrap.app().sweep(DurableFlows(client)).transactions()
-    telemetry.event("sweep_transactions", sent=sent, past_due=timer.past_due)
+type Run = Callable[[App, Flows], Awaitable[int]]
+type Handler = Callable[..., Awaitable[None]]
 
 
-@bp.timer_trigger("timer", schedule="0 22 */6 * * *", run_on_startup=False)
-@bp.durable_client_input(client_name="client")
-async def sweep_events(timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:
-    """Every six hours: events whose delivery was lost."""
-    sent = await bootstrap.app().sweep(DurableFlows(client)).events()
-    telemetry.event("sweep_events", sent=sent, past_due=timer.past_due)
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """A timer function: when it runs, what for, and what it calls (which returns a count)."""
+
+    name: str
+    schedule: str
+    purpose: str
+    run: Run
 
 
-@bp.timer_trigger("timer", schedule="0 52 * * * *", run_on_startup=False)
-@bp.durable_client_input(client_name="client")
-async def heal_parked(timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:
-    """Hourly: parked items whose cause may have gone away."""
-    sent = await bootstrap.app().inbox(DurableFlows(client)).heal()
-    telemetry.event("heal_parked", sent=sent, past_due=timer.past_due)
+TIMERS: tuple[Timer, ...] = (
+    Timer(
+        "sweep_transactions",
+        "0 7 * * * *",
+        "Hourly: balance transactions that no event led to.",
+        lambda app, flows: app.sweep(flows).transactions(),
+    ),
+    Timer(
+        "sweep_events",
+        "0 22 */6 * * *",
+        "Every six hours: events whose delivery was lost.",
+        lambda app, flows: app.sweep(flows).events(),
+    ),
+    Timer(
+        "sweep_payouts",
+        "0 37 */4 * * *",
+        "Every four hours: payouts that nobody announced, or that are not tied out.",
+        lambda app, flows: app.sweep(flows).payouts(),
+    ),
+    Timer(
+        "sweep_waiting",
+        "30 */15 * * * *",
+        "Every quarter of an hour: objects whose counterpart did not exist yet.",
+        lambda app, flows: app.sweep(flows).waiting(),
+    ),
+    Timer(
+        "heal_parked",
+        "0 52 * * * *",
+        "Hourly: parked items whose cause may have gone away.",
+        lambda app, flows: app.inbox(flows).heal(),
+    ),
+    Timer(
+        "drain_dead_letters",
+        "0 */5 * * * *",
+        "Every five minutes: dead letters go to the inbox.",
+        lambda app, flows: app.sweep(flows).dead_letters(),
+    ),
+    Timer(
+        "watch_journals",
+        "0 12 */4 * * *",
+        "Every four hours: which journals are posted by now.",
+        lambda app, flows: app.audit(flows).journals(),
+    ),
+    Timer(
+        "audit_lines",
+        "0 42 1 * * *",
+        "Every night: lines that are missing, moved or there twice are verified.",
+        lambda app, flows: app.audit(flows).lines(),
+    ),
+)
 
 
-@bp.timer_trigger("timer", schedule="0 37 */4 * * *", run_on_startup=False)
-@bp.durable_client_input(client_name="client")
-async def sweep_payouts(timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:
-    """Every four hours: payouts that nobody announced, or that are not tied out."""
-    sent = await bootstrap.app().sweep(DurableFlows(client)).payouts()
-    telemetry.event("sweep_payouts", sent=sent, past_due=timer.past_due)
+def _handler(spec: Timer) -> Handler:
+    async def run(timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:
+        count = await spec.run(bootstrap.app(), DurableFlows(client))
+        telemetry.event("timer", timer=spec.name, count=count, past_due=timer.past_due)
+
+    run.__name__ = spec.name
+    run.__doc__ = spec.purpose
+    return run
 
 
-@bp.timer_trigger("timer", schedule="30 */15 * * * *", run_on_startup=False)
-@bp.durable_client_input(client_name="client")
-async def sweep_waiting(timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:
-    """Every quarter of an hour: objects whose counterpart did not exist yet."""
-    sent = await bootstrap.app().sweep(DurableFlows(client)).waiting()
-    telemetry.event("sweep_waiting", sent=sent, past_due=timer.past_due)
-
-
-@bp.timer_trigger("timer", schedule="0 */5 * * * *", run_on_startup=False)
-@bp.durable_client_input(client_name="client")
-async def drain_dead_letters(
-    timer: func.TimerRequest, client: df.DurableOrchestrationClient
-) -> None:
-    """Every five minutes: dead letters go to the inbox."""
-    drained = await bootstrap.app().sweep(DurableFlows(client)).dead_letters()
-    telemetry.event("drain_dead_letters", drained=drained, past_due=timer.past_due)
-
-
-@bp.timer_trigger("timer", schedule="0 12 */4 * * *", run_on_startup=False)
-@bp.durable_client_input(client_name="client")
-async def watch_journals(timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:
-    """Every four hours: which journals are posted by now."""
-    waiting = await bootstrap.app().audit(DurableFlows(client)).journals()
-    telemetry.event("watch_journals", unposted=waiting, past_due=timer.past_due)
-
-
-@bp.timer_trigger("timer", schedule="0 42 1 * * *", run_on_startup=False)
-@bp.durable_client_input(client_name="client")
-async def audit_lines(timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:
-    """Every night: lines that are missing, moved or there twice are verified."""
-    sent = await bootstrap.app().audit(DurableFlows(client)).lines()
-    telemetry.event("audit_lines", sent=sent, past_due=timer.past_due)
+for _spec in TIMERS:
+    bp.function_name(_spec.name)(
+        bp.timer_trigger("timer", schedule=_spec.schedule, run_on_startup=False)(
+            bp.durable_client_input(client_name="client")(_handler(_spec))
+        )
+    )
