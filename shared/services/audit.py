@@ -6,7 +6,7 @@ this is where that shows.
 """
 
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -25,11 +25,10 @@ from shared.services.items import Items, place
 from shared.services.journals import HEADERS, POSTED, TABLE, UNPOSTED
 from shared.services.links import LinkStore
 from shared.services.looking import LOOK_KEYS_MAX
+from shared.services.paging import Pages
 from shared.services.patience import patiently
 
 AUDIT_DAYS = 35
-PAGE = 100
-PAGES_MAX = 10_000
 JOURNALS_MAX = 1_000  # looked at in one run
 LINE_SETS = (
     ("CustomerPaymentJournalLines", "TransactionDate"),
@@ -47,6 +46,7 @@ class Audit:
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
         self._items = Items(ports.tables, ports.clock)
+        self._pages = Pages(ports.stripe, ports.clock, ports.chance)
         self._links = LinkStore(ports.tables, ports.clock, ports.settings.lease_seconds)
 
     async def lines(self) -> int:
@@ -60,10 +60,11 @@ class Audit:
             if len(found) > 1
         )
         for entity in ("balance_transaction", "payout"):
-            async for id in self._ids(entity, since):
-                links = (await self._links.links(id)).values()
-                if any(self._differs(link, places, id) for link in links):
-                    suspects[id] = None
+            async for page in self._pages.all(entity, {"created[gte]": int(since.timestamp())}):
+                for id in [str(item["id"]) for item in page]:
+                    links = (await self._links.links(id)).values()
+                    if any(self._differs(link, places, id) for link in links):
+                        suspects[id] = None
         sent = await self._send(suspects, VERIFY, "verify")
         telemetry.count("audit_suspects", sent)
         return sent
@@ -92,21 +93,6 @@ class Audit:
         found = places.get(f"{link.company}~{id}:{link.role}", [])
         wanted = (str(link.keys["JournalBatchNumber"]), int(link.keys["LineNumber"]))
         return found != [wanted]
-
-    async def _ids(self, entity: str, since: datetime) -> AsyncIterator[str]:
-        params: dict[str, str | int] = {"created[gte]": int(since.timestamp()), "limit": PAGE}
-        for _ in range(PAGES_MAX):
-            page = await patiently(
-                self._ports.clock,
-                self._ports.chance,
-                partial(self._ports.stripe.page, entity, params),
-            )
-            for item in page.data:
-                yield str(item["id"])
-            if not page.has_more:
-                return
-            params = {**params, "starting_after": str(page.data[-1]["id"])}
-        raise RuntimeError(f"more than {PAGES_MAX} pages of {entity}")
 
     async def _send(self, ids: Iterable[str], type: str, prefix: str) -> int:
         """Enqueue items of their own for objects, each under a new generation."""

@@ -13,6 +13,7 @@ VERIFY = "verify"  # the type of an item whose records are to be compared with D
 APART = "set_apart"  # besides, its lines are to leave journals that Dynamics does not post
 COUNTER_MAX = 1_000_000_000
 TYPE_CHARS_MAX = 100
+UNREADABLE_CHARS_MAX = 100
 
 
 class UnreadableItemError(ValueError):
@@ -77,3 +78,10 @@ def read_item(body: bytes) -> Item:
     if not all(type(number) is int and 0 <= number <= COUNTER_MAX for number in numbers):
         raise UnreadableItemError("the envelope's counters are not counters")
     return Item(**value)
+
+
+def unreadable_item(queue: str, message_id: str) -> Item:
+    """The item under which a message is parked that is none of ours: named by its message id."""
+    kept = "".join(char if char.isalnum() or char in "_-" else "_" for char in message_id)
+    name = kept.encode("ascii", "replace").decode().replace("?", "_")[:UNREADABLE_CHARS_MAX]
+    return Item(name or "unnamed", "", queue, name or "unnamed")

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from shared.errors import Kind, TableConflict, Verdict
 from shared.ports import (
-    QUERY_ROWS_MAX,
     Cell,
     Clock,
     Delete,
@@ -23,6 +22,7 @@ from shared.ports import (
     Tables,
 )
 from shared.services.item import Item
+from shared.services.paging import rows
 
 TABLE = "events"
 COUNTER = "counter"
@@ -122,18 +122,9 @@ class Items:
             operations.append(Put(f"{verdict.kind.value}~{item.id}", cells))
         return operations
 
-    async def listed(self, where: str, kind: Kind) -> AsyncIterator[Row]:
+    def listed(self, where: str, kind: Kind) -> AsyncIterator[Row]:
         """The rows of one list (`Kind.PARK` or `Kind.WAITING`), page by page."""
-        after: tuple[str, str] | None = None
-        while True:
-            rows = await self._tables.query(
-                TABLE, partition=where, prefix=f"{kind.value}~", after=after
-            )
-            for row in rows:
-                yield row
-            if len(rows) < QUERY_ROWS_MAX:
-                return
-            after = (rows[-1].partition, rows[-1].row)
+        return rows(self._tables, TABLE, where, f"{kind.value}~")
 
     async def skip(self, where: str) -> None:
         """Count something that was skipped before it became an item."""

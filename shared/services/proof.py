@@ -16,12 +16,12 @@ from shared.domain.clearing import BookedLine, Proof, prove
 from shared.domain.money import Money, from_decimal, total
 from shared.errors import Parked, Unavailable
 from shared.ports import Chance, Clock, DynamicsGateway, Json, Lookup, StripeGateway, Value
+from shared.services.paging import Pages
 from shared.services.patience import patiently
 from shared.settings import Account, Book, Settings
 
 TRANSACTIONS_MAX = 1_000_000
 PROOF_SECONDS_MAX = 210  # Azure ends an HTTP request after 230
-PAGE = 100
 READS_MAX = 5
 SCOPE_JOURNALS = "our journals only"
 SCOPE_LEDGER = "posted ledger"
@@ -104,23 +104,24 @@ class Prover:
 
     async def _transactions(self) -> dict[str, dict[str, int]]:
         found: dict[str, dict[str, int]] = {}
-        params: dict[str, str | int] = {"limit": PAGE}
-        for _ in range(TRANSACTIONS_MAX // PAGE):
-            page = await self._patiently(partial(self._stripe.page, "balance_transaction", params))
-            for txn in page.data:
+        seen = 0
+        async for page in Pages(self._stripe, self._clock, self._chance).all(
+            "balance_transaction", {}
+        ):
+            seen += len(page)
+            if seen > TRANSACTIONS_MAX:
+                raise Parked(
+                    "too_many_transactions",
+                    f"more than {TRANSACTIONS_MAX} balance transactions",
+                    "Raise TRANSACTIONS_MAX, with memory to match.",
+                )
+            for txn in page:
                 currency = str(txn["currency"])
                 book = self._settings.books.currencies.get(currency)
                 kind = txn.get("balance_type") or "payments"
                 if book is not None and book.balance_type == kind:
                     found.setdefault(currency, {})[str(txn["id"])] = int(txn["net"])
-            if not page.has_more:
-                return found
-            params = {**params, "starting_after": str(page.data[-1]["id"])}
-        raise Parked(
-            "too_many_transactions",
-            f"more than {TRANSACTIONS_MAX} balance transactions",
-            "Raise TRANSACTIONS_MAX, with memory to match.",
-        )
+        return found
 
     async def _lines(self, currency: str, book: Book) -> list[BookedLine]:
         lines: list[BookedLine] = []

@@ -15,7 +15,6 @@ from shared.domain.matching import TieOut
 from shared.domain.money import Money
 from shared.domain.records import Ref
 from shared.ports import (
-    QUERY_ROWS_MAX,
     Cell,
     Delete,
     Json,
@@ -25,6 +24,7 @@ from shared.ports import (
 )
 from shared.services.converge import CONCURRENCY_MAX, Converge, Ports
 from shared.services.links import LinkStore
+from shared.services.paging import next_cursor, rows
 
 TABLE = "payouts"
 PAGE = 100
@@ -56,9 +56,8 @@ class Reconcile:
         await self._converge.enqueue(
             [Ref("balance_transaction", str(txn["id"])) for txn in members]
         )
-        last = str(page.data[-1]["id"]) if page.data and page.has_more else ""
         return {
-            "cursor": last,
+            "cursor": next_cursor(page),
             "count": len(members),
             "net_minor": sum(int(txn["net"]) for txn in members),
         }
@@ -145,16 +144,7 @@ class Reconcile:
         return list(zip(rows, await asyncio.gather(*map(effect, rows)), strict=True))
 
     async def _rows(self, partition: str, prefix: str) -> list[Row]:
-        rows: list[Row] = []
-        after: tuple[str, str] | None = None
-        while True:
-            page = await self._ports.tables.query(
-                TABLE, partition=partition, prefix=prefix, after=after
-            )
-            rows += page
-            if len(page) < QUERY_ROWS_MAX:
-                return rows
-            after = (page[-1].partition, page[-1].row)
+        return [row async for row in rows(self._ports.tables, TABLE, partition, prefix)]
 
     async def is_tied(self, payout_id: str) -> bool:
         """True when the payout was tied out."""

@@ -5,28 +5,25 @@ A cursor moves only after the queue has the work. Each sweep is converge on more
 changes nothing.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import partial
 
 from shared import telemetry
 from shared.documents.payout import is_itemised
 from shared.domain.partition import partition_in, partition_of
 from shared.domain.records import Ref
 from shared.errors import Kind, Verdict
-from shared.ports import Cell, DeadLetter, Insert, Json, Message, Operation, Page, Replace, Row
+from shared.ports import Cell, DeadLetter, Insert, Json, Message, Operation, Replace, Row
 from shared.registry import ENTITIES, entity_named
 from shared.services.converge import Converge, Ports, message_for
 from shared.services.ingest import route
-from shared.services.item import Item, UnreadableItemError, read_item
+from shared.services.item import UnreadableItemError, read_item, unreadable_item
 from shared.services.items import Items, Outcome, item_of, place
-from shared.services.patience import patiently
+from shared.services.paging import PAGES_MAX, Pages, next_cursor
 from shared.services.reconcile import Reconcile
 
 TABLE = "cursors"
 SWEEP = "sweep"
-PAGE = 100
-PAGES_MAX = 100_000
 UNDELIVERED_DAYS = 3  # as long as Stripe itself tries
 PAYOUT_DAYS = 14  # how far back payouts are looked for that nobody announced
 DEAD_LETTERS_MAX = 100  # a queue and run
@@ -41,6 +38,7 @@ class Sweep:
         self._ports = ports
         self._converge = Converge(ports)
         self._items = Items(ports.tables, ports.clock)
+        self._pages = Pages(ports.stripe, ports.clock, ports.chance)
 
     async def transactions(self) -> int:
         """Enqueue every balance transaction without lines since the cursor, with overlap.
@@ -66,15 +64,12 @@ class Sweep:
         Returns `{cursor, seen, sent, oldest}`: the next cursor (empty: that was the last page), how
         many were listed, how many enqueued, and the `created` of the last one.
         """
-        params: dict[str, str | int] = {"created[gte]": since, "limit": PAGE}
-        if cursor:
-            params["starting_after"] = cursor
-        page = await self._page("balance_transaction", params)
+        page = await self._pages.one("balance_transaction", {"created[gte]": since}, cursor)
         refs = [Ref("balance_transaction", str(txn["id"])) for txn in page.data]
         missing = await self._converge.unsettled(refs)
         sent = await self._converge.send([ref for ref in missing if not await self._kept(ref)])
         return {
-            "cursor": str(page.data[-1]["id"]) if page.data and page.has_more else "",
+            "cursor": next_cursor(page),
             "seen": len(page.data),
             "sent": sent,
             "oldest": int(page.data[-1]["created"]) if page.data else since,
@@ -96,7 +91,7 @@ class Sweep:
         sent = 0
         everything: dict[str, str | int] = {"created[gte]": int(since.timestamp())}
         for params in (undelivered, everything):
-            async for page in self._pages("event", params):
+            async for page in self._pages.all("event", params):
                 sent += await self._enqueue_events(page)
         await self._move("event", row, started)
         telemetry.count("swept_events", sent)
@@ -145,7 +140,7 @@ class Sweep:
         reconcile = Reconcile(self._ports)
         sent = 0
         params: dict[str, str | int] = {"created[gte]": int(since.timestamp())}
-        async for page in self._pages("payout", params):
+        async for page in self._pages.all("payout", params):
             for payout in page:
                 if is_itemised(payout) and not await reconcile.is_tied(str(payout["id"])):
                     await self._send_again(Ref("payout", str(payout["id"])))
@@ -206,26 +201,9 @@ class Sweep:
             item = read_item(letter.body)
         except UnreadableItemError as error:
             telemetry.fault("dead_letter_unreadable", error, queue=queue, message=letter.id)
-            safe = "".join(char if char.isalnum() or char in "_-" else "_" for char in letter.id)
-            item = Item(safe[:100] or "unnamed", "", queue, safe[:100] or "unnamed")
+            item = unreadable_item(queue, letter.id)
         partition = partition_in(letter.session, self._ports.settings.partitions)
         await self._items.record(place(queue, partition), [Outcome(item, verdict)])
-
-    async def _pages(
-        self, entity: str, params: dict[str, str | int]
-    ) -> AsyncIterator[tuple[Json, ...]]:
-        cursor: dict[str, str | int] = {"limit": PAGE}
-        for _ in range(PAGES_MAX):
-            page = await self._page(entity, {**params, **cursor})
-            yield page.data
-            if not page.has_more:
-                return
-            cursor = {"limit": PAGE, "starting_after": str(page.data[-1]["id"])}
-        raise RuntimeError(f"more than {PAGES_MAX} pages of {entity}")
-
-    async def _page(self, entity: str, params: Mapping[str, str | int]) -> Page:
-        read = partial(self._ports.stripe.page, entity, params)
-        return await patiently(self._ports.clock, self._ports.chance, read)
 
     def _queues(self) -> list[str]:
         return list(dict.fromkeys(entity.queue for entity in ENTITIES))

@@ -13,7 +13,14 @@ from shared import telemetry
 from shared.errors import Kind, TieoutError, Verdict
 from shared.ports import Message
 from shared.services.converge import Converge, Ports
-from shared.services.item import APART, VERIFY, Item, UnreadableItemError, read_item
+from shared.services.item import (
+    APART,
+    VERIFY,
+    Item,
+    UnreadableItemError,
+    read_item,
+    unreadable_item,
+)
 from shared.services.items import Items, Outcome, place
 from shared.services.journals import Writer
 
@@ -140,8 +147,7 @@ class Work:
 
 
 def _unreadable(queue: str, message: Received, text: str) -> Outcome:
-    safe = "".join(char if char.isalnum() or char in "_-" else "_" for char in message.id)[:100]
-    item = Item(safe or "unnamed", "", queue, safe or "unnamed")
+    item = unreadable_item(queue, message.id)
     return Outcome(
         item,
         Verdict(

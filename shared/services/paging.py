@@ -1,0 +1,54 @@
+"""Reading lists to their end: Stripe's pages, and rows of a table."""
+
+from collections.abc import AsyncIterator, Mapping
+from functools import partial
+
+from shared.ports import QUERY_ROWS_MAX, Chance, Clock, Json, Page, Row, StripeGateway, Tables
+from shared.services.patience import patiently
+
+PAGE = 100  # Stripe's maximum
+PAGES_MAX = 100_000
+
+
+class Pages:
+    """Pages of Stripe lists, read with patience."""
+
+    def __init__(self, stripe: StripeGateway, clock: Clock, chance: Chance) -> None:
+        self._stripe = stripe
+        self._clock = clock
+        self._chance = chance
+
+    async def one(self, entity: str, params: Mapping[str, str | int], after: str = "") -> Page:
+        """The page that follows the object `after`, or the first one."""
+        asked = {**params, "limit": PAGE} | ({"starting_after": after} if after else {})
+        return await patiently(self._clock, self._chance, partial(self._stripe.page, entity, asked))
+
+    async def all(
+        self, entity: str, params: Mapping[str, str | int]
+    ) -> AsyncIterator[tuple[Json, ...]]:
+        """Every page, newest objects first; one page is in memory at a time."""
+        after = ""
+        for _ in range(PAGES_MAX):
+            page = await self.one(entity, params, after)
+            yield page.data
+            after = next_cursor(page)
+            if not after:
+                return
+        raise RuntimeError(f"more than {PAGES_MAX} pages of {entity}")
+
+
+def next_cursor(page: Page) -> str:
+    """Where the next page begins; empty after the last one."""
+    return str(page.data[-1]["id"]) if page.data and page.has_more else ""
+
+
+async def rows(tables: Tables, table: str, partition: str, prefix: str = "") -> AsyncIterator[Row]:
+    """Every row of a partition whose key begins with `prefix`; one page is in memory at a time."""
+    after: tuple[str, str] | None = None
+    while True:
+        found = await tables.query(table, partition=partition, prefix=prefix, after=after)
+        for row in found:
+            yield row
+        if len(found) < QUERY_ROWS_MAX:
+            return
+        after = (found[-1].partition, found[-1].row)
