@@ -1,7 +1,7 @@
 # make demo: a month of a shop, from Stripe into Dynamics 365, on this machine alone.
 # make test: everything that proves it. See README.md.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve simulate simulate-mutants test check lint types imports format bench lock clean
+.PHONY: help setup demo serve simulate simulate-mutants test check lint types imports tidy format bench lock clean
 
 UV_VERSION := 0.13.9
 BIN := .venv/bin
@@ -45,7 +45,7 @@ simulate-mutants: $(READY) ## every mutant of the product must be caught by the 
 test: $(READY) $(NPM_READY) ## all tests (ARGS="-k name")
 	@$(BIN)/python -m pytest $(ARGS)
 
-check: lint types imports ## ruff, mypy strict, import-linter
+check: lint types imports tidy ## ruff, mypy strict, import-linter, the rules of the house
 
 lint: $(READY)
 	@$(BIN)/ruff check $(SOURCES)
@@ -56,6 +56,9 @@ types: $(READY)
 
 imports: $(READY)
 	@$(BIN)/lint-imports --no-cache
+
+tidy: $(READY)
+	@$(BIN)/python -m pytest tests/test_tidy.py
 
 format: $(READY) ## let ruff rewrite what it can
 	@$(BIN)/ruff check --fix $(SOURCES)
