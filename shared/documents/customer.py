@@ -7,11 +7,12 @@ from shared.domain.records import Document
 from shared.errors import Skipped
 
 ENTITY = "customer"
+ROLE_PREFIX = "customer~"
 
 
 def role_of(company: str) -> str:
     """The role of a customer's record in a company."""
-    return f"customer~{company}"
+    return ROLE_PREFIX + company
 
 
 def display_name(customer: Json) -> str:
@@ -45,7 +46,13 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
     if customer.get("deleted") is True:
         raise Skipped("customer_deleted")
     linked = tuple(link.company for link in snapshot.links.values())
-    companies = dict.fromkeys(linked + snapshot.companies)
+    # A write that may have happened is looked for, whoever needs the customer now.
+    announced = tuple(
+        role.removeprefix(ROLE_PREFIX)
+        for role in snapshot.announced
+        if role.startswith(ROLE_PREFIX)
+    )
+    companies = dict.fromkeys(linked + announced + snapshot.companies)
     wanted = tuple(companies) or (context.books.default_company,)
     documents = tuple(
         Document(

@@ -95,3 +95,9 @@ def test_a_change_of_words_leaves_the_facts() -> None:
     (one,), (other,) = of(customer()), of(customer(name="Other", email=None))
     assert one.facts_hash == other.facts_hash
     assert one.words != other.words
+
+
+def test_a_record_whose_write_may_have_happened_is_wanted_though_another_company_has_one() -> None:
+    links = {role_of("demf"): link(role_of("demf"), "demf")}
+    found = of(customer(), links=links, announced=(role_of("usmf"), "gross"))
+    assert [document.company for document in found] == ["demf", "usmf"]
