@@ -1,6 +1,7 @@
 """Putting the application together: the one place that knows ports and their implementations.
 
-`build` makes no I/O. `app()` gives the App of the current context, else one built from the
+`build` opens no connection; the only files read are the packaged mapping templates, once a
+process. `app()` gives the App of the current context, else one built from the
 environment at first use. Worlds and tests call `use`; production never does.
 """
 
@@ -9,12 +10,16 @@ import os
 import random
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, replace
+from importlib.resources import files
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from shared.clients.clock import SystemClock
+from shared.mapping.compiler import CompiledMapping, compile_mapping
+from shared.mapping.loader import Loaded, load
+from shared.mapping.metadata import Metadata, read_metadata
 from shared.ports import (
     Chance,
     Clock,
@@ -41,6 +46,8 @@ if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
 
 HTTP_SECONDS_MAX = 60.0
+TEMPLATES_FOLDER = "templates/finance"
+ENTITIES_FILE = "data/finance_entities.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,7 @@ class App:
     clock: Clock
     chance: Chance
     signatures: Signatures
+    mapping: CompiledMapping
     flows: Flows | None = None
 
     def ports(self, flows: Flows) -> Ports:
@@ -68,6 +76,7 @@ class App:
             self.clock,
             self.chance,
             self.settings,
+            self.mapping,
         )
 
     def ingest(self) -> Ingest:
@@ -132,18 +141,47 @@ def _from_process() -> App:
 
 
 def build(settings: Settings, **overrides: Any) -> App:  # noqa: ANN401 - ports by name
-    """An App of the production clients, any of them replaced by name. No I/O."""
+    """An App of the production clients, any of them replaced by name. Opens no connection."""
     clock: Clock = overrides.get("clock") or SystemClock()
     chance: Chance = overrides.get("chance") or random.SystemRandom()
     parts: dict[str, Any] = {
         name: overrides[name] if name in overrides else make(settings, clock, chance)
         for name, make in MAKERS.items()
     }
-    made = App(settings=settings, clock=clock, chance=chance, **parts)
+    mapping = overrides.get("mapping") or packaged_mapping((settings.customer_id_property,))
+    made = App(settings=settings, clock=clock, chance=chance, mapping=mapping, **parts)
     unknown = [name for name in overrides if name not in App.__dataclass_fields__]
     if unknown:
         raise TypeError(f"no such ports: {', '.join(unknown)}")
     return replace(made, flows=overrides.get("flows"))
+
+
+@functools.cache
+def packaged_templates() -> tuple[Loaded, ...]:
+    """The product's templates, as they ship. Raises `MappingRefused`."""
+    folder = files("shared.mapping") / TEMPLATES_FOLDER
+    found = sorted(folder.iterdir(), key=lambda each: each.name)
+    return tuple(
+        load(template.name, template.read_bytes())
+        for template in found
+        if template.name.endswith(".yaml")
+    )
+
+
+@functools.cache
+def packaged_metadata() -> Metadata:
+    """The entity sets that templates spell, as they ship."""
+    entities = files("shared.mapping") / ENTITIES_FILE
+    return read_metadata(entities.read_text(encoding="utf-8"))
+
+
+@functools.cache
+def packaged_mapping(reserved: tuple[str, ...] = ()) -> CompiledMapping:
+    """The product's templates compiled, without anybody's changes; kept for the process's life.
+
+    `reserved`: names of fields that settings give. Raises `MappingRefused`.
+    """
+    return compile_mapping(packaged_templates(), (), packaged_metadata(), reserved)
 
 
 def _http() -> httpx.AsyncClient:

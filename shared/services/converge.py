@@ -16,6 +16,7 @@ from shared.documents.customer import role_of
 from shared.domain.partition import partition_of
 from shared.domain.records import Link, Ref
 from shared.errors import Kind, NeedsMaster, TieoutError, Verdict
+from shared.mapping.compiler import CompiledMapping
 from shared.mapping.finance import Target, render
 from shared.ports import (
     Chance,
@@ -53,6 +54,7 @@ class Ports:
     clock: Clock
     chance: Chance
     settings: Settings
+    mapping: CompiledMapping
 
 
 def message_for(ref: Ref, partitions: int, visible_at: datetime | None = None) -> Message:
@@ -201,6 +203,7 @@ class Converge:
             settings.customer_id_property,
             settings.customer_id_chars_max,
             customers,
+            self._ports.mapping,
         )
         now = self._ports.clock.now()
         for task in tasks:

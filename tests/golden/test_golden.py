@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from shared.bootstrap import packaged_mapping
 from shared.documents.common import Desired, Snapshot
 from shared.domain.records import Record, Symbol, Value
 from shared.mapping.finance import Target, render
@@ -24,6 +25,7 @@ TARGET = Target(
         ("cus_1", "demf"): "DE-001",
         ("cus_old", "usmf"): "US-OLD",
     },
+    mapping=packaged_mapping(),
 )
 
 

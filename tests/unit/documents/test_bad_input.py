@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.bootstrap import packaged_mapping
 from shared.documents.common import Snapshot
 from shared.errors import Parked, Skipped, Waiting
 from shared.mapping.finance import Target, render
@@ -111,7 +112,7 @@ def test_a_damaged_object_is_built_or_parked_or_waits_or_is_skipped(snapshot: Sn
     except (Parked, Waiting, Skipped):
         return
     accounts = {(ref.id, ref.company): "US-001" for ref in desired.masters}
-    target = Target(BOOKS, "StripeCustomerId", 255, accounts)
+    target = Target(BOOKS, "StripeCustomerId", 255, accounts, packaged_mapping())
     for document in desired.documents:
         assert document.facts_hash
         try:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.bootstrap import packaged_mapping
 from shared.domain.journal import JournalKind, Role
 from shared.domain.money import Money, exponent
 from shared.domain.records import Document, Symbol
@@ -15,7 +16,7 @@ from shared.mapping.finance import NAME_CHARS_MAX, TEMPLATES, TEXT_CHARS_MAX, Ta
 from shared.settings import Books
 from tests.unit.documents.objects import BOOKS
 
-TARGET = Target(BOOKS, "StripeCustomerId", 20, {("cus_1", "usmf"): "US-001"})
+TARGET = Target(BOOKS, "StripeCustomerId", 20, {("cus_1", "usmf"): "US-001"}, packaged_mapping())
 
 
 def line(template: str = "general_line", **changes: Any) -> Document:

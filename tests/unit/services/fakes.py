@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from local.tables import MemoryTables
+from shared.bootstrap import packaged_mapping
 from shared.errors import ObjectMissing
 from shared.ports import (
     DeadLetter,
@@ -239,6 +240,14 @@ def rig(*objects: Json, tables: MemoryTables | None = None, **changes: Any) -> R
     queue, flows, clock = RecordingQueue(), RecordingFlows(), ManualClock()
     tables = tables or MemoryTables()
     ports = Ports(
-        stripe, dynamics, tables, queue, flows, clock, random.Random(1), settings(**changes)
+        stripe,
+        dynamics,
+        tables,
+        queue,
+        flows,
+        clock,
+        random.Random(1),
+        settings(**changes),
+        packaged_mapping(),
     )
     return Rig(stripe, dynamics, queue, flows, tables, clock, ports)

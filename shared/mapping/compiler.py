@@ -1,0 +1,275 @@
+"""Mapping documents to closures: what is spelled wrong is refused here, not in production.
+
+A compiled mapping is immutable; whoever compiles keeps it, one for each version.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from shared.domain.records import Value, digest
+from shared.errors import Parked
+from shared.mapping.catalogue import CATALOGUE, Source
+from shared.mapping.expressions import Rules
+from shared.mapping.fields import compile_field
+from shared.mapping.loader import Loaded
+from shared.mapping.metadata import EntitySet, Field, Metadata, custom_field
+from shared.mapping.predicates import Test
+from shared.mapping.problems import MappingRefused, Problem, RuleRefused, shown
+from shared.mapping.schema import (
+    Document,
+    Rule,
+    Table,
+    Template,
+    UserMapping,
+    parse,
+)
+from shared.mapping.values import Run, Scope
+
+type Layer = Template | UserMapping
+
+EXTENDS_MAX = 4
+TABLES_MAX = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A template as closures. `key` is empty where a setting names the key field."""
+
+    name: str
+    entity_set: str
+    key: str
+    key_size: int | None
+    constants: Mapping[str, Value]
+    fields: tuple[tuple[str, Run], ...]
+    checks: tuple[tuple[Test, str], ...]
+
+    def spell(self, scope: Scope) -> dict[str, Value]:
+        """The fields of a document, without its key. Raises `Parked`, naming the field."""
+        for test, message in self.checks:
+            if not test(scope):
+                remedy = "Correct the object in Stripe or the mapping's check, then retry."
+                raise Parked("mapping_check", f"{self.name}: {message}", remedy)
+        found = dict(self.constants)
+        name = ""
+        try:
+            for name, run in self.fields:
+                value = run(scope)
+                if value is not None:
+                    found[name] = value
+        except Parked as error:
+            text = f"{self.name}, {name}: {error}"
+            raise Parked(error.cause, text, error.remedy) from None
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledMapping:
+    """All templates of a version. `documents`: the SHA-256 of each by kind and name."""
+
+    templates: Mapping[str, Compiled]
+    documents: Mapping[str, str]
+
+    @property
+    def sha256(self) -> str:
+        """The version: the SHA-256 over those of its documents."""
+        return digest(dict(self.documents))
+
+
+@dataclass(slots=True)
+class _Set:
+    """The documents of one version, sorted by kind."""
+
+    templates: dict[str, Template] = field(default_factory=dict)
+    mappings: dict[str, UserMapping] = field(default_factory=dict)
+    tables: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    hashes: dict[str, str] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def add(self, loaded: Loaded, by_product: bool) -> None:
+        try:
+            document = parse(loaded)
+        except MappingRefused as refused:
+            self.problems += refused.problems
+            return
+        reason = self._objection(document, by_product)
+        if reason:
+            self.problems.append(Problem(loaded.where, reason, document.name))
+            return
+        self.hashes[f"{document.kind} {document.name}"] = loaded.sha256
+        match document:
+            case Template():
+                self.templates[document.name] = document
+            case UserMapping():
+                self.mappings[document.extends] = document
+            case Table():
+                self.tables[document.name] = document.rows
+
+    def _objection(self, document: Document, by_product: bool) -> str:
+        if f"{document.kind} {document.name}" in self.hashes:
+            return f"a second {document.kind} of this name"
+        match document:
+            case Template() if not by_product:
+                return "templates are the product's; write a mapping that extends one"
+            case UserMapping() if document.extends in self.mappings:
+                other = self.mappings[document.extends].name
+                return f"{other} extends {document.extends} already; put both into one"
+            case UserMapping() if document.extends not in CATALOGUE:
+                return f"extends one of {', '.join(CATALOGUE)}"
+            case Table() if len(self.tables) >= TABLES_MAX:
+                return f"more than {TABLES_MAX} tables"
+        return ""
+
+
+def compile_mapping(
+    product: Iterable[Loaded],
+    changes: Iterable[Loaded],
+    metadata: Metadata,
+    reserved: Sequence[str] = (),
+) -> CompiledMapping:
+    """The product's templates with somebody's changes and tables, as closures.
+
+    `reserved`: names of fields that settings give to the product (the customer's Stripe id).
+    Raises `MappingRefused` with every problem found.
+    """
+    found = _Set()
+    for loaded in product:
+        found.add(loaded, by_product=True)
+    for loaded in changes:
+        found.add(loaded, by_product=False)
+    compiled: dict[str, Compiled] = {}
+    if not found.problems:
+        for name, sources in CATALOGUE.items():
+            work = _Work(found, name, sources, metadata, tuple(reserved))
+            made = work.compile()
+            found.problems += work.problems
+            if made is not None:
+                compiled[name] = made
+    if found.problems:
+        raise MappingRefused(found.problems)
+    return CompiledMapping(MappingProxyType(compiled), MappingProxyType(found.hashes))
+
+
+@dataclass(slots=True)
+class _Work:
+    """One template on its way to closures."""
+
+    documents: _Set
+    name: str
+    sources: Mapping[str, Source]
+    metadata: Metadata
+    reserved: tuple[str, ...]
+    problems: list[Problem] = field(default_factory=list)
+    constants: dict[str, Value] = field(default_factory=dict)
+    runs: dict[str, Run] = field(default_factory=dict)
+
+    def compile(self) -> Compiled | None:
+        chain = self._chain()
+        entity_name = next((each.entity for each in chain if each.entity), "")
+        entity = self.metadata.sets.get(entity_name)
+        key = next((each.key for each in chain if each.key), None)
+        if entity is None or key is None:
+            if not self.problems:
+                self._refuse(self.name, "needs the entity set and the key of its target")
+            return None
+        changes = self.documents.mappings.get(self.name)
+        layers: list[Layer] = [*reversed(chain), *([changes] if changes else [])]
+        own_rules = {name: rule for each in chain[::-1] for name, rule in each.rules.items()}
+        own = Rules(self.sources, {}, own_rules)  # what is protected reads nothing of a user's
+        user_rules = own_rules | dict(changes.rules if changes else {})
+        free = Rules(self.sources, self.documents.tables, user_rules)
+        for each in chain[::-1]:
+            for name, rule in each.protected.items():
+                if name not in entity.protected:
+                    self._refuse(each.name, "is not a protected field", f"protected.{name}")
+                self._field(each.name, entity.fields.get(name), name, rule, own)
+        custom = self._custom(changes, entity)
+        for layer in layers:
+            for name, rule in layer.fields.items():
+                target = entity.fields.get(name) or custom.get(name)
+                if self._may_set(layer.name, entity, name):
+                    self._field(layer.name, target, name, rule, free)
+        checks = self._checks(layers, free)
+        key_name = key if isinstance(key, str) else ""
+        self._mandatory(entity, key_name, layers)
+        size = entity.fields[key_name].size if key_name in entity.fields else None
+        return Compiled(
+            self.name,
+            entity.name,
+            key_name,
+            size,
+            MappingProxyType(self.constants),
+            tuple(self.runs.items()),
+            checks,
+        )
+
+    def _refuse(self, document: str, reason: str, place: str = "", path: str = "") -> None:
+        self.problems.append(Problem(document, reason, place, path))
+
+    def _chain(self) -> list[Template]:
+        """The template and those it extends, the nearest first."""
+        chain: list[Template] = []
+        name: str | None = self.name
+        while name is not None:
+            found = self.documents.templates.get(name)
+            if found is None or len(chain) >= EXTENDS_MAX:
+                reason = f"no template {shown(name)}" if found is None else "extends too deep"
+                self._refuse(self.name, reason, "extends")
+                return chain
+            chain.append(found)
+            name = found.extends
+        return chain
+
+    def _custom(self, changes: UserMapping | None, entity: EntitySet) -> dict[str, Field]:
+        found: dict[str, Field] = {}
+        if changes is None:
+            return found
+        for name, custom in changes.custom.items():
+            if name in entity.fields or name in entity.protected:
+                self._refuse(changes.name, "the product knows this field", f"custom.{name}")
+            found[name] = custom_field(name, custom.type, custom.size, self.metadata)
+        return found
+
+    def _may_set(self, document: str, entity: EntitySet, name: str) -> bool:
+        reason = "key" if name in self.reserved else entity.protected.get(name)
+        if reason is not None:
+            text = f"is protected ({reason}): the product decides it, no mapping does"
+            self._refuse(document, text, f"fields.{name}")
+        return reason is None
+
+    def _field(
+        self, document: str, target: Field | None, name: str, rule: Rule, rules: Rules
+    ) -> None:
+        if target is None:
+            reason = "no such field is known; declare it under custom, with its type and size"
+            self._refuse(document, reason, f"fields.{name}")
+            return
+        try:
+            run, value = compile_field(target, rule, rules)
+        except RuleRefused as refused:
+            self._refuse(document, refused.reason, f"fields.{name}", refused.path)
+            return
+        self.constants.pop(name, None)
+        self.runs.pop(name, None)
+        if value is None:
+            self.runs[name] = run
+        else:
+            self.constants[name] = value
+
+    def _checks(self, layers: Sequence[Layer], rules: Rules) -> tuple[tuple[Test, str], ...]:
+        made = []
+        for layer in layers:
+            for index, check in enumerate(layer.checks):
+                try:
+                    made.append((rules.condition(check.rule), check.message))
+                except RuleRefused as refused:
+                    self._refuse(layer.name, refused.reason, f"checks.{index}", refused.path)
+        return tuple(made)
+
+    def _mandatory(self, entity: EntitySet, key: str, layers: Sequence[Layer]) -> None:
+        for name in entity.mandatory:
+            if name != key and name not in self.constants and name not in self.runs:
+                self._refuse(self.name, "must be set", f"fields.{name}")
+            rules = [layer.fields[name] for layer in layers if name in layer.fields]
+            if rules and rules[-1].when is not None:
+                self._refuse(layers[-1].name, "must be set: it takes no when", f"fields.{name}")

@@ -1,0 +1,147 @@
+"""Reads mapping documents: YAML in which every scalar is text, within limits on size.
+
+YAML reads `NO` as false, `010` as eight and `1_000` as a thousand, and not every reader agrees:
+an unquoted scalar that YAML 1.1 would not read as text is refused, except whole numbers, `true`
+and `false`. Anchors, aliases, tags, directives and merge keys are refused too.
+https://yaml.org/type/
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import yaml
+from yaml.error import Mark
+
+from shared.domain.records import digest
+from shared.mapping.problems import MappingRefused, Problem, shown
+
+DOCUMENT_BYTES_MAX = 65_536
+DEPTH_MAX = 24
+NODES_MAX = 8_000
+SCALAR_CHARS_MAX = 2_000
+
+_PLAIN_ALLOWED = re.compile(r"-?(?:0|[1-9][0-9]{0,17})|true|false")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_TEXT_TAG = "tag:yaml.org,2002:str"
+
+type Tree = str | list[Tree] | dict[str, Tree]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A document as it was read: `tree` holds mappings, lists and text.
+
+    `sha256`: of the canonical JSON of the tree; comments, order and quoting do not change it.
+    """
+
+    where: str
+    tree: Mapping[str, Tree]
+    sha256: str
+
+
+@dataclass(slots=True)
+class _Open:
+    """A list or mapping that is being read, with the key that waits for its value."""
+
+    value: list[Tree] | dict[str, Tree]
+    key: str | None = None
+
+
+@dataclass(slots=True)
+class _Builder:
+    """Turns YAML events into a tree without recursion, counting as it goes."""
+
+    where: str
+    open: list[_Open] = field(default_factory=list)
+    nodes: int = 0
+    documents: int = 0
+    root: Tree | None = None
+
+    def refuse(self, reason: str, mark: Mark | None) -> MappingRefused:
+        line = f"line {mark.line + 1}" if mark is not None else ""
+        return MappingRefused([Problem(self.where, reason, line)])
+
+    def take(self, event: yaml.Event) -> None:
+        """One event of the parser. Raises `MappingRefused`."""
+        mark = cast("Mark | None", event.start_mark)
+        match event:
+            case yaml.DocumentStartEvent():
+                self.documents += 1
+                if self.documents > 1 or event.version or event.tags:
+                    raise self.refuse("a file holds one document, without directives", mark)
+            case yaml.AliasEvent():
+                raise self.refuse("aliases (*name) are refused; write the text out", mark)
+            case yaml.NodeEvent():
+                self._node(event, mark)
+            case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
+                self.open.pop()
+
+    def _node(self, event: yaml.NodeEvent, mark: Mark | None) -> None:
+        if event.anchor is not None:
+            raise self.refuse("anchors (&name) are refused; write the text out", mark)
+        if getattr(event, "tag", None) is not None:
+            raise self.refuse("tags (!name) are refused", mark)
+        self.nodes += 1
+        if self.nodes > NODES_MAX:
+            raise self.refuse(f"more than {NODES_MAX} values", mark)
+        if isinstance(event, yaml.ScalarEvent):
+            self._put(self._text(event, mark), mark)
+            return
+        if len(self.open) >= DEPTH_MAX:
+            raise self.refuse(f"nested deeper than {DEPTH_MAX} levels", mark)
+        made: list[Tree] | dict[str, Tree] = {} if isinstance(event, yaml.MappingStartEvent) else []
+        self._put(made, mark)
+        self.open.append(_Open(made))
+
+    def _text(self, event: yaml.ScalarEvent, mark: Mark | None) -> str:
+        text = str(event.value)
+        if len(text) > SCALAR_CHARS_MAX:
+            raise self.refuse(f"a text longer than {SCALAR_CHARS_MAX} characters", mark)
+        if _SURROGATE.search(text):
+            raise self.refuse("half of a surrogate pair is no text", mark)
+        if event.style is None and not _PLAIN_ALLOWED.fullmatch(text):
+            if text == "":
+                raise self.refuse('a value is missing; empty text is written ""', mark)
+            resolver: Any = yaml.resolver.Resolver()
+            if resolver.resolve(yaml.ScalarNode, text, (True, False)) != _TEXT_TAG:
+                raise self.refuse(f"YAML would not read {shown(text)} as text; quote it", mark)
+        return text
+
+    def _put(self, value: Tree, mark: Mark | None) -> None:
+        if not self.open:
+            self.root = value
+            return
+        top = self.open[-1]
+        if isinstance(top.value, list):
+            top.value.append(value)
+        elif top.key is None:
+            if not isinstance(value, str):
+                raise self.refuse("a key is text", mark)
+            if value in top.value:
+                raise self.refuse(f"the key {shown(value)} occurs twice", mark)
+            top.key = value
+        else:
+            top.value[top.key] = value
+            top.key = None
+
+
+def load(where: str, source: str | bytes) -> Loaded:
+    """One document, as text; `where` names it in errors. Raises `MappingRefused`."""
+    raw = source.encode(errors="surrogatepass") if isinstance(source, str) else source
+    if len(raw) > DOCUMENT_BYTES_MAX:
+        raise MappingRefused([Problem(where, f"larger than {DOCUMENT_BYTES_MAX} bytes")])
+    builder = _Builder(where)
+    try:
+        text = raw.decode()
+        for event in yaml.parse(text, Loader=yaml.BaseLoader):
+            builder.take(event)
+    except yaml.MarkedYAMLError as error:
+        raise builder.refuse(f"no YAML: {error.problem}", error.problem_mark) from None
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
+        # The parser lets numbers in escapes and directives fail in Python's own words.
+        raise MappingRefused([Problem(where, f"no YAML text ({type(error).__name__})")]) from None
+    if not isinstance(builder.root, dict):
+        raise MappingRefused([Problem(where, "a document is a mapping of keys to values")])
+    return Loaded(where, builder.root, digest(builder.root))

@@ -1,0 +1,173 @@
+"""The shape of mapping documents. Unknown keys are refused; every value is text in the source.
+
+Three kinds. `template`: the product's own spelling of one kind of document, with a section
+`protected` that only the product writes. `mapping`: somebody's changes to one template. `table`:
+rows for `lookup`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from shared.mapping.loader import Loaded
+from shared.mapping.problems import MappingRefused, Problem
+from shared.settings import Model
+
+NAME_PATTERN = r"^[a-z][a-z0-9_]{0,59}$"
+PATH_PATTERN = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){0,7}$"
+FIELD_PATTERN = r"^[A-Za-z][A-Za-z0-9_]{0,79}$"
+NUMBER_PATTERN = r"^-?[0-9]{1,20}(\.[0-9]{1,12})?$"
+STEPS_MAX = 16
+PARTS_MAX = 20
+CASES_MAX = 200
+FIELDS_MAX = 200
+MESSAGE_CHARS_MAX = 200
+
+type Raw = str | Sequence[Raw] | Mapping[str, Raw]
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+Path = Annotated[str, Field(pattern=PATH_PATTERN)]
+FieldName = Annotated[str, Field(pattern=FIELD_PATTERN)]
+Condition = Mapping[str, Raw]
+
+# A part is a source path, in `sum` also a number, or a rule of its own.
+type Parts = Annotated[tuple[str | Rule, ...], Field(min_length=1, max_length=PARTS_MAX)]
+
+SOURCES = ("from", "value", "concat", "cases", "sum", "use", "each")
+
+
+class Rule(Model):
+    """How one value is made: exactly one source, then `default`, then the steps of `do`.
+
+    `when`: the field is left out where the condition does not hold (in `cases`: the case is not
+    taken). `default`: taken when the source gives nothing, or empty text.
+    """
+
+    from_: Path | None = Field(default=None, alias="from")
+    value: str | None = None
+    concat: "Parts | None" = None
+    sep: Annotated[str, Field(max_length=20)] | None = None
+    cases: Annotated[tuple["Rule", ...], Field(min_length=1, max_length=CASES_MAX)] | None = None
+    sum: "Parts | None" = None
+    use: Name | None = None
+    each: "Each | None" = None
+    default: str | None = None
+    when: Condition | None = None
+    do: Annotated[tuple[str | Mapping[str, Raw], ...], Field(max_length=STEPS_MAX)] = ()
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        found = [
+            name
+            for name in SOURCES
+            if getattr(self, "from_" if name == "from" else name) is not None
+        ]
+        if len(found) != 1:
+            raise ValueError(f"needs exactly one of {', '.join(SOURCES)}; has {len(found)}")
+        if self.sep is not None and self.concat is None:
+            raise ValueError("sep belongs to concat")
+        return self
+
+
+class Each(Model):
+    """A list of values: `give` once for each element of the list at `in`, named by `as`.
+
+    `concat` and `sum` take such a list in.
+    """
+
+    in_: Path = Field(alias="in")
+    as_: Name = Field(alias="as")
+    give: Rule
+
+
+class Check(Model):
+    """A rule that a document must meet before it is written; else it parks with `message`."""
+
+    rule: Condition
+    message: str = Field(min_length=1, max_length=MESSAGE_CHARS_MAX)
+
+
+class Custom(Model):
+    """A field of the target that the product does not know: its type and its size."""
+
+    type: Literal["String", "Decimal", "Int32", "Date", "NoYes"]
+    size: int | None = Field(default=None, ge=1, le=4_000)
+
+    @model_validator(mode="after")
+    def _sized(self) -> Self:
+        if (self.type == "String") != (self.size is not None):
+            raise ValueError("size belongs to String, and String needs it")
+        return self
+
+
+class KeySetting(Model):
+    """A key field whose name is a setting."""
+
+    setting: Literal["customer_id_property"]
+
+
+Rules = Annotated[Mapping[FieldName, Rule], Field(max_length=FIELDS_MAX)]
+
+
+class Shared(Model):
+    """What templates and mappings have in common."""
+
+    name: Name
+    about: str = ""
+    extends: Name | None = None
+    rules: Annotated[Mapping[Name, Rule], Field(max_length=FIELDS_MAX)] = Field(
+        default_factory=dict
+    )
+    fields: Rules = Field(default_factory=dict)
+    checks: tuple[Check, ...] = Field(default=(), max_length=PARTS_MAX)
+
+
+class Template(Shared):
+    """The product's spelling. Without `entity` it is a base that others extend."""
+
+    kind: Literal["template"]
+    entity: str | None = None
+    key: FieldName | KeySetting | None = None
+    protected: Rules = Field(default_factory=dict)
+
+
+class UserMapping(Shared):
+    """Changes to one template."""
+
+    kind: Literal["mapping"]
+    extends: Name
+    custom: Annotated[Mapping[FieldName, Custom], Field(max_length=FIELDS_MAX)] = Field(
+        default_factory=dict
+    )
+
+
+class Table(Model):
+    """A lookup table."""
+
+    kind: Literal["table"]
+    name: Name
+    about: str = ""
+    rows: Mapping[str, str]
+
+
+type Document = Template | UserMapping | Table
+
+
+def parse(loaded: Loaded) -> Document:
+    """A loaded document as a model. Raises `MappingRefused` with every problem, without values."""
+    kind = loaded.tree.get("kind")
+    try:
+        match kind:
+            case "template":
+                return Template.model_validate(loaded.tree)
+            case "mapping":
+                return UserMapping.model_validate(loaded.tree)
+            case "table":
+                return Table.model_validate(loaded.tree)
+    except ValidationError as error:
+        problems = [
+            Problem(loaded.where, each["msg"], ".".join(str(part) for part in each["loc"]))
+            for each in error.errors(include_url=False, include_input=False)
+        ]
+        raise MappingRefused(problems) from None
+    raise MappingRefused([Problem(loaded.where, "must be template, mapping or table", "kind")])

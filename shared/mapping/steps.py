@@ -1,0 +1,69 @@
+"""What the makers of transforms share: their surroundings, and the reading of arguments."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from shared.mapping.problems import RuleRefused
+from shared.mapping.schema import Raw
+from shared.mapping.values import Expression, Scope
+
+type Operand = Callable[[str], Expression]
+type Value = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What steps may use besides their value: source paths, and lookup tables by name."""
+
+    read: Operand
+    tables: Mapping[str, Mapping[str, str]]
+
+
+type Maker = Callable[[Raw, Expression, Surroundings], Expression]
+
+
+def takes(before: Expression, step: str, *kinds: str) -> None:
+    """Refuses a value of another kind than the step takes."""
+    if before.many:
+        raise RuleRefused(f"{step} takes one value, not a list", before.path)
+    if before.kind not in kinds:
+        wanted = " or ".join(kinds)
+        raise RuleRefused(f"{step} takes {wanted}, not {before.kind}", before.path)
+
+
+def then(before: Expression, change: Callable[[Value], Value], kind: str) -> Expression:
+    """The expression with one more change; nothing stays nothing."""
+    run = before.run
+
+    def changed(scope: Scope) -> Value:
+        found = run(scope)
+        return None if found is None else change(found)
+
+    return replace(before, run=changed, kind=kind)
+
+
+def bare(argument: Raw, step: str) -> None:
+    """Refuses an argument."""
+    if argument != "":
+        raise RuleRefused(f"{step} takes no argument")
+
+
+def whole(argument: Raw, step: str, least: int, most: int) -> int:
+    """A whole number in a range."""
+    if not isinstance(argument, str) or not re.fullmatch(r"[0-9]{1,9}", argument):
+        raise RuleRefused(f"{step} needs a whole number")
+    if not least <= int(argument) <= most:
+        raise RuleRefused(f"{step} must be from {least} to {most}")
+    return int(argument)
+
+
+def options(argument: Raw, step: str, *names: str) -> Mapping[str, str]:
+    """Exactly these options, all text."""
+    if not isinstance(argument, Mapping) or sorted(argument) != sorted(names):
+        raise RuleRefused(f"{step} needs {', '.join(names)}, and nothing else")
+    found = {name: text for name, text in argument.items() if isinstance(text, str)}
+    if len(found) != len(names):
+        raise RuleRefused(f"{step} takes text in {', '.join(names)}")
+    return found

@@ -1,0 +1,136 @@
+"""Compiled expressions: what the compiler, the transforms and the predicates share.
+
+An expression is a closure from a scope (document, facts, words, ...) to a value, with what is
+known of it before it runs: its kind, and whether it may be personal data.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
+from typing import Any
+
+from shared.errors import Parked
+from shared.mapping.catalogue import Source, source_at
+from shared.mapping.problems import RuleRefused, shown
+from shared.mapping.schema import NUMBER_PATTERN
+
+DIGITS_MAX = 100
+INTEGER_BITS_MAX = 330  # about as many digits
+
+TEXT, INTEGER, DECIMAL, DATE = "text", "integer", "decimal", "date"
+NUMBERS = (INTEGER, DECIMAL)
+_TYPES = ((TEXT, str), (INTEGER, int), (DATE, str), ("list", list | tuple))
+
+type Scope = Mapping[str, Any]
+type Run = Callable[[Scope], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A compiled expression. `many`: it gives a list of values of this kind.
+
+    `path`: the source path it reads, for errors. `personal`: its value may not be shown.
+    """
+
+    run: Run
+    kind: str
+    path: str = ""
+    personal: bool = False
+    many: bool = False
+    constant: bool = False
+
+
+def parked(cause: str, text: str, remedy: str = "Correct the mapping, then retry.") -> Parked:
+    """The error of a value that cannot be spelled."""
+    return Parked(cause, text, remedy)
+
+
+def exact() -> Context:
+    """Arithmetic that refuses to round: it raises instead."""
+    return Context(prec=DIGITS_MAX, traps=[Inexact, InvalidOperation, Overflow])
+
+
+def number(text: str) -> tuple[int | Decimal, str]:
+    """A literal number and its kind. Raises `RuleRefused`."""
+    if not re.fullmatch(NUMBER_PATTERN, text):
+        raise RuleRefused(f"{shown(text)} is no plain number")
+    return (Decimal(text), DECIMAL) if "." in text else (int(text), INTEGER)
+
+
+def is_number(text: str) -> bool:
+    """True for a literal number."""
+    return bool(re.fullmatch(NUMBER_PATTERN, text))
+
+
+def constant(value: object, kind: str) -> Expression:
+    """An expression that always gives the same value."""
+    return Expression(lambda _: value, kind, constant=True)
+
+
+def iso_day(text: str) -> date:
+    """A literal date, `2026-11-01`. Raises `RuleRefused`."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise RuleRefused(f"{shown(text)} is no date like 2026-11-01") from None
+
+
+def read(sources: Mapping[str, Source], path: str) -> Expression:
+    """The field of the document at a path. Raises `RuleRefused` for an unknown path.
+
+    A field that is missing gives nothing; one of another kind than the catalogue says parks.
+    """
+    source = source_at(sources, path)
+    if source.kind == "list":
+        raise RuleRefused("is a list; read it with each", path)
+    fetch = raw_reader(path, source.kind)
+    if source.kind != DATE:
+        return Expression(fetch, source.kind, path, source.personal)
+
+    def day(scope: Scope) -> date | None:
+        found = fetch(scope)
+        if found is None:
+            return None
+        try:
+            return date.fromisoformat(found)
+        except ValueError:
+            raise parked("value_kind", f"{path} holds a text that is no date") from None
+
+    return Expression(day, DATE, path, source.personal)
+
+
+def raw_reader(path: str, kind: str) -> Run:
+    """A closure that fetches a field as the document holds it, checked for its kind."""
+    types = dict(_TYPES)[kind]
+    first, *rest = path.split(".")
+    second = rest[0] if rest else ""
+
+    def wrong(found: object) -> Parked:
+        return parked("value_kind", f"{path} should be {kind}, the document has {_name(found)}")
+
+    def check(found: Any) -> Any:  # noqa: ANN401 - checked here
+        if found is not None and (not isinstance(found, types) or isinstance(found, bool)):
+            raise wrong(found)
+        return found
+
+    def two(scope: Scope) -> Any:  # noqa: ANN401 - of the kind
+        try:
+            return check(scope[first][second])
+        except (KeyError, TypeError, IndexError):
+            return None
+
+    def deep(scope: Scope) -> Any:  # noqa: ANN401 - of the kind
+        found: Any = scope.get(first)
+        for name in rest:
+            if not isinstance(found, Mapping):
+                return None
+            found = found.get(name)
+        return check(found)
+
+    return two if len(rest) == 1 else deep
+
+
+def _name(found: object) -> str:
+    return "true or false" if isinstance(found, bool) else type(found).__name__
