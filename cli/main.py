@@ -1,7 +1,7 @@
 """The `tieout` command.
 
-`demo`, `serve` and `replay` run the embedded world on this machine; the other commands ask a
-running app. The world is imported only by the commands that need it.
+`demo`, `serve` and `replay` run the embedded world on this machine, `mapping` reads files; the
+other commands ask a running app. The world is imported only by the commands that need it.
 """
 
 import json
@@ -16,6 +16,8 @@ from urllib.parse import quote
 import httpx
 import simplejson
 import typer
+
+from cli.mapping import mapping
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -183,6 +185,7 @@ def backfill(
 
 inbox = typer.Typer(no_args_is_help=True, help="Parked items of a running app.")
 app.add_typer(inbox, name="inbox")
+app.add_typer(mapping, name="mapping")
 
 
 @inbox.command("list")

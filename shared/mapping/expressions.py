@@ -121,8 +121,14 @@ class Rules:
                     return run(scope)
             return None
 
+        known = all(expression.outcomes for _, expression in made)
+        outcomes = tuple(text for _, each in made for text in each.outcomes) if known else ()
         return Expression(
-            first, kinds[0], _paths([each for _, each in made]), any(e.personal for _, e in made)
+            first,
+            kinds[0],
+            _paths([each for _, each in made]),
+            any(each.personal for _, each in made),
+            outcomes=outcomes,
         )
 
     def _sum(self, parts: Parts) -> Expression:
@@ -185,7 +191,8 @@ def _default(before: Expression, text: str) -> Expression:
         found = run(scope)
         return value if found is None or found == "" else found
 
-    return replace(before, run=found_or_default)
+    outcomes = (*before.outcomes, text) if before.outcomes else ()
+    return replace(before, run=found_or_default, outcomes=outcomes)
 
 
 def _only_when(before: Expression, test: Test) -> Expression:

@@ -8,7 +8,7 @@ from shared.domain.records import Symbol, Value
 from shared.errors import Parked
 from shared.mapping.expressions import Rules
 from shared.mapping.metadata import Field
-from shared.mapping.problems import RuleRefused
+from shared.mapping.problems import RuleRefused, shown
 from shared.mapping.schema import Rule
 from shared.mapping.values import (
     DATE,
@@ -47,6 +47,11 @@ def compile_field(field: Field, rule: Rule, rules: Rules) -> tuple[Run, Value | 
         raise RuleRefused("a field holds one value, not a list", found.path)
     found = _literal(found, field)
     fit, run, path, name = _fitting(field, found), found.run, found.path, field.name
+    for text in found.outcomes:
+        try:
+            fit(text)
+        except Parked as error:
+            raise RuleRefused(f"the value {shown(text)} does not fit: {error}", path) from None
     if found.constant:
         try:
             value = fit(run({}))

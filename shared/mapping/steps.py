@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from shared.errors import Parked
 from shared.mapping.problems import RuleRefused
 from shared.mapping.schema import Raw
-from shared.mapping.values import Expression, Scope
+from shared.mapping.values import TEXT, Expression, Scope
 
 type Operand = Callable[[str], Expression]
 type Value = Any
@@ -41,7 +42,11 @@ def then(before: Expression, change: Callable[[Value], Value], kind: str) -> Exp
         found = run(scope)
         return None if found is None else change(found)
 
-    return replace(before, run=changed, kind=kind)
+    try:
+        outcomes = tuple(change(each) for each in before.outcomes) if kind == TEXT else ()
+    except Parked as error:
+        raise RuleRefused(str(error), before.path) from None
+    return replace(before, run=changed, kind=kind, outcomes=outcomes)
 
 
 def bare(argument: Raw, step: str) -> None:

@@ -69,8 +69,11 @@ def _lookup(argument: Raw, before: Expression, around: Surroundings) -> Expressi
     table = around.tables.get(name)
     if table is None:
         raise RuleRefused(f"no table {shown(name)}", before.path)
+    rows = tuple(table.values())
+    before = replace(before, outcomes=())  # all rows are checked, whichever are reached
     if miss != "reject":
-        return then(before, lambda text: table.get(text, miss), TEXT)
+        found = then(before, lambda text: table.get(text, miss), TEXT)
+        return replace(found, outcomes=(*rows, miss))
 
     def find(text: str) -> str:
         found = table.get(text)
@@ -83,7 +86,7 @@ def _lookup(argument: Raw, before: Expression, around: Surroundings) -> Expressi
             )
         return found
 
-    return replace(then(before, find, TEXT), personal=False)
+    return replace(then(before, find, TEXT), outcomes=rows)
 
 
 def _epoch_date(argument: Raw, before: Expression, around: Surroundings) -> Expression:

@@ -32,6 +32,7 @@ class Expression:
     """A compiled expression. `many`: it gives a list of values of this kind.
 
     `path`: the source path it reads, for errors. `personal`: its value may not be shown.
+    `outcomes`: all texts it can give, where they are known before it runs.
     """
 
     run: Run
@@ -40,6 +41,7 @@ class Expression:
     personal: bool = False
     many: bool = False
     constant: bool = False
+    outcomes: tuple[str, ...] = ()
 
 
 def parked(cause: str, text: str, remedy: str = "Correct the mapping, then retry.") -> Parked:
@@ -66,7 +68,8 @@ def is_number(text: str) -> bool:
 
 def constant(value: object, kind: str) -> Expression:
     """An expression that always gives the same value."""
-    return Expression(lambda _: value, kind, constant=True)
+    outcomes = (value,) if isinstance(value, str) else ()
+    return Expression(lambda _: value, kind, constant=True, outcomes=outcomes)
 
 
 def iso_day(text: str) -> date:
