@@ -21,7 +21,8 @@ def check(
 
     Raises `MappingRefused` with every problem found.
     """
-    loaded, problems = [], []
+    loaded: list[Loaded] = []
+    problems: list[Problem] = []
     for path in _files(paths):
         try:
             loaded.append(_read(path))

@@ -106,11 +106,11 @@ class _Set:
                 self.tables[document.name] = document.rows
 
     def _objection(self, document: Document, by_product: bool) -> str:
+        if isinstance(document, Template) and not by_product:
+            return "templates are the product's; write a mapping that extends one"
         if f"{document.kind} {document.name}" in self.hashes:
             return f"a second {document.kind} of this name"
         match document:
-            case Template() if not by_product:
-                return "templates are the product's; write a mapping that extends one"
             case UserMapping() if document.extends in self.mappings:
                 other = self.mappings[document.extends].name
                 return f"{other} extends {document.extends} already; put both into one"

@@ -11,14 +11,9 @@ from typing import Any
 from shared.domain.journal import Role
 from shared.domain.records import Document, Record
 from shared.errors import Parked
-from shared.mapping.catalogue import CATALOGUE
 from shared.mapping.compiler import CompiledMapping
 from shared.mapping.fields import too_long
 from shared.settings import Account, Books
-
-TEXT_CHARS_MAX = 60
-NAME_CHARS_MAX = 100
-TEMPLATES = tuple(CATALOGUE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,9 @@ DEPTH_MAX = 24
 NODES_MAX = 8_000
 SCALAR_CHARS_MAX = 2_000
 
-_PLAIN_ALLOWED = re.compile(r"-?(?:0|[1-9][0-9]{0,17})|true|false")
+_PLAIN_ALLOWED = re.compile(r"0|-?[1-9][0-9]{0,17}|true|false")
+# Numbers to some readers: YAML 1.2 takes more forms for numbers than 1.1 does.
+_NUMBER = re.compile(r"[-+]?(?:0[box])?\.?[0-9][0-9a-fA-F._]*(?:[eE][-+]?[0-9]+)?")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _TEXT_TAG = "tag:yaml.org,2002:str"
 
@@ -105,8 +107,10 @@ class _Builder:
             if text == "":
                 raise self.refuse('a value is missing; empty text is written ""', mark)
             resolver: Any = yaml.resolver.Resolver()
-            if resolver.resolve(yaml.ScalarNode, text, (True, False)) != _TEXT_TAG:
-                raise self.refuse(f"YAML would not read {shown(text)} as text; quote it", mark)
+            tag = resolver.resolve(yaml.ScalarNode, text, (True, False))
+            if tag != _TEXT_TAG or _NUMBER.fullmatch(text):
+                reason = f"not every reader of YAML takes {shown(text)} for text; quote it"
+                raise self.refuse(reason, mark)
         return text
 
     def _put(self, value: Tree, mark: Mark | None) -> None:

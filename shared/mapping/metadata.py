@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 import simplejson
 
-from shared.domain.records import Value
 from shared.mapping.problems import MappingRefused, Problem
 
 PRIMITIVES = ("String", "Decimal", "Int32", "Date")
@@ -81,8 +80,3 @@ def read_metadata(source: str) -> Metadata:
             raise MappingRefused([Problem(name, f"mandatory but unknown: {', '.join(missing)}")])
         sets[name] = EntitySet(name, fields, mandatory, protected)
     return Metadata(sets)
-
-
-def kind_of(value: Value | None) -> str:
-    """What a value is, for errors: never the value itself."""
-    return "nothing" if value is None else type(value).__name__

@@ -12,10 +12,12 @@ from shared.domain.journal import JournalKind, Role
 from shared.domain.money import Money, exponent
 from shared.domain.records import Document, Symbol
 from shared.errors import Parked
-from shared.mapping.finance import NAME_CHARS_MAX, TEMPLATES, TEXT_CHARS_MAX, Target, render
+from shared.mapping.finance import Target, render
 from shared.settings import Books
 from tests.unit.documents.objects import BOOKS
 
+TEXT_CHARS_MAX = 60
+NAME_CHARS_MAX = 100
 TARGET = Target(BOOKS, "StripeCustomerId", 20, {("cus_1", "usmf"): "US-001"}, packaged_mapping())
 
 
@@ -177,7 +179,7 @@ def test_a_customer_id_that_does_not_fit_its_field_parks() -> None:
 
 
 def test_every_template_that_documents_name_is_spelled() -> None:
-    assert list(TEMPLATES) == ["customer", "customer_payment_line", "general_line"]
+    assert list(TARGET.mapping.templates) == ["customer", "customer_payment_line", "general_line"]
 
 
 def test_the_spelling_changes_nothing_of_the_document() -> None:

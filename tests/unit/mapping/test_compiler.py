@@ -1,0 +1,310 @@
+import json
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.bootstrap import packaged_mapping, packaged_metadata, packaged_templates
+from shared.domain.records import Symbol
+from shared.errors import Parked
+from shared.mapping.catalogue import CATALOGUE
+from shared.mapping.compiler import compile_mapping
+from shared.mapping.finance import Target, render
+from shared.mapping.loader import load
+from shared.mapping.metadata import read_metadata
+from shared.mapping.problems import MappingRefused
+from tests.unit.documents.objects import BOOKS
+from tests.unit.mapping.rules import compiled, refused
+from tests.unit.mapping.test_finance import line, person
+
+ROOT = Path(__file__).parents[3]
+TABLE = "kind: table\nname: brands\nrows: {visa: CC-VISA, amex: CC-AMEX}\n"
+
+
+def mapping(body: str, template: str = "customer_payment_line", name: str = "ours") -> str:
+    return f"kind: mapping\nname: {name}\nextends: {template}\n{body}\n"
+
+
+def fields_of(*changes: str, template: str = "customer_payment_line", **words: Any) -> Any:
+    target = Target(BOOKS, "StripeCustomerId", 20, {}, compiled(*changes))
+    if template == "customer":
+        return render(person(**words), target).fields
+    document = line(template, account={"role": "fees"})
+    return render(replace(document, words={**document.words, **words}), target).fields
+
+
+def test_a_mapping_adds_a_field_and_leaves_the_rest() -> None:
+    before = fields_of()
+    after = fields_of(mapping("fields: {PaymentReference: {value: STRIPE}}"))
+    assert after == {**before, "PaymentReference": "STRIPE"}
+
+
+def test_a_mapping_replaces_a_field() -> None:
+    after = fields_of(mapping("fields: {PaymentNotes: {concat: [words.category, words.source]}}"))
+    assert after["PaymentNotes"] == "chargech_1"
+
+
+def test_a_mapping_changes_a_named_rule_of_its_template() -> None:
+    changed = mapping("rules: {line_text: {from: words.category, do: [upper]}}")
+    assert fields_of(changed)["TransactionText"] == "CHARGE"
+
+
+def test_no_named_rule_reaches_the_amounts() -> None:
+    changed = mapping("rules: {debit: {value: '1'}, credit: {value: '1'}}")
+    assert fields_of(changed)["CreditAmount"] == Decimal("50.00")
+
+
+METHODS = mapping(
+    """
+fields:
+  PaymentMethodName:
+    cases:
+      - {when: {words.payment_method.wallet: {present: true}}, value: CC-WALLET}
+      - when: {words.payment_method.type: card}
+        from: words.payment_method.brand
+        do: [{lookup: {table: brands, miss: CC-OTHER}}]
+      - {when: {words.payment_method.type: [sepa_debit, us_bank_account]}, value: DIRECTDEB}
+      - {value: OTHER}
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("method", "wanted"),
+    [
+        ({"type": "card", "brand": "visa", "wallet": "apple_pay"}, "CC-WALLET"),
+        ({"type": "card", "brand": "visa", "wallet": ""}, "CC-VISA"),
+        ({"type": "card", "brand": "jcb"}, "CC-OTHER"),
+        ({"type": "sepa_debit"}, "DIRECTDEB"),
+        ({"type": "klarna"}, "OTHER"),
+        ({}, "OTHER"),
+    ],
+)
+def test_a_payment_method_follows_wallet_brand_and_type(
+    method: dict[str, str], wanted: str
+) -> None:
+    assert fields_of(METHODS, TABLE, payment_method=method)["PaymentMethodName"] == wanted
+
+
+def test_a_custom_field_is_declared_with_its_size() -> None:
+    custom = "custom: {Shop_Custom: {type: String, size: 5}, Done_Custom: {type: NoYes}}\n"
+    body = f"{custom}fields: {{Shop_Custom: {{from: words.name}}, Done_Custom: {{value: 'Yes'}}}}"
+    found = fields_of(mapping(body, "customer"), template="customer", name="Ada")
+    assert (found["Shop_Custom"], found["Done_Custom"]) == ("Ada", Symbol("NoYes", "Yes"))
+    with pytest.raises(Parked) as caught:
+        fields_of(mapping(body, "customer"), template="customer", name="Ada Lovelace")
+    assert caught.value.cause == "value_too_long"
+    assert str(caught.value) == (
+        "customer, Shop_Custom: Shop_Custom holds 5 characters, the value has 12"
+    )
+
+
+def test_a_field_that_comes_to_nothing_parks_by_name() -> None:
+    body = "fields: {PaymentReference: {from: words.payment_method.brand}}"
+    with pytest.raises(Parked) as caught:
+        fields_of(mapping(body))
+    assert caught.value.cause == "value_missing"
+    assert str(caught.value) == (
+        "customer_payment_line, PaymentReference: words.payment_method.brand gives nothing"
+    )
+
+
+def test_a_field_with_a_condition_is_left_out() -> None:
+    rule = "{when: {words.payment_method.brand: {present: true}}, from: words.payment_method.brand}"
+    changed = mapping(f"fields: {{PaymentReference: {rule}}}")
+    assert "PaymentReference" not in fields_of(changed)
+    assert fields_of(changed, payment_method={"brand": "visa"})["PaymentReference"] == "visa"
+
+
+def test_a_constant_with_a_condition_is_left_out() -> None:
+    changed = mapping("fields: {PaymentReference: {when: {words.category: refund}, value: R}}")
+    assert "PaymentReference" not in fields_of(changed)
+    assert fields_of(changed, category="refund")["PaymentReference"] == "R"
+
+
+def test_a_check_parks_with_its_message() -> None:
+    check = "{rule: {words.payment_method.type: {present: true}}, message: no payment method}"
+    with pytest.raises(Parked) as caught:
+        fields_of(mapping(f"checks: [{check}]"))
+    assert caught.value.cause == "mapping_check"
+    assert str(caught.value) == "customer_payment_line: no payment method"
+    assert fields_of(mapping(f"checks: [{check}]"), payment_method={"type": "card"})
+
+
+def protected_fields() -> list[tuple[str, str]]:
+    sets = packaged_metadata().sets
+    names = {"customer": "CustomersV3", "customer_payment_line": "CustomerPaymentJournalLines"}
+    names["general_line"] = "LedgerJournalLines"
+    return [(name, each) for name, found in names.items() for each in sets[found].protected]
+
+
+@pytest.mark.parametrize(("template", "name"), protected_fields())
+def test_no_mapping_sets_keys_amounts_signs_accounts_or_dates(template: str, name: str) -> None:
+    found = refused(mapping(f"fields: {{{name}: {{value: '1'}}}}", template))
+    assert f"ours: fields.{name}: is protected" in found
+    custom = mapping(f"custom: {{{name}: {{type: Decimal}}}}", template)
+    assert "the product knows this field" in refused(custom)
+
+
+def test_the_field_of_the_stripe_id_is_protected_by_its_setting() -> None:
+    body = "custom: {Id_Custom: {type: String, size: 255}}\nfields: {Id_Custom: {value: x}}"
+    assert compiled(mapping(body, "customer"))
+    found = refused(mapping(body, "customer"), reserved=("Id_Custom",))
+    assert "fields.Id_Custom: is protected (key)" in found
+
+
+def test_the_key_wins_over_a_field_of_its_name() -> None:
+    body = "custom: {StripeCustomerId: {type: String, size: 9}}\n"
+    changed = mapping(f"{body}fields: {{StripeCustomerId: {{value: x}}}}", "customer")
+    assert fields_of(changed, template="customer")["StripeCustomerId"] == "cus_1"
+
+
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        (mapping("fields: {TransactionTxt: {value: x}}"), "TransactionTxt: no such field is known"),
+        (mapping("fields: {PaymentNotes: {from: words.sourc}}"), "no field 'words.sourc'"),
+        (mapping("fields: {PaymentNotes: {from: words.email}}"), "no field 'words.email'"),
+        (mapping("fields: {PaymentNotes: {from: facts.date}}"), "takes text, the rule gives date"),
+        (mapping("fields: {PaymentMethodName: {value: LONGER-THAN-TEN}}"), "holds 10 characters"),
+        (mapping("fields: {DocumentDate: {value: soon}}", "general_line"), "is no date"),
+        (mapping("fields: {Quantity: {value: many}}", "general_line"), "no plain number"),
+        (mapping("fields: {OnHoldStatus: {value: Maybe}}", "customer"), "takes only No, Invoice"),
+        (
+            mapping(
+                "fields: {SalesCurrencyCode: {when: {words.email: a}, value: EUR}}", "customer"
+            ),
+            "must be set: it takes no when",
+        ),
+        (mapping("fields: {PaymentNotes: {value: x, from: words.source}}"), "exactly one of"),
+        (mapping("fields: {PaymentNotes: {do: [upper]}}"), "exactly one of"),
+        (mapping("fields: {PaymentNotes: {value: x, sep: y}}"), "sep belongs to concat"),
+        (mapping("fields: {PaymentNotes: {value: x, expression: 1 + 1}}"), "Extra inputs"),
+        (mapping("fields: {'Pay ment': {value: x}}"), "String should match pattern"),
+        (mapping("policy: {orders: on}".replace("on", "always")), "policy: Extra inputs"),
+        (mapping("protected: {DebitAmount: {value: x}}"), "protected: Extra inputs"),
+        (mapping("entity: CustomersV3"), "entity: Extra inputs"),
+        (mapping("custom: {A_Custom: {type: String}}"), "String needs it"),
+        (mapping("custom: {A_Custom: {type: Date, size: 5}}"), "size belongs to String"),
+        (mapping("custom: {A_Custom: {type: Guid}}"), "Input should be"),
+        (mapping("checks: [{rule: {words.nothing: a}, message: m}]"), "checks.0 (path words.noth"),
+        (mapping("fields: {}", "journal_line"), "extends one of customer, customer_payment_line"),
+        (mapping("fields: {}", "no_such"), "extends one of"),
+        ("kind: template\nname: general_line\n", "templates are the product's"),
+        ("kind: policy\nname: a\n", "must be template, mapping or table"),
+        ("kind: [mapping]\nname: a\n", "must be template, mapping or table"),
+        ("name: a\n", "must be template, mapping or table"),
+        ("kind: table\nname: a\n", "rows: Field required"),
+        ("kind: table\nname: a\nrows: {a: [b]}\n", "rows.a: Input should be a valid string"),
+        ("kind: table\nname: Not A Name\nrows: {}\n", "name: String should match pattern"),
+    ],
+)
+def test_a_mistake_is_refused_before_anything_runs(document: str, reason: str) -> None:
+    assert reason in refused(document)
+
+
+def test_a_lookup_row_that_no_field_holds_is_refused() -> None:
+    table = TABLE.replace("CC-AMEX", "CC-AMERICAN-EXPRESS")
+    found = refused(METHODS, table)
+    assert "the value 'CC-AMERICAN-EXPRESS' does not fit: PaymentMethodName holds 10" in found
+
+
+def test_all_problems_are_told_at_once() -> None:
+    found = refused(
+        mapping("fields: {PaymentId: {value: x}, Nothing: {value: y}}"),
+        mapping("fields: {Text: {from: no.path}}", "general_line", "theirs"),
+    )
+    assert len(found.splitlines()) == 3
+
+
+def test_one_template_has_one_mapping_and_names_are_used_once() -> None:
+    assert "put both into one" in refused(mapping("", name="a"), mapping("", name="b"))
+    assert "a second table of this name" in refused(TABLE, TABLE)
+
+
+def test_the_version_follows_every_document() -> None:
+    plain, one = compiled(), compiled(METHODS, TABLE)
+    assert plain.sha256 == packaged_mapping().sha256
+    assert one.sha256 == compiled(TABLE, METHODS).sha256
+    other = compiled(METHODS, TABLE.replace("CC-AMEX", "CC-AX"))
+    assert len(dict.fromkeys([plain.sha256, one.sha256, other.sha256])) == 3
+    assert one.documents["table brands"] == load("t", TABLE).sha256
+
+
+def product_without(old: str, new: str) -> str:
+    """The refusal of the product's own templates after a change of their text."""
+    folder = ROOT / "shared/mapping/templates/finance"
+    texts = {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.yaml"))}
+    assert any(old in text for text in texts.values())
+    loaded = [load(name, text.replace(old, new)) for name, text in texts.items()]
+    with pytest.raises(MappingRefused) as caught:
+        compile_mapping(loaded, (), packaged_metadata())
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("entity: CustomersV3\n", "", "needs the entity set and the key"),
+        ("key: PaymentId #", "about: x #", "needs the entity set and the key"),
+        ("  CustomerGroupId: {from: company.customer_group}\n", "", "CustomerGroupId: must be set"),
+        ("CurrencyCode: {from", "PaymentReference: {from", "is not a protected field"),
+        ("extends: journal_line", "extends: nothing", "no template 'nothing'"),
+        ("name: journal_line", "name: journal_line\nextends: journal_line", "extends too deep"),
+    ],
+)
+def test_a_broken_template_of_the_product_is_refused(old: str, new: str, reason: str) -> None:
+    assert reason in product_without(old, new)
+
+
+def test_a_missing_template_of_the_product_is_refused() -> None:
+    kept = [each for each in packaged_templates() if each.where != "customer.yaml"]
+    with pytest.raises(MappingRefused, match="no template 'customer'"):
+        compile_mapping(kept, (), packaged_metadata())
+
+
+def test_metadata_that_contradicts_itself_is_refused() -> None:
+    entry = {"sizes": {"A": 5}, "types": {}, "mandatory": "A B", "protected": {}}
+    with pytest.raises(MappingRefused, match="mandatory but unknown: B"):
+        read_metadata(json.dumps({"enums": {}, "sets": {"X": entry}}))
+    entry = {"sizes": {}, "types": {"Colour": "A"}, "mandatory": "", "protected": {}}
+    with pytest.raises(MappingRefused, match="no enum Colour"):
+        read_metadata(json.dumps({"enums": {}, "sets": {"X": entry}}))
+
+
+def test_the_metadata_agrees_with_the_embedded_dynamics() -> None:
+    data = ROOT / "local/dynamics/data"
+    sets = json.loads((data / "entity_sets.json").read_text(encoding="utf-8"))
+    enums = json.loads((data / "enums.json").read_text(encoding="utf-8"))
+    edm = {"Date": "DateTimeOffset"}
+    for name, found in packaged_metadata().sets.items():
+        types = {p: kind for kind, names in sets[name]["properties"].items() for p in names.split()}
+        unlike = [
+            each.name
+            for each in found.fields.values()
+            if types.get(each.name) != edm.get(each.type, each.type)
+            or (each.members and each.members != tuple(enums[each.type].split()))
+        ]
+        assert unlike == []
+        assert [each for each in found.protected if each not in types] == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "shared/mapping/templates").rglob("*.yaml")))
+def test_every_field_of_a_template_is_explained_by_a_comment(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    section = ""
+    for index, text in enumerate(lines):
+        if text and not text.startswith((" ", "#")):
+            section = text.partition(":")[0]
+        indented = text.startswith("  ") and not text.startswith(("   ", "  #", "  -"))
+        if indented and section in ("fields", "protected"):
+            above = index - 1
+            while lines[above].startswith("  ") and not lines[above].startswith("  #"):
+                above -= 1
+            assert lines[above].startswith("  #"), text
+
+
+def test_the_catalogue_and_the_templates_have_the_same_names() -> None:
+    assert list(packaged_mapping().templates) == list(CATALOGUE)

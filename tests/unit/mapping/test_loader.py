@@ -1,0 +1,204 @@
+from collections.abc import Callable
+from hashlib import sha256
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.mapping.differences import Difference, differences
+from shared.mapping.loader import (
+    DEPTH_MAX,
+    DOCUMENT_BYTES_MAX,
+    NODES_MAX,
+    SCALAR_CHARS_MAX,
+    load,
+)
+from shared.mapping.problems import PROBLEMS_SHOWN_MAX, MappingRefused, Problem
+from shared.mapping.schema import parse
+from tests.unit.mapping.rules import compiled
+
+MAPPING = """
+kind: mapping
+name: ours
+extends: general_line
+fields:
+  Text: {concat: [words.category, words.source], sep: " ", do: [{max: 60}]}
+"""
+
+
+def refusal(source: str | bytes) -> str:
+    with pytest.raises(MappingRefused) as caught:
+        load("ours.yaml", source)
+    return str(caught.value)
+
+
+def problems_of(step: Callable[[], object]) -> tuple[Problem, ...] | None:
+    """What a step refuses, None where it does not; any other error is the test's."""
+    try:
+        step()
+    except MappingRefused as refused:
+        return refused.problems
+    return None
+
+
+def test_every_scalar_stays_text() -> None:
+    loaded = load("a", "a: 60\nb: true\nc: '010'\nd: \"NO\"\ne: x y\nf: -5\ng: ''\nh: ['1.5']")
+    assert loaded.tree == {
+        **{"a": "60", "b": "true", "c": "010", "d": "NO", "e": "x y", "f": "-5", "g": ""},
+        "h": ["1.5"],
+    }
+
+
+@pytest.mark.parametrize(
+    "scalar",
+    [
+        *("NO", "no", "Yes", "on", "Off", "True", "FALSE", "null", "~", "Null", "010", "0x1F"),
+        *("1_000", "0.1", "1e3", "1.", ".5", ".inf", ".nan", "12:30:00", "2026-11-01", "=", "0b1"),
+        *("2026-11-01T10:00:00Z", "1" * 19, "+5", "-0", "0o17", "1e999999999"),
+    ],
+)
+def test_what_yaml_would_not_read_as_text_is_refused(scalar: str) -> None:
+    assert "quote it" in refusal(f"a: {scalar}")
+    assert load("a", f'a: "{scalar}"').tree == {"a": scalar}
+
+
+def test_a_country_code_as_key_is_quoted_too() -> None:
+    assert "line 2: not every reader of YAML takes 'NO' for text" in refusal("rows:\n  NO: NOR\n")
+    assert load("a", 'rows:\n  "NO": NOR\n').tree == {"rows": {"NO": "NOR"}}
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("", "a document is a mapping"),
+        ("- a\n- b", "a document is a mapping"),
+        ("just text", "a document is a mapping"),
+        ("a: &x b\nc: d", "anchors (&name) are refused"),
+        ("a: *x", "aliases (*name) are refused"),
+        ("a: &x [1, 2]\nb: *x", "anchors"),
+        ("<<: {a: b}", "quote it"),
+        ("a: !!python/object/apply:os.system [ls]", "tags (!name) are refused"),
+        ("a: !!str 5", "tags"),
+        ("!x a: b", "tags"),
+        ("a: 1\na: 2", "the key 'a' occurs twice"),
+        ("a: {b: 1, b: 2}", "the key 'b' occurs twice"),
+        ("? [a]\n: b", "a key is text"),
+        ("? {a: b}\n: c", "a key is text"),
+        ("a:\nb: c", "a value is missing"),
+        ("a: [b, , c]", "no YAML"),
+        ("a: b\n---\nc: d", "a file holds one document"),
+        ("%YAML 1.1\n---\na: b", "without directives"),
+        ("%TAG ! tag:x,2000:\n---\na: b", "without directives"),
+        (f"%YAML 1.{'9' * 5_000}\n---\na: b", "no YAML text"),
+        ("a: [b", "no YAML"),
+        ("a: b: c", "no YAML"),
+        ("\ta: b", "no YAML"),
+        ('a: "\\UFFFFFFFF"', "no YAML text"),
+        ('a: "\\ud800"', "surrogate"),
+        ("a: \x00", "no YAML text"),
+        (b"\xff\xfe\xfa", "no YAML text"),
+        (b"a: \xc3\x28", "no YAML text"),
+        ("\ud800", "no YAML text"),
+        ("a: " + "x" * (SCALAR_CHARS_MAX + 1), "a text longer than 2000"),
+        ("a: " + "[" * DEPTH_MAX + "]" * DEPTH_MAX, "deeper than 24"),
+        ("[" * 30_000, "deeper than 24"),
+        ("{a: " * 10_000, "deeper than 24"),
+        ("- " * 20_000 + "a", "deeper than 24"),
+        ("a: [" + "b," * NODES_MAX + "]", "more than 8000 values"),
+        ("a: " + "b" * DOCUMENT_BYTES_MAX, "larger than 65536 bytes"),
+    ],
+)
+def test_a_hostile_document_is_refused_with_its_name_and_a_reason(
+    source: str | bytes, reason: str
+) -> None:
+    found = refusal(source)
+    assert found.startswith("ours.yaml: ")
+    assert reason in found
+
+
+def test_the_hash_is_of_what_is_said_not_of_how() -> None:
+    one = load("a", "b: '1' # a comment\na: {x: y, z: w}\n")
+    other = load("b", '# another\na:\n  "z": w\n  x: "y"\nb: 1\n')
+    assert one.sha256 == other.sha256
+    assert one.sha256 != load("a", "b: 2\na: {x: y, z: w}\n").sha256
+    assert one.sha256 == sha256(b'{"a":{"x":"y","z":"w"},"b":"1"}').hexdigest()
+
+
+@given(st.text(max_size=300) | st.binary(max_size=300))
+def test_any_text_is_a_document_or_a_named_refusal(source: str | bytes) -> None:
+    found = problems_of(lambda: parse(load("fuzz", source)))
+    assert found is None or {problem.document for problem in found} == {"fuzz"}
+
+
+ATOMS = st.sampled_from(
+    [
+        *("a: b\n", "a:\n", "- ", "  ", "\n", "{", "}", "[", "]", ",", ": ", "&x ", "*x", "!t "),
+        *("? ", "| \n", "> \n", '"', "'", "#", "---\n", "...\n", "%YAML 1.1\n", "<<: ", "NO", "~"),
+        *("1e999999", "\\U", "0" * 50, "\t", "é", "\u2028", "\ufeff", "@", "`", "kind: mapping\n"),
+    ]
+)
+
+
+@given(st.lists(ATOMS, max_size=40))
+def test_any_yaml_like_text_is_a_document_or_a_named_refusal(parts: list[str]) -> None:
+    found = problems_of(lambda: load("fuzz", "".join(parts)))
+    assert found is None or {problem.document for problem in found} == {"fuzz"}
+
+
+WORDS = st.sampled_from(
+    [
+        *("from", "value", "concat", "cases", "sum", "use", "each", "default", "when", "do", "sep"),
+        *("words.source", "facts.amount_minor", "facts.nothing", "Text", "DebitAmount", "upper"),
+        *("max", "lookup", "table", "miss", "gt", "all", "not", "in", "as", "give", "60", "-1"),
+        *("9" * 18, "x" * 500, "", "NO", "__class__", "fields", "rules", "checks", "rule", "path"),
+        *("message", "custom", "type", "size", "String", "general_line", "minor_units", "round"),
+    ]
+)
+TREES = st.recursive(
+    WORDS,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(WORDS, inner, max_size=3)
+        | st.fixed_dictionaries(
+            {"from": st.just("words.source"), "do": st.lists(inner, max_size=2)}
+        )
+        | st.fixed_dictionaries({"value": WORDS, "when": inner})
+    ),
+    max_leaves=12,
+)
+
+
+def flow(tree: object) -> str:
+    """The tree in YAML's flow style, all quoted."""
+    if isinstance(tree, dict):
+        return "{" + ", ".join(f'"{key}": {flow(each)}' for key, each in tree.items()) + "}"
+    if isinstance(tree, list):
+        return "[" + ", ".join(flow(each) for each in tree) + "]"
+    return f'"{tree}"'
+
+
+@given(st.dictionaries(st.sampled_from(["Text", "Document", "X_Custom"]), TREES, max_size=3), TREES)
+def test_any_rules_compile_or_are_refused_by_name(fields: dict[str, object], more: object) -> None:
+    head = "kind: mapping\nname: ours\nextends: general_line\n"
+    document = f"{head}fields: {flow(fields)}\nrules: {{r: {flow(more)}}}\n"
+    found = problems_of(lambda: compiled(document))
+    assert found is None or all(problem.document and problem.reason for problem in found)
+
+
+def test_a_long_list_of_problems_is_cut_and_counted() -> None:
+    error = MappingRefused([Problem("a", f"reason {index}") for index in range(25)])
+    lines = str(error).splitlines()
+    assert len(lines) == PROBLEMS_SHOWN_MAX + 1
+    assert lines[-1] == "and 5 more"
+
+
+def test_differences_name_the_place_and_both_values() -> None:
+    after = MAPPING.replace("max: 60", "max: 40").replace("name: ours", "name: ours\nabout: new")
+    after = after.replace(', sep: " "', "")
+    assert differences(load("a", MAPPING), load("b", f"# comment\n{after}")) == (
+        Difference("about", None, "new"),
+        Difference("fields.Text.do.0.max", "60", "40"),
+        Difference("fields.Text.sep", " ", None),
+    )
+    assert differences(load("a", MAPPING), load("b", MAPPING)) == ()
+    assert differences(load("a", "a: []"), load("b", "a: {}")) == (Difference("a", "[]", "{}"),)
