@@ -28,7 +28,7 @@ SOURCES: Mapping[str, Source] = {
 TABLES: Mapping[str, Mapping[str, str]] = {"brands": {"visa": "CC-VISA", "amex": "CC-AMEX"}}
 
 
-def value_of(rule: str, named: Mapping[str, str] | None = None, **facts: Any) -> Any:
+def value_of(rule: str, named: Mapping[str, str] | None = None, /, **facts: Any) -> Any:
     """What a rule gives for these facts."""
     rules = {name: parsed(text) for name, text in (named or {}).items()}
     return Rules(SOURCES, TABLES, rules).rule(parsed(rule)).run({"facts": facts})

@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +16,7 @@ from shared.mapping.finance import Target, render
 from shared.mapping.loader import load
 from shared.mapping.metadata import read_metadata
 from shared.mapping.problems import MappingRefused
+from shared.mapping.transforms import TRANSFORMS
 from tests.unit.documents.objects import BOOKS
 from tests.unit.mapping.rules import compiled, refused
 from tests.unit.mapping.test_finance import line, person
@@ -304,6 +306,28 @@ def test_every_field_of_a_template_is_explained_by_a_comment(path: Path) -> None
             while lines[above].startswith("  ") and not lines[above].startswith("  #"):
                 above -= 1
             assert lines[above].startswith("  #"), text
+
+
+def examples() -> list[str]:
+    """The documents that docs/mapping.md shows, the tables apart from what needs them."""
+    text = (ROOT / "docs/mapping.md").read_text(encoding="utf-8")
+    found = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    return [each for each in found if each.startswith("kind:")]
+
+
+def test_the_examples_of_the_documentation_are_valid_together() -> None:
+    assert len(examples()) == 4
+    assert list(compiled(*examples()).documents)[-4:] == [
+        *("mapping our_fees", "table card_brands", "mapping our_customers"),
+        "mapping our_receipts",
+    ]
+
+
+def test_the_documentation_names_every_transform_and_path() -> None:
+    text = (ROOT / "docs/mapping.md").read_text(encoding="utf-8")
+    assert [name for name in TRANSFORMS if name not in text] == []
+    paths = [path for sources in CATALOGUE.values() for path in sources]
+    assert [path for path in paths if f".{path.rpartition('.')[2]}`" not in text] == []
 
 
 def test_the_catalogue_and_the_templates_have_the_same_names() -> None:

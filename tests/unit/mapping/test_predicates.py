@@ -6,7 +6,8 @@ from tests.unit.mapping.rules import refused_rule, value_of
 
 
 def holds(condition: str, **facts: Any) -> bool:
-    return value_of(f"{{value: x, when: {condition}}}", **facts) == "x"
+    found: str | None = value_of(f"{{value: x, when: {condition}}}", **facts)
+    return found == "x"
 
 
 @pytest.mark.parametrize(
