@@ -29,11 +29,12 @@ class Chances:
     delivery: random.Random
     old_shapes: random.Random
     requests: random.Random
+    request_ids: random.Random
 
     @classmethod
     def split(cls, chance: random.Random) -> "Chances":
         """Streams that are independent of each other and fixed by the seed of `chance`."""
-        return cls(*(random.Random(chance.getrandbits(64)) for _ in range(5)))  # noqa: S311
+        return cls(*(random.Random(chance.getrandbits(64)) for _ in range(6)))  # noqa: S311
 
 
 def assemble(

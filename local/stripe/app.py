@@ -25,6 +25,7 @@ from local.stripe.errors import (
     unrecognized,
 )
 from local.stripe.forms import parse
+from local.stripe.ids import Ids
 from local.stripe.routes import match, perform
 from shared.ports import Json
 
@@ -74,7 +75,8 @@ def to_bytes(value: object) -> bytes:
 class App:
     """ASGI. `/v1/...` is the API, `/_peer/...` the control routes (no key needed there).
 
-    `requests` counts API requests by method and route.
+    `requests` counts API requests by method and route. `ids` numbers them, apart from the objects:
+    what clients ask must not change what the account makes.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class App:
         control: Control,
         chance: random.Random,
         *,
+        ids: Ids,
         api_key: str,
         account: str,
         api_version: str,
@@ -90,6 +93,7 @@ class App:
         self._core = core
         self._control = control
         self._chance = chance
+        self._ids = ids
         self._api_key = api_key
         self._account = account
         self._api_version = api_version
@@ -123,7 +127,7 @@ class App:
         await _reply(send, answer)
 
     async def _api(self, request: Request) -> Answer:
-        id = self._core.ids.new("req")
+        id = self._ids.new("req")
         headers = {"Request-Id": id, "Stripe-Version": self._version(request)}
         try:
             self._authenticate(request.headers)

@@ -11,6 +11,7 @@ from local.stripe.account import Chances, assemble
 from local.stripe.app import App
 from local.stripe.control import Control
 from local.stripe.delivery import Delivery
+from local.stripe.ids import Ids
 from local.stripe.settings import API_VERSION, Faults, PeerSettings, Strikes, WebhookTarget
 from shared.ports import Clock, Json
 
@@ -60,6 +61,7 @@ class StripePeer:
             self._core,
             self.control,
             chances.requests,
+            ids=Ids(chances.request_ids),
             api_key=api_key,
             account=account,
             api_version=API_VERSION,

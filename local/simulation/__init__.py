@@ -1,0 +1,9 @@
+"""Deterministic fault simulation: whole months of the real app, seeded, with everything failing.
+
+One seed is one run, to the last port call. See docs/reliability.md.
+"""
+
+from local.simulation.command import main
+from local.simulation.run import Outcome, simulate
+
+__all__ = ["Outcome", "main", "simulate"]

@@ -1,0 +1,168 @@
+"""One object and one crash at a time: the process dies at each of its crash points in turn.
+
+Whatever the point, the books must end as they do without a crash: the same lines, but for numbers
+that Dynamics gives. Points at pure reads are left out: what a crash there leaves behind is what one
+at the write before leaves.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from local.books import CUSTOMER_ID_PROPERTY
+from local.clock import LoopClock
+from local.dynamics import DynamicsPeer
+from local.loop import run_virtual
+from local.simulation.faults import Injector
+from local.simulation.invariants import Violation, at_rest
+from local.simulation.life import Life
+from local.simulation.stage import Stage, open_stage
+from local.simulation.timeline import Timeline
+from local.stripe import FEES_WITH_EUR_TAX, PayoutSchedule, PeerSettings
+
+START = datetime(2026, 10, 12, 0, 30, tzinfo=UTC)  # the first sweeps come after two hours
+SEED = 1
+READS = ("tables.get", "tables.query", "stripe.page", "stripe.balance", "dynamics.find")
+ACCOUNT = PeerSettings(
+    fees=FEES_WITH_EUR_TAX,
+    settle_delay_seconds=(2.0, 2.0),
+    available_after_days=0,
+    payouts=PayoutSchedule(hour_utc=1, arrival_days=0, reconcile_seconds=(600.0, 600.0)),
+)
+NO_PAYOUTS = PeerSettings(
+    fees=FEES_WITH_EUR_TAX,
+    settle_delay_seconds=(2.0, 2.0),
+    available_after_days=0,
+    refund_fee_returned=True,
+    payouts=None,
+)
+HOURS_MAX = 48
+STEP_SECONDS = 900.0
+PAYOUT_SECONDS = 8 * 3_600.0
+
+type Line = tuple[str, str, str, str, str, Decimal, str]
+"""Key (Stripe id and component), company, account type and account (of customers: the Stripe id),
+currency, amount, day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aftermath:
+    """The books at the end, the points crossed while armed, and what is wrong."""
+
+    lines: tuple[Line, ...]
+    points: tuple[str, ...]
+    violations: tuple[Violation, ...]
+
+
+class _Bomb:
+    """Counts the points that matter, and kills at one."""
+
+    def __init__(self, stage: Stage, kill_at: int | None) -> None:
+        self.points: list[str] = []
+        self._stage = stage
+        self._kill_at = kill_at
+        stage.fleet.crossed = self._crossed
+
+    def _crossed(self, life: Life, point: str) -> None:
+        name = point.partition(" ")[2]
+        if name in READS or not life.moves:
+            return
+        self.points.append(point)
+        instance = self._stage.fleet.instance_of(life)
+        if len(self.points) == self._kill_at and instance is not None:
+            self._stage.fleet.kill(instance)
+
+
+def aftermath(scenario: str, kill_at: int | None = None) -> Aftermath:
+    """Live through a scenario (a name in `SCENARIOS`); the process dies at the `kill_at`th point
+    from 1 on, None: never."""
+    before, after, account = SCENARIOS[scenario]
+
+    async def main(clock: LoopClock) -> Aftermath:
+        timeline = Timeline(clock)
+        injector = Injector(SEED, timeline, rates={})
+        async with open_stage(clock, SEED, injector, timeline, account) as stage:
+            await before(stage)
+            bomb = _Bomb(stage, kill_at)
+            await after(stage)
+            await _settle(stage)
+            stage.dynamics.post_journals()
+            violations = await at_rest(stage.subject)
+            points = tuple(bomb.points)
+            return Aftermath(tuple(sorted(_lines(stage.dynamics))), points, tuple(violations))
+
+    return run_virtual(main, start=START)
+
+
+async def _settle(stage: Stage) -> None:
+    """Time passes until nothing is open."""
+    for _ in range(int(HOURS_MAX * 3_600 / STEP_SECONDS)):
+        await stage.clock.sleep(STEP_SECONDS)
+        if stage.stripe.exhausted() and stage.is_idle() and not await at_rest(stage.subject):
+            return
+
+
+def _lines(dynamics: DynamicsPeer) -> list[Line]:
+    customers = {
+        (str(row["dataAreaId"]), str(row["CustomerAccount"])): str(row[CUSTOMER_ID_PROPERTY])
+        for row in dynamics.records("CustomersV3")
+    }
+    ledger = dynamics.ledger()
+    return [
+        (
+            line.payment_id,
+            line.company,
+            line.account_type,
+            customers.get((line.company, line.account)) or line.account,
+            line.currency,
+            line.amount,
+            line.date.isoformat(),
+        )
+        for line in (*ledger.posted, *ledger.drafts)
+    ]
+
+
+def _pay(stage: Stage) -> None:
+    customer = stage.stripe.request("POST", "/v1/customers", {"name": "Ada Ács"})
+    stage.stripe.request(
+        "POST",
+        "/v1/payment_intents",
+        {
+            "amount": 12_345,
+            "currency": "eur",
+            "customer": customer["id"],
+            "payment_method": "pm_card_visa",
+            "confirm": True,
+        },
+    )
+
+
+async def _nothing(stage: Stage) -> None:
+    del stage
+
+
+async def _charge(stage: Stage) -> None:
+    _pay(stage)
+    await stage.clock.sleep(STEP_SECONDS)
+
+
+async def _refund(stage: Stage) -> None:
+    (charge,) = stage.stripe.objects("charge")
+    stage.stripe.request("POST", "/v1/refunds", {"charge": charge["id"], "amount": 5_000})
+    await stage.clock.sleep(STEP_SECONDS)
+
+
+async def _payout(stage: Stage) -> None:
+    """The daily payout comes, is reconciled and paid."""
+    await stage.clock.sleep(PAYOUT_SECONDS)
+
+
+type Act = Callable[[Stage], Awaitable[None]]
+
+SCENARIOS: dict[str, tuple[Act, Act, PeerSettings]] = {
+    "charge": (_nothing, _charge, NO_PAYOUTS),
+    "refund": (_charge, _refund, NO_PAYOUTS),
+    "payout": (_charge, _payout, ACCOUNT),
+}
+"""What happens before, with no crash; what happens then, and the account it happens on."""

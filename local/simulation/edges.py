@@ -1,0 +1,152 @@
+"""Storage, broker and durable client as they are on bad days. One set for all processes."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+
+from local.simulation.faults import Injector
+from shared.errors import (
+    FlowsUnavailable,
+    QueueUnavailable,
+    StorageUnavailable,
+    TableConflict,
+)
+from shared.ports import (
+    QUERY_ROWS_MAX,
+    Clock,
+    DeadLetter,
+    Flows,
+    Json,
+    Message,
+    Operation,
+    Queue,
+    QueueCounts,
+    Row,
+    Tables,
+)
+
+AFTER_WINDOW_SECONDS = (60.0, 3_600.0)
+
+
+class FaultyTables:
+    """Tables that conflict, fail to answer, or answer into the void."""
+
+    def __init__(self, inner: Tables, injector: Injector) -> None:
+        self._inner, self._injector = inner, injector
+
+    async def get(self, table: str, partition: str, row: str) -> Row | None:
+        """One row, or None."""
+        if self._injector.strikes("table_unavailable", f"get {table} {partition} {row}"):
+            raise StorageUnavailable("simulated")
+        return await self._inner.get(table, partition, row)
+
+    async def query(
+        self,
+        table: str,
+        *,
+        partition: str | None = None,
+        prefix: str = "",
+        after: tuple[str, str] | None = None,
+        limit: int = QUERY_ROWS_MAX,
+    ) -> list[Row]:
+        """Rows in order."""
+        if self._injector.strikes("table_unavailable", f"query {table} {partition or ''}"):
+            raise StorageUnavailable("simulated")
+        return await self._inner.query(
+            table, partition=partition, prefix=prefix, after=after, limit=limit
+        )
+
+    async def transact(
+        self, table: str, partition: str, operations: Sequence[Operation]
+    ) -> tuple[str, ...]:
+        """All or nothing."""
+        what = f"{table} {partition}"
+        if self._injector.strikes("table_conflict", what):
+            raise TableConflict(f"{what} has changed (simulated)")
+        if len(operations) > 1 and self._injector.strikes("table_transaction_refused", what):
+            raise TableConflict(f"a row of the transaction on {what} has changed (simulated)")
+        if self._injector.strikes("table_unavailable", what):
+            raise StorageUnavailable("simulated")
+        etags = await self._inner.transact(table, partition, operations)
+        if self._injector.strikes("table_answer_lost", what):
+            raise StorageUnavailable("simulated, after the write was done")
+        return etags
+
+
+class FaultyQueue:
+    """A broker that refuses, forgets to answer, or delivers again after a week."""
+
+    def __init__(
+        self, inner: Queue, injector: Injector, clock: Clock, window_seconds: float
+    ) -> None:
+        self._inner, self._injector, self._clock = inner, injector, clock
+        self._window = timedelta(seconds=window_seconds)
+        self._late: list[asyncio.Task[None]] = []
+
+    async def send(self, queue: str, messages: Sequence[Message]) -> None:
+        """Returns only when the broker holds all of them."""
+        what = f"{queue} {messages[0].id if messages else ''}"
+        if self._injector.strikes("queue_unavailable", what):
+            raise QueueUnavailable("simulated")
+        await self._inner.send(queue, messages)
+        for message in messages:
+            if self._injector.strikes("broker_duplicate", f"{queue} {message.id}"):
+                self._again(queue, message)
+        if self._injector.strikes("queue_answer_lost", what):
+            raise QueueUnavailable("simulated, after the broker took the messages")
+
+    def _again(self, queue: str, message: Message) -> None:
+        extra = self._injector.size("broker_duplicate", *AFTER_WINDOW_SECONDS)
+
+        async def send() -> None:
+            await self._clock.sleep(self._window.total_seconds() + extra)
+            again = Message(message.id, message.session, message.body)
+            await self._inner.send(queue, [again])
+
+        self._late.append(asyncio.create_task(send(), name=f"duplicate of {message.id}"))
+
+    async def drain_dead_letters(
+        self, queue: str, keep: Callable[[DeadLetter], Awaitable[None]], limit: int
+    ) -> int:
+        """Hand dead letters to `keep`."""
+        return await self._inner.drain_dead_letters(queue, keep, limit)
+
+    async def counts(self) -> QueueCounts | None:
+        """The depth of all queues."""
+        return await self._inner.counts()
+
+
+class FaultyFlows:
+    """A durable client that does not always answer."""
+
+    def __init__(self, inner: Flows, injector: Injector) -> None:
+        self._inner, self._injector = inner, injector
+
+    async def start(self, name: str, instance: str, input: Json) -> None:
+        """Start, or poke when it runs."""
+        if self._injector.strikes("flows_unavailable", instance):
+            raise FlowsUnavailable("simulated")
+        await self._inner.start(name, instance, input)
+
+    async def poke(self, instance: str) -> None:
+        """Wake a running instance."""
+        await self._inner.poke(instance)
+
+    async def status(self, instance: str) -> str | None:
+        """The status of an instance."""
+        return await self._inner.status(instance)
+
+
+class FaultyBroker:
+    """`local.servicebus.BrokerFaults` drawn by the injector."""
+
+    def __init__(self, injector: Injector) -> None:
+        self._injector = injector
+
+    def lock_ends_early(self, queue: str, session_id: str) -> bool:
+        """The lock is lost at once, the receiver does not know."""
+        return self._injector.strikes("broker_lock_lost", f"{queue} session {session_id}")
+
+    def completion_is_lost(self, queue: str, message_id: str) -> bool:
+        """The message stays and is delivered again."""
+        return self._injector.strikes("broker_redelivery", f"{queue} {message_id}")

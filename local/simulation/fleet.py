@@ -1,0 +1,303 @@
+"""Several instances of the app on one broker: started, killed, frozen, started again."""
+
+import asyncio
+import contextvars
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from local.host import Host, HubFlows, HubStore
+from local.host.durable import Hub
+from local.servicebus import Broker, LocalQueue
+from local.simulation.edges import FaultyFlows, FaultyQueue, FaultyTables
+from local.simulation.faults import Injector
+from local.simulation.life import Life, LifeClock
+from local.simulation.lived import (
+    JournalWatch,
+    LivedBus,
+    LivedDynamics,
+    LivedFlows,
+    LivedQueue,
+    LivedStripe,
+    LivedTables,
+    LivedTransport,
+)
+from local.simulation.timeline import Timeline
+from local.transport import Asgi, PeerTransport, Receive, Scope, Send
+from shared import bootstrap
+from shared.clients.stripe.signatures import StripeSignatures
+from shared.ports import Clock, Json, Tables
+from shared.settings import Settings
+
+INSTANCES = 2
+READS_SKIPPED = 25  # of the many table reads of the sweeps only each such one is a fault's chance
+RESTART_SECONDS = (1.0, 120.0)
+TAKE_OVER_SECONDS = (5.0, 60.0)
+FREEZE_SECONDS = (20.0, 1_500.0)  # below and above the lease
+ZOMBIE_SECONDS = 300.0
+SKEW_SECONDS = 30.0
+CONNECTION = "Endpoint=sb://simulated/;SharedAccessKeyName=none;SharedAccessKey=none"
+SCHEDULES = {
+    # As in production but rarer: how often a sweep runs changes how soon it heals, not whether.
+    "sweep_transactions": "0 7 */4 * * *",
+    "sweep_events": "0 22 */4 * * *",
+    "sweep_waiting": "30 15 */2 * * *",
+    "drain_dead_letters": "0 45 */2 * * *",
+    "heal_parked": "0 52 */3 * * *",
+}
+READS = ("tables.get", "tables.query")
+
+
+@dataclass(slots=True)
+class Instance:
+    """One incarnation: its life and its host."""
+
+    life: Life
+    host: Host
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all instances share. `stripe` and `dynamics` are the peers' applications."""
+
+    app_dir: Path
+    clock: Clock
+    broker: Broker
+    tables: Tables
+    stripe: Asgi
+    dynamics: Asgi
+    injector: Injector
+    timeline: Timeline
+    duplicate_window_seconds: float
+
+
+class Fleet:
+    """The instances. `asgi` spreads requests over those that are up."""
+
+    def __init__(self, around: Surroundings, settings: Settings, seed: int) -> None:
+        self.settings = settings
+        self.instances: list[Instance] = []
+        self.gone: list[Instance] = []  # kept, so that their waiting tasks are
+        self.crossed: Callable[[Life, str], None] | None = None
+        self.asgi: Asgi = self._serve
+        self.watch = JournalWatch(around.timeline)
+        self._around = around
+        self._chance = random.Random(f"fleet {seed}")  # noqa: S311 - a seeded world
+        self._store = HubStore()
+        self._tables = FaultyTables(around.tables, around.injector)
+        self._queue = FaultyQueue(
+            LocalQueue(around.broker),
+            around.injector,
+            around.clock,
+            around.duplicate_window_seconds,
+        )
+        self._hub = Hub(self._store, around.clock)  # until a first host leads
+        self._leader: Instance | None = None
+        self._turn = 0
+        self._made = 0
+        self._tasks: dict[asyncio.Task[None], None] = {}
+        self._is_closing = False
+
+    async def start(self, count: int = INSTANCES) -> None:
+        """Bring up so many instances; the first leads."""
+        for _ in range(count):
+            await self._open()
+
+    async def close(self) -> None:
+        """Stop all; what waits in dead instances may now be cancelled."""
+        self._is_closing = True
+        for task in self._tasks:
+            task.cancel()
+        for instance in (*self.gone, *self.instances):
+            instance.life.close()
+        for instance in self.instances:
+            await instance.host.stop()
+
+    def kill(self, instance: Instance) -> None:
+        """The process is gone; another takes its place some time later."""
+        if instance.life.is_dead:
+            return
+        instance.life.die()
+        self._around.timeline.note(instance.life.name, "KILLED")
+        self.instances.remove(instance)
+        self.gone.append(instance)
+        instance.host.hub.halt()
+        self._give_up_lead(instance)
+        self._later(self._chance.uniform(*RESTART_SECONDS), self._open)
+
+    def freeze(self, instance: Instance, seconds: float) -> None:
+        """The process stands still for a while."""
+        if not instance.life.moves:
+            return
+        instance.life.freeze()
+        self._around.timeline.note(instance.life.name, f"FROZEN for {seconds:.0f} s")
+        self._give_up_lead(instance)
+
+        def thaw() -> None:
+            self._around.timeline.note(instance.life.name, "thaws")
+            instance.life.thaw()
+
+        self._later(seconds, thaw)
+        if instance.host.has_led:  # a host that lost the lease of its timers starts anew
+            self._later(seconds + ZOMBIE_SECONDS, lambda: self.kill(instance))
+
+    async def redeploy(self, settings: Settings) -> None:
+        """All instances come anew, with other settings; nothing is spared."""
+        self.settings = settings
+        self._around.timeline.note("fleet", "a deployment with other settings")
+        for instance in list(self.instances):
+            self.kill(instance)
+
+    async def calm(self) -> None:
+        """Wait until the wanted number is up and moves."""
+        while self._tasks:
+            await asyncio.wait(list(self._tasks))
+
+    def idle(self) -> bool:
+        """Whether no host has anything to do now."""
+        return all(instance.host.idle() for instance in self.instances)
+
+    # --- inside -----------------------------------------------------------------------------
+
+    def _later(self, seconds: float, act: Callable[[], object]) -> None:
+        async def wait() -> None:
+            await self._around.clock.sleep(seconds)
+            done = act()
+            if asyncio.iscoroutine(done):
+                await done
+
+        task = asyncio.create_task(wait(), name="fleet")
+        self._tasks[task] = None
+
+        def finished(done: asyncio.Task[None]) -> None:
+            self._tasks.pop(done, None)
+            if not done.cancelled() and (error := done.exception()):
+                raise error
+
+        task.add_done_callback(finished)
+
+    async def _open(self) -> None:
+        self._made += 1
+        life = Life(f"app{self._made}", self._around.clock, self._skew_seconds(), self._on_crossing)
+        host = Host(
+            self._around.app_dir,
+            {"ServiceBusConnection": CONNECTION},
+            LifeClock(life, skewed=False),
+            LivedBus(life, self._around.broker),
+            self._store,
+            context=contextvars.Context(),
+            leads=False,
+            schedules=SCHEDULES,
+        )
+        host.context.run(bootstrap.use, self._app(life))
+        await host.start()
+        instance = Instance(life, host)
+        self.instances.append(instance)
+        self._around.timeline.note(life.name, f"is up, {life.skew.total_seconds():+.0f} s")
+        if self._leader is None:
+            self._lead()
+
+    def _skew_seconds(self) -> float:
+        if not self._around.injector.strikes("clock_skew", f"app{self._made}"):
+            return 0.0
+        return self._around.injector.size("clock_skew", -SKEW_SECONDS, SKEW_SECONDS)
+
+    def _app(self, life: Life) -> bootstrap.App:
+        around, settings = self._around, self.settings
+        clock = LifeClock(life, skewed=True)
+        chance = random.Random(self._chance.getrandbits(64))  # noqa: S311 - a seeded world
+        stripe = bootstrap.stripe_gateway(
+            settings, self._client(life, around.stripe, "stripe"), clock, chance
+        )
+        dynamics = bootstrap.dynamics_gateway(
+            settings, self._client(life, around.dynamics, "dynamics"), clock
+        )
+        flows = FaultyFlows(_FleetFlows(self), around.injector)
+        return bootstrap.build(
+            settings,
+            clock=clock,
+            chance=chance,
+            tables=LivedTables(life, self._tables, around.timeline),
+            queue=LivedQueue(life, self._queue, around.timeline),
+            signatures=StripeSignatures(),
+            stripe=LivedStripe(life, stripe, around.timeline),
+            dynamics=LivedDynamics(life, dynamics, around.timeline, self.watch),
+            flows=LivedFlows(life, flows, around.timeline),
+        )
+
+    def _client(self, life: Life, asgi: Asgi, name: str) -> httpx.AsyncClient:
+        transport = LivedTransport(life, PeerTransport(asgi, self._around.clock), name)
+        return httpx.AsyncClient(transport=transport, timeout=bootstrap.HTTP_SECONDS_MAX)
+
+    def _on_crossing(self, life: Life, point: str) -> None:
+        """A port call of an instance: perhaps its last."""
+        if self.crossed is not None:
+            self.crossed(life, point)
+        name = point.partition(" ")[2]
+        if not life.moves or (name in READS and life.crossings % READS_SKIPPED):
+            return
+        injector = self._around.injector
+        what = f"{life.name} {point}"
+        instance = self.instance_of(life)
+        if instance is None:
+            return
+        if injector.strikes("process_killed", what):
+            self.kill(instance)
+        elif injector.strikes("process_frozen", what):
+            self.freeze(instance, injector.size("process_frozen", *FREEZE_SECONDS))
+
+    def instance_of(self, life: Life) -> Instance | None:
+        """The instance that lives this life, while it is up."""
+        return next((each for each in self.instances if each.life is life), None)
+
+    def _give_up_lead(self, instance: Instance) -> None:
+        """Timers and hub belong to one host at a time, by a lease that runs out."""
+        if self._leader is not instance:
+            return
+        instance.host.hub.halt()
+        self._leader = None
+        self._later(self._chance.uniform(*TAKE_OVER_SECONDS), self._lead)
+
+    def _lead(self) -> None:
+        if self._leader is not None or self._is_closing:
+            return
+        for instance in self.instances:
+            if instance.life.moves and not instance.host.has_led:
+                self._leader = instance
+                self._hub = instance.host.hub
+                instance.host.lead()
+                self._around.timeline.note(instance.life.name, "leads")
+                return
+
+    @property
+    def hub(self) -> Hub:
+        """The hub that steps orchestrations, or the last one that did."""
+        return self._hub
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self.instances:
+            await send({"type": "http.response.start", "status": 503, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        self._turn += 1
+        instance = self.instances[self._turn % len(self.instances)]
+        await instance.host.asgi(scope, receive, send)
+
+
+class _FleetFlows:
+    """The durable client: whoever starts a flow, the leading host steps it."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+
+    async def start(self, name: str, instance: str, input: Json) -> None:
+        await HubFlows(self._fleet.hub).start(name, instance, input)
+
+    async def poke(self, instance: str) -> None:
+        await HubFlows(self._fleet.hub).poke(instance)
+
+    async def status(self, instance: str) -> str | None:
+        return await HubFlows(self._fleet.hub).status(instance)

@@ -1,0 +1,292 @@
+"""Every port of the app, bound to the life of the process that calls it."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+
+import httpx
+
+from local.servicebus import Bus, Receives, ReceivesSession
+from local.servicebus.entity import Entity
+from local.servicebus.messages import Delivery, Depth
+from local.simulation.life import Life
+from local.simulation.timeline import Timeline
+from shared.ports import (
+    QUERY_ROWS_MAX,
+    DeadLetter,
+    DynamicsGateway,
+    Flows,
+    Json,
+    Lookup,
+    Message,
+    Operation,
+    Page,
+    Queue,
+    QueueCounts,
+    Row,
+    StripeGateway,
+    Tables,
+    Write,
+    WriteFailed,
+    Written,
+)
+
+STALE_SECONDS = 30.0  # a connection that idled so long in the middle of sending is gone
+
+
+class LivedTables:
+    """`shared.ports.Tables`. Reads are crash points, but are not told to the timeline."""
+
+    def __init__(self, life: Life, inner: Tables, timeline: Timeline) -> None:
+        self._life, self._inner, self._timeline = life, inner, timeline
+
+    async def get(self, table: str, partition: str, row: str) -> Row | None:
+        """One row, or None."""
+        return await self._life.through(
+            "tables.get", lambda: self._inner.get(table, partition, row)
+        )
+
+    async def query(
+        self,
+        table: str,
+        *,
+        partition: str | None = None,
+        prefix: str = "",
+        after: tuple[str, str] | None = None,
+        limit: int = QUERY_ROWS_MAX,
+    ) -> list[Row]:
+        """Rows in order."""
+        return await self._life.through(
+            "tables.query",
+            lambda: self._inner.query(
+                table, partition=partition, prefix=prefix, after=after, limit=limit
+            ),
+        )
+
+    async def transact(
+        self, table: str, partition: str, operations: Sequence[Operation]
+    ) -> tuple[str, ...]:
+        """All or nothing."""
+        rows = " ".join(f"{type(each).__name__}:{each.row}" for each in operations[:6])
+        self._timeline.note(self._life.name, f"tables.transact {table} {partition} {rows}")
+        return await self._life.through(
+            f"tables.transact {table}", lambda: self._inner.transact(table, partition, operations)
+        )
+
+
+class LivedQueue:
+    """`shared.ports.Queue`."""
+
+    def __init__(self, life: Life, inner: Queue, timeline: Timeline) -> None:
+        self._life, self._inner, self._timeline = life, inner, timeline
+
+    async def send(self, queue: str, messages: Sequence[Message]) -> None:
+        """Returns only when the broker holds all of them."""
+        ids = " ".join(message.id for message in messages)
+        self._timeline.note(self._life.name, f"queue.send {queue} {ids}")
+        await self._life.through("queue.send", lambda: self._inner.send(queue, messages))
+
+    async def drain_dead_letters(
+        self, queue: str, keep: Callable[[DeadLetter], Awaitable[None]], limit: int
+    ) -> int:
+        """Hand dead letters to `keep`."""
+
+        async def kept(letter: DeadLetter) -> None:
+            self._timeline.note(self._life.name, f"dead letter {queue} {letter.id}")
+            await keep(letter)
+            await self._life.cross("after dead letter kept")
+
+        return await self._life.through(
+            "queue.drain_dead_letters", lambda: self._inner.drain_dead_letters(queue, kept, limit)
+        )
+
+    async def counts(self) -> QueueCounts | None:
+        """The depth of all queues."""
+        return await self._life.through("queue.counts", self._inner.counts)
+
+
+class LivedFlows:
+    """`shared.ports.Flows`."""
+
+    def __init__(self, life: Life, inner: Flows, timeline: Timeline) -> None:
+        self._life, self._inner, self._timeline = life, inner, timeline
+
+    async def start(self, name: str, instance: str, input: Json) -> None:
+        """Start, or poke when it runs."""
+        self._timeline.note(self._life.name, f"flows.start {instance}")
+        await self._life.through("flows.start", lambda: self._inner.start(name, instance, input))
+
+    async def poke(self, instance: str) -> None:
+        """Wake a running instance."""
+        self._timeline.note(self._life.name, f"flows.poke {instance}")
+        await self._life.through("flows.poke", lambda: self._inner.poke(instance))
+
+    async def status(self, instance: str) -> str | None:
+        """The status of an instance."""
+        return await self._life.through("flows.status", lambda: self._inner.status(instance))
+
+
+class LivedStripe:
+    """`shared.ports.StripeGateway`."""
+
+    def __init__(self, life: Life, inner: StripeGateway, timeline: Timeline) -> None:
+        self._life, self._inner, self._timeline = life, inner, timeline
+
+    async def retrieve(self, entity: str, id: str, expand: Sequence[str] = ()) -> Json:
+        """One object."""
+        self._timeline.note(self._life.name, f"stripe.retrieve {entity} {id}")
+        return await self._life.through(
+            "stripe.retrieve", lambda: self._inner.retrieve(entity, id, expand)
+        )
+
+    async def page(self, entity: str, params: Mapping[str, str | int] = {}) -> Page:
+        """One page of a list."""
+        return await self._life.through("stripe.page", lambda: self._inner.page(entity, params))
+
+    async def balance(self) -> Json:
+        """The balance."""
+        return await self._life.through("stripe.balance", self._inner.balance)
+
+
+class JournalWatch:
+    """Who writes to which journal now. `shared`: journals two wrote to at once."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self.shared: list[str] = []
+        self._timeline = timeline
+        self._writers: dict[str, dict[int, Life]] = {}
+        self._count = 0
+
+    def enter(self, journals: Iterable[str], life: Life) -> int:
+        """A process begins to write; returns the number to leave with."""
+        self._count += 1
+        for journal in journals:
+            writers = self._writers.setdefault(journal, {})
+            for other in writers.values():
+                if other.moves:
+                    self.shared.append(f"{journal} by {other.name} and {life.name}")
+                    self._timeline.note("watch", f"two write to {self.shared[-1]}")
+            writers[self._count] = life
+        return self._count
+
+    def leave(self, journals: Iterable[str], number: int) -> None:
+        """It has its answer."""
+        for journal in journals:
+            del self._writers[journal][number]
+
+
+class LivedDynamics:
+    """`shared.ports.DynamicsGateway`."""
+
+    def __init__(
+        self, life: Life, inner: DynamicsGateway, timeline: Timeline, watch: JournalWatch
+    ) -> None:
+        self._life, self._inner, self._timeline = life, inner, timeline
+        self._watch = watch
+
+    async def apply(
+        self, writes: Sequence[Write], not_after: datetime
+    ) -> list[Written | WriteFailed]:
+        """Write; one result a write."""
+        for write in writes:
+            self._timeline.note(self._life.name, f"dynamics.apply {_told(write)}")
+        named = (f"{w.company} {w.fields.get('JournalBatchNumber', '')}" for w in writes)
+        journals = [name for name in dict.fromkeys(named) if not name.endswith(" ")]
+
+        async def apply() -> list[Written | WriteFailed]:
+            number = self._watch.enter(journals, self._life)
+            try:
+                return await self._inner.apply(writes, not_after)
+            finally:
+                self._watch.leave(journals, number)
+
+        results = await self._life.through("dynamics.apply", apply)
+        for result in results:
+            if isinstance(result, WriteFailed):
+                self._timeline.note(self._life.name, f"  failed: {type(result.error).__name__}")
+        return results
+
+    async def find(self, lookup: Lookup) -> list[Json]:
+        """All matching records."""
+        rows = await self._life.through("dynamics.find", lambda: self._inner.find(lookup))
+        wanted = lookup.any_of[1] if lookup.any_of else ()
+        self._timeline.note(
+            self._life.name, f"dynamics.find {lookup.entity_set} {list(wanted)[:5]}: {len(rows)}"
+        )
+        return rows
+
+
+def _told(write: Write) -> str:
+    names = ("JournalBatchNumber", "PaymentId", "DebitAmount", "CreditAmount", "JournalName")
+    fields = {**write.key, **write.fields}
+    shown = " ".join(f"{fields[name]}" for name in names if fields.get(name))
+    return f"{write.method} {write.entity_set} {write.company} {shown}"
+
+
+class LivedTransport(httpx.AsyncBaseTransport):
+    """The process's network. What a frozen process had not sent is never sent: meanwhile its
+    connection is gone. (Else a request could leave long after the lease was checked.)"""
+
+    def __init__(self, life: Life, inner: httpx.AsyncBaseTransport, name: str) -> None:
+        self._life, self._inner, self._name = life, inner, name
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send one request."""
+        began = self._life.clock.now()
+        await self._life.cross(f"before {self._name} request")
+        if (self._life.clock.now() - began).total_seconds() > STALE_SECONDS:
+            raise httpx.WriteError("the connection was closed meanwhile", request=request)
+        try:
+            answer = await self._inner.handle_async_request(request)
+        finally:
+            if not self._life.moves:
+                await self._life.hold()
+        await self._life.cross(f"after {self._name} request")
+        return answer
+
+
+class LivedBus:
+    """The broker as the host of one process uses it."""
+
+    def __init__(self, life: Life, inner: Bus) -> None:
+        self._life, self._inner = life, inner
+
+    async def accept_session(
+        self, queue: str, wait_seconds: float | None = None
+    ) -> ReceivesSession | None:
+        """The next free session."""
+        session = await self._life.wait(self._inner.accept_session(queue, wait_seconds))
+        return None if session is None else _LivedSession(self._life, session)
+
+    def receiver(self, queue: str) -> Receives:
+        """A receiver of a queue without sessions."""
+        raise NotImplementedError(f"queue {queue} has no sessions, which is not simulated")
+
+    def depth(self, queue: str) -> Depth:
+        """The messages of a queue."""
+        return self._inner.depth(queue)
+
+    def entity(self, queue: str) -> Entity:
+        """The queue itself."""
+        return self._inner.entity(queue)
+
+
+class _LivedSession:
+    """A session in the hands of one process. A dead one settles and frees nothing."""
+
+    def __init__(self, life: Life, inner: ReceivesSession) -> None:
+        self._life, self._inner = life, inner
+
+    async def receive(self, count_max: int, wait_seconds: float) -> tuple[Delivery, ...]:
+        return await self._life.wait(self._inner.receive(count_max, wait_seconds))
+
+    def complete(self, delivery: Delivery) -> None:
+        if not self._life.is_dead:
+            self._inner.complete(delivery)
+
+    def abandon(self, delivery: Delivery) -> None:
+        if not self._life.is_dead:
+            self._inner.abandon(delivery)
+
+    def close(self) -> None:
+        if not self._life.is_dead:
+            self._inner.close()

@@ -1,0 +1,152 @@
+"""A business: people who come, pay, change their minds and go. Seeded, and deaf to the app.
+
+Nothing here depends on what the app does, so a seed makes the same business whatever fails.
+"""
+
+import random
+
+from local.simulation.agenda import DAY, HOUR, Agenda
+from local.simulation.faults import Injector
+from local.simulation.sales import Sales
+from local.simulation.timeline import Timeline
+from local.stripe import FEES, FEES_WITH_EUR_TAX, PayoutSchedule, PeerSettings, StripePeer
+from shared.ports import Clock
+
+STRANGE = (
+    *("climate_order_purchase", "topup", "other_adjustment", "contribution"),
+    "anticipation_repayment",
+)
+"""Reporting categories that no rule of the app knows: suspense and inbox."""
+PAYING_CURRENCIES = ("usd", "eur", "jpy")
+CHARGES = (25, 45)
+CUSTOMERS = (5, 12)
+LEAVING_SHARE = 0.15
+DAYS_BETWEEN_ODDITIES = 8
+
+
+def account_of(seed: int) -> PeerSettings:
+    """How the Stripe account of a seed is set up."""
+    chance = random.Random(f"account {seed}")  # noqa: S311 - a seeded world
+    payouts = PayoutSchedule(
+        arrival_days=chance.randint(1, 4),
+        minimum_minor=chance.choice((1, 1, 5_000)),
+        negative=chance.random() < 0.5,  # noqa: PLR2004 - a coin
+    )
+    return PeerSettings(
+        fees=chance.choice((FEES, FEES_WITH_EUR_TAX)),
+        refund_fee_returned=chance.random() < 0.5,  # noqa: PLR2004 - a coin
+        payouts=payouts if chance.random() < 0.8 else None,  # noqa: PLR2004 - some pay by hand
+    )
+
+
+class Merchant:
+    """Plans a period and lives through it."""
+
+    def __init__(
+        self,
+        peer: StripePeer,
+        clock: Clock,
+        seed: int,
+        *,
+        injector: Injector,
+        timeline: Timeline,
+        days: float,
+    ) -> None:
+        chance = random.Random(f"merchant {seed}")  # noqa: S311 - a seeded world
+        self._peer = peer
+        self._injector = injector
+        self._agenda = Agenda(clock, chance, timeline, days)
+        self._days = days
+        self._customers: list[str] = []
+        self._sales = Sales(peer, self._agenda, injector, self._somebody)
+
+    @property
+    def sales(self) -> int:
+        """Sales tried so far."""
+        return self._sales.count
+
+    async def run(self) -> None:
+        """Do business for the period."""
+        agenda, whole = self._agenda, self._days * DAY
+        customers = agenda.chance.randint(*CUSTOMERS)
+        for number in range(customers):
+            latest = 0.0 if number < customers // 2 else 0.8 * whole
+            agenda.soon(0.0, latest, "a customer comes", self._come)
+        for _ in range(agenda.chance.randint(*CHARGES)):
+            agenda.soon(0.0, whole, "a sale", self._sales.sell)
+        for _ in range(int(self._days / DAYS_BETWEEN_ODDITIES) + 1):
+            agenda.soon(0.0, whole, "a bill of Stripe", self._bill)
+            agenda.soon(0.0, whole, "something strange", self._strange)
+            agenda.soon(0.0, whole, "a payout by hand", self._pay_out)
+            agenda.soon(0.0, whole, "a bank returns a payout", self._return)
+        await agenda.run()
+
+    def _somebody(self) -> str:
+        return self._agenda.chance.choice(self._customers) if self._customers else ""
+
+    def _come(self) -> str:
+        number = len(self._customers) + 1
+        params = {"name": f"Customer {number}", "email": f"c{number}@example.com"}
+        id = str(self._peer.request("POST", "/v1/customers", params)["id"])
+        self._customers.append(id)
+        self._agenda.soon(HOUR, 20 * DAY, "a customer moves", lambda: self._change(id))
+        if self._agenda.happens(LEAVING_SHARE):
+            self._agenda.soon(5 * DAY, 25 * DAY, "a customer goes", lambda: self._go(id))
+        return id
+
+    def _change(self, id: str) -> str:
+        tail = id[-6:].lower()
+        self._peer.request("POST", f"/v1/customers/{id}", {"email": f"new-{tail}@example.com"})
+        if self._injector.strikes("webhook_same_second", f"customer {id}"):
+            params = {"email": f"newer-{tail}@example.com"}
+            self._peer.request("POST", f"/v1/customers/{id}", params)
+        return id
+
+    def _go(self, id: str) -> str:
+        self._customers.remove(id)
+        self._peer.request("DELETE", f"/v1/customers/{id}")
+        return id
+
+    # --- money ------------------------------------------------------------------------------
+
+    def _bill(self) -> str:
+        currency = self._agenda.chance.choice(("usd", "eur"))
+        return self._peer.bill_fee(self._agenda.chance.randint(100, 2_000), currency, "Radar")
+
+    def _strange(self) -> str:
+        category = self._agenda.chance.choice(STRANGE)
+        amount = self._agenda.chance.choice((-1, 1)) * self._agenda.chance.randint(100, 3_000)
+        return f"{self._peer.enter_other(category, amount, 'usd')} {category} {amount}"
+
+    def _pay_out(self) -> str:
+        currency = self._agenda.chance.choice(PAYING_CURRENCIES)
+        available = self._peer.available_minor(currency)
+        if available <= 1:
+            return f"nothing to pay out in {currency}"
+        instant = self._agenda.happens(0.5)
+        params: dict[str, object] = {
+            "amount": self._agenda.chance.randint(1, max(available // 3, 1)),
+            "currency": currency,
+            "method": "instant" if instant else "standard",
+        }
+        payout = self._peer.request("POST", "/v1/payouts", params)
+        path = f"/v1/payouts/{payout['id']}/cancel"
+        if not instant and self._agenda.happens(0.3):
+            self._agenda.at(
+                600, "a payout is cancelled", lambda: self._peer.request("POST", path)["id"]
+            )
+        return f"{payout['id']} {payout['amount']} {currency} {payout['method']}"
+
+    def _return(self) -> str:
+        """One of the latest payouts comes back, on its way or after it was paid."""
+        payouts = [
+            each
+            for each in self._peer.objects("payout")
+            if each["status"] in ("in_transit", "paid")
+        ]
+        if not payouts:
+            return "no payout yet"
+        chosen = self._agenda.chance.choice(payouts[-3:])
+        before = chosen["status"]
+        self._peer.fail_payout(str(chosen["id"]))
+        return f"{chosen['id']} was {before}"

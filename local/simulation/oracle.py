@@ -1,0 +1,170 @@
+"""The independent judge: plain sums over the peers' own state.
+
+It shares no code with the product, not even its tables: what a transaction must become is stated
+here once more, as simply as possible.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any
+
+from local.dynamics import DynamicsPeer, LedgerLine
+from local.stripe import StripePeer
+
+DECIMALS = MappingProxyType({"usd": 2, "eur": 2, "gbp": 2, "jpy": 0})
+CLEARING = MappingProxyType(
+    {
+        "usd": ("usmf", "STRIPE-USD"),
+        "eur": ("demf", "STRIPE-EUR"),
+        "jpy": ("usmf", "STRIPE-JPY"),
+        "gbp": ("usmf", "110790"),
+    }
+)
+BANKS = MappingProxyType(
+    {
+        "usd": ("usmf", "USMF OPER"),
+        "eur": ("demf", "DEMF OPER"),
+        "jpy": ("usmf", "USMF JPY"),
+        "gbp": ("usmf", "110190"),
+    }
+)
+CUSTOMER = "a customer"
+AGAINST = MappingProxyType(
+    {
+        "charge": CUSTOMER,
+        "refund": CUSTOMER,
+        "partial_capture_reversal": CUSTOMER,
+        "charge_failure": CUSTOMER,
+        "refund_failure": CUSTOMER,
+        "dispute": "132900",
+        "dispute_reversal": "132900",
+        "fee": "618900",
+        "payout": "110900",
+        "payout_reversal": "110900",
+    }
+)
+SUSPENSE = "199900"
+FEES = MappingProxyType({"stripe_fee": ("fee", "618900"), "tax": ("fee_tax", "154300")})
+LINE_SETS = ("CustomerPaymentJournalLines", "LedgerJournalLines")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line as both sides see it: effect on clearing in minor units, and the account against."""
+
+    company: str
+    currency: str
+    clearing_minor: Decimal | int
+    against: str
+    date: date
+
+
+def expected(stripe: StripePeer) -> dict[str, dict[str, Entry]]:
+    """What must be in the books: transaction id -> key -> entry."""
+    return {str(txn["id"]): _entries(txn) for txn in stripe.objects("balance_transaction")}
+
+
+def _entries(txn: Mapping[str, Any]) -> dict[str, Entry]:
+    currency = str(txn["currency"])
+    company, _ = CLEARING[currency]
+    day = datetime.fromtimestamp(int(txn["created"]), UTC).date()
+    found = {}
+    if txn["amount"]:
+        against = AGAINST.get(str(txn["reporting_category"]), SUSPENSE)
+        found[f"{txn['id']}:gross"] = Entry(company, currency, int(txn["amount"]), against, day)
+    sums: dict[str, int] = {}
+    for part in txn["fee_details"]:
+        sums[part["type"]] = sums.get(part["type"], 0) + int(part["amount"])
+    for kind, amount in sums.items():
+        name, against = FEES[kind]
+        if amount:
+            found[f"{txn['id']}:{name}"] = Entry(company, currency, -amount, against, day)
+    return found
+
+
+def booked(dynamics: DynamicsPeer) -> dict[str, list[Entry]]:
+    """What is in the books, posted or draft, by key; two entries of one key are one too many."""
+    ledger = dynamics.ledger()
+    vouchers: dict[tuple[str, str, str, Decimal], list[LedgerLine]] = {}
+    for line in (*ledger.posted, *ledger.drafts):
+        place = (line.company, line.journal, line.entity_set, line.line)
+        vouchers.setdefault(place, []).append(line)
+    found: dict[str, list[Entry]] = {}
+    for legs in vouchers.values():
+        for leg in legs:
+            currency = leg.currency.lower()
+            if CLEARING.get(currency) != (leg.company, leg.account):
+                continue
+            others = [each for each in legs if each is not leg]
+            against = "; ".join(CUSTOMER if o.account_type == "Cust" else o.account for o in others)
+            entry = Entry(leg.company, currency, minor(leg.amount, currency), against, leg.date)
+            found.setdefault(leg.payment_id, []).append(entry)
+    return found
+
+
+def minor(amount: Decimal, currency: str) -> Decimal:
+    """An amount in minor units. A fraction of one stays, and equals nothing that is expected."""
+    return amount.scaleb(DECIMALS[currency])
+
+
+def stripe_balance(stripe: StripePeer) -> dict[str, int]:
+    """Available and pending together, per currency."""
+    sums: dict[str, int] = {}
+    for kind in ("available", "pending"):
+        for part in stripe.balance()[kind]:
+            sums[part["currency"]] = sums.get(part["currency"], 0) + int(part["amount"])
+    return sums
+
+
+def clearing_balance(lines: Iterable[LedgerLine]) -> dict[str, Decimal]:
+    """What stands on the clearing accounts, per currency."""
+    sums: dict[str, Decimal] = {}
+    for line in lines:
+        currency = line.currency.lower()
+        if CLEARING.get(currency) == (line.company, line.account):
+            sums[currency] = sums.get(currency, Decimal(0)) + minor(line.amount, currency)
+    return sums
+
+
+def bank_moves(dynamics: DynamicsPeer) -> dict[str, Decimal]:
+    """What each payout moved on its bank account: payout id -> minor units."""
+    ledger = dynamics.ledger()
+    sums: dict[str, Decimal] = {}
+    for line in (*ledger.posted, *ledger.drafts):
+        currency = line.currency.lower()
+        if BANKS.get(currency) == (line.company, line.account):
+            payout = line.payment_id.partition(":")[0]
+            sums[payout] = sums.get(payout, Decimal(0)) + minor(line.amount, currency)
+    return sums
+
+
+def repeated_keys(dynamics: DynamicsPeer) -> list[str]:
+    """Lines that exist more than once, whatever journal they are in."""
+    counts: dict[tuple[str, str], int] = {}
+    for name in LINE_SETS:
+        for row in dynamics.records(name):
+            key = (str(row["dataAreaId"]), str(row["PaymentId"]))
+            counts[key] = counts.get(key, 0) + 1
+    return [f"{company} {key} x {count}" for (company, key), count in counts.items() if count > 1]
+
+
+def repeated_customers(dynamics: DynamicsPeer, property_name: str) -> list[str]:
+    """Stripe customers that have more than one record in a company."""
+    counts: dict[tuple[str, str], int] = {}
+    for row in dynamics.records("CustomersV3"):
+        if row.get(property_name):
+            key = (str(row["dataAreaId"]), str(row[property_name]))
+            counts[key] = counts.get(key, 0) + 1
+    return [f"{company} {id} x {count}" for (company, id), count in counts.items() if count > 1]
+
+
+def unbalanced(lines: Iterable[LedgerLine]) -> list[str]:
+    """Vouchers whose sides do not add up to zero in a company and currency."""
+    sums: dict[tuple[str, str, str], Decimal] = {}
+    for line in lines:
+        key = (line.company, line.voucher, line.currency)
+        sums[key] = sums.get(key, Decimal(0)) + line.amount
+    return [f"{' '.join(key)}: {amount}" for key, amount in sums.items() if amount]

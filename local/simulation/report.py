@@ -1,0 +1,87 @@
+"""The figures of many seeds, as a table that ends in the number of violations."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from local.simulation.faults import KINDS
+from local.simulation.run import Outcome
+
+FIRED_WANTED = 100  # times a kind, over 200 seeds
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What is kept of a seed. `violations` are texts, `file` names the timeline of a failure."""
+
+    seed: int
+    digest: str
+    sales: int
+    events: int
+    entries: int
+    parked: int
+    healed: int
+    faults: dict[str, int]
+    violations: tuple[str, ...] = ()
+    needed: tuple[str, ...] = ()
+    file: str = ""
+
+
+def result_of(outcome: Outcome, needed: Sequence[str] = (), file: str = "") -> Result:
+    """The part of an outcome that travels between processes."""
+    return Result(
+        outcome.seed,
+        outcome.digest,
+        outcome.sales,
+        outcome.events,
+        outcome.entries,
+        outcome.parked,
+        outcome.healed,
+        dict(outcome.faults),
+        tuple(f"{each.invariant}: {each.text}" for each in outcome.violations),
+        tuple(needed),
+        file,
+    )
+
+
+def show(results: Sequence[Result], console: Console) -> None:
+    """Print faults by kind, failing seeds and sums."""
+    faults = Table("fault", "what", "fired", "seeds", title="Faults by kind")
+    for kind in KINDS:
+        fired = sum(result.faults[kind.name] for result in results)
+        seeds = sum(bool(result.faults[kind.name]) for result in results)
+        faults.add_row(kind.name, kind.text, f"{fired:,}", f"{seeds:,}")
+    console.print(faults)
+    for result in results:
+        if result.violations:
+            _show_failure(result, console)
+    sums = Table(title="Sums")
+    for name in ("seeds", "sales", "events", "entries", "faults", "parked", "healed"):
+        sums.add_column(name, justify="right")
+    sums.add_row(
+        f"{len(results):,}",
+        *(
+            f"{sum(getattr(result, name) for result in results):,}"
+            for name in ("sales", "events", "entries")
+        ),
+        f"{sum(sum(result.faults.values()) for result in results):,}",
+        *(f"{sum(getattr(result, name) for result in results):,}" for name in ("parked", "healed")),
+    )
+    console.print(sums)
+    if len(results) == 1:
+        console.print(f"timeline digest: {results[0].digest}")
+    console.print(f"violations: {sum(len(result.violations) for result in results)}")
+
+
+def _show_failure(result: Result, console: Console) -> None:
+    console.print(f"seed {result.seed} fails:", style="bold")
+    for violation in result.violations:
+        console.print(f"  {violation}", markup=False, highlight=False)
+    if result.needed:
+        console.print(f"  with these {len(result.needed)} faults alone:")
+        for fault in result.needed:
+            console.print(f"    {fault}", markup=False, highlight=False)
+    console.print(f"  timeline: {result.file}")
+    console.print(f"  again: make simulate SEED={result.seed}")

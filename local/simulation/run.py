@@ -1,0 +1,251 @@
+"""One run: a seeded month of business and misfortune, a quiet period, and the verdict."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import simplejson
+
+from local.clock import LoopClock
+from local.loop import run_virtual
+from local.servicebus.messages import Outgoing
+from local.simulation import oracle
+from local.simulation.bookkeeper import Bookkeeper
+from local.simulation.faults import Allowed, Injected, Injector
+from local.simulation.invariants import (
+    SHOWN_MAX,
+    Violation,
+    always,
+    at_rest,
+    doubled,
+    parked_ids,
+)
+from local.simulation.merchant import Merchant
+from local.simulation.stage import Stage, open_stage
+from local.simulation.timeline import Timeline
+from shared.domain.partition import partition_of
+from shared.domain.records import digest
+from shared.registry import ENTITIES, entity_named
+from shared.services.item import Item
+
+START = datetime(2026, 10, 12, tzinfo=UTC)
+DAYS = 30.0
+GLANCE_SECONDS = 2 * 3_600.0  # between looks for doubled records
+GLANCES_PER_CHECK = 6
+GLANCES_PER_PROOF = 84
+BOOK_FOR_GBP_SHARE = 0.7  # of the period, then the missing book is set up
+QUIET_DAYS_MIN, QUIET_DAYS_MAX = 5, 20
+IDLE_SECONDS = 60.0
+IDLE_POLLS_MAX = 10_000
+ALL_AGAIN = 1_000_000  # generation of the items that converge everything once more
+RECORD_SETS = (
+    *("CustomersV3", "CustomerPaymentJournalHeaders", "CustomerPaymentJournalLines"),
+    *("LedgerJournalHeaders", "LedgerJournalLines"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a seed. `digest` is that of the timeline."""
+
+    seed: int
+    violations: tuple[Violation, ...]
+    injected: tuple[Injected, ...]
+    faults: Mapping[str, int]
+    events: int
+    sales: int
+    entries: int
+    parked: int
+    healed: int
+    days: float
+    digest: str
+    timeline: Timeline
+
+
+class Run:
+    """The course of one seed."""
+
+    def __init__(self, stage: Stage, merchant: Merchant, bookkeeper: Bookkeeper) -> None:
+        self.stage, self.merchant, self.bookkeeper = stage, merchant, bookkeeper
+        self.violations: list[Violation] = []
+        self.ever_parked: dict[str, None] = {}
+        self.still_parked: list[str] = []
+
+    async def live(self, days: float) -> None:
+        """The whole run. Stops at the first violation."""
+        stage = self.stage
+        posting = stage.serve(self.bookkeeper.run(), "posting job")
+        meddling = stage.serve(self.bookkeeper.meddle(), "bookkeeper")
+        await self._business(days)
+        if self.violations:
+            return
+        stage.timeline.note("world", "the quiet period begins")
+        stage.injector.is_active = False
+        meddling.cancel()
+        await asyncio.gather(meddling, return_exceptions=True)
+        await stage.fleet.calm()
+        await self._rest()
+        posting.cancel()
+        await asyncio.gather(posting, return_exceptions=True)
+        self.bookkeeper.post()
+        self.still_parked = await parked_ids(stage.tables)
+        self._report(await at_rest(stage.subject))
+        self._report(await self._proof(final=True))
+        if not self.violations:
+            self._report(await self._fixed_point())
+
+    def _report(self, violations: list[Violation]) -> None:
+        for violation in violations:
+            self.stage.timeline.note("VIOLATION", f"{violation.invariant}: {violation.text}")
+        self.violations += violations
+
+    async def _business(self, days: float) -> None:
+        """The merchant's period, looked at twice a day."""
+        stage = self.stage
+        business = stage.serve(self.merchant.run(), "merchant")
+        began, glances, redeployed = stage.clock.now(), 0, False
+        while not business.done():
+            await asyncio.wait([business], timeout=GLANCE_SECONDS)
+            glances += 1
+            self._report(doubled(stage.subject))
+            if glances % GLANCES_PER_CHECK == 0:
+                await self._look()
+            if self.violations:
+                return
+            share = (stage.clock.now() - began).total_seconds() / (days * 86_400)
+            if not redeployed and share > BOOK_FOR_GBP_SHARE:
+                await stage.fleet.redeploy(stage.settings("gbp"))
+                redeployed = True
+            if glances % GLANCES_PER_PROOF == 0:
+                self._report(await self._proof(final=False))
+        business.result()
+
+    async def _look(self) -> None:
+        self._report(self._always())
+        for id in await parked_ids(self.stage.tables):
+            self.ever_parked[id] = None
+
+    def _always(self) -> list[Violation]:
+        shared = self.stage.fleet.watch.shared[:SHOWN_MAX]
+        found = [Violation("journal_shared", "; ".join(shared))] if shared else []
+        return found + always(self.stage.subject)
+
+    async def _rest(self) -> None:
+        """Time passes without faults, until nothing is left to happen or it takes too long."""
+        for day in range(QUIET_DAYS_MAX):
+            await self.stage.clock.sleep(86_400)
+            self._report(self._always())
+            if self.violations:
+                return
+            parked = await parked_ids(self.stage.tables)
+            if day >= QUIET_DAYS_MIN and self.stage.stripe.exhausted() and not await self._open():
+                break
+            self.ever_parked |= dict.fromkeys(parked)
+        await self._idle()
+
+    async def _open(self) -> bool:
+        """Whether anything is still on its way: then another day may settle it."""
+        return bool(await at_rest(self.stage.subject))
+
+    async def _idle(self) -> None:
+        for _ in range(IDLE_POLLS_MAX):
+            if self.stage.is_idle():
+                return
+            await self.stage.clock.sleep(IDLE_SECONDS)
+        self._report([Violation("never_idle", "the world does not come to rest")])
+
+    async def _proof(self, *, final: bool) -> list[Violation]:
+        """The product's own proof: its exceptions add up, and at the end it agrees with ours."""
+        answer = await self.stage.get("proof")
+        if answer is None:
+            return [Violation("no_proof", "/api/proof does not answer 200")] if final else []
+        found = []
+        currencies: Mapping[str, Mapping[str, Any]] = answer["currencies"]
+        for name, proof in currencies.items():
+            if proof["unexplained_minor"]:
+                found.append(Violation("gap_unexplained", f"{name}: {proof}"))
+        if not final:
+            return found
+        ledger = self.stage.dynamics.ledger()
+        balance = oracle.stripe_balance(self.stage.stripe)
+        posted = oracle.clearing_balance(ledger.posted)
+        drafts = oracle.clearing_balance(ledger.drafts)
+        for name, proof in currencies.items():
+            ours = (balance.get(name, 0), posted.get(name, 0), drafts.get(name, 0))
+            theirs = (proof["balance_minor"], proof["posted_minor"], proof["draft_minor"])
+            if ours != theirs or proof["gap_minor"]:
+                found.append(Violation("proof_disagrees", f"{name}: {theirs}, plain sums {ours}"))
+        missing = [name for name, amount in balance.items() if amount and name not in currencies]
+        found += [Violation("proof_disagrees", f"no proof of {name}") for name in missing]
+        return found
+
+    async def _fixed_point(self) -> list[Violation]:
+        """Converging everything once more changes nothing."""
+        before = self._records()
+        for entity in ENTITIES:
+            for found in self.stage.stripe.objects(entity.object):
+                id = str(found["id"])
+                item = Item(id, "", entity.name, id, generation=ALL_AGAIN)
+                self._send(item)
+        await self.stage.clock.sleep(3_600)
+        await self._idle()
+        after = self._records()
+        changed = [name for name in RECORD_SETS if before[name] != after[name]]
+        moved = Violation("no_fixed_point", f"changed by converging again: {changed}")
+        return ([moved] if changed else []) + await at_rest(self.stage.subject)
+
+    def _send(self, item: Item) -> None:
+        partitions = self.stage.settings().partitions
+        message = item.message(partition_of(item.object, partitions))
+        body: str = simplejson.dumps(message.body)
+        outgoing = Outgoing(message.id, body.encode(), message.session)
+        self.stage.broker.send(entity_named(item.entity).queue, [outgoing])
+
+    def _records(self) -> dict[str, str]:
+        return {
+            name: digest([repr(row) for row in self.stage.dynamics.records(name)])
+            for name in RECORD_SETS
+        }
+
+
+def simulate(
+    seed: int,
+    *,
+    days: float = DAYS,
+    rates: Mapping[str, float] | None = None,
+    allowed: Allowed | None = None,
+) -> Outcome:
+    """Run one seed. `rates` replace those drawn from it; `allowed` leaves faults out."""
+
+    async def main(clock: LoopClock) -> Outcome:
+        timeline = Timeline(clock)
+        injector = Injector(seed, timeline, rates=rates, allowed=allowed)
+        async with open_stage(clock, seed, injector, timeline) as stage:
+            merchant = Merchant(
+                stage.stripe, clock, seed, injector=injector, timeline=timeline, days=days
+            )
+            bookkeeper = Bookkeeper(
+                stage.dynamics, clock, seed, injector=injector, timeline=timeline
+            )
+            run = Run(stage, merchant, bookkeeper)
+            began = clock.now()
+            await run.live(days)
+            parked = [id for id in run.ever_parked if id in run.still_parked]
+            return Outcome(
+                seed=seed,
+                violations=tuple(run.violations),
+                injected=tuple(injector.injected),
+                faults=injector.counts(),
+                events=len(stage.stripe.objects("event")),
+                sales=merchant.sales,
+                entries=sum(map(len, oracle.booked(stage.dynamics).values())),
+                parked=len(run.still_parked),
+                healed=len(run.ever_parked) - len(parked),
+                days=(clock.now() - began).total_seconds() / 86_400,
+                digest=timeline.digest,
+                timeline=timeline,
+            )
+
+    return run_virtual(main, start=START)
