@@ -9,11 +9,12 @@ from pathlib import Path
 
 import httpx
 
-from local.host import Host, HubFlows, HubStore
+from local.host import Host, HubStore
 from local.host.durable import Hub
 from local.servicebus import Broker, LocalQueue
 from local.simulation.edges import FaultyFlows, FaultyQueue, FaultyTables
 from local.simulation.faults import Injector
+from local.simulation.fleet_flows import FleetFlows
 from local.simulation.life import Life, LifeClock
 from local.simulation.lived import (
     JournalWatch,
@@ -29,7 +30,7 @@ from local.simulation.timeline import Timeline
 from local.transport import Asgi, PeerTransport, Receive, Scope, Send
 from shared import bootstrap
 from shared.clients.stripe.signatures import StripeSignatures
-from shared.ports import Clock, Json, Tables
+from shared.ports import Clock, Tables
 from shared.settings import Settings
 
 INSTANCES = 2
@@ -215,7 +216,7 @@ class Fleet:
         dynamics = bootstrap.dynamics_gateway(
             settings, self._client(life, around.dynamics, "dynamics"), clock
         )
-        flows = FaultyFlows(_FleetFlows(self), around.injector)
+        flows = FaultyFlows(FleetFlows(lambda: self.hub), around.injector)
         return bootstrap.build(
             settings,
             clock=clock,
@@ -285,19 +286,3 @@ class Fleet:
         self._turn += 1
         instance = self.instances[self._turn % len(self.instances)]
         await instance.host.asgi(scope, receive, send)
-
-
-class _FleetFlows:
-    """The durable client: whoever starts a flow, the leading host steps it."""
-
-    def __init__(self, fleet: Fleet) -> None:
-        self._fleet = fleet
-
-    async def start(self, name: str, instance: str, input: Json) -> None:
-        await HubFlows(self._fleet.hub).start(name, instance, input)
-
-    async def poke(self, instance: str) -> None:
-        await HubFlows(self._fleet.hub).poke(instance)
-
-    async def status(self, instance: str) -> str | None:
-        return await HubFlows(self._fleet.hub).status(instance)

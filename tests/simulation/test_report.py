@@ -1,0 +1,132 @@
+"""Shrinking, the timeline and the table: what a person gets of a failing seed."""
+
+import dataclasses
+import io
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from local.simulation.command import main
+from local.simulation.faults import NAMES, Allowed, Injected
+from local.simulation.invariants import Violation
+from local.simulation.report import Result, result_of, show
+from local.simulation.run import Outcome
+from local.simulation.shrink import RUNS_MAX, allowed_by, shrink
+from local.simulation.timeline import Timeline
+
+MOMENT = datetime(2026, 10, 12, 1, 2, 3, 456_000, tzinfo=UTC)
+
+
+class StandingClock:
+    def now(self) -> datetime:
+        return MOMENT
+
+    async def sleep(self, seconds: float) -> None:
+        raise AssertionError(f"nothing sleeps here, not even {seconds} s")
+
+
+def outcome(injected: list[Injected], *, fails: bool, invariant: str = "line_missing") -> Outcome:
+    violation = Violation(invariant, "txn_1:gross")
+    return Outcome(
+        seed=7,
+        violations=(violation,) if fails else (),
+        injected=tuple(injected),
+        faults=dict.fromkeys(NAMES, 0),
+        events=3,
+        sales=2,
+        entries=1,
+        parked=0,
+        healed=0,
+        days=30.0,
+        digest="d",
+        timeline=Timeline(StandingClock()),
+    )
+
+
+FAULTS = [Injected(kind, number, "") for kind in NAMES[:6] for number in range(1, 9)]
+NEEDED = [FAULTS[3], FAULTS[20]]
+
+
+def play(allowed: Allowed) -> Outcome:
+    """A run that fails when both needed faults strike."""
+    struck = [fault for fault in FAULTS if fault.number in allowed.get(fault.kind, ())]
+    return outcome(struck, fails=all(fault in struck for fault in NEEDED))
+
+
+def test_a_failure_is_shrunk_to_the_faults_it_needs() -> None:
+    assert shrink(play, outcome(FAULTS, fails=True)) == NEEDED
+
+
+def test_shrinking_does_not_follow_another_failure() -> None:
+    def other(allowed: Allowed) -> Outcome:
+        return dataclasses.replace(
+            play(allowed), violations=(Violation("duplicate_line", "another one"),)
+        )
+
+    assert shrink(other, outcome(FAULTS, fails=True)) == FAULTS
+
+
+def test_shrinking_ends_after_a_number_of_runs() -> None:
+    runs = 0
+
+    def stubborn(allowed: Allowed) -> Outcome:
+        nonlocal runs
+        runs += 1
+        return outcome([], fails=False)
+
+    many = [Injected(kind, number, "") for kind in NAMES for number in range(100)]
+    assert shrink(stubborn, outcome(many, fails=True)) == many
+    assert runs <= RUNS_MAX
+
+
+def test_a_run_without_violation_cannot_be_shrunk() -> None:
+    with pytest.raises(ValueError, match="no violation"):
+        shrink(play, outcome(FAULTS, fails=False))
+
+
+def test_an_allow_list_names_each_fault_once() -> None:
+    assert allowed_by(NEEDED) == {NEEDED[0].kind: [4], NEEDED[1].kind: [5]}
+
+
+def test_a_timeline_is_readable_and_its_digest_tells_runs_apart(tmp_path: Path) -> None:
+    one, other, third = (Timeline(StandingClock()) for _ in range(3))
+    for timeline in (one, other):
+        timeline.note("app1", "tables.transact links cus_1 Insert:claim")
+    third.note("app2", "tables.transact links cus_1 Insert:claim")
+    assert one.digest == other.digest != third.digest
+    file = tmp_path / "deep" / "seed-7.txt"
+    one.write(file, "seed 7")
+    assert file.read_text(encoding="utf-8").splitlines() == [
+        "seed 7",
+        "",
+        "10-12 01:02:03.456  app1          tables.transact links cus_1 Insert:claim",
+    ]
+
+
+def shown(*results: Result) -> str:
+    text = io.StringIO()
+    show(results, Console(file=text, width=120))
+    return text.getvalue()
+
+
+def test_the_table_ends_in_the_number_of_violations() -> None:
+    good = result_of(outcome([], fails=False))
+    assert shown(good, good).rstrip().endswith("violations: 0")
+    bad = result_of(outcome(FAULTS, fails=True), ["stripe_500 #4"], "/somewhere/seed-7.txt")
+    text = shown(good, bad)
+    assert text.rstrip().endswith("violations: 1")
+    for part in ("seed 7 fails", "line_missing: txn_1:gross", "stripe_500 #4", "seed-7.txt"):
+        assert part in text
+    assert "make simulate SEED=7" in text
+
+
+def test_a_single_seed_shows_its_digest() -> None:
+    assert "timeline digest: d" in shown(result_of(outcome([], fails=False)))
+
+
+@pytest.mark.parametrize(("seeds", "jobs"), [(0, 1), (-1, 1), (1, 0), (1, 1_000)])
+def test_senseless_numbers_are_refused(seeds: int, jobs: int) -> None:
+    with pytest.raises(ValueError, match="seeds is 1 to"):
+        main(seeds=seeds, jobs=jobs)
