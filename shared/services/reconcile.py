@@ -130,7 +130,7 @@ class Reconcile:
         if not await self._links.is_settled(txn_id):
             return None
         links = await self._links.links(txn_id)
-        return sum(link.clearing_minor for link in links.values())
+        return sum(link.record.document.clearing_minor for link in links.values())
 
     async def _open(self, payout_id: str) -> list[tuple[Row, int | None]]:
         """The members that are not confirmed, with the effect of their lines."""
