@@ -8,12 +8,10 @@ second time. Every error ends one object, not the batch, and becomes its verdict
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from shared import telemetry
-from shared.documents.common import Again, Context
+from shared.documents.common import Context
 from shared.documents.customer import role_of
-from shared.domain.partition import partition_of
 from shared.domain.records import Link, Ref
 from shared.errors import Kind, NeedsMaster, TieoutError, Verdict
 from shared.mapping.compiler import CompiledMapping
@@ -23,7 +21,6 @@ from shared.ports import (
     Clock,
     DynamicsGateway,
     Flows,
-    Message,
     Queue,
     StripeGateway,
     Tables,
@@ -31,7 +28,7 @@ from shared.ports import (
 from shared.registry import Entity, entity_named
 from shared.services import asking, checking, looking, snapshots
 from shared.services.apart import plan_moves
-from shared.services.item import Item
+from shared.services.dispatch import Dispatch
 from shared.services.journals import Journals, Writer
 from shared.services.links import LinkStore
 from shared.services.phases import PHASES_MAX, plan_phase
@@ -58,19 +55,6 @@ class Ports:
     mapping: CompiledMapping
 
 
-def message_for(ref: Ref, partitions: int, visible_at: datetime | None = None) -> Message:
-    """The message that makes converge look at an object which no event announced."""
-    item = Item(ref.id, "", ref.entity, ref.id)
-    return item.message(partition_of(ref.id, partitions), visible_at)
-
-
-def next_full(now: datetime, seconds: int) -> datetime | None:
-    """The next multiple of `seconds` since 1970; None (at once) for 0."""
-    if seconds == 0:
-        return None
-    return datetime.fromtimestamp((int(now.timestamp()) // seconds + 1) * seconds, UTC)
-
-
 class Converge:
     """The one way in which anything is written to Dynamics."""
 
@@ -78,6 +62,7 @@ class Converge:
         self._ports = ports
         settings = ports.settings
         self._links = LinkStore(ports.tables, ports.clock, settings.lease_seconds)
+        self._dispatch = Dispatch(self._links, ports.queue, ports.clock, settings)
 
     async def run(
         self,
@@ -272,8 +257,8 @@ class Converge:
         Money does not wait for a commercial document that could not be written.
         """
         try:
-            await self.enqueue([ref for task in tasks for ref in task.desired.money])
-            await self._send_again([each for task in tasks for each in task.desired.again])
+            await self._dispatch.enqueue([ref for task in tasks for ref in task.desired.money])
+            await self._dispatch.again([each for task in tasks for each in task.desired.again])
         except TieoutError as error:
             for task in tasks:
                 if task.desired.money or task.desired.again:
@@ -284,46 +269,3 @@ class Converge:
                 await self._ports.flows.start(flow.name, flow.instance, dict(flow.input))
 
         await self._each([task for task in tasks if task.going], start)
-
-    async def _send_again(self, wanted: Sequence[Again]) -> None:
-        """Send objects that may be settled, each reason once."""
-        queues: dict[str, dict[str, Message]] = {}
-        partitions = self._ports.settings.partitions
-        for again in wanted:
-            ref = again.ref
-            item = Item(again.id, "", ref.entity, ref.id)
-            message = item.message(partition_of(ref.id, partitions))
-            queues.setdefault(entity_named(ref.entity).queue, {})[message.id] = message
-        for queue, messages in queues.items():
-            await self._ports.queue.send(queue, list(messages.values()))
-
-    async def unsettled(self, refs: Sequence[Ref]) -> list[Ref]:
-        """Those of the objects that are not written completely, each once."""
-        limit = asyncio.Semaphore(CONCURRENCY_MAX)
-
-        async def check(ref: Ref) -> bool:
-            async with limit:
-                return await self._links.is_settled(ref.id)
-
-        wanted = list(dict.fromkeys(refs))
-        settled = await asyncio.gather(*(check(ref) for ref in wanted))
-        return [ref for ref, done in zip(wanted, settled, strict=True) if not done]
-
-    async def enqueue(self, refs: Sequence[Ref]) -> int:
-        """Put those objects on their queues that are not settled; returns how many were."""
-        return await self.send(await self.unsettled(refs))
-
-    async def send(self, refs: Sequence[Ref]) -> int:
-        """Put objects on their queues; returns how many.
-
-        They become visible at the next full `gather_seconds`, all that came in between at once, so
-        that the lines of many objects share few requests to Dynamics.
-        """
-        queues: dict[str, list[Message]] = {}
-        visible_at = next_full(self._ports.clock.now(), self._ports.settings.gather_seconds)
-        for ref in refs:
-            message = message_for(ref, self._ports.settings.partitions, visible_at)
-            queues.setdefault(entity_named(ref.entity).queue, []).append(message)
-        for queue, messages in queues.items():
-            await self._ports.queue.send(queue, messages)
-        return len(refs)
