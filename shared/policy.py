@@ -6,6 +6,7 @@ expression language. Without a policy every default below holds.
 """
 
 from collections.abc import Mapping
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -35,18 +36,21 @@ class Memo(StrEnum):
 
 
 class Subject(Model):
-    """What a condition may look at: currency in lower case, metadata, products, account."""
+    """What a condition may look at: currency in lower case, metadata, products, account, and the
+    day of the charge in the cut-off time zone."""
 
     currency: str
     metadata: Mapping[str, str] = Field(default_factory=dict)
     products: tuple[str, ...] = ()
     account: str = ""
+    day: date | None = None
 
 
 class When(Model):
     """A condition: everything named must hold; nothing named always holds.
 
-    `product`: any of the sale's products; `account`: the connected account.
+    `product`: any of the sale's products; `account`: the connected account; `since`: the first
+    day that the rule is for.
     """
 
     currency: Values = ()
@@ -55,12 +59,14 @@ class When(Model):
     )
     product: Values = ()
     account: Values = ()
+    since: date | None = None
 
     def holds(self, subject: Subject) -> bool:
         """Whether the subject meets everything that is named."""
         return (
             (not self.currency or subject.currency in self.currency)
             and (not self.account or subject.account in self.account)
+            and (self.since is None or (subject.day is not None and subject.day >= self.since))
             and (not self.product or any(each in self.product for each in subject.products))
             and all(subject.metadata.get(name) in values for name, values in self.metadata.items())
         )
@@ -131,6 +137,12 @@ class Policy(Model):
     refunds: Refunds = Refunds()
     customers: Customers = Customers()
     catalogue: Catalogue = Catalogue()
+
+    @property
+    def has_documents(self) -> bool:
+        """Whether any sale may have documents besides its money lines."""
+        orders = any(rule.book is Sale.ORDER for rule in self.sales)
+        return orders or self.refunds.of_receipts is not Memo.NONE
 
     def sale(self, subject: Subject) -> Sale:
         """How a charge without invoice is booked; a receipt where no rule says otherwise."""

@@ -7,7 +7,7 @@ that no row names is answered with 202 and counted. https://docs.stripe.com/api/
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from shared.documents import balance_transaction, customer, payments, payout
+from shared.documents import balance_transaction, customer, payments, payout, sale
 from shared.documents.common import Context, Desired, Question, Snapshot
 
 
@@ -45,7 +45,8 @@ ENTITIES: tuple[Entity, ...] = (
             *("charge.failed", "charge.pending", "charge.expired"),
         ),
         payments.charge,
-        ("refunds",),
+        ("refunds", "refunds.data.balance_transaction"),
+        sale.questions,
     ),
     Entity(
         "refund",
@@ -72,6 +73,7 @@ ENTITIES: tuple[Entity, ...] = (
         (),
         balance_transaction.build,
         ("source",),
+        balance_transaction.questions,
     ),
     Entity(
         "payout",

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from shared.domain.ids import is_id
 from shared.domain.money import Money
 from shared.domain.records import Document, Intent, Link, Ref
-from shared.errors import Parked, Waiting
+from shared.errors import Parked, TieoutError, Waiting
 from shared.policy import DEFAULT, Policy
 from shared.settings import Book, Books, Company
 
@@ -44,7 +44,7 @@ class Snapshot:
     `related`: further objects by name (`charge`: the charge that a refund belongs to).
     `companies`: for master data, the companies that need it. `links`: what was written for the
     object before, by role; `intents`: what may have been. `answers`: records of Dynamics by the
-    name of the question.
+    name of the question. `was_settled`: all that was wanted then was written before.
     """
 
     entity: str
@@ -55,6 +55,7 @@ class Snapshot:
     links: Mapping[str, Link] = field(default_factory=dict)
     intents: Mapping[str, Intent] = field(default_factory=dict)
     answers: Mapping[str, tuple[Json, ...]] = field(default_factory=dict)
+    was_settled: bool = False
 
     def written(self, role: str) -> Document | None:
         """The document of a role as it was written or announced."""
@@ -81,12 +82,25 @@ class Again:
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """A receipt that a person may want to know of: on account, unapplied, applied later."""
+
+    kind: str
+    company: str
+    invoice: str
+    amount_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
 class Desired:
     """What must exist for one object.
 
     `documents` to hold in Dynamics, parents before what belongs to them; `masters` first, inline;
     `money` to converge by its own queue unless it is settled, `again` in any case; `flows` to
     start; `parked`, `waiting`: written all the same, then put before a person or on the list.
+    `unfinished`: documents are missing, for this reason; what is there goes on without them.
+    `listed`: for the list of receipts.
     """
 
     documents: tuple[Document, ...] = ()
@@ -96,6 +110,8 @@ class Desired:
     flows: tuple[FlowStart, ...] = ()
     parked: Parked | None = None
     waiting: Waiting | None = None
+    unfinished: TieoutError | None = None
+    listed: Listed | None = None
 
 
 @dataclass(frozen=True, slots=True)

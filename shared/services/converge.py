@@ -26,7 +26,7 @@ from shared.ports import (
     Tables,
 )
 from shared.registry import Entity, entity_named
-from shared.services import asking, checking, looking, snapshots
+from shared.services import asking, checking, looking, receipts, snapshots
 from shared.services.apart import plan_moves
 from shared.services.dispatch import Dispatch
 from shared.services.journals import Journals, Writer
@@ -126,6 +126,7 @@ class Converge:
             links=dict(held.links),
             intents=dict(held.intents),
             companies=task.companies,
+            was_settled=held.settled,
         )
 
     def _build(self, entity: Entity, tasks: Sequence[Task], context: Context) -> None:
@@ -244,9 +245,13 @@ class Converge:
         held = task.held
         if held is None:
             return
-        complete = task.desired.documents if task.going else None
+        if task.going and task.desired.listed is not None:
+            now = self._ports.clock.now()
+            await receipts.note(self._ports.tables, task.id, task.desired.listed, now)
+        whole = task.going and task.desired.unfinished is None
+        complete = task.desired.documents if whole else None
         open_intents = applier.still_open(task)
-        if task.new_links or task.over or open_intents or (task.going and not held.settled):
+        if task.new_links or task.over or open_intents or (whole and not held.settled):
             await self._links.settle(held, task.new_links, task.over, open_intents, complete)
         else:
             await self._links.release(held)

@@ -56,7 +56,8 @@ class Task:
 
     def verdict(self) -> Verdict:
         """The outcome of the object, with the money at stake where the snapshot tells."""
-        error = self.error or self.desired.parked or self.desired.waiting
+        desired = self.desired
+        error = self.error or desired.unfinished or desired.parked or desired.waiting
         if error is None:
             return Verdict(Kind.DONE)
         source = self.snapshot.object if self.snapshot is not None else {}
