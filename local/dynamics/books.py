@@ -14,6 +14,7 @@ from local.dynamics.values import plain
 TYPE_NAMES = {"Ledger": "Ledger", "Cust": "Customer", "Bank": "Bank"}
 HUNDRED = Decimal(100)
 WHOLE, CENT = Decimal(1), Decimal("0.01")
+AMOUNT_MAX = Decimal(10) ** 20
 PAYMENT_HOLDS = ("All", "Payment")
 INVOICE_HOLDS = ("All", "Invoice")
 FACTORS = {
@@ -168,6 +169,8 @@ class Books:
 
     def rounded(self, amount: Decimal, currency: str) -> Decimal:
         """An amount rounded half up to the unit of its currency."""
+        if abs(amount) >= AMOUNT_MAX:
+            raise Infolog("The amount is too large.")
         found = self.store.find("Currencies", currency)
         unit = found.fields["GeneralRoundingRule"] if found else CENT
         return plain((amount / (unit or CENT)).quantize(WHOLE, ROUND_HALF_UP) * (unit or CENT))

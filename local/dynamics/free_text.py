@@ -80,7 +80,10 @@ class InvoiceHooks(Hooks):
                 "PaymentTerms", fields[COMPANY], fields["TermsOfPayment"]
             )
             days = terms.fields["NumberOfDays"] if terms else 0
-            fields["DueDate"] = fields["InvoiceDate"] + timedelta(days=days)
+            try:
+                fields["DueDate"] = fields["InvoiceDate"] + timedelta(days=days)
+            except OverflowError as error:
+                raise Infolog("The due date is out of range.") from error
         fields["FreeTextNumber"] = NOT_POSTED
 
     @override

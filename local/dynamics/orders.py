@@ -11,10 +11,35 @@ from local.dynamics.books import Books
 from local.dynamics.errors import Infolog
 from local.dynamics.schema import COMPANY, NO_DATE
 from local.dynamics.store import Fields
-from local.dynamics.trade import SEQUENCE, Trade, TradeHeaderHooks, TradeLineHooks
+from local.dynamics.trade import (
+    INVOICED,
+    NOTHING,
+    OPEN,
+    SEQUENCE,
+    Trade,
+    TradeHeaderHooks,
+    TradeLineHooks,
+)
 from shared.ports import Clock
 
 ONE, HUNDRED = Decimal(1), Decimal(100)
+
+
+def _summary(books: Books, status: str, lines: tuple[Fields, ...]) -> Fields:
+    """The discounts of the lines together, and how far the order is."""
+    some = any(line["SalesOrderLineStatus"] == INVOICED for line in lines)
+    processing = "PartiallyInvoiced" if some else "Active"
+    return {
+        "OrderTotalDiscountAmount": sum((_discount(books, line) for line in lines), NOTHING),
+        "SalesOrderProcessingStatus": processing if status == OPEN else status,
+    }
+
+
+def _discount(books: Books, line: Fields) -> Decimal:
+    gross = line["OrderedSalesQuantity"] * line["SalesPrice"] / line["SalesPriceQuantity"]
+    return books.rounded(gross, line["CurrencyCode"]) - Decimal(line["LineAmount"])
+
+
 ORDERS = Trade(
     headers="SalesOrderHeadersV2",
     lines="SalesOrderLinesV3",
@@ -38,6 +63,7 @@ ORDERS = Trade(
         "MultilineDiscountPercentage",
         "FixedPriceCharges",
     ),
+    summary=_summary,
 )
 
 

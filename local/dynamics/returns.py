@@ -10,9 +10,24 @@ from local.dynamics.books import Books
 from local.dynamics.errors import Infolog, unsupported
 from local.dynamics.schema import COMPANY
 from local.dynamics.store import Fields, numbered
-from local.dynamics.trade import Trade, TradeHeaderHooks, TradeLineHooks
+from local.dynamics.trade import (
+    CANCELED,
+    INVOICED,
+    OPEN,
+    Trade,
+    TradeHeaderHooks,
+    TradeLineHooks,
+)
 
 CREDIT_ONLY = "CreditOnly"
+HEADER_STATUS = {OPEN: "Open", INVOICED: "Closed", CANCELED: "Canceled"}
+
+
+def _summary(books: Books, status: str, lines: tuple[Fields, ...]) -> Fields:
+    created = status == OPEN and not lines
+    return {"ReturnStatus": "Created" if created else HEADER_STATUS[status]}
+
+
 RETURNS = Trade(
     headers="ReturnOrderHeadersV2",
     lines="ReturnOrderLinesV2",
@@ -29,6 +44,7 @@ RETURNS = Trade(
     noun="Return order",
     prefix="RO",
     unpriced=("TotalDiscountAmount",),
+    summary=_summary,
 )
 
 

@@ -3,7 +3,7 @@
 Every write to a line writes the row of its header too, which carries totals and status.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, override
@@ -27,7 +27,8 @@ class Trade:
 
     `open_lines`: the statuses in which a line may be changed and invoiced, the first of them that
     of a new line. `noun` and `prefix`: for texts and numbers. `unpriced`: properties of headers
-    and lines that would change amounts in a way this peer does not compute.
+    and lines that would change amounts in a way this peer does not compute. `summary`: what the
+    header of this kind shows besides, from its status and its lines that are not canceled.
     """
 
     headers: str
@@ -45,6 +46,7 @@ class Trade:
     noun: str
     prefix: str
     unpriced: tuple[str, ...]
+    summary: Callable[[Books, str, tuple[Fields, ...]], Fields]
 
 
 def refuse_unpriced(trade: Trade, given: Mapping[str, Any]) -> None:
@@ -213,10 +215,8 @@ class TradeLineHooks(Hooks):
 
     def _place(self, fields: Fields, header: Fields, item: Fields) -> None:
         """Stocked items have a site: of the line, its warehouse, the order, or the item's own."""
-        (site, default_site), (warehouse, default_warehouse) = (
-            self._trade.site,
-            self._trade.warehouse,
-        )
+        site, default_site = self._trade.site
+        warehouse, default_warehouse = self._trade.warehouse
         fields[warehouse] = fields[warehouse] or header[default_warehouse]
         found = self._books.store.find("Warehouses", fields[COMPANY], fields[warehouse])
         if not fields[site]:
@@ -251,32 +251,11 @@ def lines_of_order(books: Books, trade: Trade, header: Row) -> list[Row]:
 def total_up(books: Books, trade: Trade, header: Row) -> None:
     """Write total and status of an order anew, from its lines."""
     lines = [row.fields for row in lines_of_order(books, trade, header)]
-    alive = [line for line in lines if line[trade.line_status] != CANCELED]
-    status = _status(trade, lines, alive)
-    changes: Fields = {
-        TOTAL: sum((line["LineAmount"] for line in alive), NOTHING),
-        trade.status: status,
-    }
-    if trade.headers == "SalesOrderHeadersV2":
-        changes["OrderTotalDiscountAmount"] = sum(
-            (_discount(books, line) for line in alive), NOTHING
-        )
-        some = any(line[trade.line_status] == INVOICED for line in alive)
-        processing = "PartiallyInvoiced" if some else "Active"
-        changes["SalesOrderProcessingStatus"] = processing if status == OPEN else status
-    else:
-        closed = {OPEN: "Open" if lines else "Created", INVOICED: "Closed", CANCELED: "Canceled"}
-        changes["ReturnStatus"] = closed[status]
-    books.store.update(header, changes)
-
-
-def _status(trade: Trade, lines: list[Fields], alive: Iterable[Fields]) -> str:
+    alive = tuple([line for line in lines if line[trade.line_status] != CANCELED])
     if not lines or any(line[trade.line_status] in trade.open_lines for line in alive):
-        return OPEN
-    return INVOICED if alive else CANCELED
-
-
-def _discount(books: Books, line: Fields) -> Decimal:
-    unit = line["SalesPriceQuantity"] or Decimal(1)
-    gross = line["OrderedSalesQuantity"] * line["SalesPrice"] / unit
-    return books.rounded(gross, line["CurrencyCode"]) - Decimal(line["LineAmount"])
+        status = OPEN
+    else:
+        status = INVOICED if alive else CANCELED
+    total = sum((line["LineAmount"] for line in alive), NOTHING)
+    own = trade.summary(books, status, alive)
+    books.store.update(header, {TOTAL: total, trade.status: status, **own})

@@ -5,17 +5,18 @@ from collections.abc import Mapping
 from local.dynamics.trait import Trait
 
 _UNITS = ("InventoryUnitSymbol", "SalesUnitSymbol", "PurchaseUnitSymbol", "BOMUnitSymbol")
-_PRODUCT_SIZES = {
-    "ItemNumber": 20,
+_NUMBER_SIZES = {
     "ProductNumber": 20,  # EDT EcoResProductNumber of AX 2012
-    "ProductName": 60,  # EDT EcoResProductName
-    "ProductDescription": 1000,
     "ProductSearchName": 20,
+    "StorageDimensionGroupName": 10,
+    "TrackingDimensionGroupName": 10,
+}
+_NAME_SIZES = {"ProductName": 60, "ProductDescription": 1000}  # EDT EcoResProductName
+_ITEM_SIZES = {
+    "ItemNumber": 20,
     "SearchName": 20,
     "ProductGroupId": 10,
     "ItemModelGroupId": 10,
-    "StorageDimensionGroupName": 10,
-    "TrackingDimensionGroupName": 10,
     "SalesSalesTaxItemGroupCode": 10,
     **dict.fromkeys(_UNITS, 10),
 }
@@ -52,7 +53,7 @@ PRODUCT_TRAITS: Mapping[str, Trait] = {
             "TrackingDimensionGroupName",
             "InventoryUnitSymbol",
         ),
-        sizes=_PRODUCT_SIZES,
+        sizes=_NUMBER_SIZES | _NAME_SIZES | _ITEM_SIZES,
         related=_PRODUCT_RELATED,
         captions=_PRODUCT_CAPTIONS,
     ),
@@ -67,7 +68,7 @@ PRODUCT_TRAITS: Mapping[str, Trait] = {
             "TrackingDimensionGroupName",
             "InventoryUnitSymbol",
         ),
-        sizes=_PRODUCT_SIZES,
+        sizes=_NUMBER_SIZES | _ITEM_SIZES,
         related=_PRODUCT_RELATED,
         captions=_PRODUCT_CAPTIONS,
     ),
@@ -75,7 +76,7 @@ PRODUCT_TRAITS: Mapping[str, Trait] = {
         "Products",
         "EcoResProduct",
         fixed=("ProductType", "ProductSubType"),
-        sizes=_PRODUCT_SIZES,
+        sizes=_NUMBER_SIZES | _NAME_SIZES,
         captions=_PRODUCT_CAPTIONS,
     ),
     "OpenTradeAgreementJournalHeadersV2": Trait(

@@ -82,6 +82,7 @@ HEADER_REFUSALS: list[tuple[dict[str, Any], str]] = [
     ({"FreeTextNumber": "FTI-7"}, "does not allow editing on create."),
     ({"InvoiceId": "FTI-7"}, "does not allow editing on create."),
     ({"SalesTaxGroupId": "CA"}, "related table 'TaxGroups'"),
+    ({"InvoiceDate": "9999-12-31", "TermsOfPayment": "Net10"}, "The due date is out of range."),
 ]
 
 

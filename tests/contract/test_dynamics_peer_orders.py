@@ -214,6 +214,7 @@ LINE_REFUSALS: list[tuple[dict[str, Any], str]] = [
     ({"LineDiscountPercentage": 101}, "between 0 and 100"),
     ({"MainAccountIdDisplayValue": "999999"}, "Main account 999999 does not exist"),
     ({"LineDescription": "x" * 1001}, "longer than the 1000 characters"),
+    ({"OrderedSalesQuantity": 10**25, "SalesPrice": 10**25}, "The amount is too large."),
     ({"ExternalItemNumber": "x" * 21}, "longer than the 20 characters"),
     ({"dataAreaId": "demf"}, "is not found in the related table 'Sales orders'."),
 ]
