@@ -67,6 +67,7 @@ class Options:
     dynamics: DynamicsSettings = field(default_factory=DynamicsSettings)
     dynamics_faults: DynamicsFaults = field(default_factory=DynamicsFaults)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    documents: Sequence[str] = ()
     instances: int = 1
     sockets: bool = False
 
@@ -146,6 +147,7 @@ class World:
             stripe=bootstrap.stripe_gateway(self.settings, stripe, self.clock, chance),
             dynamics=bootstrap.dynamics_gateway(self.settings, dynamics, self.clock),
             flows=self.host.flows,
+            mapping=books.mapping(*self.options.documents),
         )
 
     async def get(self, path: str) -> Json:

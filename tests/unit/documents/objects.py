@@ -15,7 +15,8 @@ OLD = 1_496_275_200  # 2017-06-01T00:00:00Z
 def _company(prefix: str, customer_group: str) -> Json:
     roles = (
         *("fees", "fee_tax", "network_costs", "application_fees", "withheld_tax", "disputes"),
-        *("payouts_in_transit", "connect", "reserves", "suspense"),
+        *("payouts_in_transit", "connect", "reserves", "suspense", "unapplied_receipts"),
+        *("fx_transit", "sales_returns", "sales_tax"),
     )
     return {
         "journals": {"customer_payment": f"{prefix}Pay", "general": f"{prefix}Gen"},

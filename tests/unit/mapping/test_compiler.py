@@ -138,7 +138,13 @@ def test_a_check_parks_with_its_message() -> None:
 def protected_fields() -> list[tuple[str, str]]:
     sets = packaged_metadata().sets
     names = {"customer": "CustomersV3", "customer_payment_line": "CustomerPaymentJournalLines"}
-    names["general_line"] = "LedgerJournalLines"
+    names |= {
+        "general_line": "LedgerJournalLines",
+        "sales_order": "SalesOrderHeadersV2",
+        "sales_order_line": "SalesOrderLinesV3",
+        "credit_note": "CDSFreeTextInvoiceHeaders",
+        "credit_note_line": "CDSFreeTextInvoiceLines",
+    }
     return [(name, each) for name, found in names.items() for each in sets[found].protected]
 
 
@@ -254,7 +260,7 @@ def product_without(old: str, new: str) -> str:
         ("  CustomerGroupId: {from: company.customer_group}\n", "", "CustomerGroupId: must be set"),
         ("CurrencyCode: {from", "PaymentReference: {from", "is not a protected field"),
         ("extends: journal_line", "extends: nothing", "no template 'nothing'"),
-        ("name: journal_line", "name: journal_line\nextends: journal_line", "extends too deep"),
+        ("extends: payment\n", "extends: journal_line\n", "extends too deep"),
     ],
 )
 def test_a_broken_template_of_the_product_is_refused(old: str, new: str, reason: str) -> None:
