@@ -157,6 +157,17 @@ def test_a_known_customer_pays_and_changes_only_where_asked() -> None:
     in_world(scenario)
 
 
+def test_a_customer_of_whom_nothing_is_known_has_no_address() -> None:
+    async def scenario(world: World) -> None:
+        made = session(world, line(100), customer_creation="always")
+        done = world.peer.complete_checkout(made["id"])
+        customer = world.get(f"customers/{done['customer']}")
+        assert (customer["address"], customer["name"], customer["shipping"]) == (None, None, None)
+        assert done["customer_details"]["address"]["city"] is None
+
+    in_world(scenario)
+
+
 def test_a_declined_card_leaves_the_session_open() -> None:
     async def scenario(world: World) -> None:
         made = session(world, line(100), customer_creation="always")

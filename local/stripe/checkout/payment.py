@@ -109,7 +109,9 @@ def _asked(core: Core, session: Json, name: str = "payment_intent_data") -> Json
 def _customer(core: Core, session: Json) -> str | None:
     """The customer who pays: the one given, changed where the session says so; a new one, where
     the session asks for it; or nobody."""
-    details = session["customer_details"]
+    details = dict(session["customer_details"])
+    if not _filled(details["address"]):
+        details["address"] = None
     goods = session["collected_information"]["shipping_details"]
     if session["customer"] is not None:
         wanted = _asked(core, session, "customer_update")
