@@ -6,17 +6,14 @@ Partition key = Stripe object id, so that one object is one entity-group transac
 Every write is conditional on the claim's ETag: a worker that lost its claim changes nothing.
 """
 
-import base64
 import json
-import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
 from shared.domain.records import Intent, Link, Record, canonical
-from shared.errors import ClaimHeld, Parked, TableConflict
+from shared.errors import ClaimHeld, TableConflict
 from shared.ports import (
-    CELL_CHARS_MAX,
     Cell,
     Clock,
     Delete,
@@ -27,13 +24,13 @@ from shared.ports import (
     Row,
     Tables,
 )
+from shared.services.packing import pack
 
 TABLE = "links"
 CLAIM = "claim"
 DOCUMENT = "document"
 INTENT_PREFIX = "intent~"
 LINK_PREFIX = "link~"
-PACKED_CELLS_MAX = 20
 MAPPING_VERSION = "finance-1"
 
 
@@ -71,26 +68,6 @@ def _link_of(row: Row) -> Link:
 def _intent_of(row: Row) -> Intent:
     cells = {name: row.cells[name] for name in Intent.__dataclass_fields__}
     return Intent(**cells)  # type: ignore[arg-type]
-
-
-def pack(value: object) -> dict[str, Cell]:
-    """JSON, compressed, in as many cells as it needs. Raises `Parked` when it is too large."""
-    text = base64.b64encode(zlib.compress(canonical(value).encode(), 9)).decode()
-    parts = [text[at : at + CELL_CHARS_MAX] for at in range(0, len(text), CELL_CHARS_MAX)]
-    if len(parts) > PACKED_CELLS_MAX:
-        raise Parked(
-            "document_too_large",
-            f"the documents take {len(text)} characters",
-            "Split the object in Stripe; this one cannot be kept for comparison.",
-        )
-    return {f"packed{index:02}": part for index, part in enumerate(parts)}
-
-
-def unpack(cells: Mapping[str, Cell]) -> object:
-    """The value that `pack` stored."""
-    names = sorted(name for name in cells if name.startswith("packed"))
-    text = "".join(str(cells[name]) for name in names)
-    return json.loads(zlib.decompress(base64.b64decode(text)))
 
 
 def _document_cells(records: Sequence[Record], settled: bool, at: datetime) -> dict[str, Cell]:
