@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from shared.bootstrap import packaged_metadata, packaged_templates
 from shared.mapping.compiler import CompiledMapping, compile_mapping
 from shared.mapping.differences import Difference, differences
 from shared.mapping.loader import DOCUMENT_BYTES_MAX, Loaded, load
 from shared.mapping.problems import MappingRefused, Problem
 from shared.mapping.schema import parse
+from shared.packaged import packaged_metadata, packaged_templates
 
 FILES_MAX = 200
 SUFFIXES = (".yaml", ".yml")

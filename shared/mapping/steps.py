@@ -10,8 +10,26 @@ from shared.mapping.problems import RuleRefused
 from shared.mapping.schema import Raw
 from shared.mapping.values import TEXT, Expression, Scope
 
+OUTCOMES_MAX = 100_000  # texts checked for the rules of one template, after each step
+
 type Operand = Callable[[str], Expression]
 type Value = Any
+
+
+@dataclass(slots=True)
+class Allowance:
+    """How many texts may still be checked: large tables in many rules would take minutes."""
+
+    left: int = OUTCOMES_MAX
+
+    def spend(self, count: int) -> None:
+        """Raises `RuleRefused` when nothing is left."""
+        self.left -= count
+        if self.left < 0:
+            raise RuleRefused(
+                f"the template's rules can give more than {OUTCOMES_MAX} texts, step by step; "
+                "look up in fewer rules, or in smaller tables"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +38,7 @@ class Surroundings:
 
     read: Operand
     tables: Mapping[str, Mapping[str, str]]
+    allowance: Allowance
 
 
 type Maker = Callable[[Raw, Expression, Surroundings], Expression]

@@ -15,7 +15,7 @@ from shared.documents.common import Context
 from shared.documents.customer import role_of
 from shared.domain.partition import partition_of
 from shared.domain.records import Link, Ref
-from shared.errors import Kind, NeedsMaster, TieoutError, Verdict
+from shared.errors import Kind, NeedsMaster, TieoutError, Verdict, verdict_of
 from shared.mapping.compiler import CompiledMapping
 from shared.mapping.finance import Target, render
 from shared.ports import (
@@ -34,12 +34,15 @@ from shared.services.apart import plan_moves
 from shared.services.item import Item
 from shared.services.journals import Journals, Writer
 from shared.services.links import LinkStore
+from shared.services.mappings import Mappings
 from shared.services.plan import difference
 from shared.services.task import Task
 from shared.services.writing import Applier
 from shared.settings import Settings
 
 CONCURRENCY_MAX = 16  # port calls of one step under way at once
+
+type Accounts = Mapping[tuple[str, str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ class Ports:
     clock: Clock
     chance: Chance
     settings: Settings
-    mapping: CompiledMapping
+    mappings: Mappings
 
 
 def message_for(ref: Ref, partitions: int, visible_at: datetime | None = None) -> Message:
@@ -95,10 +98,14 @@ class Converge:
         """
         entity = entity_named(entity_name)
         tasks = [Task(id, companies, id in verify, id in apart) for id, companies in wanted.items()]
+        try:
+            mapping = await self._ports.mappings.active()
+        except TieoutError as error:
+            return dict.fromkeys(wanted, verdict_of(error))
         await self._each(tasks, lambda task: self._claim_and_fetch(entity, task, writer))
         self._build(entity, tasks)
         customers = await self._masters(tasks, writer)
-        self._plan(tasks, customers)
+        self._plan(tasks, customers, mapping)
         await self._write(tasks, writer)
         await self._follow_up([task for task in tasks if task.going])
         return {task.id: task.verdict() for task in tasks}
@@ -196,15 +203,10 @@ class Converge:
         elif ref not in errors:
             errors[ref] = NeedsMaster(f"customer {ref.id} in {ref.company}", verdict)
 
-    def _plan(self, tasks: Sequence[Task], customers: Mapping[tuple[str, str], str]) -> None:
+    def _plan(self, tasks: Sequence[Task], customers: Accounts, mapping: CompiledMapping) -> None:
         settings = self._ports.settings
-        target = Target(
-            settings.books,
-            settings.customer_id_property,
-            settings.customer_id_chars_max,
-            customers,
-            self._ports.mapping,
-        )
+        id_property, id_chars_max = settings.customer_id_property, settings.customer_id_chars_max
+        target = Target(settings.books, id_property, id_chars_max, customers, mapping)
         now = self._ports.clock.now()
         for task in tasks:
             if not task.going or task.held is None:
