@@ -54,6 +54,7 @@ class Rules:
 
     def condition(self, condition: Condition) -> Test:
         """A condition as a closure. Raises `RuleRefused`."""
+        self.allowance.spend_condition(condition)
         return compile_condition(condition, self.read)
 
     def rule(self, rule: Rule) -> Expression:

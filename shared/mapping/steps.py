@@ -10,7 +10,8 @@ from shared.mapping.problems import RuleRefused
 from shared.mapping.schema import Raw
 from shared.mapping.values import TEXT, Expression, Scope
 
-OUTCOMES_MAX = 100_000  # texts checked for the rules of one template, after each step
+CHECKS_MAX = 100_000  # of the rules of one template, `use` written out
+CONDITION_CHECKS = 10  # that one part of a condition counts for
 
 type Operand = Callable[[str], Expression]
 type Value = Any
@@ -18,18 +19,26 @@ type Value = Any
 
 @dataclass(slots=True)
 class Allowance:
-    """How many texts may still be checked: large tables in many rules would take minutes."""
+    """How much may still be checked while a template is compiled: large tables, or conditions, in
+    rules that are used in many places would take minutes."""
 
-    left: int = OUTCOMES_MAX
+    left: int = CHECKS_MAX
 
     def spend(self, count: int) -> None:
-        """Raises `RuleRefused` when nothing is left."""
+        """Take so many checks. Raises `RuleRefused` when they are more than are left."""
         self.left -= count
         if self.left < 0:
             raise RuleRefused(
-                f"the template's rules can give more than {OUTCOMES_MAX} texts, step by step; "
-                "look up in fewer rules, or in smaller tables"
+                f"the template's rules need more than {CHECKS_MAX} checks: "
+                "look up in fewer rules or smaller tables, or use long conditions in fewer places"
             )
+
+    def spend_condition(self, condition: Raw) -> None:
+        """Take what a condition needs; the loader has bounded its depth."""
+        self.spend(CONDITION_CHECKS)
+        if not isinstance(condition, str):
+            for each in condition.values() if isinstance(condition, Mapping) else condition:
+                self.spend_condition(each)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from shared.mapping.finance import Target, render
 from shared.mapping.loader import load
 from shared.mapping.metadata import read_metadata
 from shared.mapping.problems import MappingRefused
+from shared.mapping.schema import parse, title_of
 from shared.mapping.transforms import TRANSFORMS
 from shared.packaged import packaged_mapping, packaged_metadata, packaged_templates
 from tests.unit.documents.objects import BOOKS
@@ -224,6 +225,24 @@ def test_all_problems_are_told_at_once() -> None:
 def test_one_template_has_one_mapping_and_names_are_used_once() -> None:
     assert "put both into one" in refused(mapping("", name="a"), mapping("", name="b"))
     assert "a second table of this name" in refused(TABLE, TABLE)
+
+
+def test_a_table_takes_the_place_of_the_products_of_the_same_name() -> None:
+    product = (*packaged_templates(), load("brands.yaml", TABLE))
+    alone = compile_mapping(product, (), packaged_metadata())
+    ours = load("ours", TABLE.replace("CC-AMEX", "CC-AX"))
+    found = compile_mapping(product, [ours, load("methods", METHODS)], packaged_metadata())
+    method = dict(found.templates["customer_payment_line"].fields)["PaymentMethodName"]
+    words = {"payment_method": {"type": "card", "brand": "amex"}}
+    assert method({"words": words}) == "CC-AX"
+    assert found.documents["table brands"] == ours.sha256 != alone.documents["table brands"]
+    with pytest.raises(MappingRefused, match="a second table of this name"):
+        compile_mapping(product, [ours, ours], packaged_metadata())
+
+
+def test_the_products_documents_have_names_of_their_own() -> None:
+    titles = [title_of(parse(each)) for each in packaged_templates()]
+    assert len(dict.fromkeys(titles)) == len(titles)
 
 
 def test_the_version_follows_every_document() -> None:
