@@ -14,6 +14,7 @@ from cli.remote import DEFAULT_URL, FAILED, KEY_VARIABLE, AsJson, Url, ask
 FROM_KEY_VARIABLE = "TIEOUT_FUNCTION_KEY_FROM"
 ANSWERS = (200, 201, 400, 404, 409, 422)
 OBJECTS = 1_000
+HEAD = ("kind", "name", "about", "extends")  # of a document, for readers
 
 Name = Annotated[str, typer.Argument(help="A set: its hash, or the first 8 or more of it.")]
 Who = Annotated[str, typer.Option(help="Who does it; kept in the history.")]
@@ -98,7 +99,8 @@ def show(name: Name = "active", url: Url = DEFAULT_URL, as_json: AsJson = False)
     typer.echo(f"set {found['set']}")
     for document in found["documents"]:
         typer.echo(f"\n# {document['title']}, {document['sha256']}")
-        text = yaml.safe_dump(document["tree"], allow_unicode=True, sort_keys=False)
+        head = {name: each for name in HEAD if (each := document["tree"].get(name)) is not None}
+        text = yaml.safe_dump(head | document["tree"], allow_unicode=True, sort_keys=False)
         typer.echo(text, nl=False)
 
 

@@ -113,7 +113,8 @@ def test_list_and_show_tell_what_is_there(folder: Path) -> None:
         assert json.loads(run("list", "--json").stdout)["set"] == name
         text = run("show").stdout
         assert "# table brands, " in text
-        assert "visa: CC-VISA" in text
+        assert "kind: table\nname: brands\nrows:\n" in text
+        assert "  visa: CC-VISA" in text
         assert json.loads(run("show", name[:9], "--json").stdout)["by"] == "Ada"
 
 
