@@ -46,7 +46,7 @@ async def outcome(work: Awaitable[Candidate]) -> Candidate | PublishRefused:
 
 
 @given(st.lists(SOURCE, max_size=4))
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_any_documents_are_stored_whole_or_refused_by_name(sources: list[Any]) -> None:
     async def story() -> None:
         shelf = Shelf()
