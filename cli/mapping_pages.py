@@ -14,7 +14,7 @@ PIPE_WIDTH = 140
 PRODUCT_ALONE = "the product alone"
 GROUPS = (
     ("future", "not written yet, and customers"),
-    ("drafts", "in journals that are not posted: they stay as they are"),
+    ("drafts", "written, not known as posted: they stay as they are"),
     ("posted", "posted: untouched"),
 )
 
@@ -64,6 +64,8 @@ def preview_page(found: Mapping[str, Any], out: Console) -> None:
         cells = [str(group[each]) for each in ("unchanged", "changed", "rejected", "accepted")]
         table.add_row(f"{name} ({about})", *cells)
     out.print(table)
+    if found["policy_differs"]:
+        out.print("the policy differs: what has to exist may change too, which is not shown here")
     for name, _ in GROUPS:
         _group(name, found["groups"][name], out)
 

@@ -157,7 +157,7 @@ def build(settings: Settings, **overrides: Any) -> App:  # noqa: ANN401 - ports 
         name: overrides[name] if name in overrides else make(settings, clock, chance)
         for name, make in MAKERS.items()
     }
-    product = packaged_product((settings.customer_id_property,))
+    product = replace(packaged_product((settings.customer_id_property,)), books=settings.books)
     mappings = Mappings(MappingStore(parts["tables"]), clock, product)
     made = App(settings=settings, clock=clock, chance=chance, mappings=mappings, **parts)
     unknown = [name for name in overrides if name not in (*MAKERS, "clock", "chance", "flows")]

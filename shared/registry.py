@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from shared.documents import balance_transaction, customer, payments, payout
-from shared.documents.common import Context, Desired, Snapshot
+from shared.documents.common import Context, Desired, Question, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Entity:
     """A Stripe object type that converge knows.
 
     `queue` carries its work; `object` is the `object` field Stripe puts into it; `build` computes
-    its documents; `expand` names what the fetch expands.
+    its documents; `expand` names what the fetch expands; `ask` what it must know of Dynamics first.
     """
 
     name: str
@@ -25,6 +25,7 @@ class Entity:
     event_types: tuple[str, ...]
     build: Callable[[Snapshot, Context], Desired]
     expand: tuple[str, ...] = ()
+    ask: Callable[[Snapshot, Context], tuple[Question, ...]] | None = None
 
 
 ENTITIES: tuple[Entity, ...] = (

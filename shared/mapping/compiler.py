@@ -18,6 +18,7 @@ from shared.mapping.predicates import Test
 from shared.mapping.problems import MappingRefused, Problem, RuleRefused, shown
 from shared.mapping.schema import (
     Document,
+    PolicyDocument,
     Rule,
     Table,
     Template,
@@ -26,6 +27,7 @@ from shared.mapping.schema import (
     title_of,
 )
 from shared.mapping.values import Run, Scope
+from shared.policy import DEFAULT, Policy
 
 type Layer = Template | UserMapping
 
@@ -35,13 +37,18 @@ TABLES_MAX = 100
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A template as closures. `key` is empty where a setting names the key field; the values of
-    the fields in `personal` may not be shown."""
+    """A template as closures. `key` is empty where a setting names the key field.
+
+    `within`: the fields that narrow the key to a part of the entity set. `personal`: the fields
+    whose values may not be shown.
+    """
 
     name: str
     entity_set: str
     key: str
     key_size: int | None
+    key_is_number: bool
+    within: tuple[str, ...]
     constants: Mapping[str, Value]
     fields: tuple[tuple[str, Run], ...]
     checks: tuple[tuple[Test, str], ...]
@@ -68,15 +75,16 @@ class Compiled:
 
 @dataclass(frozen=True, slots=True)
 class CompiledMapping:
-    """All templates of a version. `documents`: the SHA-256 of each by kind and name."""
+    """All templates and the policy of a version.
+
+    `documents`: the SHA-256 of each document by kind and name; `sha256`, over these, is the
+    version.
+    """
 
     templates: Mapping[str, Compiled]
     documents: Mapping[str, str]
-
-    @property
-    def sha256(self) -> str:
-        """The version: the SHA-256 over those of its documents."""
-        return digest(dict(self.documents))
+    policy: Policy
+    sha256: str
 
 
 @dataclass(slots=True)
@@ -86,6 +94,7 @@ class _Set:
     templates: dict[str, Template] = field(default_factory=dict)
     mappings: dict[str, UserMapping] = field(default_factory=dict)
     tables: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    policies: list[PolicyDocument] = field(default_factory=list)
     hashes: dict[str, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
@@ -109,6 +118,8 @@ class _Set:
                 self.mappings[document.extends] = document
             case Table():
                 self.tables[document.name] = document.rows
+            case PolicyDocument():
+                self.policies.append(document)
 
     def _objection(self, document: Document, by_product: bool) -> str:
         if isinstance(document, Template) and not by_product:
@@ -121,6 +132,8 @@ class _Set:
                 return f"{other} extends {document.extends} already; put both into one"
             case UserMapping() if document.extends not in CATALOGUE:
                 return f"extends one of {', '.join(CATALOGUE)}"
+            case PolicyDocument() if self.policies:
+                return f"{self.policies[0].name} is the policy already; put both into one"
             case Table() if len(self.tables) >= TABLES_MAX:
                 return f"more than {TABLES_MAX} tables"
         return ""
@@ -153,7 +166,9 @@ def compile_mapping(
                 compiled[name] = made
     if found.problems:
         raise MappingRefused(found.problems)
-    return CompiledMapping(MappingProxyType(compiled), MappingProxyType(found.hashes))
+    policy: Policy = found.policies[0] if found.policies else DEFAULT
+    hashes = MappingProxyType(found.hashes)
+    return CompiledMapping(MappingProxyType(compiled), hashes, policy, digest(dict(hashes)))
 
 
 @dataclass(slots=True)
@@ -196,13 +211,16 @@ class _Work:
                     self._field(layer.name, target, name, rule, free)
         checks = self._checks(layers, free)
         key_name = key if isinstance(key, str) else ""
-        self._mandatory(entity, key_name, layers)
-        size = entity.fields[key_name].size if key_name in entity.fields else None
+        if not any(each.patches for each in chain):
+            self._mandatory(entity, key_name, layers)
+        key_target = entity.fields.get(key_name)
         return Compiled(
             self.name,
             entity.name,
             key_name,
-            size,
+            key_target.size if key_target else None,
+            key_target is not None and key_target.type != "String",
+            next((each.within for each in chain if each.within), ()),
             MappingProxyType(
                 {name: made.value for name, made in self.made.items() if made.value is not None}
             ),

@@ -7,6 +7,7 @@ does not grow with their number.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from types import MappingProxyType
 
 from shared.domain.records import Document, Record, Symbol, Value
 from shared.errors import Parked
@@ -17,22 +18,25 @@ LISTED_MAX = 1_000  # records of one group; all are counted
 VALUE_CHARS_MAX = 200
 PERSONAL = "(personal, not shown)"
 UNKNOWN_ACCOUNT = "(its account)"
+UNKNOWN_PARENT = MappingProxyType({"number": "(its number)"})
 
 
 class Standing(StrEnum):
     """What was written of a document, and so what a new spelling would do to its record."""
 
     FUTURE = "future"  # not written yet, or master data: the next write takes the new spelling
-    DRAFT = "drafts"  # in a journal that is not posted: changes only when it is asked to
+    DRAFT = "drafts"  # written or announced, and not known as posted: stays as it is
     POSTED = "posted"  # never changes
 
 
 @dataclass(frozen=True, slots=True)
 class StoredDocument:
-    """A document as it was desired last, and what was written of it."""
+    """A document as it was desired last, what was written of it, and the keys in Dynamics of the
+    record it belongs to, where it does."""
 
     document: Document
     standing: Standing
+    parent: Mapping[str, str | int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,6 @@ class StoredObject:
     """An object with its last documents. `customers`: as in `Target`, where they are known."""
 
     id: str
-    entity: str
     documents: tuple[StoredDocument, ...]
     customers: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
@@ -123,7 +126,7 @@ class Comparison:
         self.objects += 1
         target = replace(self._target, customers=_Customers(stored.customers))
         for each in stored.documents:
-            self.groups[each.standing].add(self._compare(stored.id, each.document, target))
+            self.groups[each.standing].add(self._compare(stored.id, each, target))
 
     def counts(self) -> dict[str, int]:
         """The sums over all groups."""
@@ -136,9 +139,10 @@ class Comparison:
             "accepted": sum(group.accepted for group in groups),
         }
 
-    def _compare(self, id: str, document: Document, target: Target) -> RecordChange | None:
-        old, old_reason = _spelled(document, target, self._before)
-        new, new_reason = _spelled(document, target, self._after)
+    def _compare(self, id: str, stored: StoredDocument, target: Target) -> RecordChange | None:
+        document = stored.document
+        old, old_reason = _spelled(stored, target, self._before)
+        new, new_reason = _spelled(stored, target, self._after)
         change = RecordChange(id, document.role, document.template)
         if new is None:
             return replace(change, rejected=True, reason=new_reason) if old is not None else None
@@ -164,15 +168,17 @@ class Comparison:
 
 
 def _spelled(
-    document: Document, target: Target, mapping: CompiledMapping | None
+    stored: StoredDocument, target: Target, mapping: CompiledMapping | None
 ) -> tuple[Record | None, str]:
     """The record, or the reason why there is none."""
+    document = stored.document
     if mapping is None:
         return None, "the mapping in force cannot be used"
     if document.template not in mapping.templates:
         return None, f"no template {document.template}"
     try:
-        return render(document, replace(target, mapping=mapping)), ""
+        parent = stored.parent or UNKNOWN_PARENT
+        return render(document, replace(target, mapping=mapping), parent), ""
     except Parked as error:
         return None, str(error)
     except (KeyError, TypeError, ValueError):

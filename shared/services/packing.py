@@ -1,9 +1,10 @@
-"""JSON values in table rows: compressed, in as many cells as they need."""
+"""JSON in the cells of a table row: compressed, in as many cells as it needs."""
 
 import base64
 import json
 import zlib
 from collections.abc import Mapping
+from typing import Any
 
 from shared.domain.records import canonical
 from shared.errors import Parked
@@ -25,7 +26,7 @@ def pack(value: object) -> dict[str, Cell]:
     return {f"packed{index:02}": part for index, part in enumerate(parts)}
 
 
-def unpack(cells: Mapping[str, Cell]) -> object:
+def unpack(cells: Mapping[str, Cell]) -> Any:  # noqa: ANN401 - JSON
     """The value that `pack` stored."""
     names = sorted(name for name in cells if name.startswith("packed"))
     text = "".join(str(cells[name]) for name in names)

@@ -59,10 +59,14 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Previewed:
-    """What publishing would change: the row that is kept, and the records in three groups."""
+    """What publishing would change: the row that is kept, and the records in three groups.
+
+    `policy_differs`: other documents may come to exist, which is not spelling and not shown here.
+    """
 
     preview: PreviewRow
     groups: Mapping[str, Group]
+    policy_differs: bool
 
 
 class Publish:
@@ -125,7 +129,7 @@ class Publish:
         await self._store.put_preview(row)
         telemetry.event("mapping_previewed", set=candidate, objects=comparison.objects)
         groups = {standing.value: group for standing, group in comparison.groups.items()}
-        return Previewed(row, groups)
+        return Previewed(row, groups, before is None or before.policy != after.policy)
 
     async def publish(self, name: str, who: str, why: str) -> Change:
         """Make a previewed set the active one."""

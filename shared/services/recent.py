@@ -9,14 +9,11 @@ import heapq
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
 
-from shared.domain.journal import JournalKind
-from shared.domain.records import Document
+from shared.domain.records import Change, Document, record_of
 from shared.mapping.preview import Standing, StoredDocument, StoredObject
-from shared.ports import QUERY_ROWS_MAX, Cell, Row, Tables
+from shared.ports import QUERY_ROWS_MAX, Row, Tables
 from shared.services import journals, links
-from shared.services.audit import ENTITY_OF_PREFIX
 from shared.services.packing import unpack
 
 PAGES_MAX = 10_000
@@ -25,20 +22,28 @@ SIDES = (("account", "AccountDisplayValue"), ("offset", "OffsetAccountDisplayVal
 
 @dataclass(order=True, slots=True)
 class _Object:
-    """The rows of one object. `at`: when its documents were stored last; empty: never.
-    `keys`: of each written role, as JSON."""
+    """The rows of one object. `at`: when its documents were stored last; empty: never."""
 
     at: str = ""
     id: str = ""
-    document: Mapping[str, Cell] = field(default_factory=dict, compare=False)
-    keys: dict[str, str] = field(default_factory=dict, compare=False)
+    document: Row | None = field(default=None, compare=False)
+    links: dict[str, Row] = field(default_factory=dict, compare=False)
+    announced: dict[str, None] = field(default_factory=dict, compare=False)
 
     def take(self, row: Row) -> None:
         """One more row of the object."""
         if row.row == links.DOCUMENT:
-            self.at, self.document = str(row.cells["at"]), row.cells
+            self.at, self.document = str(row.cells["at"]), row
         elif row.row.startswith(links.LINK_PREFIX):
-            self.keys[row.row.removeprefix(links.LINK_PREFIX)] = str(row.cells["keys"])
+            self.links[row.row.removeprefix(links.LINK_PREFIX)] = row
+        elif row.row.startswith(links.INTENT_PREFIX):
+            self.announced[row.row.removeprefix(links.INTENT_PREFIX)] = None
+
+    def keys(self, role: str) -> Mapping[str, str | int]:
+        """The keys in Dynamics of a record that was written; nothing of one that was not."""
+        row = self.links.get(role)
+        found: dict[str, str | int] = {} if row is None else json.loads(str(row.cells["keys"]))
+        return found
 
 
 class Recent:
@@ -80,25 +85,28 @@ class Recent:
         raise RuntimeError(f"more than {PAGES_MAX} pages of {links.TABLE}")
 
     async def _stored(self, found: _Object, posted: dict[str, bool]) -> StoredObject:
-        documents, customers = [], {}
-        for each in cast("list[dict[str, Any]]", unpack(found.document)):
-            document = _document_of(each["document"])
-            standing = await self._standing(document, found.keys, posted)
-            documents.append(StoredDocument(document, standing))
-            for side, name in SIDES:
-                customer = each["document"]["facts"].get(side, {}).get("customer")
-                if customer and name in each["fields"]:
-                    customers[customer, document.company] = str(each["fields"][name])
-        entity = next((name for head, name in ENTITY_OF_PREFIX if found.id.startswith(head)), "")
-        return StoredObject(found.id, entity or "customer", tuple(documents), customers)
+        documents: list[StoredDocument] = []
+        customers: dict[tuple[str, str], str] = {}
+        for document in links.documents_in(found.document) if found.document else ():
+            standing = await self._standing(document, found, posted)
+            documents.append(StoredDocument(document, standing, found.keys(document.parent)))
+            row = found.links.get(document.role)
+            if row is not None:
+                customers |= _customers(document, row)
+        return StoredObject(found.id, tuple(documents), customers)
 
     async def _standing(
-        self, document: Document, keys: Mapping[str, str], posted: dict[str, bool]
+        self, document: Document, found: _Object, posted: dict[str, bool]
     ) -> Standing:
         """`posted` remembers the journals that were looked up."""
-        if document.journal is None or document.role not in keys:
+        role = document.role
+        if document.change is Change.FOLLOWS:
             return Standing.FUTURE
-        batch = str(json.loads(keys[document.role]).get("JournalBatchNumber", ""))
+        if role not in found.links:
+            return Standing.DRAFT if role in found.announced else Standing.FUTURE
+        if document.journal is None:
+            return Standing.DRAFT
+        batch = str(found.keys(role).get("JournalBatchNumber", ""))
         key = journals.journal_key(document.company, document.journal, batch)
         if key not in posted:
             row = await self._tables.get(journals.TABLE, journals.POSTED, key)
@@ -106,7 +114,15 @@ class Recent:
         return Standing.POSTED if posted[key] else Standing.DRAFT
 
 
-def _document_of(stored: Mapping[str, Any]) -> Document:
-    """A document as `LinkStore` keeps it."""
-    journal = stored["journal"]
-    return Document(**{**stored, "journal": None if journal is None else JournalKind(journal)})
+def _customers(document: Document, link: Row) -> dict[tuple[str, str], str]:
+    """Customer accounts as a journal line was written with them."""
+    parts = [(document.facts.get(side), name) for side, name in SIDES]
+    named = [(part, name) for part, name in parts if isinstance(part, Mapping)]
+    if not any(part.get("customer") for part, _ in named):
+        return {}
+    fields = record_of(unpack(link.cells)).fields
+    return {
+        (str(part["customer"]), str(part.get("company") or document.company)): str(fields[name])
+        for part, name in named
+        if part.get("customer") and name in fields
+    }

@@ -5,9 +5,10 @@ charge. https://docs.stripe.com/api/expanding_objects
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
-from shared.documents.common import Snapshot, id_of
-from shared.domain.records import Link
+from shared.documents.common import Context, Snapshot, id_of
+from shared.domain.records import Intent, Link
 from shared.errors import ObjectMissing
 from shared.ports import Json, StripeGateway
 from shared.registry import Entity
@@ -22,19 +23,21 @@ async def fetch(
     stripe: StripeGateway,
     entity: Entity,
     id: str,
-    links: Mapping[str, Link],
+    context: Context,
     *,
+    links: Mapping[str, Link] = MappingProxyType({}),
+    intents: Mapping[str, Intent] = MappingProxyType({}),
     companies: tuple[str, ...] = (),
-    announced: tuple[str, ...] = (),
 ) -> Snapshot:
     """The snapshot of one object. Raises `ObjectMissing` and the errors of the Stripe port."""
+    del context
     found = await stripe.retrieve(entity.name, id, entity.expand)
     related: dict[str, Json] = {}
     if entity.name == "balance_transaction":
         related = await _source(stripe, found)
     elif entity.name == "charge":
         found = await _with_refunds(stripe, found)
-    return Snapshot(entity.name, id, found, related, companies, links, announced)
+    return Snapshot(entity.name, id, found, related, companies, links, intents)
 
 
 async def _source(stripe: StripeGateway, txn: Json) -> dict[str, Json]:

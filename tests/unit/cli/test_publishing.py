@@ -31,7 +31,7 @@ def test_preview_publish_history_and_rollback(folder: Path) -> None:
         result = run("preview", folder, "--who", "Ada")
         assert result.exit_code == 0
         assert "the last 0 objects" in result.stdout
-        assert "drafts (in journals that are not posted: they stay as they are)" in result.stdout
+        assert "drafts (written, not known as posted: they stay as they are)" in result.stdout
         name = submitted(folder)
         assert f"tieout mapping publish {name}" in result.stdout
         assert "nothing was published" in run("history").stdout
@@ -46,6 +46,15 @@ def test_preview_publish_history_and_rollback(folder: Path) -> None:
         assert "rollback" in text
         assert "Bob" in text
         assert name[:12] in text
+
+
+def test_a_preview_says_when_the_policy_differs(folder: Path) -> None:
+    with running():
+        assert "the policy differs" not in run("preview", folder, "--who", "Ada").stdout
+        (folder / "policy.yaml").write_text(
+            "kind: policy\nname: ours\nrefunds: {of_receipts: free_text}\n", encoding="utf-8"
+        )
+        assert "the policy differs" in run("preview", folder, "--who", "Ada").stdout
 
 
 def test_what_is_refused_says_why_with_its_code(folder: Path) -> None:
@@ -70,7 +79,7 @@ def test_documents_are_refused_by_the_app_with_every_problem(folder: Path) -> No
     with running():
         result = run("preview", folder, "--who", "Ada")
         assert result.exit_code == 2
-        assert "more.yaml: kind: must be template, mapping or table" in result.stderr
+        assert "more.yaml: kind: must be template, mapping, table or policy" in result.stderr
         (folder / "more.yaml").unlink()
         result = run("preview", folder, "--who", "Ada")
         assert "ours: fields.DebitAmount: is protected (amount)" in result.stderr

@@ -43,9 +43,7 @@ def receipt(brand: str, **changes: Any) -> Document:
 
 
 def stored(id: str, *documents: Document, standing: Standing = Standing.DRAFT) -> StoredObject:
-    return StoredObject(
-        id, "balance_transaction", tuple(StoredDocument(each, standing) for each in documents)
-    )
+    return StoredObject(id, tuple(StoredDocument(each, standing) for each in documents))
 
 
 def compared(
@@ -167,6 +165,19 @@ def test_an_account_that_is_not_known_is_the_same_in_both() -> None:
     known = replace(stored("txn_1", document), customers={("cus_9", "usmf"): "US-009"})
     (change,) = compared(packaged_mapping(), compiled(rule), known).groups[Standing.DRAFT].listed
     assert change.fields == (FieldChange("Document", None, "US-009"),)
+
+
+def test_a_record_that_belongs_to_one_without_a_number_yet_is_compared_all_the_same() -> None:
+    before, after = with_brands("amex: CC-AMEX"), with_brands("amex: CC-AX")
+    child = replace(receipt("amex"), parent="order")
+    found = [
+        compared(before, after, StoredObject("txn_1", (StoredDocument(child, standing, keys),)))
+        for standing, keys in (
+            (Standing.FUTURE, {}),
+            (Standing.DRAFT, {"SalesOrderNumber": "SO-1"}),
+        )
+    ]
+    assert [each.counts()["changed"] for each in found] == [1, 1]
 
 
 def test_a_document_of_another_time_is_counted_and_ends_nothing() -> None:

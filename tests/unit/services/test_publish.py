@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -8,6 +9,7 @@ from shared.domain.records import digest
 from shared.errors import MappingUnusable, StorageUnavailable
 from shared.mapping.loader import DOCUMENT_BYTES_MAX, load
 from shared.mapping.schema import parse
+from shared.packaged import packaged_product
 from shared.ports import Operation, Put, Row
 from shared.services.mapping_names import CODES, PublishRefused
 from shared.services.mapping_store import (
@@ -21,6 +23,7 @@ from shared.services.mapping_store import (
 )
 from shared.services.packing import pack
 from shared.services.publish import DOCUMENTS_MAX, PREVIEW_OBJECTS_MAX, WHO_CHARS_MAX
+from tests.unit.documents.objects import BOOKS
 from tests.unit.services.publishing import (
     BRANDS,
     USES,
@@ -78,6 +81,20 @@ async def test_every_problem_of_every_document_is_told_at_once_and_nothing_is_st
     assert "2 problems" in str(refused) or "1 problem" in str(refused)
     assert refused.problems
     assert await shelf.tables.query(TABLE) == []
+
+
+ROUTED = "kind: policy\nname: ours\nroutes: [{company: %s}]\n"
+
+
+async def test_a_policy_that_names_a_company_of_nobody_is_refused() -> None:
+    shelf = Shelf(product=replace(packaged_product(), books=BOOKS))
+    refused = await refusal(shelf.submit(ROUTED % "gone"))
+    (problem,) = refused.problems
+    assert (refused.code, problem.document) == ("invalid", "policy")
+    assert "TIEOUT_BOOKS has no company 'gone'" in problem.reason
+    assert await shelf.tables.query(TABLE) == []
+    await shelf.publish(ROUTED % "demf")
+    assert (await shelf.mappings.active()).policy.routes[0].company == "demf"
 
 
 async def test_a_preview_has_to_come_first() -> None:
