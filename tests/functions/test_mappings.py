@@ -33,7 +33,7 @@ kind: mapping
 name: receipts
 extends: customer_payment_line
 fields:
-  PaymentMethodName:
+  PaymentReference:
     from: words.payment_method.brand
     do: [{lookup: {table: brands, miss: OTHER}}]
 """
@@ -70,9 +70,9 @@ async def publish(world: World, *documents: str) -> str:
 
 
 def methods(world: World) -> dict[str, str]:
-    """The payment method of each receipt line by its transaction."""
+    """The brand as each receipt line spells it, by its transaction."""
     rows = world.dynamics.records(RECEIPTS)
-    return {str(row["PaymentId"]).partition(":")[0]: row["PaymentMethodName"] for row in rows}
+    return {str(row["PaymentId"]).partition(":")[0]: row["PaymentReference"] for row in rows}
 
 
 async def sold(world: World, card: str = "pm_card_visa") -> str:
@@ -123,7 +123,7 @@ def test_editing_a_table_previews_exactly_the_records_that_would_change() -> Non
             ]
             for kind in groups
         }
-        change = {"field": "PaymentMethodName", "before": "WALLET", "after": "ACH"}
+        change = {"field": "PaymentReference", "before": "WALLET", "after": "ACH"}
         assert listed == {
             "future": [],
             "drafts": [(draft, "gross", [change])],
@@ -170,7 +170,7 @@ def test_unpreviewed_stale_and_invalid_candidates_are_refused_with_a_reason() ->
             {
                 "document": "receipts",
                 "reason": "no table 'brands'",
-                "field": "fields.PaymentMethodName",
+                "field": "fields.PaymentReference",
                 "path": "words.payment_method.brand",
             }
         ]
