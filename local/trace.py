@@ -109,10 +109,10 @@ async def _followed(world: World, entity: Entity, id: str) -> list[Ref]:
     refs = [Ref(entity.name, id)]
     store = LinkStore(world.tables, world.clock, world.settings.lease_seconds)
     links: dict[str, Link] = await store.links(id)
-    context = Context(
-        world.settings.books, world.settings.time_zone, world.app.mapping.policy, world.clock.now()
-    )
+    settings = world.settings
     try:
+        policy = (await world.app.mappings.active()).policy
+        context = Context(settings.books, settings.time_zone, policy, world.clock.now())
         snapshot: Snapshot = await snapshots.fetch(
             world.app.stripe, entity, id, context, links=links
         )

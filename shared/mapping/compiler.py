@@ -11,7 +11,7 @@ from shared.domain.records import Value, digest
 from shared.errors import Parked
 from shared.mapping.catalogue import CATALOGUE, Source
 from shared.mapping.expressions import Rules
-from shared.mapping.fields import compile_field
+from shared.mapping.fields import Made, compile_field
 from shared.mapping.loader import Loaded
 from shared.mapping.metadata import EntitySet, Field, Metadata, custom_field
 from shared.mapping.predicates import Test
@@ -24,6 +24,7 @@ from shared.mapping.schema import (
     Template,
     UserMapping,
     parse,
+    title_of,
 )
 from shared.mapping.values import Run, Scope
 from shared.policy import DEFAULT, Policy
@@ -38,7 +39,8 @@ TABLES_MAX = 100
 class Compiled:
     """A template as closures. `key` is empty where a setting names the key field.
 
-    `within`: the fields that narrow the key to a part of the entity set.
+    `within`: the fields that narrow the key to a part of the entity set. `personal`: the fields
+    whose values may not be shown.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Compiled:
     constants: Mapping[str, Value]
     fields: tuple[tuple[str, Run], ...]
     checks: tuple[tuple[Test, str], ...]
+    personal: frozenset[str] = frozenset()
 
     def spell(self, scope: Scope) -> dict[str, Value]:
         """The fields of a document, without its key. Raises `Parked`, naming the field."""
@@ -101,11 +104,13 @@ class _Set:
         except MappingRefused as refused:
             self.problems += refused.problems
             return
+        if by_product and isinstance(document, Table) and document.name in self.tables:
+            return  # somebody's table of the same name was added before and takes its place
         reason = self._objection(document, by_product)
         if reason:
             self.problems.append(Problem(loaded.where, reason, document.name))
             return
-        self.hashes[f"{document.kind} {document.name}"] = loaded.sha256
+        self.hashes[title_of(document)] = loaded.sha256
         match document:
             case Template():
                 self.templates[document.name] = document
@@ -119,7 +124,7 @@ class _Set:
     def _objection(self, document: Document, by_product: bool) -> str:
         if isinstance(document, Template) and not by_product:
             return "templates are the product's; write a mapping that extends one"
-        if f"{document.kind} {document.name}" in self.hashes:
+        if title_of(document) in self.hashes:
             return f"a second {document.kind} of this name"
         match document:
             case UserMapping() if document.extends in self.mappings:
@@ -140,16 +145,17 @@ def compile_mapping(
     metadata: Metadata,
     reserved: Sequence[str] = (),
 ) -> CompiledMapping:
-    """The product's templates with somebody's changes and tables, as closures.
+    """The product's templates with somebody's changes and tables, as closures. A table takes the
+    place of the product's of the same name.
 
     `reserved`: names of fields that settings give to the product (the customer's Stripe id).
     Raises `MappingRefused` with every problem found.
     """
     found = _Set()
-    for loaded in product:
-        found.add(loaded, by_product=True)
     for loaded in changes:
         found.add(loaded, by_product=False)
+    for loaded in product:
+        found.add(loaded, by_product=True)
     compiled: dict[str, Compiled] = {}
     if not found.problems:
         for name, sources in CATALOGUE.items():
@@ -175,8 +181,7 @@ class _Work:
     metadata: Metadata
     reserved: tuple[str, ...]
     problems: list[Problem] = field(default_factory=list)
-    constants: dict[str, Value] = field(default_factory=dict)
-    runs: dict[str, Run] = field(default_factory=dict)
+    made: dict[str, Made] = field(default_factory=dict)
 
     def compile(self) -> Compiled | None:
         chain = self._chain()
@@ -216,9 +221,12 @@ class _Work:
             key_target.size if key_target else None,
             key_target is not None and key_target.type != "String",
             next((each.within for each in chain if each.within), ()),
-            MappingProxyType(self.constants),
-            tuple(self.runs.items()),
+            MappingProxyType(
+                {name: made.value for name, made in self.made.items() if made.value is not None}
+            ),
+            tuple((name, made.run) for name, made in self.made.items() if made.value is None),
             checks,
+            frozenset(name for name, made in self.made.items() if made.personal),
         )
 
     def _refuse(self, document: str, reason: str, place: str = "", path: str = "") -> None:
@@ -263,16 +271,12 @@ class _Work:
             self._refuse(document, reason, f"fields.{name}")
             return
         try:
-            run, value = compile_field(target, rule, rules)
+            made = compile_field(target, rule, rules)
         except RuleRefused as refused:
             self._refuse(document, refused.reason, f"fields.{name}", refused.path)
             return
-        self.constants.pop(name, None)
-        self.runs.pop(name, None)
-        if value is None:
-            self.runs[name] = run
-        else:
-            self.constants[name] = value
+        self.made.pop(name, None)
+        self.made[name] = made
 
     def _checks(self, layers: Sequence[Layer], rules: Rules) -> tuple[tuple[Test, str], ...]:
         made = []
@@ -286,7 +290,7 @@ class _Work:
 
     def _mandatory(self, entity: EntitySet, key: str, layers: Sequence[Layer]) -> None:
         for name in entity.mandatory:
-            if name != key and name not in self.constants and name not in self.runs:
+            if name != key and name not in self.made:
                 self._refuse(self.name, "must be set", f"fields.{name}")
             rules = [layer.fields[name] for layer in layers if name in layer.fields]
             if rules and rules[-1].when is not None:

@@ -168,6 +168,11 @@ class PolicyDocument(Policy):
 type Document = Template | UserMapping | Table | PolicyDocument
 
 
+def title_of(document: Document) -> str:
+    """Kind and name: what a document is called, once in a version."""
+    return f"{document.kind} {document.name}"
+
+
 def parse(loaded: Loaded) -> Document:
     """A loaded document as a model. Raises `MappingRefused` with every problem, without values."""
     kind = loaded.tree.get("kind")

@@ -13,7 +13,7 @@ from shared import telemetry
 from shared.documents.common import Context
 from shared.documents.customer import role_of
 from shared.domain.records import Link, Ref
-from shared.errors import Kind, NeedsMaster, TieoutError, Verdict
+from shared.errors import Kind, NeedsMaster, TieoutError, Verdict, verdict_of
 from shared.mapping.compiler import CompiledMapping
 from shared.mapping.finance import Target
 from shared.ports import (
@@ -31,6 +31,7 @@ from shared.services.apart import plan_moves
 from shared.services.dispatch import Dispatch
 from shared.services.journals import Journals, Writer
 from shared.services.links import LinkStore
+from shared.services.mappings import Mappings
 from shared.services.phases import PHASES_MAX, plan_phase
 from shared.services.plan import unwanted
 from shared.services.task import Task
@@ -38,6 +39,8 @@ from shared.services.writing import Applier
 from shared.settings import Settings
 
 CONCURRENCY_MAX = 16  # port calls of one step under way at once
+
+type Accounts = Mapping[tuple[str, str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class Ports:
     clock: Clock
     chance: Chance
     settings: Settings
-    mapping: CompiledMapping
+    mappings: Mappings
 
 
 class Converge:
@@ -80,19 +83,27 @@ class Converge:
         """
         entity = entity_named(entity_name)
         tasks = [Task(id, companies, id in verify, id in apart) for id, companies in wanted.items()]
-        context = self._context()
+        try:
+            mapping = await self._ports.mappings.active()
+        except TieoutError as error:
+            return dict.fromkeys(wanted, verdict_of(error))
+        context = self._context(mapping)
         await self._each(tasks, lambda task: self._claim_and_fetch(entity, task, writer, context))
         await asking.ask(self._ports.dynamics, entity, tasks, context)
         self._build(entity, tasks, context)
         customers = await self._masters(tasks, writer)
-        await self._apply(tasks, customers, writer)
+        await self._apply(tasks, self._target(mapping, customers), writer)
         await self._follow_up(tasks)
         return {task.id: task.verdict() for task in tasks}
 
-    def _context(self) -> Context:
-        ports = self._ports
-        settings = ports.settings
-        return Context(settings.books, settings.time_zone, ports.mapping.policy, ports.clock.now())
+    def _context(self, mapping: CompiledMapping) -> Context:
+        settings, now = self._ports.settings, self._ports.clock.now()
+        return Context(settings.books, settings.time_zone, mapping.policy, now)
+
+    def _target(self, mapping: CompiledMapping, customers: Accounts) -> Target:
+        settings = self._ports.settings
+        id_property, id_chars_max = settings.customer_id_property, settings.customer_id_chars_max
+        return Target(settings.books, id_property, id_chars_max, customers, mapping)
 
     async def _each(self, tasks: Iterable[Task], step: Callable[[Task], Awaitable[None]]) -> None:
         """One step of every task, a few at once; an error ends its task."""
@@ -194,21 +205,12 @@ class Converge:
         elif ref not in errors:
             errors[ref] = NeedsMaster(f"customer {ref.id} in {ref.company}", verdict)
 
-    async def _apply(
-        self, tasks: Sequence[Task], customers: Mapping[tuple[str, str], str], writer: Writer
-    ) -> None:
+    async def _apply(self, tasks: Sequence[Task], target: Target, writer: Writer) -> None:
         """Plan and write, phase by phase, what has all it needs; then settle every claim."""
         ports = self._ports
         settings = ports.settings
         journals = Journals(ports.tables, ports.dynamics, ports.clock, ports.chance, settings)
         applier = Applier(ports.dynamics, journals, self._links, ports.clock, settings)
-        target = Target(
-            settings.books,
-            settings.customer_id_property,
-            settings.customer_id_chars_max,
-            customers,
-            ports.mapping,
-        )
         for _ in range(PHASES_MAX):
             self._plan(tasks, target)
             going = [task for task in tasks if task.going and not task.plan.is_empty]

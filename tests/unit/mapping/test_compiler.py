@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from shared.bootstrap import packaged_mapping, packaged_metadata, packaged_templates
 from shared.domain.records import Symbol
 from shared.errors import Parked
 from shared.mapping.catalogue import CATALOGUE
@@ -16,7 +15,9 @@ from shared.mapping.finance import Target, render
 from shared.mapping.loader import load
 from shared.mapping.metadata import read_metadata
 from shared.mapping.problems import MappingRefused
+from shared.mapping.schema import parse, title_of
 from shared.mapping.transforms import TRANSFORMS
+from shared.packaged import packaged_mapping, packaged_metadata, packaged_templates
 from tests.unit.documents.objects import BOOKS
 from tests.unit.mapping.rules import compiled, refused
 from tests.unit.mapping.test_finance import line, person
@@ -232,6 +233,24 @@ def test_one_template_has_one_mapping_and_names_are_used_once() -> None:
     assert "a second table of this name" in refused(TABLE, TABLE)
 
 
+def test_a_table_takes_the_place_of_the_products_of_the_same_name() -> None:
+    product = (*packaged_templates(), load("brands.yaml", TABLE))
+    alone = compile_mapping(product, (), packaged_metadata())
+    ours = load("ours", TABLE.replace("CC-AMEX", "CC-AX"))
+    found = compile_mapping(product, [ours, load("methods", METHODS)], packaged_metadata())
+    method = dict(found.templates["customer_payment_line"].fields)["PaymentMethodName"]
+    words = {"payment_method": {"type": "card", "brand": "amex"}}
+    assert method({"words": words}) == "CC-AX"
+    assert found.documents["table brands"] == ours.sha256 != alone.documents["table brands"]
+    with pytest.raises(MappingRefused, match="a second table of this name"):
+        compile_mapping(product, [ours, ours], packaged_metadata())
+
+
+def test_the_products_documents_have_names_of_their_own() -> None:
+    titles = [title_of(parse(each)) for each in packaged_templates()]
+    assert len(dict.fromkeys(titles)) == len(titles)
+
+
 def test_the_version_follows_every_document() -> None:
     plain, one = compiled(), compiled(METHODS, TABLE)
     assert plain.sha256 == packaged_mapping().sha256
@@ -323,7 +342,7 @@ def examples() -> list[str]:
 
 def test_the_examples_of_the_documentation_are_valid_together() -> None:
     assert len(examples()) == 4
-    assert list(compiled(*examples()).documents)[-4:] == [
+    assert list(compiled(*examples()).documents)[:4] == [
         *("mapping our_fees", "table card_brands", "mapping our_customers"),
         "mapping our_receipts",
     ]

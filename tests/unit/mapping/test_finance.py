@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.bootstrap import packaged_mapping
 from shared.domain.journal import JournalKind, Role
 from shared.domain.money import Money, exponent
 from shared.domain.records import Document, Symbol
 from shared.errors import Parked
 from shared.mapping.finance import Target, render
+from shared.packaged import packaged_mapping
 from shared.settings import Books
 from tests.unit.documents.objects import BOOKS
 

@@ -1,21 +1,17 @@
 import asyncio
-import random
 from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from local.clock import LoopClock
 from local.loop import run_virtual
 from local.tables import MemoryTables
 from shared.domain.journal import JournalKind
 from shared.domain.records import Document, Record
-from shared.errors import ClaimHeld, Parked, StorageUnavailable, TableConflict
+from shared.errors import ClaimHeld, StorageUnavailable, TableConflict
 from shared.ports import Operation
 from shared.services.links import DOCUMENT, TABLE, Held, LinkStore, documents_in
-from shared.services.packing import pack, unpack
 from shared.services.plan import intent_of, link_of
 from tests.unit.services.fakes import START, ManualClock
 
@@ -202,31 +198,6 @@ async def test_an_object_that_was_never_seen_has_nothing() -> None:
     shelf = Shelf()
     assert await shelf.store.links("txn_0") == {}
     assert not await shelf.store.is_settled("txn_0")
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="utf-8")),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text("abc"), inner),
-)
-
-
-@given(JSON)
-def test_what_is_packed_is_unpacked(value: object) -> None:
-    assert unpack({**pack(value), "settled": True, "at": START}) == value
-
-
-def test_a_large_value_takes_several_cells() -> None:
-    value = random.Random(1).randbytes(60_000).hex()
-    cells = pack(value)
-    assert len(cells) > 1
-    assert unpack(dict(reversed(cells.items()))) == value
-
-
-def test_a_value_that_no_row_can_hold_parks() -> None:
-    value = random.Random(1).randbytes(2_000_000).hex()
-    with pytest.raises(Parked) as caught:
-        pack(value)
-    assert caught.value.cause == "document_too_large"
 
 
 class FlakyTables(MemoryTables):

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shared.bootstrap import packaged_mapping
 from shared.domain.records import Change, Document, Link, Record
 from shared.mapping.finance import Target
+from shared.packaged import packaged_mapping
 from shared.services.links import Held
 from shared.services.phases import plan_phase
 from shared.services.plan import link_of
