@@ -6,6 +6,7 @@ What of the order is invoiced already stays as it is; what is open follows the r
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 
 from shared.documents.common import Json, Question, Snapshot, id_of, text
 from shared.documents.refunding import Written
@@ -129,7 +130,7 @@ def _as_it_is(snapshot: Snapshot, number: int, row: Json | None) -> Document:
         found.append(snapshot.intents[role].record.document)
     if row is not None:
         currency = str(found[0].facts["currency"])
-        amount = from_decimal(row["LineAmount"], currency).minor
+        amount = from_decimal(Decimal(str(row["LineAmount"])), currency).minor
         for document in found:
             if document.facts["amount_minor"] == amount:
                 return document
