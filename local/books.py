@@ -1,13 +1,8 @@
 """The settings of the embedded world: its companies, books and addresses."""
 
 from collections.abc import Iterable, Mapping
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-from shared.bootstrap import packaged_metadata, packaged_templates
-from shared.mapping.compiler import CompiledMapping, compile_mapping
-from shared.mapping.loader import load
 from shared.settings import Settings
 
 STRIPE_API_KEY = "sk_test_tieoutlocal"
@@ -43,7 +38,6 @@ BOOKS: Mapping[str, tuple[str, str, str]] = {
 }
 MAIN_ACCOUNTS = {"STRIPE-USD": "110710", "STRIPE-EUR": "110720", "STRIPE-JPY": "110730"}
 OTHER_CLEARING, OTHER_BANK = "110790", "110190"
-POLICY = Path(__file__).parent / "policy.yaml"
 
 
 def _company() -> dict[str, Any]:
@@ -100,15 +94,3 @@ def settings(
         },
     }
     return Settings.model_validate(values | changes)
-
-
-@cache
-def mapping(*documents: str) -> CompiledMapping:
-    """The product's mapping with the embedded world's policy, or with these documents instead.
-
-    Raises `MappingRefused`.
-    """
-    texts = documents or (POLICY.read_text(encoding="utf-8"),)
-    loaded = [load(f"document {number}", text) for number, text in enumerate(texts, start=1)]
-    reserved = (CUSTOMER_ID_PROPERTY,)
-    return compile_mapping(packaged_templates(), loaded, packaged_metadata(), reserved)

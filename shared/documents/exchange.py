@@ -3,7 +3,7 @@
 `exchange_rate` converts minor units to minor units: https://docs.stripe.com/currencies/conversions
 """
 
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from shared.documents.common import Json, Snapshot, text
@@ -40,8 +40,12 @@ def charged_amount(snapshot: Snapshot, settled: Money) -> Money:
 
 def _rate(txn: Json) -> Decimal | None:
     rate: Any = txn.get("exchange_rate")
-    known = isinstance(rate, int | float | str | Decimal) and not isinstance(rate, bool)
-    return Decimal(str(rate)) if known else None
+    if rate is None or isinstance(rate, bool | list | dict):
+        return None
+    try:
+        return Decimal(str(rate))
+    except InvalidOperation:
+        return None
 
 
 def _fits(amount: int, rate: Decimal, settled_minor: int) -> bool:
