@@ -30,7 +30,9 @@ UNDELIVERED_DAYS = 3  # as long as Stripe itself tries
 PAYOUT_DAYS = 14  # how far back payouts are looked for that nobody announced
 DEAD_LETTERS_MAX = 100  # a queue and run
 RESENDS_MAX = 1_000  # a queue, partition and run
-WAIT_BEFORE_RESEND = timedelta(minutes=5)
+RESEND_AFTER_MIN = timedelta(minutes=5)
+RESEND_AFTER_MAX = timedelta(hours=2)
+RESEND_AGE_SHARE = 4  # what has waited for a day is not asked for every quarter of an hour
 
 
 class Sweep:
@@ -163,15 +165,17 @@ class Sweep:
         await self._ports.queue.send(queue, [message])
 
     async def waiting(self) -> int:
-        """Send waiting items again, each under a new generation; returns how many."""
+        """Send waiting items again, each under a new generation; returns how many.
+
+        The longer one has waited, the rarer: its counterpart's own event or timer comes first.
+        """
         sent = 0
         now = self._ports.clock.now()
         for queue, partition in self._places():
             where = place(queue, partition)
             count = 0
             async for row in self._items.listed(where, Kind.WAITING):
-                updated = row.cells["updated_at"]
-                if isinstance(updated, datetime) and now - updated < WAIT_BEFORE_RESEND:
+                if not _is_due(row, now):
                     continue
                 item = item_of(row)
                 renewed = item.renewed(item.generation + 1)
@@ -214,3 +218,12 @@ class Sweep:
     def _places(self) -> list[tuple[str, int]]:
         partitions = range(self._ports.settings.partitions)
         return [(queue, partition) for queue in self._queues() for partition in partitions]
+
+
+def _is_due(row: Row, now: datetime) -> bool:
+    """Whether a waiting item is to be looked at again."""
+    first, last = row.cells["first_seen_at"], row.cells["updated_at"]
+    if not isinstance(first, datetime) or not isinstance(last, datetime):
+        return True
+    pause = (last - first) / RESEND_AGE_SHARE
+    return now - last >= min(max(pause, RESEND_AFTER_MIN), RESEND_AFTER_MAX)
