@@ -177,3 +177,44 @@ def test_a_sale_in_a_currency_without_orders_stays_a_receipt() -> None:
         assert await parked(world) == []
 
     live(story, OPTIONS)
+
+
+ROUTED = """
+kind: policy
+name: routed
+sales:
+  - {when: {metadata: {shop: [de]}}, book: order}
+routes:
+  - {when: {metadata: {shop: [de]}}, company: demf}
+"""
+
+
+def test_a_sale_of_another_company_is_its_order_and_customer_and_clearing_stays() -> None:
+    async def story(world: World) -> None:
+        intent = world.stripe.request(
+            "POST",
+            "/v1/payment_intents",
+            {
+                "amount": 10_000,
+                "currency": "usd",
+                "payment_method": "pm_card_visa",
+                "confirm": True,
+                "customer": new_customer(world),
+                "metadata": {"shop": "de"},
+            },
+        )
+        charge = str(intent["latest_charge"])
+        await rest(world, 2 * DAY)
+        [order] = orders(world)
+        assert order["dataAreaId"] == "demf"
+        [txn] = transactions_of(world, charge)
+        receipt = lines(world, txn["id"])[f"{txn['id']}:gross"]
+        assert (receipt.company, receipt.offset) == ("demf", "Bank STRIPE-USD")
+        assert len(customers(world, "demf")) == 1
+        assert balance(world) == 0
+        give_back(world, charge, 4_000)
+        await rest(world, 2 * DAY)
+        assert credited(world) == Decimal("-40.00")
+        await booked_and_proved(world)
+
+    live(story, Options(documents=(ROUTED,), stripe=PeerSettings(payouts=None)))
