@@ -148,11 +148,15 @@ def test_a_receipt_of_an_order_that_stays_open_goes_to_unapplied_receipts_then_i
         await rest(world, 2 * DAY)
         assert lines(world, txn["id"])[f"{txn['id']}:gross"].account == "Ledger 130200"
         assert [item.cause for item in await waiting(world)] == ["invoice_not_posted"]
+        [listed] = (await world.get("receipts"))["receipts"]
+        assert (listed["transaction"], listed["kind"]) == (txn["id"], "unapplied")
+        assert (listed["amount_minor"], listed["currency"]) == (10_663, "eur")
         held(world, order, "No")
         await rest(world, 3 * DAY)
         assert f"{txn['id']}:apply:INV-000001" in lines(world, txn["id"])
         assert balance(world) == 0
         assert await waiting(world) == []
+        assert (await world.get("receipts")) == {"receipts": [], "more": 0}
         await booked_and_proved(world)
 
     live(story, OPTIONS)
@@ -218,3 +222,34 @@ def test_a_sale_of_another_company_is_its_order_and_customer_and_clearing_stays(
         await booked_and_proved(world)
 
     live(story, Options(documents=(ROUTED,), stripe=PeerSettings(payouts=None)))
+
+
+def test_what_pays_for_more_than_the_invoice_is_booked_on_account_and_listed() -> None:
+    async def story(world: World) -> None:
+        customer = new_customer(world)
+        check_out(world, customer)
+        await rest(world, DAY)
+        [invoice] = world.dynamics.records("SalesInvoiceHeadersV2")
+        named = {"dynamics_sales_order": invoice["SalesOrderNumber"]}
+        intent = world.stripe.request(
+            "POST",
+            "/v1/payment_intents",
+            {
+                "amount": 1_000,
+                "currency": "eur",
+                "payment_method": "pm_card_visa",
+                "confirm": True,
+                "customer": customer,
+                "metadata": named,
+            },
+        )
+        await rest(world, DAY)
+        [txn] = transactions_of(world, str(intent["latest_charge"]))
+        assert len(orders(world)) == 1
+        [listed] = (await world.get("receipts"))["receipts"]
+        assert (listed["transaction"], listed["kind"]) == (txn["id"], "second_payment")
+        assert listed["invoice"] == invoice["InvoiceNumber"]
+        assert balance(world) == Decimal("-10.00")
+        await booked_and_proved(world)
+
+    live(story, OPTIONS)
