@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from datetime import date
 
 from local import books
-from shared.bootstrap import packaged_mapping
 from shared.domain.journal import JournalKind, Role
 from shared.domain.money import Money
 from shared.domain.records import Document, Record, Symbol, Value
 from shared.errors import Parked
 from shared.mapping.finance import Target, render
+from shared.packaged import packaged_mapping
 from shared.settings import Account
 
 DOCUMENTS = 2_000

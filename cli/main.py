@@ -6,18 +6,17 @@ other commands ask a running app. The world is imported only by the commands tha
 
 import json
 import logging
-import os
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import quote
 
-import httpx
 import simplejson
 import typer
 
 from cli.mapping import mapping
+from cli.remote import DEFAULT_URL, AsJson, Url, ask
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,13 +25,7 @@ app = typer.Typer(
     help="Stripe into Dynamics 365, to the cent.",
 )
 
-DEFAULT_URL = "http://127.0.0.1:7071"
-KEY_VARIABLE = "TIEOUT_FUNCTION_KEY"
-ROUTE_SECONDS_MAX = 600.0
 POLL_SECONDS = 1.0
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print machine-readable JSON.")]
-Url = Annotated[str, typer.Option(help="Where the app runs.")]
 
 
 def _quiet() -> None:
@@ -132,7 +125,7 @@ def simulate(
 @app.command()
 def proof(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
     """Ask a running app for its clearing proof; exit 1 when a currency has a gap."""
-    found = _ask(url, "proof")
+    found = ask(url, "proof")
     if as_json:
         typer.echo(json.dumps(found))
     else:
@@ -146,7 +139,7 @@ def proof(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
 @app.command()
 def ready(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
     """Ask a running app whether it is ready; exit 1 with the reasons when it is not."""
-    found = _ask(url, "ready", accept=(200, 503))
+    found = ask(url, "ready", accept=(200, 503))
     if as_json:
         typer.echo(json.dumps(found))
     else:
@@ -170,12 +163,12 @@ def backfill(
     """Let a running app book an account's past; shows the progress until it is done."""
     from cli import pages  # noqa: PLC0415 - as above
 
-    found = _ask(url, "backfill", (202,), {"days": days})
+    found = ask(url, "backfill", (202,), {"days": days})
     with pages.bars() as show:
         while found["status"] == "running":
             show("backfill", found["percent"], 100)
             time.sleep(POLL_SECONDS)
-            found = _ask(url, "backfill")
+            found = ask(url, "backfill")
         show("backfill", found["percent"], 100)
     if as_json:
         typer.echo(json.dumps(found))
@@ -195,7 +188,7 @@ def inbox_list(
     as_json: AsJson = False,
 ) -> None:
     """What is parked, why, and what to do; exit 1 when there is anything."""
-    found = _ask(url, f"inbox?cause={quote(cause)}")
+    found = ask(url, f"inbox?cause={quote(cause)}")
     if as_json:
         typer.echo(json.dumps(found))
     else:
@@ -214,7 +207,7 @@ def inbox_retry(
 ) -> None:
     """Converge parked items again."""
     body = {"ids": ids} if ids else {"cause": cause}
-    typer.echo(f"{_ask(url, 'inbox/retry', (202,), body)['sent']} sent")
+    typer.echo(f"{ask(url, 'inbox/retry', (202,), body)['sent']} sent")
 
 
 @inbox.command("resolve")
@@ -226,35 +219,7 @@ def inbox_resolve(
 ) -> None:
     """Take items out of the inbox; their rows stay, with reason and name."""
     body = {"ids": ids, "reason": reason, "who": who}
-    typer.echo(f"{_ask(url, 'inbox/resolve', (200,), body)['resolved']} resolved")
-
-
-def _ask(
-    url: str,
-    route: str,
-    accept: tuple[int, ...] = (200,),
-    body: dict[str, Any] | None = None,
-) -> dict[str, Any]:
-    """The JSON answer of a route; ends the command with a sentence when there is none."""
-    headers = {"x-functions-key": os.environ.get(KEY_VARIABLE, "")}
-    try:
-        answer = httpx.request(
-            "GET" if body is None else "POST",
-            f"{url}/api/{route}",
-            json=body,
-            headers=headers,
-            timeout=ROUTE_SECONDS_MAX,
-        )
-        found = answer.json()
-    except (httpx.HTTPError, ValueError) as error:
-        typer.echo(f"{url} did not answer as Tieout does: {error}", err=True)
-        raise typer.Exit(2) from error
-    if answer.status_code not in accept or not isinstance(found, dict):
-        typer.echo(f"{url}/api/{route} answered {answer.status_code}: {found}", err=True)
-        if answer.status_code in (401, 403):
-            typer.echo(f"put a function key into {KEY_VARIABLE}", err=True)
-        raise typer.Exit(2)
-    return found
+    typer.echo(f"{ask(url, 'inbox/resolve', (200,), body)['resolved']} resolved")
 
 
 def main() -> None:

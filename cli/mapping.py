@@ -1,20 +1,26 @@
-"""`tieout mapping`: checks and compares mapping documents on this machine, without an app."""
+"""`tieout mapping`: checks and compares mapping documents on this machine, without an app.
+
+The commands that call a running app are in `cli/publishing.py`.
+"""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli import publishing
+from cli.remote import DEFAULT_URL, AsJson, Url
+
 if TYPE_CHECKING:
     from shared.mapping.problems import Problem
 
 REFUSED = 2
+SET = re.compile(r"active|product|[0-9a-f]{8,64}")
 
-mapping = typer.Typer(no_args_is_help=True, help="Mapping documents: check and compare files.")
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print machine-readable JSON.")]
+mapping = typer.Typer(no_args_is_help=True, help="How records are spelled: check, try, publish.")
 
 
 @mapping.command("validate")
@@ -45,16 +51,23 @@ def validate(
 
 @mapping.command("diff")
 def diff(
-    before: Annotated[Path, typer.Argument(help="A YAML file.")],
-    after: Annotated[Path, typer.Argument(help="Another one.")],
+    before: Annotated[str, typer.Argument(help="A YAML file, or a set of a running app.")],
+    after: Annotated[str, typer.Argument(help="Another one.")],
+    url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
-    """Show what differs between two documents: exit code 0 for nothing, 1 for something."""
+    """Show what differs between two files, or between two sets (by hash, `active`, `product`).
+
+    Exit code 0 for nothing, 1 for something. Files need no app.
+    """
+    if all(SET.fullmatch(each) and not Path(each).exists() for each in (before, after)):
+        publishing.diff_sets(before, after, url, as_json)
+        return
     from cli import documents  # noqa: PLC0415 - as above
     from shared.mapping.problems import MappingRefused  # noqa: PLC0415
 
     try:
-        one, other, found = documents.compare(before, after)
+        one, other, found = documents.compare(Path(before), Path(after))
     except MappingRefused as refused:
         raise _refuse(refused.problems, as_json) from None
     if as_json:
@@ -66,6 +79,18 @@ def diff(
         typer.echo(f"{each.place}: {old} -> {new}")
     if found:
         raise typer.Exit(1)
+
+
+for _name, _command in (
+    ("preview", publishing.preview),
+    ("publish", publishing.publish),
+    ("rollback", publishing.rollback),
+    ("history", publishing.history),
+    ("list", publishing.list_),
+    ("show", publishing.show),
+    ("promote", publishing.promote),
+):
+    mapping.command(_name)(_command)
 
 
 def _refuse(problems: Sequence["Problem"], as_json: bool) -> typer.Exit:

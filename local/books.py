@@ -25,6 +25,10 @@ ACCOUNTS: Mapping[str, Mapping[str, str]] = {
         ("connect", "133200"),
         ("reserves", "133100"),
         ("suspense", "199900"),
+        ("unapplied_receipts", "130200"),
+        ("fx_transit", "110950"),
+        ("sales_returns", "402100"),
+        ("sales_tax", "403300"),
     )
 }
 BOOKS: Mapping[str, tuple[str, str, str]] = {

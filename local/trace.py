@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from local.dynamics.schema import schema
 from local.world import World
 from shared.documents.common import Context, Snapshot, id_of, money_refs
 from shared.domain.partition import partition_of
@@ -18,11 +19,6 @@ from shared.services import snapshots
 from shared.services.items import Items, place
 from shared.services.links import LinkStore
 
-KEYS: Mapping[str, tuple[str, ...]] = {
-    "CustomersV3": ("dataAreaId", "CustomerAccount"),
-    "CustomerPaymentJournalLines": ("dataAreaId", "JournalBatchNumber", "LineNumber"),
-    "LedgerJournalLines": ("dataAreaId", "JournalBatchNumber", "LineNumber"),
-}
 WORSE = (Kind.DONE.value, Kind.SKIP.value, Kind.RETRY.value, Kind.WAITING.value, Kind.PARK.value)
 FOLLOWED_MAX = 1_000
 EMPTY_YEAR = 1900
@@ -113,9 +109,13 @@ async def _followed(world: World, entity: Entity, id: str) -> list[Ref]:
     refs = [Ref(entity.name, id)]
     store = LinkStore(world.tables, world.clock, world.settings.lease_seconds)
     links: dict[str, Link] = await store.links(id)
-    context = Context(world.settings.books, world.settings.time_zone)
+    settings = world.settings
     try:
-        snapshot: Snapshot = await snapshots.fetch(world.app.stripe, entity, id, links)
+        policy = (await world.app.mappings.active()).policy
+        context = Context(settings.books, settings.time_zone, policy, world.clock.now())
+        snapshot: Snapshot = await snapshots.fetch(
+            world.app.stripe, entity, id, context, links=links
+        )
         desired = entity.build(snapshot, context)
     except TieoutError:
         return refs  # the item's own row says what is the matter
@@ -133,7 +133,7 @@ async def _masters(world: World, id: str, context: Context) -> list[Ref]:
     """The customer that a transaction's lines are booked on."""
     entity = entity_named("balance_transaction")
     try:
-        snapshot = await snapshots.fetch(world.app.stripe, entity, id, {})
+        snapshot = await snapshots.fetch(world.app.stripe, entity, id, context)
         return list(entity.build(snapshot, context).masters)
     except TieoutError:
         return []  # the transaction's own row says what is the matter
@@ -152,16 +152,16 @@ async def _records(world: World, id: str) -> list[Mapping[str, Any]]:
     store = LinkStore(world.tables, world.clock, world.settings.lease_seconds)
     found: list[Mapping[str, Any]] = []
     for link in (await store.links(id)).values():
-        for record in world.dynamics.records(link.entity_set, link.company):
+        for record in world.dynamics.records(link.record.entity_set, link.company):
             if all(record[name] == value for name, value in link.keys.items()):
-                found.append(shown(link.entity_set, record))
+                found.append(shown(link.record.entity_set, record))
     return found
 
 
 def shown(entity_set: str, record: Mapping[str, Any]) -> dict[str, Any]:
     """A record for people and JSON: its keys, and the fields that say anything."""
     fields = {name: _plain(value) for name, value in record.items()}
-    keys = KEYS[entity_set]
+    keys = schema().set_of(entity_set).key
     return {
         "entity_set": entity_set,
         "company": fields["dataAreaId"],

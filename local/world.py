@@ -22,6 +22,7 @@ from local.dynamics import DynamicsPeer
 from local.dynamics.faults import Faults as DynamicsFaults
 from local.dynamics.settings import Settings as DynamicsSettings
 from local.host import Host, HubStore
+from local.publishing import publish
 from local.servicebus import Broker, LocalQueue, load_queues
 from local.stripe import Faults as StripeFaults
 from local.stripe import PeerSettings, StripePeer, WebhookTarget
@@ -54,7 +55,8 @@ class Addresses:
 class Options:
     """What kind of world: its seed, its mode, how its peers behave.
 
-    `settings` changes fields of the app's settings; `currencies` adds books. `sockets`: the parts
+    `settings` changes fields of the app's settings; `currencies` adds books; `documents` are the
+    published mapping (none: the product's own). `sockets`: the parts
     reach each other over the network, which needs the real driver.
     """
 
@@ -67,6 +69,7 @@ class Options:
     dynamics: DynamicsSettings = field(default_factory=DynamicsSettings)
     dynamics_faults: DynamicsFaults = field(default_factory=DynamicsFaults)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    documents: Sequence[str] = ()
     instances: int = 1
     sockets: bool = False
 
@@ -191,6 +194,7 @@ async def open_world(clock: Clock, options: Options) -> AsyncIterator[World]:
     """A running world on the current loop; closed in order at the end."""
     async with AsyncExitStack() as stack:
         world = World(clock, options, stack)
+        await publish(world.app, options.documents)
         await world.host.start()
         stack.push_async_callback(world.host.stop)
         world.stripe.start()

@@ -1,6 +1,6 @@
 """Putting the application together: the one place that knows ports and their implementations.
 
-`build` opens no connection; the only files read are the packaged mapping templates, once a
+`build` opens no connection; the only files read are those of `shared/packaged.py`, once a
 process. `app()` gives the App of the current context, else one built from the
 environment at first use. Worlds and tests call `use`; production never does.
 """
@@ -10,16 +10,13 @@ import os
 import random
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, replace
-from importlib.resources import files
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from shared.clients.clock import SystemClock
-from shared.mapping.compiler import CompiledMapping, compile_mapping
-from shared.mapping.loader import Loaded, load
-from shared.mapping.metadata import Metadata, read_metadata
+from shared.packaged import packaged_product
 from shared.ports import (
     Chance,
     Clock,
@@ -36,7 +33,12 @@ from shared.services.converge import Ports
 from shared.services.health import Health
 from shared.services.inbox import Inbox
 from shared.services.ingest import Ingest
+from shared.services.mapping_store import MappingStore
+from shared.services.mappings import Mappings
 from shared.services.proof import Prover
+from shared.services.publish import Publish
+from shared.services.published import Published
+from shared.services.recent import Recent
 from shared.services.reconcile import Reconcile
 from shared.services.sweep import Sweep
 from shared.services.work import Work
@@ -46,8 +48,6 @@ if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
 
 HTTP_SECONDS_MAX = 60.0
-TEMPLATES_FOLDER = "templates/finance"
-ENTITIES_FILE = "data/finance_entities.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class App:
     clock: Clock
     chance: Chance
     signatures: Signatures
-    mapping: CompiledMapping
+    mappings: Mappings
     flows: Flows | None = None
 
     def ports(self, flows: Flows) -> Ports:
@@ -76,7 +76,7 @@ class App:
             self.clock,
             self.chance,
             self.settings,
-            self.mapping,
+            self.mappings,
         )
 
     def ingest(self) -> Ingest:
@@ -110,6 +110,15 @@ class App:
     def inbox(self, flows: Flows) -> Inbox:
         """The inbox of parked items."""
         return Inbox(self.ports(flows))
+
+    def publish(self) -> Publish:
+        """Submitting, previewing and publishing mappings."""
+        recent = Recent(self.tables).objects
+        return Publish(self.mappings, self.settings, self.clock, recent)
+
+    def published(self) -> Published:
+        """What of mappings is and was published."""
+        return Published(self.mappings)
 
     def health(self, flows: Flows) -> Health:
         """Readiness and counters."""
@@ -148,40 +157,13 @@ def build(settings: Settings, **overrides: Any) -> App:  # noqa: ANN401 - ports 
         name: overrides[name] if name in overrides else make(settings, clock, chance)
         for name, make in MAKERS.items()
     }
-    mapping = overrides.get("mapping") or packaged_mapping((settings.customer_id_property,))
-    made = App(settings=settings, clock=clock, chance=chance, mapping=mapping, **parts)
-    unknown = [name for name in overrides if name not in App.__dataclass_fields__]
+    product = replace(packaged_product((settings.customer_id_property,)), books=settings.books)
+    mappings = Mappings(MappingStore(parts["tables"]), clock, product)
+    made = App(settings=settings, clock=clock, chance=chance, mappings=mappings, **parts)
+    unknown = [name for name in overrides if name not in (*MAKERS, "clock", "chance", "flows")]
     if unknown:
         raise TypeError(f"no such ports: {', '.join(unknown)}")
     return replace(made, flows=overrides.get("flows"))
-
-
-@functools.cache
-def packaged_templates() -> tuple[Loaded, ...]:
-    """The product's templates, as they ship. Raises `MappingRefused`."""
-    folder = files("shared.mapping") / TEMPLATES_FOLDER
-    found = sorted(folder.iterdir(), key=lambda each: each.name)
-    return tuple(
-        load(template.name, template.read_bytes())
-        for template in found
-        if template.name.endswith(".yaml")
-    )
-
-
-@functools.cache
-def packaged_metadata() -> Metadata:
-    """The entity sets that templates spell, as they ship."""
-    entities = files("shared.mapping") / ENTITIES_FILE
-    return read_metadata(entities.read_text(encoding="utf-8"))
-
-
-@functools.cache
-def packaged_mapping(reserved: tuple[str, ...] = ()) -> CompiledMapping:
-    """The product's templates compiled, without anybody's changes; kept for the process's life.
-
-    `reserved`: names of fields that settings give. Raises `MappingRefused`.
-    """
-    return compile_mapping(packaged_templates(), (), packaged_metadata(), reserved)
 
 
 def _http() -> httpx.AsyncClient:

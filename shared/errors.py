@@ -5,6 +5,7 @@
       Unavailable          nothing was done; may work later            -> retry
         StorageUnavailable, QueueUnavailable, FlowsUnavailable
       CredentialsRefused   a key or a role is wrong                    -> retry, parked in the end
+      MappingUnusable      the active mapping does not compile         -> retry, parked in the end
       UncertainWrite       sent, answer lost: look before writing      -> retry after settling
       LeaseOver            the claim ended before the write was sent   -> retry, no attempt counted
       ClaimHeld            another worker has the object               -> retry, no attempt counted
@@ -77,6 +78,10 @@ class CredentialsRefused(TieoutError):
     def __init__(self, system: str, text: str = "") -> None:
         super().__init__(f"{system} refuses our credentials: {text[:TEXT_CHARS_MAX]}")
         self.system = system
+
+
+class MappingUnusable(TieoutError):
+    """The active mapping does not compile here, or is not stored as its hash says."""
 
 
 class UncertainWrite(TieoutError):
@@ -218,11 +223,10 @@ class TableRow:
 TABLE: tuple[TableRow, ...] = (
     TableRow(Throttled, Kind.RETRY, True, "throttled", "Wait, or raise the vendor's limit."),
     TableRow(
-        CredentialsRefused,
-        Kind.RETRY,
-        True,
-        "credentials",
-        "Check the key, secret or role of the named system, then retry.",
+        CredentialsRefused, Kind.RETRY, True, "credentials", "Check the named key or role, retry."
+    ),
+    TableRow(
+        MappingUnusable, Kind.RETRY, True, "mapping_unusable", "Publish or roll back, then retry."
     ),
     TableRow(
         Unavailable, Kind.RETRY, True, "unavailable", "Check that the named system is up, retry."

@@ -73,7 +73,8 @@ class StripeGateway(Protocol):
 
     async def page(self, entity: str, params: Mapping[str, str | int] = {}) -> Page:
         """One page of the list of an entity; `params` are Stripe's own (`limit`, `payout`,
-        `starting_after`, `created[gte]`, ...)."""
+        `starting_after`, `created[gte]`, ...), and the parent of a list inside an object
+        (`checkout.session.line_item` takes `session`)."""
 
     async def balance(self) -> Json:
         """The balance of the account: `available[]`, `pending[]`, ..."""

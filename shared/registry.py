@@ -7,8 +7,8 @@ that no row names is answered with 202 and counted. https://docs.stripe.com/api/
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from shared.documents import balance_transaction, customer, payments, payout
-from shared.documents.common import Context, Desired, Snapshot
+from shared.documents import balance_transaction, customer, payments, payout, sale
+from shared.documents.common import Context, Desired, Question, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Entity:
     """A Stripe object type that converge knows.
 
     `queue` carries its work; `object` is the `object` field Stripe puts into it; `build` computes
-    its documents; `expand` names what the fetch expands.
+    its documents; `expand` names what the fetch expands; `ask` what it must know of Dynamics first.
     """
 
     name: str
@@ -25,6 +25,7 @@ class Entity:
     event_types: tuple[str, ...]
     build: Callable[[Snapshot, Context], Desired]
     expand: tuple[str, ...] = ()
+    ask: Callable[[Snapshot, Context], tuple[Question, ...]] | None = None
 
 
 ENTITIES: tuple[Entity, ...] = (
@@ -44,7 +45,8 @@ ENTITIES: tuple[Entity, ...] = (
             *("charge.failed", "charge.pending", "charge.expired"),
         ),
         payments.charge,
-        ("refunds",),
+        ("refunds", "refunds.data.balance_transaction"),
+        sale.questions,
     ),
     Entity(
         "refund",
@@ -71,6 +73,7 @@ ENTITIES: tuple[Entity, ...] = (
         (),
         balance_transaction.build,
         ("source",),
+        balance_transaction.questions,
     ),
     Entity(
         "payout",

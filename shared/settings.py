@@ -141,6 +141,7 @@ class Settings(Model):
     sweep_overlap_hours: int = Field(default=24, ge=1, le=168)
     sweep_first_days: int = Field(default=30, ge=1, le=3_650)
     stripe_requests_per_second: int = Field(default=25, ge=1, le=100)
+    publish_two_persons: bool = False
 
     @field_validator("time_zone")
     @classmethod
@@ -211,7 +212,7 @@ VARIABLES: tuple[Variable, ...] = (
             "sweep_overlap_hours",
             "sweep_first_days",
         ),
-        "stripe_requests_per_second",
+        *("stripe_requests_per_second", "publish_two_persons"),
     ),
 )
 

@@ -13,6 +13,10 @@ from local.dynamics.values import plain
 
 TYPE_NAMES = {"Ledger": "Ledger", "Cust": "Customer", "Bank": "Bank"}
 HUNDRED = Decimal(100)
+WHOLE, CENT = Decimal(1), Decimal("0.01")
+AMOUNT_MAX = Decimal(10) ** 20
+PAYMENT_HOLDS = ("All", "Payment")
+INVOICE_HOLDS = ("All", "Invoice")
 FACTORS = {
     "One": Decimal(1),
     "Ten": Decimal(10),
@@ -38,11 +42,15 @@ class Account:
 
 @dataclass(slots=True)
 class Books:
-    """Look-ups over the store with the refusals of F&O's journals, as `Infolog`."""
+    """Look-ups over the store with the refusals of F&O's journals, as `Infolog`.
+
+    `sales_accounts`: the main accounts of a product group, for revenue and for returns.
+    """
 
     store: Store
     settings: Settings
     intercompany: Mapping[str, Mapping[str, str]]
+    sales_accounts: Mapping[str, tuple[str, str]]
     closed: dict[tuple[str, int, int], bool] = field(default_factory=dict)
 
     def account(self, company: str, kind: str, display: str) -> Account:
@@ -99,12 +107,26 @@ class Books:
         if account.type == "Ledger" and main["DoNotAllowManualEntry"] == "Yes":
             raise Infolog(f"Manual entry is not allowed on main account {account.main_account}.")
         if account.type == "Cust" and account.fields["OnHoldStatus"] == "All":
-            raise Infolog(f"Customer {account.id} is on hold for all transactions.")
+            raise Infolog(hold_text(account.id, "All"))
         if (
             account.type == "Bank"
             and account.fields["BankAccountStatus"] != "ActiveForAllTransactions"
         ):
             raise Infolog(f"Bank account {account.id} is not active.")
+
+    def check_payable(self, account: Account) -> None:
+        """Refuse a payment line on a customer that takes none, when it is written."""
+        if account.type == "Cust" and account.fields["OnHoldStatus"] in PAYMENT_HOLDS:
+            raise Infolog(hold_text(account.id, account.fields["OnHoldStatus"]))
+
+    def check_invoiceable(self, account: Account) -> None:
+        """Refuse an order or invoice of a customer that takes none."""
+        if account.fields["OnHoldStatus"] in INVOICE_HOLDS:
+            raise Infolog(hold_text(account.id, account.fields["OnHoldStatus"]))
+
+    def customer(self, company: str, account: str) -> Account:
+        """The customer of that number, as an account."""
+        return self.account(company, "Cust", join([account], self.settings.delimiter))
 
     def need_currency(self, currency: str) -> None:
         """Refuse a currency that has no record (any more)."""
@@ -143,9 +165,15 @@ class Books:
 
     def accounting_amount(self, company: str, amount: Decimal, rate: Decimal) -> Decimal:
         """An amount in the company's accounting currency, rounded half up to its unit."""
-        currency = self.store.find("Currencies", self.ledger(company)["AccountingCurrency"])
-        unit = currency.fields["GeneralRoundingRule"] if currency else Decimal("0.01")
-        return plain((amount * rate / HUNDRED).quantize(unit or Decimal("0.01"), ROUND_HALF_UP))
+        return self.rounded(amount * rate / HUNDRED, self.ledger(company)["AccountingCurrency"])
+
+    def rounded(self, amount: Decimal, currency: str) -> Decimal:
+        """An amount rounded half up to the unit of its currency."""
+        if abs(amount) >= AMOUNT_MAX:
+            raise Infolog("The amount is too large.")
+        found = self.store.find("Currencies", currency)
+        unit = found.fields["GeneralRoundingRule"] if found else CENT
+        return plain((amount / (unit or CENT)).quantize(WHOLE, ROUND_HALF_UP) * (unit or CENT))
 
     def check_period(self, company: str, moment: datetime) -> None:
         """Refuse a date whose period is closed or missing. Only posting asks this."""
@@ -161,3 +189,9 @@ class Books:
             raise Infolog(
                 f"The fiscal period for {moment:%Y-%m-%d} is not open in company {company}."
             )
+
+
+def hold_text(customer: str, status: str) -> str:
+    """The reason of a refusal because a customer is on hold."""
+    what = {"All": "all transactions", "Invoice": "invoices", "Payment": "payments"}[status]
+    return f"Customer {customer} is on hold for {what}."

@@ -3,26 +3,47 @@
 from collections.abc import Mapping
 from typing import Any, override
 
-from local.dynamics.accounts import join
 from local.dynamics.errors import Infolog
 from local.dynamics.rules import Hooks
 from local.dynamics.schema import COMPANY
 from local.dynamics.settings import Settings
 from local.dynamics.store import Fields, Row, Store, numbered
+from local.dynamics.subledger import Subledger
+from local.dynamics.values import fold
 
 NAME_ALIAS_CHARS = 20
 PARTY_DIGITS = 9
 PARTY_TYPES = ("Organization", "Person")
+PERSON_NAMES = ("PersonFirstName", "PersonMiddleName", "PersonLastName")
+CUSTOMER_FIELDS: Mapping[str, tuple[str, ...]] = {
+    "SalesOrderHeadersV2": ("OrderingCustomerAccountNumber", "InvoiceCustomerAccountNumber"),
+    "ReturnOrderHeadersV2": ("CustomerAccountNumber", "InvoiceCustomerAccountNumber"),
+    "ReturnOrderLinesV2": ("CustomerAccountNumber", "InvoiceCustomerAccountNumber"),
+    "CDSFreeTextInvoiceHeaders": ("CustomerAccount", "InvoiceAccount"),
+    "FreeTextInvoiceHeaders": ("CustomerAccount", "InvoiceAccount"),
+    "SalesInvoiceHeadersV2": ("InvoiceCustomerAccountNumber",),
+    "OpenSalesPriceJournalLinesV2": ("CustomerAccountNumber",),
+    "SalesPriceAgreements": ("CustomerAccountNumber",),
+    "CustomersV3": ("InvoiceAccount",),
+}
+"""Where records name a customer, journal lines apart."""
 ADDRESS_PARTS = ("AddressStreet", "AddressZipCode", "AddressCity", "AddressState")
 
 
 class CustomerHooks(Hooks):
     """Hooks of `CustomersV3`. `prefixes`: of the customer numbers, by company."""
 
-    def __init__(self, store: Store, settings: Settings, prefixes: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        prefixes: Mapping[str, str],
+        subledger: Subledger,
+    ) -> None:
         self._store = store
         self._settings = settings
         self._prefixes = prefixes
+        self._subledger = subledger
 
     @override
     def on_create(self, fields: Fields, given: Mapping[str, Any]) -> None:
@@ -30,13 +51,7 @@ class CustomerHooks(Hooks):
         if fields["PartyType"] not in PARTY_TYPES:
             raise Infolog(f"Party type '{fields['PartyType']}' is not valid.")
         if fields["PartyType"] == "Person":
-            names = [
-                fields["PersonFirstName"],
-                fields["PersonMiddleName"],
-                fields["PersonLastName"],
-            ]
-            full = " ".join(name for name in names if name)
-            fields["OrganizationName"] = fields["OrganizationName"] or full
+            fields["OrganizationName"] = fields["OrganizationName"] or _full_name(fields)
         if not fields["OrganizationName"]:
             raise Infolog("Field 'Name' must be filled in.")
         fields["NameAlias"] = fields["NameAlias"] or fields["OrganizationName"][:NAME_ALIAS_CHARS]
@@ -64,6 +79,9 @@ class CustomerHooks(Hooks):
     @override
     def on_change(self, row: Row, changes: Fields) -> None:
         merged = {**row.fields, **changes}
+        renamed = any(name in changes for name in PERSON_NAMES)
+        if row.fields["PartyType"] == "Person" and renamed and "OrganizationName" not in changes:
+            changes["OrganizationName"] = merged["OrganizationName"] = _full_name(merged)
         if not merged["OrganizationName"]:
             raise Infolog("Field 'Name' must be filled in.")
         changes["FullPrimaryAddress"] = _address(merged)
@@ -71,14 +89,17 @@ class CustomerHooks(Hooks):
     @override
     def on_remove(self, row: Row) -> None:
         company, account = row.fields[COMPANY], row.fields["CustomerAccount"]
-        display = join([account], self._settings.delimiter)
-        for entry in self._store.of_company("GeneralJournalAccountEntries", company):
-            same = entry.fields["AccountDisplayValue"] == display
-            if same and entry.fields["AccountType"] == "Cust":
-                raise Infolog(
-                    "Cannot delete a record in Customers (CustTable). Customer account: "
-                    f"{account}. Transactions exist for the customer."
-                )
+        refused = "Cannot delete a record in Customers (CustTable). Customer account: " + account
+        if self._subledger.has(company, account):
+            raise Infolog(f"{refused}. Transactions exist for the customer.")
+        for entity_set, names in CUSTOMER_FIELDS.items():
+            for other in self._store.of_company(entity_set, company):
+                if other is not row and any(fold(other.fields[n]) == fold(account) for n in names):
+                    raise Infolog(f"{refused}. Records of {entity_set} refer to the customer.")
+
+
+def _full_name(fields: Mapping[str, Any]) -> str:
+    return " ".join(fields[name] for name in PERSON_NAMES if fields[name])
 
 
 def _address(fields: Mapping[str, Any]) -> str:

@@ -102,12 +102,13 @@ def duplicate_key(label: str, table: str, keys: Sequence[tuple[str, str]]) -> st
     return f"Cannot create a record in {label} ({table}). {named}. The record already exists."
 
 
-UPDATE_CONFLICT = (
-    "Cannot edit a record in Ledger journal table (LedgerJournalTable). "
-    "An update conflict occurred due to another user process deleting the record or changing "
-    "one or more fields in the record."
-)
-"""The infolog reason of the second of two parallel line writes to one journal."""
+def update_conflict(label: str, table: str) -> str:
+    """The infolog reason of the second of two parallel writes to the lines of one header."""
+    return (
+        f"Cannot edit a record in {label} ({table}). An update conflict occurred due to another "
+        "user process deleting the record or changing one or more fields in the record."
+    )
+
 
 THROTTLED = (
     "This request could not be processed at this time due to system experiencing high resource "

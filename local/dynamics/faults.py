@@ -22,9 +22,9 @@ class Faults(BaseModel):
     `late_commit`: no answer, and the work is done `late_commit_seconds` later.
     `drop_mid_batch`: the connection ends after some operations of a batch are done.
     `truncate_batch`: a batch is done, its answer ends in the middle. `update_conflict`: another
-    user writes to the same journals meanwhile. `posted_meanwhile`: the posting job comes in the
-    middle of a batch. The first that is drawn applies, in this order. All after
-    `timeout_before_commit` never hit a plain read.
+    user writes to the same journals and orders meanwhile. `posted_meanwhile`: the jobs that post
+    and invoice come in the middle of a batch. The first that is drawn applies, in this order. All
+    after `timeout_before_commit` never hit a plain read.
     """
 
     model_config = ConfigDict(extra="forbid", validate_assignment=True)

@@ -38,7 +38,7 @@ def compile_filter(source: str, entity_set: EntitySet, schema: Schema) -> Filter
     parser.finish()
     if term.type != "Boolean":
         raise bad_query("The $filter expression must evaluate to a single boolean value.")
-    return Filter(guarded(term.evaluate), dict(term.equals))
+    return Filter(guarded(term.evaluate), dict(term.among))
 
 
 class _Parser:
@@ -96,10 +96,8 @@ class _Parser:
         parts = [term.evaluate for term in terms]
         if word == "or" and (member := one_of(terms)):
             return member
-        equals = sum((term.equals for term in terms), ()) if word == "and" else ()
-        return Term(
-            "Boolean", lambda fields: fold_all(test(fields) for test in parts), equals=equals
-        )
+        among = sum((term.among for term in terms), ()) if word == "and" else ()
+        return Term("Boolean", lambda fields: fold_all(test(fields) for test in parts), among=among)
 
     def _all_of(self, depth: int) -> Term:
         return self._any_of(self._negation, "and", all, depth)
@@ -128,10 +126,12 @@ class _Parser:
         self._terms += 1
         if self._terms > TERMS_MAX:
             raise bad_query(f"The $filter expression has more than {TERMS_MAX} comparisons.")
-        equals: tuple[tuple[str, Any], ...] = ()
-        if word == "eq" and left.property and isinstance(right.literal, str):
-            equals = () if "*" in right.literal else ((left.property, right.literal),)
-        return Term("Boolean", self._compare(word, left, right), equals=equals)
+        test = self._compare(word, left, right)
+        value = right.literal
+        wild = isinstance(value, str) and "*" in value
+        if word != "eq" or not left.property or value is None or wild:
+            return Term("Boolean", test)
+        return Term("Boolean", test, among=((left.property, (value,)),), plain=True)
 
     def _compare(self, word: str, left: Term, right: Term) -> Evaluate:
         self._check_types(word, left, right)

@@ -50,7 +50,7 @@ class Job:
 class Gate:
     """Answers the requests below `/data`. Raises `PeerTimeout` and `PeerDropped`.
 
-    `strikes` decides on faults; `post` runs the posting job.
+    `strikes` decides on faults; `post` runs the jobs.
     """
 
     store: Store

@@ -11,9 +11,11 @@ from typing import Any, override
 
 from local.dynamics.books import Account, Books
 from local.dynamics.errors import Infolog, unsupported
+from local.dynamics.payments import MARKS, check_payment
 from local.dynamics.rules import Hooks
 from local.dynamics.schema import COMPANY, NO_DATE
 from local.dynamics.store import Fields, Row, numbered
+from local.dynamics.subledger import Subledger
 from shared.ports import Clock
 
 BATCH = "JournalBatchNumber"
@@ -122,10 +124,11 @@ def refuse_posted(header: Row) -> None:
 class LineHooks(Hooks):
     """Hooks of a line set."""
 
-    def __init__(self, kind: Kind, books: Books, clock: Clock) -> None:
+    def __init__(self, kind: Kind, books: Books, clock: Clock, subledger: Subledger) -> None:
         self._kind = kind
         self._books = books
         self._clock = clock
+        self._subledger = subledger
 
     @override
     def on_create(self, fields: Fields, given: Mapping[str, Any]) -> None:
@@ -148,7 +151,9 @@ class LineHooks(Hooks):
         if rate not in changes and ("CurrencyCode" in changes or date in changes):
             merged[rate] = self._rate(merged)
         self._check(merged)
-        for name in (rate, "AccountDisplayValue", "OffsetAccountDisplayValue", "OffsetCompany"):
+        kept = ("AccountDisplayValue", "OffsetAccountDisplayValue", "OffsetCompany")
+        marks = MARKS if self._kind is PAYMENTS else ()
+        for name in (rate, *kept, *marks):
             changes[name] = merged[name]
 
     @override
@@ -218,17 +223,7 @@ class LineHooks(Hooks):
         if offset is not None:
             fields["OffsetAccountDisplayValue"] = offset.display
         if self._kind is PAYMENTS:
-            self._check_payment(fields, account)
-
-    def _check_payment(self, fields: Fields, account: Account) -> None:
-        if fields["IsPrepayment"] == "Yes":
-            raise Infolog("The posting profile for prepayments is not set up.")
-        if fields["MarkedInvoice"]:
-            raise Infolog(
-                f"Invoice {fields['MarkedInvoice']} does not exist for account {account.id}."
-            )
-        named = account.type == "Cust"
-        fields["CustomerName"] = account.fields["OrganizationName"] if named else ""
+            check_payment(self._books, self._subledger, fields, account)
 
     def _number(self, fields: Fields, given: Mapping[str, Any], header: Row) -> None:
         lines = self._books.store.group(self._kind.lines, fields[COMPANY], fields[BATCH])

@@ -1,14 +1,18 @@
 """The posted ledger and, apart from it, what drafts would add."""
 
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
+from local.dynamics.accounts import join
 from local.dynamics.books import Account, Books
 from local.dynamics.errors import Infolog
 from local.dynamics.journals import KINDS, Kind, sides
 from local.dynamics.schema import COMPANY
-from local.dynamics.store import Fields
+from local.dynamics.store import Fields, numbered
+
+ENTRIES = "GeneralJournalAccountEntries"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +21,8 @@ class LedgerLine:
 
     `amount` is in `currency`, `accounting_amount` in the accounting currency of `company`.
     `account` is the customer, bank or main account; `journal` the batch number; `entity_set` and
-    `line` say which journal line it comes from.
+    `line` say which journal line it comes from. What an invoice posts has no journal: there
+    `entity_set` and `document` name the invoice, and `line` counts its sides.
     """
 
     company: str
@@ -34,6 +39,7 @@ class LedgerLine:
     journal: str
     entity_set: str
     line: Decimal
+    document: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,59 @@ class Ledger:
 
     posted: tuple[LedgerLine, ...]
     drafts: tuple[LedgerLine, ...]
+
+
+@dataclass(slots=True)
+class GeneralLedger:
+    """What is posted, and the entity that shows it."""
+
+    books: Books
+    posted: list[LedgerLine] = field(default_factory=list)
+
+    def next_journal(self) -> str:
+        """The next journal number of the general ledger: one for each posting."""
+        return numbered("GL", self.books.store.next_number("general ledger"))
+
+    def post(self, lines: Iterable[LedgerLine], journal_number: str) -> None:
+        """Add sides of vouchers that balance."""
+        for line in lines:
+            self.posted.append(line)
+            self._entry(line, journal_number)
+
+    def _entry(self, leg: LedgerLine, journal_number: str) -> None:
+        store = self.books.store
+        day = leg.date
+        fields = {
+            COMPANY: leg.company,
+            "RecordId": store.next_record_id(),
+            "JournalNumber": journal_number,
+            "Voucher": leg.voucher,
+            "AccountingDate": datetime(day.year, day.month, day.day, 12, tzinfo=UTC),
+            "MainAccountId": leg.main_account,
+            "LedgerAccount": leg.main_account,
+            "AccountType": leg.account_type,
+            "AccountDisplayValue": join([leg.account], self.books.settings.delimiter),
+            "TransactionCurrencyCode": leg.currency,
+            "TransactionCurrencyAmount": leg.amount,
+            "AccountingCurrencyAmount": leg.accounting_amount,
+            "IsCredit": "Yes" if leg.amount < 0 else "No",
+            "PaymentId": leg.payment_id,
+            "Text": leg.text,
+            "JournalBatchNumber": leg.journal,
+        }
+        store.insert(store.schema.set_of(ENTRIES), fields)
+
+    def rename_customer(self, company: str, old: str, new: str) -> None:
+        """Let posted sides of a customer belong to another one."""
+        store, delimiter = self.books.store, self.books.settings.delimiter
+        for at, line in enumerate(self.posted):
+            if (line.company, line.account_type, line.account) == (company, "Cust", old):
+                self.posted[at] = replace(line, account=new)
+        before, after = join([old], delimiter), join([new], delimiter)
+        for row in store.of_company(ENTRIES, company):
+            same = row.fields["AccountDisplayValue"] == before
+            if same and row.fields["AccountType"] == "Cust":
+                store.update(row, {"AccountDisplayValue": after})
 
 
 def legs(kind: Kind, books: Books, line: Fields) -> list[LedgerLine]:

@@ -10,6 +10,7 @@ from typing import Any
 import simplejson
 
 from local.dynamics.accounts import DELIMITERS, join
+from local.dynamics.assortment import Record, company_setup, release_items, shared_setup
 from local.dynamics.schema import COMPANY, DATA
 from local.dynamics.settings import Settings
 from local.dynamics.store import Store
@@ -19,30 +20,48 @@ RATES_FROM = datetime(2015, 1, 1, 12, tzinfo=UTC)
 HUNDRED = Decimal(100)
 SAMPLE_CUSTOMERS = 3
 
-type Record = tuple[str, dict[str, Any]]
-
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """Set-up that no entity set shows. `intercompany`: company -> partner -> main account;
-    `customer_prefixes`: company -> prefix of its customer numbers."""
+    """Set-up that no entity set shows.
+
+    `intercompany`: company -> partner -> main account. `customer_prefixes`: company -> prefix of
+    its customer numbers. `sales_accounts`: product group -> main accounts of revenue and of
+    returns. `model_groups`, `storage_groups`: what products must name.
+    """
 
     intercompany: Mapping[str, Mapping[str, str]]
     customer_prefixes: Mapping[str, str]
+    sales_accounts: Mapping[str, tuple[str, str]]
+    model_groups: tuple[str, ...]
+    storage_groups: tuple[str, ...]
 
 
 def fill(store: Store, settings: Settings, client_id: str) -> Tenant:
     """Insert the master data."""
     data = simplejson.loads((DATA / "master.json").read_text("utf-8"), use_decimal=True)
-    global_parts = (_currencies(data), _chart(data), _periods(data), _tenant(settings, client_id))
+    global_parts = (
+        _currencies(data),
+        _chart(data),
+        _periods(data),
+        _tenant(settings, client_id),
+        shared_setup(data),
+    )
     for part in global_parts:
         _insert(store, part)
     for company, entry in data["companies"].items():
         _insert(store, _company(company, entry, data, settings.delimiter))
+        _insert(store, company_setup(company, data))
+        release_items(store, company, data)
     companies = data["companies"].items()
     return Tenant(
-        {company: entry["intercompany"] for company, entry in companies},
-        {company: entry["customer_prefix"] for company, entry in companies},
+        intercompany={company: entry["intercompany"] for company, entry in companies},
+        customer_prefixes={company: entry["customer_prefix"] for company, entry in companies},
+        sales_accounts={
+            group: (sales, returns) for group, _, sales, returns in data["product_groups"]
+        },
+        model_groups=tuple(data["model_groups"]),
+        storage_groups=tuple(data["storage_groups"]),
     )
 
 

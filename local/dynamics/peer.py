@@ -6,7 +6,7 @@ socket, no thread, no clock of its own: the same object serves virtual time and 
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
@@ -15,19 +15,21 @@ from local.dynamics.asgi import lifespan, read_request, send_response
 from local.dynamics.auth import TokenEndpoint
 from local.dynamics.books import Books
 from local.dynamics.control import Control
-from local.dynamics.customers import CustomerHooks
 from local.dynamics.errors import Refusal
 from local.dynamics.faults import Faults, Strikes
 from local.dynamics.gate import Gate
-from local.dynamics.journals import KINDS, HeaderHooks, LineHooks
+from local.dynamics.jobs import jobs
 from local.dynamics.ledger import Ledger
 from local.dynamics.master import fill
-from local.dynamics.posting import JournalResult, PostingJob
-from local.dynamics.rules import Hooks, Writer
+from local.dynamics.posting import JournalResult
+from local.dynamics.results import DocumentResult
+from local.dynamics.rules import Writer
 from local.dynamics.schema import schema
 from local.dynamics.service import Service
 from local.dynamics.settings import Settings
 from local.dynamics.store import Row, Store
+from local.dynamics.subledger import CustomerTransaction, Subledger
+from local.dynamics.tables import hooks
 from local.dynamics.units import Runner
 from local.dynamics.wire import Request, Response, refused
 from local.transport import Asgi, PeerFault, Receive, Scope, Send, break_connection
@@ -63,15 +65,11 @@ class DynamicsPeer:
         self._token_path = f"/{tenant}/{TOKEN_PATH}"
         self._store = Store(schema())
         setup = fill(self._store, self.settings, client_id)
-        self._books = Books(self._store, self.settings, setup.intercompany)
-        self._job = PostingJob(self._books, clock)
-        hooks: dict[str, Hooks] = {
-            "CustomersV3": CustomerHooks(self._store, self.settings, setup.customer_prefixes)
-        }
-        for kind in KINDS:
-            hooks[kind.headers] = HeaderHooks(kind, self._books)
-            hooks[kind.lines] = LineHooks(kind, self._books, clock)
-        writer = Writer(self._store, self.settings, hooks)
+        self._books = Books(self._store, self.settings, setup.intercompany, setup.sales_accounts)
+        self._subledger = Subledger()
+        self._jobs = jobs(self._books, self._subledger, clock)
+        tables = hooks(self._books, setup, self._subledger, clock)
+        writer = Writer(self._store, self.settings, tables)
         service = Service(self._store, self.settings, writer, host)
         runner = Runner(self._store, service, clock)
         scope = f"{host}/.default"
@@ -86,9 +84,9 @@ class DynamicsPeer:
             faults or Faults(),
             Counter(),
             strikes or (lambda _, rate: chance.random() < rate),
-            self._job.run,
+            self._jobs.run_all,
         )
-        self._control = Control(self._books, self._job, self._set_faults, lambda: self.requests)
+        self._control = Control(self._jobs, self._set_faults, lambda: self.requests)
 
     @property
     def faults(self) -> Faults:
@@ -106,16 +104,68 @@ class DynamicsPeer:
         return dict(sorted(self._gate.counts.items()))
 
     def ledger(self) -> Ledger:
-        """The posted ledger, and apart from it the drafts."""
-        return self._job.ledger()
+        """The posted ledger, and apart from it the drafts of journals."""
+        return self._jobs.journals.ledger()
+
+    def customer_transactions(self) -> tuple[CustomerTransaction, ...]:
+        """All customer transactions as they stand now, in the order they were posted."""
+        return self._subledger.all()
 
     def post_journals(self, company: str | None = None) -> list[JournalResult]:
         """Run the batch job "Post journals" once, for one company or for all."""
-        return self._job.run(company)
+        return self._jobs.journals.run(company)
+
+    def invoice_orders(
+        self,
+        numbers: Collection[str] | None = None,
+        lines: Collection[str] | None = None,
+        company: str | None = None,
+    ) -> list[DocumentResult]:
+        """Invoice sales orders that are not stopped and have open lines.
+
+        `numbers`: only these orders. `lines`: only the lines of these `InventoryLotId`s, so that
+        orders are partly invoiced. Companies count both for themselves: name the `company` too.
+        """
+        return self._jobs.invoice_orders(numbers, lines, company)
+
+    def post_free_text_invoices(
+        self, ids: Collection[str] | None = None, company: str | None = None
+    ) -> list[DocumentResult]:
+        """Post free text invoices, all or those with these `ExternalInvoiceId`s."""
+        return self._jobs.post_free_text_invoices(ids, company)
+
+    def invoice_returns(
+        self, numbers: Collection[str] | None = None, company: str | None = None
+    ) -> list[DocumentResult]:
+        """Make credit notes of return orders, all or those of these numbers: of their open lines
+        whose disposition is "Credit only"."""
+        return self._jobs.invoice_returns(numbers, company)
+
+    def post_price_journals(self, company: str | None = None) -> list[DocumentResult]:
+        """Post trade agreement journals: their lines become `SalesPriceAgreements`."""
+        return self._jobs.prices.run(company)
+
+    def run_jobs(self) -> tuple[list[DocumentResult], list[JournalResult]]:
+        """All batch jobs once: prices, orders, free text invoices, returns, journals."""
+        return self._jobs.run_all()
+
+    def merge_customers(self, company: str, loser: str, winner: str) -> None:
+        """Merge two customers: the loser's record is gone, all that was its belongs to the winner.
+
+        Raises `KeyError` for a customer there is not, `ValueError` for one and the same.
+        """
+        self._jobs.office.merge(company, loser, winner)
+
+    def block_customer(self, company: str, account: str, status: str) -> None:
+        """Put a customer on hold (`All`, `Invoice`, `Payment`) or not (`No`, `Never`).
+
+        Raises `KeyError` for a customer there is not, `ValueError` for another status.
+        """
+        self._jobs.office.block(company, account, status)
 
     def infolog(self) -> list[JournalResult]:
         """The latest result of each journal that the job has seen."""
-        return list(self._job.infolog.values())
+        return list(self._jobs.journals.infolog.values())
 
     def close_period(self, company: str, year: int, month: int, *, reopen: bool = False) -> None:
         """Close (or reopen) a month of a company for posting."""
@@ -145,10 +195,10 @@ class DynamicsPeer:
         return [dict(row.fields) for row in rows]
 
     async def run(self) -> None:
-        """Post journals every `settings.post_interval_seconds`, until cancelled."""
+        """Run all jobs every `settings.post_interval_seconds`, until cancelled."""
         while True:
             await self._clock.sleep(self.settings.post_interval_seconds)
-            self._job.run()
+            self.run_jobs()
 
     def _set_faults(self, faults: Faults) -> None:
         self.faults = faults

@@ -5,10 +5,9 @@ https://learn.microsoft.com/dynamics365/finance/general-ledger/general-journal-p
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 
-from local.dynamics.accounts import join
 from local.dynamics.books import Books
 from local.dynamics.errors import Infolog
 from local.dynamics.journals import (
@@ -16,17 +15,17 @@ from local.dynamics.journals import (
     GENERAL,
     KINDS,
     LINE,
+    PAYMENTS,
     Kind,
     line_totals,
     next_batch,
     sides,
 )
-from local.dynamics.ledger import Ledger, LedgerLine, drafts, legs
+from local.dynamics.ledger import GeneralLedger, Ledger, LedgerLine, drafts, legs
 from local.dynamics.schema import COMPANY
-from local.dynamics.store import Fields, Row, numbered
+from local.dynamics.store import Fields, Row
+from local.dynamics.subledger import CustomerTransaction, Subledger
 from shared.ports import Clock
-
-ENTRIES = "GeneralJournalAccountEntries"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +43,12 @@ class JournalResult:
 
 @dataclass(slots=True)
 class PostingJob:
-    """Posts journals and keeps the posted ledger and the latest infolog of each journal."""
+    """Posts journals and keeps the latest infolog of each journal."""
 
     books: Books
     clock: Clock
-    posted: list[LedgerLine] = field(default_factory=list)
+    general: GeneralLedger
+    subledger: Subledger
     infolog: dict[tuple[str, str], JournalResult] = field(default_factory=dict)
 
     def run(self, company: str | None = None) -> list[JournalResult]:
@@ -64,7 +64,7 @@ class PostingJob:
 
     def ledger(self) -> Ledger:
         """The posted ledger, and the drafts apart."""
-        return Ledger(tuple(self.posted), drafts(self.books))
+        return Ledger(tuple(self.general.posted), drafts(self.books))
 
     def _journal(self, kind: Kind, header: Row) -> list[JournalResult]:
         company, batch = header.fields[COMPANY], header.fields[BATCH]
@@ -124,6 +124,8 @@ class PostingJob:
                     self.books.check_usable(account)
                     self.books.check_currency(account, fields["CurrencyCode"])
                     self.books.check_period(account.company, fields[kind.date])
+            if kind is PAYMENTS:
+                self.books.check_payable(sides(self.books, fields)[0])
             legs(kind, self.books, fields)
         except Infolog as refusal:
             return [prefix + reason for reason in refusal.reasons]
@@ -172,11 +174,11 @@ class PostingJob:
 
     def _post(self, kind: Kind, header: Row, rows: Sequence[Row]) -> None:
         store = self.books.store
-        journal_number = numbered("GL", store.next_number("general ledger"))
+        journal_number = self.general.next_journal()
         for row in rows:
-            for leg in legs(kind, self.books, row.fields):
-                self.posted.append(leg)
-                self._entry(leg, journal_number)
+            sides_posted = legs(kind, self.books, row.fields)
+            self.general.post(sides_posted, journal_number)
+            self._owe(sides_posted, mark_of(kind, row.fields))
         company, name = header.fields[COMPANY], header.fields["JournalName"]
         journal = store.find("JournalNames", company, name)
         if journal is not None and journal.fields["DeleteLinesAfterPosting"] == "Yes":
@@ -184,25 +186,30 @@ class PostingJob:
                 store.delete(store.schema.set_of(kind.lines), row)
         store.update(header, {"IsPosted": "Yes"})
 
-    def _entry(self, leg: LedgerLine, journal_number: str) -> None:
-        store = self.books.store
-        day = leg.date
-        fields = {
-            COMPANY: leg.company,
-            "RecordId": store.next_record_id(),
-            "JournalNumber": journal_number,
-            "Voucher": leg.voucher,
-            "AccountingDate": datetime(day.year, day.month, day.day, 12, tzinfo=UTC),
-            "MainAccountId": leg.main_account,
-            "LedgerAccount": leg.main_account,
-            "AccountType": leg.account_type,
-            "AccountDisplayValue": join([leg.account], self.books.settings.delimiter),
-            "TransactionCurrencyCode": leg.currency,
-            "TransactionCurrencyAmount": leg.amount,
-            "AccountingCurrencyAmount": leg.accounting_amount,
-            "IsCredit": "Yes" if leg.amount < 0 else "No",
-            "PaymentId": leg.payment_id,
-            "Text": leg.text,
-            BATCH: leg.journal,
-        }
-        store.insert(store.schema.set_of(ENTRIES), fields)
+    def _owe(self, posted: Sequence[LedgerLine], mark: str) -> None:
+        """The customer transactions of a line; its first side is the account's, which may mark
+        a document to settle."""
+        for number, line in enumerate(posted):
+            if line.account_type != "Cust":
+                continue
+            transaction = CustomerTransaction(
+                company=line.company,
+                customer=line.account,
+                kind="payment",
+                document=line.voucher,
+                payment_id=line.payment_id,
+                currency=line.currency,
+                amount=line.amount,
+                open_amount=line.amount,
+                date=line.date,
+                voucher=line.voucher,
+            )
+            place = self.subledger.add(transaction)
+            if mark and not number:
+                self.subledger.settle(place, mark)
+
+
+def mark_of(kind: Kind, line: Fields) -> str:
+    """The document a line settles when it is posted; empty for none."""
+    marks = kind is PAYMENTS and line["SettleVoucher"] == "SelectedTransact"
+    return str(line["MarkedInvoice"]) if marks else ""

@@ -1,12 +1,13 @@
 """The address of a request: path segments, key predicates and the query options."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from urllib.parse import parse_qsl, unquote
 
 from local.dynamics.errors import bad_query, unknown_property
+from local.dynamics.lined import headers_of
 from local.dynamics.schema import EntitySet, Schema
 from local.dynamics.store import Row
 from local.dynamics.values import Stored, fold, load
@@ -19,11 +20,6 @@ _KEY_PART = re.compile(
 )
 _SEGMENT = re.compile(r"(?P<set>[^()]+)(?:\((?P<key>.*)\))?", re.DOTALL)
 _ORDER = re.compile(r"\s*(\w+)(?:\s+(asc|desc))?\s*")
-NAVIGATIONS: Mapping[str, Mapping[str, str]] = {
-    "CustomerPaymentJournalHeaders": {"CustomerPaymentJournalLine": "CustomerPaymentJournalLines"},
-    "LedgerJournalHeaders": {"LedgerJournalLine": "LedgerJournalLines"},
-}
-"""Navigation properties from a header to its lines, joined by company and batch number."""
 OPTIONS = ("$filter", "$select", "$orderby", "$top", "$skip", "$count", "$expand", "$skiptoken")
 
 
@@ -173,7 +169,8 @@ def _expand(text: str, entity_set: EntitySet) -> tuple[tuple[str, tuple[str, ...
         if match is None:
             raise bad_query(f"$expand '{part[:80]}' is not supported: first level only.")
         navigation, select = match[1], match[2] or ""
-        if navigation not in NAVIGATIONS.get(entity_set.name, {}):
+        pair = headers_of(entity_set.name)
+        if pair is None or navigation != pair.navigation:
             raise unknown_property(navigation, entity_set.type_name)
         expanded.append((navigation, tuple(n.strip() for n in select.split(",") if n.strip())))
     return tuple(expanded)

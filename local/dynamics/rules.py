@@ -11,7 +11,8 @@ from local.dynamics.errors import Infolog, Refusal, duplicate_key, unsupported
 from local.dynamics.schema import COMPANY, EntitySet
 from local.dynamics.settings import Settings
 from local.dynamics.store import Fields, Row, Store
-from local.dynamics.traits import TRAITS, Trait
+from local.dynamics.trait import Trait
+from local.dynamics.traits import TRAITS
 from local.dynamics.values import dump, fold
 
 
@@ -149,7 +150,7 @@ class Writer:
 def trait_of(entity_set: EntitySet) -> Trait:
     """What is known about writing to a set; refuses loudly where this peer knows nothing."""
     trait = TRAITS.get(entity_set.name)
-    if trait is None:
+    if trait is None or not trait.writable:
         raise unsupported(f"Writing to {entity_set.name}")
     if trait.immutable:
         raise Refusal(405, f"The entity set '{entity_set.name}' is read-only.")

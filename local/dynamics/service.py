@@ -2,7 +2,7 @@
 
 A request is first `prepare`d (its address and payload understood, nothing done) and later
 `execute`d; between the two the peer lets time pass, as a server does. What an operation is
-about to touch is known in between: see `Operation.journals`.
+about to touch is known in between: see `Operation.headers`.
 
 https://learn.microsoft.com/dynamics365/fin-ops-core/dev-itpro/data-entities/odata
 """
@@ -13,39 +13,37 @@ from typing import Any
 from urllib.parse import quote
 
 from local.dynamics.errors import (
-    UPDATE_CONFLICT,
     Infolog,
     Refusal,
     missing_record,
     unsupported,
+    update_conflict,
     write_failed,
 )
 from local.dynamics.filters import compile_filter
-from local.dynamics.journals import BATCH, KINDS
+from local.dynamics.lined import Lined, headers_of, lines_of
 from local.dynamics.query import (
-    NAVIGATIONS,
     Options,
     ordered,
     parse_key,
     parse_options,
     parse_target,
 )
-from local.dynamics.rules import Writer
+from local.dynamics.rules import Writer, trait_of
 from local.dynamics.schema import COMPANY, EntitySet
 from local.dynamics.settings import Settings
-from local.dynamics.store import GROUPS, Fields, Key, Row, Store
+from local.dynamics.store import Fields, Row, Store
 from local.dynamics.values import dump, fold, load, read_json, to_json
 from local.dynamics.wire import Request, Response, json_response
 
 READS = ("GET",)
 WRITES = ("POST", "PATCH", "DELETE")
-HEADER_OF = {kind.lines: kind.headers for kind in KINDS}
 PRECONDITION_FAILED = "The condition specified using HTTP conditional header(s) is not met."
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One understood request. `journals`: header rows its line write will touch, with the
+    """One understood request. `headers`: header rows its line write will touch, with the
     version each had when the request came in."""
 
     method: str
@@ -56,7 +54,7 @@ class Operation:
     fields: Fields = field(default_factory=dict)
     if_match: str = ""
     representation: bool = False
-    journals: tuple[tuple[Row, int], ...] = ()
+    headers: tuple[tuple[Row, int], ...] = ()
 
 
 class Service:
@@ -93,7 +91,7 @@ class Service:
             fields,
             request.headers.get("if-match", ""),
             "return=representation" in preferred,
-            tuple(self._journals(entity_set, key, fields)) if method in WRITES else (),
+            tuple(self._headers(entity_set, key, fields)) if method in WRITES else (),
         )
 
     def _load(self, entity_set: EntitySet, body: bytes) -> Fields:
@@ -105,14 +103,17 @@ class Service:
             if "@odata." not in name
         }
 
-    def _journals(
+    def _headers(
         self, entity_set: EntitySet, key: tuple[Any, ...] | None, fields: Mapping[str, Any]
     ) -> Iterable[tuple[Row, int]]:
-        headers = HEADER_OF.get(entity_set.name)
-        if headers is None:
+        pair = lines_of(entity_set.name)
+        if pair is None:
             return
-        named = dict(zip(entity_set.key, key, strict=True)) if key else fields
-        header = self._store.find(headers, named.get(COMPANY, ""), named.get(BATCH, ""))
+        named = fields
+        if key is not None:
+            row = self._store.find(entity_set.name, *key)
+            named = row.fields if row else dict(zip(entity_set.key, key, strict=True))
+        header = self._store.find(pair.headers, named.get(COMPANY, ""), named.get(pair.number, ""))
         if header is not None:
             yield header, header.version
 
@@ -144,11 +145,14 @@ class Service:
         return write_failed(status, operation.entity_set.entity, reasons, deleting=deleting)
 
     def check_conflict(self, operations: Iterable[Operation]) -> None:
-        """Refuse when somebody wrote to one of the journals since the requests came in."""
+        """Refuse when somebody wrote to one of the headers, or their lines, since the requests
+        came in. What is closed meanwhile is refused for that reason, by its own rules."""
         for operation in operations:
-            for header, version in operation.journals:
-                if header.version != version and header.fields["IsPosted"] == "No":
-                    raise self.failure(operation, (UPDATE_CONFLICT,))
+            for header, version in operation.headers:
+                closed, value = _pair(header.entity_set).closed
+                if header.version != version and header.fields[closed] != value:
+                    trait = trait_of(header.entity_set)
+                    raise self.failure(operation, (update_conflict(trait.label, trait.table),))
 
     def _created(self, operation: Operation, row: Row) -> Response:
         location = f"{self._host}/data/{self._address(operation.entity_set, row)}"
@@ -193,16 +197,10 @@ class Service:
         rows: Iterable[Row] = self._store.table(entity_set.name).values()
         if options.filter.strip():
             wanted = compile_filter(options.filter, entity_set, self._store.schema)
-            rows = self._candidates(entity_set, wanted.equals).values()
+            rows = self._store.candidates(entity_set, wanted.among)
             rows = [row for row in rows if wanted.matches(row.fields)]
         visible = [row for row in rows if self._visible(entity_set, row, options)]
         return ordered(visible, options.orderby)
-
-    def _candidates(self, entity_set: EntitySet, equals: Mapping[str, Any]) -> dict[Key, Row]:
-        group = GROUPS.get(entity_set.name)
-        if group is None or not all(name in equals for name in group):
-            return self._store.table(entity_set.name)
-        return self._store.group(entity_set.name, *(equals[name] for name in group))
 
     def _page(self, entity_set: EntitySet, options: Options, matching: list[Row]) -> dict[str, Any]:
         left = len(matching) - options.skip
@@ -243,10 +241,10 @@ class Service:
     def _render(self, entity_set: EntitySet, row: Row, options: Options) -> dict[str, Any]:
         shown = _shown(entity_set, row, options.select)
         for navigation, select in options.expand:
-            related = self._store.schema.set_of(NAVIGATIONS[entity_set.name][navigation])
+            related = self._store.schema.set_of(_pair(entity_set).lines)
             for name in select:
                 related.type_of(name)
-            lines = self._store.group(related.name, row.fields[COMPANY], row.fields[BATCH])
+            lines = self._store.group(related.name, *(row.fields[n] for n in entity_set.key))
             shown[navigation] = [_shown(related, line, select) for line in lines.values()]
         return shown
 
@@ -254,3 +252,10 @@ class Service:
 def _shown(entity_set: EntitySet, row: Row, select: tuple[str, ...]) -> dict[str, Any]:
     names = select or entity_set.properties
     return {"@odata.etag": row.etag} | {name: dump(row.fields[name]) for name in names}
+
+
+def _pair(headers: EntitySet) -> Lined:
+    pair = headers_of(headers.name)
+    if pair is None:
+        raise KeyError(f"{headers.name} has no lines")
+    return pair

@@ -19,6 +19,11 @@ class Settings:
     (OData 4.0). `open_reads`: GET needs no token. `post_and_transfer`: the posting job moves bad
     lines to a new journal instead of refusing the journal. `link_host`: where `@odata.nextLink`
     points, which behind a load balancer is not the host that was asked.
+    `line_discount`: whether the `LineDiscountAmount` of a sales order line is for the line or for
+    each price unit ("line discount in amount per price unit", EDT SalesLineDisc of AX 2012).
+    `invoice_hold_refuses_orders`: a customer on hold for invoices takes no orders either; else
+    its orders are accepted and not invoiced. `default_site`: of stocked items whose line, order
+    and warehouse name none; empty for a tenant without default order settings.
     """
 
     page_rows_max: int = PAGE_ROWS_MAX
@@ -34,3 +39,6 @@ class Settings:
     default_company: str = "usmf"
     delimiter: str = "-"
     link_host: str = "https://aos-2.peer.invalid"
+    line_discount: Literal["line", "unit"] = "line"
+    invoice_hold_refuses_orders: bool = True
+    default_site: str = "1"

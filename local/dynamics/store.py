@@ -1,9 +1,11 @@
 """The records of the peer, with an undo log that makes a changeset all or nothing."""
 
 import base64
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import product
+from math import prod
 from typing import Any
 
 from local.dynamics.schema import COMPANY, EntitySet, Schema
@@ -12,13 +14,36 @@ from local.dynamics.values import Stored, fold
 RECORD_ID_FIRST = 5637144576  # where a fresh F&O database begins to count
 SEQUENCE_DIGITS = 6
 
-GROUPS: Mapping[str, tuple[str, str]] = {
-    "CustomerPaymentJournalLines": (COMPANY, "JournalBatchNumber"),
-    "LedgerJournalLines": (COMPANY, "JournalBatchNumber"),
-    "ExchangeRates": ("FromCurrency", "ToCurrency"),
-    "FiscalPeriods": ("Calendar", "FiscalYear"),
+CHOICES_MAX = 500  # combinations of values that a look-up tries before it reads the whole set
+
+LINES_OF_JOURNAL = ((COMPANY, "JournalBatchNumber"), ("PaymentId",))
+GROUPS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "CustomersV3": (("StripeCustomerId_Custom",), ("PrimaryContactEmail",), ("NameAlias",)),
+    "CustomerPaymentJournalHeaders": (("Description",),),
+    "CustomerPaymentJournalLines": LINES_OF_JOURNAL,
+    "LedgerJournalHeaders": (("Description",),),
+    "LedgerJournalLines": LINES_OF_JOURNAL,
+    "GeneralJournalAccountEntries": (("PaymentId",), ("MainAccountId",)),
+    "ExchangeRates": (("FromCurrency", "ToCurrency"),),
+    "FiscalPeriods": (("Calendar", "FiscalYear"),),
+    "SalesOrderHeadersV2": (("CustomersOrderReference",),),
+    "SalesOrderLinesV3": ((COMPANY, "SalesOrderNumber"),),
+    "SalesInvoiceHeadersV2": (
+        ("SalesOrderNumber",),
+        ("CustomersOrderReference",),
+        ("InvoiceNumber",),
+    ),
+    "ReturnOrderHeadersV2": (("CustomersOrderReference",),),
+    "ReturnOrderLinesV2": ((COMPANY, "ReturnOrderNumber"),),
+    "CDSFreeTextInvoiceLines": ((COMPANY, "ExternalInvoiceId"),),
+    "FreeTextInvoiceHeaders": ((COMPANY, "ExternalInvoiceId"),),
+    "FreeTextInvoiceLines": ((COMPANY, "ExternalInvoiceId"),),
+    "OpenTradeAgreementJournalHeadersV2": (("JournalDescription",),),
+    "OpenSalesPriceJournalLinesV2": ((COMPANY, "TradeAgreementJournalNumber"), ("ItemNumber",)),
+    "SalesPriceAgreements": (("ItemNumber",),),
 }
-"""Sets whose records are also kept by a part of their key, such as the lines of a journal."""
+"""Properties by which the records of a set are found without reading all of them. Of lines, the
+first names their header."""
 
 type Key = tuple[Stored, ...]
 type Fields = dict[str, Any]
@@ -28,6 +53,7 @@ type Fields = dict[str, Any]
 class Row:
     """One record: every property of its set, its RecId and the version its ETag shows."""
 
+    entity_set: EntitySet
     fields: Fields
     record_id: int
     version: int = 1
@@ -45,7 +71,7 @@ class Store:
 
     schema: Schema
     _tables: dict[str, dict[Key, Row]] = field(default_factory=dict)
-    _groups: dict[str, dict[Key, dict[Key, Row]]] = field(default_factory=dict)
+    _groups: dict[tuple[str, ...], dict[Key, dict[Key, Row]]] = field(default_factory=dict)
     _sequences: dict[str, int] = field(default_factory=dict)
     _record_id: int = RECORD_ID_FIRST
     _undo: list[Callable[[], None]] | None = None
@@ -69,10 +95,39 @@ class Store:
             if row.fields[COMPANY].casefold() == folded:
                 yield row
 
-    def group(self, entity_set: str, *values: Stored) -> dict[Key, Row]:
-        """The records of a set in `GROUPS` that share these values."""
-        groups = self._groups.setdefault(entity_set, {})
-        return groups.setdefault(tuple(fold(value) for value in values), {})
+    def group(self, entity_set: str, *values: Stored) -> Mapping[Key, Row]:
+        """The records of a set in `GROUPS` that share these values of its first properties, in
+        the order they were created."""
+        return self._group(entity_set, GROUPS[entity_set][0], values)
+
+    def _group(
+        self, entity_set: str, names: tuple[str, ...], values: Iterable[Stored]
+    ) -> Mapping[Key, Row]:
+        groups = self._groups.get((entity_set, *names), {})
+        return groups.get(tuple(fold(value) for value in values), {})
+
+    def candidates(
+        self, entity_set: EntitySet, among: Mapping[str, tuple[Stored, ...]]
+    ) -> Iterable[Row]:
+        """Records in the order they were created, among them all whose properties have one of
+        the given values each; as few as the indexes of the set allow."""
+        best: list[Row] | None = None
+        for names in (entity_set.key, *GROUPS.get(entity_set.name, ())):
+            values = [dict.fromkeys(map(fold, among[n])) for n in names if n in among]
+            if len(values) < len(names) or prod(map(len, values)) > CHOICES_MAX:
+                continue
+            rows: list[Row] = []
+            for choice in product(*values):
+                if names == entity_set.key:
+                    row = self.table(entity_set.name).get(choice)
+                    rows += [] if row is None else [row]
+                else:
+                    rows += self._group(entity_set.name, names, choice).values()
+            if best is None or len(rows) < len(best):
+                best = rows
+        if best is None:
+            return self.table(entity_set.name).values()
+        return sorted(best, key=lambda row: row.record_id)
 
     def next_number(self, sequence: str) -> int:
         """The next of a number sequence. Numbers are not given back: sequences have gaps."""
@@ -89,8 +144,8 @@ class Store:
         key = self.key_of(entity_set, fields)
         if key in self.table(entity_set.name):
             raise KeyError(f"{entity_set.name} has a record {key}")
-        row = Row(fields, self.next_record_id())
-        homes = self._homes(entity_set, fields)
+        row = Row(entity_set, fields, self.next_record_id())
+        homes = self._homes(row)
         for home in homes:
             home[key] = row
 
@@ -104,37 +159,53 @@ class Store:
     def update(self, row: Row, changes: Mapping[str, Stored]) -> None:
         """Change fields that are not key, and the version with them."""
         before = {name: row.fields[name] for name in changes}
-        row.fields.update(changes)
+        self._change(row, changes)
         row.version += 1
 
         def undo() -> None:
-            row.fields.update(before)
+            self._change(row, before)
             row.version -= 1
 
         self._log(undo)
 
+    def _change(self, row: Row, changes: Mapping[str, Stored]) -> None:
+        name = row.entity_set.name
+        moving = [
+            names
+            for names in GROUPS.get(name, ())
+            if any(n in changes and fold(changes[n]) != fold(row.fields[n]) for n in names)
+        ]
+        if not moving:
+            row.fields.update(changes)
+            return
+        key = self.key_of(row.entity_set, row.fields)
+        for names in moving:
+            del self._home(name, names, row.fields)[key]
+        row.fields.update(changes)
+        for names in moving:
+            _put_back(self._home(name, names, row.fields), key, row)
+
     def delete(self, entity_set: EntitySet, row: Row) -> None:
         """Remove a record."""
         key = self.key_of(entity_set, row.fields)
-        homes = self._homes(entity_set, row.fields)
+        homes = self._homes(row)
         for home in homes:
             del home[key]
 
         def undo() -> None:
             for home in homes:
-                home[key] = row
-                ordered = sorted(home.items(), key=lambda item: item[1].record_id)
-                home.clear()
-                home.update(ordered)
+                _put_back(home, key, row)
 
         self._log(undo)
 
-    def _homes(self, entity_set: EntitySet, fields: Fields) -> list[dict[Key, Row]]:
-        homes = [self.table(entity_set.name)]
-        if entity_set.name in GROUPS:
-            values = (fields[name] for name in GROUPS[entity_set.name])
-            homes.append(self.group(entity_set.name, *values))
-        return homes
+    def _homes(self, row: Row) -> list[dict[Key, Row]]:
+        name = row.entity_set.name
+        groups = GROUPS.get(name, ())
+        return [self.table(name), *(self._home(name, names, row.fields) for names in groups)]
+
+    def _home(self, name: str, names: tuple[str, ...], fields: Fields) -> dict[Key, Row]:
+        groups = self._groups.setdefault((name, *names), {})
+        return groups.setdefault(tuple(fold(fields[each]) for each in names), {})
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -154,6 +225,16 @@ class Store:
     def _log(self, step: Callable[[], None]) -> None:
         if self._undo is not None:
             self._undo.append(step)
+
+
+def _put_back(home: dict[Key, Row], key: Key, row: Row) -> None:
+    """Add a record that is older than others at its place: the order is that of creation."""
+    last = next(reversed(home.values()), None)
+    home[key] = row
+    if last is not None and last.record_id > row.record_id:
+        ordered = sorted(home.items(), key=lambda item: item[1].record_id)
+        home.clear()
+        home.update(ordered)
 
 
 def numbered(prefix: str, number: int) -> str:

@@ -14,21 +14,26 @@ type Predicate = Callable[[Fields], bool]
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A compiled sub-expression. `type` is an Edm name, an enum's name, `Boolean` or `null`."""
+    """A compiled sub-expression. `type` is an Edm name, an enum's name, `Boolean` or `null`.
+
+    `among`: what must hold where the term holds, as properties with the values they may have.
+    `plain`: the term says that and no more.
+    """
 
     type: str
     evaluate: Evaluate
     literal: Any = None
     property: str = ""
-    equals: tuple[tuple[str, Any], ...] = ()
+    among: tuple[tuple[str, tuple[Any, ...]], ...] = ()
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A compiled `$filter`. `equals`: properties that any match must have equal to a value."""
+    """A compiled `$filter`. `among`: properties that any match has with one of these values."""
 
     matches: Predicate
-    equals: Mapping[str, Any]
+    among: Mapping[str, tuple[Any, ...]]
 
 
 def guarded(evaluate: Evaluate) -> Predicate:
@@ -45,8 +50,11 @@ def guarded(evaluate: Evaluate) -> Predicate:
 
 def one_of(terms: Sequence[Term]) -> Term | None:
     """Many equalities of one property in a row, as clients write them for lack of `in`."""
-    name = terms[0].equals[0][0] if terms[0].equals else ""
-    if not all(len(term.equals) == 1 and term.equals[0][0] == name for term in terms):
+    name = terms[0].among[0][0] if terms[0].among else ""
+    if not all(term.plain and term.among[0][0] == name for term in terms):
         return None
-    values = frozenset(fold(term.equals[0][1]) for term in terms)
-    return Term("Boolean", lambda fields: fold(fields[name]) in values)
+    values = tuple([value for term in terms for value in term.among[0][1]])
+    known = frozenset(fold(value) for value in values)
+    return Term(
+        "Boolean", lambda fields: fold(fields[name]) in known, among=((name, values),), plain=True
+    )

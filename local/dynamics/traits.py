@@ -1,45 +1,15 @@
 """What F&O's metadata annotates and its tables demand, for the sets this peer lets be written.
 
-A set that is not here may be read (it is empty) and refuses writes as not supported.
-Sizes follow the extended data types; a property without one is not limited by this peer.
+A set that is not here may be read (it is empty, or filled by jobs) and refuses writes as not
+supported. Sizes follow the extended data types; a property without one is not limited by this
+peer.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
-DISPLAY_VALUE_CHARS = 500  # EDT DimensionDisplayValue
-COMPANY_CHARS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Trait:
-    """`label` and `table` name the table in texts; `captions` name fields for people.
-
-    `mandatory`: must be filled on create. `assigned`: set by the server, refused on create.
-    `fixed`: refused on change (as keys and `assigned` always are). `related`: the field's value
-    must be a key of that set, in the same company where the set has companies.
-    """
-
-    label: str
-    table: str
-    mandatory: tuple[str, ...] = ()
-    assigned: tuple[str, ...] = ()
-    fixed: tuple[str, ...] = ()
-    sizes: Mapping[str, int] = field(default_factory=dict)
-    related: Mapping[str, str] = field(default_factory=dict)
-    captions: Mapping[str, str] = field(default_factory=dict)
-    immutable: bool = False
-
-    def size_of(self, name: str) -> int | None:
-        """The most characters of a text property, or None."""
-        if name.endswith("DisplayValue"):
-            return DISPLAY_VALUE_CHARS
-        return COMPANY_CHARS if name == "dataAreaId" else self.sizes.get(name)
-
-    def caption(self, name: str) -> str:
-        """The field as an infolog names it."""
-        return self.captions.get(name, name)
-
+from local.dynamics.trait import COMPANY_CHARS, Trait
+from local.dynamics.traits_orders import INVOICE_TRAITS, ORDER_TRAITS
+from local.dynamics.traits_products import PRODUCT_TRAITS
 
 _HEADER_SIZES = {"JournalBatchNumber": 20, "JournalName": 10, "Description": 60}
 _LINE_SIZES = {
@@ -66,15 +36,22 @@ _LINE_CAPTIONS = {
 }
 
 TRAITS: Mapping[str, Trait] = {
+    **ORDER_TRAITS,
+    **INVOICE_TRAITS,
+    **PRODUCT_TRAITS,
     "CustomersV3": Trait(
         "Customers",
         "CustTable",
         mandatory=("CustomerGroupId", "SalesCurrencyCode"),
         assigned=("FullPrimaryAddress",),
+        fixed=("PartyType",),
         sizes={
             "CustomerAccount": 20,
             "CustomerGroupId": 10,
             "OrganizationName": 100,
+            "PersonFirstName": 25,
+            "PersonMiddleName": 25,
+            "PersonLastName": 25,
             "NameAlias": 20,
             "SalesCurrencyCode": 3,
             "InvoiceAccount": 20,

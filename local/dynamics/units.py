@@ -16,7 +16,7 @@ class Runner:
     """Executes units one after the other; each is a transaction of its own.
 
     A unit takes `seconds` between being understood and being committed. Whatever else is
-    written to the same journal in that time makes it fail with an update conflict.
+    written to the same journal or order in that time makes it fail with an update conflict.
     """
 
     store: Store
@@ -28,7 +28,7 @@ class Runner:
     ) -> list[Answer]:
         """The answers, up to and including the first failure unless `go_on`.
 
-        `meddle`: another user writes to the journals of each unit while it runs.
+        `meddle`: another user writes to the journals and orders of each unit while it runs.
         """
         answers = []
         for unit in units:
@@ -53,5 +53,5 @@ class Runner:
 
     def _meddle(self, operations: Sequence[Operation]) -> None:
         for operation in operations:
-            for header, _ in operation.journals:
+            for header, _ in operation.headers:
                 self.store.update(header, {})

@@ -8,7 +8,7 @@ https://learn.microsoft.com/dynamics365/fin-ops-core/dev-itpro/data-entities/oda
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 import simplejson
@@ -26,6 +26,7 @@ JSON_DEPTH_MAX = 20
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
 _SYMBOL = re.compile(r"[A-Za-z_]\w{0,80}")
 _PLACES = Decimal(1).scaleb(-DECIMAL_PLACES)
+_WIDE = Context(prec=40)  # a column holds more digits than Python's default context
 
 
 def load(schema: Schema, entity_set: EntitySet, name: str, value: object) -> Stored:
@@ -68,9 +69,11 @@ def _decimal(name: str, value: object) -> Decimal:
 
 def plain(number: Decimal) -> Decimal:
     """The number at the scale of the database, without trailing zeros or an exponent."""
-    rounded = number.quantize(_PLACES)
+    rounded = number.quantize(_PLACES, context=_WIDE)
     whole = rounded.to_integral_value()
-    return whole.quantize(Decimal(1)) if rounded == whole else rounded.normalize()
+    if rounded == whole:
+        return whole.quantize(Decimal(1), context=_WIDE)
+    return rounded.normalize(_WIDE)
 
 
 def _moment(value: object, *, keep_time: bool) -> datetime:

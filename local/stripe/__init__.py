@@ -2,6 +2,7 @@
 
 from local.stripe.delivery import Attempt, Delivery
 from local.stripe.errors import ApiError
+from local.stripe.keys import RestrictedKey
 from local.stripe.peer import StripePeer
 from local.stripe.settings import (
     API_VERSION,
@@ -27,6 +28,7 @@ __all__ = [
     "Fee",
     "PayoutSchedule",
     "PeerSettings",
+    "RestrictedKey",
     "StripePeer",
     "WebhookTarget",
 ]

@@ -1,8 +1,5 @@
 """The peer as an ASGI application: keys, faults, idempotency, and the way to a handler."""
 
-import base64
-import binascii
-import hmac
 import random
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
@@ -17,8 +14,6 @@ from local.stripe.core import Core
 from local.stripe.errors import (
     ApiError,
     idempotency,
-    key_missing,
-    key_wrong,
     rate_limited,
     server_error,
     too_late,
@@ -26,6 +21,7 @@ from local.stripe.errors import (
 )
 from local.stripe.forms import parse
 from local.stripe.ids import Ids
+from local.stripe.keys import Keys, RestrictedKey
 from local.stripe.routes import match, perform
 from shared.ports import Json
 
@@ -86,16 +82,14 @@ class App:
         chance: random.Random,
         *,
         ids: Ids,
-        api_key: str,
-        account: str,
+        keys: Keys,
         api_version: str,
     ) -> None:
         self._core = core
         self._control = control
         self._chance = chance
         self._ids = ids
-        self._api_key = api_key
-        self._account = account
+        self._keys = keys
         self._api_version = api_version
         self._remembered: dict[str, _Remembered] = {}
         self.requests: dict[str, int] = {}
@@ -130,9 +124,9 @@ class App:
         id = self._ids.new("req")
         headers = {"Request-Id": id, "Stripe-Version": self._version(request)}
         try:
-            self._authenticate(request.headers)
+            key = self._keys.authenticate(request.headers)
             late = await self._fault()
-            answer = self._idempotent(request, id)
+            answer = self._idempotent(request, id, key)
             if late:
                 await self._core.clock.sleep(self._core.faults.timeout_seconds)
                 answer = Answer(504, to_bytes(too_late().body()))
@@ -142,29 +136,6 @@ class App:
 
     def _version(self, request: Request) -> str:
         return request.headers.get("stripe-version") or self._api_version
-
-    def _authenticate(self, headers: Mapping[str, str]) -> None:
-        scheme, _, value = headers.get("authorization", "").partition(" ")
-        key = value.strip()
-        if scheme.lower() == "basic":
-            try:
-                key = base64.b64decode(key, validate=True).decode().partition(":")[0]
-            except (binascii.Error, UnicodeDecodeError):
-                key = ""
-        elif scheme.lower() != "bearer":
-            raise key_missing()
-        if not key:
-            raise key_missing()
-        if not hmac.compare_digest(key.encode(), self._api_key.encode()):
-            raise key_wrong(key)
-        account = headers.get("stripe-account", self._account)
-        if account != self._account:
-            raise ApiError(
-                403,
-                f"The provided key does not have access to account '{account}' (or that account "
-                "does not exist). Application access may have been revoked.",
-                code="account_invalid",
-            )
 
     async def _fault(self) -> bool:
         """Suffer the faults that are set. True: the answer of this request is to be lost."""
@@ -182,10 +153,10 @@ class App:
         strikes = self._core.strikes
         return draw < rate if strikes is None else strikes(name, rate)
 
-    def _idempotent(self, request: Request, id: str) -> Answer:
+    def _idempotent(self, request: Request, id: str, api_key: RestrictedKey) -> Answer:
         key = request.headers.get("idempotency-key")
         if key is None or request.method != "POST":
-            return self._handle(request, id, None)
+            return self._handle(request, id, None, api_key)
         if len(key) > IDEMPOTENCY_KEY_CHARS_MAX:
             raise idempotency(
                 f"Idempotency keys can be at most {IDEMPOTENCY_KEY_CHARS_MAX} characters long."
@@ -210,16 +181,17 @@ class App:
                 old.answer.body,
                 old.answer.headers | {"Idempotency-Key": key, "Idempotent-Replayed": "true"},
             )
-        answer = self._handle(request, id, key)
+        answer = self._handle(request, id, key, api_key)
         self._remembered[key] = _Remembered(request.path, request.body, answer, now)
         return Answer(answer.status, answer.body, answer.headers | {"Idempotency-Key": key})
 
-    def _handle(self, request: Request, id: str, key: str | None) -> Answer:
+    def _handle(self, request: Request, id: str, key: str | None, api_key: RestrictedKey) -> Answer:
         if not request.path.startswith("/v1/"):
             raise unrecognized(request.method, request.path)
         route, ids = match(request.method, request.path)
         name = f"{route.method} {route.path}"
         self.requests[name] = self.requests.get(name, 0) + 1
+        self._keys.permit(api_key, route.method, route.path)
         raw = parameters(request)
         try:
             with self._core.events.on_request(id, key):

@@ -2,7 +2,7 @@
 
 from local.stripe import forms, payments
 from local.stripe.cards import MAGIC
-from local.stripe.core import Call, Core, Route
+from local.stripe.core import Call, Core, Route, merged
 from local.stripe.errors import ApiError, invalid, missing
 from local.stripe.expand import refunds_of
 from local.stripe.intents import dispute_if_wanted
@@ -44,6 +44,7 @@ def _create(core: Core, call: Call) -> Json:
         raise missing("token", token, "source", status=400)
     method = make(core, MAGIC[token], token)
     names = (*_TEXTS, "statement_descriptor", "statement_descriptor_suffix")
+    rest = {name: params[name] for name in names if name in params}
     charge = payments.attempt(
         core,
         payments.Order(
@@ -52,7 +53,7 @@ def _create(core: Core, call: Call) -> Json:
             payment_method=method,
             customer=None if customer is None else customer["id"],
             capture=params.get("capture", True),
-            rest={name: params[name] for name in names if name in params},
+            rest=rest | {"metadata": merged({}, rest.get("metadata", {}))},
         ),
     )
     if charge["status"] == "failed":
@@ -99,7 +100,8 @@ def _list(core: Core, call: Call) -> Json:
 def _refunds(core: Core, call: Call) -> Json:
     charge = core.find("charge", call.ids[0], "charge")
     if not isinstance(charge.get("refunds"), dict) or refunds_of(core.store, charge["id"])["data"]:
-        return listing(core, call, "refund", equal_to({"charge": charge["id"]}, "charge"))
+        of_it = equal_to({"charge": charge["id"]}, "charge")
+        return listing(core, call, "refund", of_it, charge["id"])
     inside: Json = charge["refunds"]
     return inside
 

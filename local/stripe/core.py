@@ -22,6 +22,8 @@ class Core:
     """The account. `behaviours`: how a payment method, or the charge made with it, turns out.
 
     `strikes` draws the faults of requests and deliveries; None: the account's own chance does.
+    `watchers`: what is told when the payment intent of that id has succeeded, failed or been
+    canceled.
     """
 
     settings: PeerSettings
@@ -37,6 +39,7 @@ class Core:
     resend: Callable[[Json], None]
     strikes: Strikes | None = None
     behaviours: dict[str, Behaviour] = field(default_factory=dict)
+    watchers: dict[str, list[Callable[[Json], None]]] = field(default_factory=dict)
 
     def now(self) -> int:
         """Unix seconds."""
@@ -63,22 +66,34 @@ class Core:
         """A delay within its bounds."""
         return self.chance.uniform(*bounds)
 
-    def change(self, obj: Json, changes: Mapping[str, Any], event: str | None = None) -> None:
-        """Set members of an object and emit the event with what they were; no change, no event."""
-        previous = {
-            name: obj.get(name) for name, value in changes.items() if obj.get(name) != value
-        }
+    def change(self, obj: Json, changes: Mapping[str, Any], event: str | None = None) -> Json:
+        """Set members of an object and emit the event with what they were; no change, no event.
+
+        Answers what they were, as far as they differ.
+        """
+        previous = _before({name: obj.get(name) for name in changes}, changes)
         obj.update(changes)
+        self.store.relate(obj)
         if event is not None and previous:
             self.events.emit(event, obj, previous)
+        return previous
 
-    def edit(self, obj: Json, params: Json, event: str) -> Json:
+    def edit(self, obj: Json, params: Json, event: str | None) -> Json:
         """The update request of a resource: parameters become members, metadata is merged."""
         changes = dict(params)
         if "metadata" in changes:
             changes["metadata"] = merged(obj.get("metadata") or {}, changes["metadata"])
         self.change(obj, changes, event)
         return obj
+
+
+def _before(old: Mapping[str, Any], new: Mapping[str, Any]) -> Json:
+    """What was there before of all that differs, down into objects: null for what is new."""
+    return {
+        name: _before(was, becomes) if isinstance(was, dict) and isinstance(becomes, dict) else was
+        for name in {**old, **new}
+        if (was := old.get(name)) != (becomes := new.get(name))
+    }
 
 
 def merged(old: dict[str, str], new: dict[str, str]) -> dict[str, str]:

@@ -12,6 +12,19 @@ _ZERO_DECIMAL = "bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf"
 SUPPORTED = tuple(_SUPPORTED.split())
 ZERO_DECIMAL = tuple(_ZERO_DECIMAL.split())
 THREE_DECIMAL = ("bhd", "jod", "kwd", "omr", "tnd")
+MINIMUMS = {
+    "aud": 50,
+    "cad": 50,
+    "chf": 50,
+    "dkk": 250,
+    "eur": 50,
+    "gbp": 30,
+    "jpy": 50,
+    "nok": 300,
+    "sek": 300,
+    "usd": 50,
+}
+"""The least that can be charged, in minor units, where Stripe names it."""
 SIGNS = {"usd": "$", "eur": "€", "gbp": "£", "jpy": "¥"}
 
 

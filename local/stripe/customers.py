@@ -1,51 +1,96 @@
 """Customers: https://docs.stripe.com/api/customers."""
 
-from local.stripe import forms
-from local.stripe.core import Call, Core, Route
-from local.stripe.errors import missing
+from local.stripe import forms, nested, tax_ids
+from local.stripe.core import Call, Core, Route, merged
+from local.stripe.errors import ApiError
 from local.stripe.lists import PAGING, equal_to, listing
+from local.stripe.payment_methods import attach, resolve
 from shared.ports import Json
 
 INVOICE_PREFIX_CHARS = 8
+PHONE_CHARS_MAX = 20
+KIND_OF_NAME_CHARS_MAX = 150
+EMAIL_CHARS_MAX = 512
+LOCALES_MAX = 20
+CUSTOM_FIELDS_MAX = 4
+TAX_IDS_AT_ONCE_MAX = 50
 
+
+def _tax_exempt(value: object, param: str) -> str:
+    return "none" if value == "" else str(forms.one_of("exempt", "none", "reverse")(value, param))
+
+
+_INVOICE_SETTINGS: forms.Spec = {
+    "custom_fields": nested.several(
+        nested.nested({"name": forms.text, "value": forms.text}, ("name", "value")),
+        CUSTOM_FIELDS_MAX,
+    ),
+    "default_payment_method": forms.text,
+    "footer": forms.text,
+    "rendering_options": nested.nested(
+        {"amount_tax_display": forms.text, "template": forms.text},
+    ),
+}
 _WRITABLE: forms.Spec = {
-    "address": forms.object_,
+    "address": nested.address,
     "balance": forms.integer,
-    "business_name": forms.text,
+    "business_name": nested.limited(KIND_OF_NAME_CHARS_MAX),
     "description": forms.text,
-    "email": forms.text,
-    "individual_name": forms.text,
+    "email": nested.email,
+    "individual_name": nested.limited(KIND_OF_NAME_CHARS_MAX),
     "invoice_prefix": forms.text,
+    "invoice_settings": nested.nested(_INVOICE_SETTINGS),
     "metadata": forms.metadata,
-    "name": forms.text,
-    "phone": forms.text,
-    "preferred_locales": forms.texts,
-    "shipping": forms.object_,
-    "tax_exempt": forms.one_of("exempt", "none", "reverse"),
+    "name": nested.limited(nested.NAME_CHARS_MAX),
+    "next_invoice_sequence": forms.positive,
+    "phone": nested.limited(PHONE_CHARS_MAX),
+    "preferred_locales": nested.several(forms.text, LOCALES_MAX),
+    "shipping": nested.SHIPPING,
+    "tax_exempt": _tax_exempt,
+}
+_CREATE: forms.Spec = {
+    **_WRITABLE,
+    "payment_method": forms.text,
+    "tax_id_data": nested.several(tax_ids.data, TAX_IDS_AT_ONCE_MAX),
 }
 
 
-def _create(core: Core, call: Call) -> Json:
+def create(core: Core, params: Json) -> Json:
+    """A new customer with these members (`metadata`, `invoice_settings` in part), its tax ids and
+    its payment method."""
+    members = {name: value for name, value in params.items() if name in _WRITABLE}
+    method = params.get("payment_method")
+    attached = None if method is None else resolve(core, method, "payment_method")
+    customer = _blank(core) | members | {"metadata": merged({}, params.get("metadata", {}))}
+    core.store.put(customer)
+    if attached is not None:
+        attach(core, attached, customer)
+    customer["invoice_settings"] = _settings(core, _blank_settings(), params, customer["id"])
+    core.events.emit("customer.created", customer)
+    for data in params.get("tax_id_data", []):
+        tax_ids.create(core, customer, data)
+    return customer
+
+
+def _blank(core: Core) -> Json:
     id = core.ids.new("cus")
-    customer: Json = {
+    return {
         "id": id,
         "object": "customer",
         "address": None,
         "balance": 0,
+        "business_name": None,
         "created": core.now(),
         "currency": None,
+        "customer_account": None,
         "default_source": None,
         "delinquent": False,
         "description": None,
         "discount": None,
         "email": None,
+        "individual_name": None,
         "invoice_prefix": id[-INVOICE_PREFIX_CHARS:].upper(),
-        "invoice_settings": {
-            "custom_fields": None,
-            "default_payment_method": None,
-            "footer": None,
-            "rendering_options": None,
-        },
+        "invoice_settings": _blank_settings(),
         "livemode": core.livemode,
         "metadata": {},
         "name": None,
@@ -56,30 +101,53 @@ def _create(core: Core, call: Call) -> Json:
         "tax_exempt": "none",
         "test_clock": None,
     }
-    customer |= call.params
-    core.store.put(customer)
-    core.events.emit("customer.created", customer)
-    return customer
+
+
+def _blank_settings() -> Json:
+    return dict.fromkeys(_INVOICE_SETTINGS)
+
+
+def _settings(core: Core, old: Json, params: Json, customer: str) -> Json:
+    """The invoice settings after a request: members that are not named stay."""
+    settings = old | (params.get("invoice_settings") or {})
+    settings["custom_fields"] = settings.get("custom_fields") or None
+    id = settings.get("default_payment_method")
+    method = core.store.get(id) if id is not None else None
+    if id is not None and (method is None or method.get("customer") != customer):
+        raise ApiError(
+            400,
+            f"The customer does not have a payment method with the ID {id}. The payment method "
+            "must be attached to the customer.",
+            code="resource_missing",
+            param="invoice_settings[default_payment_method]",
+        )
+    return settings
+
+
+def _create(core: Core, call: Call) -> Json:
+    wanted = (call.params.get("invoice_settings") or {}).get("default_payment_method")
+    if wanted is not None and wanted != call.params.get("payment_method"):
+        _settings(core, {}, call.params, "")  # it cannot belong to a customer who is not there yet
+    return create(core, call.params)
 
 
 def _retrieve(core: Core, call: Call) -> Json:
     return core.find("customer", call.ids[0])
 
 
-def _alive(core: Core, id: str) -> Json:
-    customer = core.find("customer", id)
-    if customer.get("deleted"):
-        raise missing("customer", id, "id")
-    return customer
-
-
 def _update(core: Core, call: Call) -> Json:
-    return core.edit(_alive(core, call.ids[0]), call.params, "customer.updated")
+    customer = tax_ids.alive(core, call.ids[0])
+    params = dict(call.params)
+    if "invoice_settings" in params:
+        old = customer.get("invoice_settings") or _blank_settings()
+        params["invoice_settings"] = _settings(core, old, params, customer["id"])
+    return core.edit(customer, params, "customer.updated")
 
 
 def _delete(core: Core, call: Call) -> Json:
-    customer = _alive(core, call.ids[0])
+    customer = tax_ids.alive(core, call.ids[0])
     core.events.emit("customer.deleted", customer)
+    tax_ids.forget(core, customer["id"])
     return core.store.put({"id": customer["id"], "object": "customer", "deleted": True})
 
 
@@ -88,9 +156,10 @@ def _list(core: Core, call: Call) -> Json:
 
 
 ROUTES = (
-    Route("POST", "/v1/customers", _create, _WRITABLE),
+    Route("POST", "/v1/customers", _create, _CREATE),
     Route("GET", "/v1/customers", _list, {**PAGING, "email": forms.text}),
     Route("GET", "/v1/customers/{}", _retrieve),
     Route("POST", "/v1/customers/{}", _update, _WRITABLE),
     Route("DELETE", "/v1/customers/{}", _delete),
+    *tax_ids.ROUTES,
 )

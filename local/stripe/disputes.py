@@ -85,7 +85,7 @@ def open_(core: Core, charge: Json, reason: str, *, inquiry: bool) -> Json:
 
 def of(core: Core, charge: str) -> Json | None:
     """The newest dispute of a charge."""
-    disputes = core.store.newest_first("dispute")
+    disputes = core.store.newest_first("dispute", charge)
     return next((d for d in disputes if ident(d["charge"]) == charge), None)
 
 

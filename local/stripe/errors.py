@@ -100,10 +100,23 @@ def key_missing() -> ApiError:
 
 def key_wrong(key: str) -> ApiError:
     """An API key that is not ours; only its ends are shown."""
+    return ApiError(401, f"Invalid API Key provided: {_masked(key)}")
+
+
+def not_permitted(key: str, account: str, permission: str) -> ApiError:
+    """A restricted key that lacks a permission."""
+    return ApiError(
+        403,
+        f"The provided key '{_masked(key)}' does not have the required permissions for this "
+        f"endpoint on account '{account}'. Having the '{permission}' permission would allow this "
+        "request to continue.",
+    )
+
+
+def _masked(key: str) -> str:
     head, tail = key[:KEY_CHARS_SHOWN_HEAD], key[-KEY_CHARS_SHOWN_TAIL:]
     hidden = max(len(key) - KEY_CHARS_SHOWN_HEAD - KEY_CHARS_SHOWN_TAIL, 0)
-    shown = head + "*" * hidden + tail if hidden else "*" * len(key)
-    return ApiError(401, f"Invalid API Key provided: {shown}")
+    return head + "*" * hidden + tail if hidden else "*" * len(key)
 
 
 def rate_limited() -> ApiError:

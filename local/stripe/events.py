@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from local.stripe.expand import refunds_of
 from local.stripe.ids import Ids
+from local.stripe.old_shapes import differs, of_2020
 from local.stripe.settings import OLD_API_VERSION, WebhookTarget
-from local.stripe.store import Store, clone, ident
+from local.stripe.store import Store, clone
 from shared.ports import Clock, Json
 
 
@@ -51,8 +51,8 @@ class Events:
     def emit(self, type: str, obj: Json, previous: Json | None = None) -> Json:
         """Record that something happened to an object, now; `previous` only on `*.updated`."""
         snapshot, version = clone(obj), self._api_version
-        if obj["object"] in ("charge", "payment_intent") and self._old_shape():
-            snapshot, version = _of_2020(self._store, snapshot), OLD_API_VERSION
+        if differs(obj) and self._old_shape():
+            snapshot, version = of_2020(self._store, snapshot), OLD_API_VERSION
         data: Json = {"object": snapshot}
         if previous is not None:
             data["previous_attributes"] = clone(previous)
@@ -77,29 +77,3 @@ class Events:
 def seconds(moment: datetime) -> int:
     """A moment as Stripe writes it."""
     return int(moment.timestamp())
-
-
-def _of_2020(store: Store, obj: Json) -> Json:
-    """A charge or payment intent as 2020-08-27 showed it: lists inside, `invoice`, `source`."""
-    if obj["object"] == "charge":
-        return obj | {
-            "refunds": clone(refunds_of(store, obj["id"])),
-            "invoice": None,
-            "order": None,
-        }
-    charges = [
-        clone(charge)
-        for charge in store.newest_first("charge")
-        if ident(charge.get("payment_intent")) == obj["id"]
-    ]
-    old = {name: value for name, value in obj.items() if name != "latest_charge"}
-    return old | {
-        "charges": {
-            "object": "list",
-            "data": charges,
-            "has_more": False,
-            "total_count": len(charges),
-            "url": f"/v1/charges?payment_intent={obj['id']}",
-        },
-        "invoice": None,
-    }

@@ -1,7 +1,7 @@
 """`expand[]`, as https://docs.stripe.com/api/expanding_objects."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from local.stripe.errors import ApiError, not_expandable
@@ -9,17 +9,19 @@ from local.stripe.store import Store, ident
 from shared.ports import Json
 
 LEVELS_MAX = 4
-REFUNDS_SHOWN_MAX = 10  # lists inside objects are cut at ten
+SHOWN_MAX = 10  # lists inside objects are cut at ten
 
 _ID = re.compile(r"[a-z]+_[A-Za-z0-9_]+")
 _SOURCES = ("charge", "refund", "payout", "dispute")
+_NOTHING: tuple[str, ...] = ()  # shown only when expanded, and the path ends there
 TARGETS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "charge": {
         "balance_transaction": ("balance_transaction",),
         "customer": ("customer",),
         "failure_balance_transaction": ("balance_transaction",),
         "payment_intent": ("payment_intent",),
-        "refunds": ("refund",),
+        "refunds": _NOTHING,
+        "refunds.data": ("refund",),
     },
     "balance_transaction": {"source": _SOURCES},
     "refund": {
@@ -39,10 +41,43 @@ TARGETS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "failure_balance_transaction": ("balance_transaction",),
     },
     "payment_method": {"customer": ("customer",)},
-    "customer": {},
+    "customer": {
+        "invoice_settings.default_payment_method": ("payment_method",),
+        "tax_ids": _NOTHING,
+        "tax_ids.data": ("tax_id",),
+    },
+    "tax_id": {"customer": ("customer",), "owner.customer": ("customer",)},
+    "product": {"default_price": ("price",)},
+    "price": {"currency_options": _NOTHING, "product": ("product",), "tiers": _NOTHING},
+    "coupon": {"applies_to": _NOTHING, "currency_options": _NOTHING},
+    "tax_rate": {},
+    "shipping_rate": {"fixed_amount.currency_options": _NOTHING},
+    "discount": {"customer": ("customer",), "source.coupon": ("coupon",)},
+    "checkout.session": {
+        "customer": ("customer",),
+        "discounts.coupon": ("coupon",),
+        "line_items": _NOTHING,
+        "line_items.data": ("item",),
+        "payment_intent": ("payment_intent",),
+        "shipping_cost.shipping_rate": ("shipping_rate",),
+        "shipping_cost.taxes": _NOTHING,
+        "shipping_options.shipping_rate": ("shipping_rate",),
+        "total_details.breakdown": _NOTHING,
+    },
+    "item": {
+        "discounts": _NOTHING,
+        "discounts.discount": ("discount",),
+        "price": ("price",),
+        "taxes": _NOTHING,
+    },
+    "invoice_payment": {
+        "invoice": ("invoice",),
+        "payment.payment_intent": ("payment_intent",),
+    },
     "event": {},
     "balance": {},
 }
+"""By type: dotted paths that expand, and the types they lead to."""
 
 
 def expand(store: Store, answer: Json, paths: Sequence[str]) -> Json:
@@ -53,6 +88,9 @@ def expand(store: Store, answer: Json, paths: Sequence[str]) -> Json:
     """
     for path in paths:
         parts = path.split(".")
+        if len(parts) > LEVELS_MAX:
+            text = f"You cannot expand more than {LEVELS_MAX} levels of a property. Property: "
+            raise ApiError(400, text + path, param="expand")
         if answer.get("object") == "list":
             if parts[0] != "data" or not parts[1:]:
                 raise not_expandable(path)
@@ -66,9 +104,6 @@ def expand(store: Store, answer: Json, paths: Sequence[str]) -> Json:
 
 
 def _check(objects: list[Json], parts: list[str], path: str) -> None:
-    if len(parts) > LEVELS_MAX:
-        text = f"You cannot expand more than {LEVELS_MAX} levels of a property ({path})."
-        raise ApiError(400, text, param="expand")
     types = tuple(dict.fromkeys(obj["object"] for obj in objects))
     if types and not any(_leads(type, parts) for type in types):
         raise not_expandable(path)
@@ -77,43 +112,124 @@ def _check(objects: list[Json], parts: list[str], path: str) -> None:
 def _leads(type: str, parts: list[str]) -> bool:
     if not parts or type not in TARGETS:
         return True
-    targets = TARGETS[type].get(parts[0], ())
-    return any(_leads(target, parts[1:]) for target in targets)
+    size = _size_of(type, parts)
+    rest = parts[size:]
+    types = TARGETS[type][".".join(parts[:size])] if size else ()
+    return bool(size) and (not rest or any(_leads(target, rest) for target in types))
+
+
+def _size_of(type: str, parts: list[str]) -> int:
+    """How many parts the longest expandable path of the type takes; 0: none begins so."""
+    sizes = range(len(parts), 0, -1)
+    return next((size for size in sizes if ".".join(parts[:size]) in TARGETS[type]), 0)
 
 
 def _expand(store: Store, obj: Json, parts: list[str], path: str) -> Json:
     if not parts:
         return obj
-    name, rest = parts[0], parts[1:]
-    known = obj["object"] in TARGETS
-    if known and name not in TARGETS[obj["object"]]:
+    if obj.get("object") not in TARGETS:
+        return _expand_unknown(store, obj, parts, path)
+    size = _size_of(obj["object"], parts)
+    if not size:
         return obj  # polymorphic: another type of this list or field has it
-    if obj["object"] == "charge" and name == "refunds" and not isinstance(obj.get(name), dict):
-        value: Any = refunds_of(store, obj["id"])
-    else:
-        value = obj.get(name)
+    shown = _shown(store, obj, parts[:size])
+
+    def follow(value: object) -> object:
+        if isinstance(value, str):
+            found = store.get(value)
+            return value if found is None else _expand(store, found, parts[size:], path)
+        if isinstance(value, dict) and value.get("object", "list") != "list":
+            return _expand(store, value, parts[size:], path)
+        return value
+
+    expanded: Json = _at(shown, parts[:size], follow)
+    return expanded
+
+
+def _at(value: Any, names: list[str], change: Callable[[object], object]) -> Any:  # noqa: ANN401
+    """A copy in which what lies at a path (of each item, where there are lists) is changed."""
+    if isinstance(value, list):
+        return [_at(item, names, change) for item in value]
+    if not names:
+        return change(value)
+    if not isinstance(value, dict) or names[0] not in value:
+        return value
+    return {**value, names[0]: _at(value[names[0]], names[1:], change)}
+
+
+def _shown(store: Store, obj: Json, names: list[str]) -> Json:
+    """The object with the member of that path, where it is shown only when asked for."""
+    make = LISTS.get((obj["object"], names[0]))
+    if make is not None and not isinstance(obj.get(names[0]), dict):
+        return {**obj, names[0]: make(store, obj["id"])}
+    hidden = store.beside(obj["id"]) if "id" in obj else {}
+    for size in range(len(names), 0, -1):
+        name = ".".join(names[:size])
+        if name in hidden:
+            return _with(obj, names[:size], hidden[name])
+    return obj
+
+
+def _with(obj: Json, names: list[str], value: object) -> Json:
+    if len(names) == 1:
+        return {**obj, names[0]: value}
+    inner = obj.get(names[0])
+    return {**obj, names[0]: _with(inner, names[1:], value)} if isinstance(inner, dict) else obj
+
+
+def _expand_unknown(store: Store, obj: Json, parts: list[str], path: str) -> Json:
+    name, rest = parts[0], parts[1:]
+    value = obj.get(name)
     if isinstance(value, dict) and value.get("object") == "list":
-        value = {**value, "data": [_expand(store, item, rest, path) for item in value["data"]]}
+        value = {**value, "data": [_expand(store, item, rest[1:], path) for item in value["data"]]}
     elif isinstance(value, str):
         found = store.get(value)
         if found is not None:
             value = _expand(store, found, rest, path)
-        elif not known and not _ID.fullmatch(value):
+        elif not _ID.fullmatch(value):
             raise not_expandable(path)
     elif isinstance(value, dict) and "object" in value:
         value = _expand(store, value, rest, path)
-    elif not known and value is not None:
+    elif value is not None:
         raise not_expandable(path)
     return {**obj, name: value}
 
 
-def refunds_of(store: Store, charge: str) -> Json:
-    """The list of refunds inside a charge: the ten newest."""
-    found = [r for r in store.newest_first("refund") if ident(r.get("charge")) == charge]
+def cut(objects: Sequence[Json], url: str) -> Json:
+    """A list inside an object: its first ten."""
     return {
         "object": "list",
-        "data": found[:REFUNDS_SHOWN_MAX],
-        "has_more": len(found) > REFUNDS_SHOWN_MAX,
-        "total_count": len(found),
-        "url": f"/v1/charges/{charge}/refunds",
+        "data": list(objects[:SHOWN_MAX]),
+        "has_more": len(objects) > SHOWN_MAX,
+        "url": url,
     }
+
+
+def refunds_of(store: Store, charge: str) -> Json:
+    """The list of refunds inside a charge: the ten newest."""
+    newest = store.newest_first("refund", charge)
+    found = [refund for refund in newest if ident(refund.get("charge")) == charge]
+    return cut(found, f"/v1/charges/{charge}/refunds") | {"total_count": len(found)}
+
+
+def tax_ids_of(store: Store, customer: str) -> Json:
+    """The list of tax ids inside a customer."""
+    return cut(list(store.newest_first("tax_id", customer)), f"/v1/customers/{customer}/tax_ids")
+
+
+def lines_of(store: Store, session: str) -> list[Json]:
+    """All line items of a Checkout Session, in the order of the request that made it."""
+    ids: list[str] = store.beside(session).get("lines", [])
+    return [item for id in ids if (item := store.get(id)) is not None]
+
+
+def _line_items_of(store: Store, session: str) -> Json:
+    return cut(lines_of(store, session), f"/v1/checkout/sessions/{session}/line_items")
+
+
+LISTS: Mapping[tuple[str, str], Callable[[Store, str], Json]] = {
+    ("charge", "refunds"): refunds_of,
+    ("checkout.session", "line_items"): _line_items_of,
+    ("customer", "tax_ids"): tax_ids_of,
+}
+"""Lists inside objects that are shown only when expanded."""

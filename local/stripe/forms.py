@@ -84,15 +84,19 @@ def _lists(node: object) -> object:
     return items
 
 
-def read(raw: Json, spec: Spec, required: tuple[str, ...] = ()) -> Json:
-    """The parameters in their types. Raises `ApiError` for unknown, missing or wrong ones."""
-    unknown = [name for name in raw if name not in spec]
+def read(raw: Json, spec: Spec, required: tuple[str, ...] = (), within: str = "") -> Json:
+    """The parameters in their types; `within` is the parameter that holds them, if one does.
+
+    Raises `ApiError` for unknown, missing or wrong ones.
+    """
+    full = {name: f"{within}[{name}]" if within else name for name in (*raw, *required)}
+    unknown = [full[name] for name in raw if name not in spec]
     if unknown:
         raise unknown_parameters(unknown)
     for name in required:
         if raw.get(name) in (None, ""):
-            raise missing_parameter(name)
-    return {name: spec[name](value, name) for name, value in raw.items()}
+            raise missing_parameter(full[name])
+    return {name: spec[name](value, full[name]) for name, value in raw.items()}
 
 
 def text(value: object, param: str) -> str | None:

@@ -3,8 +3,10 @@
 import random
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-LENGTHS = {"cus": 14, "req": 14, "evt": 24, "pi_secret": 25}
+LENGTHS = {"cus": 14, "prod": 14, "req": 14, "evt": 24, "pi_secret": 25}
+LENGTHS |= {"cs_test": 58, "cs_live": 58}
 LENGTH_DEFAULT = 24
+BARE_LENGTH = 8
 
 
 class Ids:
@@ -15,5 +17,11 @@ class Ids:
 
     def new(self, prefix: str) -> str:
         """A fresh id of a type, named by its prefix without the underscore."""
-        length = LENGTHS.get(prefix, LENGTH_DEFAULT)
-        return f"{prefix}_" + "".join(self._chance.choice(ALPHABET) for _ in range(length))
+        return f"{prefix}_{self._drawn(LENGTHS.get(prefix, LENGTH_DEFAULT))}"
+
+    def bare(self) -> str:
+        """A fresh id without prefix, as coupons have."""
+        return self._drawn(BARE_LENGTH)
+
+    def _drawn(self, length: int) -> str:
+        return "".join(self._chance.choice(ALPHABET) for _ in range(length))

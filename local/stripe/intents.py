@@ -9,6 +9,12 @@ from local.stripe.errors import ApiError
 from shared.ports import Json
 
 AUTHORISATION_SECONDS = 7 * 86_400
+CANCELABLE = (
+    "requires_payment_method",
+    "requires_capture",
+    "requires_confirmation",
+    "requires_action",
+)
 TO_CHARGE = (
     "description",
     "metadata",
@@ -130,6 +136,17 @@ def _authorised(core: Core, intent: Json, charge: Json) -> None:
 
 def conclude(core: Core, intent: Json, charge: Json) -> Json | None:
     """The intent after its charge succeeded or failed; the payment error, if any."""
+    error = _concluded(core, intent, charge)
+    _tell(core, intent)
+    return error
+
+
+def _tell(core: Core, intent: Json) -> None:
+    for watcher in core.watchers.get(intent["id"], ()):
+        watcher(intent)
+
+
+def _concluded(core: Core, intent: Json, charge: Json) -> Json | None:
     if charge["status"] == "succeeded":
         received = charge["amount_captured"]
         intent |= {"status": "succeeded", "amount_received": received, "amount_capturable": 0}
@@ -151,6 +168,21 @@ def conclude(core: Core, intent: Json, charge: Json) -> Json | None:
     }
     core.events.emit("payment_intent.payment_failed", intent)
     return error
+
+
+def cancel(core: Core, intent: Json, reason: str | None) -> None:
+    """Give up an intent that can be canceled, and what it has authorised."""
+    if intent["status"] == "requires_capture":
+        payments.release(core, core.find("charge", intent["latest_charge"]))
+    intent |= {
+        "status": "canceled",
+        "amount_capturable": 0,
+        "canceled_at": core.now(),
+        "cancellation_reason": reason,
+        "next_action": None,
+    }
+    core.events.emit("payment_intent.canceled", intent)
+    _tell(core, intent)
 
 
 def _declined(

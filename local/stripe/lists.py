@@ -1,11 +1,11 @@
 """Lists: paging and filters, as https://docs.stripe.com/api/pagination."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from local.stripe import forms
 from local.stripe.core import Call, Core
-from local.stripe.errors import ApiError, invalid
-from local.stripe.store import ident
+from local.stripe.errors import ApiError, invalid, missing
+from local.stripe.store import NAMING, ident
 from shared.ports import Json
 
 LIMIT_DEFAULT = 10
@@ -42,10 +42,9 @@ def equal_to(params: Json, *names: str) -> Keep:
     )
 
 
-def listing(core: Core, call: Call, type: str, keep: Keep) -> Json:
-    """One page of the objects of a type that `keep` lets pass, newest first."""
-    params = call.params
-    limit = params.get("limit", LIMIT_DEFAULT)
+def page_of(params: Json) -> tuple[int, str | None, str | None]:
+    """Limit, `starting_after` and `ending_before` of a list request. Raises `ApiError`."""
+    limit = int(params.get("limit", LIMIT_DEFAULT))
     if not 1 <= limit <= LIMIT_MAX:
         bound = "greater than or equal to 1" if limit < 1 else f"less than or equal to {LIMIT_MAX}"
         raise invalid(f"This value must be {bound} (it currently is '{limit}').", "limit")
@@ -53,14 +52,26 @@ def listing(core: Core, call: Call, type: str, keep: Keep) -> Json:
     if after and before:
         text = "You can only specify one of these parameters: starting_after, ending_before."
         raise ApiError(400, text)
-    objects: Iterator[Json] = core.store.newest_first(type)
+    return limit, after, before
+
+
+def listing(core: Core, call: Call, type: str, keep: Keep, naming: str | None = None) -> Json:
+    """One page of the objects of a type that `keep` lets pass, newest first.
+
+    `naming`: an object all of them name (`store.NAMING`), where no parameter tells it.
+    """
+    params = call.params
+    limit, after, before = page_of(params)
+    named = (params.get(path) for path in NAMING.get(type, ()))
+    naming = naming or next((id for id in named if id is not None), None)
+    objects: Iterator[Json] = core.store.newest_first(type, naming)
     for id, param, walk in (
         (after, "starting_after", core.store.older),
         (before, "ending_before", core.store.newer),
     ):
         if id:
             core.find(type, id, param, status=400)
-            objects = walk(id) if core.store.listed(id) else iter(())
+            objects = walk(id, naming) if core.store.listed(id) else iter(())
     found: list[Json] = []
     bounds = params.get("created", {})
     least = max(bounds.get("gte", 0), bounds.get("gt", 0))
@@ -76,12 +87,26 @@ def listing(core: Core, call: Call, type: str, keep: Keep) -> Json:
             if len(found) > limit:
                 break
     page = found[:limit]
-    return {
-        "object": "list",
-        "data": page[::-1] if before else page,
-        "has_more": len(found) > limit,
-        "url": call.path,
-    }
+    return _page(call, page[::-1] if before else page, has_more=len(found) > limit)
+
+
+def within_object(call: Call, type: str, objects: Sequence[Json]) -> Json:
+    """One page of a list that lies inside an object, in the order of that list."""
+    limit, after, before = page_of(call.params)
+    places = {obj["id"]: place for place, obj in enumerate(objects)}
+    for id, param in ((after, "starting_after"), (before, "ending_before")):
+        if id and id not in places:
+            raise missing(type, id, param, status=400)
+    if before:
+        end = places[before]
+        start = max(end - limit, 0)
+        return _page(call, objects[start:end], has_more=start > 0)
+    start = places[after] + 1 if after else 0
+    return _page(call, objects[start : start + limit], has_more=start + limit < len(objects))
+
+
+def _page(call: Call, data: Sequence[Json], *, has_more: bool) -> Json:
+    return {"object": "list", "data": list(data), "has_more": has_more, "url": call.path}
 
 
 def _is_stale(core: Core, type: str) -> bool:

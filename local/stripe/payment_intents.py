@@ -3,18 +3,20 @@
 from local.stripe import forms, payments
 from local.stripe.core import Call, Core, Route, merged
 from local.stripe.errors import ApiError, invalid
-from local.stripe.intents import blank, conclude, confirm, dispute_if_wanted
+from local.stripe.intents import (
+    CANCELABLE,
+    blank,
+    cancel,
+    conclude,
+    confirm,
+    dispute_if_wanted,
+)
 from local.stripe.lists import PAGING, equal_to, listing
 from local.stripe.payment_methods import from_data, resolve
 from shared.ports import Json
 
 CONFIRMABLE = ("requires_payment_method", "requires_confirmation", "requires_action")
-CANCELABLE = (
-    "requires_payment_method",
-    "requires_capture",
-    "requires_confirmation",
-    "requires_action",
-)
+CHANGEABLE_ALWAYS = ("description", "metadata", "receipt_email")
 CANCEL_REASONS = ("abandoned", "duplicate", "fraudulent", "requested_by_customer")
 CAPTURE_METHODS = ("automatic", "automatic_async", "manual")
 _WRITABLE: forms.Spec = {
@@ -94,6 +96,7 @@ def _create(core: Core, call: Call) -> Json:
         )
         raise ApiError(400, text, code="payment_intent_unexpected_state")
     intent = blank(core) | _kept(call.params)
+    intent["metadata"] = merged({}, intent["metadata"])
     if method is not None:
         intent |= {"payment_method": method, "status": "requires_confirmation"}
     core.store.put(intent)
@@ -105,7 +108,8 @@ def _create(core: Core, call: Call) -> Json:
 
 def _update(core: Core, call: Call) -> Json:
     intent = core.find("payment_intent", call.ids[0], "intent")
-    if intent["status"] not in CONFIRMABLE:
+    late = [name for name in call.params if name not in CHANGEABLE_ALWAYS]
+    if late and intent["status"] not in CONFIRMABLE:
         raise _unexpected(
             intent, f"cannot be updated because it has a status of {intent['status']}."
         )
@@ -177,16 +181,7 @@ def _cancel(core: Core, call: Call) -> Json:
             "PaymentIntent with one of the following statuses may be canceled: "
             f"{', '.join(CANCELABLE)}.",
         )
-    if intent["status"] == "requires_capture":
-        payments.release(core, core.find("charge", intent["latest_charge"]))
-    intent |= {
-        "status": "canceled",
-        "amount_capturable": 0,
-        "canceled_at": core.now(),
-        "cancellation_reason": call.params.get("cancellation_reason"),
-        "next_action": None,
-    }
-    core.events.emit("payment_intent.canceled", intent)
+    cancel(core, intent, call.params.get("cancellation_reason"))
     return intent
 
 

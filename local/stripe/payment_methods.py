@@ -140,12 +140,11 @@ def _create(core: Core, call: Call) -> Json:
     return payment_method
 
 
-def _attach(core: Core, call: Call) -> Json:
-    payment_method = resolve(core, call.ids[0], "payment_method")
-    customer = core.given("customer", call.params, "customer")
-    decline = core.behaviours.get(payment_method["id"])
-    if decline is not None and decline.attach_decline is not None:
-        reason = decline.attach_decline
+def attach(core: Core, payment_method: Json, customer: Json) -> None:
+    """Make a payment method one of a customer. Raises `ApiError` where it is refused."""
+    behaviour = core.behaviours.get(payment_method["id"])
+    if behaviour is not None and behaviour.attach_decline is not None:
+        reason = behaviour.attach_decline
         raise ApiError(
             402,
             reason.message,
@@ -157,9 +156,16 @@ def _attach(core: Core, call: Call) -> Json:
         raise ApiError(
             400, "The payment method you provided has already been attached to a customer."
         )
-    if customer is not None:
-        payment_method["customer"] = customer["id"]
+    payment_method["customer"] = customer["id"]
     core.events.emit("payment_method.attached", payment_method)
+
+
+def _attach(core: Core, call: Call) -> Json:
+    payment_method = resolve(core, call.ids[0], "payment_method")
+    customer = core.given("customer", call.params, "customer")
+    if customer is None:
+        raise missing_parameter("customer")
+    attach(core, payment_method, customer)
     return payment_method
 
 

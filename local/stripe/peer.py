@@ -6,19 +6,21 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Never
 
-from local.stripe import disputes, intents, payments, payouts, refunds, routes
+from local.stripe import payouts, routes
 from local.stripe.account import Chances, assemble
+from local.stripe.acts import Acts
 from local.stripe.app import App
 from local.stripe.control import Control
 from local.stripe.delivery import Delivery
 from local.stripe.ids import Ids
+from local.stripe.keys import Keys, RestrictedKey
 from local.stripe.settings import API_VERSION, Faults, PeerSettings, Strikes, WebhookTarget
 from shared.ports import Clock, Json
 
 SECRETS_FOR_ROLLING = 2
 
 
-class StripePeer:
+class StripePeer(Acts):
     """A Stripe account in memory.
 
     `asgi` is the API (and the control routes); `run` the clockwork: settlement, availability,
@@ -45,7 +47,7 @@ class StripePeer:
         self._clock = clock
         self._secrets = tuple(signing_secrets)
         chances = Chances.split(chance)
-        self._core, self._deliveries = assemble(
+        core, self._deliveries = assemble(
             clock,
             chances,
             livemode=livemode,
@@ -54,16 +56,17 @@ class StripePeer:
             settings=settings or PeerSettings(),
             strikes=strikes,
         )
-        self._schedule = self._core.schedule
+        super().__init__(core)
+        self._schedule = core.schedule
         self.set_faults(faults or Faults())
+        self._keys = Keys(api_key, account)
         self.control = Control(self._core, self._deliveries, self.set_faults)
         self.asgi = App(
             self._core,
             self.control,
             chances.requests,
             ids=Ids(chances.request_ids),
-            api_key=api_key,
-            account=account,
+            keys=self._keys,
             api_version=API_VERSION,
         )
         self._running: asyncio.Task[Never] | None = None
@@ -180,12 +183,6 @@ class StripePeer:
         """The objects of a type, oldest first. Not to be changed."""
         return list(self._core.store.newest_first(type))[::-1]
 
-    def _find(self, type: str, id: str) -> Json:
-        found = self._core.store.get(id)
-        if found is None or found["object"] != type:
-            raise KeyError(f"no {type} {id}")
-        return found
-
     # --- what the merchant does -------------------------------------------------------------
 
     def request(self, method: str, path: str, params: Mapping[str, object] | None = None) -> Json:
@@ -196,73 +193,6 @@ class StripePeer:
         """
         return routes.request(self._core, method, path, params or {})
 
-    # --- what people and banks do -----------------------------------------------------------
-
-    def authenticate(self, payment_intent: str) -> None:
-        """The customer passes the 3-D Secure step; a decline raises `ApiError`."""
-        intent = self._find("payment_intent", payment_intent)
-        if intent["status"] != "requires_action":
-            raise ValueError(f"payment intent {payment_intent} is {intent['status']}")
-        intents.pay(self._core, intent)
-
-    def dispute_charge(
-        self, charge: str, *, reason: str = "fraudulent", inquiry: bool = False
-    ) -> str:
-        """The customer disputes a charge. Returns the dispute's id."""
-        found = self._find("charge", charge)
-        return str(disputes.open_(self._core, found, reason, inquiry=inquiry)["id"])
-
-    def escalate_dispute(self, dispute: str) -> None:
-        """The inquiry becomes a chargeback: funds are withdrawn."""
-        disputes.escalate(self._core, self._find("dispute", dispute))
-
-    def win_dispute(self, dispute: str, *, after_loss: bool = False) -> None:
-        """The bank decides for the merchant: amount and fee come back."""
-        disputes.win(self._core, self._find("dispute", dispute), after_loss=after_loss)
-
-    def lose_dispute(self, dispute: str) -> None:
-        """The bank decides for the customer, or an inquiry ends."""
-        disputes.lose(self._core, self._find("dispute", dispute))
-
-    def fail_payment(self, charge: str) -> None:
-        """A payment by a delayed method is taken back after it had succeeded."""
-        found = self._find("charge", charge)
-        payments.fail_late(self._core, found)
-        intents.failed_late(self._core, found)
-
-    def fail_refund(self, refund: str, reason: str = "expired_or_canceled_card") -> None:
-        """The refund cannot be paid to the customer; the money comes back."""
-        refunds.fail(self._core, self._find("refund", refund), reason)
-
-    def fail_payout(self, payout: str, code: str = "account_closed") -> None:
-        """The bank returns a payout, even one that was paid."""
-        payouts.fail(self._core, self._find("payout", payout), code)
-
-    def bill_fee(self, amount_minor: int, currency: str, description: str) -> str:
-        """Stripe bills a fee of its own (`stripe_fee`, no source, no event). Returns its id."""
-        if amount_minor <= 0:
-            raise ValueError(f"a billed fee must be positive, got {amount_minor}")
-        txn = self._core.ledger.enter(
-            type="stripe_fee",
-            reporting_category="fee",
-            amount_minor=-amount_minor,
-            currency=currency,
-            source=None,
-            description=description,
-        )
-        return str(txn["id"])
-
-    def enter_other(self, category: str, amount_minor: int, currency: str) -> str:
-        """A transaction of another kind than this peer makes by itself, without source and event.
-        Returns its id."""
-        if not amount_minor:
-            raise ValueError("a transaction needs an amount")
-        txn = self._core.ledger.enter(
-            type=category,
-            reporting_category=category,
-            amount_minor=amount_minor,
-            currency=currency,
-            source=None,
-            description=category.replace("_", " "),
-        )
-        return str(txn["id"])
+    def issue_key(self, key: RestrictedKey) -> None:
+        """Make a restricted key of the account valid. Raises `ValueError` for one in use."""
+        self._keys.issue(key)

@@ -2,7 +2,7 @@
 
 from local.stripe import disputes, forms
 from local.stripe.cards import Behaviour
-from local.stripe.core import Call, Core, Route
+from local.stripe.core import Call, Core, Route, merged
 from local.stripe.currencies import spoken
 from local.stripe.errors import ApiError, invalid, missing_parameter
 from local.stripe.ledger import fee_details
@@ -120,7 +120,10 @@ def _create(core: Core, call: Call) -> Json:
         fees=_returned_fee(core, charge, amount),
     )
     refund = record(core, charge, amount, txn=txn)
-    refund |= {"metadata": call.params.get("metadata", {}), "reason": call.params.get("reason")}
+    refund |= {
+        "metadata": merged({}, call.params.get("metadata", {})),
+        "reason": call.params.get("reason"),
+    }
     charge["amount_refunded"] += amount
     charge["refunded"] = charge["amount_refunded"] == charge["amount"]
     behaviour = core.behaviours.get(charge["payment_method"] or "", Behaviour())
@@ -186,9 +189,8 @@ def _retrieve(core: Core, call: Call) -> Json:
 
 def _update(core: Core, call: Call) -> Json:
     refund = core.find("refund", call.ids[0])
-    before = dict(refund)
-    core.edit(refund, call.params, "refund.updated")
-    previous = {name: before[name] for name in call.params if before[name] != refund[name]}
+    changes = {"metadata": merged(refund.get("metadata") or {}, call.params.get("metadata", {}))}
+    previous = core.change(refund, changes if call.params else {}, "refund.updated")
     if previous:
         core.events.emit("charge.refund.updated", refund, previous)
     return refund

@@ -4,10 +4,13 @@ from collections.abc import Mapping
 
 from local.stripe import (
     balances,
+    catalogue,
     charges,
+    checkout,
     customers,
     disputes,
     event_routes,
+    invoice_payments,
     payment_intents,
     payment_methods,
     payouts,
@@ -29,6 +32,9 @@ ROUTES: tuple[Route, ...] = (
     *disputes.ROUTES,
     *balances.ROUTES,
     *payouts.ROUTES,
+    *catalogue.ROUTES,
+    *checkout.ROUTES,
+    *invoice_payments.ROUTES,
     *event_routes.ROUTES,
 )
 KEPT: Mapping[str, str] = {
@@ -37,52 +43,53 @@ KEPT: Mapping[str, str] = {
     "billing/alerts": "billing.alert",
     "billing/credit_grants": "billing.credit_grant",
     "billing/meters": "billing.meter",
-    "checkout/sessions": "checkout.session",
-    "coupons": "coupon",
     "credit_notes": "credit_note",
     "files": "file",
-    "invoice_payments": "invoice_payment",
     "invoiceitems": "invoiceitem",
     "invoices": "invoice",
     "mandates": "mandate",
     "payment_links": "payment_link",
     "payment_records": "payment_record",
     "plans": "plan",
-    "prices": "price",
-    "products": "product",
     "promotion_codes": "promotion_code",
     "quotes": "quote",
     "radar/early_fraud_warnings": "radar.early_fraud_warning",
     "reporting/report_runs": "reporting.report_run",
     "reviews": "review",
     "setup_intents": "setup_intent",
-    "shipping_rates": "shipping_rate",
     "sources": "source",
     "subscription_items": "subscription_item",
     "subscription_schedules": "subscription_schedule",
     "subscriptions": "subscription",
-    "tax_ids": "tax_id",
-    "tax_rates": "tax_rate",
     "topups": "topup",
     "transfers": "transfer",
 }
 """Path under /v1 -> type: stored through /_peer and retrieved, nothing else."""
 
+type _Pattern = tuple[tuple[str, ...], Route]
+
 _PARTS_OF_NESTED = 2  # `checkout/sessions`
+
+
+def _by_size(routes: tuple[Route, ...]) -> Mapping[tuple[str, int], list[_Pattern]]:
+    """Routes by method and number of path segments, so that few are tried for a request."""
+    found: dict[tuple[str, int], list[_Pattern]] = {}
+    for route in routes:
+        segments = tuple(route.path.split("/"))
+        found.setdefault((route.method, len(segments)), []).append((segments, route))
+    return found
+
+
+_ROUTES = _by_size(ROUTES)
 
 
 def match(method: str, path: str) -> tuple[Route, tuple[str, ...]]:
     """The route of a request and the ids in its path. Raises `ApiError` 404."""
     segments = path.split("/")
-    for route in ROUTES:
-        pattern = route.path.split("/")
-        if route.method != method or len(pattern) != len(segments):
-            continue
-        ids = [part for want, part in zip(pattern, segments, strict=True) if want == "{}"]
-        if all(ids) and route.path == "/".join(
-            "{}" if want == "{}" else part for want, part in zip(pattern, segments, strict=True)
-        ):
-            return route, tuple(ids)
+    for pattern, route in _ROUTES.get((method, len(segments)), ()):
+        pairs = tuple(zip(pattern, segments, strict=True))
+        if all(part if want == "{}" else want == part for want, part in pairs):
+            return route, tuple(part for want, part in pairs if want == "{}")
     return _kept(method, path, segments[2:])
 
 

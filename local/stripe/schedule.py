@@ -21,6 +21,8 @@ class _Due:
     sequence: int
     action: Action = field(compare=False)
     recurring: bool = field(compare=False)
+    name: str | None = field(compare=False)
+    cancelled: bool = field(compare=False, default=False)
 
 
 class Schedule:
@@ -33,14 +35,22 @@ class Schedule:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._heap: list[_Due] = []
+        self._named: dict[str, _Due] = {}
         self._sequence = 0
         self._wake = asyncio.Event()
 
-    def at(self, when: datetime, action: Action, *, recurring: bool = False) -> None:
-        """Run `action` at `when` (a moment in the past: as soon as possible)."""
+    def at(
+        self, when: datetime, action: Action, *, recurring: bool = False, name: str | None = None
+    ) -> None:
+        """Run `action` at `when` (a moment in the past: as soon as possible).
+
+        By its `name` it can be cancelled.
+        """
         self._sequence += 1
-        due = _Due(when, self._sequence, action, recurring)
+        due = _Due(when, self._sequence, action, recurring, name)
         heapq.heappush(self._heap, due)
+        if name is not None:
+            self._named[name] = due
         if self._heap[0] is due:
             self._wake.set()
 
@@ -48,9 +58,17 @@ class Schedule:
         """Run `action` so many seconds from now."""
         self.at(self._clock.now() + timedelta(seconds=seconds), action)
 
+    def cancel(self, name: str) -> None:
+        """Do not run the action of this name; nothing, where there is none."""
+        due = self._named.pop(name, None)
+        if due is not None:
+            due.cancelled = True
+
     def next_due(self, *, recurring: bool = False) -> datetime | None:
         """When the next action runs; those that recur for ever count only if asked for."""
-        moments = (due.when for due in self._heap if recurring or not due.recurring)
+        moments = (
+            due.when for due in self._heap if not due.cancelled and (recurring or not due.recurring)
+        )
         return min(moments, default=None)
 
     async def run(self) -> Never:
@@ -58,8 +76,14 @@ class Schedule:
         while True:
             self._wake.clear()
             while self._heap and self._heap[0].when <= self._clock.now():
-                heapq.heappop(self._heap).action()
+                self._perform(heapq.heappop(self._heap))
             await self._rest()
+
+    def _perform(self, due: _Due) -> None:
+        if due.name is not None and not due.cancelled:
+            del self._named[due.name]
+        if not due.cancelled:
+            due.action()
 
     async def _rest(self) -> None:
         """Sleep until the next moment, or until something earlier is scheduled."""

@@ -59,7 +59,8 @@ class PeerSettings:
     """How the account behaves. Ranges are (least, most) seconds, drawn from the seed.
 
     `refund_fee_returned`: refunds give the fee back in proportion (a negative fee).
-    `payouts` None: the account is on manual payouts.
+    `payouts` None: the account is on manual payouts. `automatic_tax_percentage`: what Stripe Tax
+    charges, on goods and shipping; None: it is not set up.
     """
 
     fees: Mapping[str, Fee] = field(default_factory=lambda: FEES)
@@ -67,10 +68,12 @@ class PeerSettings:
     available_after_days: int = 2
     delayed_method_seconds: tuple[float, float] = (86_400.0, 4 * 86_400.0)
     refund_delay_seconds: tuple[float, float] = (3_600.0, 48 * 3_600.0)
+    tax_id_verify_seconds: tuple[float, float] = (60.0, 3_600.0)
     refund_fee_returned: bool = False
     dispute_fee_minor: int = 1_500
     payouts: PayoutSchedule | None = field(default_factory=PayoutSchedule)
     default_currency: str = "usd"
+    automatic_tax_percentage: Decimal | None = None
 
     def fee_of(self, currency: str) -> Fee:
         """The fee of a currency."""

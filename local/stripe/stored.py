@@ -21,7 +21,14 @@ NEEDED: dict[str, dict[str, type]] = {
     "payout": {"amount": int, "arrival_date": int, "created": int, "currency": str, "status": str},
 }
 """Members the peer computes with; without them lists and sums would be wrong."""
-REMOVED_BY = ("product.deleted", "plan.deleted", "coupon.deleted", "invoice.deleted")
+REMOVED_BY = (
+    "coupon.deleted",
+    "customer.tax_id.deleted",
+    "invoice.deleted",
+    "plan.deleted",
+    "price.deleted",
+    "product.deleted",
+)
 KEPT_ONCE_SET = ("balance_transaction", "failure_balance_transaction")
 
 type Origin = tuple[int, bool] | None

@@ -1,214 +1,283 @@
 """Balance transactions: the only source of money lines.
 
 https://docs.stripe.com/api/balance_transactions. Facts of a line: `amount_minor` (debit to the
-account, credit to the offset), `currency`, `date`, and account and offset by role.
+account, credit to the offset), `currency`, `date`, and account and offset by role. Clearing and
+bank belong to the owner's company; the customer may belong to another one, over intercompany
+accounts. A charge in another currency than its settlement goes over `fx_transit`.
 """
 
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date
 
+from shared.documents import receipts
 from shared.documents.common import (
     Context,
     Desired,
-    Json,
+    Listed,
+    Question,
     Snapshot,
     check_open,
-    currency_of,
     id_of,
-    integer,
     moment,
     text,
-    unreadable,
+)
+from shared.documents.exchange import charged_amount
+from shared.documents.method import method_of
+from shared.documents.payments import charge_of_refund
+from shared.documents.selling import Selling, selling, session_of
+from shared.documents.transaction import (
+    ENTITY,
+    category_of,
+    journal_of,
+    suspended,
+    transaction_of,
 )
 from shared.domain.ids import line_key
-from shared.domain.journal import Journal, JournalKind, Line, Role
+from shared.domain.journal import JournalKind, Line, Role
 from shared.domain.money import Money
-from shared.domain.posting import (
-    RULES,
-    Transaction,
-    is_suspense,
-    post,
-)
 from shared.domain.records import Document, Fact, Ref
-from shared.errors import Parked
+from shared.settings import Book
 
-ENTITY = "balance_transaction"
-
-# Objects of API versions before 2019 have no reporting_category.
-CATEGORY_OF_TYPE = MappingProxyType(
-    {
-        "charge": "charge",
-        "payment": "charge",
-        "refund": "refund",
-        "payment_refund": "refund",
-        "payment_failure_refund": "charge_failure",
-        "payment_reversal": "charge_failure",
-        "refund_failure": "refund_failure",
-        "payment_refund_failure": "refund_failure",
-        "stripe_fee": "fee",
-        "stripe_fx_fee": "fee",
-        "tax_fee": "tax",
-        "payout": "payout",
-        "payout_cancel": "payout_reversal",
-        "payout_failure": "payout_reversal",
-        "transfer": "transfer",
-        "transfer_cancel": "transfer_reversal",
-        "transfer_failure": "transfer_reversal",
-        "transfer_refund": "transfer_reversal",
-        "application_fee": "platform_earning",
-        "application_fee_refund": "platform_earning_refund",
-        "connect_collection_transfer": "connect_collection_transfer",
-        "reserve_transaction": "risk_reserved_funds",
-        "reserved_funds": "risk_reserved_funds",
-        "payout_minimum_balance_hold": "payout_minimum_balance_hold",
-        "payout_minimum_balance_release": "payout_minimum_balance_release",
-        "payment_network_reserve_hold": "payment_network_reserve_hold",
-        "payment_network_reserve_release": "payment_network_reserve_release",
-    }
-)
-DISPUTE_PREFIXES = ("du_", "dp_")
+GROSS, FX, APPLY = "gross", "fx", "apply"
 
 
-def category_of(txn: Json) -> str:
-    """The reporting category; derived from type, source and sign where Stripe gave none."""
-    given = text(txn, "reporting_category")
-    if given:
-        return given
-    kind = text(txn, "type")
-    source = id_of(txn.get("source"))
-    if kind == "adjustment" and source.startswith(DISPUTE_PREFIXES):
-        return "dispute" if integer(txn, "amount", ENTITY) < 0 else "dispute_reversal"
-    return CATEGORY_OF_TYPE.get(kind, kind or "unknown")
+def questions(snapshot: Snapshot, context: Context) -> tuple[Question, ...]:
+    """The posted invoice that a receipt settles."""
+    is_receipt = category_of(snapshot.object) == "charge"
+    return receipts.questions(snapshot, context) if is_receipt else ()
 
 
-def transaction_of(txn: Json) -> Transaction:
-    """The facts of a balance transaction. Raises `Parked` for what cannot be read."""
-    currency = currency_of(txn, ENTITY)
-    amount = Money(integer(txn, "amount", ENTITY), currency)
-    fee = Money(integer(txn, "fee", ENTITY), currency)
-    details = []
-    given = txn.get("fee_details")
-    if given is not None and not isinstance(given, list):
-        raise unreadable(ENTITY, id_of(txn), "fee_details")
-    for item in given or ():
-        if not isinstance(item, Mapping):
-            raise unreadable(ENTITY, id_of(txn), "fee_details")
-        found = currency_of({"currency": currency, **item}, ENTITY)
-        details.append((text(item, "type"), Money(integer(item, "amount", ENTITY), found)))
-    net = Money(integer(txn, "net", ENTITY), currency)
-    return Transaction(id_of(txn), category_of(txn), amount, fee, net, tuple(details))
+@dataclass(frozen=True, slots=True)
+class _Booking:
+    """What the lines of one transaction share."""
 
+    snapshot: Snapshot
+    context: Context
+    book: Book
+    day: date
 
-def _journal(transaction: Transaction) -> Journal:
-    try:
-        return post(transaction)
-    except ValueError as error:
-        raise Parked(
-            "inconsistent_transaction",
-            f"{transaction.id}: {error}",
-            "Look at the transaction in Stripe; report it to Stripe when it looks the same there.",
-        ) from error
-
-
-def _check_currency(snapshot: Snapshot, currency: str) -> None:
-    """Customer lines are booked in the currency of the charge, which must be the settlement's."""
-    source = snapshot.related.get("refund") or snapshot.related.get("charge") or {}
-    charged = text(source, "currency").lower() or currency
-    if charged != currency or snapshot.object.get("exchange_rate") not in (None, 1):
-        raise Parked(
-            "settled_in_other_currency",
-            f"{snapshot.id} was charged in {charged.upper()} and settled in {currency.upper()}",
-            "Charges settled in another currency are not booked yet; book this one by hand.",
+    def line(self, line: Line) -> Document:
+        """A line of the owner's company."""
+        general = line.kind is JournalKind.GENERAL
+        template = "general_line" if general else "customer_payment_line"
+        return self._document(
+            line.component,
+            template,
+            line.kind,
+            {
+                "amount_minor": line.amount.minor,
+                "currency": line.amount.currency,
+                "account": self._account(line.account),
+                "offset": self._account(line.offset),
+            },
         )
 
+    def _account(self, role: Role) -> dict[str, Fact]:
+        if role is Role.CUSTOMER:
+            return {"role": role.value, "customer": receipts.customer_of(self.snapshot)}
+        return {"role": role.value}
 
-def _part(source: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """A nested object; empty where the field is anything else."""
-    found = source.get(name)
-    return found if isinstance(found, Mapping) else {}
+    def _document(
+        self, role: str, template: str, journal: JournalKind, facts: dict[str, Fact]
+    ) -> Document:
+        day = self.day.isoformat()
+        return Document(
+            role=role,
+            template=template,
+            company=self.book.company,
+            key=line_key(self.snapshot.id, role),
+            facts={**facts, "date": day},
+            words={
+                "category": category_of(self.snapshot.object),
+                "source": id_of(self.snapshot.object.get("source")),
+                "payment_method": method_of(self.snapshot.related.get("charge") or {}),
+            },
+            journal=journal,
+            period=day[:7],
+        )
 
+    def in_company(self, document: Document, company: str) -> Document:
+        """A customer's line in the company that sold; the offset stays with the owner."""
+        if company == document.company:
+            return document
+        offset = document.facts["offset"]
+        moved = {**offset, "company": document.company} if isinstance(offset, dict) else offset
+        return replace(document, company=company, facts={**document.facts, "offset": moved})
 
-def _method(charge: Json) -> dict[str, Fact]:
-    """How the customer paid, for the spelling: type, brand, funding, wallet."""
-    details = _part(charge, "payment_method_details")
-    kind = text(details, "type")
-    sub = _part(details, kind)
-    if not kind:  # before 2018 a charge showed its `source`: a card, or a source of some type
-        sub = _part(charge, "source")
-        kind = text(sub, "type") or text(sub, "object")
-    wallet = _part(sub, "wallet")
-    return {
-        "type": kind,
-        "brand": text(sub, "brand").lower(),
-        "funding": text(sub, "funding"),
-        "wallet": text(wallet, "type"),
-    }
+    def exchanged(self, document: Document, charged: Money) -> tuple[Document, ...]:
+        """A customer's line in the currency of the charge, and the line that brings it to the
+        currency of the settlement: both over `fx_transit`."""
+        settled = Money(int(str(document.facts["amount_minor"])), self.book_currency)
+        if charged.currency == settled.currency:
+            return (document,)
+        transit: dict[str, Fact] = {"role": Role.FX_TRANSIT.value}
+        facts = {**document.facts, "amount_minor": charged.minor, "currency": charged.currency}
+        customer = replace(document, facts={**facts, "offset": transit})
+        clearing = self._document(
+            FX,
+            "general_line",
+            JournalKind.GENERAL,
+            {
+                "amount_minor": settled.minor,
+                "currency": settled.currency,
+                "account": transit,
+                "offset": {"role": Role.CLEARING.value},
+            },
+        )
+        return customer, clearing
 
+    @property
+    def book_currency(self) -> str:
+        return text(self.snapshot.object, "currency").lower()
 
-def _account(role: Role, customer: str) -> dict[str, Fact]:
-    if role is Role.CUSTOMER:
-        return {"role": role.value, "customer": customer}
-    return {"role": role.value}
+    def unapplied(self, document: Document) -> Document:
+        """A receipt whose invoice did not come in time: a general journal line."""
+        return replace(
+            document,
+            template="general_line",
+            journal=JournalKind.GENERAL,
+            facts={**document.facts, "account": {"role": Role.UNAPPLIED_RECEIPTS.value}},
+        )
 
+    def marked(self, document: Document, invoice: str) -> Document:
+        """A receipt that settles a posted invoice."""
+        return replace(document, facts={**document.facts, "marked": invoice})
 
-def _document(snapshot: Snapshot, line: Line, company: str, date: str, customer: str) -> Document:
-    charge = snapshot.related.get("charge") or {}
-    general = line.kind is JournalKind.GENERAL
-    return Document(
-        role=line.component,
-        template="general_line" if general else "customer_payment_line",
-        company=company,
-        key=line_key(snapshot.id, line.component),
-        facts={
-            "amount_minor": line.amount.minor,
-            "currency": line.amount.currency,
-            "date": date,
-            "account": _account(line.account, customer),
-            "offset": _account(line.offset, customer),
-        },
-        words={
-            "category": category_of(snapshot.object),
-            "source": id_of(snapshot.object.get("source")),
-            "payment_method": _method(charge),
-        },
-        journal=line.kind,
-        period=date[:7],
-    )
-
-
-def _suspended(transaction: Transaction) -> Parked | None:
-    if not is_suspense(transaction):
-        return None
-    what = transaction.category if transaction.category not in RULES else "an unknown fee type"
-    return Parked(
-        "unsupported_category",
-        f"{transaction.id} ({what}, net {transaction.net}) is booked on suspense",
-        "Reclassify the suspense line in Dynamics to the right account.",
-    )
+    def applied(self, gross: Document, invoice: str) -> Document:
+        """The line that brings an unapplied receipt to its customer, marked."""
+        day = self.context.local_date(int(self.context.now.timestamp())).isoformat()
+        return replace(
+            gross,
+            role=APPLY,
+            template="customer_payment_line",
+            key=f"{line_key(self.snapshot.id, APPLY)}:{invoice}",
+            journal=JournalKind.CUSTOMER_PAYMENT,
+            facts={
+                **gross.facts,
+                "account": self._account(Role.CUSTOMER),
+                "offset": {"role": Role.UNAPPLIED_RECEIPTS.value},
+                "date": day,
+                "marked": invoice,
+            },
+            period=day[:7],
+        )
 
 
 def build(snapshot: Snapshot, context: Context) -> Desired:
     """The lines of one balance transaction: gross and each fee component.
 
-    Raises `Parked` for an unknown currency, contradicting amounts, a closed period, or a charge
-    that was settled in another currency.
+    Raises `Parked` for an unknown currency, contradicting amounts, a closed period.
     """
     txn = snapshot.object
     transaction = transaction_of(txn)
-    journal = _journal(transaction)
-    currency = transaction.amount.currency
-    book = context.book(currency, text(txn, "balance_type") or "payments")
+    journal = journal_of(transaction)
+    book = context.book(transaction.amount.currency, text(txn, "balance_type") or "payments")
     day = context.local_date(moment(txn, "created", ENTITY))
-    if any(line.component not in snapshot.links for line in journal.lines):
-        check_open(context.company(book.company), book.company, day)
-    customer = ""
-    masters: tuple[Ref, ...] = ()
-    if any(line.account is Role.CUSTOMER for line in journal.lines):
-        _check_currency(snapshot, currency)
-        customer = id_of((snapshot.related.get("charge") or {}).get("customer"))
-        masters = (Ref("customer", customer, book.company),) if customer else ()
-    documents = tuple(
-        _document(snapshot, line, book.company, day.isoformat(), customer) for line in journal.lines
+    booking = _Booking(snapshot, context, book, day)
+    desired = Desired(parked=suspended(transaction))
+    documents: list[Document] = []
+    for line in journal.lines:
+        if line.account is Role.CUSTOMER:
+            desired = _customer_side(booking, line, desired)
+        else:
+            documents.append(booking.line(line))
+    documents = [*desired.documents, *documents]
+    _check_open(documents, snapshot, context)
+    if desired.unfinished is not None:
+        documents = []
+    return replace(
+        desired,
+        documents=tuple(documents),
+        masters=tuple(_masters(documents)),
+        money=_charge(snapshot, context),
+        again=charge_of_refund(snapshot.related.get("refund") or {}, context),
     )
-    return Desired(documents, masters, parked=_suspended(transaction))
+
+
+def _check_open(documents: list[Document], snapshot: Snapshot, context: Context) -> None:
+    for document in documents:
+        if document.role not in snapshot.links:
+            when = date.fromisoformat(str(document.facts["date"]))
+            check_open(context.company(document.company), document.company, when)
+
+
+def _masters(documents: list[Document]) -> Iterator[Ref]:
+    for document in documents:
+        account = document.facts["account"]
+        customer = account.get("customer") if isinstance(account, dict) else None
+        if customer:
+            yield Ref("customer", str(customer), document.company)
+
+
+def _charge(snapshot: Snapshot, context: Context) -> tuple[Ref, ...]:
+    """The charge may have commercial documents: whoever finds its money makes it looked at."""
+    charge = snapshot.related.get("charge")
+    wanted = charge is not None and context.policy.has_documents
+    return (Ref("charge", str(charge["id"])),) if charge is not None and wanted else ()
+
+
+def _customer_side(booking: _Booking, line: Line, desired: Desired) -> Desired:
+    """The customer's line: in the company that sold, in the currency of the charge, settled."""
+    snapshot, context = booking.snapshot, booking.context
+    charge = snapshot.related.get("charge")
+    company = selling(charge, session_of(snapshot), context).company if charge else ""
+    gross, *rest = booking.exchanged(booking.line(line), charged_amount(snapshot, line.amount))
+    gross = booking.in_company(gross, company or booking.book.company)
+    is_receipt = line.component == GROSS and category_of(snapshot.object) == "charge"
+    sale = receipts.sold(snapshot, context) if is_receipt else None
+    kept = snapshot.written(GROSS)
+    if sale is None or (kept is not None and not receipts.is_unapplied(kept)):
+        return replace(desired, documents=(gross, *rest))
+    if kept is None:
+        return _settled(booking, gross, tuple(rest), sale, desired)
+    return _applied(booking, gross, tuple(rest), sale, desired)
+
+
+def _listed(kind: str, gross: Document, minor: int, invoice: str = "") -> Listed:
+    return Listed(kind, gross.company, invoice, minor, str(gross.facts["currency"]))
+
+
+def _settled(
+    booking: _Booking, gross: Document, rest: tuple[Document, ...], sale: Selling, desired: Desired
+) -> Desired:
+    """A new receipt: marked with its invoice, waiting for it, or over unapplied receipts."""
+    snapshot, context = booking.snapshot, booking.context
+    amount = -int(str(gross.facts["amount_minor"]))
+    invoice = receipts.invoice_for(snapshot, str(gross.facts["currency"]))
+    if invoice is None:
+        if not receipts.is_expected(snapshot, sale):
+            return replace(desired, documents=(gross, *rest))
+        wait = receipts.not_posted(snapshot, sale)
+        if receipts.may_wait(snapshot, context):
+            return replace(desired, unfinished=wait)
+        documents = (booking.unapplied(gross), *rest)
+        note = _listed(receipts.UNAPPLIED, gross, amount)
+        return replace(desired, documents=documents, waiting=wait, listed=note)
+    excess = invoice.excess(amount)
+    if excess >= amount:
+        note = _listed(receipts.SECOND_PAYMENT, gross, amount, invoice.number)
+        return replace(desired, documents=(gross, *rest), listed=note)
+    note_of_rest = _listed(receipts.OVER_PAYMENT, gross, excess, invoice.number)
+    documents = (booking.marked(gross, invoice.number), *rest)
+    return replace(desired, documents=documents, listed=note_of_rest if excess else None)
+
+
+def _applied(
+    booking: _Booking, gross: Document, rest: tuple[Document, ...], sale: Selling, desired: Desired
+) -> Desired:
+    """A receipt that went over unapplied receipts: applied once its invoice is posted."""
+    snapshot = booking.snapshot
+    amount = -int(str(gross.facts["amount_minor"]))
+    documents = (booking.unapplied(gross), *rest)
+    applied = snapshot.written(APPLY)
+    if applied is not None:
+        return replace(desired, documents=(*documents, applied))
+    invoice = receipts.invoice_for(snapshot, str(gross.facts["currency"]))
+    if invoice is None:
+        wait = receipts.not_posted(snapshot, sale)
+        note = _listed(receipts.UNAPPLIED, gross, amount)
+        return replace(desired, documents=documents, waiting=wait, listed=note)
+    note = _listed(receipts.APPLIED, gross, amount, invoice.number)
+    line = booking.applied(gross, invoice.number)
+    return replace(desired, documents=(*documents, line), listed=note)

@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo
 
 from shared.domain.ids import is_id
 from shared.domain.money import Money
-from shared.domain.records import Document, Link, Ref
-from shared.errors import Parked
+from shared.domain.records import Document, Intent, Link, Ref
+from shared.errors import Parked, TieoutError, Waiting
+from shared.policy import DEFAULT, Policy
 from shared.settings import Book, Books, Company
 
 type Json = dict[str, Any]
@@ -22,12 +23,28 @@ MOMENT_MAX = 253_402_214_400  # 9999-12-31, a day early: a zone may be ahead of 
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """What documents need to know of Dynamics: the records whose `field` is `value`.
+
+    The answer appears in `Snapshot.answers` under `name`, with the properties of `select`.
+    """
+
+    name: str
+    entity_set: str
+    company: str
+    field: str
+    value: str
+    select: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The current state of a Stripe object, with what else its documents need.
 
     `related`: further objects by name (`charge`: the charge that a refund belongs to).
     `companies`: for master data, the companies that need it. `links`: what was written for the
-    object before, by role; `announced`: roles whose write may have happened.
+    object before, by role; `intents`: what may have been. `answers`: records of Dynamics by the
+    name of the question. `was_settled`: all that was wanted then was written before.
     """
 
     entity: str
@@ -36,7 +53,14 @@ class Snapshot:
     related: Mapping[str, Json] = field(default_factory=dict)
     companies: tuple[str, ...] = ()
     links: Mapping[str, Link] = field(default_factory=dict)
-    announced: tuple[str, ...] = ()
+    intents: Mapping[str, Intent] = field(default_factory=dict)
+    answers: Mapping[str, tuple[Json, ...]] = field(default_factory=dict)
+    was_settled: bool = False
+
+    def written(self, role: str) -> Document | None:
+        """The document of a role as it was written or announced."""
+        kept = self.links.get(role) or self.intents.get(role)
+        return None if kept is None else kept.record.document
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,26 +73,55 @@ class FlowStart:
 
 
 @dataclass(frozen=True, slots=True)
+class Again:
+    """An object that must be converged although it may be settled; `id` names the reason, so that
+    one reason leads to one message."""
+
+    ref: Ref
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A receipt that a person may want to know of: on account, unapplied, applied later."""
+
+    kind: str
+    company: str
+    invoice: str
+    amount_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
 class Desired:
     """What must exist for one object.
 
-    `documents` to hold in Dynamics; `masters` first, inline; `money` to converge by its own queue;
-    `flows` to start; `parked`: written all the same, then put before a person.
+    `documents` to hold in Dynamics, parents before what belongs to them; `masters` first, inline;
+    `money` to converge by its own queue unless it is settled, `again` in any case; `flows` to
+    start; `parked`, `waiting`: written all the same, then put before a person or on the list.
+    `unfinished`: documents are missing, for this reason; what is there goes on without them.
+    `listed`: for the list of receipts.
     """
 
     documents: tuple[Document, ...] = ()
     masters: tuple[Ref, ...] = ()
     money: tuple[Ref, ...] = ()
+    again: tuple[Again, ...] = ()
     flows: tuple[FlowStart, ...] = ()
     parked: Parked | None = None
+    waiting: Waiting | None = None
+    unfinished: TieoutError | None = None
+    listed: Listed | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The settings that documents may depend on."""
+    """What documents may depend on besides their snapshot: settings, policy, the moment."""
 
     books: Books
     time_zone: str = "UTC"
+    policy: Policy = DEFAULT
+    now: datetime = datetime(1970, 1, 1, tzinfo=UTC)
 
     def book(self, currency: str, balance_type: str = "payments") -> Book:
         """The book of a settlement currency. Raises `Parked` when there is none."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from shared.documents.common import Context, Desired, Json, Snapshot, text
-from shared.domain.records import Document
+from shared.domain.records import Change, Document
 from shared.errors import Skipped
 
 ENTITY = "customer"
@@ -47,11 +47,7 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
         raise Skipped("customer_deleted")
     linked = tuple(link.company for link in snapshot.links.values())
     # A write that may have happened is looked for, whoever needs the customer now.
-    announced = tuple(
-        role.removeprefix(ROLE_PREFIX)
-        for role in snapshot.announced
-        if role.startswith(ROLE_PREFIX)
-    )
+    announced = tuple(intent.record.document.company for intent in snapshot.intents.values())
     companies = dict.fromkeys(linked + announced + snapshot.companies)
     wanted = tuple(companies) or (context.books.default_company,)
     documents = tuple(
@@ -66,6 +62,8 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
                 "email": text(customer, "email"),
                 "currency": currency_for(customer, company, context),
             },
+            change=Change.FOLLOWS,
+            found_first=True,
         )
         for company in wanted
     )

@@ -88,7 +88,7 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
     book = context.book(amount.currency)
     documents = []
     # Stripe states arrival_date as midnight UTC of the day meant: no time zone applies.
-    known = "arrival" in snapshot.links or "arrival" in snapshot.announced
+    known = snapshot.written("arrival") is not None
     if amount and (status == "paid" or known):
         when = day(moment(payout, "arrival_date", ENTITY))
         documents.append(_line(snapshot, "arrival", amount, when, book.company))

@@ -23,6 +23,10 @@ class Role(StrEnum):
     CONNECT = "connect"
     RESERVES = "reserves"
     SUSPENSE = "suspense"
+    UNAPPLIED_RECEIPTS = "unapplied_receipts"
+    FX_TRANSIT = "fx_transit"
+    SALES_RETURNS = "sales_returns"
+    SALES_TAX = "sales_tax"
 
 
 class JournalKind(StrEnum):

@@ -6,12 +6,14 @@ values, so that they can be stored and compared.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from decimal import Decimal
+from enum import StrEnum
 from hashlib import sha256
+from typing import Any
 
-from shared.domain.journal import JournalKind
+from shared.domain.journal import JournalKind, Role
 
 type Fact = str | int | bool | Sequence[Fact] | Mapping[str, Fact] | None
 
@@ -37,6 +39,19 @@ class Ref:
     company: str = ""
 
 
+class Change(StrEnum):
+    """What may happen to a record after it was written.
+
+    `FROZEN`: nothing, neither facts nor spelling; other amounts park. `OPEN`: it follows its
+    facts (an order line that is not invoiced), never a new spelling alone. `FOLLOWS`: master data,
+    which follows facts and spelling.
+    """
+
+    FROZEN = "frozen"
+    OPEN = "open"
+    FOLLOWS = "follows"
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """One thing that must exist in the target.
@@ -44,6 +59,11 @@ class Document:
     `role` is unique within its object (`gross`, `customer~usmf`), `template` names the spelling,
     `key` is the business key in the target. `facts` (amounts, parties, accounts by role, dates)
     are frozen once written; `words` (texts, codes) may be spelled anew while nothing is posted.
+    `parent`: the role of the record it belongs to, whose number Dynamics gives; with `patches` it
+    is no record of its own but a change of that one. `after`: roles that must be there first.
+    `group`: documents of one group are written in one changeset. `found_first`: it may exist
+    already, by its key, and is then taken over. `expects`: amounts (minor units of the facts'
+    currency) that properties of the parent must show before this one is written.
     """
 
     role: str
@@ -54,21 +74,47 @@ class Document:
     words: Mapping[str, Fact] = field(default_factory=dict)
     journal: JournalKind | None = None
     period: str = ""
+    change: Change = Change.FROZEN
+    parent: str = ""
+    patches: bool = False
+    after: tuple[str, ...] = ()
+    group: str = ""
+    found_first: bool = False
+    expects: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The roles that must be there before this one is written."""
+        return (self.parent, *self.after) if self.parent else self.after
 
     @property
     def facts_hash(self) -> str:
         """SHA-256 of the facts, the key and the company."""
         return digest({"key": self.key, "company": self.company, "facts": self.facts})
 
+    @property
+    def clearing_minor(self) -> int:
+        """What a line does to the clearing account, in minor units, debits positive."""
+        offset = self.facts.get("offset")
+        if not isinstance(offset, Mapping) or offset.get("role") != Role.CLEARING.value:
+            return 0
+        return -int(str(self.facts["amount_minor"]))
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A document as the target spells it: entity set, fields, and the field that holds its key."""
+    """A document as the target spells it: entity set, fields, and the field that holds its key.
+
+    `within` narrows a look for the key to a part of the set (the lines of one order). `mapping` is
+    the version of the mapping that spelled it.
+    """
 
     document: Document
     entity_set: str
     key_field: str
     fields: Mapping[str, Value]
+    within: Mapping[str, Value] = field(default_factory=dict)
+    mapping: str = ""
 
     @property
     def spelling_hash(self) -> str:
@@ -78,35 +124,42 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A record that exists in the target: its keys there, and the hashes of what was written.
+    """A record that exists in the target: its keys there, and what was written.
 
     `recreated` counts how often it was written again after somebody had deleted its draft.
     """
 
-    role: str
-    entity_set: str
-    company: str
     keys: Mapping[str, str | int]
-    facts_hash: str
-    spelling_hash: str
-    clearing_minor: int = 0
+    record: Record
     recreated: int = 0
+
+    @property
+    def role(self) -> str:
+        """The role of the document."""
+        return self.record.document.role
+
+    @property
+    def company(self) -> str:
+        """The company it is in."""
+        return self.record.document.company
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A write that was announced and has not been settled: it may have happened."""
+    """A write that was announced and has not been settled: it may have happened.
 
-    role: str
-    entity_set: str
-    company: str
-    key_field: str
-    key: str
+    It freezes `record`: what is written in the end is that, whatever the settings say by then.
+    `at`: before this moment nobody may conclude that it failed.
+    """
+
     journal: str
-    facts_hash: str
-    spelling_hash: str
-    clearing_minor: int
     at: str
+    record: Record
+
+    @property
+    def role(self) -> str:
+        """The role of the document."""
+        return self.record.document.role
 
 
 def canonical(value: object) -> str:
@@ -117,3 +170,67 @@ def canonical(value: object) -> str:
 def digest(value: object) -> str:
     """SHA-256 of the canonical JSON, hexadecimal."""
     return sha256(canonical(value).encode()).hexdigest()
+
+
+def plain_document(document: Document) -> dict[str, Any]:
+    """A document as JSON, to be stored."""
+    return asdict(document)
+
+
+def document_of(plain: Mapping[str, Any]) -> Document:
+    """The document that `plain_document` made JSON of."""
+    journal = plain["journal"]
+    return Document(
+        **{
+            **plain,
+            "journal": None if journal is None else JournalKind(journal),
+            "change": Change(plain["change"]),
+            "after": tuple(plain["after"]),
+        }
+    )
+
+
+def plain_record(record: Record) -> dict[str, Any]:
+    """A record as JSON, to be stored: nothing of the kinds of its values is lost."""
+    return {
+        "document": plain_document(record.document),
+        "entity_set": record.entity_set,
+        "key_field": record.key_field,
+        "fields": {name: _plain(value) for name, value in record.fields.items()},
+        "within": {name: _plain(value) for name, value in record.within.items()},
+        "mapping": record.mapping,
+    }
+
+
+def record_of(plain: Mapping[str, Any]) -> Record:
+    """The record that `plain_record` made JSON of."""
+    return Record(
+        document_of(plain["document"]),
+        plain["entity_set"],
+        plain["key_field"],
+        {name: _value(value) for name, value in plain["fields"].items()},
+        {name: _value(value) for name, value in plain["within"].items()},
+        plain["mapping"],
+    )
+
+
+def _plain(value: Value) -> str | int | dict[str, str]:
+    match value:
+        case Decimal():
+            return {"decimal": str(value)}
+        case date():
+            return {"date": value.isoformat()}
+        case Symbol():
+            return {"enum": value.enum, "name": value.name}
+        case _:
+            return value
+
+
+def _value(plain: str | int | Mapping[str, str]) -> Value:
+    if not isinstance(plain, Mapping):
+        return plain
+    if "decimal" in plain:
+        return Decimal(plain["decimal"])
+    if "date" in plain:
+        return date.fromisoformat(plain["date"])
+    return Symbol(plain["enum"], plain["name"])

@@ -26,27 +26,35 @@ class Source:
 
 TEXT = Source()
 INTEGER = Source("integer")
+DATE = Source("date")
 PERSONAL = Source(personal=True)
 
 _DOCUMENT = MappingProxyType(
     {"document.key": TEXT, "document.role": TEXT, "document.company": TEXT}
+)
+_METHOD = MappingProxyType(
+    {
+        "words.payment_method.type": TEXT,  # card, sepa_debit, ...
+        "words.payment_method.brand": TEXT,
+        "words.payment_method.funding": TEXT,
+        "words.payment_method.wallet": TEXT,
+    }
 )
 _LINE = MappingProxyType(
     {
         **_DOCUMENT,
         "facts.amount_minor": INTEGER,  # debit to the account, credit to the offset
         "facts.currency": TEXT,  # lower case
-        "facts.date": Source("date"),  # in the cut-off time zone
+        "facts.date": DATE,  # in the cut-off time zone
+        "facts.marked": TEXT,  # the posted invoice that a receipt settles
         "account.type": TEXT,  # Cust, Bank or Ledger
         "account.id": TEXT,
         "offset.type": TEXT,
         "offset.id": TEXT,
+        "offset.company": TEXT,  # only where it is another one
         "words.category": TEXT,  # Stripe's reporting category
         "words.source": TEXT,  # the id of the charge, refund, dispute, ...; may be empty
-        "words.payment_method.type": TEXT,  # card, sepa_debit, ...
-        "words.payment_method.brand": TEXT,
-        "words.payment_method.funding": TEXT,
-        "words.payment_method.wallet": TEXT,
+        **_METHOD,
     }
 )
 _CUSTOMER = MappingProxyType(
@@ -59,9 +67,71 @@ _CUSTOMER = MappingProxyType(
         "company.customer_group": TEXT,
     }
 )
+_ORDER = MappingProxyType(
+    {
+        **_DOCUMENT,
+        "facts.currency": TEXT,
+        "customer.account": TEXT,  # in Dynamics
+        "words.session": TEXT,  # Checkout Session; may be empty, like those below
+        "words.reference": TEXT,  # its client_reference_id
+        "words.payment_intent": TEXT,
+        "words.description": PERSONAL,
+        "words.day": INTEGER,  # when the charge was made, seconds since 1970
+        **_METHOD,
+    }
+)
+_ORDER_LINE = MappingProxyType(
+    {
+        **_DOCUMENT,
+        "facts.currency": TEXT,
+        "facts.quantity": INTEGER,
+        "facts.price_minor": INTEGER,  # of one unit
+        "facts.discount_minor": INTEGER,
+        "facts.amount_minor": INTEGER,
+        "parent.number": TEXT,  # of the order
+        "words.kind": TEXT,  # goods, shipping, tax, rounding or sale
+        "words.product": TEXT,  # Stripe's id; may be empty, like those below
+        "words.price": TEXT,
+        "words.item": TEXT,  # the item number that metadata names
+        "words.text": TEXT,
+    }
+)
+_CREDIT = MappingProxyType(
+    {
+        **_DOCUMENT,
+        "facts.currency": TEXT,
+        "facts.date": DATE,
+        "customer.account": TEXT,
+        "words.refund": TEXT,
+        "words.sale": TEXT,  # the charge
+    }
+)
+_CREDIT_LINE = MappingProxyType(
+    {
+        **_DOCUMENT,
+        "facts.currency": TEXT,
+        "facts.amount_minor": INTEGER,  # negative: given back to the customer
+        "facts.memo": TEXT,  # the key of the credit note
+        "account.type": TEXT,
+        "account.id": TEXT,
+        "words.kind": TEXT,
+        "words.product": TEXT,
+        "words.item": TEXT,
+        "words.text": TEXT,
+    }
+)
 
 CATALOGUE: Mapping[str, Mapping[str, Source]] = MappingProxyType(
-    {"customer": _CUSTOMER, "customer_payment_line": _LINE, "general_line": _LINE}
+    {
+        "customer": _CUSTOMER,
+        "customer_payment_line": _LINE,
+        "general_line": _LINE,
+        "sales_order": _ORDER,
+        "sales_order_line": _ORDER_LINE,
+        "sales_order_release": _DOCUMENT,
+        "credit_note": _CREDIT,
+        "credit_note_line": _CREDIT_LINE,
+    }
 )
 
 

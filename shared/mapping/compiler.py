@@ -11,20 +11,23 @@ from shared.domain.records import Value, digest
 from shared.errors import Parked
 from shared.mapping.catalogue import CATALOGUE, Source
 from shared.mapping.expressions import Rules
-from shared.mapping.fields import compile_field
+from shared.mapping.fields import Made, compile_field
 from shared.mapping.loader import Loaded
 from shared.mapping.metadata import EntitySet, Field, Metadata, custom_field
 from shared.mapping.predicates import Test
 from shared.mapping.problems import MappingRefused, Problem, RuleRefused, shown
 from shared.mapping.schema import (
     Document,
+    PolicyDocument,
     Rule,
     Table,
     Template,
     UserMapping,
     parse,
+    title_of,
 )
 from shared.mapping.values import Run, Scope
+from shared.policy import DEFAULT, Policy
 
 type Layer = Template | UserMapping
 
@@ -34,15 +37,22 @@ TABLES_MAX = 100
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A template as closures. `key` is empty where a setting names the key field."""
+    """A template as closures. `key` is empty where a setting names the key field.
+
+    `within`: the fields that narrow the key to a part of the entity set. `personal`: the fields
+    whose values may not be shown.
+    """
 
     name: str
     entity_set: str
     key: str
     key_size: int | None
+    key_is_number: bool
+    within: tuple[str, ...]
     constants: Mapping[str, Value]
     fields: tuple[tuple[str, Run], ...]
     checks: tuple[tuple[Test, str], ...]
+    personal: frozenset[str] = frozenset()
 
     def spell(self, scope: Scope) -> dict[str, Value]:
         """The fields of a document, without its key. Raises `Parked`, naming the field."""
@@ -65,15 +75,16 @@ class Compiled:
 
 @dataclass(frozen=True, slots=True)
 class CompiledMapping:
-    """All templates of a version. `documents`: the SHA-256 of each by kind and name."""
+    """All templates and the policy of a version.
+
+    `documents`: the SHA-256 of each document by kind and name; `sha256`, over these, is the
+    version.
+    """
 
     templates: Mapping[str, Compiled]
     documents: Mapping[str, str]
-
-    @property
-    def sha256(self) -> str:
-        """The version: the SHA-256 over those of its documents."""
-        return digest(dict(self.documents))
+    policy: Policy
+    sha256: str
 
 
 @dataclass(slots=True)
@@ -83,6 +94,7 @@ class _Set:
     templates: dict[str, Template] = field(default_factory=dict)
     mappings: dict[str, UserMapping] = field(default_factory=dict)
     tables: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    policies: list[PolicyDocument] = field(default_factory=list)
     hashes: dict[str, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
@@ -92,11 +104,13 @@ class _Set:
         except MappingRefused as refused:
             self.problems += refused.problems
             return
+        if by_product and isinstance(document, Table) and document.name in self.tables:
+            return  # somebody's table of the same name was added before and takes its place
         reason = self._objection(document, by_product)
         if reason:
             self.problems.append(Problem(loaded.where, reason, document.name))
             return
-        self.hashes[f"{document.kind} {document.name}"] = loaded.sha256
+        self.hashes[title_of(document)] = loaded.sha256
         match document:
             case Template():
                 self.templates[document.name] = document
@@ -104,11 +118,13 @@ class _Set:
                 self.mappings[document.extends] = document
             case Table():
                 self.tables[document.name] = document.rows
+            case PolicyDocument():
+                self.policies.append(document)
 
     def _objection(self, document: Document, by_product: bool) -> str:
         if isinstance(document, Template) and not by_product:
             return "templates are the product's; write a mapping that extends one"
-        if f"{document.kind} {document.name}" in self.hashes:
+        if title_of(document) in self.hashes:
             return f"a second {document.kind} of this name"
         match document:
             case UserMapping() if document.extends in self.mappings:
@@ -116,6 +132,8 @@ class _Set:
                 return f"{other} extends {document.extends} already; put both into one"
             case UserMapping() if document.extends not in CATALOGUE:
                 return f"extends one of {', '.join(CATALOGUE)}"
+            case PolicyDocument() if self.policies:
+                return f"{self.policies[0].name} is the policy already; put both into one"
             case Table() if len(self.tables) >= TABLES_MAX:
                 return f"more than {TABLES_MAX} tables"
         return ""
@@ -127,16 +145,17 @@ def compile_mapping(
     metadata: Metadata,
     reserved: Sequence[str] = (),
 ) -> CompiledMapping:
-    """The product's templates with somebody's changes and tables, as closures.
+    """The product's templates with somebody's changes and tables, as closures. A table takes the
+    place of the product's of the same name.
 
     `reserved`: names of fields that settings give to the product (the customer's Stripe id).
     Raises `MappingRefused` with every problem found.
     """
     found = _Set()
-    for loaded in product:
-        found.add(loaded, by_product=True)
     for loaded in changes:
         found.add(loaded, by_product=False)
+    for loaded in product:
+        found.add(loaded, by_product=True)
     compiled: dict[str, Compiled] = {}
     if not found.problems:
         for name, sources in CATALOGUE.items():
@@ -147,7 +166,9 @@ def compile_mapping(
                 compiled[name] = made
     if found.problems:
         raise MappingRefused(found.problems)
-    return CompiledMapping(MappingProxyType(compiled), MappingProxyType(found.hashes))
+    policy: Policy = found.policies[0] if found.policies else DEFAULT
+    hashes = MappingProxyType(found.hashes)
+    return CompiledMapping(MappingProxyType(compiled), hashes, policy, digest(dict(hashes)))
 
 
 @dataclass(slots=True)
@@ -160,8 +181,7 @@ class _Work:
     metadata: Metadata
     reserved: tuple[str, ...]
     problems: list[Problem] = field(default_factory=list)
-    constants: dict[str, Value] = field(default_factory=dict)
-    runs: dict[str, Run] = field(default_factory=dict)
+    made: dict[str, Made] = field(default_factory=dict)
 
     def compile(self) -> Compiled | None:
         chain = self._chain()
@@ -191,16 +211,22 @@ class _Work:
                     self._field(layer.name, target, name, rule, free)
         checks = self._checks(layers, free)
         key_name = key if isinstance(key, str) else ""
-        self._mandatory(entity, key_name, layers)
-        size = entity.fields[key_name].size if key_name in entity.fields else None
+        if not any(each.patches for each in chain):
+            self._mandatory(entity, key_name, layers)
+        key_target = entity.fields.get(key_name)
         return Compiled(
             self.name,
             entity.name,
             key_name,
-            size,
-            MappingProxyType(self.constants),
-            tuple(self.runs.items()),
+            key_target.size if key_target else None,
+            key_target is not None and key_target.type != "String",
+            next((each.within for each in chain if each.within), ()),
+            MappingProxyType(
+                {name: made.value for name, made in self.made.items() if made.value is not None}
+            ),
+            tuple((name, made.run) for name, made in self.made.items() if made.value is None),
             checks,
+            frozenset(name for name, made in self.made.items() if made.personal),
         )
 
     def _refuse(self, document: str, reason: str, place: str = "", path: str = "") -> None:
@@ -245,16 +271,12 @@ class _Work:
             self._refuse(document, reason, f"fields.{name}")
             return
         try:
-            run, value = compile_field(target, rule, rules)
+            made = compile_field(target, rule, rules)
         except RuleRefused as refused:
             self._refuse(document, refused.reason, f"fields.{name}", refused.path)
             return
-        self.constants.pop(name, None)
-        self.runs.pop(name, None)
-        if value is None:
-            self.runs[name] = run
-        else:
-            self.constants[name] = value
+        self.made.pop(name, None)
+        self.made[name] = made
 
     def _checks(self, layers: Sequence[Layer], rules: Rules) -> tuple[tuple[Test, str], ...]:
         made = []
@@ -268,7 +290,7 @@ class _Work:
 
     def _mandatory(self, entity: EntitySet, key: str, layers: Sequence[Layer]) -> None:
         for name in entity.mandatory:
-            if name != key and name not in self.constants and name not in self.runs:
+            if name != key and name not in self.made:
                 self._refuse(self.name, "must be set", f"fields.{name}")
             rules = [layer.fields[name] for layer in layers if name in layer.fields]
             if rules and rules[-1].when is not None:

@@ -9,7 +9,7 @@ from shared.mapping.numbers import calculate, operand
 from shared.mapping.predicates import Test, compile_condition
 from shared.mapping.problems import RuleRefused, shown
 from shared.mapping.schema import Condition, Each, Parts, Rule
-from shared.mapping.steps import Surroundings
+from shared.mapping.steps import Allowance, Surroundings
 from shared.mapping.transforms import apply_step
 from shared.mapping.values import (
     DATE,
@@ -44,7 +44,9 @@ class Rules:
     tables: Mapping[str, Mapping[str, str]]
     named: Mapping[str, Rule]
     using: tuple[str, ...] = ()
-    compiled: list[str] = field(default_factory=list)  # shared by the copies made for `each`, `use`
+    # Shared by the copies made for `each` and `use`:
+    compiled: list[str] = field(default_factory=list)
+    allowance: Allowance = field(default_factory=Allowance)
 
     def read(self, path: str) -> Expression:
         """The field at a path. Raises `RuleRefused`."""
@@ -52,6 +54,7 @@ class Rules:
 
     def condition(self, condition: Condition) -> Test:
         """A condition as a closure. Raises `RuleRefused`."""
+        self.allowance.spend_condition(condition)
         return compile_condition(condition, self.read)
 
     def rule(self, rule: Rule) -> Expression:
@@ -62,7 +65,7 @@ class Rules:
         found = self._source(rule)
         if rule.default is not None:
             found = _default(found, rule.default)
-        around = Surroundings(self.read, self.tables)
+        around = Surroundings(self.read, self.tables, self.allowance)
         for step in rule.do:
             found = apply_step(step, found, around)
         if rule.when is not None:
@@ -123,6 +126,7 @@ class Rules:
 
         known = all(expression.outcomes for _, expression in made)
         outcomes = tuple(text for _, each in made for text in each.outcomes) if known else ()
+        self.allowance.spend(len(outcomes))
         return Expression(
             first,
             kinds[0],
@@ -132,7 +136,7 @@ class Rules:
         )
 
     def _sum(self, parts: Parts) -> Expression:
-        around = Surroundings(self.read, self.tables)
+        around = Surroundings(self.read, self.tables, self.allowance)
         found = [
             operand(part, "sum", around) if isinstance(part, str) else self.rule(part)
             for part in parts

@@ -1,6 +1,7 @@
 """Fields of the target: what a value must be before it is written there."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -36,11 +37,18 @@ def too_long(field: str, chars_max: int, length: int) -> Parked:
     )
 
 
-def compile_field(field: Field, rule: Rule, rules: Rules) -> tuple[Run, Value | None]:
-    """A field's closure (None: leave the field out), and its value where it is always the same.
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A compiled field: its closure (None: leave the field out), and its value where it is always
+    the same. `personal`: the value may not be shown."""
 
-    Raises `RuleRefused` for a rule whose kind of value the field does not take.
-    """
+    run: Run
+    value: Value | None = None
+    personal: bool = False
+
+
+def compile_field(field: Field, rule: Rule, rules: Rules) -> Made:
+    """A field of a rule. Raises `RuleRefused` for a kind of value that the field does not take."""
     test = None if rule.when is None else rules.condition(rule.when)
     found = rules.rule(rule.model_copy(update={"when": None}))
     if found.many:
@@ -58,8 +66,8 @@ def compile_field(field: Field, rule: Rule, rules: Rules) -> tuple[Run, Value | 
         except Parked as error:
             raise RuleRefused(str(error)) from None
         if test is None:
-            return lambda _: value, value
-        return lambda scope: value if test(scope) else None, None
+            return Made(lambda _: value, value)
+        return Made(lambda scope: value if test(scope) else None)
 
     def one(scope: Scope) -> Value:
         made = run(scope)
@@ -69,8 +77,8 @@ def compile_field(field: Field, rule: Rule, rules: Rules) -> tuple[Run, Value | 
         return fit(made)
 
     if test is None:
-        return one, None
-    return lambda scope: one(scope) if test(scope) else None, None
+        return Made(one, personal=found.personal)
+    return Made(lambda scope: one(scope) if test(scope) else None, personal=found.personal)
 
 
 def _literal(found: Expression, field: Field) -> Expression:

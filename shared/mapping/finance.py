@@ -6,6 +6,7 @@ key are given here, so that no mapping can touch them.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from shared.domain.journal import Role
@@ -14,6 +15,8 @@ from shared.errors import Parked
 from shared.mapping.compiler import CompiledMapping
 from shared.mapping.fields import too_long
 from shared.settings import Account, Books
+
+type Keys = Mapping[str, str | int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,51 +34,73 @@ class Target:
     mapping: CompiledMapping
 
 
+def _customer(customer: str, company: str, target: Target) -> str:
+    """The customer's account in a company; the one-time customer for nobody."""
+    if not customer:
+        return target.books.companies[company].one_time_customer
+    return target.customers[customer, company]
+
+
 def _account(part: Mapping[str, Any], document: Document, target: Target) -> dict[str, str]:
-    """Account type and number of a role in the document's company."""
+    """Type, number and company of the account of a role; `company` in the part names another one
+    than the document's."""
     role = Role(part["role"])
-    company = target.books.companies[document.company]
+    name = str(part.get("company") or document.company)
+    other = name if name != document.company else ""
     if role is Role.CUSTOMER:
-        customer = str(part["customer"])
-        if not customer:
-            return {"type": "Cust", "id": company.one_time_customer}
-        return {"type": "Cust", "id": target.customers[customer, document.company]}
-    book = target.books.currencies[str(document.facts["currency"])]
-    by_role = {Role.CLEARING: book.clearing, Role.BANK: book.bank}
-    account: Account | None = by_role.get(role) or company.accounts.get(role)
-    if account is None:
+        account = _customer(str(part["customer"]), name, target)
+        return {"type": "Cust", "id": account, "company": other}
+    book = target.books.currencies.get(str(document.facts.get("currency")))
+    by_role = {Role.CLEARING: book.clearing, Role.BANK: book.bank} if book else {}
+    found: Account | None = by_role.get(role) or target.books.companies[name].accounts.get(role)
+    if found is None:
         raise Parked(
             "account_not_configured",
-            f"company {document.company} has no account for the role {role}",
+            f"company {name} has no account for the role {role}",
             f"Add accounts.{role} to the company in TIEOUT_BOOKS, then retry.",
         )
-    return {"type": account.type, "id": account.id}
+    return {"type": found.type, "id": found.id, "company": other}
 
 
-def _scope(document: Document, target: Target) -> dict[str, Any]:
+def _scope(document: Document, target: Target, parent: Keys) -> dict[str, Any]:
     """What templates read; `catalogue` describes it."""
     facts: Mapping[str, Any] = document.facts
+    company = target.books.companies[document.company]
     scope: dict[str, Any] = {
         "document": {"key": document.key, "role": document.role, "company": document.company},
         "facts": facts,
         "words": document.words,
+        "company": {"customer_group": company.customer_group},
     }
-    if "account" in facts:
-        scope["account"] = _account(facts["account"], document, target)
-        scope["offset"] = _account(facts["offset"], document, target)
-    else:
-        company = target.books.companies[document.company]
-        scope["company"] = {"customer_group": company.customer_group}
+    for side in ("account", "offset"):
+        if side in facts:
+            scope[side] = _account(facts[side], document, target)
+    if "party" in facts:
+        account = _customer(str(facts["party"]), document.company, target)
+        scope["customer"] = {"account": account}
+    if document.parent:
+        scope["parent"] = {"number": str(next(iter(parent.values()), ""))}
     return scope
 
 
-def render(document: Document, target: Target) -> Record:
-    """The record of a document. Raises `Parked` for a value that does not fit its field."""
+def render(document: Document, target: Target, parent: Keys = MappingProxyType({})) -> Record:
+    """The record of a document. `parent`: the keys of the record it belongs to, where it does.
+
+    Raises `Parked` for a value that does not fit its field.
+    """
     template = target.mapping.templates[document.template]
     key_field = template.key or target.customer_id_property
     size = template.key_size or target.customer_id_chars_max
     if len(document.key) > size:
         raise too_long(key_field, size, len(document.key))
-    fields = template.spell(_scope(document, target))
-    fields[key_field] = document.key
-    return Record(document, template.entity_set, key_field, fields)
+    fields = template.spell(_scope(document, target, parent))
+    if not document.patches:
+        fields[key_field] = int(document.key) if template.key_is_number else document.key
+    return Record(
+        document,
+        template.entity_set,
+        key_field,
+        fields,
+        {name: fields[name] for name in template.within},
+        target.mapping.sha256,
+    )

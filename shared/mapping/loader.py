@@ -14,13 +14,14 @@ from typing import Any, cast
 import yaml
 from yaml.error import Mark
 
-from shared.domain.records import digest
+from shared.domain.records import canonical, digest
 from shared.mapping.problems import MappingRefused, Problem, shown
 
 DOCUMENT_BYTES_MAX = 65_536
 DEPTH_MAX = 24
 NODES_MAX = 8_000
 SCALAR_CHARS_MAX = 2_000
+TREE_BYTES_MAX = 4 * DOCUMENT_BYTES_MAX  # canonical JSON writes more signs than YAML
 
 _PLAIN_ALLOWED = re.compile(r"0|-?[1-9][0-9]{0,17}|true|false")
 # Numbers to some readers: YAML 1.2 takes more forms for numbers than 1.1 does.
@@ -149,3 +150,41 @@ def load(where: str, source: str | bytes) -> Loaded:
     if not isinstance(builder.root, dict):
         raise MappingRefused([Problem(where, "a document is a mapping of keys to values")])
     return Loaded(where, builder.root, digest(builder.root))
+
+
+def load_tree(where: str, tree: object) -> Loaded:
+    """A document that somebody read before, as mappings, lists and text; the same limits hold.
+
+    Raises `MappingRefused`.
+    """
+    reason = _objection(tree) if isinstance(tree, dict) else "a document is a mapping of keys"
+    if reason or not isinstance(tree, dict):
+        raise MappingRefused([Problem(where, reason)])
+    return Loaded(where, tree, digest(tree))
+
+
+def _objection(tree: dict[str, Tree]) -> str:
+    """What speaks against a tree, level by level; keys count as values."""
+    nodes = 0
+    level: list[object] = [tree]
+    for depth in range(DEPTH_MAX + 1):
+        nodes += len(level)
+        if nodes > NODES_MAX:
+            return f"more than {NODES_MAX} values"
+        inside: list[object] = []
+        for each in level:
+            if isinstance(each, str):
+                if len(each) > SCALAR_CHARS_MAX:
+                    return f"a text longer than {SCALAR_CHARS_MAX} characters"
+                if _SURROGATE.search(each):
+                    return "half of a surrogate pair is no text"
+            elif not isinstance(each, list | dict):
+                return "holds only mappings, lists and text"
+            elif depth == DEPTH_MAX:
+                return f"nested deeper than {DEPTH_MAX} levels"
+            else:
+                inside += each
+                inside += each.values() if isinstance(each, dict) else ()
+        level = inside
+    large = len(canonical(tree).encode()) > TREE_BYTES_MAX
+    return f"larger than {TREE_BYTES_MAX} bytes" if large else ""

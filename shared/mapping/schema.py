@@ -1,8 +1,8 @@
 """The shape of mapping documents. Unknown keys are refused; every value is text in the source.
 
-Three kinds. `template`: the product's own spelling of one kind of document, with a section
+Four kinds. `template`: the product's own spelling of one kind of document, with a section
 `protected` that only the product writes. `mapping`: somebody's changes to one template. `table`:
-rows for `lookup`.
+rows for `lookup`. `policy`: the choices that are not spelling.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from shared.mapping.loader import Loaded
 from shared.mapping.problems import MappingRefused, Problem
+from shared.policy import Policy
 from shared.settings import Model
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]{0,59}$"
@@ -123,11 +124,17 @@ class Shared(Model):
 
 
 class Template(Shared):
-    """The product's spelling. Without `entity` it is a base that others extend."""
+    """The product's spelling. Without `entity` it is a base that others extend.
+
+    `within`: the protected fields that narrow the key to a part of the set. `patches`: it changes
+    a record that is there, so that nothing is mandatory.
+    """
 
     kind: Literal["template"]
     entity: str | None = None
     key: FieldName | KeySetting | None = None
+    within: Annotated[tuple[FieldName, ...], Field(max_length=PARTS_MAX)] = ()
+    patches: bool = False
     protected: Rules = Field(default_factory=dict)
 
 
@@ -150,7 +157,20 @@ class Table(Model):
     rows: Mapping[str, str]
 
 
-type Document = Template | UserMapping | Table
+class PolicyDocument(Policy):
+    """The choices that are not spelling; see `shared.policy`."""
+
+    kind: Literal["policy"]
+    name: Name
+    about: str = ""
+
+
+type Document = Template | UserMapping | Table | PolicyDocument
+
+
+def title_of(document: Document) -> str:
+    """Kind and name: what a document is called, once in a version."""
+    return f"{document.kind} {document.name}"
 
 
 def parse(loaded: Loaded) -> Document:
@@ -164,10 +184,13 @@ def parse(loaded: Loaded) -> Document:
                 return UserMapping.model_validate(loaded.tree)
             case "table":
                 return Table.model_validate(loaded.tree)
+            case "policy":
+                return PolicyDocument.model_validate(loaded.tree)
     except ValidationError as error:
         problems = [
             Problem(loaded.where, each["msg"], ".".join(str(part) for part in each["loc"]))
             for each in error.errors(include_url=False, include_input=False)
         ]
         raise MappingRefused(problems) from None
-    raise MappingRefused([Problem(loaded.where, "must be template, mapping or table", "kind")])
+    reason = "must be template, mapping, table or policy"
+    raise MappingRefused([Problem(loaded.where, reason, "kind")])

@@ -10,8 +10,35 @@ from shared.mapping.problems import RuleRefused
 from shared.mapping.schema import Raw
 from shared.mapping.values import TEXT, Expression, Scope
 
+CHECKS_MAX = 100_000  # of the rules of one template, `use` written out
+CONDITION_CHECKS = 10  # that one part of a condition counts for
+
 type Operand = Callable[[str], Expression]
 type Value = Any
+
+
+@dataclass(slots=True)
+class Allowance:
+    """How much may still be checked while a template is compiled: large tables, or conditions, in
+    rules that are used in many places would take minutes."""
+
+    left: int = CHECKS_MAX
+
+    def spend(self, count: int) -> None:
+        """Take so many checks. Raises `RuleRefused` when they are more than are left."""
+        self.left -= count
+        if self.left < 0:
+            raise RuleRefused(
+                f"the template's rules need more than {CHECKS_MAX} checks: "
+                "look up in fewer rules or smaller tables, or use long conditions in fewer places"
+            )
+
+    def spend_condition(self, condition: Raw) -> None:
+        """Take what a condition needs; the loader has bounded its depth."""
+        self.spend(CONDITION_CHECKS)
+        if not isinstance(condition, str):
+            for each in condition.values() if isinstance(condition, Mapping) else condition:
+                self.spend_condition(each)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +47,7 @@ class Surroundings:
 
     read: Operand
     tables: Mapping[str, Mapping[str, str]]
+    allowance: Allowance
 
 
 type Maker = Callable[[Raw, Expression, Surroundings], Expression]

@@ -160,4 +160,6 @@ def apply_step(
     maker = TRANSFORMS.get(name)
     if maker is None:
         raise RuleRefused(f"no transform {shown(name)}; there are {', '.join(TRANSFORMS)}")
-    return maker(argument, before, around)
+    found = maker(argument, before, around)
+    around.allowance.spend(len(found.outcomes))
+    return found

@@ -49,7 +49,7 @@ async def plan_moves(dynamics: DynamicsGateway, tables: Tables, tasks: Sequence[
             if record in task.recreate or not await _is_refused(tables, record, link):
                 continue
             batch = str(link.keys["JournalBatchNumber"])
-            keys = await keys_in(dynamics, link.entity_set, link.company, batch)
+            keys = await keys_in(dynamics, link.record.entity_set, link.company, batch)
             if objects_of(keys) == [task.id]:
                 task.fail(_alone(record, link, batch))
             else:

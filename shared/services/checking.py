@@ -14,7 +14,7 @@ from shared.domain.records import Link, Record
 from shared.errors import Parked
 from shared.ports import DynamicsGateway, Json, Lookup, Tables, Value
 from shared.services.journals import HEADERS, POSTED, TABLE, journal_key
-from shared.services.looking import LOOK_KEYS_MAX
+from shared.services.looking import LOOK_KEYS_MAX, Place, key_text, place_of
 from shared.services.plan import KEYS, link_of
 from shared.services.task import Task
 
@@ -34,7 +34,7 @@ async def check(dynamics: DynamicsGateway, tables: Tables, tasks: Sequence[Task]
     found = await _rows(dynamics, [record for _, record, _ in wanted])
     posted = await _posted(dynamics, found)
     for task, record, link in wanted:
-        rows = found.get(_place(record), [])
+        rows = found.get(_key(record), [])
         if task.held is not None and record.document.role in task.held.intents:
             task.over.append(record.document.role)  # an earlier move: now it is known where it is
         if rows:
@@ -43,41 +43,44 @@ async def check(dynamics: DynamicsGateway, tables: Tables, tasks: Sequence[Task]
             await _missing(tables, task, record, link)
 
 
-def _place(record: Record) -> tuple[str, str, str]:
-    return record.entity_set, record.document.company, record.document.key
+type Key = tuple[Place, str]
 
 
-async def _rows(
-    dynamics: DynamicsGateway, records: Sequence[Record]
-) -> dict[tuple[str, str, str], list[Json]]:
+def _key(record: Record) -> Key:
+    return place_of(record), record.document.key
+
+
+async def _rows(dynamics: DynamicsGateway, records: Sequence[Record]) -> dict[Key, list[Json]]:
     """All records of each key, wherever they are."""
-    groups: dict[tuple[str, str], list[Record]] = {}
+    groups: dict[Place, list[Record]] = {}
     for record in records:
-        groups.setdefault((record.entity_set, record.document.company), []).append(record)
-    found: dict[tuple[str, str, str], list[Json]] = {}
-    for (entity_set, company), group in groups.items():
+        groups.setdefault(place_of(record), []).append(record)
+    found: dict[Key, list[Json]] = {}
+    for place, group in groups.items():
+        entity_set, company, within = place
         key_field = group[0].key_field
         for start in range(0, len(group), LOOK_KEYS_MAX):
             keys: list[Value] = [
-                record.document.key for record in group[start : start + LOOK_KEYS_MAX]
+                record.fields[key_field] for record in group[start : start + LOOK_KEYS_MAX]
             ]
             lookup = Lookup(
                 entity_set,
                 company,
+                dict(within),
                 any_of=(key_field, keys),
-                select=(key_field, *KEYS[entity_set]),
+                select=tuple(dict.fromkeys((key_field, *KEYS[entity_set]))),
             )
             for row in await dynamics.find(lookup):
-                found.setdefault((entity_set, company, str(row[key_field])), []).append(row)
+                found.setdefault((place, key_text(row[key_field])), []).append(row)
     return found
 
 
 async def _posted(
-    dynamics: DynamicsGateway, found: Mapping[tuple[str, str, str], list[Json]]
+    dynamics: DynamicsGateway, found: Mapping[Key, list[Json]]
 ) -> dict[tuple[str, str, str], bool]:
     """Whether the journal of each line is posted, by (entity set, company, batch)."""
     batches: dict[tuple[str, str], dict[str, None]] = {}
-    for (entity_set, company, _), rows in found.items():
+    for ((entity_set, company, _), _), rows in found.items():
         if entity_set in KINDS and len(rows) > 1:
             for row in rows:
                 batches.setdefault((entity_set, company), {})[str(row["JournalBatchNumber"])] = None

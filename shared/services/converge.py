@@ -8,38 +8,39 @@ second time. Every error ends one object, not the batch, and becomes its verdict
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from shared import telemetry
 from shared.documents.common import Context
 from shared.documents.customer import role_of
-from shared.domain.partition import partition_of
 from shared.domain.records import Link, Ref
-from shared.errors import Kind, NeedsMaster, TieoutError, Verdict
+from shared.errors import Kind, NeedsMaster, TieoutError, Verdict, verdict_of
 from shared.mapping.compiler import CompiledMapping
-from shared.mapping.finance import Target, render
+from shared.mapping.finance import Target
 from shared.ports import (
     Chance,
     Clock,
     DynamicsGateway,
     Flows,
-    Message,
     Queue,
     StripeGateway,
     Tables,
 )
 from shared.registry import Entity, entity_named
-from shared.services import checking, looking, snapshots
+from shared.services import asking, checking, looking, receipts, snapshots
 from shared.services.apart import plan_moves
-from shared.services.item import Item
+from shared.services.dispatch import Dispatch
 from shared.services.journals import Journals, Writer
 from shared.services.links import LinkStore
-from shared.services.plan import difference
+from shared.services.mappings import Mappings
+from shared.services.phases import PHASES_MAX, plan_phase
+from shared.services.plan import unwanted
 from shared.services.task import Task
 from shared.services.writing import Applier
 from shared.settings import Settings
 
 CONCURRENCY_MAX = 16  # port calls of one step under way at once
+
+type Accounts = Mapping[tuple[str, str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +55,7 @@ class Ports:
     clock: Clock
     chance: Chance
     settings: Settings
-    mapping: CompiledMapping
-
-
-def message_for(ref: Ref, partitions: int, visible_at: datetime | None = None) -> Message:
-    """The message that makes converge look at an object which no event announced."""
-    item = Item(ref.id, "", ref.entity, ref.id)
-    return item.message(partition_of(ref.id, partitions), visible_at)
-
-
-def next_full(now: datetime, seconds: int) -> datetime | None:
-    """The next multiple of `seconds` since 1970; None (at once) for 0."""
-    if seconds == 0:
-        return None
-    return datetime.fromtimestamp((int(now.timestamp()) // seconds + 1) * seconds, UTC)
+    mappings: Mappings
 
 
 class Converge:
@@ -77,7 +65,7 @@ class Converge:
         self._ports = ports
         settings = ports.settings
         self._links = LinkStore(ports.tables, ports.clock, settings.lease_seconds)
-        self._context = Context(settings.books, settings.time_zone)
+        self._dispatch = Dispatch(self._links, ports.queue, ports.clock, settings)
 
     async def run(
         self,
@@ -95,13 +83,27 @@ class Converge:
         """
         entity = entity_named(entity_name)
         tasks = [Task(id, companies, id in verify, id in apart) for id, companies in wanted.items()]
-        await self._each(tasks, lambda task: self._claim_and_fetch(entity, task, writer))
-        self._build(entity, tasks)
+        try:
+            mapping = await self._ports.mappings.active()
+        except TieoutError as error:
+            return dict.fromkeys(wanted, verdict_of(error))
+        context = self._context(mapping)
+        await self._each(tasks, lambda task: self._claim_and_fetch(entity, task, writer, context))
+        await asking.ask(self._ports.dynamics, entity, tasks, context)
+        self._build(entity, tasks, context)
         customers = await self._masters(tasks, writer)
-        self._plan(tasks, customers)
-        await self._write(tasks, writer)
-        await self._follow_up([task for task in tasks if task.going])
+        await self._apply(tasks, self._target(mapping, customers), writer)
+        await self._follow_up(tasks)
         return {task.id: task.verdict() for task in tasks}
+
+    def _context(self, mapping: CompiledMapping) -> Context:
+        settings, now = self._ports.settings, self._ports.clock.now()
+        return Context(settings.books, settings.time_zone, mapping.policy, now)
+
+    def _target(self, mapping: CompiledMapping, customers: Accounts) -> Target:
+        settings = self._ports.settings
+        id_property, id_chars_max = settings.customer_id_property, settings.customer_id_chars_max
+        return Target(settings.books, id_property, id_chars_max, customers, mapping)
 
     async def _each(self, tasks: Iterable[Task], step: Callable[[Task], Awaitable[None]]) -> None:
         """One step of every task, a few at once; an error ends its task."""
@@ -123,24 +125,31 @@ class Converge:
             telemetry.fault("converge_failed", error, object=task.id)
         task.fail(error)
 
-    async def _claim_and_fetch(self, entity: Entity, task: Task, writer: Writer) -> None:
-        task.held = await self._links.claim(task.id, writer.owner)
+    async def _claim_and_fetch(
+        self, entity: Entity, task: Task, writer: Writer, context: Context
+    ) -> None:
+        held = task.held = await self._links.claim(task.id, writer.owner)
         task.snapshot = await snapshots.fetch(
             self._ports.stripe,
             entity,
             task.id,
-            task.held.links,
+            context,
+            links=dict(held.links),
+            intents=dict(held.intents),
             companies=task.companies,
-            announced=tuple(task.held.intents),
+            was_settled=held.settled,
         )
 
-    def _build(self, entity: Entity, tasks: Sequence[Task]) -> None:
+    def _build(self, entity: Entity, tasks: Sequence[Task], context: Context) -> None:
         for task in tasks:
-            if task.going and task.snapshot is not None:
+            if task.going and task.snapshot is not None and task.held is not None:
                 try:
-                    task.desired = entity.build(task.snapshot, self._context)
+                    task.desired = entity.build(task.snapshot, context)
+                    unwanted(task.desired.documents, task.held.links)
                 except Exception as error:
                     self._failed(task, error)
+                else:
+                    task.pending = task.desired.documents
 
     async def _masters(self, tasks: Sequence[Task], writer: Writer) -> dict[tuple[str, str], str]:
         """Customer accounts by (customer, company); missing ones are converged first, inline.
@@ -187,7 +196,7 @@ class Converge:
         errors: dict[Ref, Exception],
     ) -> None:
         if verdict.kind is Kind.SKIP:
-            company = self._context.company(ref.company)
+            company = self._ports.settings.books.companies[ref.company]
             accounts[ref.id, ref.company] = company.one_time_customer
             return
         account = await self._account(ref, errors)
@@ -196,64 +205,70 @@ class Converge:
         elif ref not in errors:
             errors[ref] = NeedsMaster(f"customer {ref.id} in {ref.company}", verdict)
 
-    def _plan(self, tasks: Sequence[Task], customers: Mapping[tuple[str, str], str]) -> None:
-        settings = self._ports.settings
-        target = Target(
-            settings.books,
-            settings.customer_id_property,
-            settings.customer_id_chars_max,
-            customers,
-            self._ports.mapping,
-        )
+    async def _apply(self, tasks: Sequence[Task], target: Target, writer: Writer) -> None:
+        """Plan and write, phase by phase, what has all it needs; then settle every claim."""
+        ports = self._ports
+        settings = ports.settings
+        journals = Journals(ports.tables, ports.dynamics, ports.clock, ports.chance, settings)
+        applier = Applier(ports.dynamics, journals, self._links, ports.clock, settings)
+        for _ in range(PHASES_MAX):
+            self._plan(tasks, target)
+            going = [task for task in tasks if task.going and not task.plan.is_empty]
+            if not going:
+                break
+            await self._write(going, applier, writer)
+        await applier.leave(writer)
+        held = [task for task in tasks if task.held is not None]
+        await self._each(held, lambda task: self._settle(task, applier))
+
+    def _plan(self, tasks: Sequence[Task], target: Target) -> None:
         now = self._ports.clock.now()
         for task in tasks:
-            if not task.going or task.held is None:
+            if not task.going:
                 continue
             try:
-                task.records = tuple(
-                    render(document, target) for document in task.desired.documents
-                )
-                task.plan = difference(
-                    task.records, task.held.links, task.held.intents, now, verify=task.verify
-                )
+                plan_phase(task, target, now)
             except Exception as error:
                 self._failed(task, error)
 
-    async def _write(self, tasks: Sequence[Task], writer: Writer) -> None:
+    async def _write(self, going: Sequence[Task], applier: Applier, writer: Writer) -> None:
         ports = self._ports
-        journals = Journals(ports.tables, ports.dynamics, ports.clock, ports.chance, ports.settings)
-        applier = Applier(ports.dynamics, journals, self._links, ports.clock, ports.settings)
-        going = [task for task in tasks if task.going and not task.plan.is_empty]
         try:
             await looking.look(ports.dynamics, going)
             await checking.check(ports.dynamics, ports.tables, going)
             await plan_moves(ports.dynamics, ports.tables, going)
+            await asking.expect(ports.dynamics, going)
             await applier.apply(going, writer)
         except Exception as error:
             for task in going:
                 self._failed(task, error)
-        await applier.leave(writer)
-        held = [task for task in tasks if task.held is not None]
-        await self._each(held, lambda task: self._settle(task, applier))
 
     async def _settle(self, task: Task, applier: Applier) -> None:
         held = task.held
         if held is None:
             return
-        complete = task.records if task.going else None
+        if task.going and task.desired.listed is not None:
+            now = self._ports.clock.now()
+            await receipts.note(self._ports.tables, task.id, task.desired.listed, now)
+        whole = task.going and task.desired.unfinished is None
+        complete = task.desired.documents if whole else None
         open_intents = applier.still_open(task)
-        if task.new_links or task.over or open_intents or (task.going and not held.settled):
+        if task.new_links or task.over or open_intents or (whole and not held.settled):
             await self._links.settle(held, task.new_links, task.over, open_intents, complete)
         else:
             await self._links.release(held)
 
     async def _follow_up(self, tasks: Sequence[Task]) -> None:
-        """Hand on what other objects have to do: their transactions, a durable flow."""
+        """Hand on what other objects have to do: their transactions, a durable flow.
+
+        Money does not wait for a commercial document that could not be written.
+        """
         try:
-            await self.enqueue([ref for task in tasks for ref in task.desired.money])
+            await self._dispatch.enqueue([ref for task in tasks for ref in task.desired.money])
+            await self._dispatch.again([each for task in tasks for each in task.desired.again])
         except TieoutError as error:
             for task in tasks:
-                if task.desired.money:
+                if task.desired.money or task.desired.again:
                     task.fail(error)
 
         async def start(task: Task) -> None:
@@ -261,34 +276,3 @@ class Converge:
                 await self._ports.flows.start(flow.name, flow.instance, dict(flow.input))
 
         await self._each([task for task in tasks if task.going], start)
-
-    async def unsettled(self, refs: Sequence[Ref]) -> list[Ref]:
-        """Those of the objects that are not written completely, each once."""
-        limit = asyncio.Semaphore(CONCURRENCY_MAX)
-
-        async def check(ref: Ref) -> bool:
-            async with limit:
-                return await self._links.is_settled(ref.id)
-
-        wanted = list(dict.fromkeys(refs))
-        settled = await asyncio.gather(*(check(ref) for ref in wanted))
-        return [ref for ref, done in zip(wanted, settled, strict=True) if not done]
-
-    async def enqueue(self, refs: Sequence[Ref]) -> int:
-        """Put those objects on their queues that are not settled; returns how many were."""
-        return await self.send(await self.unsettled(refs))
-
-    async def send(self, refs: Sequence[Ref]) -> int:
-        """Put objects on their queues; returns how many.
-
-        They become visible at the next full `gather_seconds`, all that came in between at once, so
-        that the lines of many objects share few requests to Dynamics.
-        """
-        queues: dict[str, list[Message]] = {}
-        visible_at = next_full(self._ports.clock.now(), self._ports.settings.gather_seconds)
-        for ref in refs:
-            message = message_for(ref, self._ports.settings.partitions, visible_at)
-            queues.setdefault(entity_named(ref.entity).queue, []).append(message)
-        for queue, messages in queues.items():
-            await self._ports.queue.send(queue, messages)
-        return len(refs)

@@ -61,6 +61,7 @@ class Health:
         checks: list[tuple[str, Callable[[], Awaitable[str]]]] = [
             ("stripe", self._stripe),
             ("storage", self._storage),
+            ("mapping", self._mapping),
         ]
         for company in self._ports.settings.books.companies:
             for kind in JournalKind:
@@ -84,6 +85,10 @@ class Health:
 
     async def _storage(self) -> str:
         await self._ports.tables.get("cursors", "sweep", "balance_transaction")
+        return ""
+
+    async def _mapping(self) -> str:
+        await self._ports.mappings.active()
         return ""
 
     def _journal_check(self, company: str, kind: JournalKind) -> Callable[[], Awaitable[str]]:

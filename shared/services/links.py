@@ -6,17 +6,24 @@ Partition key = Stripe object id, so that one object is one entity-group transac
 Every write is conditional on the claim's ETag: a worker that lost its claim changes nothing.
 """
 
-import base64
 import json
-import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from shared.domain.records import Intent, Link, Record, canonical
-from shared.errors import ClaimHeld, Parked, TableConflict
+from shared.domain.records import (
+    Document,
+    Intent,
+    Link,
+    canonical,
+    document_of,
+    plain_document,
+    plain_record,
+    record_of,
+)
+from shared.errors import ClaimHeld, TableConflict
 from shared.ports import (
-    CELL_CHARS_MAX,
+    TRANSACTION_OPERATIONS_MAX,
     Cell,
     Clock,
     Delete,
@@ -27,14 +34,14 @@ from shared.ports import (
     Row,
     Tables,
 )
+from shared.services.packing import pack, unpack
 
 TABLE = "links"
 CLAIM = "claim"
 DOCUMENT = "document"
 INTENT_PREFIX = "intent~"
 LINK_PREFIX = "link~"
-PACKED_CELLS_MAX = 20
-MAPPING_VERSION = "finance-1"
+CHANGES_PER_TRANSACTION = TRANSACTION_OPERATIONS_MAX - 1  # and the claim
 
 
 @dataclass(slots=True)
@@ -51,58 +58,64 @@ class Held:
 
 
 def _link_cells(link: Link) -> dict[str, Cell]:
-    return {**asdict(link), "keys": canonical(dict(link.keys))}
+    """Readable cells for people, and the record packed."""
+    record = link.record
+    return {
+        "company": link.company,
+        "entity_set": record.entity_set,
+        "keys": canonical(dict(link.keys)),
+        "clearing_minor": record.document.clearing_minor,
+        "mapping": record.mapping,
+        "recreated": link.recreated,
+        **pack(plain_record(record)),
+    }
 
 
 def _link_of(row: Row) -> Link:
     cells = row.cells
     return Link(
-        role=str(cells["role"]),
-        entity_set=str(cells["entity_set"]),
-        company=str(cells["company"]),
         keys=json.loads(str(cells["keys"])),
-        facts_hash=str(cells["facts_hash"]),
-        spelling_hash=str(cells["spelling_hash"]),
-        clearing_minor=int(str(cells["clearing_minor"])),
+        record=record_of(unpack(cells)),
         recreated=int(str(cells["recreated"])),
     )
 
 
+def _intent_cells(intent: Intent) -> dict[str, Cell]:
+    record = intent.record
+    return {
+        "company": record.document.company,
+        "entity_set": record.entity_set,
+        "key": record.document.key,
+        "journal": intent.journal,
+        "mapping": record.mapping,
+        "at": intent.at,
+        **pack(plain_record(record)),
+    }
+
+
 def _intent_of(row: Row) -> Intent:
-    cells = {name: row.cells[name] for name in Intent.__dataclass_fields__}
-    return Intent(**cells)  # type: ignore[arg-type]
+    cells = row.cells
+    return Intent(str(cells["journal"]), str(cells["at"]), record_of(unpack(cells)))
 
 
-def pack(value: object) -> dict[str, Cell]:
-    """JSON, compressed, in as many cells as it needs. Raises `Parked` when it is too large."""
-    text = base64.b64encode(zlib.compress(canonical(value).encode(), 9)).decode()
-    parts = [text[at : at + CELL_CHARS_MAX] for at in range(0, len(text), CELL_CHARS_MAX)]
-    if len(parts) > PACKED_CELLS_MAX:
-        raise Parked(
-            "document_too_large",
-            f"the documents take {len(text)} characters",
-            "Split the object in Stripe; this one cannot be kept for comparison.",
-        )
-    return {f"packed{index:02}": part for index, part in enumerate(parts)}
+def _document_cells(documents: Sequence[Document], settled: bool, at: datetime) -> dict[str, Cell]:
+    stored = pack([plain_document(document) for document in documents])
+    return {**stored, "settled": settled, "at": at}
 
 
-def unpack(cells: Mapping[str, Cell]) -> object:
-    """The value that `pack` stored."""
-    names = sorted(name for name in cells if name.startswith("packed"))
-    text = "".join(str(cells[name]) for name in names)
-    return json.loads(zlib.decompress(base64.b64decode(text)))
+def documents_in(row: Row) -> tuple[Document, ...]:
+    """The documents that a row `document` holds: what must exist, as last computed."""
+    return tuple(document_of(plain) for plain in unpack(row.cells))
 
 
-def _document_cells(records: Sequence[Record], settled: bool, at: datetime) -> dict[str, Cell]:
-    stored = [
-        {
-            "document": {**asdict(record.document)},
-            "entity_set": record.entity_set,
-            "fields": {name: str(value) for name, value in record.fields.items()},
-        }
-        for record in records
-    ]
-    return {**pack(stored), "settled": settled, "at": at, "mapping": MAPPING_VERSION}
+def _in_transactions(changes: Sequence[Sequence[Operation]]) -> list[list[Operation]]:
+    """Changes in as few transactions as hold them; what belongs to one role stays together."""
+    parts: list[list[Operation]] = [[]]
+    for change in changes:
+        if len(parts[-1]) + len(change) > CHANGES_PER_TRANSACTION:
+            parts.append([])
+        parts[-1] += change
+    return parts
 
 
 class LinkStore:
@@ -139,16 +152,15 @@ class LinkStore:
         return held
 
     async def intend(
-        self, held: Held, intents: Sequence[Intent], records: Sequence[Record]
+        self, held: Held, intents: Sequence[Intent], documents: Sequence[Document]
     ) -> None:
         """Record what is about to be written. Raises `TableConflict` when the claim is lost."""
-        operations: list[Operation] = [
-            Replace(CLAIM, {"owner": held.owner, "until": held.until}, held.etag),
-            Put(DOCUMENT, _document_cells(records, False, self._clock.now())),
-            *(Put(INTENT_PREFIX + intent.role, asdict(intent)) for intent in intents),
+        changes: list[list[Operation]] = [
+            [Put(INTENT_PREFIX + intent.role, _intent_cells(intent))] for intent in intents
         ]
-        etags = await self._tables.transact(TABLE, held.id, operations)
-        held.etag = etags[0]
+        changes.append([Put(DOCUMENT, _document_cells(documents, False, self._clock.now()))])
+        for operations in _in_transactions(changes):
+            await self._under_claim(held, operations, held.owner, held.until)
         held.intents.update({intent.role: intent for intent in intents})
 
     async def settle(
@@ -157,22 +169,36 @@ class LinkStore:
         links: Sequence[Link],
         over: Sequence[str],
         open_intents: Sequence[Intent],
-        records: Sequence[Record] | None,
+        documents: Sequence[Document] | None,
     ) -> None:
         """Store new links, drop the intents of the roles in `over`, keep `open_intents` with
         their new times, and release the claim.
 
-        `records` not None: all of them exist now, the object is settled.
+        `documents` not None: all of them exist now, the object is settled.
         """
-        operations: list[Operation] = [
-            Replace(CLAIM, {"owner": "", "until": self._clock.now()}, held.etag),
-            *(Put(LINK_PREFIX + link.role, _link_cells(link)) for link in links),
-            *(Delete(INTENT_PREFIX + role) for role in over if role in held.intents),
-            *(Put(INTENT_PREFIX + intent.role, asdict(intent)) for intent in open_intents),
-        ]
-        if records is not None:
-            operations.append(Put(DOCUMENT, _document_cells(records, True, self._clock.now())))
-        await self._tables.transact(TABLE, held.id, operations)
+        changes: dict[str, list[Operation]] = {}
+        for link in links:
+            changes[link.role] = [Put(LINK_PREFIX + link.role, _link_cells(link))]
+        for role in dict.fromkeys(over):
+            if role in held.intents:
+                changes.setdefault(role, []).append(Delete(INTENT_PREFIX + role))
+        for intent in open_intents:
+            operation = Put(INTENT_PREFIX + intent.role, _intent_cells(intent))
+            changes.setdefault(intent.role, []).append(operation)
+        last: list[Operation] = []
+        if documents is not None:
+            last.append(Put(DOCUMENT, _document_cells(documents, True, self._clock.now())))
+        *parts, rest = _in_transactions([*changes.values(), last])
+        for operations in parts:
+            await self._under_claim(held, operations, held.owner, held.until)
+        await self._under_claim(held, rest, "", self._clock.now())
+
+    async def _under_claim(
+        self, held: Held, operations: Sequence[Operation], owner: str, until: datetime
+    ) -> None:
+        """Changes that are made only while the claim is ours. Raises `TableConflict`."""
+        claim = Replace(CLAIM, {"owner": owner, "until": until}, held.etag)
+        held.etag = (await self._tables.transact(TABLE, held.id, [claim, *operations]))[0]
 
     async def release(self, held: Held) -> None:
         """Give the claim back; when it was lost meanwhile there is nothing to give."""

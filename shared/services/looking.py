@@ -5,7 +5,6 @@ Lines: by (company, batch, PaymentId) first, then by PaymentId and date without 
 """
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby
 
 from shared.domain.records import Link, Record
 from shared.errors import Parked
@@ -16,6 +15,10 @@ from shared.services.task import Task
 LOOK_KEYS_MAX = 20  # keys in one request: the address has a length limit
 
 
+type Place = tuple[str, str, tuple[tuple[str, Value], ...]]
+"""Entity set, company, and the part of the set that the key is unique in."""
+
+
 async def look(dynamics: DynamicsGateway, tasks: Sequence[Task]) -> None:
     """Find the records of `plan.look`; found ones become links, the others stay to be created.
 
@@ -24,27 +27,34 @@ async def look(dynamics: DynamicsGateway, tasks: Sequence[Task]) -> None:
     """
     wanted = [(task, record) for task in tasks if task.going for record in task.plan.look]
     missing = await _by_journal(dynamics, wanted)
-    found: dict[tuple[str, str, str], list[Json]] = {}
-    for (entity_set, company), group in _grouped(missing):
+    found: dict[tuple[Place, str], list[Json]] = {}
+    for place, group in _grouped(missing).items():
         for chunk in _chunks([record for _, record in group]):
-            rows = await dynamics.find(_lookup(entity_set, company, chunk))
-            _collect(found, entity_set, company, chunk[0].key_field, rows)
+            rows = await dynamics.find(_lookup(chunk))
+            _collect(found, place, chunk[0].key_field, rows)
     for task, record in missing:
         _take(task, record, found.get(_key(record), []))
 
 
-def _key(record: Record) -> tuple[str, str, str]:
-    return record.entity_set, record.document.company, record.document.key
+def place_of(record: Record) -> Place:
+    """Where the key of a record is looked for."""
+    return record.entity_set, record.document.company, tuple(sorted(record.within.items()))
 
 
-def _grouped(
-    wanted: Iterable[tuple[Task, Record]],
-) -> list[tuple[tuple[str, str], list[tuple[Task, Record]]]]:
-    def place(item: tuple[Task, Record]) -> tuple[str, str]:
-        return item[1].entity_set, item[1].document.company
+def key_text(value: object) -> str:
+    """A key as text: Dynamics gives whole numbers as decimals."""
+    return value if isinstance(value, str) else str(int(str(value).split(".", maxsplit=1)[0]))
 
-    ordered = sorted(wanted, key=place)
-    return [(key, list(group)) for key, group in groupby(ordered, key=place)]
+
+def _key(record: Record) -> tuple[Place, str]:
+    return place_of(record), record.document.key
+
+
+def _grouped(wanted: Iterable[tuple[Task, Record]]) -> dict[Place, list[tuple[Task, Record]]]:
+    groups: dict[Place, list[tuple[Task, Record]]] = {}
+    for task, record in wanted:
+        groups.setdefault(place_of(record), []).append((task, record))
+    return groups
 
 
 def _chunks(records: list[Record]) -> list[list[Record]]:
@@ -54,32 +64,29 @@ def _chunks(records: list[Record]) -> list[list[Record]]:
 
 
 def _collect(
-    found: dict[tuple[str, str, str], list[Json]],
-    entity_set: str,
-    company: str,
-    key_field: str,
-    rows: list[Json],
+    found: dict[tuple[Place, str], list[Json]], place: Place, key_field: str, rows: list[Json]
 ) -> None:
     for row in rows:
-        found.setdefault((entity_set, company, str(row[key_field])), []).append(row)
+        found.setdefault((place, key_text(row[key_field])), []).append(row)
 
 
-def _lookup(entity_set: str, company: str, records: list[Record], journal: str = "") -> Lookup:
-    key_field = records[0].key_field
-    keys: list[Value] = [record.document.key for record in records]
-    select = (key_field, *KEYS[entity_set])
+def _lookup(records: list[Record], journal: str = "") -> Lookup:
+    first = records[0]
+    key_field, company = first.key_field, first.document.company
+    keys: list[Value] = [record.fields[key_field] for record in records]
+    select = (key_field, *KEYS[first.entity_set])
     if journal:
-        return Lookup(
-            entity_set, company, {"JournalBatchNumber": journal}, (key_field, keys), select=select
-        )
+        inside: dict[str, Value] = {"JournalBatchNumber": journal}
+        return Lookup(first.entity_set, company, inside, (key_field, keys), select=select)
     bounds = _dates(records)
     return Lookup(
-        entity_set,
+        first.entity_set,
         company,
-        any_of=(key_field, keys),
+        first.within,
+        (key_field, keys),
         at_least={name: low for name, (low, _) in bounds.items()},
         at_most={name: high for name, (_, high) in bounds.items()},
-        select=select,
+        select=tuple(dict.fromkeys(select)),
     )
 
 
@@ -96,20 +103,19 @@ async def _by_journal(
     dynamics: DynamicsGateway, wanted: list[tuple[Task, Record]]
 ) -> list[tuple[Task, Record]]:
     """Look in the journals that the intents name; returns what was not found there."""
-    journals: dict[tuple[str, str, str], list[tuple[Task, Record]]] = {}
+    journals: dict[tuple[Place, str], list[tuple[Task, Record]]] = {}
     rest = []
     for task, record in wanted:
         intent = task.held.intents.get(record.document.role) if task.held else None
         if intent is None or not intent.journal:
             rest.append((task, record))
         else:
-            place = (record.entity_set, record.document.company, intent.journal)
-            journals.setdefault(place, []).append((task, record))
-    for (entity_set, company, journal), group in journals.items():
-        found: dict[tuple[str, str, str], list[Json]] = {}
+            journals.setdefault((place_of(record), intent.journal), []).append((task, record))
+    for (place, journal), group in journals.items():
+        found: dict[tuple[Place, str], list[Json]] = {}
         for chunk in _chunks([record for _, record in group]):
-            rows = await dynamics.find(_lookup(entity_set, company, chunk, journal))
-            _collect(found, entity_set, company, chunk[0].key_field, rows)
+            rows = await dynamics.find(_lookup(chunk, journal))
+            _collect(found, place, chunk[0].key_field, rows)
         for task, record in group:
             rows = found.get(_key(record), [])
             if rows:

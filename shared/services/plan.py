@@ -1,8 +1,8 @@
 """The difference between what must exist and what was written. Pure.
 
-Money: a line that was written is never written again and never changed; facts that seem to have
-changed park. Master data: a changed spelling is an update. An announced write that was never
-settled is looked for, and not too early.
+Money: a line that was written is never written again and never changed; amounts that seem to have
+changed park. Master data follows facts and spelling; what is open follows its facts. An announced
+write that was never settled is looked for, and not too early.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 
-from shared.domain.records import Intent, Link, Record
+from shared.domain.records import Change, Document, Intent, Link, Record
 from shared.errors import Parked, UncertainWrite
+
+MONEY_FACTS = ("amount_minor", "currency")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,38 +50,81 @@ def difference(
 ) -> Plan:
     """The plan of one object; with `verify` what was written is compared with Dynamics too.
 
-    Raises `UncertainWrite` (with the wait) while an announced write may still land, and `Parked`
-    when the facts of something written differ from the facts of today.
+    Raises `UncertainWrite` (with the wait) while an announced write may still land.
     """
     draft = _Draft()
     for record in records:
         document = record.document
         link, intent = links.get(document.role), intents.get(document.role)
-        if intent is not None and (link is None or verify):
+        changeable = document.change is not Change.FROZEN
+        if intent is not None and (link is None or verify or changeable):
             wait = (datetime.fromisoformat(intent.at) - now).total_seconds()
             if wait > 0:
                 raise UncertainWrite(f"{document.key}: its write may still land", wait)
         if link is not None:
-            _compare(record, link, draft)
+            if changeable and (intent is not None or _differs(record, link)):
+                draft.update.append((record, link))
             if verify:
                 draft.check.append((record, link))
-        elif intent is not None or document.journal is None:
-            draft.look.append(record)  # master data is always found before it is created
+        elif document.found_first or (intent is not None and not document.patches):
+            draft.look.append(record)
         else:
             draft.create.append(record)
     return Plan(tuple(draft.create), tuple(draft.look), tuple(draft.update), tuple(draft.check))
 
 
-def _compare(record: Record, link: Link, draft: _Draft) -> None:
-    document = record.document
-    if link.facts_hash != document.facts_hash:
-        raise Parked(
-            "facts_changed",
-            f"{document.key} is written with other amounts, parties or dates than Stripe shows now",
-            "Compare the line in Dynamics with Stripe; reverse it there if it is wrong.",
-        )
-    if document.journal is None and link.spelling_hash != record.spelling_hash:
-        draft.update.append((record, link))
+def _differs(record: Record, link: Link) -> bool:
+    old = link.record
+    if record.document.facts_hash != old.document.facts_hash:
+        return True
+    follows = record.document.change is Change.FOLLOWS
+    return follows and record.spelling_hash != old.spelling_hash
+
+
+def merged(plans: Sequence[Plan]) -> Plan:
+    """The plans of several records as one."""
+    return Plan(
+        tuple(record for plan in plans for record in plan.create),
+        tuple(record for plan in plans for record in plan.look),
+        tuple(pair for plan in plans for pair in plan.update),
+        tuple(pair for plan in plans for pair in plan.check),
+    )
+
+
+def frozen(
+    document: Document, links: Mapping[str, Link], intents: Mapping[str, Intent]
+) -> Record | None:
+    """The record as it was written or announced, where nothing may change it any more.
+
+    None: it is to be spelled now. Raises `Parked` when Stripe shows other amounts than were
+    written: the rest of the facts (dates, accounts, companies) stays what it was, whatever the
+    settings say by now.
+    """
+    kept = links.get(document.role) or intents.get(document.role)
+    if kept is None or document.change is not Change.FROZEN:
+        return None
+    old = kept.record.document
+    if old.key != document.key or any(
+        old.facts.get(name) != document.facts.get(name) for name in MONEY_FACTS
+    ):
+        raise _changed(document.key, "with other amounts than Stripe shows now")
+    return kept.record
+
+
+def unwanted(documents: Sequence[Document], links: Mapping[str, Link]) -> None:
+    """Raises `Parked` when a journal line was written that Stripe shows no more."""
+    wanted = {document.role: None for document in documents}
+    for role, link in links.items():
+        if link.record.document.journal is not None and role not in wanted:
+            raise _changed(link.record.document.key, "and Stripe shows no such amount any more")
+
+
+def _changed(key: str, how: str) -> Parked:
+    return Parked(
+        "facts_changed",
+        f"{key} is written {how}",
+        "Compare the line in Dynamics with Stripe; reverse it there if it is wrong.",
+    )
 
 
 def found_link(record: Record, found: Mapping[str, object]) -> Link:
@@ -92,50 +137,25 @@ KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "CustomersV3": ("CustomerAccount",),
         "CustomerPaymentJournalLines": ("JournalBatchNumber", "LineNumber"),
         "LedgerJournalLines": ("JournalBatchNumber", "LineNumber"),
+        "SalesOrderHeadersV2": ("SalesOrderNumber",),
+        "SalesOrderLinesV3": ("InventoryLotId",),
+        "CDSFreeTextInvoiceHeaders": ("ExternalInvoiceId",),
+        "CDSFreeTextInvoiceLines": ("ExternalInvoiceId", "LineNumber"),
+        "ReturnOrderHeadersV2": ("ReturnOrderNumber",),
+        "ReturnOrderLinesV2": ("ReturnOrderNumber", "ReturnInventoryLotId"),
     }
 )
 
 
 def link_of(record: Record, keys: Mapping[str, object], recreated: int = 0) -> Link:
     """A link to a record by its keys in Dynamics (numbers as whole numbers)."""
-    document = record.document
     plain = {
         name: value if isinstance(value, str) else int(str(value).split(".", maxsplit=1)[0])
         for name, value in keys.items()
     }
-    return Link(
-        role=document.role,
-        entity_set=record.entity_set,
-        company=document.company,
-        keys=plain,
-        facts_hash=document.facts_hash,
-        spelling_hash=record.spelling_hash,
-        clearing_minor=clearing_effect(record),
-        recreated=recreated,
-    )
-
-
-def clearing_effect(record: Record) -> int:
-    """What the record does to clearing, in minor units, debits positive."""
-    facts = record.document.facts
-    offset = facts.get("offset")
-    if not isinstance(offset, Mapping) or offset.get("role") != "clearing":
-        return 0
-    return -int(str(facts["amount_minor"]))
+    return Link(plain, record, recreated)
 
 
 def intent_of(record: Record, journal: str, at: datetime) -> Intent:
     """The announcement of a write; `at`: before this moment nobody may conclude it failed."""
-    document = record.document
-    return Intent(
-        role=document.role,
-        entity_set=record.entity_set,
-        company=document.company,
-        key_field=record.key_field,
-        key=document.key,
-        journal=journal,
-        facts_hash=document.facts_hash,
-        spelling_hash=record.spelling_hash,
-        clearing_minor=clearing_effect(record),
-        at=at.isoformat(),
-    )
+    return Intent(journal, at.isoformat(), record)

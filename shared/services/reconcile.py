@@ -22,7 +22,8 @@ from shared.ports import (
     Put,
     Row,
 )
-from shared.services.converge import CONCURRENCY_MAX, Converge, Ports
+from shared.services.converge import CONCURRENCY_MAX, Ports
+from shared.services.dispatch import Dispatch
 from shared.services.links import LinkStore
 from shared.services.paging import next_cursor, rows
 
@@ -38,8 +39,8 @@ class Reconcile:
 
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
-        self._converge = Converge(ports)
         self._links = LinkStore(ports.tables, ports.clock, ports.settings.lease_seconds)
+        self._dispatch = Dispatch(self._links, ports.queue, ports.clock, ports.settings)
 
     async def membership_page(self, payout_id: str, cursor: str) -> Json:
         """Store one page of members and enqueue those without lines.
@@ -53,7 +54,7 @@ class Reconcile:
         page = await self._ports.stripe.page("balance_transaction", params)
         members = [txn for txn in page.data if not _is_own_row(txn, payout_id)]
         await self._store(payout_id, members)
-        await self._converge.enqueue(
+        await self._dispatch.enqueue(
             [Ref("balance_transaction", str(txn["id"])) for txn in members]
         )
         return {
@@ -130,7 +131,7 @@ class Reconcile:
         if not await self._links.is_settled(txn_id):
             return None
         links = await self._links.links(txn_id)
-        return sum(link.clearing_minor for link in links.values())
+        return sum(link.record.document.clearing_minor for link in links.values())
 
     async def _open(self, payout_id: str) -> list[tuple[Row, int | None]]:
         """The members that are not confirmed, with the effect of their lines."""

@@ -16,7 +16,8 @@ from shared.domain.records import Ref
 from shared.errors import Kind, Verdict
 from shared.ports import Cell, DeadLetter, Insert, Json, Message, Operation, Replace, Row
 from shared.registry import ENTITIES, entity_named
-from shared.services.converge import Converge, Ports, message_for
+from shared.services.converge import Ports
+from shared.services.dispatch import Dispatch, message_for
 from shared.services.ingest import route
 from shared.services.item import (
     FIND_SENDER,
@@ -26,6 +27,7 @@ from shared.services.item import (
     unreadable_item,
 )
 from shared.services.items import Items, Outcome, item_of, place
+from shared.services.links import LinkStore
 from shared.services.paging import PAGES_MAX, Pages, next_cursor
 from shared.services.reconcile import Reconcile
 
@@ -43,7 +45,8 @@ class Sweep:
 
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
-        self._converge = Converge(ports)
+        links = LinkStore(ports.tables, ports.clock, ports.settings.lease_seconds)
+        self._dispatch = Dispatch(links, ports.queue, ports.clock, ports.settings)
         self._items = Items(ports.tables, ports.clock)
         self._pages = Pages(ports.stripe, ports.clock, ports.chance)
 
@@ -73,8 +76,8 @@ class Sweep:
         """
         page = await self._pages.one("balance_transaction", {"created[gte]": since}, cursor)
         refs = [Ref("balance_transaction", str(txn["id"])) for txn in page.data]
-        missing = await self._converge.unsettled(refs)
-        sent = await self._converge.send([ref for ref in missing if not await self._kept(ref)])
+        missing = await self._dispatch.unsettled(refs)
+        sent = await self._dispatch.send([ref for ref in missing if not await self._kept(ref)])
         return {
             "cursor": next_cursor(page),
             "seen": len(page.data),

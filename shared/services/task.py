@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from shared.documents.common import Desired, Snapshot
 from shared.domain.money import is_currency
-from shared.domain.records import Link, Record, Value
+from shared.domain.records import Document, Link, Record, Value
 from shared.errors import Kind, Verdict, verdict_of
 from shared.services.links import Held
 from shared.services.plan import Plan
@@ -18,6 +18,7 @@ class Task:
     """State of one object during a run. `error` ends it; the claim is released all the same.
 
     `verify`: compare what was written with Dynamics; `apart`: besides, leave refused journals.
+    `pending`: documents that are not planned yet; `records`: those that are, spelled.
     """
 
     id: str
@@ -27,7 +28,8 @@ class Task:
     held: Held | None = None
     snapshot: Snapshot | None = None
     desired: Desired = field(default_factory=Desired)
-    records: tuple[Record, ...] = ()
+    pending: tuple[Document, ...] = ()
+    records: list[Record] = field(default_factory=list)
     plan: Plan = field(default_factory=Plan)
     new_links: list[Link] = field(default_factory=list)
     over: list[str] = field(default_factory=list)
@@ -42,6 +44,11 @@ class Task:
         """True while nothing went wrong."""
         return self.error is None
 
+    def link(self, role: str) -> Link:
+        """The link of a role, made in this run or before. Raises KeyError."""
+        known = self.held.links if self.held is not None else {}
+        return next((each for each in self.new_links if each.role == role), None) or known[role]
+
     def fail(self, error: Exception) -> None:
         """The first error decides; an uncertain write is never hidden by a later one."""
         if self.error is None:
@@ -49,7 +56,8 @@ class Task:
 
     def verdict(self) -> Verdict:
         """The outcome of the object, with the money at stake where the snapshot tells."""
-        error = self.error or self.desired.parked
+        desired = self.desired
+        error = self.error or desired.unfinished or desired.parked or desired.waiting
         if error is None:
             return Verdict(Kind.DONE)
         source = self.snapshot.object if self.snapshot is not None else {}

@@ -85,8 +85,13 @@ class Applier:
                 slot = places[target].pop(0)
                 journal = slot.batch
                 fields |= _placed(target.kind, slot)
-            group = f"{task.id}:{record.entity_set}" if target else None
-            write = Write("POST", record.entity_set, record.document.company, fields, group=group)
+            document = record.document
+            group = f"{task.id}:{document.group or record.entity_set}"
+            grouped = group if target or document.group else None
+            write = Write("POST", record.entity_set, document.company, fields, group=grouped)
+            if document.patches:
+                parent: dict[str, Value] = dict(task.link(document.parent).keys)
+                write = Write("PATCH", record.entity_set, document.company, fields, parent)
             writes.append(Pending(task, record, write, journal, target))
         for record, link in task.move:
             writes += _move(task, record, link, places)
@@ -94,10 +99,7 @@ class Applier:
             write = Write("DELETE", record.entity_set, record.document.company, key=keys)
             writes.append(Pending(task, record, write))
         for record, link in task.plan.update:
-            fields = {name: v for name, v in record.fields.items() if name != record.key_field}
-            key: dict[str, Value] = dict(link.keys)
-            write = Write("PATCH", record.entity_set, record.document.company, fields, key)
-            writes.append(Pending(task, record, write))
+            writes.append(_change(task, record, link))
         return writes
 
     async def _write(self, chunk: list[list[Pending]], writer: Writer) -> None:
@@ -110,12 +112,12 @@ class Applier:
             intents = [
                 intent_of(each.record, each.journal, safe_at)
                 for each in writes
-                if each.write.method == "POST"
+                if each.write.method != "DELETE"
             ]
             try:
                 if task.held is None:
                     raise RuntimeError(f"{task.id} is written without a claim")
-                await self.links.intend(task.held, intents, task.records)
+                await self.links.intend(task.held, intents, task.desired.documents)
             except TieoutError as error:
                 task.fail(error)
             else:
@@ -143,7 +145,8 @@ class Applier:
             task.over.append(role)
             return
         error = result.error
-        if isinstance(error, DuplicateKey) and each.target is not None:
+        own_key = each.record.key_field in KEYS[each.record.entity_set]
+        if isinstance(error, DuplicateKey) and (each.target is not None or own_key):
             # A line of this number is in the journal: ours, perhaps. Look for it by its key.
             error = UncertainWrite(str(error))
         if isinstance(error, UncertainWrite | UpdateConflict):
@@ -182,6 +185,17 @@ def _creates(task: Task) -> list[Record]:
     found = set(task.over)
     looked = [record for record in task.plan.look if record.document.role not in found]
     return [*task.plan.create, *looked, *task.recreate]
+
+
+def _change(task: Task, record: Record, link: Link) -> Pending:
+    """A change of a record that is there: all it says but its keys and its place."""
+    kept = (record.key_field, *record.within)
+    fields = {name: value for name, value in record.fields.items() if name not in kept}
+    key: dict[str, Value] = dict(link.keys)
+    document = record.document
+    group = f"{task.id}:{document.group}" if document.group else None
+    write = Write("PATCH", record.entity_set, document.company, fields, key, group)
+    return Pending(task, record, write)
 
 
 def _move(

@@ -51,6 +51,33 @@ CUSTOMER = {
     "SalesCurrencyCode": "USD",
 }
 
+ORDER = {
+    "dataAreaId": "usmf",
+    "OrderingCustomerAccountNumber": "US-001",
+    "CurrencyCode": "USD",
+    "CustomersOrderReference": "ch_1",
+}
+ORDER_LINE = {
+    "dataAreaId": "usmf",
+    "ItemNumber": "STRIPE-SALE",
+    "OrderedSalesQuantity": 2,
+    "SalesPrice": 10,
+}
+INVOICE = {
+    "dataAreaId": "usmf",
+    "ExternalInvoiceId": "in_1",
+    "CustomerAccount": "US-001",
+    "CurrencyCode": "USD",
+    "InvoiceDate": "2026-07-01",
+}
+INVOICE_LINE = {
+    "dataAreaId": "usmf",
+    "ExternalInvoiceId": "in_1",
+    "MainAccountDisplayValue": "401100",
+    "Quantity": 2,
+    "UnitPrice": 10,
+}
+
 
 class World:
     """A peer, a clock and a client that holds a token."""
@@ -98,6 +125,33 @@ class World:
         body = {"dataAreaId": "usmf", "JournalName": name or default} | fields
         record = await self.made(f"{kind}JournalHeaders", body)
         return str(record["JournalBatchNumber"])
+
+    async def order(self, *lines: Mapping[str, Any], **change: Any) -> str:
+        """A sales order with lines; returns its number."""
+        record = await self.made("SalesOrderHeadersV2", ORDER | change)
+        number = str(record["SalesOrderNumber"])
+        company = {"dataAreaId": record["dataAreaId"], "SalesOrderNumber": number}
+        for line in lines:
+            await self.made("SalesOrderLinesV3", ORDER_LINE | company | dict(line))
+        return number
+
+    async def invoice(self, *lines: Mapping[str, Any], **change: Any) -> None:
+        """A free text invoice with lines."""
+        record = await self.made("CDSFreeTextInvoiceHeaders", INVOICE | change)
+        key = {name: record[name] for name in ("dataAreaId", "ExternalInvoiceId")}
+        for line in lines:
+            await self.made("CDSFreeTextInvoiceLines", INVOICE_LINE | key | dict(line))
+
+    def one(self, entity_set: str, company: str | None = None) -> dict[str, Any]:
+        """The only record of a set."""
+        [record] = self.peer.records(entity_set, company)
+        return record
+
+    async def patch(self, path: str, **fields: Any) -> httpx.Response:
+        return await self.http.patch(f"/data/{path}?cross-company=true", json=fields)
+
+    async def delete(self, path: str) -> httpx.Response:
+        return await self.http.delete(f"/data/{path}?cross-company=true")
 
     async def batch(self, body: str, **headers: str) -> httpx.Response:
         named = {name.replace("_", "-"): value for name, value in headers.items()}

@@ -260,7 +260,7 @@ async def test_a_stale_etag_is_refused(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["SalesOrderHeadersV2", "CDSFreeTextInvoiceHeaders", "CustomersV2", "TaxCodes"]
+    "name", ["SalesOrderLines", "FreeTextInvoiceHeaders", "CustomersV2", "TaxCodes", "Warehouses"]
 )
 @virtual
 async def test_writing_what_the_peer_does_not_know_is_refused_loudly(

@@ -1,13 +1,14 @@
 """Idempotency, faults and the official SDK against the Stripe peer."""
 
 import inspect
+from decimal import Decimal
 from typing import Any
 
 import httpx
 import pytest
 import stripe
 
-from local.stripe import API_VERSION, Faults
+from local.stripe import API_VERSION, Faults, RestrictedKey
 from shared.clients.stripe.http import HttpxTransport
 from tests.contract.test_stripe_peer_rig import DAY, KEY, World, in_world
 
@@ -240,5 +241,51 @@ def test_a_body_beyond_the_limit_is_413() -> None:
     async def scenario(world: World) -> None:
         response = await world.http.post("/v1/customers", content=b"a" * (32 * 1024 * 1024 + 1))
         assert response.status_code == 413
+
+    in_world(scenario)
+
+
+def test_the_official_sdk_sells_and_reads_what_was_sold() -> None:
+    async def scenario(world: World) -> None:
+        client = _sdk(world)
+        price = await client.v1.prices.create_async(
+            {
+                "currency": "eur",
+                "unit_amount_decimal": Decimal("12.5"),
+                "product_data": {"name": "Mug"},
+            }
+        )
+        assert (price.unit_amount, price.unit_amount_decimal) == (None, Decimal("12.5"))
+        made = await client.v1.checkout.sessions.create_async(
+            {
+                "mode": "payment",
+                "success_url": "https://example.com",
+                "line_items": [{"price": price.id, "quantity": n + 100} for n in range(12)],
+            }
+        )
+        world.peer.complete_checkout(made.id)
+        (found,) = (
+            await client.v1.checkout.sessions.list_async(
+                {
+                    "payment_intent": world.peer.objects("payment_intent")[0]["id"],
+                    "expand": ["data.line_items"],
+                }
+            )
+        ).data
+        assert found.line_items is not None
+        assert (len(found.line_items.data), found.line_items.has_more) == (10, True)
+        listed = await client.v1.checkout.sessions.line_items.list_async(
+            made.id, {"limit": 5, "expand": ["data.price.product"]}
+        )
+        items = [item async for item in listed.auto_paging_iter()]
+        assert len(items) == 12
+        assert sum(item.amount_total for item in items) == found.amount_total
+        assert isinstance(items[0].price, stripe.Price)
+        assert isinstance(items[0].price.product, stripe.Product)
+        world.peer.issue_key(RestrictedKey("rk_test_reads_only"))
+        with pytest.raises(stripe.PermissionError):
+            await client.v1.products.create_async(
+                {"name": "Cup"}, {"api_key": "rk_test_reads_only"}
+            )
 
     in_world(scenario)

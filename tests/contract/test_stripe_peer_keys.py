@@ -4,6 +4,7 @@ import base64
 
 import pytest
 
+from local.stripe import RestrictedKey
 from tests.contract.test_stripe_peer_rig import CARD, KEY, World, answer, in_world
 
 # --- keys and routes ------------------------------------------------------------------------
@@ -77,7 +78,7 @@ def test_a_type_that_is_only_kept_refuses_every_act_by_name() -> None:
             ("POST", "/v1/invoices"),
             ("GET", "/v1/invoices"),
             ("POST", "/v1/invoices/in_1/pay"),
-            ("POST", "/v1/checkout/sessions"),
+            ("POST", "/v1/promotion_codes"),
         ):
             status, error = await answer(world, method, path)
             assert status == 404
@@ -100,6 +101,13 @@ def test_a_type_that_is_only_kept_refuses_every_act_by_name() -> None:
         ("events/evt_1", "event"),
         ("balance_transactions/txn_1", "balance_transaction"),
         ("payment_methods/pm_1", "payment_method"),
+        ("products/prod_1", "product"),
+        ("prices/price_1", "price"),
+        ("coupons/none", "coupon"),
+        ("tax_rates/txr_1", "tax_rate"),
+        ("shipping_rates/shr_1", "shipping_rate"),
+        ("checkout/sessions/cs_1", "checkout.session"),
+        ("invoice_payments/inpay_1", "invoice_payment"),
     ],
 )
 def test_a_missing_object_is_resource_missing(path: str, noun: str) -> None:
@@ -108,7 +116,7 @@ def test_a_missing_object_is_resource_missing(path: str, noun: str) -> None:
         assert status == 404
         assert error["code"] == "resource_missing"
         assert error["type"] == "invalid_request_error"
-        assert error["message"] == f"No such {noun}: '{path.split('/')[1]}'"
+        assert error["message"] == f"No such {noun}: '{path.rpartition('/')[2]}'"
 
     in_world(scenario)
 
@@ -120,5 +128,76 @@ def test_an_id_of_another_type_is_missing_too() -> None:
         assert (status, error["code"]) == (404, "resource_missing")
         bad = world.refused("payment_intents", **(CARD | {"customer": "cus_none"}))
         assert (bad["status"], bad["code"], bad["param"]) == (400, "resource_missing", "customer")
+
+    in_world(scenario)
+
+
+# --- restricted keys ------------------------------------------------------------------------
+
+READ_ONLY = "rk_test_reads_everything"
+BEARER = {"Authorization": f"Bearer {READ_ONLY}"}
+
+
+def test_a_restricted_key_reads_and_does_not_write() -> None:
+    async def scenario(world: World) -> None:
+        world.peer.issue_key(RestrictedKey(READ_ONLY))
+        customer = world.post("customers")["id"]
+        for method, path, permission in (
+            ("POST", "/v1/customers", "rak_customer_write"),
+            ("POST", f"/v1/customers/{customer}", "rak_customer_write"),
+            ("DELETE", f"/v1/customers/{customer}", "rak_customer_write"),
+            ("POST", "/v1/payment_intents", "rak_payment_intent_write"),
+            ("POST", "/v1/checkout/sessions", "rak_checkout_session_write"),
+        ):
+            status, error = await answer(world, method, path, headers=BEARER)
+            assert (status, error["type"]) == (403, "invalid_request_error")
+            assert error["message"].startswith("The provided key 'rk_test_**")
+            assert "on account 'acct_1TieoutLocal0000'" in error["message"]
+            assert f"Having the '{permission}' permission" in error["message"]
+        assert len(world.peer.objects("customer")) == 1
+        status, found = await answer(world, "GET", f"/v1/customers/{customer}", headers=BEARER)
+        assert (status, found["id"]) == (200, customer)
+
+    in_world(scenario)
+
+
+@pytest.mark.parametrize(
+    ("key", "reads", "writes"),
+    [
+        (RestrictedKey(READ_ONLY, read=("charge",)), False, False),
+        (RestrictedKey(READ_ONLY, read=("customer",)), True, False),
+        (RestrictedKey(READ_ONLY, read=(), write=("customer",)), True, True),
+        (RestrictedKey(READ_ONLY, read=(), write=("*",)), True, True),
+        (RestrictedKey(READ_ONLY, read=(), write=()), False, False),
+    ],
+)
+def test_a_restricted_key_may_do_what_it_names(
+    key: RestrictedKey, reads: bool, writes: bool
+) -> None:
+    async def scenario(world: World) -> None:
+        world.peer.issue_key(key)
+        read, _ = await answer(world, "GET", "/v1/customers", headers=BEARER)
+        written, _ = await answer(world, "POST", "/v1/customers", headers=BEARER)
+        assert (read, written) == (200 if reads else 403, 200 if writes else 403)
+
+    in_world(scenario)
+
+
+def test_a_refused_write_is_not_remembered_for_its_idempotency_key() -> None:
+    async def scenario(world: World) -> None:
+        world.peer.issue_key(RestrictedKey(READ_ONLY))
+        again = {"Idempotency-Key": "once"}
+        assert (await answer(world, "POST", "/v1/customers", headers=BEARER | again))[0] == 403
+        assert (await answer(world, "POST", "/v1/customers", headers=again))[0] == 200
+
+    in_world(scenario)
+
+
+def test_a_key_is_issued_once() -> None:
+    async def scenario(world: World) -> None:
+        world.peer.issue_key(RestrictedKey(READ_ONLY))
+        for key in (READ_ONLY, KEY):
+            with pytest.raises(ValueError, match="in use already"):
+                world.peer.issue_key(RestrictedKey(key))
 
     in_world(scenario)

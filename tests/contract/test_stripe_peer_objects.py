@@ -112,18 +112,54 @@ def test_stored_objects_are_served_as_they_are() -> None:
     [
         ("invoice", "invoices"),
         ("subscription", "subscriptions"),
-        ("checkout.session", "checkout/sessions"),
         ("radar.early_fraud_warning", "radar/early_fraud_warnings"),
         ("credit_note", "credit_notes"),
-        ("product", "products"),
+        ("promotion_code", "promotion_codes"),
     ],
 )
-def test_any_type_is_stored_and_retrieved_under_its_route(type: str, path: str) -> None:
+def test_a_type_without_acts_is_stored_and_retrieved_under_its_route(type: str, path: str) -> None:
     async def scenario(world: World) -> None:
         await store(world, {"id": "x_1", "object": type, "anything": [1, {"deep": None}]})
         assert world.get(f"{path}/x_1")["anything"] == [1, {"deep": None}]
         with pytest.raises(ApiError, match="supports no other request"):
             world.post(f"{path}/x_1")
+
+    in_world(scenario)
+
+
+@pytest.mark.parametrize(
+    ("type", "path"),
+    [
+        ("checkout.session", "checkout/sessions"),
+        ("coupon", "coupons"),
+        ("invoice_payment", "invoice_payments"),
+        ("price", "prices"),
+        ("product", "products"),
+        ("shipping_rate", "shipping_rates"),
+        ("tax_id", "tax_ids"),
+        ("tax_rate", "tax_rates"),
+    ],
+)
+def test_a_stored_object_of_the_catalogue_is_served_as_it_is(type: str, path: str) -> None:
+    async def scenario(world: World) -> None:
+        stored = {"id": "x_1", "object": type, "anything": [1, {"deep": None}]}
+        await store(world, stored)
+        assert world.get(f"{path}/x_1") == stored
+
+    in_world(scenario)
+
+
+def test_a_stored_session_shows_the_line_items_it_came_with() -> None:
+    async def scenario(world: World) -> None:
+        items = [{"id": f"li_{n}", "object": "item", "amount_total": n} for n in range(3)]
+        inside = {"object": "list", "data": items, "has_more": False}
+        session = {"id": "cs_1", "object": "checkout.session", "payment_intent": "pi_1"}
+        await store(world, session | {"line_items": inside})
+        path = "checkout/sessions/cs_1/line_items"
+        assert world.get(path)["data"] == items
+        assert world.get(path, starting_after="li_0", limit=1)["data"] == [items[1]]
+        (found,) = world.get("checkout/sessions", payment_intent="pi_1")["data"]
+        assert found["id"] == "cs_1"
 
     in_world(scenario)
 

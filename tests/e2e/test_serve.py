@@ -97,7 +97,20 @@ def run_cli(
 
 @pytest.mark.parametrize(
     "event",
-    ["customer.created", "payment_intent.succeeded", "charge.refunded", "payout.created"],
+    [
+        "charge.refunded",
+        "checkout.session.completed",
+        "checkout.session.expired",
+        "customer.created",
+        "customer.updated",
+        "payment_intent.succeeded",
+        "payout.created",
+        "price.created",
+        "price.updated",
+        "product.created",
+        "product.deleted",
+        "product.updated",
+    ],
 )
 def test_the_stripe_cli_triggers(
     event: str, served: Served, stripe_cli: Path, tmp_path: Path
@@ -107,6 +120,23 @@ def test_the_stripe_cli_triggers(
     assert "Trigger succeeded" in done.stdout + done.stderr
     made = [each["type"] for each in listed(served, "events")]
     assert event in made
+
+
+def test_a_checkout_that_the_stripe_cli_triggered_is_paid(
+    served: Served, stripe_cli: Path, tmp_path: Path
+) -> None:
+    done = run_cli(stripe_cli, served, tmp_path, "trigger", "checkout.session.completed")
+    assert done.returncode == 0, done.stdout + done.stderr
+    session = listed(served, "checkout/sessions")[0]
+    assert (session["status"], session["payment_status"]) == ("complete", "paid")
+    (item,) = listed(served, f"checkout/sessions/{session['id']}/line_items")
+    assert (item["quantity"], item["amount_total"]) == (2, session["amount_total"])
+    (charge,) = [
+        each
+        for each in listed(served, "charges")
+        if each["payment_intent"] == session["payment_intent"]
+    ]
+    assert (charge["amount"], charge["shipping"]["name"]) == (3_000, "Jenny Rosen")
 
 
 def test_what_the_stripe_cli_triggered_appears_in_dynamics(

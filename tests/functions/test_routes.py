@@ -97,9 +97,9 @@ def test_the_embedded_world_is_ready() -> None:
     async def story(world: World) -> None:
         found = await _json(world, "ready")
         assert found["status"] == "ready"
-        assert [check["problem"] for check in found["checks"]] == [""] * 8
+        assert [check["problem"] for check in found["checks"]] == [""] * 9
         names = [check["name"] for check in found["checks"]]
-        assert names[:3] == ["stripe", "storage", "journal usmf customer_payment"]
+        assert names[:4] == ["stripe", "storage", "mapping", "journal usmf customer_payment"]
 
     live(story)
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from shared.bootstrap import packaged_mapping
 from shared.documents.common import Desired, Snapshot
 from shared.domain.records import Record, Symbol, Value
 from shared.mapping.finance import Target, render
+from shared.packaged import packaged_mapping
 from shared.registry import entity_named
 from tests.unit.documents.objects import BOOKS, CONTEXT, Json, link
 

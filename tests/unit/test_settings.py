@@ -264,3 +264,9 @@ def test_settings_cannot_be_changed() -> None:
 
 def test_variables_that_are_not_ours_are_left_alone() -> None:
     assert read(PATH="/usr/bin", TIEOUT_UNKNOWN="1") == read()
+
+
+def test_two_persons_are_needed_only_where_it_is_said() -> None:
+    assert read().publish_two_persons is False
+    assert read(TIEOUT_PUBLISH_TWO_PERSONS="true").publish_two_persons is True
+    assert "TIEOUT_PUBLISH_TWO_PERSONS" in problems(TIEOUT_PUBLISH_TWO_PERSONS="perhaps")[0]

@@ -31,9 +31,11 @@ RESOURCES: Mapping[str, str] = MappingProxyType(
         "balance_transaction": "/v1/balance_transactions",
         "charge": "/v1/charges",
         "checkout.session": "/v1/checkout/sessions",
+        "checkout.session.line_item": "/v1/checkout/sessions/{session}/line_items",
         "coupon": "/v1/coupons",
         "credit_note": "/v1/credit_notes",
         "customer": "/v1/customers",
+        "customer.tax_id": "/v1/customers/{customer}/tax_ids",
         "dispute": "/v1/disputes",
         "event": "/v1/events",
         "invoice": "/v1/invoices",
@@ -52,8 +54,10 @@ RESOURCES: Mapping[str, str] = MappingProxyType(
         "transfer": "/v1/transfers",
     }
 )
-"""Entities, by the value of their `object` field, and the paths of their lists."""
+"""Entities, by the value of their `object` field, and the paths of their lists. A list inside an
+object takes the object's id out of the parameters."""
 
+_PARENT = re.compile(r"\{([a-z]+)\}")
 _API_KEY = re.compile("[!-~]+")
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:\-]{0,254}")  # no leading dot: no way up the path
 
@@ -114,7 +118,8 @@ class StripeApi:
 
         https://docs.stripe.com/api/pagination
         """
-        answer = await self._get(_path(entity), list(params.items()), entity, _named(params))
+        path, query = _list_path(entity, params)
+        answer = await self._get(path, query, entity, _named(params))
         data, has_more = answer.get("data"), answer.get("has_more")
         if not isinstance(data, list) or not isinstance(has_more, bool):
             raise Unavailable(SYSTEM, f"the answer to the list of {entity} is not a list")
@@ -167,6 +172,21 @@ def _path(entity: str) -> str:
     if entity not in RESOURCES:
         raise Refused(SYSTEM, f"no path is known for the entity {entity!r}")
     return RESOURCES[entity]
+
+
+def _list_path(
+    entity: str, params: Mapping[str, str | int]
+) -> tuple[str, list[tuple[str, str | int]]]:
+    """The path of a list and what remains for its query. Raises `Refused` for a parent's id that
+    is none."""
+    path = _path(entity)
+    query = dict(params)
+    for name in _PARENT.findall(path):
+        parent = str(query.pop(name, ""))
+        if not _ID.fullmatch(parent):
+            raise Refused(SYSTEM, f"{parent[:40]!r} is not an id of a {name}")
+        path = path.replace(f"{{{name}}}", quote(parent, safe=""))
+    return path, list(query.items())
 
 
 def _named(params: Mapping[str, str | int]) -> str:

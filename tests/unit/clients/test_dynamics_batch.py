@@ -1,6 +1,5 @@
 """The `$batch` request is laid out as integrators do, and every answer finds its write."""
 
-import time
 from email.parser import BytesParser
 from email.policy import HTTP
 from typing import Any
@@ -111,14 +110,12 @@ def test_the_layout_is_multipart_of_changesets_of_http_requests() -> None:
     assert message["Prefer"] == "odata.continue-on-error"
 
 
-def test_a_full_batch_is_built_and_read_in_milliseconds() -> None:
+def test_a_full_batch_of_large_records_is_built_and_read() -> None:
     operations = [[Operation("POST", "/data/Sets", b"x" * 1000)] for _ in range(100)]
     record = '{"A":"' + "y" * 10_000 + '"}'
     body = answer(*(changeset(http_part(201, record, number)) for number in range(1, 101)))
-    started = time.perf_counter()
-    batch_body(operations, BASE)
+    assert batch_body(operations, BASE).count(b"POST https://") == 100
     answers = answers_of(TYPE, body, [1] * 100)
-    assert time.perf_counter() - started < 0.5
     assert all(isinstance(one, list) for one in answers)
 
 

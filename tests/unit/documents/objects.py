@@ -3,7 +3,7 @@
 from typing import Any
 
 from shared.documents.common import Context, Snapshot
-from shared.domain.records import Link
+from shared.domain.records import Document, Intent, Link, Record
 from shared.settings import Books
 
 type Json = dict[str, Any]
@@ -15,7 +15,8 @@ OLD = 1_496_275_200  # 2017-06-01T00:00:00Z
 def _company(prefix: str, customer_group: str) -> Json:
     roles = (
         *("fees", "fee_tax", "network_costs", "application_fees", "withheld_tax", "disputes"),
-        *("payouts_in_transit", "connect", "reserves", "suspense"),
+        *("payouts_in_transit", "connect", "reserves", "suspense", "unapplied_receipts"),
+        *("fx_transit", "sales_returns", "sales_tax"),
     )
     return {
         "journals": {"customer_payment": f"{prefix}Pay", "general": f"{prefix}Gen"},
@@ -220,6 +221,12 @@ def old_txn(**changes: Any) -> Json:
     return found | changes
 
 
-def link(role: str, company: str = "usmf", facts_hash: str = "") -> Link:
+def link(role: str, company: str = "usmf") -> Link:
     """A record that was written before."""
-    return Link(role, "LedgerJournalLines", company, {"LineNumber": 1}, facts_hash, "")
+    document = Document(role, "general_line", company, f"txn_1:{role}", {})
+    return Link({"LineNumber": 1}, Record(document, "LedgerJournalLines", "PaymentId", {}))
+
+
+def intent(role: str, company: str = "usmf") -> Intent:
+    """A write of a record that was announced and may have happened."""
+    return Intent("", "2026-11-01T12:00:00+00:00", link(role, company).record)

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.bootstrap import packaged_mapping
 from shared.documents.common import Snapshot
 from shared.errors import Parked, Skipped, Waiting
 from shared.mapping.finance import Target, render
+from shared.packaged import packaged_mapping
 from shared.registry import entity_named
 from tests.unit.documents.objects import (
     BOOKS,

@@ -2,8 +2,9 @@ from typing import Any
 
 import pytest
 
-from shared.documents.balance_transaction import build, category_of
+from shared.documents.balance_transaction import build
 from shared.documents.common import Context
+from shared.documents.transaction import category_of
 from shared.domain.journal import JournalKind
 from shared.domain.records import Document, Ref
 from shared.errors import Parked

@@ -5,7 +5,7 @@ import pytest
 from shared.documents.customer import build, role_of
 from shared.domain.records import Document
 from shared.errors import Skipped
-from tests.unit.documents.objects import CONTEXT, Json, customer, link, snapshot
+from tests.unit.documents.objects import CONTEXT, Json, customer, intent, link, snapshot
 
 
 def of(object: Json, **parts: Any) -> tuple[Document, ...]:
@@ -99,5 +99,5 @@ def test_a_change_of_words_leaves_the_facts() -> None:
 
 def test_a_record_whose_write_may_have_happened_is_wanted_though_another_company_has_one() -> None:
     links = {role_of("demf"): link(role_of("demf"), "demf")}
-    found = of(customer(), links=links, announced=(role_of("usmf"), "gross"))
+    found = of(customer(), links=links, intents={role_of("usmf"): intent(role_of("usmf"))})
     assert [document.company for document in found] == ["demf", "usmf"]

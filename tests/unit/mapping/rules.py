@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from shared.bootstrap import packaged_metadata, packaged_templates
 from shared.mapping.catalogue import Source
 from shared.mapping.compiler import CompiledMapping, compile_mapping
 from shared.mapping.expressions import Rules
 from shared.mapping.loader import load
 from shared.mapping.problems import MappingRefused, RuleRefused
 from shared.mapping.schema import Rule
+from shared.packaged import packaged_metadata, packaged_templates
 
 LINES = {"text": Source(), "minor": Source("integer"), "day": Source("date")}
 SOURCES: Mapping[str, Source] = {

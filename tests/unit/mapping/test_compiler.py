@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from shared.bootstrap import packaged_mapping, packaged_metadata, packaged_templates
 from shared.domain.records import Symbol
 from shared.errors import Parked
 from shared.mapping.catalogue import CATALOGUE
@@ -16,7 +15,9 @@ from shared.mapping.finance import Target, render
 from shared.mapping.loader import load
 from shared.mapping.metadata import read_metadata
 from shared.mapping.problems import MappingRefused
+from shared.mapping.schema import parse, title_of
 from shared.mapping.transforms import TRANSFORMS
+from shared.packaged import packaged_mapping, packaged_metadata, packaged_templates
 from tests.unit.documents.objects import BOOKS
 from tests.unit.mapping.rules import compiled, refused
 from tests.unit.mapping.test_finance import line, person
@@ -138,7 +139,13 @@ def test_a_check_parks_with_its_message() -> None:
 def protected_fields() -> list[tuple[str, str]]:
     sets = packaged_metadata().sets
     names = {"customer": "CustomersV3", "customer_payment_line": "CustomerPaymentJournalLines"}
-    names["general_line"] = "LedgerJournalLines"
+    names |= {
+        "general_line": "LedgerJournalLines",
+        "sales_order": "SalesOrderHeadersV2",
+        "sales_order_line": "SalesOrderLinesV3",
+        "credit_note": "CDSFreeTextInvoiceHeaders",
+        "credit_note_line": "CDSFreeTextInvoiceLines",
+    }
     return [(name, each) for name, found in names.items() for each in sets[found].protected]
 
 
@@ -195,9 +202,9 @@ def test_the_key_wins_over_a_field_of_its_name() -> None:
         (mapping("fields: {}", "journal_line"), "extends one of customer, customer_payment_line"),
         (mapping("fields: {}", "no_such"), "extends one of"),
         ("kind: template\nname: general_line\n", "templates are the product's"),
-        ("kind: policy\nname: a\n", "must be template, mapping or table"),
-        ("kind: [mapping]\nname: a\n", "must be template, mapping or table"),
-        ("name: a\n", "must be template, mapping or table"),
+        ("kind: policy\nname: a\norder: {}\n", "order: Extra inputs"),
+        ("kind: [mapping]\nname: a\n", "must be template, mapping, table or policy"),
+        ("name: a\n", "must be template, mapping, table or policy"),
         ("kind: table\nname: a\n", "rows: Field required"),
         ("kind: table\nname: a\nrows: {a: [b]}\n", "rows.a: Input should be a valid string"),
         ("kind: table\nname: Not A Name\nrows: {}\n", "name: String should match pattern"),
@@ -224,6 +231,24 @@ def test_all_problems_are_told_at_once() -> None:
 def test_one_template_has_one_mapping_and_names_are_used_once() -> None:
     assert "put both into one" in refused(mapping("", name="a"), mapping("", name="b"))
     assert "a second table of this name" in refused(TABLE, TABLE)
+
+
+def test_a_table_takes_the_place_of_the_products_of_the_same_name() -> None:
+    product = (*packaged_templates(), load("brands.yaml", TABLE))
+    alone = compile_mapping(product, (), packaged_metadata())
+    ours = load("ours", TABLE.replace("CC-AMEX", "CC-AX"))
+    found = compile_mapping(product, [ours, load("methods", METHODS)], packaged_metadata())
+    method = dict(found.templates["customer_payment_line"].fields)["PaymentMethodName"]
+    words = {"payment_method": {"type": "card", "brand": "amex"}}
+    assert method({"words": words}) == "CC-AX"
+    assert found.documents["table brands"] == ours.sha256 != alone.documents["table brands"]
+    with pytest.raises(MappingRefused, match="a second table of this name"):
+        compile_mapping(product, [ours, ours], packaged_metadata())
+
+
+def test_the_products_documents_have_names_of_their_own() -> None:
+    titles = [title_of(parse(each)) for each in packaged_templates()]
+    assert len(dict.fromkeys(titles)) == len(titles)
 
 
 def test_the_version_follows_every_document() -> None:
@@ -254,7 +279,7 @@ def product_without(old: str, new: str) -> str:
         ("  CustomerGroupId: {from: company.customer_group}\n", "", "CustomerGroupId: must be set"),
         ("CurrencyCode: {from", "PaymentReference: {from", "is not a protected field"),
         ("extends: journal_line", "extends: nothing", "no template 'nothing'"),
-        ("name: journal_line", "name: journal_line\nextends: journal_line", "extends too deep"),
+        ("extends: payment\n", "extends: journal_line\n", "extends too deep"),
     ],
 )
 def test_a_broken_template_of_the_product_is_refused(old: str, new: str, reason: str) -> None:
@@ -317,7 +342,7 @@ def examples() -> list[str]:
 
 def test_the_examples_of_the_documentation_are_valid_together() -> None:
     assert len(examples()) == 4
-    assert list(compiled(*examples()).documents)[-4:] == [
+    assert list(compiled(*examples()).documents)[:4] == [
         *("mapping our_fees", "table card_brands", "mapping our_customers"),
         "mapping our_receipts",
     ]

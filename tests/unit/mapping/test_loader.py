@@ -1,4 +1,6 @@
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
@@ -11,7 +13,9 @@ from shared.mapping.loader import (
     DOCUMENT_BYTES_MAX,
     NODES_MAX,
     SCALAR_CHARS_MAX,
+    TREE_BYTES_MAX,
     load,
+    load_tree,
 )
 from shared.mapping.problems import PROBLEMS_SHOWN_MAX, MappingRefused, Problem
 from shared.mapping.schema import parse
@@ -183,6 +187,130 @@ def test_any_rules_compile_or_are_refused_by_name(fields: dict[str, object], mor
     document = f"{head}fields: {flow(fields)}\nrules: {{r: {flow(more)}}}\n"
     found = problems_of(lambda: compiled(document))
     assert found is None or all(problem.document and problem.reason for problem in found)
+
+
+def nested(depth: int, inside: object = "x") -> object:
+    """A tree of so many mappings within each other."""
+    for _ in range(depth):
+        inside = {"a": inside}
+    return inside
+
+
+@pytest.mark.parametrize(
+    ("tree", "reason"),
+    [
+        ("text", "a document is a mapping"),
+        (["a"], "a document is a mapping"),
+        (None, "a document is a mapping"),
+        ({"a": 1}, "only mappings, lists and text"),
+        ({"a": True}, "only mappings, lists and text"),
+        ({"a": [None]}, "only mappings, lists and text"),
+        ({"a": {"b": 1.5}}, "only mappings, lists and text"),
+        ({1: "a"}, "only mappings, lists and text"),
+        ({"a": b"x"}, "only mappings, lists and text"),
+        ({"a": "x" * (SCALAR_CHARS_MAX + 1)}, "a text longer than 2000"),
+        ({"x" * (SCALAR_CHARS_MAX + 1): "a"}, "a text longer than 2000"),
+        ({"a": "\ud800"}, "surrogate"),
+        ({"\udfff": "a"}, "surrogate"),
+        ({"a": ["b"] * NODES_MAX}, "more than 8000 values"),
+        ({"a": [["b"] * 100] * 100}, "more than 8000 values"),
+        ({f"k{n}": "b" for n in range(NODES_MAX // 2)}, "more than 8000 values"),
+        (nested(DEPTH_MAX + 1), "deeper than 24"),
+        (nested(DEPTH_MAX, {}), "deeper than 24"),
+        (nested(100_000), "deeper than 24"),
+        ({f"k{n}": "é" * 1_999 for n in range(100)}, f"larger than {TREE_BYTES_MAX} bytes"),
+    ],
+)
+def test_a_hostile_tree_is_refused_with_its_name_and_a_reason(tree: object, reason: str) -> None:
+    with pytest.raises(MappingRefused) as caught:
+        load_tree("ours", tree)
+    assert str(caught.value).startswith("ours: ")
+    assert reason in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        MAPPING,
+        "a: " + "[" * (DEPTH_MAX - 1) + "]" * (DEPTH_MAX - 1),
+        "a: [" + "b," * (NODES_MAX - 3) + "]",
+        'a: "' + "\\0" * SCALAR_CHARS_MAX + '"',
+        "\n".join(f"k{n}: {'x' * SCALAR_CHARS_MAX}" for n in range(30)),
+        'a: "\\N\\_\\L\\P \\U0001F600 \\x7f"',
+    ],
+)
+def test_what_was_loaded_is_loaded_again_as_a_tree(source: str) -> None:
+    loaded = load("a", source)
+    assert load_tree("b", json.loads(json.dumps(loaded.tree))) == replace(loaded, where="b")
+
+
+@given(st.lists(ATOMS, max_size=40))
+def test_whatever_loads_as_text_loads_as_a_tree(parts: list[str]) -> None:
+    try:
+        loaded = load("fuzz", "".join(parts))
+    except MappingRefused:
+        return
+    assert load_tree("fuzz", dict(loaded.tree)) == loaded
+
+
+ANYTHING = st.recursive(
+    st.sampled_from([None, True, 10**30, float("nan"), "\ud800", "\x00", b"x"]) | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(ANYTHING | st.dictionaries(WORDS, ANYTHING, max_size=3))
+def test_any_tree_is_a_document_or_a_named_refusal(tree: object) -> None:
+    found = problems_of(lambda: parse(load_tree("fuzz", tree)))
+    assert found is None or {problem.document for problem in found} == {"fuzz"}
+
+
+def test_ten_megabytes_are_refused_before_they_are_read() -> None:
+    for source in (b"a", "[", b"\xff", "\ud800"):
+        assert f"larger than {DOCUMENT_BYTES_MAX} bytes" in refusal(source * 10_000_000)
+
+
+def test_large_tables_in_many_rules_are_refused_instead_of_taking_minutes() -> None:
+    rows = ", ".join(f"k{n}: v{n}" for n in range(3_000))
+    steps = ", ".join(["{lookup: {table: big, miss: x}}", *["upper"] * 15])
+    cases = "\n".join(f"      - {{when: {{words.source: a{n}}}, use: r}}" for n in range(150))
+    document = (
+        "kind: mapping\nname: ours\nextends: general_line\n"
+        f"rules:\n  r: {{from: words.source, do: [{steps}]}}\n"
+        f"fields:\n  Text:\n    cases:\n{cases}\n      - {{use: r}}\n"
+    )
+    found = problems_of(lambda: compiled(f"kind: table\nname: big\nrows: {{{rows}}}\n", document))
+    assert found is not None
+    assert "need more than 100000 checks" in found[0].reason
+
+
+def test_long_conditions_in_many_places_are_refused_instead_of_taking_minutes() -> None:
+    conditions = ", ".join(f"{{words.source: a{n}}}" for n in range(1_000))
+    uses = ", ".join(["{use: r}"] * 20)
+    document = (
+        "kind: mapping\nname: ours\nextends: general_line\n"
+        f"rules:\n  r: {{value: x, when: {{any: [{conditions}]}}}}\n"
+        f"fields: {{Text: {{concat: [{uses}]}}}}\n"
+    )
+    found = problems_of(lambda: compiled(document))
+    assert found is not None
+    assert "need more than 100000 checks" in found[0].reason
+    once = document.replace(uses, "{use: r}")
+    assert problems_of(lambda: compiled(once)) is None
+
+
+def test_rules_that_use_rules_that_use_rules_are_counted_written_out() -> None:
+    rules = "\n".join(
+        f"  r{n}: {{concat: [{{use: r{n + 1}}}, {{use: r{n + 1}}}]}}" for n in range(40)
+    )
+    document = (
+        f"kind: mapping\nname: ours\nextends: general_line\nrules:\n{rules}\n"
+        "  r40: {value: x}\nfields:\n  Text: {use: r0, do: [{max: 60}]}\n"
+    )
+    found = problems_of(lambda: compiled(document))
+    assert found is not None
+    assert "more than 2000 rules, written out" in found[0].reason
 
 
 def test_a_long_list_of_problems_is_cut_and_counted() -> None:

@@ -9,8 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 from local.tables import MemoryTables
-from shared.bootstrap import packaged_mapping
 from shared.errors import ObjectMissing
+from shared.packaged import packaged_product
 from shared.ports import (
     DeadLetter,
     Json,
@@ -25,6 +25,8 @@ from shared.ports import (
     Written,
 )
 from shared.services.converge import Ports
+from shared.services.mapping_store import MappingStore
+from shared.services.mappings import Mappings
 from shared.settings import Settings
 from tests.unit.documents.objects import BOOKS
 
@@ -248,6 +250,6 @@ def rig(*objects: Json, tables: MemoryTables | None = None, **changes: Any) -> R
         clock,
         random.Random(1),
         settings(**changes),
-        packaged_mapping(),
+        Mappings(MappingStore(tables), clock, packaged_product()),
     )
     return Rig(stripe, dynamics, queue, flows, tables, clock, ports)

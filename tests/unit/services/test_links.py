@@ -1,21 +1,17 @@
 import asyncio
-import random
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, cast
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from local.clock import LoopClock
 from local.loop import run_virtual
 from local.tables import MemoryTables
 from shared.domain.journal import JournalKind
 from shared.domain.records import Document, Record
-from shared.errors import ClaimHeld, Parked, StorageUnavailable, TableConflict
+from shared.errors import ClaimHeld, StorageUnavailable, TableConflict
 from shared.ports import Operation
-from shared.services.links import DOCUMENT, TABLE, Held, LinkStore, pack, unpack
+from shared.services.links import DOCUMENT, TABLE, Held, LinkStore, documents_in
 from shared.services.plan import intent_of, link_of
 from tests.unit.services.fakes import START, ManualClock
 
@@ -36,6 +32,7 @@ def line(role: str = "gross") -> Record:
     return Record(document, "LedgerJournalLines", "PaymentId", {"PaymentId": document.key})
 
 
+GROSS = line().document
 LINK = link_of(line(), {"JournalBatchNumber": "B1", "LineNumber": 7})
 INTENT = intent_of(line(), "B1", START)
 
@@ -111,12 +108,12 @@ async def test_a_lost_claim_can_neither_announce_nor_settle() -> None:
     shelf.clock.advance(LEASE_SECONDS)
     held = await shelf.store.claim("txn_1", "fast")
     with pytest.raises(TableConflict):
-        await shelf.store.intend(lost, [INTENT], [line()])
+        await shelf.store.intend(lost, [INTENT], [GROSS])
     with pytest.raises(TableConflict):
-        await shelf.store.settle(lost, [LINK], ["gross"], [], [line()])
+        await shelf.store.settle(lost, [LINK], ["gross"], [], [GROSS])
     assert await shelf.store.links("txn_1") == {}
     assert not await shelf.store.is_settled("txn_1")
-    await shelf.store.settle(held, [LINK], [], [], [line()])
+    await shelf.store.settle(held, [LINK], [], [], [GROSS])
     assert await shelf.store.is_settled("txn_1")
 
 
@@ -133,7 +130,7 @@ async def test_releasing_a_lost_claim_leaves_the_new_holder_alone() -> None:
 async def test_an_intent_outlives_its_worker() -> None:
     shelf = Shelf()
     held = await shelf.store.claim("txn_1", "one")
-    await shelf.store.intend(held, [INTENT], [line()])
+    await shelf.store.intend(held, [INTENT], [GROSS])
     shelf.clock.advance(LEASE_SECONDS)
     again = await shelf.store.claim("txn_1", "other")
     assert again.intents == {"gross": INTENT}
@@ -143,8 +140,8 @@ async def test_an_intent_outlives_its_worker() -> None:
 async def test_settling_turns_intents_into_links_and_releases() -> None:
     shelf = Shelf()
     held = await shelf.store.claim("txn_1", "one")
-    await shelf.store.intend(held, [INTENT], [line()])
-    await shelf.store.settle(held, [LINK], ["gross"], [], [line()])
+    await shelf.store.intend(held, [INTENT], [GROSS])
+    await shelf.store.settle(held, [LINK], ["gross"], [], [GROSS])
     again = await shelf.store.claim("txn_1", "other")
     assert (again.links, again.intents, again.settled) == ({"gross": LINK}, {}, True)
     assert await shelf.store.links("txn_1") == {"gross": LINK}
@@ -154,7 +151,7 @@ async def test_an_uncertain_write_stays_announced_with_its_new_time() -> None:
     shelf = Shelf()
     fee = intent_of(line("fee"), "B1", START)
     held = await shelf.store.claim("txn_1", "one")
-    await shelf.store.intend(held, [INTENT, fee], [line(), line("fee")])
+    await shelf.store.intend(held, [INTENT, fee], [GROSS, line("fee").document])
     later = replace(fee, at="2026-11-01T13:00:00+00:00")
     await shelf.store.settle(held, [LINK], ["gross"], [later], None)
     again = await shelf.store.claim("txn_1", "other")
@@ -165,53 +162,42 @@ async def test_an_uncertain_write_stays_announced_with_its_new_time() -> None:
 async def test_announcing_again_makes_a_settled_object_unsettled() -> None:
     shelf = Shelf()
     held = await shelf.store.claim("txn_1", "one")
-    await shelf.store.settle(held, [LINK], [], [], [line()])
+    await shelf.store.settle(held, [LINK], [], [], [GROSS])
     held = await shelf.store.claim("txn_1", "one")
-    await shelf.store.intend(held, [intent_of(line("fee"), "B2", START)], [line(), line("fee")])
+    fee = line("fee")
+    await shelf.store.intend(held, [intent_of(fee, "B2", START)], [GROSS, fee.document])
     assert not await shelf.store.is_settled("txn_1")
 
 
-async def test_the_last_document_and_record_are_kept() -> None:
+async def test_the_last_documents_are_kept() -> None:
     shelf = Shelf()
     held = await shelf.store.claim("txn_1", "one")
-    await shelf.store.settle(held, [LINK], [], [], [line()])
+    await shelf.store.settle(held, [LINK], [], [], [GROSS])
     row = await shelf.tables.get(TABLE, "txn_1", DOCUMENT)
     assert row is not None
-    (stored,) = cast(list[dict[str, Any]], unpack(row.cells))
-    assert stored["document"]["facts"] == dict(line().document.facts)
-    assert stored["fields"] == {"PaymentId": "txn_1:gross"}
-    assert row.cells["mapping"] == "finance-1"
+    assert documents_in(row) == (GROSS,)
+
+
+async def test_more_roles_than_a_transaction_holds_are_stored_under_the_claim() -> None:
+    shelf = Shelf()
+    held = await shelf.store.claim("ch_1", "one")
+    records = [line(f"line_{number}") for number in range(150)]
+    intents = [intent_of(record, "", START) for record in records]
+    await shelf.store.intend(held, intents, [record.document for record in records])
+    keys = {"JournalBatchNumber": "B1", "LineNumber": 7}
+    links = [link_of(record, keys) for record in records]
+    roles = [record.document.role for record in records]
+    await shelf.store.settle(held, links, roles, [], [record.document for record in records])
+    again = await shelf.store.claim("ch_1", "other")
+    assert list(again.intents) == []
+    assert sorted(again.links) == sorted(roles)
+    assert again.settled
 
 
 async def test_an_object_that_was_never_seen_has_nothing() -> None:
     shelf = Shelf()
     assert await shelf.store.links("txn_0") == {}
     assert not await shelf.store.is_settled("txn_0")
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="utf-8")),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text("abc"), inner),
-)
-
-
-@given(JSON)
-def test_what_is_packed_is_unpacked(value: object) -> None:
-    assert unpack({**pack(value), "settled": True, "at": START}) == value
-
-
-def test_a_large_value_takes_several_cells() -> None:
-    value = random.Random(1).randbytes(60_000).hex()
-    cells = pack(value)
-    assert len(cells) > 1
-    assert unpack(dict(reversed(cells.items()))) == value
-
-
-def test_a_value_that_no_row_can_hold_parks() -> None:
-    value = random.Random(1).randbytes(2_000_000).hex()
-    with pytest.raises(Parked) as caught:
-        pack(value)
-    assert caught.value.cause == "document_too_large"
 
 
 class FlakyTables(MemoryTables):

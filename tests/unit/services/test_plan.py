@@ -5,9 +5,9 @@ from decimal import Decimal
 import pytest
 
 from shared.domain.journal import JournalKind
-from shared.domain.records import Document, Link, Record
+from shared.domain.records import Change, Document, Link, Record
 from shared.errors import Parked, UncertainWrite
-from shared.services.plan import clearing_effect, difference, found_link, intent_of, link_of
+from shared.services.plan import difference, found_link, frozen, intent_of, link_of, unwanted
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
@@ -30,7 +30,15 @@ def line(amount: int = 5, role: str = "gross") -> Record:
 
 
 def person(name: str = "Ada") -> Record:
-    document = Document("customer~usmf", "customer", "usmf", "cus_1", {"customer": "cus_1"})
+    document = Document(
+        "customer~usmf",
+        "customer",
+        "usmf",
+        "cus_1",
+        {"customer": "cus_1"},
+        change=Change.FOLLOWS,
+        found_first=True,
+    )
     return Record(document, "CustomersV3", "Stripe", {"Stripe": "cus_1", "Name": name})
 
 
@@ -58,11 +66,33 @@ def test_what_is_written_leaves_nothing_to_do() -> None:
     assert difference([], linked(line()), {}, NOW).is_empty
 
 
-def test_a_line_with_other_facts_parks() -> None:
+def test_a_line_with_other_amounts_parks() -> None:
     with pytest.raises(Parked) as caught:
-        difference([line(6)], linked(line(5)), {}, NOW)
+        frozen(line(6).document, linked(line(5)), {})
     assert caught.value.cause == "facts_changed"
     assert "txn_1:gross" in str(caught.value)
+
+
+def test_settings_of_today_do_not_touch_what_is_written_or_announced() -> None:
+    old = line(5)
+    moved = replace(
+        old.document, facts={**old.document.facts, "date": "2026-12-01"}, company="demf"
+    )
+    assert frozen(moved, linked(old), {}) == old
+    assert frozen(moved, {}, {"gross": intent_of(old, "B1", NOW)}) == old
+    assert frozen(moved, {}, {}) is None
+
+
+def test_master_data_is_never_frozen() -> None:
+    assert frozen(person().document, linked(person()), {}) is None
+
+
+def test_a_written_line_that_stripe_shows_no_more_parks() -> None:
+    unwanted([line().document], linked(line()))
+    with pytest.raises(Parked) as caught:
+        unwanted([line(7, "fee").document], linked(line()))
+    assert caught.value.cause == "facts_changed"
+    unwanted([], linked(person()))
 
 
 def test_a_line_with_another_spelling_is_left_alone() -> None:
@@ -99,13 +129,4 @@ def test_a_found_record_becomes_a_link_with_whole_numbers() -> None:
     row = {"JournalBatchNumber": "00042", "LineNumber": Decimal("3.0000000000"), "Text": "x"}
     link = found_link(line(), row)
     assert link.keys == {"JournalBatchNumber": "00042", "LineNumber": 3}
-    assert (link.facts_hash, link.clearing_minor) == (line().document.facts_hash, -5)
-
-
-def test_the_effect_on_clearing_is_the_credit_of_the_offset() -> None:
-    assert clearing_effect(line(5)) == -5
-    assert clearing_effect(person()) == 0
-    document = replace(
-        line().document, facts={"amount_minor": 9, "offset": {"role": "payouts_in_transit"}}
-    )
-    assert clearing_effect(replace(line(), document=document)) == 0
+    assert (link.role, link.company, link.record) == ("gross", "usmf", line())

@@ -1,6 +1,7 @@
 from dataclasses import replace
 from typing import Any
 
+from shared.domain.records import Fact
 from shared.services.links import LinkStore
 from shared.services.reconcile import TABLE, Reconcile
 from tests.unit.documents.objects import Json, payout, plain_txn
@@ -39,8 +40,10 @@ async def listed(found: Rig) -> Json:
 async def write(found: Rig, id: str, clearing_minor: int) -> None:
     store = LinkStore(found.tables, found.clock, 600)
     held = await store.claim(id, "test")
-    link = replace(LINK, clearing_minor=clearing_minor)
-    await store.settle(held, [link], [], [], [line()])
+    facts: dict[str, Fact] = {"amount_minor": -clearing_minor, "offset": {"role": "clearing"}}
+    record = line()
+    record = replace(record, document=replace(record.document, facts=facts))
+    await store.settle(held, [replace(LINK, record=record)], [], [], [record.document])
 
 
 async def tie_out(found: Rig, total: Json) -> Json:

@@ -1,0 +1,142 @@
+"""What the mapping commands print."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+HASH_CHARS_SHOWN = 12
+RECORDS_SHOWN_MAX = 20
+PIPE_WIDTH = 140
+PRODUCT_ALONE = "the product alone"
+GROUPS = (
+    ("future", "not written yet, and customers"),
+    ("drafts", "written, not known as posted: they stay as they are"),
+    ("posted", "posted: untouched"),
+)
+
+
+def console() -> Console:
+    """Standard output; wide enough for tables when it is no terminal."""
+    out = Console(highlight=False, soft_wrap=True)
+    return out if out.is_terminal else Console(highlight=False, soft_wrap=True, width=PIPE_WIDTH)
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """A moving bar on standard error while the app works."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        progress.add_task(what, total=None)
+        yield
+
+
+def short(sha256: str) -> str:
+    """The beginning of a hash, as far as commands need it."""
+    return sha256[:HASH_CHARS_SHOWN]
+
+
+def problems(found: Sequence[Mapping[str, str]]) -> list[str]:
+    """Problems of documents, a line each."""
+    lines = []
+    for each in found:
+        place = f"{each['document']}: {each['field']}" if each["field"] else each["document"]
+        source = f" (path {each['path']})" if each["path"] else ""
+        lines.append(f"{place}{source}: {each['reason']}")
+    return lines
+
+
+def preview_page(found: Mapping[str, Any], out: Console) -> None:
+    """The three groups, the fields that change, and the first records."""
+    counts = found["counts"]
+    out.print(
+        f"set {short(found['candidate'])} against {short(found['against'])}, which is active: "
+        f"the last {counts['objects']} objects"
+    )
+    table = Table(box=None, pad_edge=False)
+    for name in ("", "unchanged", "changed", "newly rejected", "newly accepted"):
+        table.add_column(name, justify="right" if name else "left")
+    for name, about in GROUPS:
+        group = found["groups"][name]
+        cells = [str(group[each]) for each in ("unchanged", "changed", "rejected", "accepted")]
+        table.add_row(f"{name} ({about})", *cells)
+    out.print(table)
+    if found["policy_differs"]:
+        out.print("the policy differs: what has to exist may change too, which is not shown here")
+    for name, _ in GROUPS:
+        _group(name, found["groups"][name], out)
+
+
+def _group(name: str, group: Mapping[str, Any], out: Console) -> None:
+    for field, count in group["fields"].items():
+        out.print(f"{name}: {field} changes in {count}", markup=False)
+    for record in group["listed"][:RECORDS_SHOWN_MAX]:
+        head = f"  {record['object']} {record['role']}"
+        if record["rejected"] or record["accepted"]:
+            what = "would park" if record["rejected"] else "would not park any more"
+            out.print(f"{head} {what}: {record['reason']}", markup=False)
+        for each in record["fields"]:
+            old, new = (_value(each[side]) for side in ("before", "after"))
+            out.print(f"{head} {each['field']}: {old} -> {new}", markup=False)
+    more = len(group["listed"]) - RECORDS_SHOWN_MAX + int(group["more"])
+    if more > 0:
+        out.print(f"  ... and {more} more (--json shows {len(group['listed'])})")
+
+
+def _value(text: str | None) -> str:
+    return "(none)" if text is None else repr(text)
+
+
+def history_page(changes: Sequence[Mapping[str, Any]], out: Console) -> None:
+    """The changes, newest first."""
+    if not changes:
+        out.print(f"nothing was published: {PRODUCT_ALONE}")
+        return
+    table = Table(box=None, pad_edge=False)
+    for name in ("", "when", "", "set", "instead of", "who", "why"):
+        table.add_column(name, no_wrap=name in ("when", "set", "instead of"))
+    for each in changes:
+        table.add_row(
+            str(each["number"]),
+            str(each["at"])[:19],
+            each["action"],
+            short(each["set"]),
+            short(each["previous"]),
+            each["who"],
+            each["why"],
+        )
+    out.print(table)
+
+
+def list_page(found: Mapping[str, Any], out: Console) -> None:
+    """What is active, and the sets that were submitted last."""
+    change = found["change"]
+    since = (
+        f"{change['action']} {change['number']} by {change['who']}, {str(change['at'])[:19]}"
+        if change
+        else PRODUCT_ALONE
+    )
+    out.print(f"active: {short(found['set'])} ({since}), version {short(found['version'])}")
+    if found["problem"]:
+        out.print(f"it cannot be used: {found['problem']}", markup=False)
+    table = Table(box=None, pad_edge=False)
+    for name in ("set", "submitted", "by", "documents", "previewed"):
+        table.add_column(name, no_wrap=name in ("set", "submitted"))
+    for each in found["sets"]:
+        preview = each["preview"]
+        seen = f"against {short(preview['against'])} by {preview['by']}" if preview else "no"
+        at, titles = str(each["at"])[:19], ", ".join(sorted(each["documents"]))
+        table.add_row(short(each["set"]), at, each["by"], titles, seen)
+    out.print(table)
+
+
+def diff_page(documents: Sequence[Mapping[str, Any]], out: Console) -> None:
+    """Every value that differs, below its document."""
+    for document in documents:
+        out.print(f"{document['title']} ({document['kind']})", markup=False)
+        for each in document["differences"]:
+            old, new = _value(each["before"]), _value(each["after"])
+            out.print(f"  {each['place']}: {old} -> {new}", markup=False)

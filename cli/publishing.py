@@ -1,0 +1,222 @@
+"""The commands of `tieout mapping` that call a running app: preview, publish, undo, look."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+import typer
+
+from cli import mapping_pages as pages
+from cli.remote import DEFAULT_URL, FAILED, KEY_VARIABLE, AsJson, Url, ask
+
+FROM_KEY_VARIABLE = "TIEOUT_FUNCTION_KEY_FROM"
+ANSWERS = (200, 201, 400, 404, 409, 422)
+OBJECTS = 1_000
+HEAD = ("kind", "name", "about", "extends")  # of a document, for readers
+
+Name = Annotated[str, typer.Argument(help="A set: its hash, or the first 8 or more of it.")]
+Who = Annotated[str, typer.Option(help="Who does it; kept in the history.")]
+Why = Annotated[str, typer.Option(help="Why; kept in the history.")]
+Limit = Annotated[int, typer.Option(min=1, max=10_000, help="How many of the last objects.")]
+
+
+def preview(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="YAML files or folders: all that shall be active.")
+    ] = None,
+    *,
+    who: Who,
+    submitted: Annotated[str, typer.Option("--set", help="Or a set submitted before.")] = "",
+    limit: Limit = OBJECTS,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Submit mapping documents and show what publishing them would change. Nothing is published."""
+    if bool(paths) == bool(submitted):
+        typer.echo("name files, or a set with --set", err=True)
+        raise typer.Exit(FAILED)
+    name = _submit(url, _read(paths, as_json), who, as_json)["set"] if paths else submitted
+    found = _preview(url, name, who, limit, as_json)
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    pages.preview_page(found, pages.console())
+    _say_publish(found["candidate"], url)
+
+
+def publish(
+    name: Name, who: Who, why: Why, url: Url = DEFAULT_URL, as_json: AsJson = False
+) -> None:
+    """Make a previewed set the active one; refused when the preview is missing or stale."""
+    body = {"set": name, "who": who, "why": why}
+    _changed(_call(url, "mappings/publish", as_json, body), as_json)
+
+
+def rollback(
+    who: Who,
+    why: Why,
+    to: Annotated[str, typer.Option(help="A set that was published once; else one back.")] = "",
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Undo the last publication, or go back to a set that was published before."""
+    body = {"who": who, "why": why, "to": to}
+    _changed(_call(url, "mappings/rollback", as_json, body), as_json)
+
+
+def history(
+    limit: Annotated[int, typer.Option(min=1, max=1_000)] = 50,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Who published or undid what, when and why; newest first."""
+    found = _call(url, f"mappings/history?limit={limit}", as_json)
+    if as_json:
+        typer.echo(json.dumps(found))
+    else:
+        pages.history_page(found["changes"], pages.console())
+
+
+def list_(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """The active set, and the sets submitted last."""
+    found = _call(url, "mappings", as_json)
+    if as_json:
+        typer.echo(json.dumps(found))
+    else:
+        pages.list_page(found, pages.console())
+
+
+def show(name: Name = "active", url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """The documents of a set; `active` is the one in force."""
+    found = _call(url, _query("mappings/show", set=name), as_json)
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    import yaml  # noqa: PLC0415 - a quick start for the other commands
+
+    typer.echo(f"set {found['set']}")
+    for document in found["documents"]:
+        typer.echo(f"\n# {document['title']}, {document['sha256']}")
+        head = {name: each for name in HEAD if (each := document["tree"].get(name)) is not None}
+        text = yaml.safe_dump(head | document["tree"], allow_unicode=True, sort_keys=False)
+        typer.echo(text, nl=False)
+
+
+def promote(
+    name: Name,
+    *,
+    who: Who,
+    source: Annotated[str, typer.Option("--from", help="The app that has the set.")],
+    target: Annotated[str, typer.Option("--to", help="The app that shall have it.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Publish after the preview.")] = False,
+    why: Annotated[str, typer.Option(help="Why; with --yes.")] = "",
+    limit: Limit = OBJECTS,
+    as_json: AsJson = False,
+) -> None:
+    """Copy a set from one app to another, preview it there, and publish it with --yes.
+
+    The key of --to is in TIEOUT_FUNCTION_KEY, that of --from in TIEOUT_FUNCTION_KEY_FROM.
+    """
+    if yes and not why:
+        typer.echo("say --why to publish", err=True)
+        raise typer.Exit(FAILED)
+    shown = _call(source, _query("mappings/show", set=name), as_json, key=FROM_KEY_VARIABLE)
+    documents = [{"name": each["title"], "tree": each["tree"]} for each in shown["documents"]]
+    candidate = _submit(target, documents, who, as_json)
+    if candidate["set"] != shown["set"]:
+        typer.echo(f"{target} stores the set under another hash: {candidate['set']}", err=True)
+        raise typer.Exit(FAILED)
+    found = _preview(target, candidate["set"], who, limit, as_json)
+    if not as_json:
+        pages.preview_page(found, pages.console())
+    change = None
+    if yes:
+        body = {"set": candidate["set"], "who": who, "why": why}
+        change = _call(target, "mappings/publish", as_json, body)
+    if as_json:
+        typer.echo(json.dumps({"candidate": candidate, "preview": found, "change": change}))
+    elif change is not None:
+        _changed(change, as_json)
+    else:
+        _say_publish(candidate["set"], target)
+
+
+def diff_sets(before: str, after: str, url: str, as_json: bool) -> None:
+    """Compare two sets of a running app; exit 1 when they differ."""
+    found = _call(url, _query("mappings/diff", before=before, after=after), as_json)
+    if as_json:
+        typer.echo(json.dumps(found))
+    else:
+        pages.diff_page(found["documents"], pages.console())
+    if found["documents"]:
+        raise typer.Exit(1)
+
+
+def _read(paths: list[Path], as_json: bool) -> list[dict[str, Any]]:
+    from cli import documents  # noqa: PLC0415 - a quick start for the other commands
+    from shared.mapping.problems import MappingRefused  # noqa: PLC0415
+
+    try:
+        return [{"name": name, "text": text} for name, text in documents.texts(paths)]
+    except MappingRefused as refused:
+        rows = [
+            {"document": p.document, "field": p.field, "path": p.path, "reason": p.reason}
+            for p in refused.problems
+        ]
+        refusal = {"code": "invalid", "message": "nothing was sent", "problems": rows}
+        raise _refuse(refusal, as_json) from None
+
+
+def _submit(url: str, documents: list[dict[str, Any]], who: str, as_json: bool) -> dict[str, Any]:
+    with pages.waiting("checking"):
+        return _call(url, "mappings", as_json, {"who": who, "documents": documents})
+
+
+def _preview(url: str, name: str, who: str, limit: int, as_json: bool) -> dict[str, Any]:
+    with pages.waiting("comparing"):
+        body = {"set": name, "who": who, "limit": limit}
+        return _call(url, "mappings/preview", as_json, body)
+
+
+def _call(
+    url: str,
+    route: str,
+    as_json: bool,
+    body: dict[str, Any] | None = None,
+    key: str = KEY_VARIABLE,
+) -> dict[str, Any]:
+    """The answer of a route; a refusal is printed and ends the command."""
+    found = ask(url, route, ANSWERS, body, key)
+    if "code" in found and "message" in found:
+        raise _refuse(found, as_json)
+    return found
+
+
+def _refuse(found: Mapping[str, Any], as_json: bool) -> typer.Exit:
+    """A refusal in words, every problem on a line; the exit to raise."""
+    if as_json:
+        typer.echo(json.dumps(found))
+    else:
+        typer.echo(f"refused: {found['message']} [{found['code']}]", err=True)
+        for line in pages.problems(found.get("problems", ())):
+            typer.echo(line, err=True)
+    return typer.Exit(FAILED)
+
+
+def _changed(change: Mapping[str, Any], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(change))
+        return
+    typer.echo(f"active: {change['set']} (change {change['number']}), before: {change['previous']}")
+    typer.echo("every instance uses it within half a minute")
+
+
+def _say_publish(name: str, url: str) -> None:
+    where = "" if url == DEFAULT_URL else f" --url {url}"
+    typer.echo(f"to publish: tieout mapping publish {name} --who NAME --why REASON{where}")
+
+
+def _query(route: str, **params: str) -> str:
+    return f"{route}?{urlencode(params)}"

@@ -1,0 +1,47 @@
+"""Reading requests: what is not as it should be becomes a `BadRequest` with a sentence."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import azure.functions as func
+
+BODY_BYTES_MAX = 4 * 1024 * 1024
+DIGITS_MAX = 9
+
+
+class BadRequest(Exception):
+    """The request is not one that the route takes: a 400."""
+
+
+def json_body(req: func.HttpRequest) -> Mapping[str, Any]:
+    """The JSON object in the body. Raises `BadRequest`."""
+    raw = req.get_body()
+    if len(raw) > BODY_BYTES_MAX:
+        raise BadRequest(f"the body has more than {BODY_BYTES_MAX} bytes")
+    try:
+        found = json.loads(raw)
+    except (ValueError, RecursionError):
+        raise BadRequest("the body must be JSON, and not nested without end") from None
+    if not isinstance(found, dict):
+        raise BadRequest("the body must be a JSON object")
+    return found
+
+
+def text_in(body: Mapping[str, Any], name: str, default: str | None = None) -> str:
+    """A text of the body or query; without a default it has to be there. Raises `BadRequest`."""
+    found = body.get(name, default)
+    if not isinstance(found, str):
+        raise BadRequest(f"{name} is missing, or no text")
+    return found
+
+
+def whole_in(body: Mapping[str, Any], name: str, default: int) -> int:
+    """A whole number of the body or query. Raises `BadRequest`."""
+    found = body.get(name, default)
+    digits = isinstance(found, str) and found.isascii() and found.isdecimal()
+    if digits and len(found) <= DIGITS_MAX:
+        return int(found)
+    if type(found) is not int:
+        raise BadRequest(f"{name} must be a whole number")
+    return found

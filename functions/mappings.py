@@ -1,0 +1,161 @@
+"""Mappings, for people and the console: list, show, compare, submit, preview, publish, roll back.
+
+Refusals are JSON with a closed code (`STATUSES`) and a sentence, and `problems` where documents are
+refused. Answers have the shapes of `shared/services/publish.py` and `published.py`.
+"""
+
+from collections.abc import Awaitable, Mapping
+from dataclasses import asdict
+from types import MappingProxyType
+from typing import Any
+
+import azure.functions as func
+
+from functions.bodies import BadRequest, json_body, text_in, whole_in
+from functions.outcomes import error_response, json_response, refused
+from shared import bootstrap
+from shared.errors import TieoutError
+from shared.services.mapping_names import PublishRefused
+from shared.services.publish import PREVIEW_OBJECTS, Source
+
+bp = func.Blueprint()
+
+type Json = Mapping[str, Any]
+
+NAME_CHARS_MAX = 300
+PROBLEMS_MAX = 200  # shown
+HISTORY = 50
+STATUSES = MappingProxyType(
+    {
+        **{"malformed": 400, "unknown": 404, "invalid": 422},
+        **dict.fromkeys(("stale", "lost_race", "already_active"), 409),
+        **dict.fromkeys(("not_previewed", "same_person", "nothing_before", "never_published"), 422),
+    }
+)
+
+
+@bp.route("mappings", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+async def mappings_list(req: func.HttpRequest) -> func.HttpResponse:
+    """The active set, its version, and the sets submitted last."""
+    del req
+    return await _answer(_overview())
+
+
+async def _overview() -> Json:
+    return asdict(await bootstrap.app().published().overview())
+
+
+@bp.route("mappings", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+async def mappings_submit(req: func.HttpRequest) -> func.HttpResponse:
+    """Body `{"who": ..., "documents": [{"name": ..., "text": YAML or "tree": {...}}]}` -> 201."""
+    return await _answer(_submit(req), 201)
+
+
+async def _submit(req: func.HttpRequest) -> Json:
+    body = json_body(req)
+    documents, who = _documents(body), text_in(body, "who")
+    return asdict(await bootstrap.app().publish().submit(documents, who))
+
+
+def _documents(body: Json) -> list[tuple[str, Source]]:
+    """The documents of a body. Raises `BadRequest`."""
+    reason = "documents must be a list of {name, text} or {name, tree}"
+    found = body.get("documents")
+    if not isinstance(found, list):
+        raise BadRequest(reason)
+    documents: list[tuple[str, Source]] = []
+    for each in found:
+        name = each.get("name") if isinstance(each, dict) else None
+        source = each.get("text", each.get("tree")) if isinstance(each, dict) else None
+        if not isinstance(name, str) or not isinstance(source, str | dict):
+            raise BadRequest(reason)
+        documents.append((name[:NAME_CHARS_MAX], source))
+    return documents
+
+
+@bp.route("mappings/history", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+async def mappings_history(req: func.HttpRequest) -> func.HttpResponse:
+    """The last changes of the active set, newest first; `?limit=`."""
+    return await _answer(_history(req))
+
+
+async def _history(req: func.HttpRequest) -> Json:
+    limit = whole_in(req.params, "limit", HISTORY)
+    changes = await bootstrap.app().published().history(limit)
+    return {"changes": [asdict(change) for change in changes]}
+
+
+@bp.route("mappings/show", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+async def mappings_show(req: func.HttpRequest) -> func.HttpResponse:
+    """`?set=`: a set (or version) with its documents."""
+    return await _answer(_show(req))
+
+
+async def _show(req: func.HttpRequest) -> Json:
+    return asdict(await bootstrap.app().published().show(text_in(req.params, "set")))
+
+
+@bp.route("mappings/diff", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+async def mappings_diff(req: func.HttpRequest) -> func.HttpResponse:
+    """`?before=&after=`: what differs between two sets."""
+    return await _answer(_diff(req))
+
+
+async def _diff(req: func.HttpRequest) -> Json:
+    before, after = text_in(req.params, "before"), text_in(req.params, "after")
+    found = await bootstrap.app().published().diff(before, after)
+    return {"documents": [asdict(each) for each in found]}
+
+
+@bp.route("mappings/preview", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+async def mappings_preview(req: func.HttpRequest) -> func.HttpResponse:
+    """Body `{"set": ..., "who": ..., "limit": n}`: what publishing the set would change."""
+    return await _answer(_preview(req))
+
+
+async def _preview(req: func.HttpRequest) -> Json:
+    body = json_body(req)
+    limit = whole_in(body, "limit", PREVIEW_OBJECTS)
+    service = bootstrap.app().publish()
+    found = await service.preview(text_in(body, "set"), text_in(body, "who"), limit)
+    groups = {name: asdict(group) for name, group in found.groups.items()}
+    return {**asdict(found.preview), "groups": groups, "policy_differs": found.policy_differs}
+
+
+@bp.route("mappings/publish", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+async def mappings_publish(req: func.HttpRequest) -> func.HttpResponse:
+    """Body `{"set": ..., "who": ..., "why": ...}`: make a previewed set the active one."""
+    return await _answer(_publish(req))
+
+
+async def _publish(req: func.HttpRequest) -> Json:
+    body = json_body(req)
+    name, who, why = (text_in(body, each) for each in ("set", "who", "why"))
+    return asdict(await bootstrap.app().publish().publish(name, who, why))
+
+
+@bp.route("mappings/rollback", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+async def mappings_rollback(req: func.HttpRequest) -> func.HttpResponse:
+    """Body `{"who": ..., "why": ..., "to": ...}`; without `to` one step back."""
+    return await _answer(_rollback(req))
+
+
+async def _rollback(req: func.HttpRequest) -> Json:
+    body = json_body(req)
+    who, why = text_in(body, "who"), text_in(body, "why")
+    return asdict(await bootstrap.app().publish().rollback(who, why, text_in(body, "to", "")))
+
+
+async def _answer(work: Awaitable[Json], status: int = 200) -> func.HttpResponse:
+    """What the work gives, or its refusal."""
+    try:
+        return json_response(await work, status)
+    except BadRequest as error:
+        return error_response(400, "malformed", str(error))
+    except PublishRefused as refusal:
+        problems = [asdict(problem) for problem in refusal.problems[:PROBLEMS_MAX]]
+        more = len(refusal.problems) - len(problems)
+        body = {"code": refusal.code, "message": str(refusal), "problems": problems, "more": more}
+        return json_response(body, STATUSES[refusal.code])
+    except TieoutError as error:
+        return refused(error)

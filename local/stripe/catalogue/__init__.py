@@ -1,0 +1,12 @@
+"""What is sold and on what terms: products, prices, tax rates, coupons, shipping rates."""
+
+from local.stripe.catalogue import coupons, price_routes, products, shipping_rates, tax_rates
+from local.stripe.core import Route
+
+ROUTES: tuple[Route, ...] = (
+    *products.ROUTES,
+    *price_routes.ROUTES,
+    *tax_rates.ROUTES,
+    *coupons.ROUTES,
+    *shipping_rates.ROUTES,
+)

@@ -1,0 +1,54 @@
+"""Charges that Stripe settled in another currency than they were made in.
+
+`exchange_rate` converts minor units to minor units: https://docs.stripe.com/currencies/conversions
+"""
+
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from shared.documents.common import Json, Snapshot, text
+from shared.domain.money import Money
+from shared.errors import Parked
+
+RATE_TOLERANCE = Decimal("0.001")  # Stripe shows a few digits of its rate
+AMOUNTS = ("amount", "amount_captured", "amount_refunded")
+
+
+def charged_amount(snapshot: Snapshot, settled: Money) -> Money:
+    """A customer's line in the currency that the customer paid, with the sign of `settled`.
+
+    The same amount where the currencies are the same. Raises `Parked` where no amount of the
+    charge (or refund) fits the exchange rate of the transaction.
+    """
+    source = snapshot.related.get("refund") or snapshot.related.get("charge") or {}
+    currency = text(source, "currency").lower() or settled.currency
+    rate = _rate(snapshot.object)
+    if currency == settled.currency and rate in (None, 1):
+        return settled
+    sign = -1 if settled.minor < 0 else 1
+    for name in AMOUNTS:
+        amount = source.get(name)
+        if type(amount) is int and rate is not None and _fits(amount, rate, abs(settled.minor)):
+            return Money(sign * amount, currency)
+    raise Parked(
+        "settled_in_other_currency",
+        f"{snapshot.id} was charged in {currency.upper()} and settled in "
+        f"{settled.currency.upper()}, and its exchange rate fits no amount of it",
+        "Compare the transaction with the charge in Stripe; book this one by hand.",
+    )
+
+
+def _rate(txn: Json) -> Decimal | None:
+    rate: Any = txn.get("exchange_rate")
+    if rate is None or isinstance(rate, bool | list | dict):
+        return None
+    try:
+        return Decimal(str(rate))
+    except InvalidOperation:
+        return None
+
+
+def _fits(amount: int, rate: Decimal, settled_minor: int) -> bool:
+    """Whether the rate leads from an amount to the settled one, but for its missing digits."""
+    exact = amount * rate
+    return abs(exact - settled_minor) <= 1 + exact * RATE_TOLERANCE

@@ -1,0 +1,186 @@
+"""Receipts of charges: whose invoice they settle, and where they wait for it.
+
+Two posted transactions cannot be settled over OData: a receipt is marked on its draft. One whose
+invoice is not posted yet waits; after `receipts.wait_hours` it goes over the role
+`unapplied_receipts`, and a line `<txn>:apply:<invoice>` brings it to the customer, marked, once the
+invoice is there. `SalesInvoiceHeadersV2` shows posted invoices of orders,
+`CDSFreeTextInvoiceHeaders` free text invoices.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+from shared.documents.common import Context, Json, Question, Snapshot, moment, text
+from shared.documents.sale_lines import captured_minor
+from shared.documents.selling import (
+    Selling,
+    announces_invoice,
+    is_invoiced,
+    selling,
+    session_of,
+)
+from shared.domain.journal import Role
+from shared.domain.money import from_decimal
+from shared.domain.records import Document
+from shared.errors import Waiting
+from shared.policy import Sale
+
+INVOICES, FREE_TEXT = "SalesInvoiceHeadersV2", "CDSFreeTextInvoiceHeaders"
+RECEIPTS, ORDERS = "CustomerPaymentJournalLines", "SalesOrderHeadersV2"
+OVER_PAYMENT, SECOND_PAYMENT = "over_payment", "second_payment"
+UNAPPLIED, APPLIED = "unapplied", "applied"
+
+
+@dataclass(frozen=True, slots=True)
+class Invoice:
+    """A posted invoice that a receipt is for. `open_minor`: what is open of it; None where Dynamics
+    does not tell its total (free text invoices)."""
+
+    number: str
+    open_minor: int | None
+
+    def excess(self, amount_minor: int) -> int:
+        """What of a receipt the invoice does not take."""
+        if self.open_minor is None:
+            return 0
+        return max(amount_minor - max(self.open_minor, 0), 0)
+
+
+def sold(snapshot: Snapshot, context: Context) -> Selling | None:
+    """How the charge behind a receipt is sold; None where no document is to be settled."""
+    charge = snapshot.related.get("charge") or {}
+    if context.policy.receipts.settle != "marked" or not charge:
+        return None
+    found = selling(charge, session_of(snapshot), context)
+    if found.order or found.invoice:
+        return found
+    invoiced = is_invoiced(snapshot, charge) or announces_invoice(session_of(snapshot))
+    return found if found.sale is Sale.ORDER and not invoiced else None
+
+
+def questions(snapshot: Snapshot, context: Context) -> tuple[Question, ...]:
+    """The invoices of the sale, and the receipts that settle them already."""
+    found = sold(snapshot, context)
+    if found is None or _is_over(snapshot):
+        return ()
+    charge = str(snapshot.related["charge"]["id"])
+    company, select = found.company, ("InvoiceNumber", "TotalInvoiceAmount", "CurrencyCode")
+    asked = []
+    if found.invoice:
+        asked.append(
+            Question("invoices", INVOICES, company, "InvoiceNumber", found.invoice, select)
+        )
+        asked.append(
+            Question(
+                "free_text",
+                FREE_TEXT,
+                company,
+                "InvoiceId",
+                found.invoice,
+                ("InvoiceId", "IsPosted", "CurrencyCode"),
+            )
+        )
+    elif found.order:
+        asked.append(
+            Question("invoices", INVOICES, company, "SalesOrderNumber", found.order, select)
+        )
+    else:
+        field = "CustomersOrderReference"
+        asked.append(Question("invoices", INVOICES, company, field, charge, select))
+        asked.append(Question("orders", ORDERS, company, field, charge, ("SalesOrderNumber",)))
+    for number in _numbers(snapshot):
+        asked.append(
+            Question(
+                f"receipts {number}",
+                RECEIPTS,
+                company,
+                "MarkedInvoice",
+                number,
+                ("PaymentId", "CreditAmount", "DebitAmount", "CurrencyCode"),
+            )
+        )
+    return tuple(asked)
+
+
+def _is_over(snapshot: Snapshot) -> bool:
+    """Whether nothing is left to decide: the receipt is written and not waiting for an invoice."""
+    gross = snapshot.written("gross")
+    if gross is None:
+        return False
+    return not is_unapplied(gross) or snapshot.written("apply") is not None
+
+
+def is_unapplied(gross: Document) -> bool:
+    """Whether a receipt was written over unapplied receipts."""
+    account = gross.facts["account"]
+    return isinstance(account, Mapping) and account["role"] == Role.UNAPPLIED_RECEIPTS.value
+
+
+def _numbers(snapshot: Snapshot) -> list[str]:
+    posted = [str(row["InvoiceNumber"]) for row in snapshot.answers.get("invoices", ())]
+    posted += [
+        str(row["InvoiceId"])
+        for row in snapshot.answers.get("free_text", ())
+        if row["IsPosted"] == "Yes"
+    ]
+    return list(dict.fromkeys(posted))
+
+
+def invoice_for(snapshot: Snapshot, currency: str) -> Invoice | None:
+    """The posted invoice of the sale with most open; None while none is posted."""
+    found: list[Invoice] = []
+    for row in snapshot.answers.get("invoices", ()):
+        if str(row["CurrencyCode"]).lower() == currency:
+            number = str(row["InvoiceNumber"])
+            total = from_decimal(Decimal(str(row["TotalInvoiceAmount"])), currency).minor
+            found.append(Invoice(number, total - _received(snapshot, number, currency)))
+    if found:
+        return max(found, key=lambda each: (each.open_minor or 0, each.number))
+    for row in snapshot.answers.get("free_text", ()):
+        if row["IsPosted"] == "Yes" and str(row["CurrencyCode"]).lower() == currency:
+            return Invoice(str(row["InvoiceId"]), None)
+    return None
+
+
+def _received(snapshot: Snapshot, number: str, currency: str) -> int:
+    """What other receipts settle of an invoice, drafts too."""
+    rows: Sequence[Json] = snapshot.answers.get(f"receipts {number}", ())
+    return sum(
+        from_decimal(
+            Decimal(str(row["CreditAmount"])) - Decimal(str(row["DebitAmount"])), currency
+        ).minor
+        for row in rows
+        if str(row["CurrencyCode"]).lower() == currency
+        and str(row["PaymentId"]).partition(":")[0] != snapshot.id
+    )
+
+
+def is_expected(snapshot: Snapshot, found: Selling) -> bool:
+    """Whether an invoice may still come: a charge that was refunded wholly before anything was
+    booked gets no order."""
+    charge = snapshot.related["charge"]
+    refunded = charge.get("amount_refunded")
+    whole = type(refunded) is int and refunded >= captured_minor(charge)
+    return bool(found.order or found.invoice or snapshot.answers.get("orders") or not whole)
+
+
+def may_wait(snapshot: Snapshot, context: Context) -> bool:
+    """Whether the receipt is young enough to wait for its invoice."""
+    made = moment(snapshot.object, "created", "balance_transaction")
+    waited_seconds = context.now.timestamp() - made
+    return waited_seconds <= timedelta(hours=context.policy.receipts.wait_hours).total_seconds()
+
+
+def not_posted(snapshot: Snapshot, found: Selling) -> Waiting:
+    """The word for a receipt without a posted invoice."""
+    what = found.invoice or found.order or f"of charge {snapshot.related['charge']['id']}"
+    return Waiting("invoice_not_posted", f"{snapshot.id}: invoice {what} is not posted yet")
+
+
+def customer_of(snapshot: Snapshot) -> str:
+    """The Stripe customer of the charge; empty for a guest."""
+    charge = snapshot.related.get("charge") or {}
+    customer = charge.get("customer")
+    return text(customer, "id") if isinstance(customer, dict) else text(charge, "customer")

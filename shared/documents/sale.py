@@ -1,0 +1,162 @@
+"""The commercial side of a charge: its order, what refunds take from it, its credit memos.
+
+One revenue document a sale. A charge with an invoice of Stripe's, or one whose Checkout Session
+announces one, has none here; nor has one that was refunded wholly before it was booked.
+"""
+
+from dataclasses import dataclass
+
+from shared.documents import credits, order
+from shared.documents.common import (
+    Context,
+    Question,
+    Snapshot,
+    check_open,
+    id_of,
+    moment,
+    text,
+)
+from shared.documents.method import method_of
+from shared.documents.refunding import Effects, Shares, effects_of, refunds_of
+from shared.documents.sale_lines import SALE, SaleLine, captured_minor, lines_of
+from shared.documents.selling import (
+    Selling,
+    announces_invoice,
+    is_invoiced,
+    selling,
+    session_of,
+)
+from shared.domain.ids import is_id
+from shared.domain.records import Document, Fact
+from shared.errors import Waiting
+from shared.policy import Memo, Sale
+
+
+def _is_ours(snapshot: Snapshot, sold: Selling) -> bool:
+    """Whether the charge has an order of ours, or has to get one."""
+    if snapshot.written(order.ORDER) is not None:
+        return True
+    decided = snapshot.was_settled  # a policy of today makes no order of what was a receipt
+    return sold.sale is Sale.ORDER and not decided and not is_invoiced(snapshot, snapshot.object)
+
+
+def questions(snapshot: Snapshot, context: Context) -> tuple[Question, ...]:
+    """What has to be known of Dynamics."""
+    if captured_minor(snapshot.object) == 0:
+        return ()
+    sold = selling(snapshot.object, session_of(snapshot), context)
+    return order.questions(snapshot, sold.company) if _is_ours(snapshot, sold) else ()
+
+
+def documents(snapshot: Snapshot, context: Context) -> tuple[Document, ...]:
+    """The commercial documents of a charge.
+
+    Raises `Waiting` while an announced invoice is missing, `Parked` where the amounts do not fit.
+    """
+    charge = snapshot.object
+    if captured_minor(charge) == 0:
+        return ()
+    sold = selling(charge, session_of(snapshot), context)
+    if _is_ours(snapshot, sold):
+        return _order(snapshot, sold, context)
+    return _memos_of_receipt(snapshot, sold, context)
+
+
+def _order(snapshot: Snapshot, sold: Selling, context: Context) -> tuple[Document, ...]:
+    charge = snapshot.object
+    kept = snapshot.written(order.ORDER)
+    if kept is None:
+        if announces_invoice(session_of(snapshot)):
+            raise Waiting(
+                "invoice_announced",
+                f"the Checkout Session of charge {snapshot.id} announces an invoice, which is the "
+                "sale's revenue document",
+            )
+        if snapshot.answers[order.ORDER]:
+            return ()  # somebody else pushed the order
+    refunds = refunds_of(charge)
+    alive = sum(refund.amount for refund in refunds if refund.alive)
+    if kept is None and alive >= captured_minor(charge):
+        return ()
+    rules = context.policy.orders
+    lines = order.sold_in(snapshot) or lines_of(charge, session_of(snapshot), rules)
+    state = order.state_of(snapshot)
+    header = kept or order.header_of(snapshot, sold.company, _words(snapshot))
+    effects = effects_of(
+        {line.number: line.worth for line in lines},
+        {line.number: state.is_open(line) for line in lines},
+        refunds,
+        credits.written_in(snapshot, state.written()),
+    )
+    told = order.lines_of(lines, effects.reductions, state, header, rules.rounding_minor_max)
+    release = order.release_of(snapshot, header, told, state)
+    memos = _Memos(snapshot, header, lines, context).of(effects, context.policy.refunds.of_orders)
+    return (header, *told, *release, *memos)
+
+
+def _memos_of_receipt(snapshot: Snapshot, sold: Selling, context: Context) -> tuple[Document, ...]:
+    """Credit memos of a sale that is booked elsewhere and names its document in metadata."""
+    memo = context.policy.refunds.of_receipts
+    named = bool(sold.invoice or sold.order)
+    if not named and not any(credits.headers_in(snapshot)):
+        return ()
+    charge = snapshot.object
+    what = text(charge, "description") or snapshot.id
+    captured = captured_minor(charge)
+    line = SaleLine(1, SALE, captured, listed=captured, text=what)
+    effects = effects_of(
+        {1: captured}, {1: False}, refunds_of(charge), credits.written_in(snapshot, {})
+    )
+    header = order.header_of(snapshot, sold.company, {})
+    wanted = memo if named else Memo.NONE
+    return _Memos(snapshot, header, (line,), context).of(effects, wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class _Memos:
+    """The memos of a sale; `sale` is its order, or what stands for one."""
+
+    snapshot: Snapshot
+    sale: Document
+    lines: tuple[SaleLine, ...]
+    context: Context
+
+    def of(self, effects: Effects, memo: Memo) -> tuple[Document, ...]:
+        """Memos that were written, with their lines, and new ones for what is left."""
+        found = [header for _, _, header in credits.headers_in(self.snapshot)]
+        kind = credits.kind_of(memo)
+        for refund, shares in effects.credits.items() if memo is not Memo.NONE else ():
+            found.append(self._new(kind, refund, shares, found))
+        for refund, shares in effects.reversals.items():
+            found.append(self._new(credits.REVERSAL, refund, shares, found))
+        return tuple(document for header in found for document in credits.documents_of(header))
+
+    def _new(self, kind: str, refund: str, shares: Shares, found: list[Document]) -> Document:
+        before = sum(header.role.startswith(f"{kind}:{refund}:") for header in found)
+        company = self.sale.company
+        made = next(each for each in refunds_of(self.snapshot.object) if each.id == refund)
+        day = self.context.local_date(made.created)
+        check_open(self.context.company(company), company, day)
+        base: dict[str, Fact] = {
+            "currency": self.sale.facts["currency"],
+            "party": self.sale.facts["party"],
+            "sale": self.snapshot.id,
+            "date": day.isoformat(),
+        }
+        by_number = {line.number: line for line in self.lines}
+        return credits.memo_of(
+            kind, refund, shares, by_number, base, company=company, generation=before + 1
+        )
+
+
+def _words(snapshot: Snapshot) -> dict[str, Fact]:
+    charge, session = snapshot.object, session_of(snapshot)
+    reference = text(session, "client_reference_id")
+    return {
+        "session": id_of(session),
+        "reference": reference if is_id(reference) else "",
+        "payment_intent": id_of(charge.get("payment_intent")),
+        "description": text(charge, "description"),
+        "day": moment(charge, "created", "charge"),
+        "payment_method": method_of(charge),
+    }

@@ -1,0 +1,46 @@
+"""What the product ships of the mapping, and the compiling of somebody's changes with it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from shared.mapping.compiler import CompiledMapping, compile_mapping
+from shared.mapping.loader import Loaded
+from shared.mapping.metadata import Metadata
+from shared.mapping.problems import MappingRefused, Problem
+from shared.policy import problems
+from shared.settings import Books
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """Templates and tables as they ship, entity sets, and field names that settings give.
+
+    `alone`: the product's mapping without anybody's changes. `books`: the companies that a policy
+    may name; None: any.
+    """
+
+    documents: tuple[Loaded, ...]
+    metadata: Metadata
+    reserved: tuple[str, ...]
+    alone: CompiledMapping
+    books: Books | None = None
+
+    def compile(self, changes: Iterable[Loaded]) -> CompiledMapping:
+        """The product with somebody's documents. Raises `MappingRefused` with every problem."""
+        found = tuple(changes)
+        if not found:
+            return self.alone
+        made = compile_mapping(self.documents, found, self.metadata, self.reserved)
+        reasons = [] if self.books is None else problems(made.policy, self.books)
+        if reasons:
+            raise MappingRefused([Problem("policy", reason) for reason in reasons])
+        return made
+
+
+def product_of(
+    documents: Iterable[Loaded], metadata: Metadata, reserved: tuple[str, ...] = ()
+) -> Product:
+    """A product of these documents. Raises `MappingRefused`."""
+    found = tuple(documents)
+    alone = compile_mapping(found, (), metadata, reserved)
+    return Product(found, metadata, reserved, alone)

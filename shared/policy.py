@@ -1,0 +1,165 @@
+"""The choices that are not spelling: order or receipt, routing to companies, settlement.
+
+A section of the mapping, versioned with it (`kind: policy`), handed to `documents` as data. Rules
+are lists: the first that holds is taken. A condition names what must be equal; there is no
+expression language. Without a policy every default below holds.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from shared.settings import Books, Model
+
+RULES_MAX = 100
+VALUES_MAX = 1_000
+
+type Values = Annotated[tuple[str, ...], Field(max_length=VALUES_MAX)]
+
+
+class Sale(StrEnum):
+    """What a charge without invoice becomes besides its money line."""
+
+    RECEIPT = "receipt"  # nothing: whoever sold it books the revenue
+    ORDER = "order"  # a sales order
+
+
+class Memo(StrEnum):
+    """What a refund becomes besides its money line."""
+
+    NONE = "none"
+    FREE_TEXT = "free_text"
+    RETURN_ORDER = "return_order"
+
+
+class Subject(Model):
+    """What a condition may look at: currency in lower case, metadata, products, account, and the
+    day of the charge in the cut-off time zone."""
+
+    currency: str
+    metadata: Mapping[str, str] = Field(default_factory=dict)
+    products: tuple[str, ...] = ()
+    account: str = ""
+    day: date | None = None
+
+
+class When(Model):
+    """A condition: everything named must hold; nothing named always holds.
+
+    `product`: any of the sale's products; `account`: the connected account; `since`: the first
+    day that the rule is for.
+    """
+
+    currency: Values = ()
+    metadata: Annotated[Mapping[str, Values], Field(max_length=RULES_MAX)] = Field(
+        default_factory=dict
+    )
+    product: Values = ()
+    account: Values = ()
+    since: date | None = None
+
+    def holds(self, subject: Subject) -> bool:
+        """Whether the subject meets everything that is named."""
+        return (
+            (not self.currency or subject.currency in self.currency)
+            and (not self.account or subject.account in self.account)
+            and (self.since is None or (subject.day is not None and subject.day >= self.since))
+            and (not self.product or any(each in self.product for each in subject.products))
+            and all(subject.metadata.get(name) in values for name, values in self.metadata.items())
+        )
+
+
+class SaleRule(Model):
+    """How the sales that meet `when` are booked."""
+
+    when: When = When()
+    book: Sale
+
+
+class RouteRule(Model):
+    """The company that sells what meets `when`; clearing and bank stay with the owner."""
+
+    when: When = When()
+    company: str = Field(min_length=1, max_length=4)
+
+
+class Orders(Model):
+    """Sales orders. `partial_capture`: a charge that was captured in part parks, or its lines are
+    reduced in proportion. `rounding_minor_max`: the largest rounding line, in minor units."""
+
+    partial_capture: Literal["park", "spread"] = "park"
+    rounding_minor_max: int = Field(default=5, ge=0, le=1_000)
+
+
+class Receipts(Model):
+    """Settlement of receipts. `marked`: the draft is marked with the posted invoice, for which the
+    receipt waits `wait_hours`; then it goes over `unapplied_receipts`. `automatic`: it stays on the
+    customer, for Dynamics' automatic settlement."""
+
+    settle: Literal["marked", "automatic"] = "marked"
+    wait_hours: int = Field(default=24, ge=0, le=744)
+
+
+class Refunds(Model):
+    """Credit memos of sales that are orders of ours, and of sales booked elsewhere that name their
+    invoice or order in metadata."""
+
+    of_orders: Memo = Memo.FREE_TEXT
+    of_receipts: Literal[Memo.NONE, Memo.FREE_TEXT] = Memo.NONE
+
+
+class Customers(Model):
+    """Customers. `find_by`: what an existing account is looked for by, besides the Stripe id, in
+    this order. `write_back`: the account's number goes into Stripe's metadata."""
+
+    find_by: tuple[Literal["tax_id", "email"], ...] = ("tax_id", "email")
+    write_back: bool = False
+
+
+class Catalogue(Model):
+    """Products and prices. `off`: none of them is booked. `link`: products must stand in the table
+    `items`. `create`: products without a row there become released products."""
+
+    products: Literal["off", "link", "create"] = "off"
+    prices: bool = False
+
+
+class Policy(Model):
+    """All choices of a version."""
+
+    sales: Annotated[tuple[SaleRule, ...], Field(max_length=RULES_MAX)] = ()
+    routes: Annotated[tuple[RouteRule, ...], Field(max_length=RULES_MAX)] = ()
+    orders: Orders = Orders()
+    receipts: Receipts = Receipts()
+    refunds: Refunds = Refunds()
+    customers: Customers = Customers()
+    catalogue: Catalogue = Catalogue()
+
+    @property
+    def has_documents(self) -> bool:
+        """Whether any sale may have documents besides its money lines."""
+        orders = any(rule.book is Sale.ORDER for rule in self.sales)
+        return orders or self.refunds.of_receipts is not Memo.NONE
+
+    def sale(self, subject: Subject) -> Sale:
+        """How a charge without invoice is booked; a receipt where no rule says otherwise."""
+        return next((rule.book for rule in self.sales if rule.when.holds(subject)), Sale.RECEIPT)
+
+    def company(self, subject: Subject, owner: str) -> str:
+        """The company that sells; the owner of the Stripe account where no rule says otherwise."""
+        return next((rule.company for rule in self.routes if rule.when.holds(subject)), owner)
+
+
+DEFAULT = Policy()
+
+
+def problems(policy: Policy, books: Books) -> list[str]:
+    """What of a policy these books cannot carry: companies they do not know."""
+    return [
+        f"routes.{index}.company: TIEOUT_BOOKS has no company {rule.company!r}"
+        for index, rule in enumerate(policy.routes)
+        if rule.company not in books.companies
+    ]

@@ -1,0 +1,42 @@
+"""What of an object can be written now: an order's lines need the number of its header first.
+
+A document is ready when every record it needs is there and is not changed in the same phase.
+"""
+
+from datetime import datetime
+
+from shared.mapping.finance import Target, render
+from shared.services.plan import Plan, difference, frozen, merged
+from shared.services.task import Task
+
+PHASES_MAX = 5
+
+
+def plan_phase(task: Task, target: Target, now: datetime) -> None:
+    """The plan of the task's next phase; what is not ready stays pending.
+
+    Raises `Parked`, `UncertainWrite`, and RuntimeError for documents that never get ready.
+    """
+    held = task.held
+    if held is None:
+        raise RuntimeError(f"{task.id} is planned without a claim")
+    links = {**held.links, **{link.role: link for link in task.new_links}}
+    plans: list[Plan] = []
+    touched: dict[str, None] = {}
+    rest = []
+    for document in task.pending:
+        if any(role not in links or role in touched for role in document.needs):
+            rest.append(document)
+            continue
+        record = frozen(document, links, held.intents)
+        if record is None:
+            parent = links[document.parent].keys if document.parent else {}
+            record = render(document, target, parent)
+        plan = difference([record], links, held.intents, now, verify=task.verify)
+        task.records.append(record)
+        plans.append(plan)
+        if plan.create or plan.look or plan.update:
+            touched[document.role] = None
+    if rest and not touched:
+        raise RuntimeError(f"{rest[0].role} of {task.id} needs what nobody writes")
+    task.pending, task.plan = tuple(rest), merged(plans)

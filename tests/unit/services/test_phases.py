@@ -1,0 +1,89 @@
+"""What is written first: headers before lines, lines before what rests on them."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pytest
+
+from shared.domain.records import Change, Document, Link, Record
+from shared.mapping.finance import Target
+from shared.packaged import packaged_mapping
+from shared.services.links import Held
+from shared.services.phases import plan_phase
+from shared.services.plan import link_of
+from shared.services.task import Task
+from tests.unit.documents.objects import BOOKS
+
+NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
+TARGET = Target(BOOKS, "StripeCustomerId", 255, {}, packaged_mapping())
+
+
+def person(role: str, name: str = "Ada", after: Sequence[str] = ()) -> Document:
+    """A document of a template that needs nothing else: what it is does not matter here."""
+    return Document(
+        role=role,
+        template="customer",
+        company="usmf",
+        key=role,
+        facts={"customer": role},
+        words={"name": name, "currency": "usd"},
+        change=Change.FOLLOWS,
+        after=tuple(after),
+    )
+
+
+def task(*documents: Document) -> Task:
+    made = Task("ch_1", held=Held("ch_1", "me", "etag", NOW))
+    made.pending = documents
+    return made
+
+
+def write(made: Task) -> list[str]:
+    """Pretend that the plan was written; returns the roles."""
+    changed = [*made.plan.create, *(record for record, _ in made.plan.update)]
+    made.new_links += [link(record) for record in changed]
+    return [record.document.role for record in changed]
+
+
+def link(record: Record) -> Link:
+    return link_of(record, {"CustomerAccount": "C1"})
+
+
+def test_each_phase_writes_what_has_all_it_needs() -> None:
+    made = task(person("a"), person("b", after=["a"]), person("c", after=["a", "b"]), person("d"))
+    phases: list[list[str]] = []
+    while made.pending or not phases:
+        plan_phase(made, TARGET, NOW)
+        phases.append(write(made))
+    assert phases == [["a", "d"], ["b"], ["c"]]
+
+
+def test_what_is_there_and_unchanged_takes_no_phase() -> None:
+    made = task(person("a"))
+    plan_phase(made, TARGET, NOW)
+    old = link(made.plan.create[0])
+    again = task(person("a"), person("b", after=["a"]))
+    assert again.held is not None
+    again.held.links["a"] = old
+    plan_phase(again, TARGET, NOW)
+    assert write(again) == ["b"]
+    assert again.pending == ()
+
+
+def test_what_rests_on_a_change_waits_for_it() -> None:
+    made = task(person("a"))
+    plan_phase(made, TARGET, NOW)
+    old = link(made.plan.create[0])
+    again = task(person("a", "Ada L."), person("b", after=["a"]))
+    assert again.held is not None
+    again.held.links["a"] = old
+    plan_phase(again, TARGET, NOW)
+    assert write(again) == ["a"]
+    plan_phase(again, TARGET, NOW)
+    assert write(again) == ["b"]
+
+
+def test_what_needs_a_record_that_nobody_writes_is_a_fault() -> None:
+    made = task(person("b", after=["a"]))
+    with pytest.raises(RuntimeError, match="needs what nobody writes"):
+        plan_phase(made, TARGET, NOW)
