@@ -3,20 +3,23 @@
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from local.books import CUSTOMER_ID_PROPERTY
 from local.dynamics import DynamicsPeer
 from local.servicebus import Broker
 from local.simulation import oracle
+from local.simulation.watches import QueueWatch
 from local.stripe import StripePeer
 from local.tables import MemoryTables
 from shared.errors import Kind
 from shared.ports import QUERY_ROWS_MAX, Row
 from shared.registry import entity_of_event
 
-ALLOWED_CAUSES = ("unsupported_category",)
-"""Causes that do not go away by themselves here: nobody adds a rule for a strange category."""
+ALLOWED_CAUSES = ("unsupported_category", "unreadable_message")
+"""Causes that do not go away by themselves here: nobody adds a rule for a strange category, or
+finds out who sends what is none of ours."""
 KEYS: Mapping[str, tuple[str, ...]] = {
     "CustomersV3": ("CustomerAccount",),
     "CustomerPaymentJournalLines": ("JournalBatchNumber", "LineNumber"),
@@ -35,12 +38,15 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The parts that are examined."""
+    """The parts that are examined. `given`: what the broker was ever given."""
 
     stripe: StripePeer
     dynamics: DynamicsPeer
     broker: Broker
     tables: MemoryTables
+    given: QueueWatch
+    overlap_hours: int
+    time_zone: str
 
 
 def doubled(subject: Subject) -> list[Violation]:
@@ -51,12 +57,33 @@ def doubled(subject: Subject) -> list[Violation]:
     )
 
 
+async def overtaken(subject: Subject) -> list[Violation]:
+    """A sweep's cursor may pass only what the queues were given: nothing looks there again."""
+    found = []
+    for name, known in (
+        ("balance_transaction", subject.given.objects),
+        ("event", subject.given.items),
+    ):
+        row = await subject.tables.get("cursors", "sweep", name)
+        through = row.cells["through"] if row is not None else None
+        if not isinstance(through, datetime):
+            continue
+        before = (through - timedelta(hours=subject.overlap_hours)).timestamp()
+        found += [
+            f"{each['id']} {each.get('type')} is older than the cursor {through}"
+            for each in subject.stripe.objects(name)
+            if each["created"] < before and each["id"] not in known
+            if name != "event" or entity_of_event(each["type"]) is not None
+        ]
+    return _listed("cursor_overtakes", found)
+
+
 def always(subject: Subject) -> list[Violation]:
     """What holds at every moment, whatever fails: nothing doubled, nothing wrong."""
     found = doubled(subject)
     wanted = {
         key: entry
-        for entries in oracle.expected(subject.stripe).values()
+        for entries in oracle.expected(subject.stripe, subject.time_zone).values()
         for key, entry in entries.items()
     }
     wrong = [
@@ -111,7 +138,7 @@ def _money(subject: Subject, parked: Mapping[Any, Row]) -> list[Violation]:
     """Every transaction has all its lines; what is on suspense is in the inbox too."""
     lines = oracle.booked(subject.dynamics)
     missing, unlisted = [], []
-    for txn, entries in oracle.expected(subject.stripe).items():
+    for txn, entries in oracle.expected(subject.stripe, subject.time_zone).items():
         missing += [f"{key} {entry}" for key, entry in entries.items() if key not in lines]
         suspended = any(entry.against == oracle.SUSPENSE for entry in entries.values())
         if suspended and txn not in parked:

@@ -22,6 +22,9 @@ CHARGES = (25, 45)
 CUSTOMERS = (5, 12)
 LEAVING_SHARE = 0.15
 DAYS_BETWEEN_ODDITIES = 8
+RUSH_SHARE = 0.5  # of seeds have an hour in which half of Paris wants the same shoes
+RUSH_SALES = (20, 60)
+RUSH_SECONDS = (20.0, 600.0)
 
 
 def account_of(seed: int) -> PeerSettings:
@@ -79,7 +82,17 @@ class Merchant:
             agenda.soon(0.0, whole, "something strange", self._strange)
             agenda.soon(0.0, whole, "a payout by hand", self._pay_out)
             agenda.soon(0.0, whole, "a bank returns a payout", self._return)
+        if agenda.happens(RUSH_SHARE):
+            self._rush(whole)
         await agenda.run()
+
+    def _rush(self, whole: float) -> None:
+        """Many sales at once: only then do batches, journals and leases fill."""
+        agenda = self._agenda
+        begin = agenda.chance.uniform(0.1 * whole, 0.8 * whole)
+        end = begin + agenda.chance.uniform(*RUSH_SECONDS)
+        for _ in range(agenda.chance.randint(*RUSH_SALES)):
+            agenda.soon(begin, end, "a sale in the rush", self._sales.sell)
 
     def _somebody(self) -> str:
         return self._agenda.chance.choice(self._customers) if self._customers else ""

@@ -6,10 +6,11 @@ here once more, as simply as possible.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from local.dynamics import DynamicsPeer, LedgerLine
 from local.stripe import StripePeer
@@ -62,15 +63,16 @@ class Entry:
     date: date
 
 
-def expected(stripe: StripePeer) -> dict[str, dict[str, Entry]]:
-    """What must be in the books: transaction id -> key -> entry."""
-    return {str(txn["id"]): _entries(txn) for txn in stripe.objects("balance_transaction")}
+def expected(stripe: StripePeer, time_zone: str) -> dict[str, dict[str, Entry]]:
+    """What must be in the books: transaction id -> key -> entry. Days end in `time_zone`."""
+    zone = ZoneInfo(time_zone)
+    return {str(txn["id"]): _entries(txn, zone) for txn in stripe.objects("balance_transaction")}
 
 
-def _entries(txn: Mapping[str, Any]) -> dict[str, Entry]:
+def _entries(txn: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Entry]:
     currency = str(txn["currency"])
     company, _ = CLEARING[currency]
-    day = datetime.fromtimestamp(int(txn["created"]), UTC).date()
+    day = datetime.fromtimestamp(int(txn["created"]), zone).date()
     found = {}
     if txn["amount"]:
         against = AGAINST.get(str(txn["reporting_category"]), SUSPENSE)

@@ -6,6 +6,7 @@ changes nothing.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from shared import telemetry
@@ -18,7 +19,13 @@ from shared.registry import ENTITIES, entity_named
 from shared.services.converge import Ports
 from shared.services.dispatch import Dispatch, message_for
 from shared.services.ingest import route
-from shared.services.item import UnreadableItemError, read_item, unreadable_item
+from shared.services.item import (
+    FIND_SENDER,
+    UNREADABLE,
+    UnreadableItemError,
+    read_item,
+    unreadable_item,
+)
 from shared.services.items import Items, Outcome, item_of, place
 from shared.services.links import LinkStore
 from shared.services.paging import PAGES_MAX, Pages, next_cursor
@@ -209,6 +216,7 @@ class Sweep:
         except UnreadableItemError as error:
             telemetry.fault("dead_letter_unreadable", error, queue=queue, message=letter.id)
             item = unreadable_item(queue, letter.id)
+            verdict = replace(verdict, cause=UNREADABLE, remedy=FIND_SENDER)
         partition = partition_in(letter.session, self._ports.settings.partitions)
         await self._items.record(place(queue, partition), [Outcome(item, verdict)])
 

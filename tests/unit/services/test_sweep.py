@@ -152,7 +152,7 @@ async def test_dead_letters_are_parked_with_their_reason() -> None:
     assert "MaxDeliveryCountExceeded" in str(row.cells["text"])
     odd = await items.get(place("charge", 0), "odd_id")
     assert odd is not None
-    assert odd.cells["status"] == "parked"
+    assert (odd.cells["status"], odd.cells["cause"]) == ("parked", "unreadable_message")
 
 
 @pytest.mark.parametrize("session", ["", "x", "-1", "\u00b2", "9" * 30])
