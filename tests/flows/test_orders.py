@@ -253,3 +253,43 @@ def test_what_pays_for_more_than_the_invoice_is_booked_on_account_and_listed() -
         await booked_and_proved(world)
 
     live(story, OPTIONS)
+
+
+def test_a_sale_that_is_paid_back_before_its_invoice_closes_the_order_and_frees_the_receipt() -> (
+    None
+):
+    async def story(world: World) -> None:
+        charge = check_out(world, new_customer(world))
+        await rest(world, HOUR / 3)
+        [order] = orders(world)
+        give_back(world, charge)
+        await rest(world, 2 * DAY)
+        assert [row["LineAmount"] for row in order_lines(world).values()] == [0, 0, 0, 0]
+        assert world.dynamics.records("SalesInvoiceHeadersV2") == []
+        assert orders(world)[0]["SalesOrderNumber"] == order["SalesOrderNumber"]
+        assert credited(world) == 0
+        assert balance(world) == 0
+        assert await waiting(world) == []
+        await booked_and_proved(world)
+
+    live(story, OPTIONS)
+
+
+def test_an_unapplied_receipt_is_freed_when_all_the_money_goes_back() -> None:
+    async def story(world: World) -> None:
+        charge = check_out(world, new_customer(world))
+        await rest(world, HOUR / 3)
+        [order] = orders(world)
+        held(world, order, "Yes")
+        await rest(world, 2 * DAY)
+        give_back(world, charge)
+        await rest(world, DAY)
+        [txn] = transactions_of(world, charge)
+        booked = lines(world, txn["id"])
+        assert booked[f"{txn['id']}:apply"].account.startswith("Cust ")
+        assert balance(world) == 0
+        assert await waiting(world) == []
+        assert (await world.get("receipts"))["receipts"] == []
+        await booked_and_proved(world)
+
+    live(story, OPTIONS)
