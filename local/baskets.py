@@ -28,12 +28,21 @@ class Baskets:
         self._tax = ""
         self._coupon = ""
 
-    def buy(self, currency: str, card: str, customer: str = "") -> Json:
-        """Fill a basket and pay it; returns the PaymentIntent. Raises `ApiError` (402) when the
-        card is declined."""
-        session = self._peer.request(
-            "POST", "/v1/checkout/sessions", self._session(currency, customer)
-        )
+    def buy(
+        self,
+        currency: str,
+        card: str,
+        customer: str = "",
+        metadata: Mapping[str, str] | None = None,
+    ) -> Json:
+        """Fill a basket and pay it, with metadata; returns the PaymentIntent.
+
+        Raises `ApiError` (402) when the card is declined.
+        """
+        params = self._session(currency, customer)
+        if metadata:
+            params["payment_intent_data"] = {"metadata": dict(metadata)}
+        session = self._peer.request("POST", "/v1/checkout/sessions", params)
         done = self._peer.complete_checkout(str(session["id"]), card)
         return self._peer.request("GET", f"/v1/payment_intents/{done['payment_intent']}")
 

@@ -22,6 +22,7 @@ JOURNAL_LINES = (1_000, 1_000, 20, 3)
 JOURNAL_HOURS = (24, 24, 6, 1)
 ATTEMPTS = (12, 12, 4)
 GATHER_SECONDS = (10, 10, 0, 60)
+ORDERS = (False, True)
 TIME_ZONES = ("UTC", "America/New_York", "Europe/Berlin", "Asia/Tokyo")
 LATE_SECONDS = (3_600.0, 40 * 3_600.0)
 SHUFFLE_SECONDS = (60.0, 3_600.0)
@@ -58,6 +59,7 @@ class Conditions:
     webhook_late_seconds: float = 3_600.0
     webhook_shuffle_seconds: float = 60.0
     stale_list_seconds: float = 60.0
+    orders: bool = False
 
 
 def conditions_of(seed: int) -> Conditions:
@@ -83,6 +85,7 @@ def conditions_of(seed: int) -> Conditions:
         attempts_max=one_of("attempts", ATTEMPTS),
         gather_seconds=one_of("gather", GATHER_SECONDS),
         time_zone=one_of("time zone", TIME_ZONES),
+        orders=one_of("orders", ORDERS),
         latency_seconds=latency,
         late_commit_seconds=between("late commit", LATE_COMMIT_SECONDS_MIN, late_commit_max),
         webhook_late_seconds=between("late", *LATE_SECONDS),

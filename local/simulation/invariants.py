@@ -9,7 +9,7 @@ from typing import Any
 from local.books import CUSTOMER_ID_PROPERTY
 from local.dynamics import DynamicsPeer
 from local.servicebus import Broker
-from local.simulation import oracle
+from local.simulation import oracle, order_oracle
 from local.simulation.watches import QueueWatch
 from local.stripe import StripePeer
 from local.tables import MemoryTables
@@ -24,6 +24,10 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "CustomersV3": ("CustomerAccount",),
     "CustomerPaymentJournalLines": ("JournalBatchNumber", "LineNumber"),
     "LedgerJournalLines": ("JournalBatchNumber", "LineNumber"),
+    "SalesOrderHeadersV2": ("SalesOrderNumber",),
+    "SalesOrderLinesV3": ("InventoryLotId",),
+    "CDSFreeTextInvoiceHeaders": ("ExternalInvoiceId",),
+    "CDSFreeTextInvoiceLines": ("ExternalInvoiceId", "LineNumber"),
 }
 SHOWN_MAX = 5  # findings named in one violation
 
@@ -47,13 +51,16 @@ class Subject:
     given: QueueWatch
     overlap_hours: int
     time_zone: str
+    orders: bool = False
 
 
 def doubled(subject: Subject) -> list[Violation]:
     """Records that exist twice. Looked for often: an audit of the product removes some."""
     customers = oracle.repeated_customers(subject.dynamics, CUSTOMER_ID_PROPERTY)
-    return _listed("duplicate_line", oracle.repeated_keys(subject.dynamics)) + _listed(
-        "duplicate_customer", customers
+    return (
+        _listed("duplicate_line", oracle.repeated_keys(subject.dynamics))
+        + _listed("duplicate_customer", customers)
+        + _listed("duplicate_order", order_oracle.repeated(subject.dynamics))
     )
 
 
@@ -103,6 +110,7 @@ async def at_rest(subject: Subject) -> list[Violation]:
     found += _balances(subject)
     found += _money(subject, parked)
     found += _payouts(subject)
+    found += _orders(subject)
     found += _listed("unbalanced_voucher", oracle.unbalanced(subject.dynamics.ledger().posted))
     found += _queues(subject)
     found += await _items(subject)
@@ -144,6 +152,18 @@ def _money(subject: Subject, parked: Mapping[Any, Row]) -> list[Violation]:
         if suspended and txn not in parked:
             unlisted.append(txn)
     return _listed("line_missing", missing) + _listed("suspense_unlisted", unlisted)
+
+
+def _orders(subject: Subject) -> list[Violation]:
+    """What was sold and not given back stands in orders less credits, and everybody has paid."""
+    stripe, dynamics = subject.stripe, subject.dynamics
+    if not subject.orders:
+        return _listed("order_unwanted", [str(row) for row in order_oracle.orders(dynamics)])
+    return (
+        _listed("sale_differs", order_oracle.unequal(stripe, dynamics))
+        + _listed("receipt_unapplied", order_oracle.unapplied(dynamics))
+        + _listed("customers_owe", order_oracle.owed(dynamics))
+    )
 
 
 def _payouts(subject: Subject) -> list[Violation]:

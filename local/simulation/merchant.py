@@ -7,6 +7,7 @@ import random
 
 from local.simulation.agenda import DAY, HOUR, Agenda
 from local.simulation.faults import Injector
+from local.simulation.orders import Counter
 from local.simulation.sales import Sales
 from local.simulation.timeline import Timeline
 from local.stripe import FEES, FEES_WITH_EUR_TAX, PayoutSchedule, PeerSettings, StripePeer
@@ -54,6 +55,7 @@ class Merchant:
         injector: Injector,
         timeline: Timeline,
         days: float,
+        counter: Counter | None = None,
     ) -> None:
         chance = random.Random(f"merchant {seed}")  # noqa: S311 - a seeded world
         self._peer = peer
@@ -61,7 +63,7 @@ class Merchant:
         self._agenda = Agenda(clock, chance, timeline, days)
         self._days = days
         self._customers: list[str] = []
-        self._sales = Sales(peer, self._agenda, injector, self._somebody)
+        self._sales = Sales(peer, self._agenda, injector, self._somebody, counter)
 
     @property
     def sales(self) -> int:

@@ -48,6 +48,8 @@ AGAINST = MappingProxyType(
     }
 )
 SUSPENSE = "199900"
+WAITS = "130200"  # of receipts that wait for their invoice: a customer's, all the same
+BETWEEN_COMPANIES = ("132950", "132960")
 FEES = MappingProxyType({"stripe_fee": ("fee", "618900"), "tax": ("fee_tax", "154300")})
 LINE_SETS = ("CustomerPaymentJournalLines", "LedgerJournalLines")
 
@@ -90,9 +92,9 @@ def _entries(txn: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Entry]:
 def booked(dynamics: DynamicsPeer) -> dict[str, list[Entry]]:
     """What is in the books, posted or draft, by key; two entries of one key are one too many."""
     ledger = dynamics.ledger()
-    vouchers: dict[tuple[str, str, str, Decimal], list[LedgerLine]] = {}
+    vouchers: dict[tuple[str, str, Decimal], list[LedgerLine]] = {}
     for line in (*ledger.posted, *ledger.drafts):
-        place = (line.company, line.journal, line.entity_set, line.line)
+        place = (line.journal, line.entity_set, line.line)
         vouchers.setdefault(place, []).append(line)
     found: dict[str, list[Entry]] = {}
     for legs in vouchers.values():
@@ -101,10 +103,14 @@ def booked(dynamics: DynamicsPeer) -> dict[str, list[Entry]]:
             if CLEARING.get(currency) != (leg.company, leg.account):
                 continue
             others = [each for each in legs if each is not leg]
-            against = "; ".join(CUSTOMER if o.account_type == "Cust" else o.account for o in others)
+            against = "; ".join(_against(o) for o in others if o.account not in BETWEEN_COMPANIES)
             entry = Entry(leg.company, currency, minor(leg.amount, currency), against, leg.date)
             found.setdefault(leg.payment_id, []).append(entry)
     return found
+
+
+def _against(leg: LedgerLine) -> str:
+    return CUSTOMER if leg.account_type == "Cust" or leg.account == WAITS else leg.account
 
 
 def minor(amount: Decimal, currency: str) -> Decimal:

@@ -24,6 +24,7 @@ from local.simulation.invariants import (
     parked_ids,
 )
 from local.simulation.merchant import Merchant
+from local.simulation.orders import Counter
 from local.simulation.people import People
 from local.simulation.stage import Stage, open_stage
 from local.simulation.timeline import Timeline
@@ -43,7 +44,8 @@ IDLE_POLLS_MAX = 10_000
 ALL_AGAIN = 1_000_000  # generation of the items that converge everything once more
 RECORD_SETS = (
     *("CustomersV3", "CustomerPaymentJournalHeaders", "CustomerPaymentJournalLines"),
-    *("LedgerJournalHeaders", "LedgerJournalLines"),
+    *("LedgerJournalHeaders", "LedgerJournalLines", "SalesOrderHeadersV2", "SalesOrderLinesV3"),
+    *("CDSFreeTextInvoiceHeaders", "CDSFreeTextInvoiceLines"),
 )
 
 
@@ -242,8 +244,15 @@ def simulate(
         timeline = Timeline(clock)
         injector = Injector(seed, timeline, rates=rates, allowed=allowed)
         async with open_stage(clock, seed, injector, timeline) as stage:
+            counter = Counter(stage.stripe, seed) if stage.conditions.orders else None
             merchant = Merchant(
-                stage.stripe, clock, seed, injector=injector, timeline=timeline, days=days
+                stage.stripe,
+                clock,
+                seed,
+                injector=injector,
+                timeline=timeline,
+                days=days,
+                counter=counter,
             )
             bookkeeper = Bookkeeper(
                 stage.dynamics, clock, seed, injector=injector, timeline=timeline

@@ -14,6 +14,7 @@ from local import books
 from local.dynamics import DynamicsPeer
 from local.dynamics.faults import Faults as DynamicsFaults
 from local.dynamics.settings import Settings as DynamicsSettings
+from local.publishing import publish
 from local.servicebus import Broker, LocalQueue, load_queues
 from local.simulation.conditions import Conditions, conditions_of
 from local.simulation.edges import FaultyBroker, FaultyQueue, FaultyTables
@@ -22,13 +23,19 @@ from local.simulation.fleet import Fleet, Surroundings
 from local.simulation.invariants import Subject
 from local.simulation.merchant import account_of
 from local.simulation.network import Network
+from local.simulation.orders import POLICY
 from local.simulation.timeline import Timeline
 from local.simulation.weather import Weather
 from local.stripe import DeliveryFaults, PeerSettings, StripePeer, WebhookTarget
 from local.stripe import Faults as StripeFaults
 from local.tables import MemoryTables
 from local.transport import Asgi, PeerTransport
+from shared.packaged import packaged_product
 from shared.ports import Clock, Json
+from shared.services.mapping_store import MappingStore
+from shared.services.mappings import Mappings
+from shared.services.publish import Publish
+from shared.services.recent import Recent
 from shared.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -94,6 +101,7 @@ class Stage:
             queue.watch,
             overlap_hours=conditions.overlap_hours,
             time_zone=conditions.time_zone,
+            orders=conditions.orders,
         )
 
     def settings(self, *currencies: str) -> Settings:
@@ -110,6 +118,15 @@ class Stage:
             gather_seconds=self.conditions.gather_seconds,
             time_zone=self.conditions.time_zone,
         )
+
+    async def publish(self) -> None:
+        """The mapping of the seed, published before anything happens."""
+        documents = (POLICY,) if self.conditions.orders else ()
+        settings = self.settings()
+        product = replace(packaged_product((settings.customer_id_property,)), books=settings.books)
+        mappings = Mappings(MappingStore(self.tables), self.clock, product)
+        recent = Recent(self.tables).objects
+        await publish(Publish(mappings, settings, self.clock, recent), documents)
 
     def _between(self, name: str, bounds: tuple[float, float]) -> Callable[[], float]:
         """A number between bounds, another one at each call."""
@@ -222,6 +239,7 @@ async def open_stage(
             conditions=conditions or conditions_of(seed),
             stack=stack,
         )
+        await stage.publish()
         await stage.fleet.start()
         stack.push_async_callback(stage.fleet.close)
         stage.stripe.start()
