@@ -126,21 +126,30 @@ class Prover:
     async def _lines(self, currency: str, book: Book) -> list[BookedLine]:
         """The lines on the clearing account: those of its own company, and those of customers in
         other companies that are set off against it."""
-        lines: list[BookedLine] = []
-        for company in self._settings.books.companies:
-            sides = (("OffsetAccount", -1), ("Account", 1))[: 2 if company == book.company else 1]
-            for line_set, header_set in SETS:
-                rows: list[tuple[Json, int]] = []
-                for side, sign in sides:
-                    found = await self._touching(line_set, side, company, currency, book)
-                    rows += [(row, sign) for row in found]
-                batches = sorted({str(row["JournalBatchNumber"]) for row, _ in rows})
-                posted = await self._posted(header_set, company, batches)
-                lines += [
-                    _booked(row, sign, currency, str(row["JournalBatchNumber"]) in posted)
-                    for row, sign in rows
-                ]
-        return lines
+        companies = self._settings.books.companies
+        found = await asyncio.gather(
+            *(
+                self._lines_of(line_set, header_set, company, currency, book)
+                for company in companies
+                for line_set, header_set in SETS
+            )
+        )
+        return [line for part in found for line in part]
+
+    async def _lines_of(
+        self, line_set: str, header_set: str, company: str, currency: str, book: Book
+    ) -> list[BookedLine]:
+        sides = (("OffsetAccount", -1), ("Account", 1))[: 2 if company == book.company else 1]
+        rows: list[tuple[Json, int]] = []
+        for side, sign in sides:
+            found = await self._touching(line_set, side, company, currency, book)
+            rows += [(row, sign) for row in found]
+        batches = sorted({str(row["JournalBatchNumber"]) for row, _ in rows})
+        posted = await self._posted(header_set, company, batches)
+        return [
+            _booked(row, sign, currency, str(row["JournalBatchNumber"]) in posted)
+            for row, sign in rows
+        ]
 
     async def _touching(
         self, line_set: str, side: str, company: str, currency: str, book: Book

@@ -133,9 +133,8 @@ def test_a_charge_settled_in_another_currency_goes_over_fx_transit() -> None:
         world.stripe.control.store_objects([settled, other])
         await _sweep(world)
         assert await parked(world) == []
-        booked = {
-            key: (each.amount, each.currency) for key, each in lines(world, "txn_other").items()
-        }
+        found = lines(world, "txn_other")
+        booked = {key: (each.amount, each.currency) for key, each in found.items()}
         assert booked == {
             "txn_other:gross": (Decimal(-100), "EUR"),
             "txn_other:fx": (Decimal(-110), "USD"),
