@@ -30,6 +30,7 @@ from shared.ports import (
 from shared.services.audit import Audit
 from shared.services.backfill import Backfill
 from shared.services.converge import Ports
+from shared.services.customers import Customers
 from shared.services.health import Health
 from shared.services.inbox import Inbox
 from shared.services.ingest import Ingest
@@ -110,6 +111,10 @@ class App:
     def inbox(self, flows: Flows) -> Inbox:
         """The inbox of parked items."""
         return Inbox(self.ports(flows))
+
+    def customers(self, flows: Flows) -> Customers:
+        """Decisions about customers."""
+        return Customers(self.ports(flows))
 
     def publish(self) -> Publish:
         """Submitting, previewing and publishing mappings."""

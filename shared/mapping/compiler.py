@@ -75,7 +75,7 @@ class Compiled:
 
 @dataclass(frozen=True, slots=True)
 class CompiledMapping:
-    """All templates and the policy of a version.
+    """All templates, tables and the policy of a version.
 
     `documents`: the SHA-256 of each document by kind and name; `sha256`, over these, is the
     version.
@@ -85,6 +85,7 @@ class CompiledMapping:
     documents: Mapping[str, str]
     policy: Policy
     sha256: str
+    tables: Mapping[str, Mapping[str, str]]
 
 
 @dataclass(slots=True)
@@ -168,7 +169,8 @@ def compile_mapping(
         raise MappingRefused(found.problems)
     policy: Policy = found.policies[0] if found.policies else DEFAULT
     hashes = MappingProxyType(found.hashes)
-    return CompiledMapping(MappingProxyType(compiled), hashes, policy, digest(dict(hashes)))
+    version, tables = digest(dict(hashes)), MappingProxyType(found.tables)
+    return CompiledMapping(MappingProxyType(compiled), hashes, policy, version, tables)
 
 
 @dataclass(slots=True)

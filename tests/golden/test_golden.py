@@ -1,6 +1,7 @@
 """Stripe object in, Dynamics records out: pairs to read, and to hold every change against."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from shared.documents.common import Desired, Snapshot
 from shared.domain.records import Record, Symbol, Value
 from shared.mapping.finance import Target, render
 from shared.packaged import packaged_mapping
+from shared.policy import Policy
 from shared.registry import entity_named
 from tests.unit.documents.objects import BOOKS, CONTEXT, Json, link
 
@@ -30,14 +32,18 @@ TARGET = Target(
 
 
 def built(case: Json) -> Desired:
+    answers = {name: tuple(rows) for name, rows in case.get("answers", {}).items()}
     snapshot = Snapshot(
         case["entity"],
         case["object"]["id"],
         case["object"],
         case["related"],
         links={role: link(role) for role in case["written"]},
+        answers=answers,
     )
-    return entity_named(case["entity"]).build(snapshot, CONTEXT)
+    policy = Policy.model_validate(case.get("policy", {}))
+    context = replace(CONTEXT, policy=policy, items=case.get("items", {}))
+    return entity_named(case["entity"]).build(snapshot, context)
 
 
 def plain(value: Value) -> str | int:
