@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from shared.documents import balance_transaction, customer, payments, payout, sale
+from shared.documents import balance_transaction, customer, payments, payout, price, product, sale
 from shared.documents.common import Context, Desired, Question, Snapshot, id_of
 
 
@@ -101,6 +101,25 @@ ENTITIES: tuple[Entity, ...] = (
         ),
         payout.build,
         ("failure_balance_transaction",),
+    ),
+    # Stripe deletes products and prices only where nothing was sold by them: no event is needed.
+    Entity(
+        "product",
+        "catalogue",
+        "product",
+        ("product.created", "product.updated"),
+        product.build,
+        (),
+        product.questions,
+    ),
+    Entity(
+        "price",
+        "catalogue",
+        "price",
+        ("price.created", "price.updated"),
+        price.build,
+        ("product", "currency_options", "tiers"),
+        price.questions,
     ),
 )
 

@@ -144,6 +144,33 @@ _CREDIT_LINE = MappingProxyType(
         "words.text": TEXT,
     }
 )
+_PRODUCT = MappingProxyType(
+    {
+        **_DOCUMENT,
+        "facts.product": TEXT,
+        "words.name": TEXT,
+        "words.description": TEXT,  # may be empty, like the tax code
+        "words.kind": TEXT,  # goods or service
+        "words.tax_code": TEXT,
+    }
+)
+_PRODUCT_END = MappingProxyType({**_DOCUMENT, "facts.product": TEXT, "facts.date": DATE})
+_PRICE_JOURNAL = MappingProxyType({**_DOCUMENT, "facts.price": TEXT})
+_PRICE_LINE = MappingProxyType(
+    {
+        **_DOCUMENT,
+        "facts.price": TEXT,
+        "facts.item": TEXT,
+        "facts.unit": TEXT,  # that the item is sold in
+        "facts.currency": TEXT,
+        "facts.amount_minor": INTEGER,  # of so many units:
+        "facts.quantity": INTEGER,
+        "parent.number": TEXT,  # of the journal
+        "words.nickname": TEXT,  # may be empty, like those below
+        "words.lookup_key": TEXT,
+        "words.interval": TEXT,  # day, week, month or year
+    }
+)
 
 CATALOGUE: Mapping[str, Mapping[str, Source]] = MappingProxyType(
     {
@@ -156,6 +183,10 @@ CATALOGUE: Mapping[str, Mapping[str, Source]] = MappingProxyType(
         "sales_order_release": _DOCUMENT,
         "credit_note": _CREDIT,
         "credit_note_line": _CREDIT_LINE,
+        "product": _PRODUCT,
+        "product_end": _PRODUCT_END,
+        "price_journal": _PRICE_JOURNAL,
+        "price_line": _PRICE_LINE,
     }
 )
 
