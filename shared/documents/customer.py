@@ -88,7 +88,8 @@ def _document(snapshot: Snapshot, company: str, context: Context) -> Document:
         facts=facts,
         words=words_of(snapshot.object, kind, company, context),
         change=Change.FOLLOWS,
-        found_first=True,
+        # A question was answered just now, under the same claim: no need to look once more.
+        found_first=snapshot.answers.get(f"id~{company}") != (),
     )
 
 

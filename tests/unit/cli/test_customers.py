@@ -1,10 +1,13 @@
 import json
+from io import StringIO
 
 import httpx
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from cli.main import app as command
+from cli.pages import inbox_page
 from cli.remote import transport
 
 SAID = ("--company", "usmf", "--who", "Kim", "--why", "asked them")
@@ -59,3 +62,29 @@ def test_a_refusal_is_shown_as_its_sentence() -> None:
     result = run(peer, "../x", *SAID, "--new")
     assert (result.exit_code, result.stderr) == (2, "usmf has no customer account\n")
     assert peer.asked[0][0] == "/api/customers/..%2Fx/accept"
+
+
+def test_the_inbox_shows_what_can_be_chosen() -> None:
+    matches = [("US-1", ""), ("US-2", "cus_9")]
+    suggestions: list[dict[str, str]] = [
+        {"choice": "match", "account": account, "matched": "tax_id", "stripe_customer": owner}
+        for account, owner in matches
+    ]
+    item = {
+        "id": "evt_1",
+        "entity": "customer",
+        "object": "cus_1",
+        "cause": "several_customers",
+        "text": "2 accounts",
+        "currency": "",
+        "evidence": {"suggestions": [*suggestions, {"choice": "new"}]},
+    }
+    out = Console(file=StringIO(), width=200)
+    inbox_page({"items": [item, item | {"evidence": None}], "groups": [], "more": 0}, out)
+    assert isinstance(out.file, StringIO)
+    shown = [line.strip() for line in out.file.getvalue().splitlines() if " - " in line]
+    assert shown == [
+        "- --account US-1: same tax id",
+        "- --account US-2: same tax id, belongs to cus_9 (--shared)",
+        "- --new: create an account",
+    ]

@@ -244,12 +244,15 @@ def test_the_stripe_id_is_looked_for_first_then_the_tax_id_then_the_email() -> N
     assert asked(known, answers=answers) == [wanted]
     answers["email~usmf"] = ()
     assert asked(known, answers=answers) == []
-    assert build(snapshot(known, answers=answers), ASKING).documents[0].template == "customer"
+    created = build(snapshot(known, answers=answers), ASKING).documents[0]
+    assert (created.template, created.found_first) == ("customer", False)
 
 
 def test_the_first_field_that_finds_anything_ends_the_search() -> None:
     known = customer(tax_ids=TAX)
-    assert asked(known, answers={"id~usmf": (row("C1", "cus_1"),)}) == []
+    ours = {"id~usmf": (row("C1", "cus_1"),)}
+    assert asked(known, answers=ours) == []
+    assert build(snapshot(known, answers=ours), ASKING).documents[0].found_first
     assert asked(known, answers={"id~usmf": (), "tax_id~usmf": (row("C1"),)}) == []
 
 

@@ -1,14 +1,24 @@
+import json
 from dataclasses import replace
 
 import pytest
 
 from shared.documents.common import Desired, Snapshot
 from shared.domain.records import Choice, Document, Link, Record, Ref
-from shared.errors import CredentialsRefused, Parked, Refused, Throttled, Unavailable
+from shared.errors import (
+    CredentialsRefused,
+    Parked,
+    Refused,
+    Throttled,
+    Unavailable,
+    UncertainWrite,
+)
 from shared.policy import Customers, Policy
 from shared.services import accounts
+from shared.services.item import Item
 from shared.services.links import Held, LinkStore
 from shared.services.task import Task
+from shared.services.work import Received, Work
 from tests.unit.documents.objects import CONTEXT, Json, customer
 from tests.unit.services.fakes import START, FakeStripe, Rig, rig
 
@@ -187,3 +197,61 @@ async def test_a_decision_supersedes_the_link_that_was_made_before_it() -> None:
     assert list(await links.links("cus_1")) == ["customer~usmf"]
     rows = await found.tables.query("links", partition="cus_1", prefix="chosen~")
     assert [row.cells["why"] for row in rows] == ["merged", "elsewhere"]
+
+
+# --- links whose answer is lost -------------------------------------------------------------
+
+
+class Desk:
+    """The queue of customers over fakes, with an account that Ada has in Dynamics already."""
+
+    def __init__(self) -> None:
+        self.rig = rig(customer())
+        email = {"PrimaryContactEmail": "ada@example.com"}
+        self.row = row("No") | email | {"StripeCustomerId": ""}
+        self.rig.dynamics.rows["CustomersV3"] = [self.row]
+        self.work = Work(self.rig.ports)
+
+    async def handle(self) -> str:
+        """Converge; returns what became of it."""
+        item = Item("evt_1", "customer.created", "customer", "cus_1")
+        body = json.dumps(item.message(0).body).encode()
+        await self.work.handle("customer", 0, [Received("evt_1", body, 1)])
+        found = await self.rig.tables.get("events", "customer~0", "event~evt_1")
+        assert found is not None
+        return str(found.cells["status"])
+
+    @property
+    def writes(self) -> list[str]:
+        return [write.method for batch in self.rig.dynamics.batches for write in batch]
+
+
+async def test_an_account_is_linked_by_a_change_of_its_stripe_id_alone() -> None:
+    desk = Desk()
+    assert await desk.handle() == "done"
+    ((write,),) = desk.rig.dynamics.batches
+    assert (write.method, dict(write.key)) == ("PATCH", {"CustomerAccount": "US-1"})
+    assert dict(write.fields) == {"StripeCustomerId": "cus_1"}
+    assert await desk.handle() == "done"
+    assert desk.writes == ["PATCH"]
+
+
+async def test_a_lost_answer_is_looked_for_before_the_account_is_changed_again() -> None:
+    desk = Desk()
+    desk.rig.dynamics.script = [("lost", UncertainWrite("time-out"))]
+    assert await desk.handle() == "retry"
+    assert await desk.handle() == "retry", "not before it is safe"
+    desk.rig.clock.advance(1_000)
+    assert await desk.handle() == "done"
+    assert desk.writes == ["PATCH"]
+
+
+async def test_a_change_that_never_arrived_is_made_once_it_is_certain() -> None:
+    desk = Desk()
+    desk.rig.dynamics.script = [UncertainWrite("time-out")]
+    assert await desk.handle() == "retry"
+    desk.rig.clock.advance(1_000)
+    assert await desk.handle() == "done"
+    assert desk.writes == ["PATCH", "PATCH"]
+    assert desk.row["StripeCustomerId"] == "cus_1"
+    assert len(desk.rig.dynamics.rows["CustomersV3"]) == 1
