@@ -15,6 +15,7 @@ from urllib.parse import quote
 import simplejson
 import typer
 
+from cli.customers import customers
 from cli.mapping import mapping
 from cli.remote import DEFAULT_URL, AsJson, Url, ask
 
@@ -191,6 +192,7 @@ def backfill(
 inbox = typer.Typer(no_args_is_help=True, help="Parked items of a running app.")
 app.add_typer(inbox, name="inbox")
 app.add_typer(mapping, name="mapping")
+app.add_typer(customers, name="customers")
 
 
 @inbox.command("list")

@@ -208,6 +208,15 @@ def proof_page(proof: Mapping[str, Any], out: Console) -> None:
             out.print(f"  ... and {more} more in {name.upper()} (--json shows all)")
 
 
+def _suggestion(found: Mapping[str, Any]) -> str:
+    """A choice that a person has, in words."""
+    if found["choice"] != "match":
+        return "--new: create an account"
+    owner = found["stripe_customer"]
+    note = f", belongs to {owner} (--shared)" if owner else ""
+    return f"--account {found['account']}: same {found['matched'].replace('_', ' ')}{note}"
+
+
 def inbox_page(found: Mapping[str, Any], out: Console) -> None:
     """The groups of parked items, then the items."""
     if not found["items"]:
@@ -227,6 +236,8 @@ def inbox_page(found: Mapping[str, Any], out: Console) -> None:
             markup=False,
         )
         out.print(f"    {item['text']}", markup=False)
+        for each in (item.get("evidence") or {}).get("suggestions", ()):
+            out.print(f"    - {_suggestion(each)}", markup=False)
     if found["more"]:
         out.print(f"... and {found['more']} more")
 

@@ -1,6 +1,6 @@
 """Trigger adapters: parse, call a service, translate the outcome."""
 
-from functions import inbox, mappings, operations, stripe_webhook, sync_queues, timers
+from functions import customers, inbox, mappings, operations, stripe_webhook, sync_queues, timers
 from functions.flows import backfill, payout
 
 BLUEPRINTS = (
@@ -9,6 +9,7 @@ BLUEPRINTS = (
     timers.bp,
     operations.bp,
     inbox.bp,
+    customers.bp,
     mappings.bp,
     payout.bp,
     backfill.bp,

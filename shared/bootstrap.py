@@ -30,6 +30,7 @@ from shared.ports import (
 from shared.services.audit import Audit
 from shared.services.backfill import Backfill
 from shared.services.converge import Ports
+from shared.services.customers import Customers
 from shared.services.health import Health
 from shared.services.inbox import Inbox
 from shared.services.ingest import Ingest
@@ -115,6 +116,10 @@ class App:
     def receipts(self) -> ReceiptList:
         """Receipts that no invoice took, wholly or in part."""
         return ReceiptList(self.tables)
+
+    def customers(self, flows: Flows) -> Customers:
+        """Decisions about customers."""
+        return Customers(self.ports(flows))
 
     def publish(self) -> Publish:
         """Submitting, previewing and publishing mappings."""

@@ -134,8 +134,7 @@ class Refused(TieoutError):
 
     def __init__(self, system: str, text: str) -> None:
         super().__init__(f"{system} refuses: {text[:TEXT_CHARS_MAX]}")
-        self.system = system
-        self.text = text[:TEXT_CHARS_MAX]
+        self.system, self.text = system, text[:TEXT_CHARS_MAX]
 
 
 class DuplicateKey(Refused):
@@ -159,12 +158,12 @@ class Skipped(TieoutError):
 
 
 class Parked(TieoutError):
-    """A person must act: `cause` is a closed word, `text` says what, `remedy` what to do."""
+    """A person must act: `cause` is a closed word, `text` says what, `remedy` what to do;
+    `evidence`: what a choice rests on, as JSON text without personal data."""
 
-    def __init__(self, cause: str, text: str, remedy: str) -> None:
+    def __init__(self, cause: str, text: str, remedy: str, evidence: str = "") -> None:
         super().__init__(text)
-        self.cause = cause
-        self.remedy = remedy
+        self.cause, self.remedy, self.evidence = cause, remedy, evidence
 
 
 class SignatureRefused(TieoutError):
@@ -195,8 +194,8 @@ class Verdict:
     """The outcome of one unit of work.
 
     `counts`: a retry that uses up an attempt. `delay_seconds`: the least wait before the retry
-    (None: back-off decides). `cause`, `text`, `remedy`: for people, set when parked or waiting.
-    `amount_minor` of `currency`: the money at stake, where it is known.
+    (None: back-off decides). `cause`, `text`, `remedy` and `evidence` (JSON text): for people, set
+    when parked or waiting. `amount_minor` of `currency`: the money at stake, where it is known.
     """
 
     kind: Kind
@@ -207,6 +206,7 @@ class Verdict:
     remedy: str = ""
     amount_minor: int = 0
     currency: str = ""
+    evidence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +285,8 @@ def verdict_of(error: Exception) -> Verdict:
     if isinstance(error, Skipped):
         return Verdict(Kind.SKIP, cause=error.reason, text=str(error))
     if isinstance(error, Parked):
-        return Verdict(Kind.PARK, cause=error.cause, text=str(error), remedy=error.remedy)
+        found = (error.cause, str(error), error.remedy)
+        return Verdict(Kind.PARK, False, None, *found, evidence=error.evidence)
     for row in TABLE:
         if isinstance(error, row.error):
             delay = getattr(error, "retry_after_seconds", None)

@@ -63,7 +63,7 @@ class Page:
 
 
 class StripeGateway(Protocol):
-    """Reads of the Stripe API, as plain JSON objects of the pinned API version."""
+    """The Stripe API, as plain JSON objects of the pinned API version."""
 
     async def retrieve(self, entity: str, id: str, expand: Sequence[str] = ()) -> Json:
         """One object of an entity (`customer`, `balance_transaction`, `payout`, ...).
@@ -78,6 +78,14 @@ class StripeGateway(Protocol):
 
     async def balance(self) -> Json:
         """The balance of the account: `available[]`, `pending[]`, ..."""
+
+    async def note(
+        self, entity: str, id: str, metadata: Mapping[str, str], idempotency_key: str
+    ) -> Json:
+        """Set metadata of one object, keys that are not named stay; returns the object.
+
+        Doing it twice does no harm, so a lost answer is `Unavailable`. A restricted key that may
+        not write is `CredentialsRefused`."""
 
 
 # --- Dynamics 365 ---------------------------------------------------------------------------

@@ -4,11 +4,12 @@ The webhook's allow-list, the queue functions and the routing derive from `ENTIT
 that no row names is answered with 202 and counted. https://docs.stripe.com/api/events/types
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from shared.documents import balance_transaction, customer, payments, payout, sale
-from shared.documents.common import Context, Desired, Question, Snapshot
+from shared.documents import balance_transaction, customer, payments, payout, price, product, sale
+from shared.documents.common import Context, Desired, Question, Snapshot, id_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class Entity:
 
     `queue` carries its work; `object` is the `object` field Stripe puts into it; `build` computes
     its documents; `expand` names what the fetch expands; `ask` what it must know of Dynamics first.
+    `parts`: other objects whose events lead here, with their field that names ours.
     """
 
     name: str
@@ -26,6 +28,14 @@ class Entity:
     build: Callable[[Snapshot, Context], Desired]
     expand: tuple[str, ...] = ()
     ask: Callable[[Snapshot, Context], tuple[Question, ...]] | None = None
+    parts: tuple[tuple[str, str], ...] = ()
+
+    def id_in(self, found: Mapping[str, Any]) -> str:
+        """The id of our object in the object of an event; empty where it names none."""
+        for part, field in self.parts:
+            if found.get("object") == part:
+                return id_of(found.get(field))
+        return id_of(found)
 
 
 ENTITIES: tuple[Entity, ...] = (
@@ -33,8 +43,14 @@ ENTITIES: tuple[Entity, ...] = (
         "customer",
         "customer",
         "customer",
-        ("customer.created", "customer.updated", "customer.deleted"),
+        (
+            *("customer.created", "customer.updated", "customer.deleted"),
+            *("customer.tax_id.created", "customer.tax_id.updated", "customer.tax_id.deleted"),
+        ),
         customer.build,
+        ("tax_ids",),
+        customer.questions,
+        (("tax_id", "customer"),),
     ),
     Entity(
         "charge",
@@ -85,6 +101,25 @@ ENTITIES: tuple[Entity, ...] = (
         ),
         payout.build,
         ("failure_balance_transaction",),
+    ),
+    # Stripe deletes products and prices only where nothing was sold by them: no event is needed.
+    Entity(
+        "product",
+        "catalogue",
+        "product",
+        ("product.created", "product.updated"),
+        product.build,
+        (),
+        product.questions,
+    ),
+    Entity(
+        "price",
+        "catalogue",
+        "price",
+        ("price.created", "price.updated"),
+        price.build,
+        ("product", "currency_options", "tiers"),
+        price.questions,
     ),
 )
 

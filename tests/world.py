@@ -51,8 +51,10 @@ async def rest(world: World, seconds: float = 5 * MINUTE) -> None:
 
 
 def new_customer(world: World, **params: object) -> str:
-    """A customer of the shop; returns the id."""
-    given = {"name": "Ada Ács", "email": "ada@example.com", **params}
+    """A customer of the shop, with an e-mail address of its own; returns the id."""
+    number = len(world.stripe.objects("customer"))
+    email = f"ada{number or ''}@example.com"
+    given = {"name": "Ada Ács", "email": email, **params}
     return str(world.stripe.request("POST", "/v1/customers", given)["id"])
 
 

@@ -144,6 +144,13 @@ class LivedStripe:
         """The balance."""
         return await self._life.through("stripe.balance", self._inner.balance)
 
+    async def note(
+        self, entity: str, id: str, metadata: Mapping[str, str], idempotency_key: str
+    ) -> Json:
+        """Set metadata of one object."""
+        given = (entity, id, metadata, idempotency_key)
+        return await self._life.through("stripe.note", lambda: self._inner.note(*given))
+
 
 class LivedDynamics:
     """`shared.ports.DynamicsGateway`."""

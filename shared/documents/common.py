@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from shared.domain.ids import is_id
 from shared.domain.money import Money
-from shared.domain.records import Document, Intent, Link, Ref
+from shared.domain.records import Choice, Document, Intent, Link, Ref
 from shared.errors import Parked, TieoutError, Waiting
 from shared.policy import DEFAULT, Policy
 from shared.settings import Book, Books, Company
@@ -44,7 +44,8 @@ class Snapshot:
     `related`: further objects by name (`charge`: the charge that a refund belongs to).
     `companies`: for master data, the companies that need it. `links`: what was written for the
     object before, by role; `intents`: what may have been. `answers`: records of Dynamics by the
-    name of the question. `was_settled`: all that was wanted then was written before.
+    name of the question. `choices`: what people decided about the customer, by company.
+    `was_settled`: all that was wanted then was written before.
     """
 
     entity: str
@@ -55,6 +56,7 @@ class Snapshot:
     links: Mapping[str, Link] = field(default_factory=dict)
     intents: Mapping[str, Intent] = field(default_factory=dict)
     answers: Mapping[str, tuple[Json, ...]] = field(default_factory=dict)
+    choices: Mapping[str, Choice] = field(default_factory=dict)
     was_settled: bool = False
 
     def written(self, role: str) -> Document | None:
@@ -116,12 +118,18 @@ class Desired:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What documents may depend on besides their snapshot: settings, policy, the moment."""
+    """What documents may depend on besides their snapshot: settings, policy, the moment.
+
+    `customer_id_property`: the field of customers that holds the Stripe id. `items`: item numbers
+    by Stripe's products, the table of the mapping.
+    """
 
     books: Books
     time_zone: str = "UTC"
     policy: Policy = DEFAULT
     now: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    customer_id_property: str = ""
+    items: Mapping[str, str] = field(default_factory=dict)
 
     def book(self, currency: str, balance_type: str = "payments") -> Book:
         """The book of a settlement currency. Raises `Parked` when there is none."""

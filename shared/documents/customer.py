@@ -1,13 +1,22 @@
-"""Customers: one record in each company that needs it. https://docs.stripe.com/api/customers"""
+"""Customers: one record in each company that needs it. https://docs.stripe.com/api/customers
+
+An account that Dynamics had before is linked, and stays Dynamics' own: nothing but the Stripe id is
+written to it. One that was created here follows Stripe.
+"""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from shared.documents.common import Context, Desired, Json, Snapshot, text
-from shared.domain.records import Change, Document
-from shared.errors import Skipped
+from shared.documents.common import Context, Desired, Question, Snapshot, text
+from shared.documents.customer_matching import ACCOUNT, Match, match_of, question_for
+from shared.documents.customer_words import kind_of, words_of
+from shared.domain.records import Change, Choice, Document, Fact, Link
+from shared.errors import Parked, Skipped
 
 ENTITY = "customer"
 ROLE_PREFIX = "customer~"
+CREATED, LINKED = "customer", "customer_link"  # templates
+ACCOUNT_KEY = "dynamics_customer_account"  # of metadata in Stripe
 
 
 def role_of(company: str) -> str:
@@ -15,56 +24,122 @@ def role_of(company: str) -> str:
     return ROLE_PREFIX + company
 
 
-def display_name(customer: Json) -> str:
-    """The best name there is; Stripe requires none (and had no `name` before 2018)."""
-    shipping = customer.get("shipping")
-    return (
-        text(customer, "name", "business_name", "individual_name")
-        or (text(shipping, "name") if isinstance(shipping, Mapping) else "")
-        or text(customer, "description", "email")
-        or str(customer.get("id"))
-    )
-
-
-def currency_for(customer: Json, company: str, context: Context) -> str:
-    """The customer's own currency where the company books it, else the company's first one."""
-    offered = [
-        currency for currency, book in context.books.currencies.items() if book.company == company
-    ]
-    wanted = text(customer, "currency").lower()
-    if wanted in offered or not offered:
-        return wanted
-    return offered[0]
-
-
-def build(snapshot: Snapshot, context: Context) -> Desired:
-    """One record a company: those that hold the customer, those that ask for it, or the default.
-
-    Raises `Skipped` for a customer deleted in Stripe: its records in Dynamics stay as they are.
-    """
-    customer = snapshot.object
-    if customer.get("deleted") is True:
-        raise Skipped("customer_deleted")
+def _companies(snapshot: Snapshot, context: Context) -> tuple[str, ...]:
+    """The companies that hold the customer or ask for it, else the default one."""
     linked = tuple(link.company for link in snapshot.links.values())
     # A write that may have happened is looked for, whoever needs the customer now.
     announced = tuple(intent.record.document.company for intent in snapshot.intents.values())
-    companies = dict.fromkeys(linked + announced + snapshot.companies)
-    wanted = tuple(companies) or (context.books.default_company,)
-    documents = tuple(
-        Document(
-            role=role_of(company),
-            template="customer",
-            company=company,
-            key=snapshot.id,
-            facts={"customer": snapshot.id},
-            words={
-                "name": display_name(customer),
-                "email": text(customer, "email"),
-                "currency": currency_for(customer, company, context),
-            },
-            change=Change.FOLLOWS,
-            found_first=True,
-        )
-        for company in wanted
+    found = dict.fromkeys((*linked, *announced, *snapshot.companies, *snapshot.choices))
+    return tuple(found) or (context.books.default_company,)
+
+
+def _is_deleted(snapshot: Snapshot) -> bool:
+    return snapshot.object.get("deleted") is True
+
+
+def questions(snapshot: Snapshot, context: Context) -> tuple[Question, ...]:
+    """What must be known of Dynamics where the customer has no account yet."""
+    if _is_deleted(snapshot):
+        return ()
+    missing = [
+        company
+        for company in _companies(snapshot, context)
+        if snapshot.written(role_of(company)) is None
+    ]
+    found = [question_for(snapshot, company, context) for company in missing]
+    return tuple(question for question in found if question is not None)
+
+
+def build(snapshot: Snapshot, context: Context) -> Desired:
+    """One record a company. Where a person must decide, the other companies go on.
+
+    A customer deleted in Stripe keeps its accounts; those that were created here are marked, and
+    the rest is skipped: `customer_deleted`.
+    """
+    if _is_deleted(snapshot):
+        return Desired(_marked(snapshot), unfinished=Skipped("customer_deleted"))
+    documents: list[Document] = []
+    undecided: Parked | None = None
+    for company in _companies(snapshot, context):
+        try:
+            documents.append(_document(snapshot, company, context))
+        except Parked as error:
+            undecided = undecided or error
+    return Desired(tuple(documents), unfinished=undecided)
+
+
+def _document(snapshot: Snapshot, company: str, context: Context) -> Document:
+    """The record of a company. Raises `Parked` where a person must decide."""
+    kept = snapshot.written(role_of(company))
+    if kept is not None and kept.template == LINKED:
+        return kept
+    choice = snapshot.choices.get(company)
+    facts = _facts(snapshot.id, choice)
+    match = match_of(snapshot, company, context) if kept is None else None
+    if match is not None:
+        return _link(snapshot.id, company, match, facts)
+    # Records of before there were kinds are organisations.
+    kind = kind_of(snapshot.object) if kept is None else str(kept.words.get("kind", ""))
+    return Document(
+        role=role_of(company),
+        template=CREATED,
+        company=company,
+        key=snapshot.id,
+        facts=facts,
+        words=words_of(snapshot.object, kind, company, context),
+        change=Change.FOLLOWS,
+        # A question was answered just now, under the same claim: no need to look once more.
+        found_first=snapshot.answers.get(f"id~{company}") != (),
     )
-    return Desired(documents)
+
+
+def _facts(id: str, choice: Choice | None) -> dict[str, Fact]:
+    facts: dict[str, Fact] = {"customer": id}
+    return facts if choice is None else {**facts, "choice": choice.id}
+
+
+def _link(id: str, company: str, match: Match, facts: Mapping[str, Fact]) -> Document:
+    return Document(
+        role=role_of(company),
+        template=LINKED,
+        company=company,
+        key=id,
+        facts={**facts, "linked": match.account, "matched": match.by},
+        adopts={ACCOUNT: match.account},
+        found_first=match.shared,
+    )
+
+
+def _marked(snapshot: Snapshot) -> tuple[Document, ...]:
+    """The records that were created here, marked as deleted in Stripe."""
+    found = [link.record.document for link in snapshot.links.values()]
+    return tuple(
+        replace(document, words={**document.words, "deleted": "yes"})
+        for document in found
+        if document.template == CREATED
+    )
+
+
+def account_notes(
+    snapshot: Snapshot, links: Mapping[str, Link], context: Context
+) -> dict[str, str]:
+    """Metadata to write to the Stripe customer: its accounts, where Stripe shows others.
+
+    The default company's account stands under `ACCOUNT_KEY`, those of other
+    companies under `ACCOUNT_KEY` with the company.
+    """
+    if not context.policy.customers.write_back or _is_deleted(snapshot):
+        return {}
+    metadata = snapshot.object.get("metadata")
+    shown = metadata if isinstance(metadata, Mapping) else {}
+    accounts = {
+        link.company: str(link.keys[ACCOUNT])
+        for role, link in links.items()
+        if role.startswith(ROLE_PREFIX)
+    }
+    default = context.books.default_company
+    notes = {
+        ACCOUNT_KEY if company == default else f"{ACCOUNT_KEY}_{company}": account
+        for company, account in sorted(accounts.items())
+    }
+    return {name: value for name, value in notes.items() if text(shown, name) != value}

@@ -63,7 +63,9 @@ class Document:
     is no record of its own but a change of that one. `after`: roles that must be there first.
     `group`: documents of one group are written in one changeset. `found_first`: it may exist
     already, by its key, and is then taken over. `expects`: amounts (minor units of the facts'
-    currency) that properties of the parent must show before this one is written.
+    currency) that properties of the parent must show before this one is written. `adopts`: the
+    keys of somebody else's record that becomes ours by a change; with `found_first` nothing of it
+    is changed, it is only linked.
     """
 
     role: str
@@ -81,6 +83,7 @@ class Document:
     group: str = ""
     found_first: bool = False
     expects: Mapping[str, int] = field(default_factory=dict)
+    adopts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -160,6 +163,18 @@ class Intent:
     def role(self) -> str:
         """The role of the document."""
         return self.record.document.role
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a person decided about a customer in a company: to link an account, or, without one,
+    to create another. `id` tells one decision from the next; `shared`: the account has another
+    Stripe customer already, whose id it keeps."""
+
+    id: str
+    company: str
+    account: str = ""
+    shared: bool = False
 
 
 def canonical(value: object) -> str:

@@ -29,6 +29,13 @@ INTEGER = Source("integer")
 DATE = Source("date")
 PERSONAL = Source(personal=True)
 
+
+def _address(path: str) -> dict[str, Source]:
+    """The parts of an address, all of them missing where it has no country."""
+    parts = ("line1", "line2", "city", "state", "postal_code")
+    return {**{f"{path}.{part}": PERSONAL for part in parts}, f"{path}.country": TEXT}
+
+
 _DOCUMENT = MappingProxyType(
     {"document.key": TEXT, "document.role": TEXT, "document.company": TEXT}
 )
@@ -61,10 +68,27 @@ _CUSTOMER = MappingProxyType(
     {
         **_DOCUMENT,
         "facts.customer": TEXT,
+        "words.kind": TEXT,  # Person or Organization, as PartyType
         "words.name": PERSONAL,
-        "words.email": PERSONAL,
+        "words.first_name": PERSONAL,  # of persons; empty for organisations, like the next two
+        "words.middle_name": PERSONAL,
+        "words.last_name": PERSONAL,
+        "words.email": PERSONAL,  # may be empty, like all below but the currency
+        "words.phone": PERSONAL,
+        "words.tax_id": PERSONAL,  # in capitals, without blanks
         "words.currency": TEXT,
+        "words.deleted": TEXT,  # yes, once Stripe says so
+        **_address("words.address"),
+        **_address("words.delivery"),  # of shipping
         "company.customer_group": TEXT,
+    }
+)
+_CUSTOMER_LINK = MappingProxyType(
+    {
+        **_DOCUMENT,
+        "facts.customer": TEXT,
+        "facts.linked": TEXT,  # the account in Dynamics
+        "facts.matched": TEXT,  # tax_id, email or choice
     }
 )
 _ORDER = MappingProxyType(
@@ -120,10 +144,38 @@ _CREDIT_LINE = MappingProxyType(
         "words.text": TEXT,
     }
 )
+_PRODUCT = MappingProxyType(
+    {
+        **_DOCUMENT,
+        "facts.product": TEXT,
+        "words.name": TEXT,
+        "words.description": TEXT,  # may be empty, like the tax code
+        "words.kind": TEXT,  # goods or service
+        "words.tax_code": TEXT,
+    }
+)
+_PRODUCT_END = MappingProxyType({**_DOCUMENT, "facts.product": TEXT, "facts.date": DATE})
+_PRICE_JOURNAL = MappingProxyType({**_DOCUMENT, "facts.price": TEXT})
+_PRICE_LINE = MappingProxyType(
+    {
+        **_DOCUMENT,
+        "facts.price": TEXT,
+        "facts.item": TEXT,
+        "facts.unit": TEXT,  # that the item is sold in
+        "facts.currency": TEXT,
+        "facts.amount_minor": INTEGER,  # of so many units:
+        "facts.quantity": INTEGER,
+        "parent.number": TEXT,  # of the journal
+        "words.nickname": TEXT,  # may be empty, like those below
+        "words.lookup_key": TEXT,
+        "words.interval": TEXT,  # day, week, month or year
+    }
+)
 
 CATALOGUE: Mapping[str, Mapping[str, Source]] = MappingProxyType(
     {
         "customer": _CUSTOMER,
+        "customer_link": _CUSTOMER_LINK,
         "customer_payment_line": _LINE,
         "general_line": _LINE,
         "sales_order": _ORDER,
@@ -131,6 +183,10 @@ CATALOGUE: Mapping[str, Mapping[str, Source]] = MappingProxyType(
         "sales_order_release": _DOCUMENT,
         "credit_note": _CREDIT,
         "credit_note_line": _CREDIT_LINE,
+        "product": _PRODUCT,
+        "product_end": _PRODUCT_END,
+        "price_journal": _PRICE_JOURNAL,
+        "price_line": _PRICE_LINE,
     }
 )
 

@@ -85,7 +85,7 @@ class CompiledMapping:
     documents: Mapping[str, str]
     policy: Policy
     sha256: str
-    tables: Mapping[str, Mapping[str, str]] = MappingProxyType({})
+    tables: Mapping[str, Mapping[str, str]]
 
 
 @dataclass(slots=True)
@@ -168,8 +168,9 @@ def compile_mapping(
     if found.problems:
         raise MappingRefused(found.problems)
     policy: Policy = found.policies[0] if found.policies else DEFAULT
-    hashes, tables = MappingProxyType(found.hashes), MappingProxyType(found.tables)
-    return CompiledMapping(MappingProxyType(compiled), hashes, policy, digest(dict(hashes)), tables)
+    hashes = MappingProxyType(found.hashes)
+    version, tables = digest(dict(hashes)), MappingProxyType(found.tables)
+    return CompiledMapping(MappingProxyType(compiled), hashes, policy, version, tables)
 
 
 @dataclass(slots=True)

@@ -82,7 +82,10 @@ async def _find(dynamics: DynamicsGateway, place: Place, values: dict[str, list[
             entity_set, company, any_of=(field, keys), select=tuple(dict.fromkeys((field, *select)))
         )
         for row in await dynamics.find(lookup):
-            values[by_folded[str(row[field]).casefold()]].append(row)
+            # Dynamics ignores blanks at the end, too.
+            name = by_folded.get(str(row[field]).strip().casefold())
+            if name is not None:
+                values[name].append(row)
 
 
 async def expect(dynamics: DynamicsGateway, tasks: Sequence[Task]) -> None:

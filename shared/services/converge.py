@@ -26,7 +26,7 @@ from shared.ports import (
     Tables,
 )
 from shared.registry import Entity, entity_named
-from shared.services import asking, checking, looking, receipts, snapshots
+from shared.services import accounts, asking, checking, looking, receipts, snapshots
 from shared.services.apart import plan_moves
 from shared.services.dispatch import Dispatch
 from shared.services.journals import Journals, Writer
@@ -91,14 +91,18 @@ class Converge:
         await self._each(tasks, lambda task: self._claim_and_fetch(entity, task, writer, context))
         await asking.ask(self._ports.dynamics, entity, tasks, context)
         self._build(entity, tasks, context)
+        await self._each(tasks, lambda task: accounts.reserve(self._ports.tables, task))
         customers = await self._masters(tasks, writer)
         await self._apply(tasks, self._target(mapping, customers), writer)
+        await self._each(tasks, lambda task: accounts.note(self._ports.stripe, task, context))
         await self._follow_up(tasks)
         return {task.id: task.verdict() for task in tasks}
 
     def _context(self, mapping: CompiledMapping) -> Context:
         settings, now = self._ports.settings, self._ports.clock.now()
-        return Context(settings.books, settings.time_zone, mapping.policy, now)
+        id_property, items = settings.customer_id_property, mapping.tables.get("items", {})
+        books, zone = settings.books, settings.time_zone
+        return Context(books, zone, mapping.policy, now, id_property, items)
 
     def _target(self, mapping: CompiledMapping, customers: Accounts) -> Target:
         settings = self._ports.settings
@@ -136,6 +140,7 @@ class Converge:
             context,
             links=dict(held.links),
             intents=dict(held.intents),
+            choices=dict(held.choices),
             companies=task.companies,
             was_settled=held.settled,
         )
@@ -152,19 +157,19 @@ class Converge:
                     task.pending = task.desired.documents
 
     async def _masters(self, tasks: Sequence[Task], writer: Writer) -> dict[tuple[str, str], str]:
-        """Customer accounts by (customer, company); missing ones are converged first, inline.
+        """Customer found by (customer, company); missing ones are converged first, inline.
 
         A customer deleted in Stripe that was never written has no master data any more: its lines
         go to the one-time customer.
         """
         needed = dict.fromkeys(ref for task in tasks if task.going for ref in task.desired.masters)
-        accounts: dict[tuple[str, str], str] = {}
+        found: dict[tuple[str, str], str] = {}
         errors: dict[Ref, Exception] = {}
         missing: dict[str, list[str]] = {}
         for ref in needed:
             account = await self._account(ref, errors)
             if account is not None:
-                accounts[ref.id, ref.company] = account
+                found[ref.id, ref.company] = account
             elif ref not in errors:
                 missing.setdefault(ref.id, []).append(ref.company)
         if missing:
@@ -172,12 +177,12 @@ class Converge:
             verdicts = await self.run("customer", wanted, writer)
             for ref in needed:
                 if ref.id in missing and ref.company in missing[ref.id]:
-                    await self._after_inline(ref, verdicts[ref.id], accounts, errors)
+                    await self._after_inline(ref, verdicts[ref.id], found, errors)
         for task in tasks:
             for ref in task.desired.masters:
                 if ref in errors:
                     task.fail(errors[ref])
-        return accounts
+        return found
 
     async def _account(self, ref: Ref, errors: dict[Ref, Exception]) -> str | None:
         try:
@@ -192,16 +197,16 @@ class Converge:
         self,
         ref: Ref,
         verdict: Verdict,
-        accounts: dict[tuple[str, str], str],
+        found: dict[tuple[str, str], str],
         errors: dict[Ref, Exception],
     ) -> None:
         if verdict.kind is Kind.SKIP:
             company = self._ports.settings.books.companies[ref.company]
-            accounts[ref.id, ref.company] = company.one_time_customer
+            found[ref.id, ref.company] = company.one_time_customer
             return
         account = await self._account(ref, errors)
         if account is not None:
-            accounts[ref.id, ref.company] = account
+            found[ref.id, ref.company] = account
         elif ref not in errors:
             errors[ref] = NeedsMaster(f"customer {ref.id} in {ref.company}", verdict)
 
@@ -216,7 +221,7 @@ class Converge:
             going = [task for task in tasks if task.going and not task.plan.is_empty]
             if not going:
                 break
-            await self._write(going, applier, writer)
+            await self._write(going, applier, writer, target.customers)
         await applier.leave(writer)
         held = [task for task in tasks if task.held is not None]
         await self._each(held, lambda task: self._settle(task, applier))
@@ -231,7 +236,9 @@ class Converge:
             except Exception as error:
                 self._failed(task, error)
 
-    async def _write(self, going: Sequence[Task], applier: Applier, writer: Writer) -> None:
+    async def _write(
+        self, going: Sequence[Task], applier: Applier, writer: Writer, customers: Accounts
+    ) -> None:
         ports = self._ports
         try:
             await looking.look(ports.dynamics, going)
@@ -239,6 +246,7 @@ class Converge:
             await plan_moves(ports.dynamics, ports.tables, going)
             await asking.expect(ports.dynamics, going)
             await applier.apply(going, writer)
+            await accounts.explain(ports.dynamics, going, customers)
         except Exception as error:
             for task in going:
                 self._failed(task, error)

@@ -5,13 +5,14 @@ A resolved item keeps its row, with who decided and why. Healing: of each cause 
 by itself one item is tried again; when it comes through, the others of its cause follow.
 """
 
+import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from shared import telemetry
 from shared.errors import Kind, Verdict
-from shared.ports import Cell, Put, Row
+from shared.ports import Cell, Json, Put, Row
 from shared.registry import ENTITIES
 from shared.services.converge import Ports
 from shared.services.item import UNREADABLE
@@ -27,12 +28,16 @@ FOR_PEOPLE = (
     *("unsupported_category", "facts_changed", "duplicate_line", "duplicate_customer"),
     *("inconsistent_transaction", "unreadable_object", UNREADABLE, "vanished"),
     *("deleted_again", "duplicate_posted"),
+    *("several_customers", "customer_taken", "customer_merged"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """A parked item as people see it. `at_stake_minor` of `currency` is the money it is about."""
+    """A parked item as people see it. `at_stake_minor` of `currency` is the money it is about.
+
+    `evidence`: what a choice rests on, as JSON; None where there is nothing to choose.
+    """
 
     queue: str
     partition: int
@@ -48,6 +53,7 @@ class Parked:
     attempts: int
     first_seen_at: datetime
     updated_at: datetime
+    evidence: Json | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,4 +189,5 @@ def _parked(queue: str, partition: int, row: Row) -> Parked:
         attempts=int(str(cells["attempt"])),
         first_seen_at=first,
         updated_at=updated,
+        evidence=json.loads(str(cells["evidence"])) if cells.get("evidence") else None,
     )

@@ -93,10 +93,11 @@ def classify(arrival: Arrival, settings: Settings) -> tuple[str, Item | None]:
     entity = entity_of_event(arrival.type)
     if entity is None:
         return "unknown_type", None
-    found = id_of(arrival.object)
+    found = entity.id_in(arrival.object)
     if not found:
         return "no_object_id", None
-    if arrival.object.get("object") not in (None, entity.object):
+    known = (None, entity.object, *(part for part, _ in entity.parts))
+    if arrival.object.get("object") not in known:
         return "other_object", None
     return "", Item(arrival.id, arrival.type, entity.name, found)
 

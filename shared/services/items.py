@@ -114,6 +114,7 @@ class Items:
             "cause": verdict.cause,
             "text": verdict.text[:TEXT_CHARS_MAX],
             "remedy": verdict.remedy,
+            "evidence": verdict.evidence,
             "amount_minor": verdict.amount_minor,
             "currency": verdict.currency,
             "first_seen_at": row.cells["first_seen_at"] if row is not None else now,

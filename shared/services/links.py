@@ -2,16 +2,18 @@
 
 Partition key = Stripe object id, so that one object is one entity-group transaction. Rows:
 `claim` (who works on it, until when), `intent~<role>` (a write announced and not settled),
-`link~<role>` (a record that exists), `document` (the last documents and records, packed).
+`link~<role>` (a record that exists), `document` (the last documents and records, packed),
+`choice~<company>` (what a person decided about a customer), `chosen~<moment>` (all such decisions).
 Every write is conditional on the claim's ETag: a worker that lost its claim changes nothing.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from shared.domain.records import (
+    Choice,
     Document,
     Intent,
     Link,
@@ -41,12 +43,14 @@ CLAIM = "claim"
 DOCUMENT = "document"
 INTENT_PREFIX = "intent~"
 LINK_PREFIX = "link~"
+CHOICE_PREFIX = "choice~"
+CHOSEN_PREFIX = "chosen~"
 CHANGES_PER_TRANSACTION = TRANSACTION_OPERATIONS_MAX - 1  # and the claim
 
 
 @dataclass(slots=True)
 class Held:
-    """An object under our claim, and what is known of it."""
+    """An object under our claim, and what is known of it. `choices`: by company."""
 
     id: str
     owner: str
@@ -54,6 +58,7 @@ class Held:
     until: datetime
     links: dict[str, Link] = field(default_factory=dict)
     intents: dict[str, Intent] = field(default_factory=dict)
+    choices: dict[str, Choice] = field(default_factory=dict)
     settled: bool = False
 
 
@@ -78,6 +83,28 @@ def _link_of(row: Row) -> Link:
         record=record_of(unpack(cells)),
         recreated=int(str(cells["recreated"])),
     )
+
+
+def _choice_of(row: Row) -> Choice:
+    cells = row.cells
+    company = row.row.removeprefix(CHOICE_PREFIX)
+    return Choice(str(cells["id"]), company, str(cells["account"]), cells["shared"] is True)
+
+
+def _is_superseded(link: Link, choices: Mapping[str, Choice]) -> bool:
+    """Whether a person decided otherwise after the link was made."""
+    choice = choices.get(link.company)
+    return choice is not None and link.record.document.facts.get("choice") != choice.id
+
+
+def _links_in(rows: Sequence[Row], choices: Mapping[str, Choice]) -> dict[str, Link]:
+    found = [_link_of(row) for row in rows if row.row.startswith(LINK_PREFIX)]
+    return {link.role: link for link in found if not _is_superseded(link, choices)}
+
+
+def _choices_in(rows: Sequence[Row]) -> dict[str, Choice]:
+    found = [_choice_of(row) for row in rows if row.row.startswith(CHOICE_PREFIX)]
+    return {choice.company: choice for choice in found}
 
 
 def _intent_cells(intent: Intent) -> dict[str, Cell]:
@@ -141,11 +168,10 @@ class LinkStore:
                 raise ClaimHeld(id, held_until)
             operation = Replace(CLAIM, cells, old.etag)
         (etag,) = await self._tables.transact(TABLE, id, [operation])
-        held = Held(id, owner, etag, until)
+        held = Held(id, owner, etag, until, choices=_choices_in(rows))
+        held.links = _links_in(rows, held.choices)
         for row in rows:
-            if row.row.startswith(LINK_PREFIX):
-                held.links[row.row.removeprefix(LINK_PREFIX)] = _link_of(row)
-            elif row.row.startswith(INTENT_PREFIX):
+            if row.row.startswith(INTENT_PREFIX):
                 held.intents[row.row.removeprefix(INTENT_PREFIX)] = _intent_of(row)
         document = found.get(DOCUMENT)
         held.settled = document is not None and document.cells["settled"] is True
@@ -210,8 +236,26 @@ class LinkStore:
 
     async def links(self, id: str) -> dict[str, Link]:
         """The links of an object, without a claim: a look that may be old."""
-        rows = await self._tables.query(TABLE, partition=id, prefix=LINK_PREFIX)
-        return {row.row.removeprefix(LINK_PREFIX): _link_of(row) for row in rows}
+        rows = await self._tables.query(TABLE, partition=id)
+        return _links_in(rows, _choices_in(rows))
+
+    async def choose(self, id: str, choice: Choice, who: str, why: str) -> None:
+        """Store what a person decided about a customer. Earlier decisions stay on record."""
+        at = self._clock.now()
+        cells: dict[str, Cell] = {
+            "id": choice.id,
+            "account": choice.account,
+            "shared": choice.shared,
+            "who": who,
+            "why": why,
+            "at": at,
+        }
+        record: dict[str, Cell] = {**cells, "company": choice.company}
+        operations: list[Operation] = [
+            Put(CHOICE_PREFIX + choice.company, cells),
+            Put(CHOSEN_PREFIX + choice.id, record),
+        ]
+        await self._tables.transact(TABLE, id, operations)
 
     async def is_settled(self, id: str) -> bool:
         """True when everything the object needs was written."""

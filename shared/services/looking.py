@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from shared.domain.records import Link, Record
 from shared.errors import Parked
 from shared.ports import DynamicsGateway, Json, Lookup, Value
-from shared.services.plan import KEYS, found_link
+from shared.services.plan import KEYS, found_link, link_of
 from shared.services.task import Task
 
 LOOK_KEYS_MAX = 20  # keys in one request: the address has a length limit
@@ -25,7 +25,14 @@ async def look(dynamics: DynamicsGateway, tasks: Sequence[Task]) -> None:
     Each task gets its own error when its record occurs more than once. Raises the port's errors,
     which concern all tasks.
     """
-    wanted = [(task, record) for task in tasks if task.going for record in task.plan.look]
+    wanted = []
+    for task in tasks:
+        for record in task.plan.look if task.going else ():
+            if record.document.adopts and record.document.found_first:
+                task.new_links.append(link_of(record, record.document.adopts))
+                task.over.append(record.document.role)
+            else:
+                wanted.append((task, record))
     missing = await _by_journal(dynamics, wanted)
     found: dict[tuple[Place, str], list[Json]] = {}
     for place, group in _grouped(missing).items():

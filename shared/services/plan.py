@@ -142,6 +142,10 @@ KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "CDSFreeTextInvoiceHeaders": ("ExternalInvoiceId",),
         "CDSFreeTextInvoiceLines": ("ExternalInvoiceId", "LineNumber"),
         "ReturnOrderHeadersV2": ("ReturnOrderNumber",),
+        "ReleasedProductCreationsV2": ("ItemNumber",),
+        "ReleasedProductsV2": ("ItemNumber",),
+        "OpenTradeAgreementJournalHeadersV2": ("JournalNumber",),
+        "OpenSalesPriceJournalLinesV2": ("TradeAgreementJournalNumber", "LineNumber"),
         "ReturnOrderLinesV2": ("ReturnOrderNumber", "ReturnInventoryLotId"),
     }
 )

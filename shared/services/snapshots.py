@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from shared.documents.common import Context, Snapshot, id_of
 from shared.documents.selling import needs_session
-from shared.domain.records import Intent, Link
+from shared.domain.records import Choice, Intent, Link
 from shared.errors import ObjectMissing
 from shared.ports import Json, StripeGateway
 from shared.registry import Entity
@@ -28,6 +28,7 @@ async def fetch(
     *,
     links: Mapping[str, Link] = MappingProxyType({}),
     intents: Mapping[str, Intent] = MappingProxyType({}),
+    choices: Mapping[str, Choice] = MappingProxyType({}),
     companies: tuple[str, ...] = (),
     was_settled: bool = False,
 ) -> Snapshot:
@@ -51,6 +52,7 @@ async def fetch(
         companies,
         links,
         intents,
+        choices=choices,
         was_settled=was_settled,
     )
 

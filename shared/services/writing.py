@@ -92,6 +92,9 @@ class Applier:
             if document.patches:
                 parent: dict[str, Value] = dict(task.link(document.parent).keys)
                 write = Write("PATCH", record.entity_set, document.company, fields, parent)
+            elif document.adopts:
+                adopted: dict[str, Value] = dict(document.adopts)
+                write = Write("PATCH", record.entity_set, document.company, fields, adopted)
             writes.append(Pending(task, record, write, journal, target))
         for record, link in task.move:
             writes += _move(task, record, link, places)

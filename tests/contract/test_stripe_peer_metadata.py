@@ -1,9 +1,14 @@
 """Updates of payments in the Stripe peer: metadata is merged, the event tells what was."""
 
+import random
 from typing import Any
 
+import httpx
 import pytest
 
+from local.stripe import RestrictedKey
+from shared.clients.stripe.gateway import StripeApi
+from shared.errors import CredentialsRefused, ObjectMissing
 from tests.contract.test_stripe_peer_rig import CARD, Json, World, in_world
 
 
@@ -125,5 +130,29 @@ def test_empty_values_are_no_metadata_from_the_start() -> None:
         )
         for found in (intent, charge, refund, rate):
             assert found["metadata"] == {"kept": "1"}
+
+    in_world(scenario)
+
+
+def test_the_client_sets_metadata_and_is_told_when_its_key_may_not() -> None:
+    async def scenario(world: World) -> None:
+        id = world.post("customers", metadata={"old": "1"})["id"]
+        for key, write in (("rk_test_writes", ("customer",)), ("rk_test_reads", ())):
+            world.peer.issue_key(RestrictedKey(key, write=write))
+        transport = httpx.ASGITransport(world.peer.asgi)
+        async with httpx.AsyncClient(transport=transport) as http:
+            writer, reader = (
+                StripeApi(key, http, world.clock, random.Random(1), base_url="http://stripe")
+                for key in ("rk_test_writes", "rk_test_reads")
+            )
+            made = await writer.note("customer", id, {"dynamics_customer_account": "US-1"}, "k1")
+            assert made["metadata"] == {"old": "1", "dynamics_customer_account": "US-1"}
+            await writer.note("customer", id, {"dynamics_customer_account": "US-1"}, "k1")
+            with pytest.raises(CredentialsRefused, match="rak_customer_write"):
+                await reader.note("customer", id, {"dynamics_customer_account": "US-2"}, "k2")
+            with pytest.raises(ObjectMissing):
+                await writer.note("customer", "cus_none", {"a": "1"}, "k3")
+        events = [each["type"] for each in world.peer.objects("event")]
+        assert events.count("customer.updated") == 1
 
     in_world(scenario)

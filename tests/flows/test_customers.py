@@ -64,7 +64,7 @@ def test_a_change_that_dynamics_does_not_hold_writes_nothing() -> None:
     live(story)
 
 
-def test_a_deleted_customer_stays_as_it_is_in_dynamics() -> None:
+def test_a_deleted_customer_stays_in_dynamics_and_is_marked() -> None:
     async def story(world: World) -> None:
         ada = new_customer(world)
         charge = sell(world, customer=ada)
@@ -72,7 +72,8 @@ def test_a_deleted_customer_stays_as_it_is_in_dynamics() -> None:
         before = customers(world)
         world.stripe.request("DELETE", f"/v1/customers/{ada}")
         await rest(world)
-        assert customers(world) == before
+        note = {"SalesMemo": "Deleted in Stripe."}
+        assert customers(world) == {key: row | note for key, row in before.items()}
         refund = give_back(world, charge)
         await rest(world)
         (txn,) = transactions_of(world, refund)

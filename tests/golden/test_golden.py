@@ -1,6 +1,7 @@
 """Stripe object in, Dynamics records out: pairs to read, and to hold every change against."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from shared.documents.common import Desired, Snapshot
 from shared.domain.records import Record, Symbol, Value
 from shared.mapping.finance import Target, render
 from shared.packaged import packaged_mapping
+from shared.policy import Policy
 from shared.registry import entity_named
 from tests.unit.documents.objects import BOOKS, CONTEXT, Json, link
 
@@ -30,14 +32,18 @@ TARGET = Target(
 
 
 def built(case: Json) -> Desired:
+    answers = {name: tuple(rows) for name, rows in case.get("answers", {}).items()}
     snapshot = Snapshot(
         case["entity"],
         case["object"]["id"],
         case["object"],
         case["related"],
         links={role: link(role) for role in case["written"]},
+        answers=answers,
     )
-    return entity_named(case["entity"]).build(snapshot, CONTEXT)
+    policy = Policy.model_validate(case.get("policy", {}))
+    context = replace(CONTEXT, policy=policy, items=case.get("items", {}))
+    return entity_named(case["entity"]).build(snapshot, context)
 
 
 def plain(value: Value) -> str | int:
@@ -61,7 +67,9 @@ def row(record: Record) -> Json:
 
 
 def rows_of(desired: Desired) -> list[Json]:
-    return [row(render(document, TARGET)) for document in desired.documents]
+    """The records; what belongs to another one is told its number."""
+    parent = {"Number": "TA-000001"}
+    return [row(render(document, TARGET, parent)) for document in desired.documents]
 
 
 def load(name: str) -> Any:
@@ -90,11 +98,11 @@ def test_the_lines_of_a_pair_move_clearing_by_the_net(name: str) -> None:
                 fields.get("CreditAmount", "0")
             )
     net = case["object"].get("net", 0)
-    places = {"jpy": 0, "kwd": 3}.get(case["object"]["currency"], 2)
+    places = {"jpy": 0, "kwd": 3}.get(case["object"].get("currency"), 2)
     assert moved == Decimal(net).scaleb(-places)
 
 
 def test_there_is_a_pair_for_each_entity_that_has_documents() -> None:
     entities = dict.fromkeys(load(name)["entity"] for name in NAMES)
-    assert sorted(entities) == ["balance_transaction", "customer", "payout"]
+    assert sorted(entities) == [*("balance_transaction", "customer", "payout", "price", "product")]
     assert len(NAMES) >= 20

@@ -1,4 +1,4 @@
-"""Reads of the Stripe API.
+"""Reads of the Stripe API, and the writing of metadata.
 
 https://docs.stripe.com/api?lang=python
 """
@@ -67,7 +67,7 @@ class StripeApi:
 
     Objects are the JSON as Stripe sent it, never the SDK's classes (which turn amounts of
     `*_decimal` fields into `Decimal` and are no mappings). The API version is the one that the
-    SDK pins. Only GET, never retried here: the queue retries, on one back-off for all vendors.
+    SDK pins. Nothing is retried here: the queue retries, on one back-off for all vendors.
     Raises the errors of `shared.clients.stripe.errors.TABLE` and no `StripeError`.
 
     `base_url` None is Stripe itself. `http` belongs to the caller, who closes it.
@@ -129,6 +129,25 @@ class StripeApi:
         """The account's balance now: `available[]`, `pending[]`, per currency in minor units."""
         return await self._get("/v1/balance", [], "balance", "")
 
+    async def note(
+        self, entity: str, id: str, metadata: Mapping[str, str], idempotency_key: str
+    ) -> Json:
+        """Set metadata of one object; an empty value removes its key.
+
+        https://docs.stripe.com/api/metadata
+        """
+        path = _path(entity)
+        if not _ID.fullmatch(id):
+            raise Refused(SYSTEM, f"{id[:40]!r} is not an id of a {entity}")
+        return await self._send(
+            "post",
+            f"{path}/{quote(id, safe='')}",
+            entity,
+            id,
+            metadata=dict(metadata),
+            idempotency_key=idempotency_key,
+        )
+
     async def _get(
         self,
         path: str,
@@ -138,10 +157,13 @@ class StripeApi:
     ) -> Json:
         # The query is written here: the SDK would take parameters such as `headers` for options.
         query = f"?{urlencode(params, safe='[]')}" if params else ""
+        return await self._send("get", path + query, entity, id)
+
+    async def _send(self, method: str, path: str, entity: str, id: str, **params: Any) -> Json:  # noqa: ANN401 - the SDK's parameters and options
         bucket = self._bucket(entity)
         await bucket.take()
         try:
-            response = await self._client.raw_request_async("get", path + query)
+            response = await self._client.raw_request_async(method, path, **params)
             body: Any = json.loads(response.body)
         except stripe.StripeError as error:
             problem = translated(error, entity, id, self._clock.now())

@@ -326,3 +326,31 @@ def test_it_is_the_port() -> None:
     gateway: StripeGateway = api_of(Peer(httpx.Response(200)))
     assert gateway is not None
     assert stripe.enable_telemetry is False
+
+
+# --- writing metadata -----------------------------------------------------------------------
+
+
+async def test_metadata_is_posted_as_a_form_with_its_idempotency_key() -> None:
+    peer = Peer(httpx.Response(200, json={"id": "cus_1", "metadata": {"a": "1"}}))
+    made = await api_of(peer).note("customer", "cus_1", {"a": "1", "b": "x&y"}, "key-1")
+    assert made["id"] == "cus_1"
+    (request,) = peer.requests
+    assert (request.method, request.url.path) == ("POST", "/v1/customers/cus_1")
+    assert request.headers["idempotency-key"] == "key-1"
+    assert request.headers["content-type"] == "application/x-www-form-urlencoded"
+    assert request.content == b"metadata[a]=1&metadata[b]=x%26y"
+
+
+async def test_a_key_without_the_permission_to_write_is_refused_credentials() -> None:
+    peer = Peer(httpx.Response(403, content=error_body(message="rak_customer_write")))
+    with pytest.raises(CredentialsRefused, match="rak_customer_write"):
+        await api_of(peer).note("customer", "cus_1", {"a": "1"}, "key-1")
+
+
+@pytest.mark.parametrize("id", ["", "../charges", "cus 1", "cus_1?x"])
+async def test_metadata_is_written_to_no_path_that_is_no_id(id: str) -> None:
+    peer = Peer(httpx.Response(200, json={}))
+    with pytest.raises(Refused):
+        await api_of(peer).note("customer", id, {"a": "1"}, "key-1")
+    assert peer.requests == []

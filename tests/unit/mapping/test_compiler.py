@@ -199,7 +199,7 @@ def test_the_key_wins_over_a_field_of_its_name() -> None:
         (mapping("custom: {A_Custom: {type: Date, size: 5}}"), "size belongs to String"),
         (mapping("custom: {A_Custom: {type: Guid}}"), "Input should be"),
         (mapping("checks: [{rule: {words.nothing: a}, message: m}]"), "checks.0 (path words.noth"),
-        (mapping("fields: {}", "journal_line"), "extends one of customer, customer_payment_line"),
+        (mapping("fields: {}", "journal_line"), "extends one of customer, customer_link"),
         (mapping("fields: {}", "no_such"), "extends one of"),
         ("kind: template\nname: general_line\n", "templates are the product's"),
         ("kind: policy\nname: a\norder: {}\n", "order: Extra inputs"),

@@ -109,6 +109,8 @@ class FakeStripe:
         self.page_errors: list[Exception] = []
         self.balances: list[Json] = [{"available": [], "pending": []}]
         self.pages_asked: list[tuple[str, dict[str, str | int]]] = []
+        self.notes: list[tuple[str, dict[str, str], str]] = []
+        self.note_error: Exception | None = None
         self.on_retrieve: Callable[[str], None] = lambda _id: None
 
     async def retrieve(self, entity: str, id: str, expand: Sequence[str] = ()) -> Json:
@@ -136,6 +138,16 @@ class FakeStripe:
 
     async def balance(self) -> Json:
         return self.balances.pop(0) if len(self.balances) > 1 else self.balances[0]
+
+    async def note(
+        self, entity: str, id: str, metadata: Mapping[str, str], idempotency_key: str
+    ) -> Json:
+        self.notes.append((id, dict(metadata), idempotency_key))
+        if self.note_error is not None:
+            raise self.note_error
+        found = self.objects[entity, id]
+        found["metadata"] = {**found.get("metadata", {}), **metadata}
+        return found
 
 
 @dataclass

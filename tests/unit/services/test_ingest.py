@@ -283,3 +283,18 @@ def test_any_signed_bytes_get_an_answer(body: bytes) -> None:
     door = Door()
     answer = run_virtual(lambda _clock: door.receive(body), start=START)
     assert (answer.status, answer.code) == (400, "malformed")
+
+
+async def test_an_event_of_a_tax_id_is_one_of_its_customer() -> None:
+    door = Door()
+    tax_id = {"id": "txi_1", "object": "tax_id", "customer": "cus_1"}
+    for number, customer in enumerate(("cus_1", {"id": "cus_1"})):
+        data = {"object": {**tax_id, "customer": customer}}
+        type_ = "customer.tax_id.created"
+        answer = await door.receive(event(id=f"evt_{number}", type=type_, data=data))
+        assert answer.code == "accepted"
+    assert [message.body["object"] for _, message in door.queue.sent] == ["cus_1", "cus_1"]
+    nobody = event(type="customer.tax_id.deleted", data={"object": {**tax_id, "customer": None}})
+    assert (await door.receive(nobody)).message == "nothing to do: no_object_id"
+    strange = event(type="customer.tax_id.created", data={"object": charge()})
+    assert (await door.receive(strange)).message == "nothing to do: other_object"

@@ -1,0 +1,149 @@
+"""Customer accounts in Dynamics, beside what converge does for every object.
+
+`reserve`: an account goes to one Stripe customer, though two find it at once. `explain`: why
+Dynamics refuses what is written for a customer. `note`: the account's number in Stripe's metadata.
+Table `accounts`: partition = company, row = a hash of the account's number.
+"""
+
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+
+from shared.documents import customer
+from shared.documents.common import Context
+from shared.documents.customer_matching import ACCOUNT, CUSTOMERS, gone, taken
+from shared.domain.records import digest
+from shared.errors import CredentialsRefused, Parked, Refused, TableConflict, TieoutError
+from shared.ports import (
+    Cell,
+    DynamicsGateway,
+    Insert,
+    Json,
+    Lookup,
+    Put,
+    StripeGateway,
+    Tables,
+    Value,
+)
+from shared.services.looking import LOOK_KEYS_MAX
+from shared.services.task import Task
+
+TABLE = "accounts"
+HASH_CHARS = 32
+HOLD = "OnHoldStatus"
+NO_HOLDS = ("No", "Never")
+
+type Accounts = Mapping[tuple[str, str], str]
+"""(Stripe customer, company) -> account."""
+
+
+def _row(account: str) -> str:
+    # Numbers of accounts may hold signs that keys of tables may not.
+    return sha256(account.casefold().encode()).hexdigest()[:HASH_CHARS]
+
+
+def _cells(account: str, id: str) -> dict[str, Cell]:
+    return {"account": account, "customer": id}
+
+
+async def reserve(tables: Tables, task: Task) -> None:
+    """Take the accounts that the task is about to link. Raises `Parked` when another Stripe
+    customer has one of them."""
+    for document in task.desired.documents if task.going else ():
+        if not document.adopts or document.found_first or _is_written(task, document.role):
+            continue
+        account, company = document.adopts[ACCOUNT], document.company
+        try:
+            await tables.transact(TABLE, company, [Insert(_row(account), _cells(account, task.id))])
+        except TableConflict:
+            row = await tables.get(TABLE, company, _row(account))
+            if row is None or row.cells["customer"] != task.id:
+                owner = "another Stripe customer" if row is None else str(row.cells["customer"])
+                raise taken(task.id, company, account, owner) from None
+
+
+async def hand_over(tables: Tables, company: str, account: str, id: str) -> None:
+    """Give an account to a Stripe customer, as a person decided."""
+    await tables.transact(TABLE, company, [Put(_row(account), _cells(account, id))])
+
+
+def _is_written(task: Task, role: str) -> bool:
+    return task.held is not None and role in task.held.links
+
+
+async def explain(dynamics: DynamicsGateway, tasks: Sequence[Task], accounts: Accounts) -> None:
+    """Say so where a refused write comes from a customer that is merged, deleted or on hold."""
+    refused = [task for task in tasks if isinstance(task.error, Refused)]
+    concerned = {task.id: _accounts_of(task, accounts) for task in refused}
+    places: dict[str, dict[str, None]] = {}
+    for found in concerned.values():
+        for (_, company), account in found.items():
+            places.setdefault(company, {})[account] = None
+    holds: dict[tuple[str, str], str] = {}
+    for company, names in places.items():
+        try:
+            rows = await _rows(dynamics, company, list(names))
+        except TieoutError:
+            return  # what Dynamics said stays; the next try asks again
+        holds |= {(company, str(row[ACCOUNT])): str(row[HOLD]) for row in rows}
+    for task in refused:
+        for (id, company), account in concerned[task.id].items():
+            hold = holds.get((company, account))
+            if hold is None:
+                task.error = gone(id, company, account)
+            elif hold not in NO_HOLDS:
+                task.error = _blocked(id, company, account, hold, str(task.error))
+
+
+def _accounts_of(task: Task, accounts: Accounts) -> dict[tuple[str, str], str]:
+    found = {
+        (ref.id, ref.company): accounts[ref.id, ref.company]
+        for ref in task.desired.masters
+        if (ref.id, ref.company) in accounts
+    }
+    for link in task.held.links.values() if task.held is not None else ():
+        if link.record.entity_set == CUSTOMERS:
+            found[task.id, link.company] = str(link.keys[ACCOUNT])
+    return found
+
+
+async def _rows(dynamics: DynamicsGateway, company: str, names: list[str]) -> list[Json]:
+    rows: list[Json] = []
+    for start in range(0, len(names), LOOK_KEYS_MAX):
+        keys: list[Value] = list(names[start : start + LOOK_KEYS_MAX])
+        lookup = Lookup(CUSTOMERS, company, any_of=(ACCOUNT, keys), select=(ACCOUNT, HOLD))
+        rows += await dynamics.find(lookup)
+    return rows
+
+
+def _blocked(id: str, company: str, account: str, hold: str, text: str) -> Parked:
+    return Parked(
+        "customer_blocked",
+        f"account {account} of customer {id} in {company} is on hold ({hold}): {text}",
+        "Take the hold off in Dynamics; the item is tried again every hour, or retry it.",
+    )
+
+
+async def note(stripe: StripeGateway, task: Task, context: Context) -> None:
+    """Write the customer's accounts into Stripe's metadata, where they are not there yet.
+
+    The event that this causes finds them there and rests. Raises `Parked` where the key may not
+    write; the accounts are written all the same, so that no money waits for this.
+    """
+    snapshot, held = task.snapshot, task.held
+    if snapshot is None or held is None or snapshot.entity != customer.ENTITY:
+        return
+    links = {**held.links, **{link.role: link for link in task.new_links}}
+    notes = customer.account_notes(snapshot, links, context)
+    if not notes or not task.going:
+        return
+    # The same change twice within a day is one to Stripe; what stood there before tells two apart.
+    key = digest({"id": task.id, "notes": notes, "before": snapshot.object.get("metadata") or {}})
+    try:
+        await stripe.note(customer.ENTITY, task.id, notes, key)
+    except CredentialsRefused as error:
+        raise Parked(
+            "write_back_refused",
+            f"the account of customer {task.id} is not in Stripe's metadata: {error}",
+            "Give the Stripe key the permission to write customers, or switch "
+            "customers.write_back off in the policy; then retry. Nothing else waits for this.",
+        ) from error
