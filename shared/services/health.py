@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from shared import telemetry
 from shared.domain.journal import JournalKind
-from shared.errors import TieoutError
+from shared.errors import MappingUnusable, TieoutError
 from shared.ports import Json, Lookup, Value
 from shared.registry import ENTITIES
 from shared.services.converge import Ports
@@ -122,7 +122,10 @@ class Health:
         post a receipt twice."""
 
         async def check() -> str:
-            mapping = await self._ports.mappings.active()
+            try:
+                mapping = await self._ports.mappings.active()
+            except MappingUnusable:
+                return ""  # the check `mapping` says so
             names = sorted(set(mapping.tables[METHODS].values()))
             values: list[Value] = list(names)
             lookup = Lookup(
