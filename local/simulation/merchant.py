@@ -62,6 +62,7 @@ class Merchant:
         self._injector = injector
         self._agenda = Agenda(clock, chance, timeline, days)
         self._days = days
+        self._counter = counter
         self._customers: list[str] = []
         self._sales = Sales(peer, self._agenda, injector, self._somebody, counter)
 
@@ -86,6 +87,8 @@ class Merchant:
             agenda.soon(0.0, whole, "a bank returns a payout", self._return)
         if agenda.happens(RUSH_SHARE):
             self._rush(whole)
+        if self._counter is not None:
+            agenda.soon(0.3 * whole, whole, "a product is archived", self._counter.retire)
         await agenda.run()
 
     def _rush(self, whole: float) -> None:
