@@ -156,6 +156,18 @@ def ready(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def receipts(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """Ask a running app for receipts that no invoice took, wholly or in part."""
+    found = ask(url, "receipts")
+    if as_json:
+        typer.echo(json.dumps(found))
+    else:
+        from cli import pages  # noqa: PLC0415 - as above
+
+        pages.receipts_page(found, pages.console())
+
+
+@app.command()
 def backfill(
     days: Annotated[int, typer.Option(min=1, max=3_650, help="How far back.")] = 30,
     url: Url = DEFAULT_URL,

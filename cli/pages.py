@@ -240,3 +240,22 @@ def inbox_page(found: Mapping[str, Any], out: Console) -> None:
             out.print(f"    - {_suggestion(each)}", markup=False)
     if found["more"]:
         out.print(f"... and {found['more']} more")
+
+
+def receipts_page(found: Mapping[str, Any], out: Console) -> None:
+    """Receipts that no invoice took: nothing to do, but worth a look at month end."""
+    if not found["receipts"]:
+        out.print("every receipt settles its invoice")
+        return
+    table = Table(box=None, header_style="")
+    for title in ("transaction", "company", "kind", "invoice"):
+        table.add_column(title)
+    table.add_column("amount", justify="right")
+    table.add_column("since")
+    for each in found["receipts"]:
+        amount = Money(int(each["amount_minor"]), each["currency"])
+        cells = (each["transaction"], each["company"], each["kind"], each["invoice"], str(amount))
+        table.add_row(*cells, each["at"])
+    out.print(table)
+    if found["more"]:
+        out.print(f"... and {found['more']} more")

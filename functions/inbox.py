@@ -2,11 +2,11 @@
 
 from dataclasses import asdict
 from itertools import islice
-from typing import Any
 
 import azure.durable_functions as df
 import azure.functions as func
 
+from functions.bodies import BadRequest, json_body
 from functions.flows.client import DurableFlows
 from functions.outcomes import error_response, json_response, refused
 from shared import bootstrap
@@ -48,7 +48,7 @@ async def inbox_retry(
     try:
         chosen = await _chosen(inbox, req)
         return json_response({"sent": await inbox.retry(chosen)}, 202)
-    except ValueError as error:
+    except (ValueError, BadRequest) as error:
         return error_response(400, "malformed", str(error))
     except TieoutError as error:
         return refused(error)
@@ -63,29 +63,22 @@ async def inbox_resolve(
     inbox = bootstrap.app().inbox(DurableFlows(client))
     try:
         chosen = await _chosen(inbox, req)
-        body = _body(req)
+        body = json_body(req)
         done = await inbox.resolve(chosen, str(body.get("reason", "")), str(body.get("who", "")))
         return json_response({"resolved": done})
-    except ValueError as error:
+    except (ValueError, BadRequest) as error:
         return error_response(400, "malformed", str(error))
     except TieoutError as error:
         return refused(error)
 
 
-def _body(req: func.HttpRequest) -> dict[str, Any]:
-    body = req.get_json()
-    if not isinstance(body, dict):
-        raise ValueError("the body must be a JSON object")  # noqa: TRY004 - becomes a 400
-    return body
-
-
 async def _chosen(inbox: Inbox, req: func.HttpRequest) -> list[Parked]:
-    """The items that the body names. Raises ValueError."""
-    body = _body(req)
+    """The items that the body names. Raises `BadRequest`."""
+    body = json_body(req)
     ids, cause = body.get("ids"), body.get("cause")
     if isinstance(cause, str) and cause and ids is None:
         return [item async for item in inbox.each(cause)]
     if not isinstance(ids, list) or not ids or not all(isinstance(id, str) for id in ids):
-        raise ValueError("the body must hold ids (a list of texts) or cause (a text)")
+        raise BadRequest("the body must hold ids (a list of texts) or cause (a text)")
     wanted = dict.fromkeys(ids)
     return [item async for item in inbox.each() if item.id in wanted]

@@ -1,8 +1,11 @@
 """What people and monitors ask: health, status, the clearing proof, the tie-outs."""
 
+from dataclasses import asdict
+
 import azure.durable_functions as df
 import azure.functions as func
 
+from functions.bodies import BadRequest, json_body
 from functions.flows.client import DurableFlows
 from functions.outcomes import error_response, json_response, refused
 from shared import bootstrap
@@ -88,6 +91,17 @@ def _proof(proof: Proof) -> dict[str, object]:
     }
 
 
+@bp.route("receipts", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+async def receipts(req: func.HttpRequest) -> func.HttpResponse:
+    """Receipts on account and unapplied ones: booked, and worth a look at month end."""
+    del req
+    try:
+        found, more = await bootstrap.app().receipts().page()
+    except TieoutError as error:
+        return refused(error)
+    return json_response({"receipts": [asdict(each) for each in found], "more": more})
+
+
 @bp.route("backfill", methods=["GET", "POST"], auth_level=func.AuthLevel.FUNCTION)
 @bp.durable_client_input(client_name="client")
 async def backfill(
@@ -99,15 +113,14 @@ async def backfill(
         if req.method == "GET":
             return json_response(await service.progress())
         return json_response(await service.start(_days(req)), 202)
-    except ValueError as error:
+    except (ValueError, BadRequest) as error:
         return error_response(400, "malformed", str(error))
     except TieoutError as error:
         return refused(error)
 
 
 def _days(req: func.HttpRequest) -> int:
-    body = req.get_json()
-    days = body.get("days") if isinstance(body, dict) else None
+    days = json_body(req).get("days")
     if type(days) is not int:
-        raise ValueError('the body must be {"days": a whole number}')
+        raise BadRequest('the body must be {"days": a whole number}')
     return days

@@ -8,6 +8,7 @@ from local.clock import LoopClock
 from local.dynamics.faults import Faults as DynamicsFaults
 from local.dynamics.settings import Settings as DynamicsSettings
 from local.loop import run_virtual
+from local.publishing import embedded
 from local.shop import Shop, Takings
 from local.stripe import FEES_WITH_EUR_TAX, DeliveryFaults, PeerSettings
 from local.stripe import Faults as StripeFaults
@@ -39,6 +40,7 @@ def options(seed: int) -> Options:
     """10 % duplicates, shuffled delivery, some 429s, some lost answers."""
     return Options(
         seed=seed,
+        documents=embedded(),
         stripe=PeerSettings(fees=FEES_WITH_EUR_TAX),
         stripe_faults=StripeFaults(
             rate_limit=0.02,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from shared.bootstrap import App
+from shared.services.publish import Publish
 
 POLICY = Path(__file__).parent / "policy.yaml"
 WHO, WHY = "the embedded world", "what the world starts with"
@@ -14,12 +14,11 @@ def embedded() -> tuple[str, ...]:
     return (POLICY.read_text(encoding="utf-8"),)
 
 
-async def publish(app: App, documents: Sequence[str]) -> None:
+async def publish(service: Publish, documents: Sequence[str]) -> None:
     """Publish documents. None: the product's own mapping stays. Raises `PublishRefused`."""
     if not documents:
         return
     named = [(f"document {number}", text) for number, text in enumerate(documents, start=1)]
-    service = app.publish()
     candidate = await service.submit(named, WHO)
     await service.preview(candidate.set, WHO)
     await service.publish(candidate.set, WHO, WHY)

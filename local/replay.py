@@ -14,6 +14,7 @@ from local.clock import LoopClock
 from local.dynamics.settings import Settings as DynamicsSettings
 from local.files import Exported
 from local.loop import run_virtual
+from local.publishing import embedded
 from local.stripe import PeerSettings
 from local.summary import Summary, summarise
 from local.trace import Trace, shown, trace
@@ -80,6 +81,7 @@ def options(exported: Exported) -> Options:
     return Options(
         livemode=exported.livemode,
         currencies=exported.currencies,
+        documents=embedded(),
         stripe=PeerSettings(payouts=None),
         dynamics=DynamicsSettings(post_interval_seconds=3_600.0),
         settings={"sweep_first_days": SWEPT_DAYS},

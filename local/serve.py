@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import uvicorn
 
 from local.dynamics.settings import Settings as DynamicsSettings
+from local.publishing import embedded
 from local.stripe import FEES_WITH_EUR_TAX, PayoutSchedule, PeerSettings
 from local.transport import Asgi
 from local.world import Addresses, Options, World, open_world
@@ -33,6 +34,7 @@ def options(ports: Ports, seed: int) -> Options:
     """A patient person's world: things settle within a second, journals post within a minute."""
     return Options(
         seed=seed,
+        documents=embedded(),
         addresses=Addresses(
             app=f"http://{HOST}:{ports.app}",
             stripe=f"http://{HOST}:{ports.stripe}",

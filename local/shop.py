@@ -9,18 +9,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from local.baskets import Baskets
 from local.stripe import ApiError, StripePeer
 from shared.ports import Clock, Json
 
 FIRST_NAMES = ("Ada", "Björn", "Chiara", "Dev", "Élodie", "Farah", "Goran", "Hana", "Ivo", "Jun")
 LAST_NAMES = ("Ács", "Brandt", "Costa", "Dubois", "Eriksen", "Fuchs", "Grey", "Haruki", "Ito")
 CURRENCIES = (("usd", 0.55), ("eur", 0.33), ("jpy", 0.12))
+BASKET_CURRENCY = "eur"
+BASKET_SHARE = 0.6  # of its sales go through Checkout
+BASKET_PRICES_MINOR = {BASKET_CURRENCY: (700, 9_000)}
 PRICES_MINOR = {"usd": (500, 25_000), "eur": (700, 30_000), "jpy": (800, 40_000)}
 CARDS = ("pm_card_visa", "pm_card_mastercard", "pm_card_amex")
 DECLINED_CARD = "pm_card_chargeDeclined"
 GUEST_SHARE = 0.05  # of charges have no customer
 REFUND_SHARE = 0.08
 FULL_REFUND_SHARE = 0.5
+REFUND_DAYS_MAX = 6.0
 DECLINE_SHARE = 0.01
 DISPUTED_AT = ((0.25, False), (0.5, True))  # share of the sales, whether the shop wins
 DISPUTE_DAYS = 6
@@ -46,10 +51,12 @@ class Shop:
         self._peer = peer
         self._clock = clock
         self._chance = random.Random(f"shop {seed}")  # noqa: S311 - a seeded world
+        self._baskets = Baskets(peer, self._chance, BASKET_PRICES_MINOR)
         self.takings = Takings()
         self._last_charge = ""
         self._disputed: list[str] = []
         self._open_disputes: list[tuple[datetime, str, bool]] = []
+        self._open_refunds: list[tuple[datetime, str, int]] = []
 
     async def run(
         self, customers: int, charges: int, days: int, progress: Callable[[int], None]
@@ -65,8 +72,10 @@ class Shop:
                 self._new_customer()
             self._one_sale(last=index == charges - 1)
             self._disputes(index, charges)
+            self._refunds()
             progress(index + 1)
         await self._until(started + timedelta(days=days))
+        self._refunds(every=True)
 
     def _plan_customers(self, customers: int) -> list[float]:
         """When customers come, as shares of the period, latest first; a third is there already."""
@@ -113,7 +122,11 @@ class Shop:
         if declined:
             self._decline(params)
             return
-        intent = self._peer.request("POST", "/v1/payment_intents", params)
+        if currency == BASKET_CURRENCY and self._chance.random() < BASKET_SHARE:
+            card, customer = str(params["payment_method"]), str(params.get("customer", ""))
+            intent = self._baskets.buy(currency, card, customer)
+        else:
+            intent = self._peer.request("POST", "/v1/payment_intents", params)
         self.takings.charges += 1
         if not self._afterwards(intent):
             self._last_charge = str(intent["latest_charge"])
@@ -136,6 +149,16 @@ class Shop:
                 else:
                     self._peer.lose_dispute(dispute)
 
+    def _refunds(self, *, every: bool = False) -> None:
+        """Pay back what is due by now, or everything."""
+        for due, intent, amount in list(self._open_refunds):
+            if every or due <= self._clock.now():
+                self._open_refunds.remove((due, intent, amount))
+                self._peer.request(
+                    "POST", "/v1/refunds", {"payment_intent": intent, "amount": amount}
+                )
+                self.takings.refunds += 1
+
     def _decline(self, params: dict[str, object]) -> None:
         try:
             self._peer.request(
@@ -147,17 +170,16 @@ class Shop:
             raise RuntimeError("the declined card was accepted")
 
     def _afterwards(self, intent: Json) -> bool:
-        """Perhaps a refund or a new address; tells whether all the money went back."""
+        """Perhaps a refund in some days or a new address; tells whether money goes back."""
         draw = self._chance.random()
         amount = int(intent["amount"])
         if draw < REFUND_SHARE:
             whole = self._chance.random() < FULL_REFUND_SHARE
             part = amount if whole else self._chance.randint(1, amount)
-            self._peer.request(
-                "POST", "/v1/refunds", {"payment_intent": intent["id"], "amount": part}
-            )
-            self.takings.refunds += 1
-            return part == amount
+            days = self._chance.uniform(0, REFUND_DAYS_MAX)
+            due = self._clock.now() + timedelta(days=days)
+            self._open_refunds.append((due, str(intent["id"]), part))
+            return True
         if draw < REFUND_SHARE + CUSTOMER_CHANGE_SHARE and intent["customer"]:
             self._peer.request(
                 "POST",

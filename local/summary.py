@@ -12,7 +12,8 @@ from shared.services.items import Items, place
 
 RECORD_SETS = (
     *("CustomersV3", "CustomerPaymentJournalHeaders", "CustomerPaymentJournalLines"),
-    *("LedgerJournalHeaders", "LedgerJournalLines"),
+    *("LedgerJournalHeaders", "LedgerJournalLines", "SalesOrderHeadersV2", "SalesOrderLinesV3"),
+    *("CDSFreeTextInvoiceHeaders", "CDSFreeTextInvoiceLines"),
 )
 
 

@@ -194,7 +194,7 @@ async def open_world(clock: Clock, options: Options) -> AsyncIterator[World]:
     """A running world on the current loop; closed in order at the end."""
     async with AsyncExitStack() as stack:
         world = World(clock, options, stack)
-        await publish(world.app, options.documents)
+        await publish(world.app.publish(), options.documents)
         await world.host.start()
         stack.push_async_callback(world.host.stop)
         world.stripe.start()

@@ -39,6 +39,7 @@ from shared.services.mappings import Mappings
 from shared.services.proof import Prover
 from shared.services.publish import Publish
 from shared.services.published import Published
+from shared.services.receipts import ReceiptList
 from shared.services.recent import Recent
 from shared.services.reconcile import Reconcile
 from shared.services.sweep import Sweep
@@ -111,6 +112,10 @@ class App:
     def inbox(self, flows: Flows) -> Inbox:
         """The inbox of parked items."""
         return Inbox(self.ports(flows))
+
+    def receipts(self) -> ReceiptList:
+        """Receipts that no invoice took, wholly or in part."""
+        return ReceiptList(self.tables)
 
     def customers(self, flows: Flows) -> Customers:
         """Decisions about customers."""

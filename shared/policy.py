@@ -91,7 +91,7 @@ class Orders(Model):
     reduced in proportion. `rounding_minor_max`: the largest rounding line, in minor units."""
 
     partial_capture: Literal["park", "spread"] = "park"
-    rounding_minor_max: int = Field(default=5, ge=0, le=1_000)
+    rounding_minor_max: int = Field(default=100, ge=0, le=1_000)
 
 
 class Receipts(Model):

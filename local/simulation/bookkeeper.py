@@ -35,8 +35,12 @@ class Bookkeeper:
             self.post()
 
     def post(self) -> list[JournalResult]:
-        """One run of the posting job."""
-        results = self._peer.post_journals()
+        """One run of the batch jobs: orders become invoices, journals are posted."""
+        documents, results = self._peer.run_jobs()
+        for document in documents:
+            what = f"as {document.number}" if document.posted else "refused"
+            told = f"{document.entity_set} {document.company} {document.document} {what}"
+            self._timeline.note("posting job", told)
         for result in results:
             told = f"posted {result.company} {result.journal}"
             if not result.posted:

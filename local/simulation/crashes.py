@@ -14,6 +14,7 @@ from local.books import CUSTOMER_ID_PROPERTY
 from local.clock import LoopClock
 from local.dynamics import DynamicsPeer
 from local.loop import run_virtual
+from local.simulation.conditions import Conditions
 from local.simulation.faults import Injector
 from local.simulation.invariants import Violation, at_rest
 from local.simulation.life import Life
@@ -69,9 +70,8 @@ class _Bomb:
         if name in READS or not life.moves:
             return
         self.points.append(point)
-        instance = self._stage.fleet.instance_of(life)
-        if len(self.points) == self._kill_at and instance is not None:
-            self._stage.fleet.kill(instance)
+        if len(self.points) == self._kill_at:
+            self._stage.fleet.kill(life)
 
 
 def aftermath(scenario: str, kill_at: int | None = None) -> Aftermath:
@@ -82,7 +82,9 @@ def aftermath(scenario: str, kill_at: int | None = None) -> Aftermath:
     async def main(clock: LoopClock) -> Aftermath:
         timeline = Timeline(clock)
         injector = Injector(SEED, timeline, rates={})
-        async with open_stage(clock, SEED, injector, timeline, account) as stage:
+        async with open_stage(
+            clock, SEED, injector, timeline, account=account, conditions=Conditions()
+        ) as stage:
             await before(stage)
             bomb = _Bomb(stage, kill_at)
             await after(stage)

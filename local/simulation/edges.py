@@ -4,7 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
+from local.simulation.conditions import Conditions
 from local.simulation.faults import Injector
+from local.simulation.watches import QueueWatch
+from local.simulation.weather import Weather
 from shared.errors import (
     FlowsUnavailable,
     QueueUnavailable,
@@ -26,18 +29,34 @@ from shared.ports import (
 )
 
 AFTER_WINDOW_SECONDS = (60.0, 3_600.0)
+SLOW_SECONDS = (0.01, 20.0)
 
 
 class FaultyTables:
-    """Tables that conflict, fail to answer, or answer into the void."""
+    """Tables that conflict, fail to answer, take their time, or answer into the void."""
 
-    def __init__(self, inner: Tables, injector: Injector) -> None:
-        self._inner, self._injector = inner, injector
+    def __init__(
+        self,
+        inner: Tables,
+        injector: Injector,
+        weather: Weather,
+        clock: Clock,
+        write_seconds: Callable[[], float],
+    ) -> None:
+        """`write_seconds`: how long the next write takes."""
+        self._inner, self._injector, self._weather, self._clock = inner, injector, weather, clock
+        self._write_seconds = write_seconds
+
+    async def _reach(self, what: str) -> None:
+        """On the way to the store; nothing was done yet."""
+        if self._weather.is_away("table") or self._injector.strikes("table_unavailable", what):
+            raise StorageUnavailable("simulated")
+        if self._injector.strikes("table_slow", what):
+            await self._clock.sleep(self._injector.size("table_slow", *SLOW_SECONDS))
 
     async def get(self, table: str, partition: str, row: str) -> Row | None:
         """One row, or None."""
-        if self._injector.strikes("table_unavailable", f"get {table} {partition} {row}"):
-            raise StorageUnavailable("simulated")
+        await self._reach(f"get {table} {partition} {row}")
         return await self._inner.get(table, partition, row)
 
     async def query(
@@ -50,8 +69,7 @@ class FaultyTables:
         limit: int = QUERY_ROWS_MAX,
     ) -> list[Row]:
         """Rows in order."""
-        if self._injector.strikes("table_unavailable", f"query {table} {partition or ''}"):
-            raise StorageUnavailable("simulated")
+        await self._reach(f"query {table} {partition or ''}")
         return await self._inner.query(
             table, partition=partition, prefix=prefix, after=after, limit=limit
         )
@@ -65,8 +83,8 @@ class FaultyTables:
             raise TableConflict(f"{what} has changed (simulated)")
         if len(operations) > 1 and self._injector.strikes("table_transaction_refused", what):
             raise TableConflict(f"a row of the transaction on {what} has changed (simulated)")
-        if self._injector.strikes("table_unavailable", what):
-            raise StorageUnavailable("simulated")
+        await self._reach(what)
+        await self._clock.sleep(self._write_seconds())
         etags = await self._inner.transact(table, partition, operations)
         if self._injector.strikes("table_answer_lost", what):
             raise StorageUnavailable("simulated, after the write was done")
@@ -74,24 +92,37 @@ class FaultyTables:
 
 
 class FaultyQueue:
-    """A broker that refuses, forgets to answer, or delivers again after a week."""
+    """A broker that refuses, forgets to answer, or delivers again after a week. `watch`: what it
+    took."""
 
     def __init__(
-        self, inner: Queue, injector: Injector, clock: Clock, window_seconds: float
+        self,
+        inner: Queue,
+        injector: Injector,
+        weather: Weather,
+        clock: Clock,
+        conditions: Conditions,
     ) -> None:
-        self._inner, self._injector, self._clock = inner, injector, clock
-        self._window = timedelta(seconds=window_seconds)
+        self.watch = QueueWatch()
+        self._inner, self._injector, self._weather, self._clock = inner, injector, weather, clock
+        self._window = timedelta(seconds=conditions.duplicate_window_seconds)
+        self._partitions = conditions.partitions
+        self._copies = 0
         self._late: list[asyncio.Task[None]] = []
 
     async def send(self, queue: str, messages: Sequence[Message]) -> None:
         """Returns only when the broker holds all of them."""
         what = f"{queue} {messages[0].id if messages else ''}"
-        if self._injector.strikes("queue_unavailable", what):
+        if self._weather.is_away("queue") or self._injector.strikes("queue_unavailable", what):
             raise QueueUnavailable("simulated")
         await self._inner.send(queue, messages)
+        self.watch.taken(messages)
         for message in messages:
             if self._injector.strikes("broker_duplicate", f"{queue} {message.id}"):
                 self._again(queue, message)
+            is_first = message.id == message.body["id"]  # copies of copies would multiply
+            if is_first and self._injector.strikes("broker_elsewhere", f"{queue} {message.id}"):
+                await self._inner.send(queue, [self._elsewhere(message)])
         if self._injector.strikes("queue_answer_lost", what):
             raise QueueUnavailable("simulated, after the broker took the messages")
 
@@ -105,10 +136,21 @@ class FaultyQueue:
 
         self._late.append(asyncio.create_task(send(), name=f"duplicate of {message.id}"))
 
+    def _elsewhere(self, message: Message) -> Message:
+        """An item of its own for the same object in the next partition, as when two events of one
+        object have different roots."""
+        self._copies += 1
+        id = f"{message.body['object']}_elsewhere_{self._copies}"
+        body = {**message.body, "id": id, "generation": 0, "copy": 0, "attempt": 0}
+        session = str((int(message.session) + 1) % self._partitions)
+        return Message(id, session, body, message.scheduled_at)
+
     async def drain_dead_letters(
         self, queue: str, keep: Callable[[DeadLetter], Awaitable[None]], limit: int
     ) -> int:
         """Hand dead letters to `keep`."""
+        if self._weather.is_away("queue"):
+            raise QueueUnavailable("simulated")
         return await self._inner.drain_dead_letters(queue, keep, limit)
 
     async def counts(self) -> QueueCounts | None:

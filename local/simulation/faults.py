@@ -4,7 +4,6 @@ Every kind has a stream of its own, fixed by (seed, kind, number of the opportun
 fault out moves no other kind, so that a failing run can be replayed with a part of its faults.
 """
 
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -41,18 +40,31 @@ KINDS: tuple[Kind, ...] = (
     Kind("stripe_slow", 0.05, "Stripe's answer is slow"),
     Kind("stripe_stale_list", 0.1, "a list lacks the newest objects"),
     Kind("broker_redelivery", 0.03, "a completed message comes again"),
-    Kind("broker_lock_lost", 0.06, "the session's lock is lost in mid-batch"),
+    Kind("broker_lock_lost", 0.1, "the session's lock is lost in mid-batch"),
     Kind("broker_duplicate", 0.01, "a message comes again after the duplicate-detection window"),
+    Kind("broker_small_batch", 0.5, "one message is handed over, though more are there"),
+    Kind("broker_elsewhere", 0.1, "the object of a message is in another partition too"),
     Kind("queue_unavailable", 0.05, "the broker takes no message"),
     Kind("queue_answer_lost", 0.02, "the broker took the messages, its answer is lost"),
     Kind("flows_unavailable", 0.2, "the durable client does not answer"),
+    Kind("queue_outage", 0.1, "the broker takes nothing for minutes"),
     Kind("process_killed", 0.0008, "an instance dies before or after a port call"),
+    Kind("process_killed_seldom", 0.01, "an instance dies at a port call that is rare"),
     Kind("process_frozen", 0.0008, "an instance stands still, then goes on"),
+    Kind("redeployed", 0.00005, "all instances die at once, in the middle of their work"),
     Kind("clock_skew", 0.8, "an instance's clock is ahead or behind"),
+    Kind("clock_stepped", 0.0002, "an instance's clock jumps"),
     Kind("table_conflict", 0.005, "a table write meets a changed row (412)"),
     Kind("table_unavailable", 0.005, "a table does not answer, nothing was done"),
     Kind("table_answer_lost", 0.005, "a table write is done, its answer is lost"),
     Kind("table_transaction_refused", 0.01, "a transaction of several rows is refused whole"),
+    Kind("table_slow", 0.01, "a table takes seconds"),
+    Kind("table_outage", 0.1, "the tables do not answer for minutes"),
+    Kind("connection_refused", 0.01, "no connection to Stripe or Dynamics, nothing was sent"),
+    Kind("connection_reset", 0.01, "the connection to Stripe or Dynamics ends before the answer"),
+    Kind("stripe_outage", 0.1, "Stripe is away for minutes or hours"),
+    Kind("dynamics_outage", 0.1, "Dynamics is away for hours, as in its maintenance window"),
+    Kind("dynamics_token_revoked", 0.1, "every token of Dynamics ends at once"),
     Kind("dynamics_429", 0.05, "Dynamics throttles a request"),
     Kind("dynamics_500", 0.03, "Dynamics answers 500, nothing was done"),
     Kind("dynamics_gateway", 0.02, "the gateway before Dynamics answers 502"),
@@ -66,6 +78,9 @@ KINDS: tuple[Kind, ...] = (
     Kind("journal_refused", 0.6, "an account is suspended: the posting job refuses journals"),
     Kind("line_moved", 0.6, "the posting job moves bad lines to another journal"),
     Kind("period_closed", 0.8, "a period is closed in Dynamics for some days"),
+    Kind("foreign_message", 0.05, "somebody else sends to a queue of ours"),
+    Kind("person_retries", 0.3, "support retries parked items by hand"),
+    Kind("person_backfills", 0.1, "somebody starts a backfill in the middle of business"),
 )
 NAMES: tuple[str, ...] = tuple(kind.name for kind in KINDS)
 
@@ -117,12 +132,11 @@ type Allowed = Mapping[str, Sequence[int]]
 
 
 def rates_of(seed: int) -> dict[str, float]:
-    """The rate of each kind in the run of a seed."""
-    chance = random.Random(f"rates {seed}")  # noqa: S311 - a seeded world
+    """The rate of each kind in the run of a seed. A new kind does not move the others."""
     rates = {}
     for kind in KINDS:
-        off, share = chance.random() < OFF_SHARE, chance.random()
-        rates[kind.name] = 0.0 if off else kind.rate_max * share
+        off = fraction("off", seed, kind.name) < OFF_SHARE
+        rates[kind.name] = 0.0 if off else kind.rate_max * fraction("rate", seed, kind.name)
     return rates
 
 

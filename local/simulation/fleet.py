@@ -11,35 +11,32 @@ import httpx
 
 from local.host import Host, HubStore
 from local.host.durable import Hub
-from local.servicebus import Broker, LocalQueue
-from local.simulation.edges import FaultyFlows, FaultyQueue, FaultyTables
+from local.servicebus import Broker
+from local.simulation.edges import FaultyFlows
 from local.simulation.faults import Injector
 from local.simulation.fleet_flows import FleetFlows
 from local.simulation.life import Life, LifeClock
 from local.simulation.lived import (
-    JournalWatch,
     LivedBus,
     LivedDynamics,
     LivedFlows,
     LivedQueue,
     LivedStripe,
     LivedTables,
-    LivedTransport,
 )
+from local.simulation.network import LivedTransport, Network
+from local.simulation.perils import Perils
 from local.simulation.timeline import Timeline
+from local.simulation.watches import JournalWatch
 from local.transport import Asgi, PeerTransport, Receive, Scope, Send
 from shared import bootstrap
 from shared.clients.stripe.signatures import StripeSignatures
-from shared.ports import Clock, Tables
+from shared.ports import Clock, Queue, Tables
 from shared.settings import Settings
 
-INSTANCES = 2
-READS_SKIPPED = 25  # of the many table reads of the sweeps only each such one is a fault's chance
 RESTART_SECONDS = (1.0, 120.0)
 TAKE_OVER_SECONDS = (5.0, 60.0)
-FREEZE_SECONDS = (20.0, 1_500.0)  # below and above the lease
 ZOMBIE_SECONDS = 300.0
-SKEW_SECONDS = 30.0
 CONNECTION = "Endpoint=sb://simulated/;SharedAccessKeyName=none;SharedAccessKey=none"
 SCHEDULES = {
     # As in production but rarer: how often a sweep runs changes how soon it heals, not whether.
@@ -49,7 +46,6 @@ SCHEDULES = {
     "drain_dead_letters": "0 45 */2 * * *",
     "heal_parked": "0 52 */3 * * *",
 }
-READS = ("tables.get", "tables.query")
 
 
 @dataclass(slots=True)
@@ -68,11 +64,13 @@ class Surroundings:
     clock: Clock
     broker: Broker
     tables: Tables
+    queue: Queue
+    network: Network
     stripe: Asgi
     dynamics: Asgi
     injector: Injector
     timeline: Timeline
-    duplicate_window_seconds: float
+    instances: int
 
 
 class Fleet:
@@ -88,12 +86,8 @@ class Fleet:
         self._around = around
         self._chance = random.Random(f"fleet {seed}")  # noqa: S311 - a seeded world
         self._store = HubStore()
-        self._tables = FaultyTables(around.tables, around.injector)
-        self._queue = FaultyQueue(
-            LocalQueue(around.broker),
-            around.injector,
-            around.clock,
-            around.duplicate_window_seconds,
+        self._perils = Perils(
+            around.injector, self.kill, self.freeze, lambda: self.redeploy(self.settings)
         )
         self._hub = Hub(self._store, around.clock)  # until a first host leads
         self._leader: Instance | None = None
@@ -102,9 +96,9 @@ class Fleet:
         self._tasks: dict[asyncio.Task[None], None] = {}
         self._is_closing = False
 
-    async def start(self, count: int = INSTANCES) -> None:
-        """Bring up so many instances; the first leads."""
-        for _ in range(count):
+    async def start(self) -> None:
+        """Bring up the instances; the first leads."""
+        for _ in range(self._around.instances):
             await self._open()
 
     async def close(self) -> None:
@@ -117,40 +111,42 @@ class Fleet:
         for instance in self.instances:
             await instance.host.stop()
 
-    def kill(self, instance: Instance) -> None:
-        """The process is gone; another takes its place some time later."""
-        if instance.life.is_dead:
+    def kill(self, life: Life) -> None:
+        """The process is gone, if it was still up; another takes its place some time later."""
+        instance = self._instance_of(life)
+        if instance is None:
             return
-        instance.life.die()
-        self._around.timeline.note(instance.life.name, "KILLED")
+        life.die()
+        self._around.timeline.note(life.name, "KILLED")
         self.instances.remove(instance)
         self.gone.append(instance)
         instance.host.hub.halt()
         self._give_up_lead(instance)
         self._later(self._chance.uniform(*RESTART_SECONDS), self._open)
 
-    def freeze(self, instance: Instance, seconds: float) -> None:
-        """The process stands still for a while."""
-        if not instance.life.moves:
+    def freeze(self, life: Life, seconds: float) -> None:
+        """The process stands still for a while, if it is up and moves."""
+        instance = self._instance_of(life)
+        if instance is None or not life.moves:
             return
-        instance.life.freeze()
-        self._around.timeline.note(instance.life.name, f"FROZEN for {seconds:.0f} s")
+        life.freeze()
+        self._around.timeline.note(life.name, f"FROZEN for {seconds:.0f} s")
         self._give_up_lead(instance)
 
         def thaw() -> None:
-            self._around.timeline.note(instance.life.name, "thaws")
-            instance.life.thaw()
+            self._around.timeline.note(life.name, "thaws")
+            life.thaw()
 
         self._later(seconds, thaw)
         if instance.host.has_led:  # a host that lost the lease of its timers starts anew
-            self._later(seconds + ZOMBIE_SECONDS, lambda: self.kill(instance))
+            self._later(seconds + ZOMBIE_SECONDS, lambda: self.kill(life))
 
-    async def redeploy(self, settings: Settings) -> None:
-        """All instances come anew, with other settings; nothing is spared."""
+    def redeploy(self, settings: Settings) -> None:
+        """All instances come anew, perhaps with other settings; nothing is spared."""
+        self._around.timeline.note("fleet", "a deployment")
         self.settings = settings
-        self._around.timeline.note("fleet", "a deployment with other settings")
         for instance in list(self.instances):
-            self.kill(instance)
+            self.kill(instance.life)
 
     async def calm(self) -> None:
         """Wait until the wanted number is up and moves."""
@@ -182,12 +178,14 @@ class Fleet:
 
     async def _open(self) -> None:
         self._made += 1
-        life = Life(f"app{self._made}", self._around.clock, self._skew_seconds(), self._on_crossing)
+        name = f"app{self._made}"
+        skew_seconds = self._perils.skew_seconds(name)
+        life = Life(name, self._around.clock, skew_seconds, self._on_crossing)
         host = Host(
             self._around.app_dir,
             {"ServiceBusConnection": CONNECTION},
             LifeClock(life, skewed=False),
-            LivedBus(life, self._around.broker),
+            LivedBus(life, self._around.broker, self._around.injector),
             self._store,
             context=contextvars.Context(),
             leads=False,
@@ -200,11 +198,6 @@ class Fleet:
         self._around.timeline.note(life.name, f"is up, {life.skew.total_seconds():+.0f} s")
         if self._leader is None:
             self._lead()
-
-    def _skew_seconds(self) -> float:
-        if not self._around.injector.strikes("clock_skew", f"app{self._made}"):
-            return 0.0
-        return self._around.injector.size("clock_skew", -SKEW_SECONDS, SKEW_SECONDS)
 
     def _app(self, life: Life) -> bootstrap.App:
         around, settings = self._around, self.settings
@@ -221,8 +214,8 @@ class Fleet:
             settings,
             clock=clock,
             chance=chance,
-            tables=LivedTables(life, self._tables, around.timeline),
-            queue=LivedQueue(life, self._queue, around.timeline),
+            tables=LivedTables(life, around.tables, around.timeline),
+            queue=LivedQueue(life, around.queue, around.timeline),
             signatures=StripeSignatures(),
             stripe=LivedStripe(life, stripe, around.timeline),
             dynamics=LivedDynamics(life, dynamics, around.timeline, self.watch),
@@ -230,27 +223,19 @@ class Fleet:
         )
 
     def _client(self, life: Life, asgi: Asgi, name: str) -> httpx.AsyncClient:
-        transport = LivedTransport(life, PeerTransport(asgi, self._around.clock), name)
+        transport = LivedTransport(
+            life, PeerTransport(asgi, self._around.clock), name, self._around.network
+        )
         return httpx.AsyncClient(transport=transport, timeout=bootstrap.HTTP_SECONDS_MAX)
 
     def _on_crossing(self, life: Life, point: str) -> None:
-        """A port call of an instance: perhaps its last."""
+        """A port call of an instance."""
         if self.crossed is not None:
             self.crossed(life, point)
-        name = point.partition(" ")[2]
-        if not life.moves or (name in READS and life.crossings % READS_SKIPPED):
-            return
-        injector = self._around.injector
-        what = f"{life.name} {point}"
-        instance = self.instance_of(life)
-        if instance is None:
-            return
-        if injector.strikes("process_killed", what):
-            self.kill(instance)
-        elif injector.strikes("process_frozen", what):
-            self.freeze(instance, injector.size("process_frozen", *FREEZE_SECONDS))
+        if life.moves and self._instance_of(life) is not None:
+            self._perils.meet(life, point)
 
-    def instance_of(self, life: Life) -> Instance | None:
+    def _instance_of(self, life: Life) -> Instance | None:
         """The instance that lives this life, while it is up."""
         return next((each for each in self.instances if each.life is life), None)
 

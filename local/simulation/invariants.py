@@ -3,24 +3,31 @@
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from local.books import CUSTOMER_ID_PROPERTY
 from local.dynamics import DynamicsPeer
 from local.servicebus import Broker
-from local.simulation import oracle
+from local.simulation import oracle, order_oracle
+from local.simulation.watches import QueueWatch
 from local.stripe import StripePeer
 from local.tables import MemoryTables
 from shared.errors import Kind
 from shared.ports import QUERY_ROWS_MAX, Row
 from shared.registry import entity_of_event
 
-ALLOWED_CAUSES = ("unsupported_category",)
-"""Causes that do not go away by themselves here: nobody adds a rule for a strange category."""
+ALLOWED_CAUSES = ("unsupported_category", "unreadable_message")
+"""Causes that do not go away by themselves here: nobody adds a rule for a strange category, or
+finds out who sends what is none of ours."""
 KEYS: Mapping[str, tuple[str, ...]] = {
     "CustomersV3": ("CustomerAccount",),
     "CustomerPaymentJournalLines": ("JournalBatchNumber", "LineNumber"),
     "LedgerJournalLines": ("JournalBatchNumber", "LineNumber"),
+    "SalesOrderHeadersV2": ("SalesOrderNumber",),
+    "SalesOrderLinesV3": ("InventoryLotId",),
+    "CDSFreeTextInvoiceHeaders": ("ExternalInvoiceId",),
+    "CDSFreeTextInvoiceLines": ("ExternalInvoiceId", "LineNumber"),
 }
 SHOWN_MAX = 5  # findings named in one violation
 
@@ -35,20 +42,47 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The parts that are examined."""
+    """The parts that are examined. `given`: what the broker was ever given."""
 
     stripe: StripePeer
     dynamics: DynamicsPeer
     broker: Broker
     tables: MemoryTables
+    given: QueueWatch
+    overlap_hours: int
+    time_zone: str
+    orders: bool = False
 
 
 def doubled(subject: Subject) -> list[Violation]:
     """Records that exist twice. Looked for often: an audit of the product removes some."""
     customers = oracle.repeated_customers(subject.dynamics, CUSTOMER_ID_PROPERTY)
-    return _listed("duplicate_line", oracle.repeated_keys(subject.dynamics)) + _listed(
-        "duplicate_customer", customers
+    return (
+        _listed("duplicate_line", oracle.repeated_keys(subject.dynamics))
+        + _listed("duplicate_customer", customers)
+        + _listed("duplicate_order", order_oracle.repeated(subject.dynamics))
     )
+
+
+async def overtaken(subject: Subject) -> list[Violation]:
+    """A sweep's cursor may pass only what the queues were given: nothing looks there again."""
+    found = []
+    for name, known in (
+        ("balance_transaction", subject.given.objects),
+        ("event", subject.given.items),
+    ):
+        row = await subject.tables.get("cursors", "sweep", name)
+        through = row.cells["through"] if row is not None else None
+        if not isinstance(through, datetime):
+            continue
+        before = (through - timedelta(hours=subject.overlap_hours)).timestamp()
+        found += [
+            f"{each['id']} {each.get('type')} is older than the cursor {through}"
+            for each in subject.stripe.objects(name)
+            if each["created"] < before and each["id"] not in known
+            if name != "event" or entity_of_event(each["type"]) is not None
+        ]
+    return _listed("cursor_overtakes", found)
 
 
 def always(subject: Subject) -> list[Violation]:
@@ -56,7 +90,7 @@ def always(subject: Subject) -> list[Violation]:
     found = doubled(subject)
     wanted = {
         key: entry
-        for entries in oracle.expected(subject.stripe).values()
+        for entries in oracle.expected(subject.stripe, subject.time_zone).values()
         for key, entry in entries.items()
     }
     wrong = [
@@ -76,6 +110,7 @@ async def at_rest(subject: Subject) -> list[Violation]:
     found += _balances(subject)
     found += _money(subject, parked)
     found += _payouts(subject)
+    found += _orders(subject)
     found += _listed("unbalanced_voucher", oracle.unbalanced(subject.dynamics.ledger().posted))
     found += _queues(subject)
     found += await _items(subject)
@@ -111,12 +146,24 @@ def _money(subject: Subject, parked: Mapping[Any, Row]) -> list[Violation]:
     """Every transaction has all its lines; what is on suspense is in the inbox too."""
     lines = oracle.booked(subject.dynamics)
     missing, unlisted = [], []
-    for txn, entries in oracle.expected(subject.stripe).items():
+    for txn, entries in oracle.expected(subject.stripe, subject.time_zone).items():
         missing += [f"{key} {entry}" for key, entry in entries.items() if key not in lines]
         suspended = any(entry.against == oracle.SUSPENSE for entry in entries.values())
         if suspended and txn not in parked:
             unlisted.append(txn)
     return _listed("line_missing", missing) + _listed("suspense_unlisted", unlisted)
+
+
+def _orders(subject: Subject) -> list[Violation]:
+    """What was sold and not given back stands in orders less credits, and everybody has paid."""
+    stripe, dynamics = subject.stripe, subject.dynamics
+    if not subject.orders:
+        return _listed("order_unwanted", [str(row) for row in order_oracle.orders(dynamics)])
+    return (
+        _listed("sale_differs", order_oracle.unequal(stripe, dynamics))
+        + _listed("receipt_unapplied", order_oracle.unapplied(dynamics))
+        + _listed("customers_owe", order_oracle.owed(dynamics))
+    )
 
 
 def _payouts(subject: Subject) -> list[Violation]:

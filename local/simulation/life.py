@@ -17,7 +17,7 @@ type OnCrossing = Callable[["Life", str], None]
 
 
 class Life:
-    """One incarnation of an instance. `skew_seconds`: how far its clock is ahead."""
+    """One incarnation of an instance. `skew_seconds`: how far its clock is ahead; see `step`."""
 
     def __init__(
         self, name: str, clock: Clock, skew_seconds: float, on_crossing: OnCrossing
@@ -51,6 +51,10 @@ class Life:
         self.is_frozen = False
         if not self.is_dead:
             self._moves.set()
+
+    def step(self, skew_seconds: float) -> None:
+        """The clock jumps: from now on it is so far ahead."""
+        self.skew = timedelta(seconds=skew_seconds)
 
     def close(self) -> None:
         """The world ends: tasks that wait here may be cancelled."""
@@ -109,12 +113,12 @@ class LifeClock:
     """The clock as one process reads it. Sleeping is no crash point: it would double the others."""
 
     def __init__(self, life: Life, *, skewed: bool) -> None:
-        self._life = life
-        self._skew = life.skew if skewed else timedelta(0)
+        self._life, self._skewed = life, skewed
 
     def now(self) -> datetime:
         """The process's idea of the current moment."""
-        return self._life.clock.now() + self._skew
+        now = self._life.clock.now()
+        return now + self._life.skew if self._skewed else now
 
     async def sleep(self, seconds: float) -> None:
         """Wait; a dead process never wakes."""

@@ -1,15 +1,15 @@
 """Every port of the app, bound to the life of the process that calls it."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-
-import httpx
 
 from local.servicebus import Bus, Receives, ReceivesSession
 from local.servicebus.entity import Entity
-from local.servicebus.messages import Delivery, Depth
+from local.servicebus.messages import Delivery, Depth, LockLost
+from local.simulation.faults import Injector
 from local.simulation.life import Life
 from local.simulation.timeline import Timeline
+from local.simulation.watches import JournalWatch
 from shared.ports import (
     QUERY_ROWS_MAX,
     DeadLetter,
@@ -29,8 +29,6 @@ from shared.ports import (
     WriteFailed,
     Written,
 )
-
-STALE_SECONDS = 30.0  # a connection that idled so long in the middle of sending is gone
 
 
 class LivedTables:
@@ -154,33 +152,6 @@ class LivedStripe:
         return await self._life.through("stripe.note", lambda: self._inner.note(*given))
 
 
-class JournalWatch:
-    """Who writes to which journal now. `shared`: journals two wrote to at once."""
-
-    def __init__(self, timeline: Timeline) -> None:
-        self.shared: list[str] = []
-        self._timeline = timeline
-        self._writers: dict[str, dict[int, Life]] = {}
-        self._count = 0
-
-    def enter(self, journals: Iterable[str], life: Life) -> int:
-        """A process begins to write; returns the number to leave with."""
-        self._count += 1
-        for journal in journals:
-            writers = self._writers.setdefault(journal, {})
-            for other in writers.values():
-                if other.moves:
-                    self.shared.append(f"{journal} by {other.name} and {life.name}")
-                    self._timeline.note("watch", f"two write to {self.shared[-1]}")
-            writers[self._count] = life
-        return self._count
-
-    def leave(self, journals: Iterable[str], number: int) -> None:
-        """It has its answer."""
-        for journal in journals:
-            del self._writers[journal][number]
-
-
 class LivedDynamics:
     """`shared.ports.DynamicsGateway`."""
 
@@ -229,40 +200,28 @@ def _told(write: Write) -> str:
     return f"{write.method} {write.entity_set} {write.company} {shown}"
 
 
-class LivedTransport(httpx.AsyncBaseTransport):
-    """The process's network. What a frozen process had not sent is never sent: meanwhile its
-    connection is gone. (Else a request could leave long after the lease was checked.)"""
-
-    def __init__(self, life: Life, inner: httpx.AsyncBaseTransport, name: str) -> None:
-        self._life, self._inner, self._name = life, inner, name
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request."""
-        began = self._life.clock.now()
-        await self._life.cross(f"before {self._name} request")
-        if (self._life.clock.now() - began).total_seconds() > STALE_SECONDS:
-            raise httpx.WriteError("the connection was closed meanwhile", request=request)
-        try:
-            answer = await self._inner.handle_async_request(request)
-        finally:
-            if not self._life.moves:
-                await self._life.hold()
-        await self._life.cross(f"after {self._name} request")
-        return answer
-
-
 class LivedBus:
     """The broker as the host of one process uses it."""
 
-    def __init__(self, life: Life, inner: Bus) -> None:
-        self._life, self._inner = life, inner
+    def __init__(self, life: Life, inner: Bus, injector: Injector) -> None:
+        self._life, self._inner, self._injector = life, inner, injector
 
     async def accept_session(
         self, queue: str, wait_seconds: float | None = None
     ) -> ReceivesSession | None:
         """The next free session."""
         session = await self._life.wait(self._inner.accept_session(queue, wait_seconds))
-        return None if session is None else _LivedSession(self._life, session)
+        if session is None:
+            return None
+
+        def is_small() -> bool:
+            """Whether the rest of what is there stays for the next batch."""
+            left = self._inner.depth(queue).ready
+            return left > 0 and self._injector.strikes(
+                "broker_small_batch", f"{queue}, {left} left"
+            )
+
+        return _LivedSession(self._life, session, is_small)
 
     def receiver(self, queue: str) -> Receives:
         """A receiver of a queue without sessions."""
@@ -280,11 +239,19 @@ class LivedBus:
 class _LivedSession:
     """A session in the hands of one process. A dead one settles and frees nothing."""
 
-    def __init__(self, life: Life, inner: ReceivesSession) -> None:
-        self._life, self._inner = life, inner
+    def __init__(self, life: Life, inner: ReceivesSession, is_small: Callable[[], bool]) -> None:
+        self._life, self._inner, self._is_small = life, inner, is_small
 
     async def receive(self, count_max: int, wait_seconds: float) -> tuple[Delivery, ...]:
-        return await self._life.wait(self._inner.receive(count_max, wait_seconds))
+        """One message, then what else is there by then."""
+        first = await self._life.wait(self._inner.receive(1, wait_seconds))
+        if not first or count_max == 1 or self._is_small():
+            return first
+        try:
+            rest = await self._life.wait(self._inner.receive(count_max - 1, 0.0))
+        except LockLost:  # the host learns of it when it settles the first
+            return first
+        return (*first, *rest)
 
     def complete(self, delivery: Delivery) -> None:
         if not self._life.is_dead:

@@ -7,6 +7,7 @@ import random
 
 from local.simulation.agenda import DAY, HOUR, Agenda
 from local.simulation.faults import Injector
+from local.simulation.orders import Counter
 from local.simulation.sales import Sales
 from local.simulation.timeline import Timeline
 from local.stripe import FEES, FEES_WITH_EUR_TAX, PayoutSchedule, PeerSettings, StripePeer
@@ -22,6 +23,9 @@ CHARGES = (25, 45)
 CUSTOMERS = (5, 12)
 LEAVING_SHARE = 0.15
 DAYS_BETWEEN_ODDITIES = 8
+RUSH_SHARE = 0.5  # of seeds have an hour in which half of Paris wants the same shoes
+RUSH_SALES = (20, 60)
+RUSH_SECONDS = (20.0, 600.0)
 
 
 def account_of(seed: int) -> PeerSettings:
@@ -51,6 +55,7 @@ class Merchant:
         injector: Injector,
         timeline: Timeline,
         days: float,
+        counter: Counter | None = None,
     ) -> None:
         chance = random.Random(f"merchant {seed}")  # noqa: S311 - a seeded world
         self._peer = peer
@@ -59,7 +64,7 @@ class Merchant:
         self._days = days
         self._customers: list[str] = []
         self._came = 0  # customers so far, those that left among them
-        self._sales = Sales(peer, self._agenda, injector, self._somebody)
+        self._sales = Sales(peer, self._agenda, injector, self._somebody, counter)
 
     @property
     def sales(self) -> int:
@@ -80,7 +85,17 @@ class Merchant:
             agenda.soon(0.0, whole, "something strange", self._strange)
             agenda.soon(0.0, whole, "a payout by hand", self._pay_out)
             agenda.soon(0.0, whole, "a bank returns a payout", self._return)
+        if agenda.happens(RUSH_SHARE):
+            self._rush(whole)
         await agenda.run()
+
+    def _rush(self, whole: float) -> None:
+        """Many sales at once: only then do batches, journals and leases fill."""
+        agenda = self._agenda
+        begin = agenda.chance.uniform(0.1 * whole, 0.8 * whole)
+        end = begin + agenda.chance.uniform(*RUSH_SECONDS)
+        for _ in range(agenda.chance.randint(*RUSH_SALES)):
+            agenda.soon(begin, end, "a sale in the rush", self._sales.sell)
 
     def _somebody(self) -> str:
         return self._agenda.chance.choice(self._customers) if self._customers else ""

@@ -6,10 +6,11 @@ here once more, as simply as possible.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from local.dynamics import DynamicsPeer, LedgerLine
 from local.stripe import StripePeer
@@ -47,6 +48,8 @@ AGAINST = MappingProxyType(
     }
 )
 SUSPENSE = "199900"
+WAITS = "130200"  # of receipts that wait for their invoice: a customer's, all the same
+BETWEEN_COMPANIES = ("132950", "132960")
 FEES = MappingProxyType({"stripe_fee": ("fee", "618900"), "tax": ("fee_tax", "154300")})
 LINE_SETS = ("CustomerPaymentJournalLines", "LedgerJournalLines")
 
@@ -62,15 +65,16 @@ class Entry:
     date: date
 
 
-def expected(stripe: StripePeer) -> dict[str, dict[str, Entry]]:
-    """What must be in the books: transaction id -> key -> entry."""
-    return {str(txn["id"]): _entries(txn) for txn in stripe.objects("balance_transaction")}
+def expected(stripe: StripePeer, time_zone: str) -> dict[str, dict[str, Entry]]:
+    """What must be in the books: transaction id -> key -> entry. Days end in `time_zone`."""
+    zone = ZoneInfo(time_zone)
+    return {str(txn["id"]): _entries(txn, zone) for txn in stripe.objects("balance_transaction")}
 
 
-def _entries(txn: Mapping[str, Any]) -> dict[str, Entry]:
+def _entries(txn: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Entry]:
     currency = str(txn["currency"])
     company, _ = CLEARING[currency]
-    day = datetime.fromtimestamp(int(txn["created"]), UTC).date()
+    day = datetime.fromtimestamp(int(txn["created"]), zone).date()
     found = {}
     if txn["amount"]:
         against = AGAINST.get(str(txn["reporting_category"]), SUSPENSE)
@@ -88,9 +92,9 @@ def _entries(txn: Mapping[str, Any]) -> dict[str, Entry]:
 def booked(dynamics: DynamicsPeer) -> dict[str, list[Entry]]:
     """What is in the books, posted or draft, by key; two entries of one key are one too many."""
     ledger = dynamics.ledger()
-    vouchers: dict[tuple[str, str, str, Decimal], list[LedgerLine]] = {}
+    vouchers: dict[tuple[str, str, Decimal], list[LedgerLine]] = {}
     for line in (*ledger.posted, *ledger.drafts):
-        place = (line.company, line.journal, line.entity_set, line.line)
+        place = (line.journal, line.entity_set, line.line)
         vouchers.setdefault(place, []).append(line)
     found: dict[str, list[Entry]] = {}
     for legs in vouchers.values():
@@ -99,10 +103,14 @@ def booked(dynamics: DynamicsPeer) -> dict[str, list[Entry]]:
             if CLEARING.get(currency) != (leg.company, leg.account):
                 continue
             others = [each for each in legs if each is not leg]
-            against = "; ".join(CUSTOMER if o.account_type == "Cust" else o.account for o in others)
+            against = "; ".join(_against(o) for o in others if o.account not in BETWEEN_COMPANIES)
             entry = Entry(leg.company, currency, minor(leg.amount, currency), against, leg.date)
             found.setdefault(leg.payment_id, []).append(entry)
     return found
+
+
+def _against(leg: LedgerLine) -> str:
+    return CUSTOMER if leg.account_type == "Cust" or leg.account == WAITS else leg.account
 
 
 def minor(amount: Decimal, currency: str) -> Decimal:

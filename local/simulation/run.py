@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import simplejson
@@ -13,6 +12,7 @@ from local.loop import run_virtual
 from local.servicebus.messages import Outgoing
 from local.simulation import oracle
 from local.simulation.bookkeeper import Bookkeeper
+from local.simulation.conditions import conditions_of
 from local.simulation.faults import Allowed, Injected, Injector
 from local.simulation.invariants import (
     SHOWN_MAX,
@@ -20,9 +20,12 @@ from local.simulation.invariants import (
     always,
     at_rest,
     doubled,
+    overtaken,
     parked_ids,
 )
 from local.simulation.merchant import Merchant
+from local.simulation.orders import Counter
+from local.simulation.people import People
 from local.simulation.stage import Stage, open_stage
 from local.simulation.timeline import Timeline
 from shared.domain.partition import partition_of
@@ -30,7 +33,6 @@ from shared.domain.records import digest
 from shared.registry import ENTITIES, entity_named
 from shared.services.item import Item
 
-START = datetime(2026, 10, 12, tzinfo=UTC)
 DAYS = 30.0
 GLANCE_SECONDS = 2 * 3_600.0  # between looks for doubled records
 GLANCES_PER_CHECK = 6
@@ -42,7 +44,8 @@ IDLE_POLLS_MAX = 10_000
 ALL_AGAIN = 1_000_000  # generation of the items that converge everything once more
 RECORD_SETS = (
     *("CustomersV3", "CustomerPaymentJournalHeaders", "CustomerPaymentJournalLines"),
-    *("LedgerJournalHeaders", "LedgerJournalLines"),
+    *("LedgerJournalHeaders", "LedgerJournalLines", "SalesOrderHeadersV2", "SalesOrderLinesV3"),
+    *("CDSFreeTextInvoiceHeaders", "CDSFreeTextInvoiceLines"),
 )
 
 
@@ -77,14 +80,19 @@ class Run:
         """The whole run. Stops at the first violation."""
         stage = self.stage
         posting = stage.serve(self.bookkeeper.run(), "posting job")
-        meddling = stage.serve(self.bookkeeper.meddle(), "bookkeeper")
+        meddling = [
+            stage.serve(self.bookkeeper.meddle(), "bookkeeper"),
+            stage.serve(stage.weather.run(stage.dynamics), "weather"),
+            stage.serve(self._people().run(), "people"),
+        ]
         await self._business(days)
         if self.violations:
             return
         stage.timeline.note("world", "the quiet period begins")
-        stage.injector.is_active = False
-        meddling.cancel()
-        await asyncio.gather(meddling, return_exceptions=True)
+        stage.calm()
+        for each in meddling:
+            each.cancel()
+        await asyncio.gather(*meddling, return_exceptions=True)
         await stage.fleet.calm()
         await self._rest()
         posting.cancel()
@@ -95,6 +103,18 @@ class Run:
         self._report(await self._proof(final=True))
         if not self.violations:
             self._report(await self._fixed_point())
+
+    def _people(self) -> People:
+        stage = self.stage
+        return People(
+            stage.clock,
+            stage.seed,
+            injector=stage.injector,
+            timeline=stage.timeline,
+            broker=stage.broker,
+            ask=stage.ask,
+            parked=lambda: parked_ids(stage.tables),
+        )
 
     def _report(self, violations: list[Violation]) -> None:
         for violation in violations:
@@ -110,13 +130,14 @@ class Run:
             await asyncio.wait([business], timeout=GLANCE_SECONDS)
             glances += 1
             self._report(doubled(stage.subject))
+            self._report(await overtaken(stage.subject))
             if glances % GLANCES_PER_CHECK == 0:
                 await self._look()
             if self.violations:
                 return
             share = (stage.clock.now() - began).total_seconds() / (days * 86_400)
             if not redeployed and share > BOOK_FOR_GBP_SHARE:
-                await stage.fleet.redeploy(stage.settings("gbp"))
+                stage.fleet.redeploy(stage.settings("gbp"))
                 redeployed = True
             if glances % GLANCES_PER_PROOF == 0:
                 self._report(await self._proof(final=False))
@@ -158,7 +179,7 @@ class Run:
 
     async def _proof(self, *, final: bool) -> list[Violation]:
         """The product's own proof: its exceptions add up, and at the end it agrees with ours."""
-        answer = await self.stage.get("proof")
+        answer = await self.stage.ask("proof")
         if answer is None:
             return [Violation("no_proof", "/api/proof does not answer 200")] if final else []
         found = []
@@ -223,8 +244,15 @@ def simulate(
         timeline = Timeline(clock)
         injector = Injector(seed, timeline, rates=rates, allowed=allowed)
         async with open_stage(clock, seed, injector, timeline) as stage:
+            counter = Counter(stage.stripe, seed) if stage.conditions.orders else None
             merchant = Merchant(
-                stage.stripe, clock, seed, injector=injector, timeline=timeline, days=days
+                stage.stripe,
+                clock,
+                seed,
+                injector=injector,
+                timeline=timeline,
+                days=days,
+                counter=counter,
             )
             bookkeeper = Bookkeeper(
                 stage.dynamics, clock, seed, injector=injector, timeline=timeline
@@ -248,4 +276,4 @@ def simulate(
                 timeline=timeline,
             )
 
-    return run_virtual(main, start=START)
+    return run_virtual(main, start=conditions_of(seed).start)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from local.simulation.agenda import DAY, HOUR, Agenda
 from local.simulation.faults import Injector
+from local.simulation.orders import Counter
 from local.stripe import StripePeer
 from shared.ports import Json
 
@@ -30,13 +31,19 @@ class Sales:
     """Sells, and plans what follows."""
 
     def __init__(
-        self, peer: StripePeer, agenda: Agenda, injector: Injector, customer: Callable[[], str]
+        self,
+        peer: StripePeer,
+        agenda: Agenda,
+        injector: Injector,
+        customer: Callable[[], str],
+        counter: Counter | None,
     ) -> None:
-        """`customer`: the id of somebody who buys, or empty."""
+        """`customer`: the id of somebody who buys, or empty; `counter`: where baskets are paid."""
         self._peer = peer
         self._agenda = agenda
         self._injector = injector
         self._customer = customer
+        self._counter = counter
         self.count = 0
 
     def sell(self) -> str:
@@ -67,9 +74,13 @@ class Sales:
         return self._peer.request("POST", "/v1/payment_intents", params)
 
     def _by_card(self, params: dict[str, object], card: str) -> str:
-        intent = self._charge({**params, "payment_method": card})
+        if self._counter is not None and self._counter.wants(str(params["currency"])):
+            self.count += 1
+            intent = self._counter.pay(card, str(params.get("customer", "")))
+        else:
+            intent = self._charge({**params, "payment_method": card})
         self._afterwards(intent)
-        return f"{intent['latest_charge']} {params['amount']} {params['currency']} {card}"
+        return f"{intent['latest_charge']} {intent['amount']} {intent['currency']} {card}"
 
     def _by_bank(self, params: dict[str, object]) -> str:
         """A delayed method: some payments fail at once, some days after they had succeeded."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,32 +14,33 @@ from local import books
 from local.dynamics import DynamicsPeer
 from local.dynamics.faults import Faults as DynamicsFaults
 from local.dynamics.settings import Settings as DynamicsSettings
-from local.servicebus import Broker, load_queues
-from local.simulation.edges import FaultyBroker
+from local.publishing import publish
+from local.servicebus import Broker, LocalQueue, load_queues
+from local.simulation.conditions import Conditions, conditions_of
+from local.simulation.edges import FaultyBroker, FaultyQueue, FaultyTables
 from local.simulation.faults import DYNAMICS_NAMES, STRIPE_NAMES, Injector
 from local.simulation.fleet import Fleet, Surroundings
 from local.simulation.invariants import Subject
 from local.simulation.merchant import account_of
+from local.simulation.network import Network
+from local.simulation.orders import POLICY
 from local.simulation.timeline import Timeline
+from local.simulation.weather import Weather
 from local.stripe import DeliveryFaults, PeerSettings, StripePeer, WebhookTarget
 from local.stripe import Faults as StripeFaults
 from local.tables import MemoryTables
 from local.transport import Asgi, PeerTransport
+from shared.packaged import packaged_product
 from shared.ports import Clock, Json
+from shared.services.mapping_store import MappingStore
+from shared.services.mappings import Mappings
+from shared.services.publish import Publish
+from shared.services.recent import Recent
 from shared.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 APP, STRIPE, DYNAMICS = "http://127.0.0.1:7071", "http://127.0.0.1:12111", "http://127.0.0.1:7365"
-PARTITIONS = (1, 2, 2, 3)
-DELIVERIES = (2, 3, 10)
-OVERLAP_HOURS = (1, 1, 3, 24)
-WINDOW_SECONDS = (3_600.0, 86_400.0, 7 * 86_400.0)
-LATE_SECONDS = (3_600.0, 40 * 3_600.0)
-SHUFFLE_SECONDS = (60.0, 3_600.0)
-LATE_COMMIT_SECONDS = (5.0, 290.0)  # below `write_settle_seconds`, the stated server maximum
-STALE_SECONDS = (60.0, 3_000.0)  # below the smallest overlap of the sweeps
 SLOW_SECONDS = 50.0
-LATENCY_SECONDS = (0.05, 3.0)
 ROUTE_SECONDS_MAX = 3_600.0
 
 
@@ -54,37 +55,54 @@ class Stage:
         injector: Injector,
         timeline: Timeline,
         account: PeerSettings,
+        conditions: Conditions,
         stack: AsyncExitStack,
     ) -> None:
-        chance = random.Random(f"stage {seed}")  # noqa: S311 - a seeded world
         self.clock, self.seed = clock, seed
+        self.conditions = conditions
         self.injector, self.timeline = injector, timeline
         self._stack = stack
         self._account = account
-        self._partitions = chance.choice(PARTITIONS)
-        self._overlap_hours = chance.choice(OVERLAP_HOURS)
         self.tables = MemoryTables()
-        window, deliveries = chance.choice(WINDOW_SECONDS), chance.choice(DELIVERIES)
         queues = tuple(
-            replace(queue, duplicate_window_seconds=window, max_delivery_count=deliveries)
+            replace(
+                queue,
+                duplicate_window_seconds=conditions.duplicate_window_seconds,
+                max_delivery_count=conditions.deliveries_max,
+            )
             for queue in load_queues(ROOT / "infra" / "queues.json")
         )
         self.broker = Broker(queues, clock, FaultyBroker(injector))
-        self.dynamics = self._dynamics_peer(chance)
-        self.stripe = self._stripe_peer(chance)
+        self.dynamics = self._dynamics_peer()
+        self.stripe = self._stripe_peer()
+        self.weather = Weather(clock, seed, injector, timeline)
+        queue = FaultyQueue(LocalQueue(self.broker), injector, self.weather, clock, conditions)
+        stripe_seconds = self._between("stripe seconds", conditions.stripe_seconds)
+        table_seconds = self._between("table seconds", conditions.table_seconds)
         around = Surroundings(
-            ROOT,
-            clock,
-            self.broker,
-            self.tables,
-            self.stripe.asgi,
-            self.dynamics.asgi,
-            injector,
-            timeline,
-            window,
+            app_dir=ROOT,
+            clock=clock,
+            broker=self.broker,
+            tables=FaultyTables(self.tables, injector, self.weather, clock, table_seconds),
+            queue=queue,
+            network=Network(injector, self.weather, clock, {"stripe": stripe_seconds}),
+            stripe=self.stripe.asgi,
+            dynamics=self.dynamics.asgi,
+            injector=injector,
+            timeline=timeline,
+            instances=conditions.instances,
         )
         self.fleet = Fleet(around, self.settings(), seed)
-        self.subject = Subject(self.stripe, self.dynamics, self.broker, self.tables)
+        self.subject = Subject(
+            self.stripe,
+            self.dynamics,
+            self.broker,
+            self.tables,
+            queue.watch,
+            overlap_hours=conditions.overlap_hours,
+            time_zone=conditions.time_zone,
+            orders=conditions.orders,
+        )
 
     def settings(self, *currencies: str) -> Settings:
         """The app's settings, with books for further currencies."""
@@ -92,16 +110,35 @@ class Stage:
             stripe_url=STRIPE,
             dynamics_url=DYNAMICS,
             currencies=currencies,
-            partitions=self._partitions,
-            sweep_overlap_hours=self._overlap_hours,
+            partitions=self.conditions.partitions,
+            sweep_overlap_hours=self.conditions.overlap_hours,
+            journal_lines_max=self.conditions.journal_lines_max,
+            journal_hours_max=self.conditions.journal_hours_max,
+            attempts_max=self.conditions.attempts_max,
+            gather_seconds=self.conditions.gather_seconds,
+            time_zone=self.conditions.time_zone,
         )
 
-    def _dynamics_peer(self, chance: random.Random) -> DynamicsPeer:
+    async def publish(self) -> None:
+        """The mapping of the seed, published before anything happens."""
+        documents = (POLICY,) if self.conditions.orders else ()
+        settings = self.settings()
+        product = replace(packaged_product((settings.customer_id_property,)), books=settings.books)
+        mappings = Mappings(MappingStore(self.tables), self.clock, product)
+        recent = Recent(self.tables).objects
+        await publish(Publish(mappings, settings, self.clock, recent), documents)
+
+    def _between(self, name: str, bounds: tuple[float, float]) -> Callable[[], float]:
+        """A number between bounds, another one at each call."""
+        chance = random.Random(f"{name} {self.seed}")  # noqa: S311 - a seeded world
+        return lambda: chance.uniform(*bounds)
+
+    def _dynamics_peer(self) -> DynamicsPeer:
         rates: Mapping[str, float] = self.injector.rates
         faults = DynamicsFaults(
             **{name: rates.get(kind, 0.0) for name, kind in DYNAMICS_NAMES.items()},
-            latency_seconds=LATENCY_SECONDS,
-            late_commit_seconds=chance.uniform(*LATE_COMMIT_SECONDS),
+            latency_seconds=self.conditions.latency_seconds,
+            late_commit_seconds=self.conditions.late_commit_seconds,
         )
         return DynamicsPeer(
             self.clock,
@@ -114,13 +151,13 @@ class Stage:
             strikes=lambda name, _: self.injector.strikes(DYNAMICS_NAMES[name]),
         )
 
-    def _stripe_peer(self, chance: random.Random) -> StripePeer:
+    def _stripe_peer(self) -> StripePeer:
         faults = StripeFaults(
             latency_seconds=SLOW_SECONDS,
-            stale_list_seconds=chance.uniform(*STALE_SECONDS),
+            stale_list_seconds=self.conditions.stale_list_seconds,
             delivery=DeliveryFaults(
-                delay_seconds=chance.uniform(*LATE_SECONDS),
-                shuffle_seconds=chance.uniform(*SHUFFLE_SECONDS),
+                delay_seconds=self.conditions.webhook_late_seconds,
+                shuffle_seconds=self.conditions.webhook_shuffle_seconds,
             ),
         )
         return StripePeer(
@@ -134,6 +171,11 @@ class Stage:
             strikes=lambda name, _: self.injector.strikes(STRIPE_NAMES[name]),
         )
 
+    def calm(self) -> None:
+        """No fault strikes any more, and Dynamics answers soon (a proof reads for minutes)."""
+        self.injector.is_active = False
+        self.dynamics.faults = DynamicsFaults(latency_seconds=Conditions().latency_seconds)
+
     async def _app(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
         await self.fleet.asgi(scope, receive, send)
 
@@ -142,15 +184,18 @@ class Stage:
         self._stack.push_async_callback(client.aclose)
         return client
 
-    async def get(self, path: str) -> Json | None:
-        """The JSON answer of one of the app's own routes; None for any other answer than 200, or
-        for none (the instance that was asked may have died)."""
+    async def ask(self, path: str, body: Json | None = None) -> Json | None:
+        """The JSON answer of one of the app's own routes (GET, or POST of a body); None when it
+        refuses, or when there is none (the instance that was asked may have died)."""
         client = self._client(self._app)
+        method = "GET" if body is None else "POST"
         try:
-            answer = await client.get(f"{APP}/api/{path}", timeout=ROUTE_SECONDS_MAX)
+            answer = await client.request(
+                method, f"{APP}/api/{path}", json=body, timeout=ROUTE_SECONDS_MAX
+            )
         except httpx.TransportError:
             return None
-        if answer.status_code != httpx.codes.OK:
+        if not answer.is_success:
             return None
         found: Json = answer.json()
         return found
@@ -179,9 +224,11 @@ async def open_stage(
     seed: int,
     injector: Injector,
     timeline: Timeline,
+    *,
     account: PeerSettings | None = None,
+    conditions: Conditions | None = None,
 ) -> AsyncIterator[Stage]:
-    """A running stage on the current loop; `account` None: one drawn from the seed."""
+    """A running stage on the current loop; `account` and `conditions` None: as the seed says."""
     async with AsyncExitStack() as stack:
         stage = Stage(
             clock,
@@ -189,8 +236,10 @@ async def open_stage(
             injector=injector,
             timeline=timeline,
             account=account or account_of(seed),
+            conditions=conditions or conditions_of(seed),
             stack=stack,
         )
+        await stage.publish()
         await stage.fleet.start()
         stack.push_async_callback(stage.fleet.close)
         stage.stripe.start()

@@ -145,20 +145,21 @@ class _Booking:
         return replace(document, facts={**document.facts, "marked": invoice})
 
     def applied(self, gross: Document, invoice: str) -> Document:
-        """The line that brings an unapplied receipt to its customer, marked."""
+        """The line that brings an unapplied receipt to its customer, marked where there is an
+        invoice."""
         day = self.context.local_date(int(self.context.now.timestamp())).isoformat()
         return replace(
             gross,
             role=APPLY,
             template="customer_payment_line",
-            key=f"{line_key(self.snapshot.id, APPLY)}:{invoice}",
+            key=":".join((line_key(self.snapshot.id, APPLY), *([invoice] if invoice else []))),
             journal=JournalKind.CUSTOMER_PAYMENT,
             facts={
                 **gross.facts,
                 "account": self._account(Role.CUSTOMER),
                 "offset": {"role": Role.UNAPPLIED_RECEIPTS.value},
                 "date": day,
-                "marked": invoice,
+                **({"marked": invoice} if invoice else {}),
             },
             period=day[:7],
         )
@@ -246,7 +247,7 @@ def _settled(
     amount = -int(str(gross.facts["amount_minor"]))
     invoice = receipts.invoice_for(snapshot, str(gross.facts["currency"]))
     if invoice is None:
-        if not receipts.is_expected(snapshot, sale):
+        if not receipts.is_expected(snapshot):
             return replace(desired, documents=(gross, *rest))
         wait = receipts.not_posted(snapshot, sale)
         if receipts.may_wait(snapshot, context):
@@ -266,7 +267,8 @@ def _settled(
 def _applied(
     booking: _Booking, gross: Document, rest: tuple[Document, ...], sale: Selling, desired: Desired
 ) -> Desired:
-    """A receipt that went over unapplied receipts: applied once its invoice is posted."""
+    """A receipt that went over unapplied receipts: applied once its invoice is posted, or is
+    expected no more."""
     snapshot = booking.snapshot
     amount = -int(str(gross.facts["amount_minor"]))
     documents = (booking.unapplied(gross), *rest)
@@ -274,10 +276,11 @@ def _applied(
     if applied is not None:
         return replace(desired, documents=(*documents, applied))
     invoice = receipts.invoice_for(snapshot, str(gross.facts["currency"]))
-    if invoice is None:
+    if invoice is None and receipts.is_expected(snapshot):
         wait = receipts.not_posted(snapshot, sale)
         note = _listed(receipts.UNAPPLIED, gross, amount)
         return replace(desired, documents=documents, waiting=wait, listed=note)
-    note = _listed(receipts.APPLIED, gross, amount, invoice.number)
-    line = booking.applied(gross, invoice.number)
+    number = invoice.number if invoice else ""
+    note = _listed(receipts.APPLIED, gross, amount, number)
+    line = booking.applied(gross, number)
     return replace(desired, documents=(*documents, line), listed=note)

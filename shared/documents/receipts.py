@@ -28,7 +28,7 @@ from shared.errors import Waiting
 from shared.policy import Sale
 
 INVOICES, FREE_TEXT = "SalesInvoiceHeadersV2", "CDSFreeTextInvoiceHeaders"
-RECEIPTS, ORDERS = "CustomerPaymentJournalLines", "SalesOrderHeadersV2"
+RECEIPTS = "CustomerPaymentJournalLines"
 OVER_PAYMENT, SECOND_PAYMENT = "over_payment", "second_payment"
 UNAPPLIED, APPLIED = "unapplied", "applied"
 
@@ -89,7 +89,6 @@ def questions(snapshot: Snapshot, context: Context) -> tuple[Question, ...]:
     else:
         field = "CustomersOrderReference"
         asked.append(Question("invoices", INVOICES, company, field, charge, select))
-        asked.append(Question("orders", ORDERS, company, field, charge, ("SalesOrderNumber",)))
     for number in _numbers(snapshot):
         asked.append(
             Question(
@@ -157,13 +156,12 @@ def _received(snapshot: Snapshot, number: str, currency: str) -> int:
     )
 
 
-def is_expected(snapshot: Snapshot, found: Selling) -> bool:
-    """Whether an invoice may still come: a charge that was refunded wholly before anything was
-    booked gets no order."""
+def is_expected(snapshot: Snapshot) -> bool:
+    """Whether an invoice may still come: when all the money went back before one was posted, the
+    order is closed. Then receipt and refund meet on the customer's account."""
     charge = snapshot.related["charge"]
     refunded = charge.get("amount_refunded")
-    whole = type(refunded) is int and refunded >= captured_minor(charge)
-    return bool(found.order or found.invoice or snapshot.answers.get("orders") or not whole)
+    return not (type(refunded) is int and refunded >= captured_minor(charge))
 
 
 def may_wait(snapshot: Snapshot, context: Context) -> bool:

@@ -6,8 +6,8 @@ from types import MappingProxyType
 
 from shared import telemetry
 from shared.domain.journal import JournalKind
-from shared.errors import TieoutError
-from shared.ports import Json, Lookup
+from shared.errors import MappingUnusable, TieoutError
+from shared.ports import Json, Lookup, Value
 from shared.registry import ENTITIES
 from shared.services.converge import Ports
 from shared.services.ingest import INGEST
@@ -16,6 +16,7 @@ from shared.services.items import Items, place
 JOURNAL_TYPES = MappingProxyType(
     {JournalKind.CUSTOMER_PAYMENT: "CustPayment", JournalKind.GENERAL: "Daily"}
 )
+METHODS = "payment_methods"  # the table of the mapping
 FLAGS = (
     ("IsApprovalActive", "needs an approval before posting"),
     ("IsWorkflowApprovalActive", "has an approval workflow"),
@@ -67,6 +68,7 @@ class Health:
             for kind in JournalKind:
                 checks.append((f"journal {company} {kind}", self._journal_check(company, kind)))
             checks.append((f"one-time customer {company}", self._customer_check(company)))
+            checks.append((f"payment methods {company}", self._methods_check(company)))
         found = []
         for name, check in checks:
             try:
@@ -112,5 +114,30 @@ class Health:
             )
             found = await self._ports.dynamics.find(lookup)
             return "" if found else f"the customer {account} does not exist in {company}"
+
+        return check
+
+    def _methods_check(self, company: str) -> Callable[[], Awaitable[str]]:
+        """Methods of payment that the mapping names: a missing one refuses lines, bridging would
+        post a receipt twice."""
+
+        async def check() -> str:
+            try:
+                mapping = await self._ports.mappings.active()
+            except MappingUnusable:
+                return ""  # the check `mapping` says so
+            names = sorted(set(mapping.tables[METHODS].values()))
+            values: list[Value] = list(names)
+            lookup = Lookup(
+                "CustomerPaymentMethods",
+                company,
+                any_of=("Name", values),
+                select=("Name", "BridgingPostingEnabled"),
+            )
+            rows = await self._ports.dynamics.find(lookup)
+            found = {str(row["Name"]): row["BridgingPostingEnabled"] for row in rows}
+            faults = [f"{name} does not exist" for name in names if name not in found]
+            faults += [f"{name} uses bridging" for name in names if found.get(name) == "Yes"]
+            return "the method of payment " + ", ".join(faults) if faults else ""
 
         return check

@@ -15,6 +15,7 @@ from shared.errors import Kind, Verdict
 from shared.ports import Cell, Json, Put, Row
 from shared.registry import ENTITIES
 from shared.services.converge import Ports
+from shared.services.item import UNREADABLE
 from shared.services.items import Items, Outcome, item_of, place
 
 HEAL_TABLE = "cursors"
@@ -25,7 +26,7 @@ REASON_CHARS_MAX = 500
 # Causes that only a person can remove; trying again would change nothing.
 FOR_PEOPLE = (
     *("unsupported_category", "facts_changed", "duplicate_line", "duplicate_customer"),
-    *("inconsistent_transaction", "unreadable_object", "unreadable_message", "vanished"),
+    *("inconsistent_transaction", "unreadable_object", UNREADABLE, "vanished"),
     *("deleted_again", "duplicate_posted"),
     *("several_customers", "customer_taken", "customer_merged"),
 )
@@ -94,18 +95,22 @@ class Inbox:
         return sorted(found.values(), key=lambda group: (-group.count, group.cause))
 
     async def retry(self, items: Sequence[Parked]) -> int:
-        """Converge parked items again; returns how many were sent."""
+        """Converge parked items again; returns how many were sent. What could not be read names
+        no object: there is nothing to converge."""
+        sent = 0
         for item in items[:RETRIES_MAX]:
-            await self._send(item)
-        return min(len(items), RETRIES_MAX)
+            if item.cause != UNREADABLE:
+                sent += await self._send(item)
+        return sent
 
-    async def _send(self, parked: Parked) -> None:
+    async def _send(self, parked: Parked) -> bool:
         row = await self._items.get(place(parked.queue, parked.partition), parked.id)
         if row is None or row.cells["status"] != Kind.PARK.value:
-            return
+            return False
         item = item_of(row)
         renewed = item.renewed(item.generation + 1)
         await self._ports.queue.send(parked.queue, [renewed.message(parked.partition)])
+        return True
 
     async def resolve(self, items: Sequence[Parked], reason: str, who: str) -> int:
         """Take items out of the inbox with a reason; their rows stay.

@@ -11,6 +11,8 @@ from shared.registry import ENTITIES
 
 VERIFY = "verify"  # the type of an item whose records are to be compared with Dynamics
 APART = "set_apart"  # besides, its lines are to leave journals that Dynamics does not post
+UNREADABLE = "unreadable_message"  # the cause under which a message parks that names no object
+FIND_SENDER = "Somebody else sends to our queue, or versions are mixed: find the sender."
 COUNTER_MAX = 1_000_000_000
 TYPE_CHARS_MAX = 100
 UNREADABLE_CHARS_MAX = 100

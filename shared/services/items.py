@@ -60,7 +60,8 @@ class Items:
     async def record(self, where: str, outcomes: Sequence[Outcome]) -> None:
         """Store outcomes and move the counters with them; recording twice changes nothing.
 
-        Raises `TableConflict` when others keep changing the same rows.
+        A retry that is older than what a row tells is not stored. Raises `TableConflict` when
+        others keep changing the same rows.
         """
         last = {outcome.item.id: outcome for outcome in outcomes}
         chosen = list(last.values())
@@ -91,6 +92,11 @@ class Items:
         self, outcome: Outcome, row: Row | None, counts: dict[Kind, int]
     ) -> list[Operation]:
         item, verdict = outcome.item, outcome.verdict
+        told = _order(row)
+        if verdict.kind is Kind.RETRY and told > (item.generation, item.copy):
+            return []  # a worker that stood still: the copy it sent told its own outcome since
+        # Never back, or the id of the next message is one that the queue has seen.
+        generation, copy = max(told, (item.generation, item.copy))
         now = self._clock.now()
         old = Kind(str(row.cells["status"])) if row is not None else None
         if old in counts:
@@ -102,7 +108,8 @@ class Items:
             "type": item.type,
             "entity": item.entity,
             "object": item.object,
-            "generation": item.generation,
+            "generation": generation,
+            "copy": copy,
             "attempt": item.attempt,
             "cause": verdict.cause,
             "text": verdict.text[:TEXT_CHARS_MAX],
@@ -149,6 +156,13 @@ class Items:
         """The sums of the counters over the given partitions."""
         rows = await asyncio.gather(*(self._tables.get(TABLE, key, COUNTER) for key in places))
         return {kind.value: sum(_count(row, kind) for row in rows) for kind in COUNTED}
+
+
+def _order(row: Row | None) -> tuple[int, int]:
+    """Generation and copy of the latest outcome that a row tells of."""
+    if row is None:
+        return 0, 0
+    return int(str(row.cells["generation"])), int(str(row.cells.get("copy", 0)))
 
 
 def _count(row: Row | None, kind: Kind) -> int:

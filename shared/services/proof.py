@@ -124,35 +124,54 @@ class Prover:
         return found
 
     async def _lines(self, currency: str, book: Book) -> list[BookedLine]:
-        lines: list[BookedLine] = []
-        for line_set, header_set in SETS:
-            rows: list[tuple[Json, int]] = []
-            for side, sign in (("OffsetAccount", -1), ("Account", 1)):
-                rows += [
-                    (row, sign) for row in await self._touching(line_set, side, currency, book)
-                ]
-            batches = sorted({str(row["JournalBatchNumber"]) for row, _ in rows})
-            posted = await self._posted(header_set, book.company, batches)
-            lines += [
-                _booked(row, sign, currency, str(row["JournalBatchNumber"]) in posted)
-                for row, sign in rows
-            ]
-        return lines
+        """The lines on the clearing account: those of its own company, and those of customers in
+        other companies that are set off against it."""
+        companies = self._settings.books.companies
+        found = await asyncio.gather(
+            *(
+                self._lines_of(line_set, header_set, company, currency, book)
+                for company in companies
+                for line_set, header_set in SETS
+            )
+        )
+        return [line for part in found for line in part]
 
-    async def _touching(self, line_set: str, side: str, currency: str, book: Book) -> list[Json]:
+    async def _lines_of(
+        self, line_set: str, header_set: str, company: str, currency: str, book: Book
+    ) -> list[BookedLine]:
+        sides = (("OffsetAccount", -1), ("Account", 1))[: 2 if company == book.company else 1]
+        rows: list[tuple[Json, int]] = []
+        for side, sign in sides:
+            found = await self._touching(line_set, side, company, currency, book)
+            rows += [(row, sign) for row in found]
+        batches = sorted({str(row["JournalBatchNumber"]) for row, _ in rows})
+        posted = await self._posted(header_set, company, batches)
+        return [
+            _booked(row, sign, currency, str(row["JournalBatchNumber"]) in posted)
+            for row, sign in rows
+        ]
+
+    async def _touching(
+        self, line_set: str, side: str, company: str, currency: str, book: Book
+    ) -> list[Json]:
         account: Account = book.clearing
         found = await self._find(
             Lookup(
                 line_set,
-                book.company,
+                company,
                 {f"{side}DisplayValue": account.id, "CurrencyCode": currency.upper()},
                 select=(
                     *("PaymentId", "DebitAmount", "CreditAmount", "JournalBatchNumber"),
-                    *(f"{side}Type", "LineNumber"),
+                    *(f"{side}Type", "LineNumber", "OffsetCompany"),
                 ),
             )
         )
-        return [row for row in found if row[f"{side}Type"] == account.type]
+        return [
+            row
+            for row in found
+            if row[f"{side}Type"] == account.type
+            and (side == "Account" or _company_of(row, company) == book.company.casefold())
+        ]
 
     async def _posted(self, header_set: str, company: str, batches: Sequence[str]) -> set[str]:
         if not batches:
@@ -183,6 +202,11 @@ class Prover:
         )
         amounts = (from_decimal(Decimal(row[entity.amount]), currency) for row in rows)
         return total(amounts, currency)
+
+
+def _company_of(row: Json, company: str) -> str:
+    """The company of a line's offset account: the line's own where it names none."""
+    return str(row["OffsetCompany"] or company).casefold()
 
 
 def _booked(row: Json, sign: int, currency: str, posted: bool) -> BookedLine:

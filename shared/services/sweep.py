@@ -6,6 +6,7 @@ changes nothing.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from shared import telemetry
@@ -18,7 +19,13 @@ from shared.registry import ENTITIES, entity_named
 from shared.services.converge import Ports
 from shared.services.dispatch import Dispatch, message_for
 from shared.services.ingest import route
-from shared.services.item import UnreadableItemError, read_item, unreadable_item
+from shared.services.item import (
+    FIND_SENDER,
+    UNREADABLE,
+    UnreadableItemError,
+    read_item,
+    unreadable_item,
+)
 from shared.services.items import Items, Outcome, item_of, place
 from shared.services.links import LinkStore
 from shared.services.paging import PAGES_MAX, Pages, next_cursor
@@ -30,7 +37,9 @@ UNDELIVERED_DAYS = 3  # as long as Stripe itself tries
 PAYOUT_DAYS = 14  # how far back payouts are looked for that nobody announced
 DEAD_LETTERS_MAX = 100  # a queue and run
 RESENDS_MAX = 1_000  # a queue, partition and run
-WAIT_BEFORE_RESEND = timedelta(minutes=5)
+RESEND_AFTER_MIN = timedelta(minutes=5)
+RESEND_AFTER_MAX = timedelta(hours=2)
+RESEND_AGE_SHARE = 4  # what has waited for a day is not asked for every quarter of an hour
 
 
 class Sweep:
@@ -163,15 +172,17 @@ class Sweep:
         await self._ports.queue.send(queue, [message])
 
     async def waiting(self) -> int:
-        """Send waiting items again, each under a new generation; returns how many."""
+        """Send waiting items again, each under a new generation; returns how many.
+
+        The longer one has waited, the rarer: its counterpart's own event or timer comes first.
+        """
         sent = 0
         now = self._ports.clock.now()
         for queue, partition in self._places():
             where = place(queue, partition)
             count = 0
             async for row in self._items.listed(where, Kind.WAITING):
-                updated = row.cells["updated_at"]
-                if isinstance(updated, datetime) and now - updated < WAIT_BEFORE_RESEND:
+                if not _is_due(row, now):
                     continue
                 item = item_of(row)
                 renewed = item.renewed(item.generation + 1)
@@ -205,6 +216,7 @@ class Sweep:
         except UnreadableItemError as error:
             telemetry.fault("dead_letter_unreadable", error, queue=queue, message=letter.id)
             item = unreadable_item(queue, letter.id)
+            verdict = replace(verdict, cause=UNREADABLE, remedy=FIND_SENDER)
         partition = partition_in(letter.session, self._ports.settings.partitions)
         await self._items.record(place(queue, partition), [Outcome(item, verdict)])
 
@@ -214,3 +226,12 @@ class Sweep:
     def _places(self) -> list[tuple[str, int]]:
         partitions = range(self._ports.settings.partitions)
         return [(queue, partition) for queue in self._queues() for partition in partitions]
+
+
+def _is_due(row: Row, now: datetime) -> bool:
+    """Whether a waiting item is to be looked at again."""
+    first, last = row.cells["first_seen_at"], row.cells["updated_at"]
+    if not isinstance(first, datetime) or not isinstance(last, datetime):
+        return True
+    pause = (last - first) / RESEND_AGE_SHARE
+    return now - last >= min(max(pause, RESEND_AFTER_MIN), RESEND_AFTER_MAX)

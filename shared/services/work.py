@@ -15,6 +15,8 @@ from shared.ports import Message
 from shared.services.converge import Converge, Ports
 from shared.services.item import (
     APART,
+    FIND_SENDER,
+    UNREADABLE,
     VERIFY,
     Item,
     UnreadableItemError,
@@ -152,8 +154,8 @@ def _unreadable(queue: str, message: Received, text: str) -> Outcome:
         item,
         Verdict(
             Kind.PARK,
-            cause="unreadable_message",
+            cause=UNREADABLE,
             text=text,
-            remedy="Somebody else sends to our queue, or versions are mixed: find the sender.",
+            remedy=FIND_SENDER,
         ),
     )

@@ -1,5 +1,6 @@
 """What no event announces, and what a person must see."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -110,21 +111,45 @@ def test_a_transaction_that_cannot_be_booked_is_parked(name: str) -> None:
     live(story)
 
 
-def test_a_charge_settled_in_another_currency_is_parked_with_the_reason() -> None:
+def _settled_in_usd(rate: float) -> dict[str, Any]:
+    return _stored(
+        "txn_other",
+        amount=11_000,
+        net=10_700,
+        fee=300,
+        fee_details=[{"amount": 300, "currency": "usd", "type": "stripe_fee"}],
+        exchange_rate=rate,
+        reporting_category="charge",
+        type="charge",
+    )
+
+
+def test_a_charge_settled_in_another_currency_goes_over_fx_transit() -> None:
+    async def story(world: World) -> None:
+        charge = sell(world, 10_000, "eur")
+        sold = stripe_object(world, "charge", charge)
+        settled = {**_settled_in_usd(1.1), "source": charge}
+        other = {**sold, "balance_transaction": "txn_other"}
+        world.stripe.control.store_objects([settled, other])
+        await _sweep(world)
+        assert await parked(world) == []
+        found = lines(world, "txn_other")
+        booked = {key: (each.amount, each.currency) for key, each in found.items()}
+        assert booked == {
+            "txn_other:gross": (Decimal(-100), "EUR"),
+            "txn_other:fx": (Decimal(-110), "USD"),
+            "txn_other:fee": (Decimal(3), "USD"),
+        }
+        assert found["txn_other:gross"].offset == "Ledger 110950"
+
+    live(story)
+
+
+def test_a_charge_whose_exchange_rate_fits_no_amount_is_parked_with_the_reason() -> None:
     async def story(world: World) -> None:
         charge = sell(world, 10_000, "eur")
         found = stripe_object(world, "charge", charge)
-        settled = _stored(
-            "txn_other",
-            amount=11_000,
-            net=10_700,
-            fee=300,
-            fee_details=[{"amount": 300, "currency": "usd", "type": "stripe_fee"}],
-            exchange_rate=1.1,
-            reporting_category="charge",
-            type="charge",
-            source=charge,
-        )
+        settled = {**_settled_in_usd(1.7), "source": charge}
         other = {**found, "balance_transaction": "txn_other"}
         world.stripe.control.store_objects([settled, other])
         await _sweep(world)

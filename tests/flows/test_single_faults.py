@@ -1,6 +1,7 @@
 """One thing goes wrong at a time: lost events, a forgetful broker, restarts, outages."""
 
 import asyncio
+import json
 import random
 from dataclasses import replace
 
@@ -21,6 +22,7 @@ from tests.world import (
     HOUR,
     MINUTE,
     NO_GAPS,
+    ask,
     customers,
     doubles,
     gaps,
@@ -162,6 +164,11 @@ def test_a_message_that_is_not_ours_is_parked_and_holds_up_nobody() -> None:
         await rest(world)
         (item,) = await parked(world)
         assert item.cause == "unreadable_message"
+        body = json.dumps({"cause": item.cause}).encode()
+        retried = await ask(world, "POST", "inbox/retry", body)
+        assert retried.json() == {"sent": 0}
+        await rest(world)
+        assert [each.cause for each in await parked(world)] == ["unreadable_message"]
         assert [
             key for key in lines(world) if key.startswith(transactions_of(world, charge)[0]["id"])
         ]

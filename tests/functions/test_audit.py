@@ -184,10 +184,10 @@ def test_a_posted_line_that_is_gone_parks_and_is_not_written_again() -> None:
         world.dynamics.post_journals()
         await _audit(world)  # sees the journals posted
         [record] = world.dynamics.records(LINE_SETS[0])
-        table = world.dynamics._store.table(LINE_SETS[0])
-        for key, row in list(table.items()):
+        store = world.dynamics._store
+        for row in list(store.table(LINE_SETS[0]).values()):
             if row.fields["PaymentId"] == record["PaymentId"]:
-                del table[key]
+                store.delete(row.entity_set, row)
         await _audit(world)
         [item] = await parked(world)
         assert item.cause == "vanished"

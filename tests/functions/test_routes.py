@@ -14,7 +14,7 @@ from shared.registry import ENTITIES
 from tests.world import NO_GAPS, ask, live, new_customer, rest, sell
 
 ANONYMOUS = ["health", "webhooks/stripe"]
-ROUTES = {"health", "payouts", "proof", "ready", "status", "webhooks/stripe"}
+ROUTES = {"health", "payouts", "proof", "ready", "receipts", "status", "webhooks/stripe"}
 STATUS = ["queued", "in_flight", "scheduled", "waiting", "parked", "done", "skipped"]
 PROOF = ["balance_minor", "posted_minor", "draft_minor", "gap_minor", "unexplained_minor"]
 
@@ -97,7 +97,7 @@ def test_the_embedded_world_is_ready() -> None:
     async def story(world: World) -> None:
         found = await _json(world, "ready")
         assert found["status"] == "ready"
-        assert [check["problem"] for check in found["checks"]] == [""] * 9
+        assert [check["problem"] for check in found["checks"]] == [""] * 11
         names = [check["name"] for check in found["checks"]]
         assert names[:4] == ["stripe", "storage", "mapping", "journal usmf customer_payment"]
 
@@ -143,6 +143,24 @@ def test_what_is_set_up_wrongly_is_named(name: str) -> None:
         ]
 
     live(story, Options(settings=changes))
+
+
+def test_payment_methods_that_are_missing_or_bridge_are_named() -> None:
+    table = "kind: table\nname: payment_methods\nrows: {credit: STRCARD, ideal: NOPE}"
+
+    async def story(world: World) -> None:
+        store = world.dynamics._store
+        row = store.find("CustomerPaymentMethods", "usmf", "STRCARD")
+        assert row is not None
+        store.update(row, {"BridgingPostingEnabled": "Yes"})
+        found = await _json(world, "ready", 503)
+        problem = "the method of payment NOPE does not exist"
+        assert [each for each in found["checks"] if each["problem"]] == [
+            {"name": "payment methods usmf", "problem": f"{problem}, STRCARD uses bridging"},
+            {"name": "payment methods demf", "problem": problem},
+        ]
+
+    live(story, Options(documents=(table,)))
 
 
 def test_a_stripe_key_of_the_other_mode_is_named() -> None:

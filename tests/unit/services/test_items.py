@@ -62,9 +62,14 @@ def test_counters_and_lists_equal_the_rows_after_any_outcomes(
         tables = MemoryTables()
         items = Items(tables, clock)
         last: dict[int, Kind] = {}
+        newest: dict[int, int] = {}
         for batch in batches:
             await items.record(WHERE, [outcome(*each) for each in batch])
-            last |= {number: kind for number, kind, _ in batch}
+            told = {number: (kind, generation) for number, kind, generation in batch}
+            for number, (kind, generation) in told.items():
+                if kind is not Kind.RETRY or generation >= newest.get(number, 0):
+                    last[number] = kind
+                newest[number] = max(newest.get(number, 0), generation)
             counts = await check(tables, items)
             assert sum(counts.values()) == sum(
                 kind not in (Kind.RETRY, Kind.RESOLVED) for kind in last.values()
@@ -73,8 +78,44 @@ def test_counters_and_lists_equal_the_rows_after_any_outcomes(
             row = await items.get(WHERE, f"evt_{number}")
             assert row is not None
             assert row.cells["status"] == kind.value
+            assert item_of(row).generation == newest[number]
 
     run_virtual(main, start=START)
+
+
+def copied(copy: int, kind: Kind, generation: int = 0) -> Outcome:
+    item = Item("evt_1", "charge.succeeded", "charge", "ch_1", generation, copy)
+    return Outcome(item, Verdict(kind, cause="cause", text="text", remedy="remedy"))
+
+
+async def test_a_retry_told_late_does_not_hide_what_its_copy_came_to() -> None:
+    tables = MemoryTables()
+    items = Items(tables, ManualClock())
+    await items.record(WHERE, [copied(13, Kind.DONE)])
+    await items.record(WHERE, [copied(12, Kind.RETRY)])
+    row = await items.get(WHERE, "evt_1")
+    assert row is not None
+    assert row.cells["status"] == Kind.DONE.value
+    assert sum((await check(tables, items)).values()) == 1
+
+
+async def test_a_retry_of_the_next_generation_counts() -> None:
+    items = Items(MemoryTables(), ManualClock())
+    await items.record(WHERE, [copied(13, Kind.PARK)])
+    await items.record(WHERE, [copied(0, Kind.RETRY, generation=1)])
+    row = await items.get(WHERE, "evt_1")
+    assert row is not None
+    assert row.cells["status"] == Kind.RETRY.value
+
+
+async def test_an_old_outcome_does_not_turn_the_generation_back() -> None:
+    items = Items(MemoryTables(), ManualClock())
+    await items.record(WHERE, [copied(0, Kind.DONE, generation=2)])
+    await items.record(WHERE, [copied(5, Kind.PARK, generation=0)])
+    row = await items.get(WHERE, "evt_1")
+    assert row is not None
+    assert row.cells["status"] == Kind.PARK.value
+    assert item_of(row).generation == 2
 
 
 async def test_recording_twice_changes_no_counter() -> None:

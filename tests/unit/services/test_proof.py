@@ -13,6 +13,7 @@ from tests.unit.documents.objects import BOOKS, plain_txn
 from tests.unit.services.fakes import START, FakeDynamics, FakeStripe, ManualClock, settings
 
 ONLY_USD = BOOKS.model_copy(update={"currencies": {"usd": BOOKS.currencies["usd"]}})
+OTHER = next(name for name in BOOKS.companies if name != "usmf")
 PAYMENTS, GENERAL = "CustomerPaymentJournal", "LedgerJournal"
 
 
@@ -58,6 +59,7 @@ class Shop:
                 "AccountDisplayValue": "US-001",
                 "OffsetAccountType": "Bank",
                 "OffsetAccountDisplayValue": "CLEARING-USD",
+                "OffsetCompany": "",
                 "DebitAmount": Decimal(0),
                 "CreditAmount": Decimal(credit),
             }
@@ -105,6 +107,24 @@ async def test_an_account_of_the_same_number_and_another_type_is_not_clearing() 
     proof = (await shop.prove()).by_currency["usd"]
     assert not proof.posted
     assert proof.differences == ()
+
+
+async def test_a_customer_of_another_company_is_set_off_against_the_owners_clearing() -> None:
+    shop = Shop(500)
+    shop.transaction("txn_1", 500)
+    shop.line(PAYMENTS, "txn_1:gross", "5.00", dataAreaId=OTHER, OffsetCompany="USMF")
+    for row in shop.dynamics.rows[f"{PAYMENTS}Headers"]:
+        row["dataAreaId"] = OTHER
+    proof = (await shop.prove()).by_currency["usd"]
+    assert (proof.posted, proof.differences) == (Money(500, "usd"), ())
+
+
+async def test_an_account_of_the_same_number_in_another_company_is_not_clearing() -> None:
+    shop = Shop(0)
+    shop.line(PAYMENTS, "txn_1:gross", "5.00", OffsetCompany=OTHER)
+    shop.line(PAYMENTS, "txn_2:gross", "5.00", dataAreaId=OTHER)
+    proof = (await shop.prove()).by_currency["usd"]
+    assert (proof.posted, proof.differences) == (Money(0, "usd"), ())
 
 
 async def test_missing_and_surplus_lines_are_named() -> None:

@@ -7,7 +7,7 @@ from shared.errors import Kind, QueueUnavailable, Verdict
 from shared.ports import DeadLetter
 from shared.services.item import Item
 from shared.services.items import Items, Outcome, place
-from shared.services.sweep import PAYOUT_DAYS, WAIT_BEFORE_RESEND, Sweep
+from shared.services.sweep import PAYOUT_DAYS, RESEND_AFTER_MAX, RESEND_AFTER_MIN, Sweep
 from tests.unit.documents.objects import Json, payout, plain_txn
 from tests.unit.services.fakes import START, Rig, rig
 from tests.unit.services.test_reconcile import write
@@ -106,10 +106,26 @@ async def test_waiting_items_are_sent_again_after_a_while() -> None:
     item = Item("evt_1", "charge.succeeded", "charge", "ch_1")
     await store(found, "charge", 3, item, Kind.WAITING)
     assert await Sweep(found.ports).waiting() == 0
-    found.clock.advance(WAIT_BEFORE_RESEND.total_seconds())
+    found.clock.advance(RESEND_AFTER_MIN.total_seconds())
     assert await Sweep(found.ports).waiting() == 1
     ((queue, message),) = found.queue.sent
     assert (queue, message.id, message.session) == ("charge", "evt_1:1.0", "3")
+
+
+async def test_what_has_waited_for_long_is_looked_at_less_often() -> None:
+    found = rig()
+    item = Item("evt_1", "charge.succeeded", "charge", "ch_1")
+    await store(found, "charge", 3, item, Kind.WAITING)
+    found.clock.advance(timedelta(hours=4).total_seconds())
+    await store(found, "charge", 3, item, Kind.WAITING)  # looked at, still waiting
+    found.clock.advance(timedelta(minutes=59).total_seconds())
+    assert await Sweep(found.ports).waiting() == 0
+    found.clock.advance(timedelta(minutes=1).total_seconds())
+    assert await Sweep(found.ports).waiting() == 1
+    found.clock.advance(timedelta(days=9).total_seconds())
+    await store(found, "charge", 3, item, Kind.WAITING)
+    found.clock.advance(RESEND_AFTER_MAX.total_seconds())
+    assert await Sweep(found.ports).waiting() == 1
 
 
 async def test_items_that_do_not_wait_are_left_alone() -> None:
@@ -136,7 +152,7 @@ async def test_dead_letters_are_parked_with_their_reason() -> None:
     assert "MaxDeliveryCountExceeded" in str(row.cells["text"])
     odd = await items.get(place("charge", 0), "odd_id")
     assert odd is not None
-    assert odd.cells["status"] == "parked"
+    assert (odd.cells["status"], odd.cells["cause"]) == ("parked", "unreadable_message")
 
 
 @pytest.mark.parametrize("session", ["", "x", "-1", "\u00b2", "9" * 30])

@@ -1,0 +1,105 @@
+"""Shopping baskets: a small catalogue in Stripe and Checkout Sessions that sell from it."""
+
+import random
+from collections.abc import Mapping
+
+from local.stripe import StripePeer
+from shared.ports import Json
+
+GOODS = ("T-Shirt", "Mug", "Poster", "Notebook", "Lamp")
+LINES_MAX = 4
+QUANTITY_MAX = 3
+SHIPPING_SHARE, COUPON_SHARE, TAX_SHARE = 0.4, 0.3, 0.5
+TAX_PERCENT, COUPON_PERCENT = 19, 15
+SUCCESS_URL = "https://shop.example/thanks"
+
+
+class Baskets:
+    """Fills baskets from a catalogue that it makes at the first sale of each currency."""
+
+    def __init__(
+        self, peer: StripePeer, chance: random.Random, prices_minor: Mapping[str, tuple[int, int]]
+    ) -> None:
+        """`prices_minor`: the least and the highest price by currency."""
+        self._peer = peer
+        self._chance = chance
+        self._prices_minor = prices_minor
+        self._catalogue: dict[str, list[str]] = {}
+        self._tax = ""
+        self._coupon = ""
+
+    def buy(
+        self,
+        currency: str,
+        card: str,
+        customer: str = "",
+        metadata: Mapping[str, str] | None = None,
+    ) -> Json:
+        """Fill a basket and pay it, with metadata; returns the PaymentIntent.
+
+        Raises `ApiError` (402) when the card is declined.
+        """
+        params = self._session(currency, customer)
+        if metadata:
+            params["payment_intent_data"] = {"metadata": dict(metadata)}
+        session = self._peer.request("POST", "/v1/checkout/sessions", params)
+        done = self._peer.complete_checkout(str(session["id"]), card)
+        return self._peer.request("GET", f"/v1/payment_intents/{done['payment_intent']}")
+
+    def _session(self, currency: str, customer: str) -> dict[str, object]:
+        chance = self._chance
+        prices = self._prices(currency)
+        taxed = chance.random() < TAX_SHARE
+        lines: list[dict[str, object]] = []
+        for price in chance.sample(prices, chance.randint(1, LINES_MAX)):
+            line: dict[str, object] = {"price": price, "quantity": chance.randint(1, QUANTITY_MAX)}
+            lines.append({**line, "tax_rates": [self._tax_rate()]} if taxed else line)
+        params: dict[str, object] = {
+            "mode": "payment",
+            "success_url": SUCCESS_URL,
+            "line_items": lines,
+        }
+        if customer:
+            params["customer"] = customer
+        if chance.random() < COUPON_SHARE:
+            params["discounts"] = [{"coupon": self._reduced()}]
+        if chance.random() < SHIPPING_SHARE:
+            low, _ = self._prices_minor[currency]
+            data = {
+                "display_name": "Parcel",
+                "type": "fixed_amount",
+                "fixed_amount": {"amount": low, "currency": currency},
+            }
+            params["shipping_options"] = [{"shipping_rate_data": data}]
+        return params
+
+    def _prices(self, currency: str) -> list[str]:
+        """The prices of a currency, made when they are first needed."""
+        if currency not in self._catalogue:
+            low, high = self._prices_minor[currency]
+            made = [
+                self._peer.request(
+                    "POST",
+                    "/v1/prices",
+                    {
+                        "currency": currency,
+                        "unit_amount": self._chance.randint(low, high),
+                        "product_data": {"name": name},
+                    },
+                )
+                for name in GOODS
+            ]
+            self._catalogue[currency] = [str(price["id"]) for price in made]
+        return self._catalogue[currency]
+
+    def _tax_rate(self) -> str:
+        if not self._tax:
+            params = {"display_name": "VAT", "percentage": TAX_PERCENT, "inclusive": False}
+            self._tax = str(self._peer.request("POST", "/v1/tax_rates", params)["id"])
+        return self._tax
+
+    def _reduced(self) -> str:
+        if not self._coupon:
+            params = {"percent_off": COUPON_PERCENT, "duration": "forever"}
+            self._coupon = str(self._peer.request("POST", "/v1/coupons", params)["id"])
+        return self._coupon

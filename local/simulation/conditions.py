@@ -1,0 +1,94 @@
+"""What differs from seed to seed besides the faults: settings of the app, habits of the peers.
+
+Each has a stream of its own, so that a new condition does not move the others. The defaults are
+those of production.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from local.simulation.faults import fraction
+
+SETTLE_SECONDS = 290.0  # below `write_settle_seconds`: a write lands within that, or never
+LATE_COMMIT_SECONDS_MIN = 5.0
+PARTITIONS = (1, 2, 2, 3)
+INSTANCES = (2, 2, 3)
+DELIVERIES = (2, 3, 10)
+OVERLAP_HOURS = (1, 1, 3, 24)
+WINDOW_SECONDS = (3_600.0, 86_400.0, 7 * 86_400.0)
+LATENCY_SECONDS = ((0.05, 0.5), (0.05, 3.0), (0.5, 10.0), (2.0, 40.0))
+JOURNAL_LINES = (1_000, 1_000, 20, 3)
+JOURNAL_HOURS = (24, 24, 6, 1)
+ATTEMPTS = (12, 12, 4)
+GATHER_SECONDS = (10, 10, 0, 60)
+ORDERS = (False, True)
+TIME_ZONES = ("UTC", "America/New_York", "Europe/Berlin", "Asia/Tokyo")
+LATE_SECONDS = (3_600.0, 40 * 3_600.0)
+SHUFFLE_SECONDS = (60.0, 3_600.0)
+STARTS = (
+    datetime(2026, 10, 12, tzinfo=UTC),
+    datetime(2026, 10, 23, tzinfo=UTC),  # summer time ends in Europe, then a month
+    datetime(2026, 10, 30, tzinfo=UTC),  # a month ends, then summer time in America
+    datetime(2026, 12, 29, tzinfo=UTC),  # a year ends
+    datetime(2027, 2, 26, tzinfo=UTC),  # a short month; then summer time begins
+)
+STALE_SECONDS = (60.0, 3_000.0)  # below the smallest overlap of the sweeps
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """Seconds unless the name says otherwise. Latencies: of Dynamics, of Stripe and of a table's
+    write, least and most; without them rivals would move in step and never meet half-way."""
+
+    start: datetime = STARTS[0]
+    instances: int = 2
+    partitions: int = 4
+    deliveries_max: int = 10
+    duplicate_window_seconds: float = 7 * 86_400.0
+    overlap_hours: int = 24
+    journal_lines_max: int = 1_000
+    journal_hours_max: int = 24
+    attempts_max: int = 12
+    gather_seconds: int = 10
+    time_zone: str = "UTC"
+    latency_seconds: tuple[float, float] = (0.05, 3.0)
+    stripe_seconds: tuple[float, float] = (0.05, 0.8)
+    table_seconds: tuple[float, float] = (0.003, 0.1)
+    late_commit_seconds: float = 60.0
+    webhook_late_seconds: float = 3_600.0
+    webhook_shuffle_seconds: float = 60.0
+    stale_list_seconds: float = 60.0
+    orders: bool = False
+
+
+def conditions_of(seed: int) -> Conditions:
+    """The conditions of a seed."""
+
+    def one_of[T](name: str, choices: Sequence[T]) -> T:
+        return choices[int(fraction("condition", seed, name) * len(choices))]
+
+    def between(name: str, low: float, high: float) -> float:
+        return low + (high - low) * fraction("condition", seed, name)
+
+    latency = one_of("speed of dynamics", LATENCY_SECONDS)
+    late_commit_max = SETTLE_SECONDS - latency[1]
+    return Conditions(
+        start=one_of("start", STARTS),
+        instances=one_of("instances", INSTANCES),
+        partitions=one_of("partitions", PARTITIONS),
+        deliveries_max=one_of("deliveries", DELIVERIES),
+        duplicate_window_seconds=one_of("window", WINDOW_SECONDS),
+        overlap_hours=one_of("overlap", OVERLAP_HOURS),
+        journal_lines_max=one_of("journal lines", JOURNAL_LINES),
+        journal_hours_max=one_of("journal hours", JOURNAL_HOURS),
+        attempts_max=one_of("attempts", ATTEMPTS),
+        gather_seconds=one_of("gather", GATHER_SECONDS),
+        time_zone=one_of("time zone", TIME_ZONES),
+        orders=one_of("orders", ORDERS),
+        latency_seconds=latency,
+        late_commit_seconds=between("late commit", LATE_COMMIT_SECONDS_MIN, late_commit_max),
+        webhook_late_seconds=between("late", *LATE_SECONDS),
+        webhook_shuffle_seconds=between("shuffle", *SHUFFLE_SECONDS),
+        stale_list_seconds=between("stale", *STALE_SECONDS),
+    )

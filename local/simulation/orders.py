@@ -1,0 +1,41 @@
+"""Sales by orders: which seeds have them, by which policy, and what the merchant's baskets are."""
+
+import random
+
+from local.baskets import Baskets
+from local.stripe import StripePeer
+from shared.ports import Json
+
+POLICY = """
+kind: policy
+name: simulated
+sales:
+  - when: {currency: [eur]}
+    book: order
+routes:
+  - when: {metadata: {shop: [us]}}
+    company: usmf
+orders: {partial_capture: spread}
+"""
+CURRENCY = "eur"
+PRICES_MINOR = {CURRENCY: (99, 9_000)}
+BASKET_SHARE = 0.6  # of card sales in this currency
+ROUTED_SHARE = 0.3  # of baskets are sold by the other company
+
+
+class Counter:
+    """Where baskets are paid. It draws from a stream of its own: the rest of a seed's business is
+    the same with and without it."""
+
+    def __init__(self, peer: StripePeer, seed: int) -> None:
+        self._chance = random.Random(f"baskets {seed}")  # noqa: S311 - a seeded world
+        self._baskets = Baskets(peer, self._chance, PRICES_MINOR)
+
+    def wants(self, currency: str) -> bool:
+        """Whether a card sale is one of a basket."""
+        return currency == CURRENCY and self._chance.random() < BASKET_SHARE
+
+    def pay(self, card: str, customer: str) -> Json:
+        """Fill a basket and pay it; returns the PaymentIntent."""
+        shop = "us" if self._chance.random() < ROUTED_SHARE else "de"
+        return self._baskets.buy(CURRENCY, card, customer, {"shop": shop})

@@ -1,0 +1,295 @@
+"""Order to cash in a whole world: sales orders, their receipts and what is given back."""
+
+from decimal import Decimal
+
+from local.publishing import embedded
+from local.stripe import PeerSettings
+from local.world import Options, World
+from tests.world import (
+    DAY,
+    HOUR,
+    Json,
+    booked_and_proved,
+    customers,
+    give_back,
+    lines,
+    live,
+    new_customer,
+    parked,
+    rest,
+    sell,
+    stripe_object,
+    transactions_of,
+    waiting,
+)
+
+OPTIONS = Options(documents=embedded(), stripe=PeerSettings(payouts=None))
+
+
+def check_out(world: World, customer: str, **params: object) -> str:
+    """A paid Checkout Session over 2 T-shirts and a lamp, taxed and sent; returns the charge."""
+    vat = {"display_name": "VAT", "percentage": 19, "inclusive": False}
+    rate = world.stripe.request("POST", "/v1/tax_rates", vat)["id"]
+
+    def line(name: str, amount: int, quantity: int) -> Json:
+        data = {"currency": "eur", "unit_amount": amount, "product_data": {"name": name}}
+        return {"price_data": data, "quantity": quantity, "tax_rates": [rate]}
+
+    parcel = {
+        "display_name": "Parcel",
+        "type": "fixed_amount",
+        "fixed_amount": {"amount": 490, "currency": "eur"},
+    }
+    session = world.stripe.request(
+        "POST",
+        "/v1/checkout/sessions",
+        {
+            "mode": "payment",
+            "success_url": "https://shop.example/thanks",
+            "customer": customer,
+            "line_items": [line("T-Shirt", 1_999, 2), line("Lamp", 4_550, 1)],
+            "shipping_options": [{"shipping_rate_data": parcel}],
+            **params,
+        },
+    )
+    done = world.stripe.complete_checkout(str(session["id"]))
+    intent = world.stripe.request("GET", f"/v1/payment_intents/{done['payment_intent']}")
+    return str(intent["latest_charge"])
+
+
+def orders(world: World) -> list[Json]:
+    return world.dynamics.records("SalesOrderHeadersV2")
+
+
+def order_lines(world: World) -> dict[int, Json]:
+    rows = world.dynamics.records("SalesOrderLinesV3")
+    return {int(row["CustomersLineNumber"]): row for row in rows}
+
+
+def credited(world: World) -> Decimal:
+    """The sum of all credit notes and corrections, as the customer sees it."""
+    rows = world.dynamics.records("CDSFreeTextInvoiceLines")
+    return sum((Decimal(row["Quantity"]) * Decimal(row["UnitPrice"]) for row in rows), Decimal(0))
+
+
+def balance(world: World) -> Decimal:
+    """What the customers of demf owe."""
+    rows = [row for row in world.dynamics.customer_transactions() if row.company == "demf"]
+    return sum((row.amount for row in rows), Decimal(0))
+
+
+def test_a_checkout_payment_becomes_one_order_one_receipt_and_one_customer() -> None:
+    async def story(world: World) -> None:
+        charge = check_out(world, new_customer(world))
+        await rest(world, 2 * DAY)
+        [order] = orders(world)
+        assert order["CustomersOrderReference"] == charge
+        assert order["IsSalesProcessingStopped"] == "No"
+        found = order_lines(world)
+        texts = {number: row["LineDescription"] for number, row in found.items()}
+        assert list(texts.values())[:2] == ["T-Shirt", "Lamp"]
+        assert [found[n]["OrderedSalesQuantity"] for n in (1, 2)] == [2, 1]
+        assert [found[n]["SalesPrice"] for n in (1, 2)] == [Decimal("19.99"), Decimal("45.50")]
+        total = sum(row["LineAmount"] for row in found.values())
+        amount = stripe_object(world, "charge", charge)["amount"]
+        assert total == Decimal(amount) / 100 == Decimal("106.63")
+        [txn] = transactions_of(world, charge)
+        receipt = lines(world, txn["id"])[f"{txn['id']}:gross"]
+        assert receipt.amount == -total
+        assert len(customers(world, "demf")) == 1
+        assert balance(world) == 0
+        await booked_and_proved(world)
+
+    live(story, OPTIONS)
+
+
+def test_credits_after_a_partial_and_a_final_refund_equal_the_charge() -> None:
+    async def story(world: World) -> None:
+        charge = check_out(world, new_customer(world))
+        await rest(world, 2 * DAY)  # invoiced and paid
+        give_back(world, charge, 2_500)
+        await rest(world, 2 * HOUR)
+        assert credited(world) == Decimal("-25.00")
+        give_back(world, charge)
+        await rest(world, 2 * DAY)
+        assert credited(world) == Decimal("-106.63")
+        assert len(orders(world)) == 1
+        assert balance(world) == 0
+        await booked_and_proved(world)
+
+    live(story, OPTIONS)
+
+
+def test_a_refund_before_the_invoice_makes_the_order_smaller() -> None:
+    async def story(world: World) -> None:
+        charge = check_out(world, new_customer(world))
+        await rest(world, HOUR / 3)
+        before = sum(row["LineAmount"] for row in order_lines(world).values())
+        give_back(world, charge, 1_062)
+        await rest(world, HOUR / 3)
+        after = sum(row["LineAmount"] for row in order_lines(world).values())
+        assert (before, after) == (Decimal("106.63"), Decimal("96.01"))
+        await rest(world, 2 * DAY)
+        assert credited(world) == 0
+        assert balance(world) == 0
+        await booked_and_proved(world)
+
+    live(story, OPTIONS)
+
+
+def test_a_receipt_of_an_order_that_stays_open_goes_to_unapplied_receipts_then_is_applied() -> None:
+    async def story(world: World) -> None:
+        charge = check_out(world, new_customer(world))
+        await rest(world, HOUR / 3)
+        [order] = orders(world)
+        held(world, order, "Yes")
+        [txn] = transactions_of(world, charge)
+        assert [item.cause for item in await waiting(world)] == ["invoice_not_posted"]
+        await rest(world, 2 * DAY)
+        assert lines(world, txn["id"])[f"{txn['id']}:gross"].account == "Ledger 130200"
+        assert [item.cause for item in await waiting(world)] == ["invoice_not_posted"]
+        [listed] = (await world.get("receipts"))["receipts"]
+        assert (listed["transaction"], listed["kind"]) == (txn["id"], "unapplied")
+        assert (listed["amount_minor"], listed["currency"]) == (10_663, "eur")
+        held(world, order, "No")
+        await rest(world, 3 * DAY)
+        assert f"{txn['id']}:apply:INV-000001" in lines(world, txn["id"])
+        assert balance(world) == 0
+        assert await waiting(world) == []
+        assert (await world.get("receipts")) == {"receipts": [], "more": 0}
+        await booked_and_proved(world)
+
+    live(story, OPTIONS)
+
+
+def held(world: World, order: Json, value: str) -> None:
+    """A person stops the processing of an order, or lets it go on."""
+    store = world.dynamics._store
+    [row] = [
+        row
+        for row in store.table("SalesOrderHeadersV2").values()
+        if row.fields["SalesOrderNumber"] == order["SalesOrderNumber"]
+    ]
+    store.update(row, {"IsSalesProcessingStopped": value})
+
+
+def test_a_sale_in_a_currency_without_orders_stays_a_receipt() -> None:
+    async def story(world: World) -> None:
+        sell(world, 10_000, "usd", new_customer(world))
+        await rest(world, DAY)
+        assert orders(world) == []
+        assert await parked(world) == []
+
+    live(story, OPTIONS)
+
+
+ROUTED = """
+kind: policy
+name: routed
+sales:
+  - {when: {metadata: {shop: [de]}}, book: order}
+routes:
+  - {when: {metadata: {shop: [de]}}, company: demf}
+"""
+
+
+def test_a_sale_of_another_company_is_its_order_and_customer_and_clearing_stays() -> None:
+    async def story(world: World) -> None:
+        intent = world.stripe.request(
+            "POST",
+            "/v1/payment_intents",
+            {
+                "amount": 10_000,
+                "currency": "usd",
+                "payment_method": "pm_card_visa",
+                "confirm": True,
+                "customer": new_customer(world),
+                "metadata": {"shop": "de"},
+            },
+        )
+        charge = str(intent["latest_charge"])
+        await rest(world, 2 * DAY)
+        [order] = orders(world)
+        assert order["dataAreaId"] == "demf"
+        [txn] = transactions_of(world, charge)
+        receipt = lines(world, txn["id"])[f"{txn['id']}:gross"]
+        assert (receipt.company, receipt.offset) == ("demf", "Bank STRIPE-USD")
+        assert len(customers(world, "demf")) == 1
+        assert balance(world) == 0
+        give_back(world, charge, 4_000)
+        await rest(world, 2 * DAY)
+        assert credited(world) == Decimal("-40.00")
+        await booked_and_proved(world)
+
+    live(story, Options(documents=(ROUTED,), stripe=PeerSettings(payouts=None)))
+
+
+def test_what_pays_for_more_than_the_invoice_is_booked_on_account_and_listed() -> None:
+    async def story(world: World) -> None:
+        customer = new_customer(world)
+        check_out(world, customer)
+        await rest(world, DAY)
+        [invoice] = world.dynamics.records("SalesInvoiceHeadersV2")
+        named = {"dynamics_sales_order": invoice["SalesOrderNumber"]}
+        intent = world.stripe.request(
+            "POST",
+            "/v1/payment_intents",
+            {
+                "amount": 1_000,
+                "currency": "eur",
+                "payment_method": "pm_card_visa",
+                "confirm": True,
+                "customer": customer,
+                "metadata": named,
+            },
+        )
+        await rest(world, DAY)
+        [txn] = transactions_of(world, str(intent["latest_charge"]))
+        assert len(orders(world)) == 1
+        [listed] = (await world.get("receipts"))["receipts"]
+        assert (listed["transaction"], listed["kind"]) == (txn["id"], "second_payment")
+        assert listed["invoice"] == invoice["InvoiceNumber"]
+        assert balance(world) == Decimal("-10.00")
+        await booked_and_proved(world)
+
+    live(story, OPTIONS)
+
+
+def test_a_sale_that_is_paid_back_before_its_invoice_closes_the_order_and_frees_the_receipt() -> (
+    None
+):
+    async def story(world: World) -> None:
+        charge = check_out(world, new_customer(world))
+        await rest(world, HOUR / 3)
+        [order] = orders(world)
+        give_back(world, charge)
+        await rest(world, 2 * DAY)
+        assert [row["LineAmount"] for row in order_lines(world).values()] == [0, 0, 0, 0]
+        assert world.dynamics.records("SalesInvoiceHeadersV2") == []
+        assert orders(world)[0]["SalesOrderNumber"] == order["SalesOrderNumber"]
+        assert credited(world) == 0
+        assert balance(world) == 0
+        assert await waiting(world) == []
+        await booked_and_proved(world)
+
+    live(story, OPTIONS)
+
+
+def test_an_unapplied_receipt_is_freed_when_all_the_money_goes_back() -> None:
+    async def story(world: World) -> None:
+        charge = check_out(world, new_customer(world))
+        await rest(world, HOUR / 3)
+        [order] = orders(world)
+        held(world, order, "Yes")
+        await rest(world, 2 * DAY)
+        give_back(world, charge)
+        await rest(world, DAY)
+        [txn] = transactions_of(world, charge)
+        booked = lines(world, txn["id"])
+        assert booked[f"{txn['id']}:apply"].account.startswith("Cust ")
+        assert balance(world) == 0
+        assert await waiting(world) == []
+        assert (await world.get("receipts"))["receipts"] == []
+        await booked_and_proved(world)
+
+    live(story, OPTIONS)
