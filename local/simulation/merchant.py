@@ -64,6 +64,7 @@ class Merchant:
         self._days = days
         self._counter = counter
         self._customers: list[str] = []
+        self._came = 0  # customers so far, those that left among them
         self._sales = Sales(peer, self._agenda, injector, self._somebody, counter)
 
     @property
@@ -103,8 +104,8 @@ class Merchant:
         return self._agenda.chance.choice(self._customers) if self._customers else ""
 
     def _come(self) -> str:
-        number = len(self._customers) + 1
-        params = {"name": f"Customer {number}", "email": f"c{number}@example.com"}
+        self._came += 1
+        params = {"name": f"Customer {self._came}", "email": f"c{self._came}@example.com"}
         id = str(self._peer.request("POST", "/v1/customers", params)["id"])
         self._customers.append(id)
         self._agenda.soon(HOUR, 20 * DAY, "a customer moves", lambda: self._change(id))
