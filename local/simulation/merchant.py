@@ -22,6 +22,7 @@ PAYING_CURRENCIES = ("usd", "eur", "jpy")
 CHARGES = (25, 45)
 CUSTOMERS = (5, 12)
 LEAVING_SHARE = 0.15
+SHARED_EVERY = 4  # each fourth customer has the address of the one before
 DAYS_BETWEEN_ODDITIES = 8
 RUSH_SHARE = 0.5  # of seeds have an hour in which half of Paris wants the same shoes
 RUSH_SALES = (20, 60)
@@ -105,7 +106,8 @@ class Merchant:
 
     def _come(self) -> str:
         self._came += 1
-        params = {"name": f"Customer {self._came}", "email": f"c{self._came}@example.com"}
+        address = self._came if self._came % SHARED_EVERY else self._came - 1
+        params = {"name": f"Customer {self._came}", "email": f"c{address}@example.com"}
         id = str(self._peer.request("POST", "/v1/customers", params)["id"])
         self._customers.append(id)
         self._agenda.soon(HOUR, 20 * DAY, "a customer moves", lambda: self._change(id))
