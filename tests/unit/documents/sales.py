@@ -183,19 +183,17 @@ class Shop:
         return sum(amounts, Decimal(0))
 
     def credited(self) -> Decimal:
-        """The sum of free text credit notes and of what reverses them: negative."""
-        return sum((each for each in self._memos("credit", "reversal")), Decimal(0))
-
-    def _memos(self, *kinds: str) -> list[Decimal]:
-        return [
-            rounded(
-                Decimal(str(link.record.fields["Quantity"]))
-                * Decimal(str(link.record.fields["UnitPrice"])),
-                self.currency,
-            )
-            for role, link in self.links.items()
-            if role.partition(":")[0] in [f"{kind}_line" for kind in kinds]
-        ]
+        """The sum of credit notes, of return orders and of what reverses them: negative."""
+        found = Decimal(0)
+        for role, link in self.links.items():
+            fields: Mapping[str, Any] = link.record.fields
+            if role.startswith("return_line:"):
+                found += rounded(
+                    fields["ReturnSalesQuantity"] * fields["SalesPrice"], self.currency
+                )
+            elif role.partition(":")[0] in ("credit_line", "reversal_line"):
+                found += rounded(fields["Quantity"] * fields["UnitPrice"], self.currency)
+        return found
 
     def major(self, minor: int) -> Decimal:
         """Minor units as Dynamics shows them."""

@@ -21,7 +21,7 @@ from tests.unit.documents.sales import (
     sold_charge,
 )
 
-EXAMPLES = settings(max_examples=settings().max_examples // 4)  # each writes several orders
+EXAMPLES = settings(max_examples=settings().max_examples // 2)  # each writes several orders
 CURRENCIES = st.sampled_from(sorted(PLACES))
 DEAD = ("failed", "canceled")
 
@@ -101,7 +101,7 @@ def shops(draw: st.DrawFn) -> Shop:
     if draw(st.booleans()):
         part = draw(st.integers(1, amount))
         found |= {"amount_captured": part}
-    memo = {"of_orders": draw(st.sampled_from(("free_text", "free_text", "none")))}
+    memo = {"of_orders": draw(st.sampled_from(("free_text", "return_order", "none")))}
     rules = policy(orders={"partial_capture": "spread"}, refunds=memo)
     return Shop(found, held, rules)
 
@@ -114,7 +114,7 @@ def left_of(shop: Shop) -> dict[int, int]:
         left[number] = facts["sold"]["worth"] - sum(facts["reductions"].values())
     for role, link in shop.links.items():
         kind = role.partition(":")[0]
-        if kind in ("credit_line", "reversal_line"):
+        if kind in ("credit_line", "return_line", "reversal_line"):
             number = int(link.record.document.key)
             left[number] = left.get(number, 0) + int(
                 str(link.record.document.facts["amount_minor"])
