@@ -101,7 +101,7 @@ def test_a_charge_captured_in_part_parks_unless_the_policy_spreads_it() -> None:
 
 def test_line_items_in_another_currency_park() -> None:
     for currency in ("eur", "", None, 7):
-        shop = Shop(sold_charge(1_000, "usd"), session([line_item(1)], currency=currency))
+        shop = Shop(sold_charge(1_000, "usd"), session([line_item(1)]) | {"currency": currency})
         assert parked(shop).cause == "lines_in_other_currency"
 
 
@@ -237,6 +237,10 @@ ANYTHING = st.recursive(
     ),
     max_leaves=8,
 )
+ITEM_FIELDS = (
+    *("amount_total", "amount_subtotal", "amount_tax", "amount_discount"),
+    *("quantity", "price", "description", "id"),
+)
 TEXTS = ANYTHING.map(json.dumps) | st.text(max_size=30)
 
 
@@ -270,13 +274,7 @@ def test_any_metadata_books_or_parks(found: str, lines: str, other: Any) -> None
         ANYTHING
         | st.fixed_dictionaries(
             {},
-            optional=dict.fromkeys(
-                (
-                    *("amount_total", "amount_subtotal", "amount_tax", "amount_discount"),
-                    *("quantity", "price", "description", "id"),
-                ),
-                ANYTHING,
-            ),
+            optional=dict.fromkeys(ITEM_FIELDS, ANYTHING),
         ).map(lambda changes: line_item(1, **changes)),
         max_size=3,
     ),
