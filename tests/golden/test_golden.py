@@ -11,6 +11,7 @@ import pytest
 
 from shared.documents.common import Desired, Snapshot
 from shared.domain.records import Link, Record, Symbol, Value
+from shared.errors import Waiting
 from shared.mapping.finance import Target, render
 from shared.packaged import packaged_mapping
 from shared.policy import Policy
@@ -95,7 +96,7 @@ def told(desired: Desired) -> Json:
     for name in ("unfinished", "waiting"):
         error = getattr(desired, name)
         if error is not None:
-            found[name] = error.cause
+            found[name] = error.reason if isinstance(error, Waiting) else error.cause
     if desired.listed is not None:
         listed = desired.listed
         found["listed"] = [listed.kind, listed.company, listed.invoice, listed.amount_minor]
