@@ -23,6 +23,7 @@ PATCHES = ROOT / "tests" / "simulation" / "mutants"
 RECORD = PATCHES / "mutants.json"
 COPIED = ("shared", "functions", "local", "infra", "function_app.py", "host.json")
 SEEDS_MAX = 50
+DAYS = 10.0  # a mutant that can be caught is caught soon
 SECONDS_MAX = 3_600.0
 JOBS = 2
 
@@ -88,7 +89,7 @@ def _hunt_here(first: int, seeds: int) -> Kill | None:
     """The hunt itself, in the process of the mutant."""
     logging.disable(logging.CRITICAL)
     for seed in range(first, first + seeds):
-        outcome = simulate(seed)
+        outcome = simulate(seed, days=DAYS)
         if outcome.violations:
             return Kill(seed, outcome.violations[0].invariant)
     return None
