@@ -30,7 +30,7 @@ PAIRS = [
     if name.startswith(("charge_", "method_", "order_", "receipt_", "refund"))
 ]
 TOO_LARGE, TOO_SMALL = 10**13, -(10**30)
-ODD = st.sampled_from(
+ODD: st.SearchStrategy[Any] = st.sampled_from(
     [
         *(None, True, False, 0, -1, 1, 7, TOO_LARGE, TOO_SMALL, 1.5, float("nan"), float("inf")),
         *("", "x", "\ud800", "usd", "eur", "7", "9" * 5_000, "a b'c", "re_1", "A" * 600),
@@ -51,9 +51,8 @@ ANYBODY = replace(TARGET, customers=_Everybody())
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """The ways to all parts of a JSON value but itself."""
-    inner = value.items() if isinstance(value, dict) else ()
-    inner = enumerate(value) if isinstance(value, list) else inner
-    for name, part in inner:
+    inner: list[tuple[Any, Any]] = list(value.items()) if isinstance(value, dict) else []
+    for name, part in list(enumerate(value)) if isinstance(value, list) else inner:
         yield (*path, name)
         yield from places(part, (*path, name))
 
