@@ -99,6 +99,14 @@ def test_an_exchange_rate_that_is_none_fits_no_amount(rate: Any) -> None:
         charged_amount(snapshot(txn, related={"charge": charge}), Money(1_100, "usd"))
 
 
+@pytest.mark.parametrize("currency", ["re_1", "us", "u$d", 7, ["usd"]])
+def test_a_charge_in_no_currency_parks(currency: Any) -> None:
+    txn = {"id": "txn_1", "object": "balance_transaction", "exchange_rate": 1.1}
+    charge = sold_charge(1_000, "eur") | {"currency": currency}
+    with pytest.raises(Parked, match="currency is missing or not of the documented kind"):
+        charged_amount(snapshot(txn, related={"charge": charge}), Money(1_100, "usd"))
+
+
 def test_a_refund_that_is_listed_twice_counts_once() -> None:
     shop = Shop(sold_charge(1_000, "usd"))
     shop.book()
