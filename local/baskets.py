@@ -92,6 +92,15 @@ class Baskets:
             self._catalogue[currency] = [str(price["id"]) for price in made]
         return self._catalogue[currency]
 
+    def retire(self, currency: str) -> str:
+        """Archive a product; returns its id, empty where the catalogue is not made yet."""
+        if currency not in self._catalogue:
+            return ""
+        price = self._catalogue[currency].pop()
+        product = str(self._peer.request("GET", f"/v1/prices/{price}")["product"])
+        self._peer.request("POST", f"/v1/products/{product}", {"active": False})
+        return product
+
     def _tax_rate(self) -> str:
         if not self._tax:
             params = {"display_name": "VAT", "percentage": TAX_PERCENT, "inclusive": False}

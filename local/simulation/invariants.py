@@ -17,7 +17,8 @@ from shared.errors import Kind
 from shared.ports import QUERY_ROWS_MAX, Row
 from shared.registry import entity_of_event
 
-ALLOWED_CAUSES = ("unsupported_category", "unreadable_message")
+UNREADABLE = "unreadable_message"  # what somebody else sends names no object and no amount
+ALLOWED_CAUSES = ("unsupported_category", UNREADABLE)
 """Causes that do not go away by themselves here: nobody adds a rule for a strange category, or
 finds out who sends what is none of ours."""
 KEYS: Mapping[str, tuple[str, ...]] = {
@@ -28,7 +29,13 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "SalesOrderLinesV3": ("InventoryLotId",),
     "CDSFreeTextInvoiceHeaders": ("ExternalInvoiceId",),
     "CDSFreeTextInvoiceLines": ("ExternalInvoiceId", "LineNumber"),
+    "ReleasedProductsV2": ("ItemNumber",),
 }
+WRITTEN_AS = {"ReleasedProductCreationsV2": "ReleasedProductsV2"}
+POSTED_AWAY = (
+    "OpenTradeAgreementJournalHeadersV2",
+    "OpenSalesPriceJournalLinesV2",
+)  # posting turns them into prices in force
 SHOWN_MAX = 5  # findings named in one violation
 
 
@@ -163,6 +170,8 @@ def _orders(subject: Subject) -> list[Violation]:
         _listed("sale_differs", order_oracle.unequal(stripe, dynamics))
         + _listed("receipt_unapplied", order_oracle.unapplied(dynamics))
         + _listed("customers_owe", order_oracle.owed(dynamics))
+        + _listed("product_differs", order_oracle.products(stripe, dynamics))
+        + _listed("price_differs", order_oracle.prices(stripe, dynamics))
     )
 
 
@@ -201,7 +210,8 @@ async def _items(subject: Subject) -> list[Violation]:
                 mute.append(told)
             if cause not in ALLOWED_CAUSES:
                 unhealed.append(told)
-            if cells["entity"] == "balance_transaction" and not cells["amount_minor"]:
+            money = cells["entity"] == "balance_transaction" and cause != UNREADABLE
+            if money and not cells["amount_minor"]:
                 worthless.append(told)
     lost = [
         f"{event['id']} {event['type']}"
@@ -244,7 +254,9 @@ async def _links(subject: Subject) -> list[Violation]:
     async for row in _rows(subject.tables, "", table="links"):
         cells = row.cells
         if row.row.startswith("link~"):
-            name = str(cells["entity_set"])
+            name = WRITTEN_AS.get(str(cells["entity_set"]), str(cells["entity_set"]))
+            if name in POSTED_AWAY:
+                continue
             found = json_of(cells["keys"])
             place = (str(cells["company"]), *(_plain(found[key]) for key in KEYS[name]))
             if place not in places[name]:

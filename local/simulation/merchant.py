@@ -22,6 +22,7 @@ PAYING_CURRENCIES = ("usd", "eur", "jpy")
 CHARGES = (25, 45)
 CUSTOMERS = (5, 12)
 LEAVING_SHARE = 0.15
+SHARED_EVERY = 4  # each fourth customer has the address of the one before
 DAYS_BETWEEN_ODDITIES = 8
 RUSH_SHARE = 0.5  # of seeds have an hour in which half of Paris wants the same shoes
 RUSH_SALES = (20, 60)
@@ -62,7 +63,9 @@ class Merchant:
         self._injector = injector
         self._agenda = Agenda(clock, chance, timeline, days)
         self._days = days
+        self._counter = counter
         self._customers: list[str] = []
+        self._came = 0  # customers so far, those that left among them
         self._sales = Sales(peer, self._agenda, injector, self._somebody, counter)
 
     @property
@@ -86,6 +89,8 @@ class Merchant:
             agenda.soon(0.0, whole, "a bank returns a payout", self._return)
         if agenda.happens(RUSH_SHARE):
             self._rush(whole)
+        if self._counter is not None:
+            agenda.soon(0.3 * whole, whole, "a product is archived", self._counter.retire)
         await agenda.run()
 
     def _rush(self, whole: float) -> None:
@@ -100,8 +105,9 @@ class Merchant:
         return self._agenda.chance.choice(self._customers) if self._customers else ""
 
     def _come(self) -> str:
-        number = len(self._customers) + 1
-        params = {"name": f"Customer {number}", "email": f"c{number}@example.com"}
+        self._came += 1
+        address = self._came if self._came % SHARED_EVERY else self._came - 1
+        params = {"name": f"Customer {self._came}", "email": f"c{address}@example.com"}
         id = str(self._peer.request("POST", "/v1/customers", params)["id"])
         self._customers.append(id)
         self._agenda.soon(HOUR, 20 * DAY, "a customer moves", lambda: self._change(id))

@@ -1,7 +1,8 @@
 """Can the simulation fail? Each mutant takes one safeguard of the product away, and must be caught.
 
 A mutant is a patch, applied to a copy of the tree and run in a process of its own. A patch that no
-longer applies is a failure, and so is a mutant whose run ends in anything but a violation.
+longer applies is a failure, and so is a mutant whose run ends in anything but a violation. A seed
+that the product itself fails says nothing of a mutant and is passed over.
 """
 
 import argparse
@@ -11,10 +12,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
 
 from local.simulation.run import simulate
 
@@ -23,6 +29,7 @@ PATCHES = ROOT / "tests" / "simulation" / "mutants"
 RECORD = PATCHES / "mutants.json"
 COPIED = ("shared", "functions", "local", "infra", "function_app.py", "host.json")
 SEEDS_MAX = 50
+DAYS = 10.0  # a mutant that can be caught is caught soon
 SECONDS_MAX = 3_600.0
 JOBS = 2
 
@@ -33,9 +40,10 @@ class MutantError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """The seed that caught a mutant, and the invariant it broke."""
+    """The seed and the length of the run that caught a mutant, and the invariant it broke."""
 
     seed: int
+    days: float
     invariant: str
 
 
@@ -55,6 +63,23 @@ def hunt(name: str, first: int, seeds: int) -> Kill | None:
 
     Raises `MutantError` when its patch does not apply or its run breaks.
     """
+    last = first + seeds
+    while first < last:
+        kill = try_on(name, first, last - first)
+        if kill is None or _passes(kill.seed, kill.days):
+            return kill
+        first = kill.seed + 1
+    return None
+
+
+@cache
+def _passes(seed: int, days: float) -> bool:
+    """Whether the product as it is passes a seed."""
+    return not simulate(seed, days=days).violations
+
+
+def try_on(name: str, first: int, seeds: int, days: float = DAYS) -> Kill | None:
+    """As `hunt`, whether or not the product itself passes the seed that catches it."""
     with tempfile.TemporaryDirectory(prefix=f"tieout-{name}-") as folder:
         tree = Path(folder)
         for part in COPIED:
@@ -63,16 +88,17 @@ def hunt(name: str, first: int, seeds: int) -> Kill | None:
                 shutil.copytree(source, tree / part, ignore=shutil.ignore_patterns("__pycache__"))
             else:
                 shutil.copy(source, tree / part)
-        _apply(PATCHES / f"{name}.patch", tree)
+        apply(PATCHES / f"{name}.patch", tree)
         command = [sys.executable, "-m", "local.simulation.mutants", "--hunt", str(first)]
-        done = _run([*command, "--seeds", str(seeds)], tree)
+        done = _run([*command, "--seeds", str(seeds), "--days", str(days)], tree)
     if done.returncode:
         raise MutantError(f"mutant {name} breaks instead of failing: {done.stderr[-2_000:]}")
     told = json.loads(done.stdout.splitlines()[-1])
     return None if told is None else Kill(**told)
 
 
-def _apply(patch: Path, tree: Path) -> None:
+def apply(patch: Path, tree: Path) -> None:
+    """Change a tree by a patch. Raises `MutantError` when it does not fit."""
     done = _run(["git", "apply", "--whitespace=nowarn", str(patch)], tree)
     if done.returncode:
         raise MutantError(f"{patch.name} does not apply any more: {done.stderr.strip()}")
@@ -84,42 +110,50 @@ def _run(command: Sequence[str], tree: Path) -> subprocess.CompletedProcess[str]
     )
 
 
-def _hunt_here(first: int, seeds: int) -> Kill | None:
+def _hunt_here(first: int, seeds: int, days: float) -> Kill | None:
     """The hunt itself, in the process of the mutant."""
     logging.disable(logging.CRITICAL)
     for seed in range(first, first + seeds):
-        outcome = simulate(seed)
+        outcome = simulate(seed, days=days)
         if outcome.violations:
-            return Kill(seed, outcome.violations[0].invariant)
+            return Kill(seed, days, outcome.violations[0].invariant)
     return None
 
 
 def _try(name: str) -> tuple[str, Kill | None, str]:
+    logging.disable(logging.CRITICAL)  # the control runs in this process
     try:
         return name, hunt(name, 1, SEEDS_MAX), ""
     except MutantError as error:
         return name, None, str(error)
 
 
+def _keep(kills: Mapping[str, Kill]) -> None:
+    """Write the record; after each kill, so that a long hunt may be ended."""
+    plain = {name: asdict(kills[name]) for name in sorted(kills)}
+    RECORD.write_text(json.dumps(plain, indent=2) + "\n", encoding="utf-8")
+
+
 def main(wanted: Sequence[str], *, record: bool) -> int:
     """Hunt the mutants; 1 when one survives. `record` keeps the seeds for the tests."""
+    console = Console()
     kills = recorded() if RECORD.exists() else {}
+    table = Table("mutant", "caught by", "seed", title=f"Mutants, at most {SEEDS_MAX} seeds each")
     survived = 0
     with get_context("spawn").Pool(JOBS) as pool:
-        for name, kill, problem in pool.imap_unordered(_try, wanted):
+        found = pool.imap(_try, wanted)
+        hunted = track(found, "hunting", total=len(wanted), console=console)
+        for name, kill, problem in hunted:
             if kill is None:
                 survived += 1
-                print(f"{name}: SURVIVES {problem}", flush=True)  # noqa: T201
+                table.add_row(name, f"SURVIVES {problem}".rstrip(), "")
             else:
                 kills[name] = kill
-                print(f"{name}: {kill.invariant}, seed {kill.seed}", flush=True)  # noqa: T201
-    if record:
-        plain = {
-            name: {"seed": kills[name].seed, "invariant": kills[name].invariant}
-            for name in sorted(kills)
-        }
-        RECORD.write_text(json.dumps(plain, indent=2) + "\n", encoding="utf-8")
-    print(f"mutants: {len(wanted)}, survived: {survived}")  # noqa: T201
+                if record:
+                    _keep(kills)
+                table.add_row(name, kill.invariant, str(kill.seed))
+    console.print(table)
+    console.print(f"mutants: {len(wanted)}, survived: {survived}")
     return int(survived > 0)
 
 
@@ -129,10 +163,10 @@ if __name__ == "__main__":
     parser.add_argument("--record", action="store_true", help="keep the seeds that catch them")
     parser.add_argument("--hunt", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--seeds", type=int, default=SEEDS_MAX, help=argparse.SUPPRESS)
+    parser.add_argument("--days", type=float, default=DAYS, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.hunt is not None:
-        found = _hunt_here(given.hunt, given.seeds)
-        plain = None if found is None else {"seed": found.seed, "invariant": found.invariant}
-        print(json.dumps(plain))  # noqa: T201
+        found = _hunt_here(given.hunt, given.seeds, given.days)
+        print(json.dumps(None if found is None else asdict(found)))  # noqa: T201
     else:
         sys.exit(main(given.names or names(), record=given.record))

@@ -99,3 +99,35 @@ def owed(dynamics: DynamicsPeer) -> list[str]:
     entries: list[Any] = list(dynamics.customer_transactions())
     owing = sum((each.amount for each in entries if each.currency.lower() == CURRENCY), Decimal(0))
     return [f"{owing} {CURRENCY}"] if owing else []
+
+
+def products(stripe: StripePeer, dynamics: DynamicsPeer) -> list[str]:
+    """Products that are not released exactly once in each company. One that was archived before it
+    came is left out."""
+    counts: dict[tuple[str, str], int] = {}
+    for row in dynamics.records("ReleasedProductsV2"):
+        key = (str(row["ItemNumber"]), str(row["dataAreaId"]))
+        counts[key] = counts.get(key, 0) + 1
+    found = []
+    for product in stripe.objects("product"):
+        for company in (OWNER, OTHER):
+            count = counts.get((str(product["id"]), company), 0)
+            if count != 1 and (count or product["active"]):
+                found.append(f"{product['id']} is released {count} times in {company}")
+    return found
+
+
+def prices(stripe: StripePeer, dynamics: DynamicsPeer) -> list[str]:
+    """Prices of products for sale that do not stand in Dynamics, in force or about to be."""
+    stands: dict[str, list[Decimal]] = {}
+    for name in ("SalesPriceAgreements", "OpenSalesPriceJournalLinesV2"):
+        for row in dynamics.records(name):
+            stands.setdefault(str(row["ItemNumber"]), []).append(row["Price"])
+    active = {str(each["id"]): None for each in stripe.objects("product") if each["active"]}
+    found = []
+    for price in stripe.objects("price"):
+        wanted = [Decimal(int(price["unit_amount"])).scaleb(-CENTS)]
+        product = str(price["product"])
+        if product in active and price["active"] and stands.get(product, []) != wanted:
+            found.append(f"{price['id']} of {product}: {stands.get(product)}, expected {wanted}")
+    return found

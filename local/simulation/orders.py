@@ -16,6 +16,7 @@ routes:
   - when: {metadata: {shop: [us]}}
     company: usmf
 orders: {partial_capture: spread}
+catalogue: {products: create, prices: true}
 """
 CURRENCY = "eur"
 PRICES_MINOR = {CURRENCY: (99, 9_000)}
@@ -39,3 +40,7 @@ class Counter:
         """Fill a basket and pay it; returns the PaymentIntent."""
         shop = "us" if self._chance.random() < ROUTED_SHARE else "de"
         return self._baskets.buy(CURRENCY, card, customer, {"shop": shop})
+
+    def retire(self) -> str:
+        """A product is not sold any more."""
+        return self._baskets.retire(CURRENCY) or "nothing is sold yet"

@@ -9,7 +9,8 @@ from rich.table import Table
 from local.simulation.faults import KINDS
 from local.simulation.run import Outcome
 
-FIRED_WANTED = 100  # times a kind, over 200 seeds
+FIRED_WANTED = 100  # times a kind, over so many seeds:
+SEEDS_FOR_COVERAGE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,21 @@ def result_of(outcome: Outcome, needed: Sequence[str] = (), file: str = "") -> R
     )
 
 
+def seldom(results: Sequence[Result]) -> dict[str, int]:
+    """The kinds of faults that fired too seldom to prove anything, and how often they did: the
+    rarest first. Empty for fewer seeds than `SEEDS_FOR_COVERAGE`, which may well miss some."""
+    if len(results) < SEEDS_FOR_COVERAGE:
+        return {}
+    fired = _fired(results)
+    return {name: fired[name] for name in fired if fired[name] < FIRED_WANTED}
+
+
+def _fired(results: Sequence[Result]) -> dict[str, int]:
+    """How often each kind struck in all, the rarest first."""
+    counts = {kind.name: sum(each.faults[kind.name] for each in results) for kind in KINDS}
+    return dict(sorted(counts.items(), key=lambda found: found[1]))
+
+
 def show(results: Sequence[Result], console: Console) -> None:
     """Print faults by kind, failing seeds and sums."""
     faults = Table("fault", "what", "fired", "seeds", title="Faults by kind")
@@ -54,6 +70,7 @@ def show(results: Sequence[Result], console: Console) -> None:
         seeds = sum(bool(result.faults[kind.name]) for result in results)
         faults.add_row(kind.name, kind.text, f"{fired:,}", f"{seeds:,}")
     console.print(faults)
+    _show_coverage(results, console)
     for result in results:
         if result.violations:
             _show_failure(result, console)
@@ -73,6 +90,18 @@ def show(results: Sequence[Result], console: Console) -> None:
     if len(results) == 1:
         console.print(f"timeline digest: {results[0].digest}")
     console.print(f"violations: {sum(len(result.violations) for result in results)}")
+
+
+def _show_coverage(results: Sequence[Result], console: Console) -> None:
+    rarest, count = next(iter(_fired(results).items()))
+    if len(results) < SEEDS_FOR_COVERAGE:
+        console.print(f"rarest fault: {rarest}, {count} times")
+        return
+    answer = "no" if seldom(results) else "yes"
+    told = ", ".join(f"{name} {fired}" for name, fired in seldom(results).items())
+    console.print(
+        f"every kind at least {FIRED_WANTED} times: {answer} ({told or f'{rarest} {count}'})"
+    )
 
 
 def _show_failure(result: Result, console: Console) -> None:

@@ -46,6 +46,7 @@ RECORD_SETS = (
     *("CustomersV3", "CustomerPaymentJournalHeaders", "CustomerPaymentJournalLines"),
     *("LedgerJournalHeaders", "LedgerJournalLines", "SalesOrderHeadersV2", "SalesOrderLinesV3"),
     *("CDSFreeTextInvoiceHeaders", "CDSFreeTextInvoiceLines"),
+    *("ReleasedProductsV2", "OpenTradeAgreementJournalHeadersV2", "OpenSalesPriceJournalLinesV2"),
 )
 
 

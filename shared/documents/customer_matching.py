@@ -1,9 +1,11 @@
 """Finding an account that Dynamics has already, before one is created for a Stripe customer.
 
 By the Stripe id, then by what the policy names (`customers.find_by`): the first field by which
-anything is found decides. One free account is linked. Several, or one that belongs to another
-Stripe customer, are for a person: the candidates are kept as evidence, account numbers and the
-field that matched, nothing personal. What a person decided comes before all that.
+anything is found decides. One free account is linked. Several, or one of this tax id that belongs
+to another Stripe customer, are for a person: the candidates are kept as evidence, account numbers
+and the field that matched, nothing personal. What a person decided comes before all that. Accounts
+of other Stripe customers with the same e-mail address are no matches: in Stripe customers often
+share one, above all when each visit of a guest makes a customer.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +19,7 @@ from shared.errors import Parked
 
 CUSTOMERS = "CustomersV3"
 ACCOUNT = "CustomerAccount"
+EMAIL = "email"
 FIELDS = MappingProxyType({"tax_id": "TaxExemptNumber", "email": "PrimaryContactEmail"})
 NAMES = MappingProxyType({"tax_id": "tax id", "email": "e-mail address"})
 VALUE_CHARS_MAX = 255  # a longer value is in no field
@@ -82,7 +85,8 @@ def match_of(snapshot: Snapshot, company: str, context: Context) -> Match | None
         return None
     for by in context.policy.customers.find_by:
         rows = snapshot.answers.get(f"{by}~{company}", ())
-        if rows:
+        free = any(not row.get(context.customer_id_property) for row in rows)
+        if rows and (free or by != EMAIL):
             return _single(snapshot, company, by, rows, context.customer_id_property)
     return None
 

@@ -10,9 +10,16 @@ from hashlib import sha256
 
 from shared.documents import customer
 from shared.documents.common import Context
-from shared.documents.customer_matching import ACCOUNT, CUSTOMERS, gone, taken
+from shared.documents.customer_matching import ACCOUNT, CUSTOMERS, EMAIL, gone, taken
 from shared.domain.records import digest
-from shared.errors import CredentialsRefused, Parked, Refused, TableConflict, TieoutError
+from shared.errors import (
+    CredentialsRefused,
+    Parked,
+    Refused,
+    TableConflict,
+    TieoutError,
+    UpdateConflict,
+)
 from shared.ports import (
     Cell,
     DynamicsGateway,
@@ -46,8 +53,8 @@ def _cells(account: str, id: str) -> dict[str, Cell]:
 
 
 async def reserve(tables: Tables, task: Task) -> None:
-    """Take the accounts that the task is about to link. Raises `Parked` when another Stripe
-    customer has one of them."""
+    """Take the accounts that the task is about to link. Raises `Parked` or `UpdateConflict` when
+    another Stripe customer has one of them."""
     for document in task.desired.documents if task.going else ():
         if not document.adopts or document.found_first or _is_written(task, document.role):
             continue
@@ -57,6 +64,9 @@ async def reserve(tables: Tables, task: Task) -> None:
         except TableConflict:
             row = await tables.get(TABLE, company, _row(account))
             if row is None or row.cells["customer"] != task.id:
+                if document.facts.get("matched") == EMAIL:
+                    # Soon the account shows whose it is, and is no match any more.
+                    raise UpdateConflict(f"{task.id}: another customer gets {account}") from None
                 owner = "another Stripe customer" if row is None else str(row.cells["customer"])
                 raise taken(task.id, company, account, owner) from None
 

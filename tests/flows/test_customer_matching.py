@@ -137,20 +137,34 @@ def test_a_person_may_say_that_it_is_a_new_one() -> None:
     live(story)
 
 
-def test_an_account_of_another_stripe_customer_is_not_linked_in_silence() -> None:
+def test_customers_who_share_an_address_have_accounts_of_their_own() -> None:
     async def story(world: World) -> None:
         ada = new_customer(world, email="ada@example.com")
         await rest(world)
         twin = new_customer(world, email="ada@example.com")
+        await rest(world)
+        assert list(customers(world)) == [f"{ada} usmf", f"{twin} usmf"]
+        await booked_and_proved(world)
+
+    live(story)
+
+
+def test_an_account_of_another_stripe_customer_is_not_linked_in_silence() -> None:
+    async def story(world: World) -> None:
+        ada = new_customer(world, email="ada@example.com")
+        await rest(world)
+        taken = account_of(world, ada).removeprefix("Cust ")
+        two = [await existing(world, PrimaryContactEmail="eve@example.com") for _ in range(2)]
+        twin = new_customer(world, email="eve@example.com")
         charge = sell(world, customer=twin)
         await rest(world)
-        assert {item.cause for item in await parked(world)} == {"customer_taken"}
-        suggested = (await evidence(world))["suggestions"][0]
-        assert suggested["stripe_customer"] == ada
-        status, answer = await accept(world, twin, account=suggested["account"])
+        assert {item.cause for item in await parked(world)} == {"several_customers"}
+        found = [each.get("account") for each in (await evidence(world))["suggestions"]]
+        assert found == [*sorted(two), None]
+        status, answer = await accept(world, twin, account=taken)
         assert (status, answer["code"]) == (409, "choice_refused")
         assert ada in answer["message"]
-        assert (await accept(world, twin, account=suggested["account"], shared=True))[0] == 202
+        assert (await accept(world, twin, account=taken, shared=True))[0] == 202
         await rest(world)
         assert list(customers(world)) == [f"{ada} usmf"]
         (txn,) = transactions_of(world, charge)
@@ -164,10 +178,11 @@ def test_two_customers_who_find_one_account_at_once_do_not_share_it() -> None:
     async def story(world: World) -> None:
         account = await existing(world, PrimaryContactEmail="ada@example.com")
         twins = [new_customer(world, email="ada@example.com") for _ in range(2)]
-        await rest(world)
+        await rest(world, HOUR)
         owner = account_row(world, account)[CUSTOMER_ID_PROPERTY]
         assert owner in twins
-        assert [item.cause for item in await parked(world)] == ["customer_taken"]
+        assert sorted(customers(world)) == sorted(f"{twin} usmf" for twin in twins)
+        await booked_and_proved(world)
 
     live(story)
 

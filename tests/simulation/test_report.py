@@ -11,7 +11,14 @@ from rich.console import Console
 from local.simulation.command import main
 from local.simulation.faults import NAMES, Allowed, Injected
 from local.simulation.invariants import Violation
-from local.simulation.report import Result, result_of, show
+from local.simulation.report import (
+    FIRED_WANTED,
+    SEEDS_FOR_COVERAGE,
+    Result,
+    result_of,
+    seldom,
+    show,
+)
 from local.simulation.run import Outcome
 from local.simulation.shrink import RUNS_MAX, allowed_by, shrink
 from local.simulation.timeline import Timeline
@@ -124,6 +131,27 @@ def test_the_table_ends_in_the_number_of_violations() -> None:
 
 def test_a_single_seed_shows_its_digest() -> None:
     assert "timeline digest: d" in shown(result_of(outcome([], fails=False)))
+
+
+def fired(**counts: int) -> list[Result]:
+    """Results of many seeds, of which the first met some faults."""
+    quiet = result_of(outcome([], fails=False))
+    faults = {**dict.fromkeys(NAMES, FIRED_WANTED), **counts}
+    return [dataclasses.replace(quiet, faults=faults), *[quiet] * (SEEDS_FOR_COVERAGE - 1)]
+
+
+def test_many_seeds_must_meet_every_kind_of_fault_often() -> None:
+    assert not seldom(fired())
+    assert f"every kind at least {FIRED_WANTED} times: yes" in shown(*fired())
+    short = fired(line_moved=FIRED_WANTED - 1, redeployed=0)
+    assert list(seldom(short).items()) == [("redeployed", 0), ("line_moved", FIRED_WANTED - 1)]
+    assert "times: no (redeployed 0, line_moved 99)" in shown(*short)
+
+
+def test_a_few_seeds_may_miss_kinds_and_name_the_rarest() -> None:
+    few = fired(line_moved=3)[:-1]
+    assert not seldom(few)
+    assert "rarest fault: line_moved, 3 times" in shown(*few)
 
 
 @pytest.mark.parametrize(("seeds", "jobs"), [(0, 1), (-1, 1), (1, 0), (1, 1_000)])

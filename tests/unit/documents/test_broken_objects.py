@@ -50,10 +50,8 @@ ANYBODY = replace(TARGET, customers=_Everybody())
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """The ways to all parts of a JSON value but itself."""
-    inner: dict[Any, Any] = value if isinstance(value, dict) else {}
-    if isinstance(value, list):
-        inner = dict(enumerate(value))
-    for name, part in inner.items():
+    inner: list[tuple[Any, Any]] = list(value.items()) if isinstance(value, dict) else []
+    for name, part in list(enumerate(value)) if isinstance(value, list) else inner:
         yield (*path, name)
         yield from places(part, (*path, name))
 

@@ -297,7 +297,6 @@ def test_one_free_account_is_linked_by_its_number() -> None:
     [
         ([row("US-1"), row("US-2")], "several_customers"),
         ([row("US-1", "cus_9"), row("US-2")], "several_customers"),
-        ([row("US-1", "cus_9")], "customer_taken"),
         ([row(f"US-{n}") for n in range(30)], "several_customers"),
     ],
 )
@@ -316,6 +315,16 @@ def test_what_is_not_certain_is_for_a_person_and_names_nothing_personal(
     for text in (str(error), error.remedy, error.evidence):
         assert "example.com" not in text
         assert "Ada" not in text
+
+
+def test_an_account_of_another_customer_with_the_same_address_is_no_match() -> None:
+    assert decided(row("US-1", "cus_9"), row("US-2", "cus_8")).template == "customer"
+
+
+def test_an_account_of_another_customer_with_the_same_tax_id_is_for_a_person() -> None:
+    with pytest.raises(Parked) as caught:
+        decided(row("US-1", "cus_9"), by="tax_id")
+    assert caught.value.cause == "customer_taken"
 
 
 def test_another_company_goes_on_while_one_is_undecided() -> None:
