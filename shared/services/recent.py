@@ -1,10 +1,12 @@
 """The objects that converge wrote or planned last, with their documents: what previews read.
 
-One pass over the table `links`, where all rows of an object lie together. The newest objects stay
-packed until they are asked for, so memory grows with how many are wanted and not with how many
-there are. What counts as posted is what the audit saw (`watch_journals`): it may be hours old.
+One pass over the table `links` finds the newest objects; only their times and ids are kept. Each is
+read when its turn comes, a few at once: memory holds `AT_ONCE` objects, and some hundred bytes for
+each that is wanted. What counts as posted is what the audit saw (`watch_journals`): it may be hours
+old.
 """
 
+import asyncio
 import heapq
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -17,23 +19,23 @@ from shared.services import journals, links
 from shared.services.packing import unpack
 
 PAGES_MAX = 10_000
+AT_ONCE = 16  # objects that are read together
 SIDES = (("account", "AccountDisplayValue"), ("offset", "OffsetAccountDisplayValue"))
 
 
-@dataclass(order=True, slots=True)
+@dataclass(slots=True)
 class _Object:
-    """The rows of one object. `at`: when its documents were stored last; empty: never."""
+    """The rows of one object."""
 
-    at: str = ""
-    id: str = ""
-    document: Row | None = field(default=None, compare=False)
-    links: dict[str, Row] = field(default_factory=dict, compare=False)
-    announced: dict[str, None] = field(default_factory=dict, compare=False)
+    id: str
+    document: Row | None = None
+    links: dict[str, Row] = field(default_factory=dict)
+    announced: dict[str, None] = field(default_factory=dict)
 
     def take(self, row: Row) -> None:
         """One more row of the object."""
         if row.row == links.DOCUMENT:
-            self.at, self.document = str(row.cells["at"]), row
+            self.document = row
         elif row.row.startswith(links.LINK_PREFIX):
             self.links[row.row.removeprefix(links.LINK_PREFIX)] = row
         elif row.row.startswith(links.INTENT_PREFIX):
@@ -54,35 +56,37 @@ class Recent:
 
     async def objects(self, limit: int) -> AsyncIterator[StoredObject]:
         """The last `limit` objects, newest first."""
-        newest: list[_Object] = []
-        async for found in self._all():
+        newest: list[tuple[str, str]] = []
+        async for at, id in self._marks():
             if len(newest) < limit:
-                heapq.heappush(newest, found)
+                heapq.heappush(newest, (at, id))
             else:
-                heapq.heappushpop(newest, found)
-        newest.sort()
+                heapq.heappushpop(newest, (at, id))
+        newest.sort(reverse=True)
         posted: dict[str, bool] = {}
-        while newest:
-            yield await self._stored(newest.pop(), posted)
+        for start in range(0, len(newest), AT_ONCE):
+            part = newest[start : start + AT_ONCE]
+            for found in await asyncio.gather(*(self._object(id) for _, id in part)):
+                yield await self._stored(found, posted)
 
-    async def _all(self) -> AsyncIterator[_Object]:
-        """Every object that has documents, in the order of the ids."""
+    async def _marks(self) -> AsyncIterator[tuple[str, str]]:
+        """When the documents of every object were stored last, and its id."""
         after: tuple[str, str] | None = None
-        current = _Object()
         for _ in range(PAGES_MAX):
             page = await self._tables.query(links.TABLE, after=after)
             for row in page:
-                if row.partition != current.id:
-                    if current.at:
-                        yield current
-                    current = _Object(id=row.partition)
-                current.take(row)
+                if row.row == links.DOCUMENT:
+                    yield str(row.cells["at"]), row.partition
             if len(page) < QUERY_ROWS_MAX:
-                if current.at:
-                    yield current
                 return
             after = (page[-1].partition, page[-1].row)
         raise RuntimeError(f"more than {PAGES_MAX} pages of {links.TABLE}")
+
+    async def _object(self, id: str) -> _Object:
+        found = _Object(id)
+        for row in await self._tables.query(links.TABLE, partition=id):
+            found.take(row)
+        return found
 
     async def _stored(self, found: _Object, posted: dict[str, bool]) -> StoredObject:
         documents: list[StoredDocument] = []
