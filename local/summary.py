@@ -7,8 +7,10 @@ from typing import Any
 from local.world import World
 from shared.domain.money import Money
 from shared.domain.records import digest
-from shared.errors import Kind
 from shared.services.items import Items, place
+from shared.verdicts import (
+    Kind,
+)
 
 RECORD_SETS = (
     *("CustomersV3", "CustomerPaymentJournalHeaders", "CustomerPaymentJournalLines"),

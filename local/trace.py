@@ -12,12 +12,17 @@ from local.world import World
 from shared.documents.common import Context, Snapshot, id_of, money_refs
 from shared.domain.partition import partition_of
 from shared.domain.records import Link, Ref
-from shared.errors import Kind, TieoutError
+from shared.errors import (
+    TieoutError,
+)
 from shared.ports import Json
 from shared.registry import Entity, entity_named, entity_of_event
 from shared.services import snapshots
 from shared.services.items import Items, place
 from shared.services.links import LinkStore
+from shared.verdicts import (
+    Kind,
+)
 
 WORSE = (Kind.DONE.value, Kind.SKIP.value, Kind.RETRY.value, Kind.WAITING.value, Kind.PARK.value)
 FOLLOWED_MAX = 1_000

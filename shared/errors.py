@@ -15,17 +15,16 @@
       ObjectMissing        Stripe: `resource_missing`                  -> park
       Refused              the vendor refuses this request for good    -> park
         DuplicateKey       a record of this key exists                 -> park
+        Overtaken          the record moved on before our change       -> retry
       Waiting              the counterpart does not exist yet          -> waiting
       Skipped              nothing to do, on purpose                   -> skip
       Parked               a person must decide                        -> park
       SignatureRefused     the webhook's signature is wrong            (HTTP 400)
 
-What no row of `TABLE` names is parked as `unexpected`: never dropped, never retried for ever.
+`shared/verdicts.py` holds the table that says so.
 """
 
-from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 
 TEXT_CHARS_MAX = 500  # of a vendor's message that we keep
 
@@ -141,6 +140,11 @@ class DuplicateKey(Refused):
     """Dynamics: "The record already exists."."""
 
 
+class Overtaken(Refused):
+    """Dynamics refuses a change: the record has moved on since it was read (an order that was
+    invoiced meanwhile). What is to be done is computed anew."""
+
+
 class Waiting(TieoutError):
     """The counterpart does not exist yet; `reason` is a closed word, text for people."""
 
@@ -176,124 +180,3 @@ class SettingsRefused(TieoutError):
     def __init__(self, problems: list[str]) -> None:
         super().__init__("settings: " + "; ".join(problems))
         self.problems = problems
-
-
-class Kind(StrEnum):
-    """What becomes of a unit of work."""
-
-    DONE = "done"
-    RETRY = "retry"
-    PARK = "parked"
-    SKIP = "skipped"
-    WAITING = "waiting"
-    RESOLVED = "resolved"  # parked, then taken out of the inbox by a person
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The outcome of one unit of work.
-
-    `counts`: a retry that uses up an attempt. `delay_seconds`: the least wait before the retry
-    (None: back-off decides). `cause`, `text`, `remedy` and `evidence` (JSON text): for people, set
-    when parked or waiting. `amount_minor` of `currency`: the money at stake, where it is known.
-    """
-
-    kind: Kind
-    counts: bool = False
-    delay_seconds: float | None = None
-    cause: str = ""
-    text: str = ""
-    remedy: str = ""
-    amount_minor: int = 0
-    currency: str = ""
-    evidence: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class TableRow:
-    """One row of the outcome table."""
-
-    error: type[Exception]
-    kind: Kind
-    counts: bool
-    cause: str
-    remedy: str
-
-
-TABLE: tuple[TableRow, ...] = (
-    TableRow(Throttled, Kind.RETRY, True, "throttled", "Wait, or raise the vendor's limit."),
-    TableRow(
-        CredentialsRefused, Kind.RETRY, True, "credentials", "Check the named key or role, retry."
-    ),
-    TableRow(
-        MappingUnusable, Kind.RETRY, True, "mapping_unusable", "Publish or roll back, then retry."
-    ),
-    TableRow(
-        Unavailable, Kind.RETRY, True, "unavailable", "Check that the named system is up, retry."
-    ),
-    TableRow(
-        UncertainWrite,
-        Kind.RETRY,
-        True,
-        "uncertain_write",
-        "Dynamics kept losing answers; check its health, then retry: the record is looked for "
-        "before it is written again.",
-    ),
-    TableRow(LeaseOver, Kind.RETRY, False, "lease_over", ""),
-    TableRow(ClaimHeld, Kind.RETRY, False, "claim_held", ""),
-    TableRow(TableConflict, Kind.RETRY, False, "table_conflict", ""),
-    TableRow(JournalPosted, Kind.RETRY, False, "journal_posted", ""),
-    TableRow(
-        UpdateConflict,
-        Kind.RETRY,
-        True,
-        "update_conflict",
-        "Somebody else writes to our journals; give them other journal names, then retry.",
-    ),
-    TableRow(
-        ObjectMissing,
-        Kind.PARK,
-        False,
-        "object_missing",
-        "Check that key, account and mode are those of the event; a wrong key looks the same.",
-    ),
-    TableRow(
-        DuplicateKey,
-        Kind.PARK,
-        False,
-        "duplicate_key",
-        "A record of this key exists in Dynamics and is not ours; change or link it, then retry.",
-    ),
-    TableRow(Refused, Kind.PARK, False, "refused", "Mend what the message names, then retry."),
-)
-
-
-class NeedsMaster(TieoutError):
-    """Master data that a line needs could not be written; carries the verdict on it."""
-
-    def __init__(self, what: str, verdict: Verdict) -> None:
-        super().__init__(f"{what}: {verdict.text}")
-        self.verdict = verdict
-
-
-def verdict_of(error: Exception) -> Verdict:
-    """The one place where an error becomes an outcome."""
-    if isinstance(error, NeedsMaster):
-        return replace(error.verdict, text=str(error))
-    if isinstance(error, Waiting):
-        return Verdict(Kind.WAITING, cause=error.reason, text=str(error))
-    if isinstance(error, Skipped):
-        return Verdict(Kind.SKIP, cause=error.reason, text=str(error))
-    if isinstance(error, Parked):
-        found = (error.cause, str(error), error.remedy)
-        return Verdict(Kind.PARK, False, None, *found, evidence=error.evidence)
-    for row in TABLE:
-        if isinstance(error, row.error):
-            delay = getattr(error, "retry_after_seconds", None)
-            return Verdict(row.kind, row.counts, delay, row.cause, str(error), row.remedy)
-    return Verdict(
-        Kind.PARK,
-        cause="unexpected",
-        text=f"{type(error).__name__}: {error}"[:TEXT_CHARS_MAX],
-        remedy="This is a fault of Tieout itself: report it with the log of this event.",
-    )

@@ -13,7 +13,9 @@ from shared import telemetry
 from shared.documents.common import Context
 from shared.documents.customer import role_of
 from shared.domain.records import Link, Ref
-from shared.errors import Kind, NeedsMaster, TieoutError, Verdict, verdict_of
+from shared.errors import (
+    TieoutError,
+)
 from shared.mapping.compiler import CompiledMapping
 from shared.mapping.finance import Target
 from shared.ports import (
@@ -37,6 +39,12 @@ from shared.services.plan import unwanted
 from shared.services.task import Task
 from shared.services.writing import Applier
 from shared.settings import Settings
+from shared.verdicts import (
+    Kind,
+    NeedsMaster,
+    Verdict,
+    verdict_of,
+)
 
 CONCURRENCY_MAX = 16  # port calls of one step under way at once
 

@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared import telemetry
-from shared.errors import Kind, Verdict
 from shared.ports import Cell, Json, Put, Row
 from shared.registry import ENTITIES
 from shared.services.converge import Ports
 from shared.services.item import UNREADABLE
 from shared.services.items import Items, Outcome, item_of, place
+from shared.verdicts import (
+    Kind,
+    Verdict,
+)
 
 HEAL_TABLE = "cursors"
 HEAL = "heal"

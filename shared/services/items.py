@@ -9,7 +9,9 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from shared.errors import Kind, TableConflict, Verdict
+from shared.errors import (
+    TableConflict,
+)
 from shared.ports import (
     Cell,
     Clock,
@@ -23,6 +25,10 @@ from shared.ports import (
 )
 from shared.services.item import Item
 from shared.services.paging import rows
+from shared.verdicts import (
+    Kind,
+    Verdict,
+)
 
 TABLE = "events"
 COUNTER = "counter"

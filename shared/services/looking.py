@@ -1,10 +1,12 @@
 """Looking for records whose write is uncertain, before anything is written again.
 
 Lines: by (company, batch, PaymentId) first, then by PaymentId and date without the batch, because
-"post and transfer" moves lines. Customers: by the field that holds the Stripe id.
+"post and transfer" moves lines. Customers: by the field that holds the Stripe id. Lines of price
+journals: posted ones have become prices in force.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from shared.domain.records import Link, Record
 from shared.errors import Parked
@@ -12,6 +14,15 @@ from shared.ports import DynamicsGateway, Json, Lookup, Value
 from shared.services.plan import KEYS, found_link, link_of
 from shared.services.task import Task
 
+POSTED_AS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "OpenSalesPriceJournalLinesV2": (
+            "SalesPriceAgreements",
+            ("ItemNumber", "PriceCurrencyCode", "Price", "SalesPriceQuantity"),
+        ),
+    }
+)
+"""Entity sets whose records leave them when they are posted: where to, and what they share."""
 LOOK_KEYS_MAX = 20  # keys in one request: the address has a length limit
 
 
@@ -40,7 +51,28 @@ async def look(dynamics: DynamicsGateway, tasks: Sequence[Task]) -> None:
             rows = await dynamics.find(_lookup(chunk))
             _collect(found, place, chunk[0].key_field, rows)
     for task, record in missing:
-        _take(task, record, found.get(_key(record), []))
+        rows = found.get(_key(record), [])
+        if rows or record.entity_set not in POSTED_AS:
+            _take(task, record, rows)
+        elif await _is_posted(dynamics, record):
+            task.new_links.append(link_of(record, record.fields))
+            task.over.append(record.document.role)
+
+
+async def _is_posted(dynamics: DynamicsGateway, record: Record) -> bool:
+    """Whether a record that left its set is found where posting brings it."""
+    posted_set, names = POSTED_AS[record.entity_set]
+    first, *others = names
+    value = {first: record.fields[first]}
+    rows = await dynamics.find(Lookup(posted_set, record.document.company, value, select=names))
+    return any(all(_equal(row[name], record.fields[name]) for name in others) for row in rows)
+
+
+def _equal(one: object, other: object) -> bool:
+    """Numbers are equal however many places they show."""
+    if isinstance(one, str) or isinstance(other, str):
+        return str(one).casefold() == str(other).casefold()
+    return one == other
 
 
 def place_of(record: Record) -> Place:

@@ -13,7 +13,6 @@ from shared import telemetry
 from shared.documents.payout import is_itemised
 from shared.domain.partition import partition_in, partition_of
 from shared.domain.records import Ref
-from shared.errors import Kind, Verdict
 from shared.ports import Cell, DeadLetter, Insert, Json, Message, Operation, Replace, Row
 from shared.registry import ENTITIES, entity_named
 from shared.services.converge import Ports
@@ -30,6 +29,10 @@ from shared.services.items import Items, Outcome, item_of, place
 from shared.services.links import LinkStore
 from shared.services.paging import PAGES_MAX, Pages, next_cursor
 from shared.services.reconcile import Reconcile
+from shared.verdicts import (
+    Kind,
+    Verdict,
+)
 
 TABLE = "cursors"
 SWEEP = "sweep"

@@ -6,9 +6,13 @@ from dataclasses import dataclass, field, replace
 from shared.documents.common import Desired, Snapshot
 from shared.domain.money import is_currency
 from shared.domain.records import Document, Link, Record, Value
-from shared.errors import Kind, Verdict, verdict_of
 from shared.services.links import Held
 from shared.services.plan import Plan
+from shared.verdicts import (
+    Kind,
+    Verdict,
+    verdict_of,
+)
 
 AMOUNT_BOUND = 1 << 63  # of a table cell
 

@@ -11,8 +11,16 @@ from datetime import timedelta
 
 from shared import telemetry
 from shared.domain.journal import JournalKind
-from shared.domain.records import Intent, Link, Record
-from shared.errors import DuplicateKey, JournalPosted, TieoutError, UncertainWrite, UpdateConflict
+from shared.domain.records import Change, Intent, Link, Record
+from shared.errors import (
+    DuplicateKey,
+    JournalPosted,
+    Overtaken,
+    Refused,
+    TieoutError,
+    UncertainWrite,
+    UpdateConflict,
+)
 from shared.ports import Clock, DynamicsGateway, Value, Write, WriteFailed, Written
 from shared.services.journals import Journals, Slot, Target, Writer
 from shared.services.links import LinkStore
@@ -152,6 +160,10 @@ class Applier:
         if isinstance(error, DuplicateKey) and (each.target is not None or own_key):
             # A line of this number is in the journal: ours, perhaps. Look for it by its key.
             error = UncertainWrite(str(error))
+        elif isinstance(error, Refused) and each.write.method == "PATCH":
+            # What is open may have been closed since it was read.
+            is_open = each.record.document.change is Change.OPEN
+            error = Overtaken(error.system, error.text) if is_open else error
         if isinstance(error, UncertainWrite | UpdateConflict):
             task.uncertain.append(role)
             if isinstance(error, UncertainWrite):

@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+from local.dynamics.faults import Faults as DynamicsFaults
 from local.world import Options, World
 from tests.world import Json, booked_and_proved, live, new_customer, parked, rest, sell, waiting
 
@@ -216,3 +217,23 @@ def test_without_the_policy_nothing_of_the_catalogue_is_written() -> None:
         await booked_and_proved(world)
 
     live(story)
+
+
+def test_a_price_line_whose_answer_was_lost_is_found_though_its_journal_was_posted_since() -> None:
+    async def story(world: World) -> None:
+        product = new_product(world)
+        await rest(world)
+        world.dynamics.faults = DynamicsFaults(error_after_commit=1)
+        new_price(world, product)
+        for _ in range(60):
+            await world.clock.sleep(60)
+            if open_prices(world):
+                break
+        assert all(result.posted for result in world.dynamics.post_price_journals())
+        world.dynamics.faults = DynamicsFaults()
+        await rest(world, 3_600)
+        assert await parked(world) == []
+        assert open_prices(world) == []
+        assert prices_in_force(world) == [("usmf", product, "USD", Decimal(15), Decimal(1))]
+
+    live(story, options("create"))

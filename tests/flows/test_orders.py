@@ -2,6 +2,9 @@
 
 from decimal import Decimal
 
+import pytest
+
+from local.dynamics.faults import Faults as DynamicsFaults
 from local.publishing import embedded
 from local.stripe import PeerSettings
 from local.world import Options, World
@@ -326,3 +329,24 @@ def test_a_refund_of_an_invoiced_order_becomes_a_return_order_for_credit_only() 
         await booked_and_proved(world)
 
     live(story, Options(documents=(RETURNS,), stripe=PeerSettings(payouts=None)))
+
+
+@pytest.mark.parametrize("seconds", [70, 100, 120, 140, 160, 190])
+def test_whenever_the_invoice_comes_a_refund_ends_right(seconds: int) -> None:
+    """Between the questions and the change of a line, Dynamics may invoice the order."""
+
+    async def story(world: World) -> None:
+        charge = check_out(world, new_customer(world))
+        await rest(world, HOUR / 3)
+        world.dynamics.faults = DynamicsFaults(latency_seconds=(20.0, 20.0))
+        give_back(world, charge, 1_062)
+        await world.clock.sleep(seconds)
+        assert all(result.posted for result in world.dynamics.invoice_orders())
+        world.dynamics.faults = DynamicsFaults()
+        await rest(world, 2 * DAY)
+        ordered = sum(row["LineAmount"] for row in order_lines(world).values())
+        assert ordered + credited(world) == Decimal("96.01")
+        assert balance(world) == 0
+        await booked_and_proved(world)
+
+    live(story, OPTIONS)

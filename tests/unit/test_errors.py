@@ -6,17 +6,15 @@ import pytest
 
 from shared import errors
 from shared.errors import (
-    TABLE,
     ClaimHeld,
     CredentialsRefused,
     DuplicateKey,
     FlowsUnavailable,
     JournalPosted,
-    Kind,
     LeaseOver,
     MappingUnusable,
-    NeedsMaster,
     ObjectMissing,
+    Overtaken,
     Parked,
     QueueUnavailable,
     Refused,
@@ -30,8 +28,13 @@ from shared.errors import (
     Unavailable,
     UncertainWrite,
     UpdateConflict,
-    Verdict,
     Waiting,
+)
+from shared.verdicts import (
+    TABLE,
+    Kind,
+    NeedsMaster,
+    Verdict,
     verdict_of,
 )
 
@@ -53,6 +56,7 @@ CASES: tuple[tuple[Exception, Kind, bool, str], ...] = (
     (ObjectMissing("charge", "ch_1"), Kind.PARK, False, "object_missing"),
     (Refused("Dynamics", "no"), Kind.PARK, False, "refused"),
     (DuplicateKey("Dynamics", "exists"), Kind.PARK, False, "duplicate_key"),
+    (Overtaken("Dynamics", "invoiced"), Kind.RETRY, True, "overtaken"),
     (Waiting("transaction_not_made", "not yet"), Kind.WAITING, False, "transaction_not_made"),
     (Skipped("charge_failed"), Kind.SKIP, False, "charge_failed"),
     (Parked("period_closed", "closed", "Open it."), Kind.PARK, False, "period_closed"),

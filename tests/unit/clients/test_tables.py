@@ -16,12 +16,10 @@ from aiohttp import web
 from shared.clients.table_rules import CELLS_MAX, ENTITY_BYTES_MAX, KEY_CHARS_MAX, RowRefused
 from shared.clients.tables import AzureTables
 from shared.errors import (
-    Kind,
     Refused,
     StorageUnavailable,
     TableConflict,
     TieoutError,
-    verdict_of,
 )
 from shared.ports import (
     CELL_CHARS_MAX,
@@ -33,6 +31,10 @@ from shared.ports import (
     Put,
     Replace,
     Tables,
+)
+from shared.verdicts import (
+    Kind,
+    verdict_of,
 )
 
 KEY = base64.b64encode(b"key").decode()

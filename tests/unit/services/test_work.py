@@ -7,7 +7,6 @@ import pytest
 from local.tables import MemoryTables
 from shared.errors import (
     CredentialsRefused,
-    Kind,
     QueueUnavailable,
     StorageUnavailable,
     Throttled,
@@ -19,6 +18,9 @@ from shared.services.item import Item, read_item
 from shared.services.items import Items, place
 from shared.services.links import LinkStore
 from shared.services.work import SUSPECT_DELIVERIES, Received, Work
+from shared.verdicts import (
+    Kind,
+)
 from tests.unit.documents.objects import Json, charge, customer, payout, txn
 from tests.unit.services.fakes import Rig, rig
 

@@ -1,0 +1,158 @@
+"""What each error means for the work at hand: the one table, and who reads it.
+
+Every result becomes done, retry, park, skip or waiting by its type. What no row of `TABLE` names is
+parked as `unexpected`: never dropped, never retried for ever.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from shared.errors import (
+    TEXT_CHARS_MAX,
+    ClaimHeld,
+    CredentialsRefused,
+    DuplicateKey,
+    JournalPosted,
+    LeaseOver,
+    MappingUnusable,
+    ObjectMissing,
+    Overtaken,
+    Parked,
+    Refused,
+    Skipped,
+    TableConflict,
+    Throttled,
+    TieoutError,
+    Unavailable,
+    UncertainWrite,
+    UpdateConflict,
+    Waiting,
+)
+
+
+class Kind(StrEnum):
+    """What becomes of a unit of work."""
+
+    DONE = "done"
+    RETRY = "retry"
+    PARK = "parked"
+    SKIP = "skipped"
+    WAITING = "waiting"
+    RESOLVED = "resolved"  # parked, then taken out of the inbox by a person
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The outcome of one unit of work.
+
+    `counts`: a retry that uses up an attempt. `delay_seconds`: the least wait before the retry
+    (None: back-off decides). `cause`, `text`, `remedy` and `evidence` (JSON text): for people, set
+    when parked or waiting. `amount_minor` of `currency`: the money at stake, where it is known.
+    """
+
+    kind: Kind
+    counts: bool = False
+    delay_seconds: float | None = None
+    cause: str = ""
+    text: str = ""
+    remedy: str = ""
+    amount_minor: int = 0
+    currency: str = ""
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """One row of the outcome table."""
+
+    error: type[Exception]
+    kind: Kind
+    counts: bool
+    cause: str
+    remedy: str
+
+
+TABLE: tuple[TableRow, ...] = (
+    TableRow(Throttled, Kind.RETRY, True, "throttled", "Wait, or raise the vendor's limit."),
+    TableRow(
+        CredentialsRefused, Kind.RETRY, True, "credentials", "Check the named key or role, retry."
+    ),
+    TableRow(
+        MappingUnusable, Kind.RETRY, True, "mapping_unusable", "Publish or roll back, then retry."
+    ),
+    TableRow(
+        Unavailable, Kind.RETRY, True, "unavailable", "Check that the named system is up, retry."
+    ),
+    TableRow(
+        UncertainWrite,
+        Kind.RETRY,
+        True,
+        "uncertain_write",
+        "Dynamics kept losing answers; check its health, then retry: the record is looked for "
+        "before it is written again.",
+    ),
+    TableRow(LeaseOver, Kind.RETRY, False, "lease_over", ""),
+    TableRow(ClaimHeld, Kind.RETRY, False, "claim_held", ""),
+    TableRow(TableConflict, Kind.RETRY, False, "table_conflict", ""),
+    TableRow(JournalPosted, Kind.RETRY, False, "journal_posted", ""),
+    TableRow(
+        UpdateConflict,
+        Kind.RETRY,
+        True,
+        "update_conflict",
+        "Somebody else writes to our journals; give them other journal names, then retry.",
+    ),
+    TableRow(
+        Overtaken,
+        Kind.RETRY,
+        True,
+        "overtaken",
+        "Dynamics keeps refusing the change that the message names: mend it there, then retry.",
+    ),
+    TableRow(
+        ObjectMissing,
+        Kind.PARK,
+        False,
+        "object_missing",
+        "Check that key, account and mode are those of the event; a wrong key looks the same.",
+    ),
+    TableRow(
+        DuplicateKey,
+        Kind.PARK,
+        False,
+        "duplicate_key",
+        "A record of this key exists in Dynamics and is not ours; change or link it, then retry.",
+    ),
+    TableRow(Refused, Kind.PARK, False, "refused", "Mend what the message names, then retry."),
+)
+
+
+class NeedsMaster(TieoutError):
+    """Master data that a line needs could not be written; carries the verdict on it."""
+
+    def __init__(self, what: str, verdict: Verdict) -> None:
+        super().__init__(f"{what}: {verdict.text}")
+        self.verdict = verdict
+
+
+def verdict_of(error: Exception) -> Verdict:
+    """The one place where an error becomes an outcome."""
+    if isinstance(error, NeedsMaster):
+        return replace(error.verdict, text=str(error))
+    if isinstance(error, Waiting):
+        return Verdict(Kind.WAITING, cause=error.reason, text=str(error))
+    if isinstance(error, Skipped):
+        return Verdict(Kind.SKIP, cause=error.reason, text=str(error))
+    if isinstance(error, Parked):
+        found = (error.cause, str(error), error.remedy)
+        return Verdict(Kind.PARK, False, None, *found, evidence=error.evidence)
+    for row in TABLE:
+        if isinstance(error, row.error):
+            delay = getattr(error, "retry_after_seconds", None)
+            return Verdict(row.kind, row.counts, delay, row.cause, str(error), row.remedy)
+    return Verdict(
+        Kind.PARK,
+        cause="unexpected",
+        text=f"{type(error).__name__}: {error}"[:TEXT_CHARS_MAX],
+        remedy="This is a fault of Tieout itself: report it with the log of this event.",
+    )
