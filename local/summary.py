@@ -14,6 +14,7 @@ RECORD_SETS = (
     *("CustomersV3", "CustomerPaymentJournalHeaders", "CustomerPaymentJournalLines"),
     *("LedgerJournalHeaders", "LedgerJournalLines", "SalesOrderHeadersV2", "SalesOrderLinesV3"),
     *("CDSFreeTextInvoiceHeaders", "CDSFreeTextInvoiceLines"),
+    *("ReturnOrderHeadersV2", "ReturnOrderLinesV2"),
 )
 
 

@@ -33,10 +33,10 @@ def written_in(snapshot: Snapshot, into: dict[str, Written]) -> dict[str, Writte
     """Add to `into` what memos were written or announced, by refund."""
     for kind, refund, document in headers_in(snapshot):
         mine = into.setdefault(refund, Written())
-        target = mine.reversed if kind == REVERSAL else mine.credited
+        target, sign = (mine.reversed, 1) if kind == REVERSAL else (mine.credited, -1)
         for line in lines_in(document):
             number = int(line["number"])
-            target[number] = target.get(number, 0) + abs(int(line["amount_minor"]))
+            target[number] = target.get(number, 0) + sign * int(line["amount_minor"])
     return into
 
 

@@ -6,7 +6,7 @@
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from shared.documents.common import Json, Snapshot, text
+from shared.documents.common import Json, Snapshot, currency_of
 from shared.domain.money import Money
 from shared.errors import Parked
 
@@ -18,10 +18,10 @@ def charged_amount(snapshot: Snapshot, settled: Money) -> Money:
     """A customer's line in the currency that the customer paid, with the sign of `settled`.
 
     The same amount where the currencies are the same. Raises `Parked` where no amount of the
-    charge (or refund) fits the exchange rate of the transaction.
+    charge (or refund) fits the exchange rate of the transaction, or its currency cannot be read.
     """
     source = snapshot.related.get("refund") or snapshot.related.get("charge") or {}
-    currency = text(source, "currency").lower() or settled.currency
+    currency = currency_of(source, "charge") if source.get("currency") else settled.currency
     rate = _rate(snapshot.object)
     if currency == settled.currency and rate in (None, 1):
         return settled
@@ -43,9 +43,10 @@ def _rate(txn: Json) -> Decimal | None:
     if rate is None or isinstance(rate, bool | list | dict):
         return None
     try:
-        return Decimal(str(rate))
+        found = Decimal(str(rate))
     except InvalidOperation:
         return None
+    return found if found.is_finite() and found > 0 else None
 
 
 def _fits(amount: int, rate: Decimal, settled_minor: int) -> bool:

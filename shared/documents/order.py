@@ -4,25 +4,23 @@ What of the order is invoiced already stays as it is; what is open follows the r
 `SalesOrderHeadersV2`, `SalesOrderLinesV3` (Dynamics 365 Finance, sales and marketing).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from decimal import Decimal
 
-from shared.documents.common import Json, Question, Snapshot, id_of, text
-from shared.documents.refunding import Written
+from shared.documents.common import Question, Snapshot, id_of, text
+from shared.documents.order_state import (
+    LINES_ANSWER,
+    ORDER,
+    WITHOUT,
+    State,
+    line_role,
+)
 from shared.documents.sale_lines import ROUNDING, ROUNDING_NUMBER, SaleLine
-from shared.domain.money import from_decimal
 from shared.domain.records import Change, Document, Fact
 from shared.errors import Parked
 
-ORDER, RELEASE, LINE_PREFIX = "order", "release", "line:"
+RELEASE = "release"
 HEADERS, LINES = "SalesOrderHeadersV2", "SalesOrderLinesV3"
-OPEN_STATUSES = ("None", "Backorder")
-
-
-def line_role(number: int) -> str:
-    """The role of an order's line."""
-    return f"{LINE_PREFIX}{number}"
 
 
 def questions(snapshot: Snapshot, company: str) -> tuple[Question, ...]:
@@ -41,7 +39,7 @@ def questions(snapshot: Snapshot, company: str) -> tuple[Question, ...]:
     if not rows:
         return (header,)
     lines = Question(
-        "order_lines",
+        LINES_ANSWER,
         LINES,
         company,
         "SalesOrderNumber",
@@ -51,100 +49,15 @@ def questions(snapshot: Snapshot, company: str) -> tuple[Question, ...]:
     return header, lines
 
 
-@dataclass(frozen=True, slots=True)
-class State:
-    """What was written of an order, line by line, and which lines can still be changed."""
-
-    is_new: bool
-    lines: Mapping[int, Document]
-    open_lines: Mapping[int, bool]
-
-    def written(self) -> dict[str, Written]:
-        """What refunds took from the lines, by refund."""
-        found: dict[str, Written] = {}
-        for number, document in self.lines.items():
-            reductions = document.facts["reductions"]
-            if isinstance(reductions, Mapping):
-                for refund, share in reductions.items():
-                    mine = found.setdefault(refund, Written())
-                    mine.reduced[number] = int(str(share))
-        return found
-
-    def is_open(self, line: SaleLine) -> bool:
-        """Whether a line can still be reduced: several units need the rounding line too."""
-        rounding = self.open_lines.get(ROUNDING_NUMBER, True)
-        return self.open_lines.get(line.number, True) and (line.quantity == 1 or rounding)
-
-
-def state_of(snapshot: Snapshot) -> State:
-    """The state of our order. Raises `Parked` when it is gone, there twice, or changed by hand."""
-    kept = snapshot.written(ORDER)
-    rows = snapshot.answers[ORDER]
-    if len(rows) > 1:
-        raise Parked(
-            "duplicate_order",
-            f"{len(rows)} sales orders have the reference {snapshot.id}",
-            "Cancel or delete the extra orders in Dynamics, then retry.",
-        )
-    if ORDER in snapshot.links and not rows:
-        number = snapshot.links[ORDER].keys["SalesOrderNumber"]
-        raise Parked(
-            "order_vanished",
-            f"sales order {number} of charge {snapshot.id} is gone, or its reference was changed",
-            "Find out who removed it; restore its customer reference, or resolve this item.",
-        )
-    lines, open_lines = {}, {}
-    there = {int(str(row["CustomersLineNumber"]).split(".")[0]): row for row in _lines(snapshot)}
-    for role in snapshot.links:
-        if role.startswith(LINE_PREFIX):
-            number = int(role.removeprefix(LINE_PREFIX))
-            lines[number] = _as_it_is(snapshot, number, there.get(number))
-            open_lines[number] = there[number]["SalesOrderLineStatus"] in OPEN_STATUSES
-    return State(kept is None, lines, open_lines)
-
-
-def sold_in(snapshot: Snapshot) -> tuple[SaleLine, ...]:
-    """The lines as they were sold, of an order that was written or announced; empty without one.
-
-    Stripe's metadata may change afterwards; an order does not follow it.
-    """
-    roles = dict.fromkeys((*snapshot.links, *snapshot.intents))
-    written = [snapshot.written(role) for role in roles if role.startswith(LINE_PREFIX)]
-    found = []
-    for document in written:
-        sold = document.facts["sold"] if document is not None else None
-        if isinstance(sold, Mapping):
-            found.append(SaleLine(**sold))  # type: ignore[arg-type]
-    return tuple(sorted(found, key=lambda line: line.number))
-
-
-def _lines(snapshot: Snapshot) -> Sequence[Json]:
-    return snapshot.answers.get("order_lines", ())
-
-
-def _as_it_is(snapshot: Snapshot, number: int, row: Json | None) -> Document:
-    """The document that Dynamics holds of a line: the written one, or an announced change of it."""
-    role = line_role(number)
-    found = [snapshot.links[role].record.document]
-    if role in snapshot.intents:
-        found.append(snapshot.intents[role].record.document)
-    if row is not None:
-        currency = str(found[0].facts["currency"])
-        amount = from_decimal(Decimal(str(row["LineAmount"])), currency).minor
-        for document in found:
-            if document.facts["amount_minor"] == amount:
-                return document
-    raise Parked(
-        "order_line_changed",
-        f"line {number} of the order of charge {snapshot.id} is not as it was written",
-        "Somebody changed or removed it in Dynamics: set its amount back there, then retry; or "
-        "resolve this item and keep the order by hand.",
-    )
-
-
-def header_of(snapshot: Snapshot, company: str, words: Mapping[str, Fact]) -> Document:
-    """The header of an order, held until its lines are right."""
-    charge = snapshot.object
+def header_of(
+    snapshot: Snapshot,
+    company: str,
+    words: Mapping[str, Fact],
+    without: Iterable[Fact] = (),
+) -> Document:
+    """The header of an order, held until its lines are right. `without`: lines that it does not
+    get."""
+    charge, kept = snapshot.object, tuple(without)
     return Document(
         role=ORDER,
         template="sales_order",
@@ -153,9 +66,26 @@ def header_of(snapshot: Snapshot, company: str, words: Mapping[str, Fact]) -> Do
         facts={
             "currency": text(charge, "currency").lower(),
             "party": id_of(charge.get("customer")),
+            **({WITHOUT: kept} if kept else {}),
         },
         words=words,
     )
+
+
+def taken_before(
+    lines: Sequence[SaleLine], reductions: Mapping[int, Mapping[str, int]]
+) -> dict[int, Fact]:
+    """Lines that refunds took away before there is an order, by number.
+
+    Dynamics takes no new line of quantity 0. They are kept in the facts of the header, as if they
+    had been written and cancelled.
+    """
+    found: dict[int, Fact] = {}
+    for line in lines:
+        mine = reductions.get(line.number, {})
+        if mine and sum(mine.values()) == line.worth and line.number != ROUNDING_NUMBER:
+            found[line.number] = {"sold": asdict(line), "reductions": dict(mine)}
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +136,8 @@ def lines_of(
         if line.number == ROUNDING_NUMBER:
             rounding = line
             continue
+        if line.number in state.without:
+            continue
         mine = reductions.get(line.number, {})
         spelled = spell(line, sum(mine.values()))
         left += line.worth - sum(mine.values()) - spelled.amount
@@ -219,9 +151,30 @@ def lines_of(
             "Raise orders.rounding_minor_max in the policy, or book the order by hand and name it "
             "in the charge's metadata (dynamics_sales_order); then retry.",
         )
-    if amount or ROUNDING_NUMBER in state.lines:
-        documents.append(_line(rounding, Spelled(1, amount, 0), mine, state, header))
-    return tuple(documents)
+    # Written when it makes up for the unit prices exactly, too: it holds what was sold.
+    if amount or rounding.worth or ROUNDING_NUMBER in state.lines:
+        # A line of amount 0 alone would keep an order open of which nothing is left.
+        quantity = 1 if amount or any(each.facts["quantity"] for each in documents) else 0
+        documents.append(_line(rounding, Spelled(quantity, amount, 0), mine, state, header))
+    _check_begun(documents, state, header)
+    return tuple(each for each in documents if not _is_nothing(each, state))
+
+
+def _is_nothing(line: Document, state: State) -> bool:
+    return line.facts["quantity"] == 0 and int(line.key) not in state.lines
+
+
+def _check_begun(lines: Sequence[Document], state: State, header: Document) -> None:
+    """Raises `Parked` when a refund took a line away between the header and its lines."""
+    missing = [line.key for line in lines if _is_nothing(line, state)]
+    if missing and len(missing) < len(lines):
+        raise Parked(
+            "refunded_while_written",
+            f"the order of charge {header.key} was begun, then line {', '.join(missing)} of it was "
+            "refunded before it was written",
+            "Delete the order's header in Dynamics, write the order by hand, name it in the "
+            "charge's metadata (dynamics_sales_order) and resolve this item.",
+        )
 
 
 def _line(
@@ -261,10 +214,8 @@ def release_of(
 ) -> tuple[Document, ...]:
     """The release of an order, as long as nothing of it is invoiced: when its total is right."""
     kept = snapshot.written(RELEASE)
-    if not all(state.open_lines.values()):
-        return () if kept is None else (kept,)
     total = sum(int(str(line.facts["amount_minor"])) for line in lines)
-    if total == 0:
+    if state.is_invoiced or total == 0:
         return () if kept is None else (kept,)
     release = Document(
         role=RELEASE,

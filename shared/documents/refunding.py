@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.documents.common import Json, elements, id_of, integer, moment, text
+from shared.documents.common import Json, elements, id_of, integer, moment, text, unreadable
 from shared.domain.allotment import AllotmentError, Claim, allot
 from shared.errors import Parked
 
@@ -56,18 +56,17 @@ class Effects:
 
 
 def refunds_of(charge: Json) -> tuple[Refund, ...]:
-    """The refunds of a charge in the order they were made; a released part of an authorisation is
-    none. Raises `Parked` for metadata that cannot be read."""
-    found = []
+    """The refunds of a charge in the order they were made, each once; a released part of an
+    authorisation is none. Raises `Parked` for refunds or metadata that cannot be read."""
+    by_id = {}  # a list that grows while its pages are read may show one twice
     for item in elements(charge.get("refunds")):
-        if not isinstance(item, Mapping):
-            continue
+        if not isinstance(item, Mapping) or not id_of(item):
+            raise unreadable("charge", id_of(charge), "refunds")
         txn = item.get("balance_transaction")
         if isinstance(txn, Mapping) and txn.get("reporting_category") == REVERSAL_CATEGORY:
             continue
-        found.append((moment(item, "created", "refund"), id_of(item), item))
-    found.sort(key=lambda each: each[:2])
-    return tuple(_refund(item) for _, _, item in found)
+        by_id[id_of(item)] = _refund(item)
+    return tuple(sorted(by_id.values(), key=lambda each: (each.created, each.id)))
 
 
 def _refund(item: Mapping[str, Any]) -> Refund:

@@ -17,6 +17,7 @@ from shared.documents.common import (
     text,
 )
 from shared.documents.method import method_of
+from shared.documents.order_state import ORDER, State, sold_in, state_of
 from shared.documents.refunding import Effects, Shares, effects_of, refunds_of
 from shared.documents.sale_lines import SALE, SaleLine, captured_minor, lines_of
 from shared.documents.selling import (
@@ -34,7 +35,7 @@ from shared.policy import Memo, Sale
 
 def _is_ours(snapshot: Snapshot, sold: Selling) -> bool:
     """Whether the charge has an order of ours, or has to get one."""
-    if snapshot.written(order.ORDER) is not None:
+    if snapshot.written(ORDER) is not None:
         return True
     decided = snapshot.was_settled  # a policy of today makes no order of what was a receipt
     return sold.sale is Sale.ORDER and not decided and not is_invoiced(snapshot, snapshot.object)
@@ -64,7 +65,7 @@ def documents(snapshot: Snapshot, context: Context) -> tuple[Document, ...]:
 
 def _order(snapshot: Snapshot, sold: Selling, context: Context) -> tuple[Document, ...]:
     charge = snapshot.object
-    kept = snapshot.written(order.ORDER)
+    kept = snapshot.written(ORDER)
     if kept is None:
         if announces_invoice(session_of(snapshot)):
             raise Waiting(
@@ -72,22 +73,26 @@ def _order(snapshot: Snapshot, sold: Selling, context: Context) -> tuple[Documen
                 f"the Checkout Session of charge {snapshot.id} announces an invoice, which is the "
                 "sale's revenue document",
             )
-        if snapshot.answers[order.ORDER]:
+        if snapshot.answers[ORDER]:
             return ()  # somebody else pushed the order
     refunds = refunds_of(charge)
     alive = sum(refund.amount for refund in refunds if refund.alive)
     if kept is None and alive >= captured_minor(charge):
         return ()
     rules = context.policy.orders
-    lines = order.sold_in(snapshot) or lines_of(charge, session_of(snapshot), rules)
-    state = order.state_of(snapshot)
-    header = kept or order.header_of(snapshot, sold.company, _words(snapshot))
+    lines = sold_in(snapshot) or lines_of(charge, session_of(snapshot), rules)
+    state = state_of(snapshot)
     effects = effects_of(
         {line.number: line.worth for line in lines},
         {line.number: state.is_open(line) for line in lines},
         refunds,
         credits.written_in(snapshot, state.written()),
     )
+    header = kept
+    if header is None:
+        taken = order.taken_before(lines, effects.reductions)
+        state = State(without={number: {} for number in taken})
+        header = order.header_of(snapshot, sold.company, _words(snapshot), taken.values())
     told = order.lines_of(lines, effects.reductions, state, header, rules.rounding_minor_max)
     release = order.release_of(snapshot, header, told, state)
     memos = _Memos(snapshot, header, lines, context).of(effects, context.policy.refunds.of_orders)

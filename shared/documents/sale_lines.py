@@ -95,8 +95,10 @@ def _of_session(charge: Json, session: Json) -> list[SaleLine]:
         tax += its_tax
     shipping = session.get("shipping_cost")
     if isinstance(shipping, Mapping):
-        its_tax = _number(shipping, "amount_tax")
-        worth = integer(shipping, "amount_total", SESSION) - its_tax
+        its_tax = _part(shipping, "amount_tax")
+        worth = _amount(shipping, "amount_total") - its_tax
+        if worth < 0:
+            raise unreadable(SESSION, id_of(session), "shipping_cost")
         tax += its_tax
         if worth:
             lines.append(SaleLine(len(lines) + 1, SHIPPING, worth, listed=worth, text="Shipping"))
@@ -107,8 +109,10 @@ def _of_session(charge: Json, session: Json) -> list[SaleLine]:
 
 def _of_item(item: Mapping[str, Any], number: int) -> tuple[SaleLine, int]:
     """A line item and the tax in it. `amount_total` is after discount and holds all tax."""
-    tax, discount = _number(item, "amount_tax"), _number(item, "amount_discount")
-    total = integer(item, "amount_total", SESSION)
+    tax, discount = _part(item, "amount_tax"), _part(item, "amount_discount")
+    total = _amount(item, "amount_total")
+    if tax > total:
+        raise unreadable("line item", id_of(item), "amount_tax")
     quantity = item.get("quantity")
     if quantity is None:
         quantity = 1
@@ -118,7 +122,7 @@ def _of_item(item: Mapping[str, Any], number: int) -> tuple[SaleLine, int]:
     known = price if isinstance(price, Mapping) else {}
     worth = total - tax
     # A price that includes the tax says nothing of the discount without tax.
-    inclusive = total == integer(item, "amount_subtotal", SESSION) - discount and tax
+    inclusive = total == _amount(item, "amount_subtotal") - discount and tax
     line = SaleLine(
         number,
         GOODS,
@@ -132,9 +136,17 @@ def _of_item(item: Mapping[str, Any], number: int) -> tuple[SaleLine, int]:
     return line, tax
 
 
-def _number(source: Mapping[str, Any], name: str) -> int:
-    """An integer that may be missing."""
-    return integer(source, name, SESSION) if source.get(name) is not None else 0
+def _amount(source: Mapping[str, Any], name: str) -> int:
+    """An amount in minor units, which is never negative."""
+    value = integer(source, name, SESSION)
+    if not 0 <= value <= AMOUNT_MAX:
+        raise unreadable("line item", id_of(source), name)
+    return value
+
+
+def _part(source: Mapping[str, Any], name: str) -> int:
+    """An amount that may be missing."""
+    return 0 if source.get(name) is None else _amount(source, name)
 
 
 def _of_metadata(charge: Json, items: str) -> list[SaleLine]:

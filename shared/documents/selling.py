@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from shared.documents.common import Context, Json, Snapshot, elements, id_of, text
+from shared.documents.common import Context, Json, Snapshot, elements, id_of, moment, text
 from shared.policy import Policy, Sale, Subject
 
 ORDER_KEY = "dynamics_sales_order"  # metadata: the sale is that order
@@ -47,13 +47,15 @@ def subject_of(charge: Json, session: Json, context: Context) -> Subject:
     """What the conditions of a policy look at."""
     transfer = charge.get("transfer_data")
     destination = transfer.get("destination") if isinstance(transfer, Mapping) else None
-    created = charge.get("created")
+    day = None  # there may be no charge at all
+    if charge.get("created") is not None:
+        day = context.local_date(moment(charge, "created", "charge"))
     return Subject(
         currency=text(charge, "currency").lower(),
         metadata=metadata(charge, session),
         products=products_of(session),
         account=id_of(charge.get("on_behalf_of")) or id_of(destination),
-        day=context.local_date(created) if type(created) is int else None,
+        day=day,
     )
 
 

@@ -144,6 +144,19 @@ _CREDIT_LINE = MappingProxyType(
         "words.text": TEXT,
     }
 )
+_RETURN_LINE = MappingProxyType(
+    {
+        **_DOCUMENT,
+        "facts.currency": TEXT,
+        "facts.amount_minor": INTEGER,  # negative: given back to the customer
+        "facts.memo": TEXT,  # the key of the return order
+        "parent.number": TEXT,  # of the return order
+        "words.kind": TEXT,
+        "words.product": TEXT,
+        "words.item": TEXT,
+        "words.text": TEXT,
+    }
+)
 _PRODUCT = MappingProxyType(
     {
         **_DOCUMENT,
@@ -183,6 +196,8 @@ CATALOGUE: Mapping[str, Mapping[str, Source]] = MappingProxyType(
         "sales_order_release": _DOCUMENT,
         "credit_note": _CREDIT,
         "credit_note_line": _CREDIT_LINE,
+        "return_order": _CREDIT,
+        "return_order_line": _RETURN_LINE,
         "product": _PRODUCT,
         "product_end": _PRODUCT_END,
         "price_journal": _PRICE_JOURNAL,

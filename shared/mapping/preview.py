@@ -124,9 +124,13 @@ class Comparison:
     def add(self, stored: StoredObject) -> None:
         """Compare the documents of one object."""
         self.objects += 1
-        target = replace(self._target, customers=_Customers(stored.customers))
+        customers = _Customers(stored.customers)
+        old, new = (
+            None if mapping is None else replace(self._target, customers=customers, mapping=mapping)
+            for mapping in (self._before, self._after)
+        )
         for each in stored.documents:
-            self.groups[each.standing].add(self._compare(stored.id, each, target))
+            self.groups[each.standing].add(self._compare(stored.id, each, old, new))
 
     def counts(self) -> dict[str, int]:
         """The sums over all groups."""
@@ -139,10 +143,14 @@ class Comparison:
             "accepted": sum(group.accepted for group in groups),
         }
 
-    def _compare(self, id: str, stored: StoredDocument, target: Target) -> RecordChange | None:
+    def _compare(
+        self, id: str, stored: StoredDocument, before: Target | None, after: Target | None
+    ) -> RecordChange | None:
         document = stored.document
-        old, old_reason = _spelled(stored, target, self._before)
-        new, new_reason = _spelled(stored, target, self._after)
+        old, old_reason = _spelled(stored, before)
+        new, new_reason = _spelled(stored, after)
+        if old is not None and new is not None and old.fields == new.fields:
+            return None
         change = RecordChange(id, document.role, document.template)
         if new is None:
             return replace(change, rejected=True, reason=new_reason) if old is not None else None
@@ -167,18 +175,16 @@ class Comparison:
         return any(each is not None and name in each.templates[template].personal for each in both)
 
 
-def _spelled(
-    stored: StoredDocument, target: Target, mapping: CompiledMapping | None
-) -> tuple[Record | None, str]:
-    """The record, or the reason why there is none."""
+def _spelled(stored: StoredDocument, target: Target | None) -> tuple[Record | None, str]:
+    """The record, or the reason why there is none. `target` None: its mapping cannot be used."""
     document = stored.document
-    if mapping is None:
+    if target is None:
         return None, "the mapping in force cannot be used"
-    if document.template not in mapping.templates:
+    if document.template not in target.mapping.templates:
         return None, f"no template {document.template}"
     try:
         parent = stored.parent or UNKNOWN_PARENT
-        return render(document, replace(target, mapping=mapping), parent), ""
+        return render(document, target, parent), ""
     except Parked as error:
         return None, str(error)
     except (KeyError, TypeError, ValueError):

@@ -293,3 +293,36 @@ def test_an_unapplied_receipt_is_freed_when_all_the_money_goes_back() -> None:
         await booked_and_proved(world)
 
     live(story, OPTIONS)
+
+
+RETURNS = """
+kind: policy
+name: returns
+sales:
+  - {when: {currency: [eur]}, book: order}
+refunds: {of_orders: return_order}
+"""
+
+
+def test_a_refund_of_an_invoiced_order_becomes_a_return_order_for_credit_only() -> None:
+    async def story(world: World) -> None:
+        charge = check_out(world, new_customer(world))
+        await rest(world, 2 * DAY)  # invoiced and paid
+        refund = give_back(world, charge, 2_500)
+        await rest(world, 2 * DAY)
+        [header] = world.dynamics.records("ReturnOrderHeadersV2")
+        assert header["CustomersOrderReference"] == refund
+        assert header["OrderTotalAmount"] == Decimal("-25.00")
+        assert header["ReturnOrderStatus"] == "Invoiced"
+        rows = world.dynamics.records("ReturnOrderLinesV2")
+        assert [row["ExternalItemNumber"] for row in rows] == ["1", "2", "3", "4"]
+        assert [row["ReturnSalesQuantity"] for row in rows] == [-1] * 4
+        give_back(world, charge)
+        await rest(world, 2 * DAY)
+        totals = [row["OrderTotalAmount"] for row in world.dynamics.records("ReturnOrderHeadersV2")]
+        assert sum(totals) == Decimal("-106.63")
+        assert credited(world) == 0
+        assert balance(world) == 0
+        await booked_and_proved(world)
+
+    live(story, Options(documents=(RETURNS,), stripe=PeerSettings(payouts=None)))

@@ -1,0 +1,147 @@
+"""What Dynamics holds of an order of ours: its lines as they were written, and which are open.
+
+`SalesOrderLinesV3` tells amount and status of each line. Lines that were given back before the
+order was written stand in the facts of its header; for what follows they are like cancelled ones.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from shared.documents.common import Json, Snapshot
+from shared.documents.refunding import Written
+from shared.documents.sale_lines import ROUNDING_NUMBER, SaleLine
+from shared.domain.money import from_decimal
+from shared.domain.records import Document
+from shared.errors import Parked
+
+ORDER, LINE_PREFIX = "order", "line:"
+LINES_ANSWER = "order_lines"
+WITHOUT = "without"
+OPEN_STATUSES, CANCELED = ("None", "Backorder"), "Canceled"
+
+
+def line_role(number: int) -> str:
+    """The role of an order's line."""
+    return f"{LINE_PREFIX}{number}"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What was written of an order, line by line, and which lines can still be changed.
+
+    `without`: what refunds took of lines that were given back before the order was written.
+    `is_invoiced`: whether any line is more than cancelled.
+    """
+
+    lines: Mapping[int, Document] = field(default_factory=dict)
+    open_lines: Mapping[int, bool] = field(default_factory=dict)
+    without: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
+    is_invoiced: bool = False
+
+    def written(self) -> dict[str, Written]:
+        """What refunds took from the lines, by refund."""
+        taken: dict[int, object] = dict(self.without)
+        for number, document in self.lines.items():
+            taken[number] = document.facts["reductions"]
+        found: dict[str, Written] = {}
+        for number, shares in taken.items():
+            for refund, share in shares.items() if isinstance(shares, Mapping) else ():
+                found.setdefault(refund, Written()).reduced[number] = int(str(share))
+        return found
+
+    def is_open(self, line: SaleLine) -> bool:
+        """Whether a line can still be reduced: several units need the rounding line too."""
+        if line.number in self.without:
+            return False
+        rounding = self.open_lines.get(ROUNDING_NUMBER, True)
+        return self.open_lines.get(line.number, True) and (line.quantity == 1 or rounding)
+
+
+def state_of(snapshot: Snapshot) -> State:
+    """The state of our order. Raises `Parked` when it is gone, there twice, or changed by hand."""
+    rows = snapshot.answers[ORDER]
+    if len(rows) > 1:
+        raise Parked(
+            "duplicate_order",
+            f"{len(rows)} sales orders have the reference {snapshot.id}",
+            "Cancel or delete the extra orders in Dynamics, then retry.",
+        )
+    if ORDER in snapshot.links and not rows:
+        number = snapshot.links[ORDER].keys["SalesOrderNumber"]
+        raise Parked(
+            "order_vanished",
+            f"sales order {number} of charge {snapshot.id} is gone, or its reference was changed",
+            "Find out who removed it; restore its customer reference, or resolve this item.",
+        )
+    lines, open_lines, statuses = {}, {}, []
+    answers: Sequence[Json] = snapshot.answers.get(LINES_ANSWER, ())
+    there = {int(str(row["CustomersLineNumber"]).split(".")[0]): row for row in answers}
+    for role in snapshot.links:
+        if role.startswith(LINE_PREFIX):
+            number = int(role.removeprefix(LINE_PREFIX))
+            lines[number] = _as_it_is(snapshot, number, there.get(number))
+            statuses.append(str(there[number]["SalesOrderLineStatus"]))
+            open_lines[number] = statuses[-1] in OPEN_STATUSES
+    without = {line.number: reductions for line, reductions in _without(snapshot)}
+    is_invoiced = any(status not in (*OPEN_STATUSES, CANCELED) for status in statuses)
+    return State(lines, open_lines, without, is_invoiced)
+
+
+def sold_in(snapshot: Snapshot) -> tuple[SaleLine, ...]:
+    """The lines as they were sold, of an order that was written or announced; empty without one.
+
+    Stripe's metadata may change afterwards; an order does not follow it.
+    """
+    roles = dict.fromkeys((*snapshot.links, *snapshot.intents))
+    written = [snapshot.written(role) for role in roles if role.startswith(LINE_PREFIX)]
+    found = []
+    for document in written:
+        sold = document.facts["sold"] if document is not None else None
+        if isinstance(sold, Mapping):
+            found.append(_sale_line(sold))
+    if not found:
+        return ()
+    found += [line for line, _ in _without(snapshot)]
+    return tuple(sorted(found, key=lambda line: line.number))
+
+
+def _without(snapshot: Snapshot) -> Iterator[tuple[SaleLine, Mapping[str, int]]]:
+    """Lines that an order was begun without, and what refunds had taken of each."""
+    header = snapshot.written(ORDER)
+    kept = header.facts.get(WITHOUT) if header is not None else None
+    for each in kept if isinstance(kept, Sequence) and not isinstance(kept, str) else ():
+        if isinstance(each, Mapping):
+            plain: Mapping[str, Any] = each
+            yield _sale_line(plain["sold"]), plain["reductions"]
+
+
+def _sale_line(plain: Mapping[str, Any]) -> SaleLine:
+    return SaleLine(**plain)
+
+
+def _as_it_is(snapshot: Snapshot, number: int, row: Json | None) -> Document:
+    """The document that Dynamics holds of a line: the written one, or an announced change of it."""
+    role = line_role(number)
+    found = [snapshot.links[role].record.document]
+    if role in snapshot.intents:
+        found.append(snapshot.intents[role].record.document)
+    amount = None if row is None else _minor(row, str(found[0].facts["currency"]))
+    for document in found:
+        if amount is not None and document.facts["amount_minor"] == amount:
+            return document
+    raise Parked(
+        "order_line_changed",
+        f"line {number} of the order of charge {snapshot.id} is not as it was written",
+        "Somebody changed or removed it in Dynamics: set its amount back there, then retry; or "
+        "resolve this item and keep the order by hand.",
+    )
+
+
+def _minor(row: Json, currency: str) -> int | None:
+    """The amount of a line; None where it has finer digits than Stripe's currency."""
+    try:
+        return from_decimal(Decimal(str(row["LineAmount"])), currency).minor
+    except ValueError:
+        return None
