@@ -30,7 +30,7 @@ PATCHES = ROOT / "tests" / "simulation" / "mutants"
 RECORD = PATCHES / "mutants.json"
 COPIED = ("shared", "functions", "local", "infra", "function_app.py", "host.json")
 SEEDS_MAX = 50
-DAYS = 10.0  # a mutant that can be caught is caught soon
+DAYS = 4.0  # a mutant that can be caught is caught soon
 SECONDS_MAX = 3_600.0
 JOBS = 2
 
