@@ -51,7 +51,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("process_killed", 0.0008, "an instance dies before or after a port call"),
     Kind("process_killed_seldom", 0.01, "an instance dies at a port call that is rare"),
     Kind("process_frozen", 0.0008, "an instance stands still, then goes on"),
-    Kind("redeployed", 0.00005, "all instances die at once, in the middle of their work"),
+    Kind("redeployed", 0.0001, "all instances die at once, in the middle of their work"),
     Kind("clock_skew", 0.8, "an instance's clock is ahead or behind"),
     Kind("clock_stepped", 0.0002, "an instance's clock jumps"),
     Kind("table_conflict", 0.005, "a table write meets a changed row (412)"),

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
+from types import MappingProxyType
 
 from rich.console import Console
 from rich.progress import track
@@ -29,13 +30,34 @@ PATCHES = ROOT / "tests" / "simulation" / "mutants"
 RECORD = PATCHES / "mutants.json"
 COPIED = ("shared", "functions", "local", "infra", "function_app.py", "host.json")
 SEEDS_MAX = 50
-DAYS = 10.0  # a mutant that can be caught is caught soon
+DAYS = 4.0  # a mutant that can be caught is caught soon
 SECONDS_MAX = 3_600.0
 JOBS = 2
 
 
 class MutantError(Exception):
     """The mutant could not be tried; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Where a mutant is hunted: the length of a run, and the rates of the faults in it as pairs
+    (none: those of the seed)."""
+
+    days: float = DAYS
+    rates: tuple[tuple[str, float], ...] = ()
+
+
+GROUNDS: Mapping[str, Ground] = MappingProxyType(
+    {
+        # Two workers meet in one journal when a session with much in it changes hands in mid-write:
+        # the sweeps bring what no webhook did, all at once, and are worked off one by one.
+        "journal_lease_off": Ground(
+            2.0, (("webhook_lost", 0.9), ("broker_lock_lost", 0.5), ("broker_small_batch", 1.0))
+        ),
+    }
+)
+"""For mutants that the seeds as they are meet too seldom."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +88,24 @@ def hunt(name: str, first: int, seeds: int) -> Kill | None:
     last = first + seeds
     while first < last:
         kill = try_on(name, first, last - first)
-        if kill is None or _passes(kill.seed, kill.days):
+        if kill is None or passes(kill.seed, ground_of(name)):
             return kill
         first = kill.seed + 1
     return None
 
 
+def ground_of(name: str) -> Ground:
+    """Where a mutant is hunted."""
+    return GROUNDS.get(name, Ground())
+
+
 @cache
-def _passes(seed: int, days: float) -> bool:
+def passes(seed: int, ground: Ground) -> bool:
     """Whether the product as it is passes a seed."""
-    return not simulate(seed, days=days).violations
+    return not simulate(seed, days=ground.days, rates=dict(ground.rates) or None).violations
 
 
-def try_on(name: str, first: int, seeds: int, days: float = DAYS) -> Kill | None:
+def try_on(name: str, first: int, seeds: int) -> Kill | None:
     """As `hunt`, whether or not the product itself passes the seed that catches it."""
     with tempfile.TemporaryDirectory(prefix=f"tieout-{name}-") as folder:
         tree = Path(folder)
@@ -89,8 +116,8 @@ def try_on(name: str, first: int, seeds: int, days: float = DAYS) -> Kill | None
             else:
                 shutil.copy(source, tree / part)
         apply(PATCHES / f"{name}.patch", tree)
-        command = [sys.executable, "-m", "local.simulation.mutants", "--hunt", str(first)]
-        done = _run([*command, "--seeds", str(seeds), "--days", str(days)], tree)
+        command = [sys.executable, "-m", "local.simulation.mutants", name, "--hunt", str(first)]
+        done = _run([*command, "--seeds", str(seeds)], tree)
     if done.returncode:
         raise MutantError(f"mutant {name} breaks instead of failing: {done.stderr[-2_000:]}")
     told = json.loads(done.stdout.splitlines()[-1])
@@ -110,13 +137,13 @@ def _run(command: Sequence[str], tree: Path) -> subprocess.CompletedProcess[str]
     )
 
 
-def _hunt_here(first: int, seeds: int, days: float) -> Kill | None:
+def _hunt_here(ground: Ground, first: int, seeds: int) -> Kill | None:
     """The hunt itself, in the process of the mutant."""
     logging.disable(logging.CRITICAL)
     for seed in range(first, first + seeds):
-        outcome = simulate(seed, days=days)
+        outcome = simulate(seed, days=ground.days, rates=dict(ground.rates) or None)
         if outcome.violations:
-            return Kill(seed, days, outcome.violations[0].invariant)
+            return Kill(seed, ground.days, outcome.violations[0].invariant)
     return None
 
 
@@ -163,10 +190,9 @@ if __name__ == "__main__":
     parser.add_argument("--record", action="store_true", help="keep the seeds that catch them")
     parser.add_argument("--hunt", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--seeds", type=int, default=SEEDS_MAX, help=argparse.SUPPRESS)
-    parser.add_argument("--days", type=float, default=DAYS, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.hunt is not None:
-        found = _hunt_here(given.hunt, given.seeds, given.days)
+        found = _hunt_here(ground_of(given.names[0]), given.hunt, given.seeds)
         print(json.dumps(None if found is None else asdict(found)))  # noqa: T201
     else:
         sys.exit(main(given.names or names(), record=given.record))

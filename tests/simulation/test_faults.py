@@ -2,11 +2,14 @@
 
 import random
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from local.simulation.faults import DYNAMICS_NAMES, KINDS, NAMES, STRIPE_NAMES, Injector, rates_of
 from local.simulation.timeline import Timeline
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class StandingClock:
@@ -94,3 +97,8 @@ def test_an_unknown_kind_is_an_error() -> None:
 def test_the_peers_names_lead_to_known_kinds() -> None:
     for name in (*STRIPE_NAMES.values(), *DYNAMICS_NAMES.values()):
         assert name in NAMES
+
+
+def test_the_documentation_has_every_kind_in_the_same_words() -> None:
+    text = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    assert [kind.name for kind in KINDS if f"| `{kind.name}` | {kind.text} |" not in text] == []
