@@ -8,10 +8,10 @@ journals: posted ones have become prices in force.
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from shared.domain.records import Link, Record
-from shared.errors import Parked
+from shared.domain.records import Change, Link, Record
+from shared.errors import Overtaken, Parked
 from shared.ports import DynamicsGateway, Json, Lookup, Value
-from shared.services.plan import KEYS, found_link, link_of
+from shared.services.plan import KEYS, differs, found_link, link_of
 from shared.services.task import Task
 
 POSTED_AS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
@@ -55,7 +55,8 @@ async def look(dynamics: DynamicsGateway, tasks: Sequence[Task]) -> None:
         if rows or record.entity_set not in POSTED_AS:
             _take(task, record, rows)
         elif await _is_posted(dynamics, record):
-            task.new_links.append(link_of(record, record.fields))
+            told = _announced(task, record)
+            task.new_links.append(link_of(told, told.fields))
             task.over.append(record.document.role)
 
 
@@ -177,6 +178,14 @@ def _take(task: Task, record: Record, rows: list[Json]) -> None:
             )
         )
     elif rows:
-        link: Link = found_link(record, rows[0])
+        link: Link = found_link(_announced(task, record), rows[0])
         task.new_links.append(link)
         task.over.append(document.role)
+        if differs(record, link) and document.change is not Change.FROZEN:
+            task.fail(Overtaken("dynamics", f"{document.key} stands as it was once announced"))
+
+
+def _announced(task: Task, record: Record) -> Record:
+    """What stands there is what was announced, though something else is wanted by now."""
+    intent = task.held.intents.get(record.document.role) if task.held else None
+    return record if intent is None else intent.record

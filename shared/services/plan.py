@@ -62,7 +62,7 @@ def difference(
             if wait > 0:
                 raise UncertainWrite(f"{document.key}: its write may still land", wait)
         if link is not None:
-            if changeable and (intent is not None or _differs(record, link)):
+            if changeable and (intent is not None or differs(record, link)):
                 draft.update.append((record, link))
             if verify:
                 draft.check.append((record, link))
@@ -73,7 +73,8 @@ def difference(
     return Plan(tuple(draft.create), tuple(draft.look), tuple(draft.update), tuple(draft.check))
 
 
-def _differs(record: Record, link: Link) -> bool:
+def differs(record: Record, link: Link) -> bool:
+    """Whether a record that may change is not as its link says it was written."""
     old = link.record
     if record.document.facts_hash != old.document.facts_hash:
         return True

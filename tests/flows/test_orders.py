@@ -350,3 +350,23 @@ def test_whenever_the_invoice_comes_a_refund_ends_right(seconds: int) -> None:
         await booked_and_proved(world)
 
     live(story, OPTIONS)
+
+
+def test_a_refund_while_the_answer_on_a_line_is_lost_still_makes_the_order_smaller() -> None:
+    async def story(world: World) -> None:
+        charge = check_out(world, new_customer(world))
+        await world.clock.sleep(30)
+        world.dynamics.faults = DynamicsFaults(error_after_commit=1)
+        for _ in range(60):
+            await world.clock.sleep(60)
+            if order_lines(world):
+                break
+        give_back(world, charge, 1_062)
+        world.dynamics.faults = DynamicsFaults()
+        await rest(world, 2 * DAY)
+        ordered = sum(row["LineAmount"] for row in order_lines(world).values())
+        assert ordered + credited(world) == Decimal("96.01")
+        assert balance(world) == 0
+        await booked_and_proved(world)
+
+    live(story, OPTIONS)
