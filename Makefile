@@ -43,7 +43,7 @@ simulate-mutants: $(READY) ## every mutant of the product must be caught by the 
 	@$(BIN)/python -m local.simulation.mutants $(ARGS)
 
 test: $(READY) $(NPM_READY) ## all tests (ARGS="-k name")
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 check: lint types imports tidy ## ruff, mypy strict, import-linter, the rules of the house
 
