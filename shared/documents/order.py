@@ -5,7 +5,7 @@ What of the order is invoiced already stays as it is; what is open follows the r
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from shared.documents.common import Question, Snapshot, id_of, text
 from shared.documents.order_state import (
@@ -157,7 +157,11 @@ def lines_of(
         quantity = 1 if amount or any(each.facts["quantity"] for each in documents) else 0
         documents.append(_line(rounding, Spelled(quantity, amount, 0), mine, state, header))
     _check_begun(documents, state, header)
-    return tuple(each for each in documents if not _is_nothing(each, state))
+    return tuple(
+        replace(each, stands=state.stands(each))
+        for each in documents
+        if not _is_nothing(each, state)
+    )
 
 
 def _is_nothing(line: Document, state: State) -> bool:

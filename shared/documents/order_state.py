@@ -32,13 +32,15 @@ class State:
     """What was written of an order, line by line, and which lines can still be changed.
 
     `without`: what refunds took of lines that were given back before the order was written.
-    `is_invoiced`: whether any line is more than cancelled.
+    `is_invoiced`: whether any line is more than cancelled. `landed`: lines that stand there as an
+    announced change of them said.
     """
 
     lines: Mapping[int, Document] = field(default_factory=dict)
     open_lines: Mapping[int, bool] = field(default_factory=dict)
     without: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
     is_invoiced: bool = False
+    landed: tuple[int, ...] = ()
 
     def written(self) -> dict[str, Written]:
         """What refunds took from the lines, by refund."""
@@ -50,6 +52,11 @@ class State:
             for refund, share in shares.items() if isinstance(shares, Mapping) else ():
                 found.setdefault(refund, Written()).reduced[number] = int(str(share))
         return found
+
+    def stands(self, line: Document) -> bool:
+        """Whether a line is an announced change that has been made."""
+        number = int(line.key)
+        return number in self.landed and line.facts == self.lines[number].facts
 
     def is_open(self, line: SaleLine) -> bool:
         """Whether a line can still be reduced: several units need the rounding line too."""
@@ -76,17 +83,19 @@ def state_of(snapshot: Snapshot) -> State:
             "Find out who removed it; restore its customer reference, or resolve this item.",
         )
     lines, open_lines, statuses = {}, {}, []
+    landed: list[int] = []
     answers: Sequence[Json] = snapshot.answers.get(LINES_ANSWER, ())
     there = {int(str(row["CustomersLineNumber"]).split(".")[0]): row for row in answers}
     for role in snapshot.links:
         if role.startswith(LINE_PREFIX):
             number = int(role.removeprefix(LINE_PREFIX))
-            lines[number] = _as_it_is(snapshot, number, there.get(number))
+            lines[number], has_landed = _as_it_is(snapshot, number, there.get(number))
+            landed += [number] if has_landed else []
             statuses.append(str(there[number]["SalesOrderLineStatus"]))
             open_lines[number] = statuses[-1] in OPEN_STATUSES
     without = {line.number: reductions for line, reductions in _without(snapshot)}
     is_invoiced = any(status not in (*OPEN_STATUSES, CANCELED) for status in statuses)
-    return State(lines, open_lines, without, is_invoiced)
+    return State(lines, open_lines, without, is_invoiced, tuple(landed))
 
 
 def sold_in(snapshot: Snapshot) -> tuple[SaleLine, ...]:
@@ -121,16 +130,16 @@ def _sale_line(plain: Mapping[str, Any]) -> SaleLine:
     return SaleLine(**plain)
 
 
-def _as_it_is(snapshot: Snapshot, number: int, row: Json | None) -> Document:
-    """The document that Dynamics holds of a line: the written one, or an announced change of it."""
+def _as_it_is(snapshot: Snapshot, number: int, row: Json | None) -> tuple[Document, bool]:
+    """The document that Dynamics holds of a line, and whether it is an announced change."""
     role = line_role(number)
     found = [snapshot.links[role].record.document]
     if role in snapshot.intents:
         found.append(snapshot.intents[role].record.document)
     amount = None if row is None else _minor(row, str(found[0].facts["currency"]))
-    for document in found:
+    for place, document in enumerate(found):
         if amount is not None and document.facts["amount_minor"] == amount:
-            return document
+            return document, place > 0
     raise Parked(
         "order_line_changed",
         f"line {number} of the order of charge {snapshot.id} is not as it was written",

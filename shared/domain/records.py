@@ -65,7 +65,7 @@ class Document:
     already, by its key, and is then taken over. `expects`: amounts (minor units of the facts'
     currency) that properties of the parent must show before this one is written. `adopts`: the
     keys of somebody else's record that becomes ours by a change; with `found_first` nothing of it
-    is changed, it is only linked.
+    is changed, it is only linked. `stands`: Dynamics shows an announced change of it: it is made.
     """
 
     role: str
@@ -84,6 +84,7 @@ class Document:
     found_first: bool = False
     expects: Mapping[str, int] = field(default_factory=dict)
     adopts: Mapping[str, str] = field(default_factory=dict)
+    stands: bool = False
 
     @property
     def needs(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ A document is ready when every record it needs is there and is not changed in th
 from datetime import datetime
 
 from shared.mapping.finance import Target, render
-from shared.services.plan import Plan, difference, frozen, merged
+from shared.services.plan import Plan, difference, frozen, link_of, merged
 from shared.services.task import Task
 
 PHASES_MAX = 5
@@ -32,6 +32,12 @@ def plan_phase(task: Task, target: Target, now: datetime) -> None:
         if record is None:
             parent = links[document.parent].keys if document.parent else {}
             record = render(document, target, parent)
+        if document.stands and document.role in links and document.role in held.intents:
+            old = links[document.role]
+            task.new_links.append(link_of(record, old.keys, old.recreated))
+            task.over.append(document.role)
+            task.records.append(record)
+            continue
         plan = difference([record], links, held.intents, now, verify=task.verify)
         task.records.append(record)
         plans.append(plan)
