@@ -1,11 +1,12 @@
 """What is written first: headers before lines, lines before what rests on them."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.domain.records import Change, Document, Link, Record
+from shared.domain.records import Change, Document, Intent, Link, Record
 from shared.mapping.finance import Target
 from shared.packaged import packaged_mapping
 from shared.services.links import Held
@@ -87,3 +88,19 @@ def test_what_needs_a_record_that_nobody_writes_is_a_fault() -> None:
     made = task(person("b", after=["a"]))
     with pytest.raises(RuntimeError, match="needs what nobody writes"):
         plan_phase(made, TARGET, NOW)
+
+
+def test_an_announced_change_that_stands_there_already_is_linked_and_not_made_again() -> None:
+    first = task(person("a"))
+    plan_phase(first, TARGET, NOW)
+    changed = task(replace(person("a", "Ada L."), stands=True))
+    assert changed.held is not None
+    changed.held.links["a"] = link(first.plan.create[0])
+    announced = task(person("a", "Ada L."))
+    plan_phase(announced, TARGET, NOW)
+    record = announced.plan.create[0]
+    changed.held.intents["a"] = Intent("", (NOW + timedelta(hours=1)).isoformat(), record)
+    plan_phase(changed, TARGET, NOW)
+    assert changed.plan.is_empty
+    assert changed.over == ["a"]
+    assert [each.record.fields for each in changed.new_links] == [record.fields]
