@@ -9,9 +9,11 @@ POLICY = Path(__file__).parent / "policy.yaml"
 WHO, WHY = "the embedded world", "what the world starts with"
 
 
-def embedded() -> tuple[str, ...]:
-    """The documents of the embedded world: one company sells by orders, one books receipts."""
-    return (POLICY.read_text(encoding="utf-8"),)
+def embedded(wait_hours: int = 24) -> tuple[str, ...]:
+    """The documents of the embedded world: one company sells by orders, one books receipts, which
+    wait so long for their invoice."""
+    policy = POLICY.read_text(encoding="utf-8")
+    return (f"{policy}receipts: {{wait_hours: {wait_hours}}}\n",)
 
 
 async def publish(service: Publish, documents: Sequence[str]) -> None:

@@ -23,6 +23,8 @@ from shared.ports import Json
 
 EVENTS_PER_DELIVERY = 50
 SWEPT_DAYS = 3_650
+WAIT_HOURS = 744  # of receipts: exported sales may be weeks old
+INVOICE_ROUNDS = 2  # orders are invoiced, then the receipts that wait for it find it
 REST_SECONDS = 120.0
 LOOK_SECONDS = 360.0  # longer than a payout's flow waits before it looks again
 LOOKS_MAX = 6  # for members that were written late
@@ -81,7 +83,7 @@ def options(exported: Exported) -> Options:
     return Options(
         livemode=exported.livemode,
         currencies=exported.currencies,
-        documents=embedded(),
+        documents=embedded(WAIT_HOURS),
         stripe=PeerSettings(payouts=None),
         dynamics=DynamicsSettings(post_interval_seconds=3_600.0),
         settings={"sweep_first_days": SWEPT_DAYS},
@@ -134,6 +136,11 @@ async def _settle(world: World) -> None:
     await world.idle()
     for name in ("sweep_transactions", "sweep_payouts"):
         world.host.fire(name)
+        await world.clock.sleep(REST_SECONDS)
+        await world.idle()
+    for _ in range(INVOICE_ROUNDS):
+        world.dynamics.invoice_orders()
+        world.host.fire("sweep_waiting")
         await world.clock.sleep(REST_SECONDS)
         await world.idle()
     await _tie_outs(world)

@@ -17,9 +17,10 @@ from shared.errors import (
 )
 from shared.ports import Json
 from shared.registry import Entity, entity_named, entity_of_event
-from shared.services import snapshots
+from shared.services import asking, snapshots
 from shared.services.items import Items, place
 from shared.services.links import LinkStore
+from shared.services.task import Task
 from shared.verdicts import (
     Kind,
 )
@@ -114,13 +115,9 @@ async def _followed(world: World, entity: Entity, id: str) -> list[Ref]:
     refs = [Ref(entity.name, id)]
     store = LinkStore(world.tables, world.clock, world.settings.lease_seconds)
     links: dict[str, Link] = await store.links(id)
-    settings = world.settings
     try:
-        policy = (await world.app.mappings.active()).policy
-        context = Context(settings.books, settings.time_zone, policy, world.clock.now())
-        snapshot: Snapshot = await snapshots.fetch(
-            world.app.stripe, entity, id, context, links=links
-        )
+        context = await _context(world)
+        snapshot = await _snapshot(world, entity, id, context, links)
         desired = entity.build(snapshot, context)
     except TieoutError:
         return refs  # the item's own row says what is the matter
@@ -134,11 +131,35 @@ async def _followed(world: World, entity: Entity, id: str) -> list[Ref]:
     return list(dict.fromkeys(Ref(ref.entity, ref.id) for ref in refs))
 
 
+async def _context(world: World) -> Context:
+    mapping, settings = await world.app.mappings.active(), world.settings
+    return Context(
+        settings.books,
+        settings.time_zone,
+        mapping.policy,
+        world.clock.now(),
+        customer_id_property=settings.customer_id_property,
+        items=mapping.tables["items"],
+    )
+
+
+async def _snapshot(
+    world: World, entity: Entity, id: str, context: Context, links: Mapping[str, Link]
+) -> Snapshot:
+    """What the app would compute documents from, its questions answered. Raises `TieoutError`."""
+    fetched = await snapshots.fetch(world.app.stripe, entity, id, context, links=links)
+    task = Task(id, snapshot=fetched)
+    await asking.ask(world.app.dynamics, entity, [task], context)
+    if isinstance(task.error, TieoutError):
+        raise task.error
+    return task.snapshot or fetched
+
+
 async def _masters(world: World, id: str, context: Context) -> list[Ref]:
     """The customer that a transaction's lines are booked on."""
     entity = entity_named("balance_transaction")
     try:
-        snapshot = await snapshots.fetch(world.app.stripe, entity, id, context)
+        snapshot = await _snapshot(world, entity, id, context, {})
         return list(entity.build(snapshot, context).masters)
     except TieoutError:
         return []  # the transaction's own row says what is the matter

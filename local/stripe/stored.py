@@ -30,6 +30,7 @@ REMOVED_BY = (
     "product.deleted",
 )
 KEPT_ONCE_SET = ("balance_transaction", "failure_balance_transaction")
+EXPANDED = ("line_items",)  # lists that exports may hold, and events do not tell
 
 type Origin = tuple[int, bool] | None
 """Where a state came from: None for a stored object, else the event that brought it, as its
@@ -132,6 +133,7 @@ def keep_event(core: Core, event: Json, origins: dict[str, Origin]) -> Json:
         for name in KEPT_ONCE_SET:
             if held.get(name) is not None and name in obj and obj[name] is None:
                 obj[name] = held[name]
+        obj |= {name: held[name] for name in EXPANDED if name in held and name not in obj}
     _apply(core, event["type"], obj)
     _keep_inner(core, obj)
     if origin is not None:
