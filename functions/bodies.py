@@ -10,7 +10,7 @@ BODY_BYTES_MAX = 4 * 1024 * 1024
 DIGITS_MAX = 9
 
 
-class BadRequest(Exception):
+class BadRequest(ValueError):
     """The request is not one that the route takes: a 400."""
 
 

@@ -48,7 +48,7 @@ async def inbox_retry(
     try:
         chosen = await _chosen(inbox, req)
         return json_response({"sent": await inbox.retry(chosen)}, 202)
-    except (ValueError, BadRequest) as error:
+    except ValueError as error:
         return error_response(400, "malformed", str(error))
     except TieoutError as error:
         return refused(error)
@@ -66,7 +66,7 @@ async def inbox_resolve(
         body = json_body(req)
         done = await inbox.resolve(chosen, str(body.get("reason", "")), str(body.get("who", "")))
         return json_response({"resolved": done})
-    except (ValueError, BadRequest) as error:
+    except ValueError as error:
         return error_response(400, "malformed", str(error))
     except TieoutError as error:
         return refused(error)

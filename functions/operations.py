@@ -113,7 +113,7 @@ async def backfill(
         if req.method == "GET":
             return json_response(await service.progress())
         return json_response(await service.start(_days(req)), 202)
-    except (ValueError, BadRequest) as error:
+    except ValueError as error:
         return error_response(400, "malformed", str(error))
     except TieoutError as error:
         return refused(error)

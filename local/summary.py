@@ -8,9 +8,7 @@ from local.world import World
 from shared.domain.money import Money
 from shared.domain.records import digest
 from shared.services.items import Items, place
-from shared.verdicts import (
-    Kind,
-)
+from shared.verdicts import Kind
 
 RECORD_SETS = (
     *("CustomersV3", "CustomerPaymentJournalHeaders", "CustomerPaymentJournalLines"),

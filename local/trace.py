@@ -12,18 +12,15 @@ from local.world import World
 from shared.documents.common import Context, Snapshot, id_of, money_refs
 from shared.domain.partition import partition_of
 from shared.domain.records import Link, Ref
-from shared.errors import (
-    TieoutError,
-)
+from shared.errors import TieoutError
 from shared.ports import Json
 from shared.registry import Entity, entity_named, entity_of_event
 from shared.services import asking, snapshots
+from shared.services.converge import context_of
 from shared.services.items import Items, place
 from shared.services.links import LinkStore
 from shared.services.task import Task
-from shared.verdicts import (
-    Kind,
-)
+from shared.verdicts import Kind
 
 WORSE = (Kind.DONE.value, Kind.SKIP.value, Kind.RETRY.value, Kind.WAITING.value, Kind.PARK.value)
 FOLLOWED_MAX = 1_000
@@ -116,7 +113,7 @@ async def _followed(world: World, entity: Entity, id: str) -> list[Ref]:
     store = LinkStore(world.tables, world.clock, world.settings.lease_seconds)
     links: dict[str, Link] = await store.links(id)
     try:
-        context = await _context(world)
+        context = context_of(world.settings, await world.app.mappings.active(), world.clock.now())
         snapshot = await _snapshot(world, entity, id, context, links)
         desired = entity.build(snapshot, context)
     except TieoutError:
@@ -129,18 +126,6 @@ async def _followed(world: World, entity: Entity, id: str) -> list[Ref]:
         if ref.entity == "balance_transaction":
             refs += await _masters(world, ref.id, context)
     return list(dict.fromkeys(Ref(ref.entity, ref.id) for ref in refs))
-
-
-async def _context(world: World) -> Context:
-    mapping, settings = await world.app.mappings.active(), world.settings
-    return Context(
-        settings.books,
-        settings.time_zone,
-        mapping.policy,
-        world.clock.now(),
-        customer_id_property=settings.customer_id_property,
-        items=mapping.tables["items"],
-    )
 
 
 async def _snapshot(

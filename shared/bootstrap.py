@@ -159,6 +159,12 @@ def _from_process() -> App:
     return build(from_environment(os.environ))
 
 
+def mappings_of(settings: Settings, tables: Tables, clock: Clock) -> Mappings:
+    """The published mappings over this version's own templates."""
+    product = replace(packaged_product((settings.customer_id_property,)), books=settings.books)
+    return Mappings(MappingStore(tables), clock, product)
+
+
 def build(settings: Settings, **overrides: Any) -> App:  # noqa: ANN401 - ports by name
     """An App of the production clients, any of them replaced by name. Opens no connection."""
     clock: Clock = overrides.get("clock") or SystemClock()
@@ -167,8 +173,7 @@ def build(settings: Settings, **overrides: Any) -> App:  # noqa: ANN401 - ports 
         name: overrides[name] if name in overrides else make(settings, clock, chance)
         for name, make in MAKERS.items()
     }
-    product = replace(packaged_product((settings.customer_id_property,)), books=settings.books)
-    mappings = Mappings(MappingStore(parts["tables"]), clock, product)
+    mappings = mappings_of(settings, parts["tables"], clock)
     made = App(settings=settings, clock=clock, chance=chance, mappings=mappings, **parts)
     unknown = [name for name in overrides if name not in (*MAKERS, "clock", "chance", "flows")]
     if unknown:

@@ -64,13 +64,15 @@ def sell(
     currency: str = "usd",
     customer: str | None = None,
     card: str = "pm_card_visa",
+    **more: object,
 ) -> str:
-    """A paid sale; returns the id of the charge."""
+    """A paid sale, with more parameters of its PaymentIntent; returns the id of the charge."""
     params: dict[str, object] = {
         "amount": amount_minor,
         "currency": currency,
         "payment_method": card,
         "confirm": True,
+        **more,
     }
     if customer is not None:
         params["customer"] = customer

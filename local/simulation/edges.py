@@ -8,12 +8,7 @@ from local.simulation.conditions import Conditions
 from local.simulation.faults import Injector
 from local.simulation.watches import QueueWatch
 from local.simulation.weather import Weather
-from shared.errors import (
-    FlowsUnavailable,
-    QueueUnavailable,
-    StorageUnavailable,
-    TableConflict,
-)
+from shared.errors import FlowsUnavailable, QueueUnavailable, StorageUnavailable, TableConflict
 from shared.ports import (
     QUERY_ROWS_MAX,
     Clock,

@@ -30,10 +30,8 @@ from local.stripe import DeliveryFaults, PeerSettings, StripePeer, WebhookTarget
 from local.stripe import Faults as StripeFaults
 from local.tables import MemoryTables
 from local.transport import Asgi, PeerTransport
-from shared.packaged import packaged_product
+from shared import bootstrap
 from shared.ports import Clock, Json
-from shared.services.mapping_store import MappingStore
-from shared.services.mappings import Mappings
 from shared.services.publish import Publish
 from shared.services.recent import Recent
 from shared.settings import Settings
@@ -123,8 +121,7 @@ class Stage:
         """The mapping of the seed, published before anything happens."""
         documents = (POLICY,) if self.conditions.orders else ()
         settings = self.settings()
-        product = replace(packaged_product((settings.customer_id_property,)), books=settings.books)
-        mappings = Mappings(MappingStore(self.tables), self.clock, product)
+        mappings = bootstrap.mappings_of(settings, self.tables, self.clock)
         recent = Recent(self.tables).objects
         await publish(Publish(mappings, settings, self.clock, recent), documents)
 

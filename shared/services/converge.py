@@ -8,14 +8,13 @@ second time. Every error ends one object, not the batch, and becomes its verdict
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from shared import telemetry
 from shared.documents.common import Context
 from shared.documents.customer import role_of
 from shared.domain.records import Link, Ref
-from shared.errors import (
-    TieoutError,
-)
+from shared.errors import TieoutError
 from shared.mapping.compiler import CompiledMapping
 from shared.mapping.finance import Target
 from shared.ports import (
@@ -39,12 +38,7 @@ from shared.services.plan import unwanted
 from shared.services.task import Task
 from shared.services.writing import Applier
 from shared.settings import Settings
-from shared.verdicts import (
-    Kind,
-    NeedsMaster,
-    Verdict,
-    verdict_of,
-)
+from shared.verdicts import Kind, NeedsMaster, Verdict, verdict_of
 
 CONCURRENCY_MAX = 16  # port calls of one step under way at once
 
@@ -64,6 +58,12 @@ class Ports:
     chance: Chance
     settings: Settings
     mappings: Mappings
+
+
+def context_of(settings: Settings, mapping: CompiledMapping, now: datetime) -> Context:
+    """What documents are computed with at a moment."""
+    id_property, items = settings.customer_id_property, mapping.tables.get("items", {})
+    return Context(settings.books, settings.time_zone, mapping.policy, now, id_property, items)
 
 
 class Converge:
@@ -95,7 +95,7 @@ class Converge:
             mapping = await self._ports.mappings.active()
         except TieoutError as error:
             return dict.fromkeys(wanted, verdict_of(error))
-        context = self._context(mapping)
+        context = context_of(self._ports.settings, mapping, self._ports.clock.now())
         await self._each(tasks, lambda task: self._claim_and_fetch(entity, task, writer, context))
         await asking.ask(self._ports.dynamics, entity, tasks, context)
         self._build(entity, tasks, context)
@@ -105,12 +105,6 @@ class Converge:
         await self._each(tasks, lambda task: accounts.note(self._ports.stripe, task, context))
         await self._follow_up(tasks)
         return {task.id: task.verdict() for task in tasks}
-
-    def _context(self, mapping: CompiledMapping) -> Context:
-        settings, now = self._ports.settings, self._ports.clock.now()
-        id_property, items = settings.customer_id_property, mapping.tables.get("items", {})
-        books, zone = settings.books, settings.time_zone
-        return Context(books, zone, mapping.policy, now, id_property, items)
 
     def _target(self, mapping: CompiledMapping, customers: Accounts) -> Target:
         settings = self._ports.settings

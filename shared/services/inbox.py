@@ -16,10 +16,7 @@ from shared.registry import ENTITIES
 from shared.services.converge import Ports
 from shared.services.item import UNREADABLE
 from shared.services.items import Items, Outcome, item_of, place
-from shared.verdicts import (
-    Kind,
-    Verdict,
-)
+from shared.verdicts import Kind, Verdict
 
 HEAL_TABLE = "cursors"
 HEAL = "heal"

@@ -9,9 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from shared.errors import (
-    TableConflict,
-)
+from shared.errors import TableConflict
 from shared.ports import (
     Cell,
     Clock,
@@ -25,10 +23,7 @@ from shared.ports import (
 )
 from shared.services.item import Item
 from shared.services.paging import rows
-from shared.verdicts import (
-    Kind,
-    Verdict,
-)
+from shared.verdicts import Kind, Verdict
 
 TABLE = "events"
 COUNTER = "counter"

@@ -40,8 +40,7 @@ async def look(dynamics: DynamicsGateway, tasks: Sequence[Task]) -> None:
     for task in tasks:
         for record in task.plan.look if task.going else ():
             if record.document.adopts and record.document.found_first:
-                task.new_links.append(link_of(record, record.document.adopts))
-                task.over.append(record.document.role)
+                task.linked(link_of(record, record.document.adopts))
             else:
                 wanted.append((task, record))
     missing = await _by_journal(dynamics, wanted)
@@ -56,8 +55,7 @@ async def look(dynamics: DynamicsGateway, tasks: Sequence[Task]) -> None:
             _take(task, record, rows)
         elif await _is_posted(dynamics, record):
             told = _announced(task, record)
-            task.new_links.append(link_of(told, told.fields))
-            task.over.append(record.document.role)
+            task.linked(link_of(told, told.fields))
 
 
 async def _is_posted(dynamics: DynamicsGateway, record: Record) -> bool:
@@ -179,8 +177,7 @@ def _take(task: Task, record: Record, rows: list[Json]) -> None:
         )
     elif rows:
         link: Link = found_link(_announced(task, record), rows[0])
-        task.new_links.append(link)
-        task.over.append(document.role)
+        task.linked(link)
         if differs(record, link) and document.change is not Change.FROZEN:
             task.fail(Overtaken("dynamics", f"{document.key} stands as it was once announced"))
 

@@ -34,8 +34,7 @@ def plan_phase(task: Task, target: Target, now: datetime) -> None:
             record = render(document, target, parent)
         if document.stands and document.role in links and document.role in held.intents:
             old = links[document.role]
-            task.new_links.append(link_of(record, old.keys, old.recreated))
-            task.over.append(document.role)
+            task.linked(link_of(record, old.keys, old.recreated))
             task.records.append(record)
             continue
         plan = difference([record], links, held.intents, now, verify=task.verify)

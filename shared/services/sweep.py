@@ -29,10 +29,7 @@ from shared.services.items import Items, Outcome, item_of, place
 from shared.services.links import LinkStore
 from shared.services.paging import PAGES_MAX, Pages, next_cursor
 from shared.services.reconcile import Reconcile
-from shared.verdicts import (
-    Kind,
-    Verdict,
-)
+from shared.verdicts import Kind, Verdict
 
 TABLE = "cursors"
 SWEEP = "sweep"

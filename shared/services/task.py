@@ -8,11 +8,7 @@ from shared.domain.money import is_currency
 from shared.domain.records import Document, Link, Record, Value
 from shared.services.links import Held
 from shared.services.plan import Plan
-from shared.verdicts import (
-    Kind,
-    Verdict,
-    verdict_of,
-)
+from shared.verdicts import Kind, Verdict, verdict_of
 
 AMOUNT_BOUND = 1 << 63  # of a table cell
 
@@ -52,6 +48,11 @@ class Task:
         """The link of a role, made in this run or before. Raises KeyError."""
         known = self.held.links if self.held is not None else {}
         return next((each for each in self.new_links if each.role == role), None) or known[role]
+
+    def linked(self, link: Link) -> None:
+        """A record is there as its link says: no write of it is open any more."""
+        self.new_links.append(link)
+        self.over.append(link.role)
 
     def fail(self, error: Exception) -> None:
         """The first error decides; an uncertain write is never hidden by a later one."""

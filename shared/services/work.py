@@ -10,9 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from shared import telemetry
-from shared.errors import (
-    TieoutError,
-)
+from shared.errors import TieoutError
 from shared.ports import Message
 from shared.services.converge import Converge, Ports
 from shared.services.item import (
@@ -27,10 +25,7 @@ from shared.services.item import (
 )
 from shared.services.items import Items, Outcome, place
 from shared.services.journals import Writer
-from shared.verdicts import (
-    Kind,
-    Verdict,
-)
+from shared.verdicts import Kind, Verdict
 
 OBJECTS_PER_RUN = 50  # two lines each fill one $batch
 SUSPECT_DELIVERIES = 3  # from here on a message is handled alone

@@ -146,14 +146,8 @@ class Applier:
         if isinstance(result, Written):
             recreated = 1 if each.record in task.recreate else 0
             keys = result.fields or each.write.key
-            task.new_links.append(
-                link_of(
-                    each.record,
-                    {name: keys[name] for name in KEYS[each.record.entity_set]},
-                    recreated,
-                )
-            )
-            task.over.append(role)
+            named = {name: keys[name] for name in KEYS[each.record.entity_set]}
+            task.linked(link_of(each.record, named, recreated))
             return
         error = result.error
         own_key = each.record.key_field in KEYS[each.record.entity_set]

@@ -81,6 +81,26 @@ def balance(world: World) -> Decimal:
     return sum((row.amount for row in rows), Decimal(0))
 
 
+def held(world: World, order: Json, value: str) -> None:
+    """A person stops the processing of an order, or lets it go on."""
+    store = world.dynamics._store
+    [row] = [
+        row
+        for row in store.table("SalesOrderHeadersV2").values()
+        if row.fields["SalesOrderNumber"] == order["SalesOrderNumber"]
+    ]
+    store.update(row, {"IsSalesProcessingStopped": value})
+
+
+async def stopped_sale(world: World) -> tuple[str, Json]:
+    """A sale whose order a person stopped before it was invoiced: the charge and the order."""
+    charge = check_out(world, new_customer(world))
+    await rest(world, HOUR / 3)
+    [order] = orders(world)
+    held(world, order, "Yes")
+    return charge, order
+
+
 def test_a_checkout_payment_becomes_one_order_one_receipt_and_one_customer() -> None:
     async def story(world: World) -> None:
         charge = check_out(world, new_customer(world))
@@ -142,10 +162,7 @@ def test_a_refund_before_the_invoice_makes_the_order_smaller() -> None:
 
 def test_a_receipt_of_an_order_that_stays_open_goes_to_unapplied_receipts_then_is_applied() -> None:
     async def story(world: World) -> None:
-        charge = check_out(world, new_customer(world))
-        await rest(world, HOUR / 3)
-        [order] = orders(world)
-        held(world, order, "Yes")
+        charge, order = await stopped_sale(world)
         [txn] = transactions_of(world, charge)
         assert [item.cause for item in await waiting(world)] == ["invoice_not_posted"]
         await rest(world, 2 * DAY)
@@ -163,17 +180,6 @@ def test_a_receipt_of_an_order_that_stays_open_goes_to_unapplied_receipts_then_i
         await booked_and_proved(world)
 
     live(story, OPTIONS)
-
-
-def held(world: World, order: Json, value: str) -> None:
-    """A person stops the processing of an order, or lets it go on."""
-    store = world.dynamics._store
-    [row] = [
-        row
-        for row in store.table("SalesOrderHeadersV2").values()
-        if row.fields["SalesOrderNumber"] == order["SalesOrderNumber"]
-    ]
-    store.update(row, {"IsSalesProcessingStopped": value})
 
 
 def test_a_sale_in_a_currency_without_orders_stays_a_receipt() -> None:
@@ -198,19 +204,8 @@ routes:
 
 def test_a_sale_of_another_company_is_its_order_and_customer_and_clearing_stays() -> None:
     async def story(world: World) -> None:
-        intent = world.stripe.request(
-            "POST",
-            "/v1/payment_intents",
-            {
-                "amount": 10_000,
-                "currency": "usd",
-                "payment_method": "pm_card_visa",
-                "confirm": True,
-                "customer": new_customer(world),
-                "metadata": {"shop": "de"},
-            },
-        )
-        charge = str(intent["latest_charge"])
+        who, shop = new_customer(world), {"shop": "de"}
+        charge = sell(world, 10_000, "usd", who, metadata=shop)
         await rest(world, 2 * DAY)
         [order] = orders(world)
         assert order["dataAreaId"] == "demf"
@@ -234,20 +229,9 @@ def test_what_pays_for_more_than_the_invoice_is_booked_on_account_and_listed() -
         await rest(world, DAY)
         [invoice] = world.dynamics.records("SalesInvoiceHeadersV2")
         named = {"dynamics_sales_order": invoice["SalesOrderNumber"]}
-        intent = world.stripe.request(
-            "POST",
-            "/v1/payment_intents",
-            {
-                "amount": 1_000,
-                "currency": "eur",
-                "payment_method": "pm_card_visa",
-                "confirm": True,
-                "customer": customer,
-                "metadata": named,
-            },
-        )
+        charge = sell(world, 1_000, "eur", customer, metadata=named)
         await rest(world, DAY)
-        [txn] = transactions_of(world, str(intent["latest_charge"]))
+        [txn] = transactions_of(world, charge)
         assert len(orders(world)) == 1
         [listed] = (await world.get("receipts"))["receipts"]
         assert (listed["transaction"], listed["kind"]) == (txn["id"], "second_payment")
@@ -280,10 +264,7 @@ def test_a_sale_that_is_paid_back_before_its_invoice_closes_the_order_and_frees_
 
 def test_an_unapplied_receipt_is_freed_when_all_the_money_goes_back() -> None:
     async def story(world: World) -> None:
-        charge = check_out(world, new_customer(world))
-        await rest(world, HOUR / 3)
-        [order] = orders(world)
-        held(world, order, "Yes")
+        charge, _ = await stopped_sale(world)
         await rest(world, 2 * DAY)
         give_back(world, charge)
         await rest(world, DAY)

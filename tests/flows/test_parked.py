@@ -111,8 +111,10 @@ def test_a_transaction_that_cannot_be_booked_is_parked(name: str) -> None:
     live(story)
 
 
-def _settled_in_usd(rate: float) -> dict[str, Any]:
-    return _stored(
+async def _settled_in_usd(world: World, rate: float) -> None:
+    """A sale of 100 EUR that Stripe settled as 110 USD, with the rate it tells."""
+    charge = sell(world, 10_000, "eur")
+    settled = _stored(
         "txn_other",
         amount=11_000,
         net=10_700,
@@ -121,17 +123,16 @@ def _settled_in_usd(rate: float) -> dict[str, Any]:
         exchange_rate=rate,
         reporting_category="charge",
         type="charge",
+        source=charge,
     )
+    sold = {**stripe_object(world, "charge", charge), "balance_transaction": "txn_other"}
+    world.stripe.control.store_objects([settled, sold])
+    await _sweep(world)
 
 
 def test_a_charge_settled_in_another_currency_goes_over_fx_transit() -> None:
     async def story(world: World) -> None:
-        charge = sell(world, 10_000, "eur")
-        sold = stripe_object(world, "charge", charge)
-        settled = {**_settled_in_usd(1.1), "source": charge}
-        other = {**sold, "balance_transaction": "txn_other"}
-        world.stripe.control.store_objects([settled, other])
-        await _sweep(world)
+        await _settled_in_usd(world, 1.1)
         assert await parked(world) == []
         found = lines(world, "txn_other")
         booked = {key: (each.amount, each.currency) for key, each in found.items()}
@@ -147,12 +148,7 @@ def test_a_charge_settled_in_another_currency_goes_over_fx_transit() -> None:
 
 def test_a_charge_whose_exchange_rate_fits_no_amount_is_parked_with_the_reason() -> None:
     async def story(world: World) -> None:
-        charge = sell(world, 10_000, "eur")
-        found = stripe_object(world, "charge", charge)
-        settled = {**_settled_in_usd(1.7), "source": charge}
-        other = {**found, "balance_transaction": "txn_other"}
-        world.stripe.control.store_objects([settled, other])
-        await _sweep(world)
+        await _settled_in_usd(world, 1.7)
         items = {item.object: item for item in await parked(world)}
         assert list(items) == ["txn_other"]
         assert items["txn_other"].cause == "settled_in_other_currency"

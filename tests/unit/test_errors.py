@@ -30,13 +30,7 @@ from shared.errors import (
     UpdateConflict,
     Waiting,
 )
-from shared.verdicts import (
-    TABLE,
-    Kind,
-    NeedsMaster,
-    Verdict,
-    verdict_of,
-)
+from shared.verdicts import TABLE, Kind, NeedsMaster, Verdict, verdict_of
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 CASES: tuple[tuple[Exception, Kind, bool, str], ...] = (

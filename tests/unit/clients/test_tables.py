@@ -15,12 +15,7 @@ from aiohttp import web
 
 from shared.clients.table_rules import CELLS_MAX, ENTITY_BYTES_MAX, KEY_CHARS_MAX, RowRefused
 from shared.clients.tables import AzureTables
-from shared.errors import (
-    Refused,
-    StorageUnavailable,
-    TableConflict,
-    TieoutError,
-)
+from shared.errors import Refused, StorageUnavailable, TableConflict, TieoutError
 from shared.ports import (
     CELL_CHARS_MAX,
     QUERY_ROWS_MAX,
@@ -32,10 +27,7 @@ from shared.ports import (
     Replace,
     Tables,
 )
-from shared.verdicts import (
-    Kind,
-    verdict_of,
-)
+from shared.verdicts import Kind, verdict_of
 
 KEY = base64.b64encode(b"key").decode()
 ETAG = "W/\"datetime'2026-11-01T00%3A00%3A00.0000000Z'\""

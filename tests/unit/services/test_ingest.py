@@ -12,10 +12,7 @@ from local.loop import run_virtual
 from local.tables import MemoryTables
 from shared.clients.stripe.signatures import StripeSignatures
 from shared.domain.partition import partition_of
-from shared.errors import (
-    QueueUnavailable,
-    StorageUnavailable,
-)
+from shared.errors import QueueUnavailable, StorageUnavailable
 from shared.ports import Operation
 from shared.services.ingest import (
     ANSWER_SECONDS_MAX,
@@ -26,9 +23,7 @@ from shared.services.ingest import (
     Ingest,
 )
 from shared.services.items import Items, place
-from shared.verdicts import (
-    Kind,
-)
+from shared.verdicts import Kind
 from tests.unit.documents.objects import Json, charge
 from tests.unit.services.fakes import START, ManualClock, RecordingQueue, settings
 

@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 from local.clock import LoopClock
 from local.loop import run_virtual
 from local.tables import MemoryTables
-from shared.errors import (
-    TableConflict,
-)
+from shared.errors import TableConflict
 from shared.ports import QUERY_ROWS_MAX, Operation, Row
 from shared.services.item import Item
 from shared.services.items import (
@@ -25,10 +23,7 @@ from shared.services.items import (
     item_of,
     place,
 )
-from shared.verdicts import (
-    Kind,
-    Verdict,
-)
+from shared.verdicts import Kind, Verdict
 from tests.unit.services.fakes import START, ManualClock
 
 WHERE = place("charge", 0)

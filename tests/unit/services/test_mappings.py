@@ -3,18 +3,12 @@ import logging
 import pytest
 
 from local.tables import MemoryTables
-from shared.errors import (
-    MappingUnusable,
-    StorageUnavailable,
-)
+from shared.errors import MappingUnusable, StorageUnavailable
 from shared.mapping.compiler import CompiledMapping
 from shared.ports import Delete, Row
 from shared.services.mapping_store import ACTIVE, DOCUMENT, SET, TABLE, VERSION
 from shared.services.mappings import MAPPING_FRESH_SECONDS, VERSIONS_KEPT
-from shared.verdicts import (
-    Kind,
-    verdict_of,
-)
+from shared.verdicts import Kind, verdict_of
 from tests.unit.services.publishing import USES, Shelf, product_with, stamped
 
 

@@ -3,17 +3,12 @@ from datetime import timedelta
 import pytest
 
 from shared.domain.partition import partition_of
-from shared.errors import (
-    QueueUnavailable,
-)
+from shared.errors import QueueUnavailable
 from shared.ports import DeadLetter
 from shared.services.item import Item
 from shared.services.items import Items, Outcome, place
 from shared.services.sweep import PAYOUT_DAYS, RESEND_AFTER_MAX, RESEND_AFTER_MIN, Sweep
-from shared.verdicts import (
-    Kind,
-    Verdict,
-)
+from shared.verdicts import Kind, Verdict
 from tests.unit.documents.objects import Json, payout, plain_txn
 from tests.unit.services.fakes import START, Rig, rig
 from tests.unit.services.test_reconcile import write

@@ -18,9 +18,7 @@ from shared.services.item import Item, read_item
 from shared.services.items import Items, place
 from shared.services.links import LinkStore
 from shared.services.work import SUSPECT_DELIVERIES, Received, Work
-from shared.verdicts import (
-    Kind,
-)
+from shared.verdicts import Kind
 from tests.unit.documents.objects import Json, charge, customer, payout, txn
 from tests.unit.services.fakes import Rig, rig
 
