@@ -22,6 +22,9 @@ SHOWN_FIELDS = (
     *("OrganizationName", "PrimaryContactEmail", "StripeCustomerId_Custom", "PaymentId"),
     *("AccountType", "AccountDisplayValue", "DebitAmount", "CreditAmount", "CurrencyCode"),
     *("OffsetAccountType", "OffsetAccountDisplayValue", "TransactionDate", "TransDate"),
+    *("CustomersOrderReference", "OrderTotalAmount", "SalesOrderStatus", "CustomerReference"),
+    *("ItemNumber", "LineDescription", "OrderedSalesQuantity", "SalesPrice", "LineAmount"),
+    *("InvoiceText", "MainAccountDisplayValue", "TransactionCurrencyAmount"),
 )
 
 

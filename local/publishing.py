@@ -10,8 +10,8 @@ WHO, WHY = "the embedded world", "what the world starts with"
 
 
 def embedded(wait_hours: int = 24) -> tuple[str, ...]:
-    """The documents of the embedded world: one company sells by orders, one books receipts, which
-    wait so long for their invoice."""
+    """The documents of the embedded world: orders and receipts, which wait so long for their
+    invoice."""
     policy = POLICY.read_text(encoding="utf-8")
     return (f"{policy}receipts: {{wait_hours: {wait_hours}}}\n",)
 

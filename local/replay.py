@@ -1,7 +1,9 @@
 """Replay: exported Stripe JSON through the real app, on virtual time, with nothing at risk.
 
-Objects are stored first, then events are signed and delivered; then the sweeps run, so that what
-no event announced is booked too. The report says for each event what became of it.
+Events are signed and delivered in the order they were made, objects stored with them
+(`local.chapters`); before a refund the orders of what it gives back are invoiced. Then the sweeps
+run, so that what no event announced is booked too. The report says for each event what became of
+it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from local import books
+from local.chapters import Chapter, chapters, in_order
 from local.clock import LoopClock
 from local.dynamics.settings import Settings as DynamicsSettings
 from local.files import Exported
@@ -19,7 +22,6 @@ from local.stripe import PeerSettings
 from local.summary import Summary, summarise
 from local.trace import Trace, shown, trace
 from local.world import Options, World, open_world
-from shared.ports import Json
 
 EVENTS_PER_DELIVERY = 50
 SWEPT_DAYS = 3_650
@@ -29,6 +31,16 @@ REST_SECONDS = 120.0
 LOOK_SECONDS = 360.0  # longer than a payout's flow waits before it looks again
 LOOKS_MAX = 6  # for members that were written late
 EARLIEST = datetime(2011, 1, 1, tzinfo=UTC)
+NAMED_BY = {
+    "CustomersV3": books.CUSTOMER_ID_PROPERTY,
+    "CustomerPaymentJournalLines": "PaymentId",
+    "LedgerJournalLines": "PaymentId",
+    "SalesOrderHeadersV2": "CustomersOrderReference",
+    "SalesOrderLinesV3": "SalesOrderNumber",
+    "CDSFreeTextInvoiceHeaders": "ExternalInvoiceId",
+    "CDSFreeTextInvoiceLines": "ExternalInvoiceId",
+}
+"""The field of each set that is filled in records of ours."""
 
 type Progress = Callable[[str, int, int], None]
 
@@ -99,18 +111,15 @@ def _part(exported: Exported, progress: Progress) -> Part:
     """Replay one mode; the world's clock starts after the latest object."""
     latest = datetime.fromtimestamp(exported.latest_created, UTC)
     start = max(latest, EARLIEST) + timedelta(minutes=1)
+    course = chapters(exported)
 
     async def main(clock: LoopClock) -> Part:
         async with open_world(clock, options(exported)) as world:
-            control = world.stripe.control
-            if exported.objects:
-                control.store_objects(exported.objects)
-                progress("objects", len(exported.objects), len(exported.objects))
-            answers = await _deliver(world, exported.events, progress)
+            answers = await _tell(world, course, progress)
             await _settle(world)
             traces = [
                 await trace(world, event, answers[index])
-                for index, event in enumerate(exported.events)
+                for index, event in enumerate(in_order(course))
             ]
             named = [record for each in traces for record in each.records]
             unnamed = tuple(_unnamed(world, named))
@@ -119,15 +128,27 @@ def _part(exported: Exported, progress: Progress) -> Part:
     return run_virtual(main, start=start)
 
 
-async def _deliver(
-    world: World, events: Sequence[Json], progress: Progress
+async def _tell(
+    world: World, course: Sequence[Chapter], progress: Progress
 ) -> list[Mapping[str, Any]]:
+    """Chapter after chapter. Returns the webhook's answer to each event."""
     answers: list[Mapping[str, Any]] = []
-    for start in range(0, len(events), EVENTS_PER_DELIVERY):
-        part = list(events[start : start + EVENTS_PER_DELIVERY])
-        report = await world.stripe.control.deliver_events(part)
-        answers += report["delivered"]
-        progress("events", len(answers), len(events))
+    objects = sum(len(chapter.objects) for chapter in course)
+    events = len(in_order(course))
+    stored = 0
+    for chapter in course:
+        if answers:
+            await world.idle()
+            world.dynamics.invoice_orders()
+        if chapter.objects:
+            world.stripe.control.store_objects(chapter.objects)
+            stored += len(chapter.objects)
+            progress("objects", stored, objects)
+        for start in range(0, len(chapter.events), EVENTS_PER_DELIVERY):
+            part = chapter.events[start : start + EVENTS_PER_DELIVERY]
+            report = await world.stripe.control.deliver_events(part)
+            answers += report["delivered"]
+            progress("events", len(answers), events)
     return answers
 
 
@@ -158,14 +179,10 @@ async def _tie_outs(world: World) -> None:
 
 
 def _unnamed(world: World, named: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Lines and customers that no event of the files led to: the sweeps' work."""
+    """Records of ours that no event of the files led to: the sweeps' work."""
     known = dict.fromkeys(str(each["key"]) for each in named)
     found: list[Mapping[str, Any]] = []
-    for entity_set, id_field in (
-        ("CustomersV3", books.CUSTOMER_ID_PROPERTY),
-        ("CustomerPaymentJournalLines", "PaymentId"),
-        ("LedgerJournalLines", "PaymentId"),
-    ):
+    for entity_set, id_field in NAMED_BY.items():
         for record in world.dynamics.records(entity_set):
             written = shown(entity_set, record)
             is_ours = bool(record.get(id_field))

@@ -77,7 +77,7 @@ async def trace(world: World, event: Json, answer: Mapping[str, Any]) -> Trace:
         verdict.cause,
         verdict.text,
         verdict.remedy,
-        tuple(records),
+        tuple({repr((each["entity_set"], each["key"])): each for each in records}.values()),
     )
 
 

@@ -35,22 +35,31 @@ class Memo(StrEnum):
     RETURN_ORDER = "return_order"
 
 
+class Lines(StrEnum):
+    """Where a sale tells its lines."""
+
+    CHECKOUT = "checkout"  # the line items of its Checkout Session
+    METADATA = "metadata"  # the metadata `items`
+    NONE = "none"  # nowhere: an order has one line, the default item
+
+
 class Subject(Model):
-    """What a condition may look at: currency in lower case, metadata, products, account, and the
-    day of the charge in the cut-off time zone."""
+    """What a condition may look at: currency in lower case, metadata, products, account, the day of
+    the charge in the cut-off time zone, and where its lines are told."""
 
     currency: str
     metadata: Mapping[str, str] = Field(default_factory=dict)
     products: tuple[str, ...] = ()
     account: str = ""
     day: date | None = None
+    lines: Lines = Lines.NONE
 
 
 class When(Model):
     """A condition: everything named must hold; nothing named always holds.
 
     `product`: any of the sale's products; `account`: the connected account; `since`: the first
-    day that the rule is for.
+    day that the rule is for; `lines`: where the sale tells its lines.
     """
 
     currency: Values = ()
@@ -60,12 +69,14 @@ class When(Model):
     product: Values = ()
     account: Values = ()
     since: date | None = None
+    lines: tuple[Lines, ...] = ()
 
     def holds(self, subject: Subject) -> bool:
         """Whether the subject meets everything that is named."""
         return (
             (not self.currency or subject.currency in self.currency)
             and (not self.account or subject.account in self.account)
+            and (not self.lines or subject.lines in self.lines)
             and (self.since is None or (subject.day is not None and subject.day >= self.since))
             and (not self.product or any(each in self.product for each in subject.products))
             and all(subject.metadata.get(name) in values for name, values in self.metadata.items())

@@ -12,14 +12,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from shared.documents.common import Json, elements, id_of, integer, text, unreadable
-from shared.documents.selling import metadata
+from shared.documents.selling import ITEMS_KEY, metadata
 from shared.domain.allotment import Claim, allot
 from shared.domain.money import Money
 from shared.errors import Parked
 from shared.policy import Orders
 
 GOODS, SHIPPING, TAX, ROUNDING, SALE = "goods", "shipping", "tax", "rounding", "sale"
-ITEMS_KEY = "items"
 LINES_MAX = 90  # of an order: they are written in one changeset
 ROUNDING_NUMBER = 9_999  # of the rounding line: behind all others
 AMOUNT_MAX = 10**12

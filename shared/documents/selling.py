@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.documents.common import Context, Json, Snapshot, elements, id_of, moment, text
-from shared.policy import Policy, Sale, Subject
+from shared.policy import Lines, Policy, Sale, Subject
 
 ORDER_KEY = "dynamics_sales_order"  # metadata: the sale is that order
 INVOICE_KEY = "dynamics_invoice"  # metadata: the sale is that posted invoice
+ITEMS_KEY = "items"  # metadata: what was sold
 METADATA_KEYS_MAX = 50
 
 
@@ -50,21 +51,24 @@ def subject_of(charge: Json, session: Json, context: Context) -> Subject:
     day = None  # there may be no charge at all
     if charge.get("created") is not None:
         day = context.local_date(moment(charge, "created", "charge"))
+    told = metadata(charge, session)
+    without_session = Lines.METADATA if told.get(ITEMS_KEY) else Lines.NONE
     return Subject(
         currency=text(charge, "currency").lower(),
-        metadata=metadata(charge, session),
+        metadata=told,
         products=products_of(session),
         account=id_of(charge.get("on_behalf_of")) or id_of(destination),
         day=day,
+        lines=Lines.CHECKOUT if session else without_session,
     )
 
 
 def needs_session(policy: Policy) -> bool:
     """Whether the Checkout Session of a charge has to be fetched: its lines make an order, or its
-    products or metadata decide."""
+    products or metadata decide, or whether there is one."""
     conditions = [rule.when for rule in policy.sales] + [rule.when for rule in policy.routes]
     orders = any(rule.book is Sale.ORDER for rule in policy.sales)
-    return orders or any(when.product or when.metadata for when in conditions)
+    return orders or any(when.product or when.metadata or when.lines for when in conditions)
 
 
 def selling(charge: Json, session: Json, context: Context) -> "Selling":

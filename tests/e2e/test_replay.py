@@ -125,6 +125,66 @@ def test_the_same_files_give_the_same_report() -> None:
     assert first == second
 
 
+CHECKOUT = FIXTURES / "checkout"
+PAID = Decimal("106.63")
+
+
+def fields(found: Json, entity_set: str) -> list[Json]:
+    return [each["fields"] for each in records(found) if each["entity_set"] == entity_set]
+
+
+def sum_of(found: Json, entity_set: str, name: str) -> Decimal:
+    return sum((Decimal(str(each.get(name, 0))) for each in fields(found, entity_set)), Decimal())
+
+
+@pytest.fixture(params=["usd", "eur"])
+def checkout(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """The exported sale, and the sale with its refunds, in a currency of each company."""
+    for path in CHECKOUT.iterdir():
+        told = path.read_text(encoding="utf-8").replace('"eur"', f'"{request.param}"')
+        (tmp_path / path.name).write_text(told, encoding="utf-8")
+    return tmp_path
+
+
+def test_a_checkout_payment_becomes_one_order_one_receipt_one_customer(checkout: Path) -> None:
+    found = report(checkout / "sale.json")
+    (order,) = fields(found, "SalesOrderHeadersV2")
+    assert Decimal(str(order["OrderTotalAmount"])) == PAID
+    lines = [
+        (each["LineDescription"], each["OrderedSalesQuantity"], str(each["LineAmount"]))
+        for each in fields(found, "SalesOrderLinesV3")
+    ]
+    assert lines == [
+        *(("T-Shirt", 2, "39.98"), ("Lamp", 1, "45.5"), ("Shipping", 1, "4.9")),
+        ("Tax", 1, "16.25"),
+    ]
+    (receipt,) = fields(found, "CustomerPaymentJournalLines")
+    assert receipt["CreditAmount"] == PAID
+    assert receipt["MarkedInvoice"] == "INV-000001"
+    customers = [each for each in records(found) if each["entity_set"] == "CustomersV3"]
+    assert len(customers) == len({each["company"] for each in customers} | {"usmf"})
+    assert {event["outcome"] for event in found["events"]} == {"done", "skipped"}
+
+
+def test_a_partial_and_a_final_refund_credit_what_was_paid(checkout: Path) -> None:
+    found = report(checkout / "sale_and_refunds.json")
+    (order,) = fields(found, "SalesOrderHeadersV2")
+    assert Decimal(str(order["OrderTotalAmount"])) == PAID
+    assert len(fields(found, "CDSFreeTextInvoiceHeaders")) == 2
+    assert sum_of(found, "CDSFreeTextInvoiceLines", "TransactionCurrencyAmount") == -PAID
+    assert sum_of(found, "CustomerPaymentJournalLines", "CreditAmount") == PAID
+    assert sum_of(found, "CustomerPaymentJournalLines", "DebitAmount") == PAID
+    assert gaps(found) == {**NO_GAPS}
+
+
+def test_credits_are_the_same_in_whichever_order_the_files_hold_the_events(tmp_path: Path) -> None:
+    told = json.loads((CHECKOUT / "sale_and_refunds.json").read_text(encoding="utf-8"))
+    (tmp_path / "backwards.json").write_text(json.dumps({**told, "data": told["data"][::-1]}))
+    found = report(tmp_path)
+    assert sum_of(found, "CDSFreeTextInvoiceLines", "TransactionCurrencyAmount") == -PAID
+    assert booked(found) == booked(report(CHECKOUT / "sale_and_refunds.json"))
+
+
 OUTCOMES = {
     "evt_out_done": ("done", ""),
     "evt_out_waiting": ("waiting", "transaction_not_made"),

@@ -3,8 +3,9 @@
 import pytest
 from pydantic import ValidationError
 
-from shared.policy import DEFAULT, Memo, Policy, Sale, Subject, problems
-from tests.unit.documents.objects import BOOKS
+from shared.documents.selling import needs_session, subject_of
+from shared.policy import DEFAULT, Lines, Memo, Policy, Sale, Subject, problems
+from tests.unit.documents.objects import BOOKS, CONTEXT
 
 SHOP = Subject(currency="usd", metadata={"channel": "shop"}, products=("prod_1", "prod_2"))
 
@@ -43,6 +44,36 @@ def test_everything_that_a_condition_names_must_hold() -> None:
     assert found.sale(Subject(currency="usd", account="acct_1")) is Sale.ORDER
 
 
+def test_a_rule_may_ask_where_the_lines_are_told() -> None:
+    found = policy(sales=[{"when": {"lines": ["checkout", "metadata"]}, "book": "order"}])
+    assert found.sale(SHOP) is Sale.RECEIPT
+    assert found.sale(Subject(currency="usd", lines=Lines.CHECKOUT)) is Sale.ORDER
+    assert found.sale(Subject(currency="usd", lines=Lines.METADATA)) is Sale.ORDER
+
+
+CHARGE = {"id": "ch_1", "object": "charge", "currency": "usd", "created": 1_790_000_000}
+ITEMS = {"metadata": {"items": "[]"}}
+
+
+@pytest.mark.parametrize(
+    ("charge", "session", "told"),
+    [
+        (CHARGE, {}, Lines.NONE),
+        (CHARGE | ITEMS, {}, Lines.METADATA),
+        (CHARGE | ITEMS, {"id": "cs_1"}, Lines.CHECKOUT),
+    ],
+)
+def test_lines_are_told_where_an_order_takes_them_from(
+    charge: dict[str, object], session: dict[str, object], told: Lines
+) -> None:
+    assert subject_of(charge, session, CONTEXT).lines is told
+
+
+def test_a_rule_on_lines_needs_the_session() -> None:
+    assert not needs_session(DEFAULT)
+    assert needs_session(policy(routes=[{"when": {"lines": ["none"]}, "company": "demf"}]))
+
+
 def test_texts_of_a_document_become_numbers_and_switches() -> None:
     found = policy(receipts={"wait_hours": "48"}, customers={"write_back": "true"})
     assert (found.receipts.wait_hours, found.customers.write_back) == (48, True)
@@ -54,6 +85,7 @@ def test_texts_of_a_document_become_numbers_and_switches() -> None:
         {"sale": []},
         {"sales": [{"book": "invoice"}]},
         {"sales": [{"when": {"country": ["us"]}, "book": "order"}]},
+        {"sales": [{"when": {"lines": ["invoice"]}, "book": "order"}]},
         {"sales": [{"book": "order"}] * 101},
         {"routes": [{"company": "toolong"}]},
         {"receipts": {"wait_hours": "-1"}},
