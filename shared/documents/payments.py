@@ -7,7 +7,7 @@ made yet makes the object *waiting*; an object that moved no money is skipped.
 from collections.abc import Mapping
 from typing import Any
 
-from shared.documents import sale
+from shared.documents import sale, sold_items
 from shared.documents.common import (
     Again,
     Context,
@@ -52,7 +52,8 @@ def charge(snapshot: Snapshot, context: Context) -> Desired:
     try:
         documents = sale.documents(snapshot, context)
     except TieoutError as error:
-        return Desired(money=refs + further, unfinished=error)
+        products = sold_items.missing(snapshot)
+        return Desired(money=refs + further + products, unfinished=error)
     parties = dict.fromkeys(
         (str(each.facts["party"]), each.company) for each in documents if "party" in each.facts
     )

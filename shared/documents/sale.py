@@ -6,7 +6,7 @@ announces one, has none here; nor has one that was refunded wholly before it was
 
 from dataclasses import dataclass
 
-from shared.documents import credits, order
+from shared.documents import credits, order, sold_items
 from shared.documents.common import (
     Context,
     Question,
@@ -29,7 +29,7 @@ from shared.documents.selling import (
 )
 from shared.domain.ids import is_id
 from shared.domain.records import Document, Fact
-from shared.errors import Waiting
+from shared.errors import Parked, Waiting
 from shared.policy import Memo, Sale
 
 
@@ -46,7 +46,21 @@ def questions(snapshot: Snapshot, context: Context) -> tuple[Question, ...]:
     if captured_minor(snapshot.object) == 0:
         return ()
     sold = selling(snapshot.object, session_of(snapshot), context)
-    return order.questions(snapshot, sold.company) if _is_ours(snapshot, sold) else ()
+    if not _is_ours(snapshot, sold):
+        return ()
+    return (*order.questions(snapshot, sold.company), *_items(snapshot, sold, context))
+
+
+def _items(snapshot: Snapshot, sold: Selling, context: Context) -> tuple[Question, ...]:
+    """Which products of a new order are released."""
+    if snapshot.written(ORDER) is not None or context.policy.catalogue.products != "create":
+        return ()
+    session = session_of(snapshot)
+    try:
+        lines = lines_of(snapshot.object, session, context.policy.orders)
+    except Parked:
+        return ()  # `documents` parks for the same reason, after the money was handed on
+    return sold_items.questions(lines, session, sold.company, context)
 
 
 def documents(snapshot: Snapshot, context: Context) -> tuple[Document, ...]:
@@ -80,7 +94,10 @@ def _order(snapshot: Snapshot, sold: Selling, context: Context) -> tuple[Documen
     if kept is None and alive >= captured_minor(charge):
         return ()
     rules = context.policy.orders
-    lines = sold_in(snapshot) or lines_of(charge, session_of(snapshot), rules)
+    lines = sold_in(snapshot)
+    if not lines:
+        told = lines_of(charge, session_of(snapshot), rules)
+        lines = sold_items.linked(told, snapshot)
     state = state_of(snapshot)
     effects = effects_of(
         {line.number: line.worth for line in lines},
@@ -93,10 +110,10 @@ def _order(snapshot: Snapshot, sold: Selling, context: Context) -> tuple[Documen
         taken = order.taken_before(lines, effects.reductions)
         state = State(without={number: {} for number in taken})
         header = order.header_of(snapshot, sold.company, _words(snapshot), taken.values())
-    told = order.lines_of(lines, effects.reductions, state, header, rules.rounding_minor_max)
-    release = order.release_of(snapshot, header, told, state)
+    spelled = order.lines_of(lines, effects.reductions, state, header, rules.rounding_minor_max)
+    release = order.release_of(snapshot, header, spelled, state)
     memos = _Memos(snapshot, header, lines, context).of(effects, context.policy.refunds.of_orders)
-    return (header, *told, *release, *memos)
+    return (header, *spelled, *release, *memos)
 
 
 def _memos_of_receipt(snapshot: Snapshot, sold: Selling, context: Context) -> tuple[Document, ...]:

@@ -237,3 +237,31 @@ def test_a_price_line_whose_answer_was_lost_is_found_though_its_journal_was_post
         assert prices_in_force(world) == [("usmf", product, "USD", Decimal(15), Decimal(1))]
 
     live(story, options("create"))
+
+
+def test_an_order_sells_the_product_that_was_created_and_waits_for_it() -> None:
+    documents = (
+        "kind: policy\nname: mine\nsales: [{when: {lines: [checkout]}, book: order}]\n"
+        "catalogue: {products: create}\n",
+    )
+
+    async def story(world: World) -> None:
+        product = new_product(world)
+        price = new_price(world, product)
+        made_up = {"currency": "usd", "unit_amount": 750, "product_data": {"name": "Card"}}
+        params = {
+            "mode": "payment",
+            "success_url": "https://shop.example/thanks",
+            "customer": new_customer(world),
+            "line_items": [{"price": price, "quantity": 2}, {"price_data": made_up, "quantity": 1}],
+        }
+        session = world.stripe.request("POST", "/v1/checkout/sessions", params)
+        world.stripe.complete_checkout(str(session["id"]))
+        await rest(world)
+        (order,) = world.dynamics.records("SalesOrderHeadersV2")
+        assert order["OrderTotalAmount"] == Decimal("37.50")
+        items = [row["ItemNumber"] for row in world.dynamics.records("SalesOrderLinesV3")]
+        assert items == [product, "STRIPE-SALE"]
+        assert await parked(world) == []
+
+    live(story, Options(documents=documents))
