@@ -85,6 +85,7 @@ for _name, _command in (
     ("preview", publishing.preview),
     ("publish", publishing.publish),
     ("rollback", publishing.rollback),
+    ("reapply", publishing.reapply),
     ("history", publishing.history),
     ("list", publishing.list_),
     ("show", publishing.show),

@@ -12,7 +12,7 @@ from cli import mapping_pages as pages
 from cli.remote import DEFAULT_URL, FAILED, KEY_VARIABLE, AsJson, Url, ask
 
 FROM_KEY_VARIABLE = "TIEOUT_FUNCTION_KEY_FROM"
-ANSWERS = (200, 201, 400, 404, 409, 422)
+ANSWERS = (200, 201, 202, 400, 404, 409, 422)
 OBJECTS = 1_000
 HEAD = ("kind", "name", "about", "extends")  # of a document, for readers
 
@@ -64,6 +64,21 @@ def rollback(
     """Undo the last publication, or go back to a set that was published before."""
     body = {"who": who, "why": why, "to": to}
     _changed(_call(url, "mappings/rollback", as_json, body), as_json)
+
+
+def reapply(
+    who: Who, why: Why, limit: Limit = OBJECTS, url: Url = DEFAULT_URL, as_json: AsJson = False
+) -> None:
+    """Spell journal lines that are drafts still as the active mapping says; nothing posted."""
+    body = {"who": who, "why": why, "limit": limit}
+    found = _call(url, "mappings/reapply", as_json, body)
+    if as_json:
+        typer.echo(json.dumps(found))
+    else:
+        typer.echo(
+            f"{found['sent']} of the last {found['objects']} objects have drafts: they are spelled "
+            "anew now"
+        )
 
 
 def history(

@@ -1,4 +1,5 @@
-"""Mappings, for people and the console: list, show, compare, submit, preview, publish, roll back.
+"""Mappings, for people and the console: list, show, compare, submit, preview, publish, roll back,
+reapply.
 
 Refusals are JSON with a closed code (`STATUSES`) and a sentence, and `problems` where documents are
 refused. Answers have the shapes of `shared/services/publish.py` and `published.py`.
@@ -144,6 +145,19 @@ async def _rollback(req: func.HttpRequest) -> Json:
     body = json_body(req)
     who, why = text_in(body, "who"), text_in(body, "why")
     return asdict(await bootstrap.app().publish().rollback(who, why, text_in(body, "to", "")))
+
+
+@bp.route("mappings/reapply", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+async def mappings_reapply(req: func.HttpRequest) -> func.HttpResponse:
+    """Body `{"who": ..., "why": ..., "limit": n}`: drafts are spelled as the active set says."""
+    return await _answer(_reapply(req), 202)
+
+
+async def _reapply(req: func.HttpRequest) -> Json:
+    body = json_body(req)
+    who, why = text_in(body, "who"), text_in(body, "why")
+    limit = whole_in(body, "limit", PREVIEW_OBJECTS)
+    return asdict(await bootstrap.app().reapply().run(who, why, limit))
 
 
 async def _answer(work: Awaitable[Json], status: int = 200) -> func.HttpResponse:

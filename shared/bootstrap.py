@@ -31,14 +31,17 @@ from shared.services.audit import Audit
 from shared.services.backfill import Backfill
 from shared.services.converge import Ports
 from shared.services.customers import Customers
+from shared.services.errands import Errands
 from shared.services.health import Health
 from shared.services.inbox import Inbox
 from shared.services.ingest import Ingest
+from shared.services.items import Items
 from shared.services.mapping_store import MappingStore
 from shared.services.mappings import Mappings
 from shared.services.proof import Prover
 from shared.services.publish import Publish
 from shared.services.published import Published
+from shared.services.reapply import Reapply
 from shared.services.receipts import ReceiptList
 from shared.services.recent import Recent
 from shared.services.reconcile import Reconcile
@@ -125,6 +128,11 @@ class App:
         """Submitting, previewing and publishing mappings."""
         recent = Recent(self.tables).objects
         return Publish(self.mappings, self.settings, self.clock, recent)
+
+    def reapply(self) -> Reapply:
+        """Spelling drafts as the active mapping says."""
+        errands = Errands(self.queue, Items(self.tables, self.clock), self.settings)
+        return Reapply(self.mappings.store, Recent(self.tables).objects, errands, self.clock)
 
     def published(self) -> Published:
         """What of mappings is and was published."""

@@ -5,7 +5,7 @@ key are given here, so that no mapping can touch them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -104,3 +104,18 @@ def render(document: Document, target: Target, parent: Keys = MappingProxyType({
         {name: fields[name] for name in template.within},
         target.mapping.sha256,
     )
+
+
+def respell(written: Record, document: Document, target: Target) -> Record:
+    """A record that was written, spelled by the mapping and the accounts of now with the words of
+    now; its facts stay. A text that is left out by now becomes empty.
+
+    Raises `Parked` for a value that does not fit its field.
+    """
+    new = render(replace(written.document, words=document.words), target)
+    left_out = {
+        name: ""
+        for name, value in written.fields.items()
+        if name not in new.fields and isinstance(value, str)
+    }
+    return replace(new, fields={**left_out, **new.fields})

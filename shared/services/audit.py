@@ -6,27 +6,24 @@ this is where that shows.
 """
 
 import logging
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import partial
 
 from shared import telemetry
-from shared.domain.ids import is_id
 from shared.domain.journal import JournalKind
-from shared.domain.partition import partition_of
 from shared.domain.records import Link
 from shared.ports import Cell, Delete, Json, Lookup, Put, Row, Value
-from shared.registry import entity_named
 from shared.services import apart
-from shared.services.checking import KINDS
 from shared.services.converge import Ports
-from shared.services.item import APART, VERIFY, Item
-from shared.services.items import Items, place
+from shared.services.errands import Errands
+from shared.services.item import APART, VERIFY
+from shared.services.items import Items
 from shared.services.journals import HEADERS, POSTED, TABLE, UNPOSTED
 from shared.services.links import LinkStore
 from shared.services.looking import LOOK_KEYS_MAX
 from shared.services.paging import Pages
 from shared.services.patience import patiently
+from shared.services.standing import KINDS
 
 AUDIT_DAYS = 35
 JOURNALS_MAX = 1_000  # looked at in one run
@@ -34,7 +31,6 @@ LINE_SETS = (
     ("CustomerPaymentJournalLines", "TransactionDate"),
     ("LedgerJournalLines", "TransDate"),
 )
-ENTITY_OF_PREFIX = (("txn_", "balance_transaction"), ("po_", "payout"))
 
 type Places = dict[str, list[tuple[str, int]]]
 """Where each key is: company and PaymentId -> (batch, line number)."""
@@ -45,7 +41,8 @@ class Audit:
 
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
-        self._items = Items(ports.tables, ports.clock)
+        items = Items(ports.tables, ports.clock)
+        self._errands = Errands(ports.queue, items, ports.settings)
         self._pages = Pages(ports.stripe, ports.clock, ports.chance)
         self._links = LinkStore(ports.tables, ports.clock, ports.settings.lease_seconds)
 
@@ -65,7 +62,7 @@ class Audit:
                     links = (await self._links.links(id)).values()
                     if any(self._differs(link, places, id) for link in links):
                         suspects[id] = None
-        sent = await self._send(suspects, VERIFY, "verify")
+        sent = await self._errands.send(suspects, VERIFY, "verify")
         telemetry.count("audit_suspects", sent)
         return sent
 
@@ -93,23 +90,6 @@ class Audit:
         found = places.get(f"{link.company}~{id}:{link.role}", [])
         wanted = (str(link.keys["JournalBatchNumber"]), int(link.keys["LineNumber"]))
         return found != [wanted]
-
-    async def _send(self, ids: Iterable[str], type: str, prefix: str) -> int:
-        """Enqueue items of their own for objects, each under a new generation."""
-        sent = 0
-        for id in ids:
-            entity = next((name for head, name in ENTITY_OF_PREFIX if id.startswith(head)), "")
-            if not entity or not is_id(id):
-                continue  # somebody else's PaymentId
-            queue = entity_named(entity).queue
-            partition = partition_of(id, self._ports.settings.partitions)
-            item = Item(f"{prefix}-{id}", type, entity, id)
-            row = await self._items.get(place(queue, partition), item.id)
-            if row is not None:
-                item = item.renewed(int(str(row.cells["generation"])) + 1)
-            await self._ports.queue.send(queue, [item.message(partition)])
-            sent += 1
-        return sent
 
     async def journals(self) -> int:
         """Note which journals are posted by now, and set apart what holds the others up.
@@ -156,7 +136,7 @@ class Audit:
         # Dynamics may refuse to move a bad line, so the halves take turns.
         middle = len(ids) // 2
         half = ids[middle:] if rounds % 2 == 0 or len(ids) == 1 else ids[:middle]
-        await self._send(half, APART, "apart")
+        await self._errands.send(half, APART, "apart")
 
     async def _note(self, company: str, kind: str, rows: list[Row]) -> int:
         by_batch = {row.row.split("~", maxsplit=2)[2]: row for row in rows}

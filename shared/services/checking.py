@@ -7,23 +7,16 @@ claim and the session.
 """
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 
 from shared.domain.journal import JournalKind
 from shared.domain.records import Link, Record
 from shared.errors import Parked
 from shared.ports import DynamicsGateway, Json, Lookup, Tables, Value
-from shared.services.journals import HEADERS, POSTED, TABLE, journal_key
+from shared.services.journals import POSTED, TABLE, journal_key
 from shared.services.looking import LOOK_KEYS_MAX, Place, key_text, place_of
 from shared.services.plan import KEYS, link_of
+from shared.services.standing import BATCH, KINDS, Batch, posted
 from shared.services.task import Task
-
-KINDS: Mapping[str, JournalKind] = MappingProxyType(
-    {
-        "CustomerPaymentJournalLines": JournalKind.CUSTOMER_PAYMENT,
-        "LedgerJournalLines": JournalKind.GENERAL,
-    }
-)
 
 
 async def check(dynamics: DynamicsGateway, tables: Tables, tasks: Sequence[Task]) -> None:
@@ -32,13 +25,13 @@ async def check(dynamics: DynamicsGateway, tables: Tables, tasks: Sequence[Task]
         (task, record, link) for task in tasks if task.going for record, link in task.plan.check
     ]
     found = await _rows(dynamics, [record for _, record, _ in wanted])
-    posted = await _posted(dynamics, found)
+    is_posted = await posted(dynamics, _doubtful(found))
     for task, record, link in wanted:
         rows = found.get(_key(record), [])
         if task.held is not None and record.document.role in task.held.intents:
             task.over.append(record.document.role)  # an earlier move: now it is known where it is
         if rows:
-            _compare(task, record, link, rows, posted)
+            _compare(task, record, link, rows, is_posted)
         else:
             await _missing(tables, task, record, link)
 
@@ -75,28 +68,14 @@ async def _rows(dynamics: DynamicsGateway, records: Sequence[Record]) -> dict[Ke
     return found
 
 
-async def _posted(
-    dynamics: DynamicsGateway, found: Mapping[Key, list[Json]]
-) -> dict[tuple[str, str, str], bool]:
-    """Whether the journal of each line is posted, by (entity set, company, batch)."""
-    batches: dict[tuple[str, str], dict[str, None]] = {}
-    for ((entity_set, company, _), _), rows in found.items():
-        if entity_set in KINDS and len(rows) > 1:
-            for row in rows:
-                batches.setdefault((entity_set, company), {})[str(row["JournalBatchNumber"])] = None
-    posted: dict[tuple[str, str, str], bool] = {}
-    for (entity_set, company), names in batches.items():
-        values: list[Value] = list(names)
-        lookup = Lookup(
-            HEADERS[KINDS[entity_set]],
-            company,
-            any_of=("JournalBatchNumber", values),
-            select=("JournalBatchNumber", "IsPosted"),
-        )
-        for row in await dynamics.find(lookup):
-            is_posted = row["IsPosted"] == "Yes"
-            posted[entity_set, company, str(row["JournalBatchNumber"])] = is_posted
-    return posted
+def _doubtful(found: Mapping[Key, list[Json]]) -> list[Batch]:
+    """The journals of lines that are there more than once."""
+    return [
+        (entity_set, company, str(row[BATCH]))
+        for ((entity_set, company, _), _), rows in found.items()
+        if entity_set in KINDS and len(rows) > 1
+        for row in rows
+    ]
 
 
 def _compare(
@@ -104,7 +83,7 @@ def _compare(
     record: Record,
     link: Link,
     rows: list[Json],
-    posted: Mapping[tuple[str, str, str], bool],
+    posted: Mapping[Batch, bool],
 ) -> None:
     """One record should be there: keep the right one, delete or name the others."""
     company = record.document.company

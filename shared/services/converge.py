@@ -6,9 +6,10 @@ second time. Every error ends one object, not the batch, and becomes its verdict
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from shared import telemetry
 from shared.documents.common import Context
@@ -35,7 +36,8 @@ from shared.services.links import LinkStore
 from shared.services.mappings import Mappings
 from shared.services.phases import PHASES_MAX, plan_phase
 from shared.services.plan import unwanted
-from shared.services.task import Task
+from shared.services.standing import find_drafts
+from shared.services.task import Task, task_for
 from shared.services.writing import Applier
 from shared.settings import Settings
 from shared.verdicts import Kind, NeedsMaster, Verdict, verdict_of
@@ -80,17 +82,15 @@ class Converge:
         entity_name: str,
         wanted: Mapping[str, tuple[str, ...]],
         writer: Writer,
-        verify: Sequence[str] = (),
-        apart: Sequence[str] = (),
+        asked: Mapping[str, Collection[str]] = MappingProxyType({}),
     ) -> dict[str, Verdict]:
         """Converge objects of one entity: ids, and for master data the companies that need them.
 
-        What was written of the objects in `verify` is compared with Dynamics, and mended; the
-        lines of those in `apart` leave journals that Dynamics does not post.
+        `asked`: what else is to be done with an object, by item types (`item.VERIFY`...).
         Returns one verdict an id; raises nothing of its own.
         """
         entity = entity_named(entity_name)
-        tasks = [Task(id, companies, id in verify, id in apart) for id, companies in wanted.items()]
+        tasks = [task_for(id, found, asked.get(id, ())) for id, found in wanted.items()]
         try:
             mapping = await self._ports.mappings.active()
         except TieoutError as error:
@@ -101,6 +101,7 @@ class Converge:
         self._build(entity, tasks, context)
         await self._each(tasks, lambda task: accounts.reserve(self._ports.tables, task))
         customers = await self._masters(tasks, writer)
+        await self._drafts(tasks)
         await self._apply(tasks, self._target(mapping, customers), writer)
         await self._each(tasks, lambda task: accounts.note(self._ports.stripe, task, context))
         await self._follow_up(tasks)
@@ -211,6 +212,15 @@ class Converge:
             found[ref.id, ref.company] = account
         elif ref not in errors:
             errors[ref] = NeedsMaster(f"customer {ref.id} in {ref.company}", verdict)
+
+    async def _drafts(self, tasks: Sequence[Task]) -> None:
+        """Which lines may be spelled anew; without an answer nothing of them is."""
+        try:
+            await find_drafts(self._ports.dynamics, tasks)
+        except TieoutError as error:
+            for task in tasks:
+                if task.reapply:
+                    task.fail(error)
 
     async def _apply(self, tasks: Sequence[Task], target: Target, writer: Writer) -> None:
         """Plan and write, phase by phase, what has all it needs; then settle every claim."""

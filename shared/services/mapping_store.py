@@ -73,7 +73,7 @@ class Pointer:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change of the pointer. `action`: publish or rollback.
+    """One change of the pointer. `action`: publish, rollback, or reapply, which leaves it.
 
     `set` came for `previous`. `publication` is in force since, `before` was: rolling back follows
     these numbers, so that it goes back step by step and never forth.

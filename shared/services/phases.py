@@ -5,7 +5,7 @@ A document is ready when every record it needs is there and is not changed in th
 
 from datetime import datetime
 
-from shared.mapping.finance import Target, render
+from shared.mapping.finance import Target, render, respell
 from shared.services.plan import Plan, difference, frozen, link_of, merged
 from shared.services.task import Task
 
@@ -29,6 +29,8 @@ def plan_phase(task: Task, target: Target, now: datetime) -> None:
             rest.append(document)
             continue
         record = frozen(document, links, held.intents)
+        if record is not None and document.role in task.drafts:
+            record = respell(record, document, target)
         if record is None:
             parent = links[document.parent].keys if document.parent else {}
             record = render(document, target, parent)
@@ -37,7 +39,9 @@ def plan_phase(task: Task, target: Target, now: datetime) -> None:
             task.linked(link_of(record, old.keys, old.recreated))
             task.records.append(record)
             continue
-        plan = difference([record], links, held.intents, now, verify=task.verify)
+        plan = difference(
+            [record], links, held.intents, now, verify=task.verify, drafts=task.drafts
+        )
         task.records.append(record)
         plans.append(plan)
         if plan.create or plan.look or plan.update:

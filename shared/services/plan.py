@@ -1,11 +1,12 @@
 """The difference between what must exist and what was written. Pure.
 
-Money: a line that was written is never written again and never changed; amounts that seem to have
-changed park. Master data follows facts and spelling; what is open follows its facts. An announced
-write that was never settled is looked for, and not too early.
+Money: a line that was written is never written again; only the spelling of a draft changes, when
+somebody reapplies the mapping; amounts that seem to have changed park. Master data follows facts
+and spelling; what is open follows its facts. An announced write that was never settled is looked
+for, and not too early.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -47,8 +48,10 @@ def difference(
     now: datetime,
     *,
     verify: bool = False,
+    drafts: Collection[str] = (),
 ) -> Plan:
     """The plan of one object; with `verify` what was written is compared with Dynamics too.
+    `drafts`: roles of frozen records that may be spelled anew all the same.
 
     Raises `UncertainWrite` (with the wait) while an announced write may still land.
     """
@@ -56,7 +59,7 @@ def difference(
     for record in records:
         document = record.document
         link, intent = links.get(document.role), intents.get(document.role)
-        changeable = document.change is not Change.FROZEN
+        changeable = document.change is not Change.FROZEN or document.role in drafts
         if intent is not None and (link is None or verify or changeable):
             wait = (datetime.fromisoformat(intent.at) - now).total_seconds()
             if wait > 0:
@@ -78,7 +81,7 @@ def differs(record: Record, link: Link) -> bool:
     old = link.record
     if record.document.facts_hash != old.document.facts_hash:
         return True
-    follows = record.document.change is Change.FOLLOWS
+    follows = record.document.change is not Change.OPEN
     return follows and record.spelling_hash != old.spelling_hash
 
 

@@ -133,7 +133,7 @@ class Publish:
 
     async def publish(self, name: str, who: str, why: str) -> Change:
         """Make a previewed set the active one."""
-        said = Said(_said("who", who, WHO_CHARS_MAX), _said("why", why, WHY_CHARS_MAX))
+        said = said_by(who, why)
         candidate = await set_named(self._store, name)
         pointer = await self._store.pointer()
         _refuse_active(candidate, pointer)
@@ -145,7 +145,7 @@ class Publish:
     async def rollback(self, who: str, why: str, to: str = "") -> Change:
         """Make a set active again: the one before the one that is, or `to`, which was published
         once. What was in force needs no new preview, nor a second person."""
-        said = Said(_said("who", who, WHO_CHARS_MAX), _said("why", why, WHY_CHARS_MAX))
+        said = said_by(who, why)
         pointer = await self._store.pointer()
         number = await self._published(to, pointer) if to else await self._before(pointer)
         prior = await self._store.change(number) if number else None
@@ -231,6 +231,11 @@ class Publish:
         if self._settings.publish_two_persons and author.casefold() == who.casefold():
             text = f"{author} submitted this set; somebody else has to publish it"
             raise PublishRefused("same_person", text)
+
+
+def said_by(who: str, why: str) -> Said:
+    """Who and why, which both have to be said. Raises `PublishRefused`."""
+    return Said(_said("who", who, WHO_CHARS_MAX), _said("why", why, WHY_CHARS_MAX))
 
 
 def _said(name: str, text: str, chars_max: int) -> str:

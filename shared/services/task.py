@@ -1,11 +1,12 @@
 """One object on its way through converge, and the small steps that only concern itself."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from shared.documents.common import Desired, Snapshot
 from shared.domain.money import is_currency
 from shared.domain.records import Document, Link, Record, Value
+from shared.services.item import APART, REAPPLY, VERIFY
 from shared.services.links import Held
 from shared.services.plan import Plan
 from shared.verdicts import Kind, Verdict, verdict_of
@@ -17,7 +18,8 @@ AMOUNT_BOUND = 1 << 63  # of a table cell
 class Task:
     """State of one object during a run. `error` ends it; the claim is released all the same.
 
-    `verify`: compare what was written with Dynamics; `apart`: besides, leave refused journals.
+    `verify`: compare what was written with Dynamics; `apart`: besides, leave refused journals;
+    `reapply`: spell what is a draft still (`drafts`, roles) as the mapping says now.
     `pending`: documents that are not planned yet; `records`: those that are, spelled.
     """
 
@@ -25,6 +27,7 @@ class Task:
     companies: tuple[str, ...] = ()
     verify: bool = False
     apart: bool = False
+    reapply: bool = False
     held: Held | None = None
     snapshot: Snapshot | None = None
     desired: Desired = field(default_factory=Desired)
@@ -36,6 +39,7 @@ class Task:
     uncertain: list[str] = field(default_factory=list)
     recreate: list[Record] = field(default_factory=list)
     delete: list[tuple[Record, Mapping[str, Value]]] = field(default_factory=list)
+    drafts: list[str] = field(default_factory=list)
     move: list[tuple[Record, Link]] = field(default_factory=list)
     error: Exception | None = None
 
@@ -70,3 +74,10 @@ class Task:
         if type(amount) is not int or abs(amount) >= AMOUNT_BOUND or not is_currency(currency):
             return verdict_of(error)
         return replace(verdict_of(error), amount_minor=amount, currency=str(currency))
+
+
+def task_for(id: str, companies: tuple[str, ...], asked: Collection[str]) -> Task:
+    """The task of an object. `asked`: item types; what was written of it is compared with Dynamics
+    (`VERIFY`), leaves refused journals besides (`APART`), is spelled anew (`REAPPLY`)."""
+    apart, reapply = APART in asked, REAPPLY in asked
+    return Task(id, companies, apart or reapply or VERIFY in asked, apart, reapply)

@@ -14,10 +14,8 @@ from shared.errors import TieoutError
 from shared.ports import Message
 from shared.services.converge import Converge, Ports
 from shared.services.item import (
-    APART,
     FIND_SENDER,
     UNREADABLE,
-    VERIFY,
     Item,
     UnreadableItemError,
     read_item,
@@ -89,8 +87,9 @@ class Work:
         entities: dict[str, dict[str, None]] = {}
         for item in items:
             entities.setdefault(item.entity, {})[item.object] = None
-        verify = [item.object for item in items if item.type in (VERIFY, APART)]
-        apart = [item.object for item in items if item.type == APART]
+        asked: dict[str, list[str]] = {}
+        for item in items:
+            asked.setdefault(item.object, []).append(item.type)
         verdicts: dict[tuple[str, str], Verdict] = {}
         size = 1 if alone else OBJECTS_PER_RUN
         for entity, found in entities.items():
@@ -101,7 +100,7 @@ class Work:
                     results = dict.fromkeys(part, NOT_BEGUN)
                 else:
                     results = await self._converge.run(
-                        entity, dict.fromkeys(part, ()), writer, verify, apart
+                        entity, dict.fromkeys(part, ()), writer, asked
                     )
                 verdicts |= {(entity, id): verdict for id, verdict in results.items()}
         return verdicts

@@ -156,7 +156,7 @@ class Applier:
             error = UncertainWrite(str(error))
         elif isinstance(error, Refused) and each.write.method == "PATCH":
             # What is open may have been closed since it was read.
-            is_open = each.record.document.change is Change.OPEN
+            is_open = each.record.document.change is Change.OPEN or role in task.drafts
             error = Overtaken(error.system, error.text) if is_open else error
         if isinstance(error, UncertainWrite | UpdateConflict):
             task.uncertain.append(role)
@@ -204,7 +204,7 @@ def _change(task: Task, record: Record, link: Link) -> Pending:
     document = record.document
     group = f"{task.id}:{document.group}" if document.group else None
     write = Write("PATCH", record.entity_set, document.company, fields, key, group)
-    return Pending(task, record, write)
+    return Pending(task, record, write, str(key.get("JournalBatchNumber", "")))
 
 
 def _move(

@@ -34,6 +34,7 @@ ROUTES = MappingProxyType(
         ("POST", "/api/mappings/preview"): mappings.mappings_preview,
         ("POST", "/api/mappings/publish"): mappings.mappings_publish,
         ("POST", "/api/mappings/rollback"): mappings.mappings_rollback,
+        ("POST", "/api/mappings/reapply"): mappings.mappings_reapply,
     }
 )
 

@@ -48,6 +48,22 @@ def test_preview_publish_history_and_rollback(folder: Path) -> None:
         assert name[:12] in text
 
 
+def test_reapplying_says_how_many_and_stands_in_the_history(folder: Path) -> None:
+    with running():
+        run("publish", submitted(folder), *SAID)
+        result = run("reapply", *SAID)
+        assert result.exit_code == 0
+        assert result.stdout.startswith("0 of the last 0 objects have drafts")
+        found = json.loads(run("reapply", *SAID, "--json").stdout)
+        assert (found["sent"], found["change"]["action"]) == (0, "reapply")
+        actions = [
+            each["action"] for each in json.loads(run("history", "--json").stdout)["changes"]
+        ]
+        assert actions == ["reapply", "reapply", "publish"]
+        assert json.loads(run("rollback", *SAID, "--json").stdout)["set"] == PRODUCT_ALONE
+        assert "[malformed]" in run("reapply", "--who", " ", "--why", "x").stderr
+
+
 def test_a_preview_says_when_the_policy_differs(folder: Path) -> None:
     with running():
         assert "the policy differs" not in run("preview", folder, "--who", "Ada").stdout

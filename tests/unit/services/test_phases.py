@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from shared.domain.journal import JournalKind
 from shared.domain.records import Change, Document, Intent, Link, Record
+from shared.errors import Parked
 from shared.mapping.finance import Target
 from shared.packaged import packaged_mapping
 from shared.services.links import Held
@@ -104,3 +106,56 @@ def test_an_announced_change_that_stands_there_already_is_linked_and_not_made_ag
     assert changed.plan.is_empty
     assert changed.over == ["a"]
     assert [each.record.fields for each in changed.new_links] == [record.fields]
+
+
+def fee(text: str, bank: str = "Main account", amount_minor: int = 320) -> Document:
+    """A fee in a journal."""
+    return Document(
+        role="fee",
+        template="general_line",
+        company="usmf",
+        key="txn_1:fee",
+        facts={
+            "amount_minor": amount_minor,
+            "currency": "usd",
+            "account": {"role": "fees"},
+            "offset": {"role": "clearing"},
+            "date": "2026-11-01",
+            "bank": bank,
+        },
+        words={"source": "ch_1", "category": text},
+        journal=JournalKind.GENERAL,
+        period="2026-11",
+    )
+
+
+def drafted(document: Document) -> Task:
+    """A task whose line was written as `fee("old")` says, and is a draft."""
+    made = task(fee("old"))
+    plan_phase(made, TARGET, NOW)
+    (record,) = made.plan.create
+    again = task(document)
+    assert again.held is not None
+    keys = {"JournalBatchNumber": "B1", "LineNumber": 1}
+    again.held.links["fee"] = link_of(record, keys)
+    return again
+
+
+def test_a_draft_takes_the_words_of_now_and_keeps_its_facts() -> None:
+    kept = drafted(fee("new"))
+    plan_phase(kept, TARGET, NOW)
+    assert kept.plan.is_empty
+    again = drafted(fee("new", bank="Other"))
+    again.drafts.append("fee")
+    plan_phase(again, TARGET, NOW)
+    ((record, old),) = again.plan.update
+    assert record.document.facts == old.record.document.facts
+    changed = {name for name in record.fields if record.fields[name] != old.record.fields[name]}
+    assert changed == {"Text"}
+
+
+def test_a_draft_of_another_amount_parks() -> None:
+    again = drafted(fee("new", amount_minor=321))
+    again.drafts.append("fee")
+    with pytest.raises(Parked, match="other amounts"):
+        plan_phase(again, TARGET, NOW)

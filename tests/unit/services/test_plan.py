@@ -130,3 +130,11 @@ def test_a_found_record_becomes_a_link_with_whole_numbers() -> None:
     link = found_link(line(), row)
     assert link.keys == {"JournalBatchNumber": "00042", "LineNumber": 3}
     assert (link.role, link.company, link.record) == ("gross", "usmf", line())
+
+
+def test_only_a_draft_is_spelled_anew() -> None:
+    old, new = line(), replace(line(), fields={"PaymentId": "txn_1:gross", "Text": "new"})
+    links = linked(old)
+    assert difference([new], links, {}, NOW).is_empty
+    assert difference([old], links, {}, NOW, drafts=["gross"]).is_empty
+    assert difference([new], links, {}, NOW, drafts=["gross"]).update == ((new, links["gross"]),)

@@ -1,0 +1,77 @@
+"""Reapplying the mapping: journal lines that are drafts still are spelled as it says now.
+
+Publishing changes nothing that was written. What waits in open journals with an old spelling
+changes only when somebody asks for it here: who and why stand in the history of the mapping.
+Accounts by role follow the settings of now; amounts, dates, companies and keys never change, and
+what is posted stays.
+"""
+
+from dataclasses import dataclass
+
+from shared import telemetry
+from shared.errors import TableConflict
+from shared.mapping.preview import Standing, StoredObject
+from shared.ports import Clock
+from shared.services.errands import Errands
+from shared.services.item import REAPPLY
+from shared.services.mapping_names import PublishRefused
+from shared.services.mapping_store import Change, MappingStore
+from shared.services.publish import PREVIEW_OBJECTS_MAX, Recent, said_by
+
+ACTION = "reapply"
+
+
+@dataclass(frozen=True, slots=True)
+class Reapplied:
+    """What a reapply sent on its way: objects that were looked at, those with drafts, which are
+    converged now, and the change in the history."""
+
+    objects: int
+    sent: int
+    change: Change
+
+
+class Reapply:
+    """What a person calls."""
+
+    def __init__(self, store: MappingStore, recent: Recent, errands: Errands, clock: Clock) -> None:
+        self._store, self._recent = store, recent
+        self._errands, self._clock = errands, clock
+
+    async def run(self, who: str, why: str, limit: int) -> Reapplied:
+        """Send those of the last `limit` objects that have drafts. Raises `PublishRefused`, and
+        the errors of stores and queue: what was sent by then is done, and asking again is safe."""
+        said = said_by(who, why)
+        if not 1 <= limit <= PREVIEW_OBJECTS_MAX:
+            raise PublishRefused("malformed", f"limit is from 1 to {PREVIEW_OBJECTS_MAX}")
+        pointer = await self._store.pointer()
+        change = Change(
+            number=pointer.number + 1,
+            at=self._clock.now(),
+            who=said.who,
+            why=said.why,
+            action=ACTION,
+            set=pointer.set,
+            previous=pointer.set,
+            publication=pointer.publication,
+            before=pointer.publication,
+        )
+        try:
+            await self._store.move(pointer, change)
+        except TableConflict:
+            text = "somebody else changed the active mapping meanwhile; look at the history"
+            raise PublishRefused("lost_race", text) from None
+        seen = sent = 0
+        async for stored in self._recent(limit):
+            seen += 1
+            if _has_drafts(stored):
+                sent += await self._errands.send([stored.id], REAPPLY, ACTION)
+        telemetry.event("mapping_reapplied", set=pointer.set, objects=seen, sent=sent)
+        return Reapplied(seen, sent, change)
+
+
+def _has_drafts(stored: StoredObject) -> bool:
+    return any(
+        each.document.journal is not None and each.standing is Standing.DRAFT
+        for each in stored.documents
+    )
