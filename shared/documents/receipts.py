@@ -10,7 +10,7 @@ invoice is there. `SalesInvoiceHeadersV2` shows posted invoices of orders,
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 from shared.documents.common import Context, Json, Question, Snapshot, moment, text
 from shared.documents.sale_lines import captured_minor
@@ -22,7 +22,7 @@ from shared.documents.selling import (
     session_of,
 )
 from shared.domain.journal import Role
-from shared.domain.money import from_decimal
+from shared.domain.money import exponent
 from shared.domain.records import Document
 from shared.errors import Waiting
 from shared.policy import Sale
@@ -133,8 +133,9 @@ def invoice_for(snapshot: Snapshot, currency: str) -> Invoice | None:
     for row in snapshot.answers.get("invoices", ()):
         if str(row["CurrencyCode"]).lower() == currency:
             number = str(row["InvoiceNumber"])
-            total = from_decimal(Decimal(str(row["TotalInvoiceAmount"])), currency).minor
-            found.append(Invoice(number, total - _received(snapshot, number, currency)))
+            total = Decimal(str(row["TotalInvoiceAmount"]))
+            left = total - _received(snapshot, number, currency)
+            found.append(Invoice(number, _whole_minor(left, currency)))
     if found:
         return max(found, key=lambda each: (each.open_minor or 0, each.number))
     for row in snapshot.answers.get("free_text", ()):
@@ -143,17 +144,22 @@ def invoice_for(snapshot: Snapshot, currency: str) -> Invoice | None:
     return None
 
 
-def _received(snapshot: Snapshot, number: str, currency: str) -> int:
+def _whole_minor(amount: Decimal, currency: str) -> int:
+    """An amount of Dynamics in Stripe's minor units. Dynamics may round finer: what a receipt could
+    not pay is part of what is open, so that no receipt counts as too large for it."""
+    return int(amount.scaleb(exponent(currency)).to_integral_value(ROUND_CEILING))
+
+
+def _received(snapshot: Snapshot, number: str, currency: str) -> Decimal:
     """What other receipts settle of an invoice, drafts too."""
     rows: Sequence[Json] = snapshot.answers.get(f"receipts {number}", ())
-    return sum(
-        from_decimal(
-            Decimal(str(row["CreditAmount"])) - Decimal(str(row["DebitAmount"])), currency
-        ).minor
+    amounts = [
+        Decimal(str(row["CreditAmount"])) - Decimal(str(row["DebitAmount"]))
         for row in rows
         if str(row["CurrencyCode"]).lower() == currency
         and str(row["PaymentId"]).partition(":")[0] != snapshot.id
-    )
+    ]
+    return sum(amounts, Decimal())
 
 
 def is_expected(snapshot: Snapshot) -> bool:

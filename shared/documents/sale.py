@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from shared.documents import credits, order, sold_items
 from shared.documents.common import (
     Context,
+    Json,
     Question,
     Snapshot,
     check_open,
@@ -37,16 +38,28 @@ def _is_ours(snapshot: Snapshot, sold: Selling) -> bool:
     """Whether the charge has an order of ours, or has to get one."""
     if snapshot.written(ORDER) is not None:
         return True
-    decided = snapshot.was_settled  # a policy of today makes no order of what was a receipt
+    # A policy of today makes no order of what was a receipt.
+    decided = snapshot.was_settled and not _stands_again(snapshot.object)
     return sold.sale is Sale.ORDER and not decided and not is_invoiced(snapshot, snapshot.object)
 
 
+def _stands_again(charge: Json) -> bool:
+    """Whether all of a sale was refunded once, and not all of it any more: a refund failed."""
+    refunds, captured = refunds_of(charge), captured_minor(charge)
+    alive = sum(refund.amount for refund in refunds if refund.alive)
+    return alive < captured <= sum(refund.amount for refund in refunds)
+
+
 def questions(snapshot: Snapshot, context: Context) -> tuple[Question, ...]:
-    """What has to be known of Dynamics."""
-    if captured_minor(snapshot.object) == 0:
-        return ()
-    sold = selling(snapshot.object, session_of(snapshot), context)
-    if not _is_ours(snapshot, sold):
+    """What has to be known of Dynamics. Of a sale that cannot be read nothing: `documents` parks
+    for the same reason, after the money was handed on."""
+    try:
+        if captured_minor(snapshot.object) == 0:
+            return ()
+        sold = selling(snapshot.object, session_of(snapshot), context)
+        if not _is_ours(snapshot, sold):
+            return ()
+    except Parked:
         return ()
     return (*order.questions(snapshot, sold.company), *_items(snapshot, sold, context))
 
@@ -59,7 +72,7 @@ def _items(snapshot: Snapshot, sold: Selling, context: Context) -> tuple[Questio
     try:
         lines = lines_of(snapshot.object, session, context.policy.orders)
     except Parked:
-        return ()  # `documents` parks for the same reason, after the money was handed on
+        return ()  # as above
     return sold_items.questions(lines, session, sold.company, context)
 
 
@@ -81,7 +94,7 @@ def _order(snapshot: Snapshot, sold: Selling, context: Context) -> tuple[Documen
     charge = snapshot.object
     kept = snapshot.written(ORDER)
     if kept is None:
-        if announces_invoice(session_of(snapshot)):
+        if announces_invoice(session_of(snapshot)) and not snapshot.was_settled:
             raise Waiting(
                 "invoice_announced",
                 f"the Checkout Session of charge {snapshot.id} announces an invoice, which is the "
@@ -89,6 +102,8 @@ def _order(snapshot: Snapshot, sold: Selling, context: Context) -> tuple[Documen
             )
         if snapshot.answers[ORDER]:
             return ()  # somebody else pushed the order
+        if snapshot.was_settled:
+            raise _without_order(snapshot)
     refunds = refunds_of(charge)
     alive = sum(refund.amount for refund in refunds if refund.alive)
     if kept is None and alive >= captured_minor(charge):
@@ -114,6 +129,17 @@ def _order(snapshot: Snapshot, sold: Selling, context: Context) -> tuple[Documen
     release = order.release_of(snapshot, header, spelled, state)
     memos = _Memos(snapshot, header, lines, context).of(effects, context.policy.refunds.of_orders)
     return (header, *spelled, *release, *memos)
+
+
+def _without_order(snapshot: Snapshot) -> Parked:
+    """The error for a sale that got no order because all of it was refunded, when that refund
+    failed afterwards: whether it was booked elsewhere is not known."""
+    return Parked(
+        "sale_without_order",
+        f"charge {snapshot.id} was refunded wholly before it had an order, then a refund failed",
+        "Book the order by hand and name it in the charge's metadata (dynamics_sales_order), "
+        "then retry; or resolve this item if the sale is booked.",
+    )
 
 
 def _memos_of_receipt(snapshot: Snapshot, sold: Selling, context: Context) -> tuple[Document, ...]:

@@ -99,13 +99,15 @@ def line_amount(fields: Mapping[str, Any], currency: str, *, per_unit: bool = Fa
 
 @dataclass
 class Shop:
-    """One sale and what Dynamics holds of it."""
+    """One sale and what Dynamics holds of it. `pushed`: orders that somebody else wrote."""
 
     charge: Json
     session: Json = field(default_factory=dict)
     policy: Policy = field(default_factory=policy)
     links: dict[str, Link] = field(default_factory=dict)
     invoiced: list[int] = field(default_factory=list)
+    was_settled: bool = False
+    pushed: tuple[Json, ...] = ()
 
     @property
     def currency(self) -> str:
@@ -114,12 +116,18 @@ class Shop:
     def snapshot(self) -> Snapshot:
         related = {"checkout_session": self.session} if self.session else {}
         order = self.links.get("order")
-        answers: dict[str, tuple[Json, ...]] = {"order": ()}
+        answers: dict[str, tuple[Json, ...]] = {"order": self.pushed}
         if order is not None:
             row = {**NUMBER, "SalesOrderStatus": "Backorder", "dataAreaId": order.company}
             answers = {"order": (row,), "order_lines": tuple(self.rows())}
         return Snapshot(
-            "charge", self.charge["id"], self.charge, related, links=self.links, answers=answers
+            "charge",
+            self.charge["id"],
+            self.charge,
+            related,
+            links=self.links,
+            answers=answers,
+            was_settled=self.was_settled,
         )
 
     def rows(self) -> list[Json]:

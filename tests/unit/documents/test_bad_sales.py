@@ -1,6 +1,7 @@
 """Sales that cannot be read: each parks with a cause and a remedy, and nothing else is raised."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -8,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.documents import sale
 from shared.domain.records import Link
 from shared.errors import Parked
 from shared.policy import Policy
-from tests.unit.documents.objects import Json
+from tests.unit.documents.objects import CONTEXT, Json
 from tests.unit.documents.sales import (
     NUMBER,
     Shop,
@@ -59,6 +61,36 @@ def items(*lines: Any, **changes: Any) -> Shop:
 def test_items_in_metadata_that_are_no_list_of_lines_park(text: str) -> None:
     shop = Shop(sold_charge(1_000, "usd", metadata={"items": text}))
     assert parked(shop).cause == "metadata_items_unreadable"
+
+
+def given_back_at_once(status: str) -> Shop:
+    """A sale that was refunded before it had an order."""
+    shop = items(ITEM)
+    shop.refund([given_back(1, 1_000, status="succeeded")])
+    assert shop.book() == ()
+    shop.refund([given_back(1, 1_000, status=status)])
+    return replace(shop, was_settled=True)
+
+
+def test_a_sale_that_stands_again_after_its_refund_failed_parks_without_an_order() -> None:
+    assert parked(given_back_at_once("failed")).cause == "sale_without_order"
+    assert given_back_at_once("succeeded").book() == ()
+    pushed = {**NUMBER, "SalesOrderStatus": "Backorder"}
+    assert replace(given_back_at_once("failed"), pushed=(pushed,)).book() == ()
+    named = given_back_at_once("failed")
+    named.charge["metadata"] = {"dynamics_sales_order": "SO-7"}
+    assert named.book() == ()
+    receipt = replace(items(ITEM), was_settled=True)
+    receipt.refund([given_back(1, 400, status="failed")])
+    assert receipt.book() == ()  # it was a receipt before, and all of it never went back
+
+
+def test_nothing_is_asked_of_a_sale_that_cannot_be_read() -> None:
+    shop = given_back_at_once("failed")
+    shop.refund([given_back(1, 1_000, status="failed") | {"metadata": {"lines": "{"}}])
+    context = replace(CONTEXT, policy=shop.policy)
+    assert sale.questions(shop.snapshot(), context) == ()
+    assert parked(shop).cause == "metadata_lines_unreadable"
 
 
 def test_an_item_number_that_dynamics_cannot_hold_parks() -> None:
