@@ -8,6 +8,7 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
@@ -221,7 +222,7 @@ def inbox_retry(
 ) -> None:
     """Converge parked items again."""
     body = {"ids": ids} if ids else {"cause": cause}
-    typer.echo(f"{ask(url, 'inbox/retry', (202,), body)['sent']} sent")
+    _done(ask(url, "inbox/retry", (202,), body)["sent"], "sent", ids or ())
 
 
 @inbox.command("resolve")
@@ -233,7 +234,16 @@ def inbox_resolve(
 ) -> None:
     """Take items out of the inbox; their rows stay, with reason and name."""
     body = {"ids": ids, "reason": reason, "who": who}
-    typer.echo(f"{ask(url, 'inbox/resolve', (200,), body)['resolved']} resolved")
+    _done(ask(url, "inbox/resolve", (200,), body)["resolved"], "resolved", ids)
+
+
+def _done(count: int, done: str, ids: Sequence[str]) -> None:
+    """Say how many; exit 1 when it was not done to all that were named."""
+    typer.echo(f"{count} {done}")
+    missing = len(dict.fromkeys(ids)) - count
+    if missing > 0:
+        typer.echo(f"{missing} of those named: not parked, or nothing to converge", err=True)
+        raise typer.Exit(1)
 
 
 def main() -> None:

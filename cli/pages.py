@@ -203,6 +203,10 @@ def proof_page(proof: Mapping[str, Any], out: Console) -> None:
     out.print(_proof_table(proof))
     out.print(f"posted is read from: {proof['scope']}")
     for name, each in proof["currencies"].items():
+        if not each["has_book"]:
+            out.print(
+                f"{name.upper()} has no book: add it to TIEOUT_BOOKS, then retry what is parked"
+            )
         for difference in each["differences"][:PARKED_SHOWN_MAX]:
             amount = Money(int(difference["amount_minor"]), name)
             out.print(f"  {difference['kind']} {difference['id']}: {amount}", markup=False)
@@ -248,7 +252,7 @@ def inbox_page(found: Mapping[str, Any], out: Console) -> None:
 def receipts_page(found: Mapping[str, Any], out: Console) -> None:
     """Receipts that no invoice took: nothing to do, but worth a look at month end."""
     if not found["receipts"]:
-        out.print("every receipt settles its invoice")
+        out.print("no receipt is unapplied or on account")
         return
     table = Table(box=None, header_style="")
     for title in ("transaction", "company", "kind", "invoice"):

@@ -72,7 +72,10 @@ async def proof(req: func.HttpRequest) -> func.HttpResponse:
         proofs = await bootstrap.app().prover().prove()
     except TieoutError as error:
         return refused(error)
-    currencies = {name: _proof(each) for name, each in proofs.by_currency.items()}
+    currencies = {
+        name: _proof(each) | {"has_book": name not in proofs.without_book}
+        for name, each in proofs.by_currency.items()
+    }
     return json_response({"scope": proofs.scope, "currencies": currencies})
 
 

@@ -23,6 +23,7 @@ from shared.settings import Account, Book, Settings
 TRANSACTIONS_MAX = 1_000_000
 PROOF_SECONDS_MAX = 210  # Azure ends an HTTP request after 230
 READS_MAX = 5
+PAYMENTS = "payments"  # the balance type that the balance is of
 SCOPE_JOURNALS = "our journals only"
 SCOPE_LEDGER = "posted ledger"
 SETS = (
@@ -33,10 +34,12 @@ SETS = (
 
 @dataclass(frozen=True, slots=True)
 class Proofs:
-    """The proofs by currency, and what the posted term was read from."""
+    """The proofs by currency, and what the posted term was read from. `without_book`: currencies
+    that Stripe holds money in and no book is set up for; all of it is their gap."""
 
     scope: str
     by_currency: Mapping[str, Proof]
+    without_book: tuple[str, ...] = ()
 
 
 class Prover:
@@ -63,7 +66,7 @@ class Prover:
         return await self._patiently(partial(self._dynamics.find, lookup))
 
     async def prove(self) -> Proofs:
-        """The proof of every configured currency.
+        """The proof of every currency that has a book, or that Stripe holds money in.
 
         Raises `Parked` when the balance never stood still or there are too many transactions,
         `Unavailable` when reading took too long, and the errors of the ports.
@@ -77,18 +80,22 @@ class Prover:
 
     async def _prove(self) -> Proofs:
         balance, transactions = await self._stripe_side()
+        books = self._settings.books.currencies
+        held = [currency for currency, minor in balance.items() if minor]
+        without_book = tuple(
+            sorted({currency for currency in (*held, *transactions) if currency not in books})
+        )
         proofs = {}
-        for currency, book in self._settings.books.currencies.items():
-            lines = await self._lines(currency, book)
-            ledger = await self._ledger(currency, book)
+        for currency in (*books, *without_book):
+            book = books.get(currency)
             proofs[currency] = prove(
                 Money(balance.get(currency, 0), currency),
                 transactions.get(currency, {}),
-                lines,
-                ledger,
+                await self._lines(currency, book) if book else (),
+                await self._ledger(currency, book) if book else None,
             )
         scope = SCOPE_LEDGER if self._settings.ledger_entity else SCOPE_JOURNALS
-        return Proofs(scope, proofs)
+        return Proofs(scope, proofs, without_book)
 
     async def _stripe_side(self) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
         for _ in range(READS_MAX):
@@ -118,8 +125,8 @@ class Prover:
             for txn in page:
                 currency = str(txn["currency"])
                 book = self._settings.books.currencies.get(currency)
-                kind = txn.get("balance_type") or "payments"
-                if book is not None and book.balance_type == kind:
+                kind = txn.get("balance_type") or PAYMENTS
+                if kind == (PAYMENTS if book is None else book.balance_type):
                     found.setdefault(currency, {})[str(txn["id"])] = int(txn["net"])
         return found
 

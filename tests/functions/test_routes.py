@@ -192,7 +192,12 @@ def test_the_proof_of_an_empty_account_is_zero_in_every_currency() -> None:
     async def story(world: World) -> None:
         found = await _json(world, "proof")
         assert found["scope"] == "posted ledger"
-        nothing = {**dict.fromkeys(PROOF, 0), "transactions": 0, "differences": []}
+        nothing = {
+            **dict.fromkeys(PROOF, 0),
+            "transactions": 0,
+            "differences": [],
+            "has_book": True,
+        }
         assert found["currencies"] == dict.fromkeys(NO_GAPS, nothing)
 
     live(story)

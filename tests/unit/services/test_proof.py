@@ -85,6 +85,24 @@ async def test_books_that_hold_every_transaction_prove_the_balance() -> None:
     assert proof.differences == ()
 
 
+async def test_money_in_a_currency_without_a_book_is_a_gap_of_its_own() -> None:
+    shop = Shop(500)
+    shop.transaction("txn_1", 500)
+    shop.line(PAYMENTS, "txn_1:gross", "5.00")
+    shop.transaction("txn_2", 700, currency="cad")
+    shop.transaction("txn_3", 900, currency="chf", balance_type="issuing")
+    shop.stripe.balances[0]["available"] += [
+        {"currency": "cad", "amount": 700},
+        {"currency": "sek", "amount": 0},
+    ]
+    proofs = await shop.prove()
+    assert list(proofs.by_currency) == ["usd", "cad"]
+    assert proofs.without_book == ("cad",)
+    cad = proofs.by_currency["cad"]
+    assert (cad.gap, cad.unexplained) == (Money(700, "cad"), Money(0, "cad"))
+    assert [(each.kind, each.id) for each in cad.differences] == [(NOT_WRITTEN, "txn_2")]
+
+
 async def test_a_line_on_either_side_of_clearing_counts() -> None:
     shop = Shop(500)
     shop.transaction("txn_1", 500)
