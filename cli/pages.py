@@ -203,7 +203,7 @@ def proof_page(proof: Mapping[str, Any], out: Console) -> None:
     out.print(_proof_table(proof))
     out.print(f"posted is read from: {proof['scope']}")
     for name, each in proof["currencies"].items():
-        if not each["has_book"]:
+        if not each.get("has_book", True):
             out.print(
                 f"{name.upper()} has no book: add it to TIEOUT_BOOKS, then retry what is parked"
             )

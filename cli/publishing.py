@@ -76,8 +76,8 @@ def reapply(
         typer.echo(json.dumps(found))
     else:
         typer.echo(
-            f"{found['sent']} of the last {found['objects']} objects have drafts: they are spelled "
-            "anew now"
+            f"{found['sent']} of the last {found['objects']} objects have drafts, which are "
+            "spelled anew within a minute, unless they are posted by then"
         )
 
 

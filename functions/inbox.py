@@ -11,7 +11,7 @@ from functions.flows.client import DurableFlows
 from functions.outcomes import error_response, json_response, refused
 from shared import bootstrap
 from shared.errors import TieoutError
-from shared.services.inbox import Inbox, Parked
+from shared.services.inbox import RETRIES_MAX, Inbox, Parked
 
 bp = df.Blueprint()
 
@@ -80,5 +80,7 @@ async def _chosen(inbox: Inbox, req: func.HttpRequest) -> list[Parked]:
         return [item async for item in inbox.each(cause)]
     if not isinstance(ids, list) or not ids or not all(isinstance(id, str) for id in ids):
         raise BadRequest("the body must hold ids (a list of texts) or cause (a text)")
+    if len(ids) > RETRIES_MAX:
+        raise BadRequest(f"at most {RETRIES_MAX} ids in one request")
     wanted = dict.fromkeys(ids)
     return [item async for item in inbox.each() if item.id in wanted]

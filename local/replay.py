@@ -1,7 +1,7 @@
 """Replay: exported Stripe JSON through the real app, on virtual time, with nothing at risk.
 
 Events are signed and delivered in the order they were made, objects stored with them
-(`local.chapters`); before a refund the orders of what it gives back are invoiced. Then the sweeps
+(`local.chapters`); before a refund of what was sold, open orders are invoiced. Then the sweeps
 run, so that what no event announced is booked too. The report says for each event what became of
 it.
 """

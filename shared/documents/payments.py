@@ -19,6 +19,7 @@ from shared.documents.common import (
     text,
 )
 from shared.documents.refunding import DEAD_STATUSES
+from shared.documents.selling import session_of
 from shared.domain.records import Ref
 from shared.errors import Skipped, TieoutError, Waiting
 
@@ -52,7 +53,7 @@ def charge(snapshot: Snapshot, context: Context) -> Desired:
     try:
         documents = sale.documents(snapshot, context)
     except TieoutError as error:
-        products = sold_items.missing(snapshot)
+        products = sold_items.missing(snapshot, session_of(snapshot))
         return Desired(money=refs + further + products, unfinished=error)
     parties = dict.fromkeys(
         (str(each.facts["party"]), each.company) for each in documents if "party" in each.facts

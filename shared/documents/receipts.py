@@ -10,7 +10,7 @@ invoice is there. `SalesInvoiceHeadersV2` shows posted invoices of orders,
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import ROUND_CEILING, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from shared.documents.common import Context, Json, Question, Snapshot, moment, text
 from shared.documents.sale_lines import captured_minor
@@ -135,7 +135,8 @@ def invoice_for(snapshot: Snapshot, currency: str) -> Invoice | None:
             number = str(row["InvoiceNumber"])
             total = Decimal(str(row["TotalInvoiceAmount"]))
             left = total - _received(snapshot, number, currency)
-            found.append(Invoice(number, _whole_minor(left, currency)))
+            open_minor = _whole_minor(left, currency, is_new=left == total)
+            found.append(Invoice(number, open_minor))
     if found:
         return max(found, key=lambda each: (each.open_minor or 0, each.number))
     for row in snapshot.answers.get("free_text", ()):
@@ -144,10 +145,11 @@ def invoice_for(snapshot: Snapshot, currency: str) -> Invoice | None:
     return None
 
 
-def _whole_minor(amount: Decimal, currency: str) -> int:
-    """An amount of Dynamics in Stripe's minor units. Dynamics may round finer: what a receipt could
-    not pay is part of what is open, so that no receipt counts as too large for it."""
-    return int(amount.scaleb(exponent(currency)).to_integral_value(ROUND_CEILING))
+def _whole_minor(amount: Decimal, currency: str, *, is_new: bool) -> int:
+    """An amount of Dynamics in Stripe's minor units. Dynamics may round finer: no receipt is too
+    large for a new invoice by a part of a unit, and none is for a part that another one left."""
+    rounding = ROUND_CEILING if is_new else ROUND_FLOOR
+    return int(amount.scaleb(exponent(currency)).to_integral_value(rounding))
 
 
 def _received(snapshot: Snapshot, number: str, currency: str) -> Decimal:

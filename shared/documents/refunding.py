@@ -69,6 +69,22 @@ def refunds_of(charge: Json) -> tuple[Refund, ...]:
     return tuple(sorted(by_id.values(), key=lambda each: (each.created, each.id)))
 
 
+def was_given_back(refunds: Sequence[Refund], captured: int) -> bool:
+    """Whether refunds added up to all that was captured at some time. Stripe allows no more than
+    that at once: those that failed did so before there was too much."""
+    alive: list[Refund] = []
+    for refund in refunds:
+        alive.append(refund)
+        while sum(each.amount for each in alive) > captured:
+            dead = next((each for each in alive if not each.alive and each is not refund), None)
+            if dead is None:
+                break
+            alive.remove(dead)
+        if sum(each.amount for each in alive) >= captured:
+            return True
+    return False
+
+
 def _refund(item: Mapping[str, Any]) -> Refund:
     metadata = item.get("metadata")
     metadata = metadata if isinstance(metadata, Mapping) else {}

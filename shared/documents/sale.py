@@ -19,7 +19,7 @@ from shared.documents.common import (
 )
 from shared.documents.method import method_of
 from shared.documents.order_state import ORDER, State, sold_in, state_of
-from shared.documents.refunding import Effects, Shares, effects_of, refunds_of
+from shared.documents.refunding import Effects, Shares, effects_of, refunds_of, was_given_back
 from shared.documents.sale_lines import SALE, SaleLine, captured_minor, lines_of
 from shared.documents.selling import (
     Selling,
@@ -47,7 +47,7 @@ def _stands_again(charge: Json) -> bool:
     """Whether all of a sale was refunded once, and not all of it any more: a refund failed."""
     refunds, captured = refunds_of(charge), captured_minor(charge)
     alive = sum(refund.amount for refund in refunds if refund.alive)
-    return alive < captured <= sum(refund.amount for refund in refunds)
+    return alive < captured and was_given_back(refunds, captured)
 
 
 def questions(snapshot: Snapshot, context: Context) -> tuple[Question, ...]:
@@ -66,14 +66,15 @@ def questions(snapshot: Snapshot, context: Context) -> tuple[Question, ...]:
 
 def _items(snapshot: Snapshot, sold: Selling, context: Context) -> tuple[Question, ...]:
     """Which products of a new order are released."""
-    if snapshot.written(ORDER) is not None or context.policy.catalogue.products != "create":
+    if sold_in(snapshot) or context.policy.catalogue.products != "create":
         return ()
-    session = session_of(snapshot)
+    session, header = session_of(snapshot), snapshot.written(ORDER)
+    company = sold.company if header is None else header.company
     try:
         lines = lines_of(snapshot.object, session, context.policy.orders)
     except Parked:
         return ()  # as above
-    return sold_items.questions(lines, session, sold.company, context)
+    return sold_items.questions(lines, session, company, context)
 
 
 def documents(snapshot: Snapshot, context: Context) -> tuple[Document, ...]:
@@ -111,8 +112,9 @@ def _order(snapshot: Snapshot, sold: Selling, context: Context) -> tuple[Documen
     rules = context.policy.orders
     lines = sold_in(snapshot)
     if not lines:
-        told = lines_of(charge, session_of(snapshot), rules)
-        lines = sold_items.linked(told, snapshot)
+        session = session_of(snapshot)
+        told = lines_of(charge, session, rules)
+        lines = sold_items.linked(told, snapshot, session, context)
     state = state_of(snapshot)
     effects = effects_of(
         {line.number: line.worth for line in lines},
@@ -137,8 +139,8 @@ def _without_order(snapshot: Snapshot) -> Parked:
     return Parked(
         "sale_without_order",
         f"charge {snapshot.id} was refunded wholly before it had an order, then a refund failed",
-        "Book the order by hand and name it in the charge's metadata (dynamics_sales_order), "
-        "then retry; or resolve this item if the sale is booked.",
+        "Book the order by hand, or find where the sale is booked, and name that in the charge's "
+        "metadata (dynamics_sales_order or dynamics_invoice); then retry.",
     )
 
 

@@ -16,6 +16,8 @@ from shared.mapping.compiler import CompiledMapping
 from shared.mapping.fields import too_long
 from shared.settings import Account, Books
 
+SIDES = (("account", "AccountDisplayValue"), ("offset", "OffsetAccountDisplayValue"))
+
 type Keys = Mapping[str, str | int]
 
 
@@ -106,16 +108,33 @@ def render(document: Document, target: Target, parent: Keys = MappingProxyType({
     )
 
 
-def respell(written: Record, document: Document, target: Target) -> Record:
-    """A record that was written, spelled by the mapping and the accounts of now with the words of
-    now; its facts stay. A text that is left out by now becomes empty.
+def accounts_in(record: Record) -> dict[tuple[str, str], str]:
+    """The customer accounts that a line was written with, by (Stripe customer, company)."""
+    document, found = record.document, {}
+    for side, name in SIDES:
+        part = document.facts.get(side)
+        if isinstance(part, Mapping) and part.get("customer") and name in record.fields:
+            company = str(part.get("company") or document.company)
+            found[str(part["customer"]), company] = str(record.fields[name])
+    return found
 
-    Raises `Parked` for a value that does not fit its field.
+
+def respell(written: Record, document: Document, target: Target) -> Record:
+    """A line that was written, spelled by the mapping and the accounts of now with the words of
+    now; its facts and its customer stay. A text that is left out by now becomes empty.
+
+    Raises `Parked` for a value that does not fit its field, or cannot be taken away.
     """
-    new = render(replace(written.document, words=document.words), target)
-    left_out = {
-        name: ""
-        for name, value in written.fields.items()
-        if name not in new.fields and isinstance(value, str)
-    }
-    return replace(new, fields={**left_out, **new.fields})
+    customers = {**target.customers, **accounts_in(written)}
+    renewed = replace(written.document, words=document.words)
+    new = render(renewed, replace(target, customers=customers))
+    left_out = [name for name in written.fields if name not in new.fields]
+    for name in left_out:
+        if not isinstance(written.fields[name], str):
+            raise Parked(
+                "field_left_out",
+                f"{document.key}: {name} was set, and the mapping leaves it out by now",
+                "Only texts can be emptied: let the mapping give a value, or set the field in "
+                "Dynamics and resolve this item.",
+            )
+    return replace(new, fields={**dict.fromkeys(left_out, ""), **new.fields})

@@ -25,7 +25,7 @@ class Standing(StrEnum):
     """What was written of a document, and so what a new spelling would do to its record."""
 
     FUTURE = "future"  # not written yet, or master data: the next write takes the new spelling
-    DRAFT = "drafts"  # written or announced, and not known as posted: stays as it is
+    DRAFT = "drafts"  # written or announced, and not known as posted: stays until it is reapplied
     POSTED = "posted"  # never changes
 
 

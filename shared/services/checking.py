@@ -24,10 +24,10 @@ async def check(dynamics: DynamicsGateway, tables: Tables, tasks: Sequence[Task]
     wanted = [
         (task, record, link) for task in tasks if task.going for record, link in task.plan.check
     ]
-    found = await _rows(dynamics, [record for _, record, _ in wanted])
+    found = await rows_of(dynamics, [record for _, record, _ in wanted])
     is_posted = await posted(dynamics, _doubtful(found))
     for task, record, link in wanted:
-        rows = found.get(_key(record), [])
+        rows = found.get(key_of(record), [])
         if task.held is not None and record.document.role in task.held.intents:
             task.over.append(record.document.role)  # an earlier move: now it is known where it is
         if rows:
@@ -37,13 +37,16 @@ async def check(dynamics: DynamicsGateway, tables: Tables, tasks: Sequence[Task]
 
 
 type Key = tuple[Place, str]
+type Rows = Mapping[Key, list[Json]]
+"""The records of each key."""
 
 
-def _key(record: Record) -> Key:
+def key_of(record: Record) -> Key:
+    """Where a record is looked for, and its key."""
     return place_of(record), record.document.key
 
 
-async def _rows(dynamics: DynamicsGateway, records: Sequence[Record]) -> dict[Key, list[Json]]:
+async def rows_of(dynamics: DynamicsGateway, records: Sequence[Record]) -> Rows:
     """All records of each key, wherever they are."""
     groups: dict[Place, list[Record]] = {}
     for record in records:
@@ -68,7 +71,7 @@ async def _rows(dynamics: DynamicsGateway, records: Sequence[Record]) -> dict[Ke
     return found
 
 
-def _doubtful(found: Mapping[Key, list[Json]]) -> list[Batch]:
+def _doubtful(found: Rows) -> list[Batch]:
     """The journals of lines that are there more than once."""
     return [
         (entity_set, company, str(row[BATCH]))
@@ -92,7 +95,7 @@ def _compare(
         batch = str(row.get("JournalBatchNumber", ""))
         return posted.get((record.entity_set, company, batch), False)
 
-    linked = [link_of(record, _keys(record, row), link.recreated) for row in rows]
+    linked = [link_of(record, keys_in(record, row), link.recreated) for row in rows]
     kept = next((index for index, each in enumerate(linked) if each.keys == link.keys), None)
     if kept is None or (not is_posted(rows[kept]) and any(is_posted(row) for row in rows)):
         kept = next((index for index, row in enumerate(rows) if is_posted(row)), 0)
@@ -102,7 +105,7 @@ def _compare(
         if index == kept:
             continue
         if record.document.journal is None or is_posted(row):
-            where = " ".join(str(value) for value in _keys(record, row).values())
+            where = " ".join(str(value) for value in keys_in(record, row).values())
             task.fail(
                 Parked(
                     "duplicate_posted",
@@ -111,10 +114,11 @@ def _compare(
                 )
             )
         else:
-            task.delete.append((record, _keys(record, row)))
+            task.delete.append((record, keys_in(record, row)))
 
 
-def _keys(record: Record, row: Json) -> dict[str, Value]:
+def keys_in(record: Record, row: Json) -> dict[str, Value]:
+    """The keys that name a row in its entity set."""
     return {name: row[name] for name in KEYS[record.entity_set]}
 
 

@@ -31,12 +31,12 @@ from shared.registry import Entity, entity_named
 from shared.services import accounts, asking, checking, looking, receipts, snapshots
 from shared.services.apart import plan_moves
 from shared.services.dispatch import Dispatch
+from shared.services.drafts import find_drafts
 from shared.services.journals import Journals, Writer
 from shared.services.links import LinkStore
 from shared.services.mappings import Mappings
 from shared.services.phases import PHASES_MAX, plan_phase
 from shared.services.plan import unwanted
-from shared.services.standing import find_drafts
 from shared.services.task import Task, task_for
 from shared.services.writing import Applier
 from shared.settings import Settings

@@ -33,6 +33,7 @@ TABLE = "mappings"
 DOCUMENT, SET, VERSION, PREVIEW, ACTIVE = "document", "set", "version", "preview", "active"
 POINTER, LOG_PREFIX = "pointer", "log~"
 NUMBER_MAX = 10**9
+REAPPLY = "reapply"  # the action of a change that leaves the pointer where it is
 # SHA-256 of {}: the set without documents.
 PRODUCT_ALONE = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
 

@@ -13,7 +13,7 @@ from decimal import Decimal
 from functools import partial
 
 from shared.domain.clearing import BookedLine, Proof, prove
-from shared.domain.money import Money, from_decimal, total
+from shared.domain.money import Money, from_decimal, is_currency, total
 from shared.errors import Parked, Unavailable
 from shared.ports import Chance, Clock, DynamicsGateway, Json, Lookup, StripeGateway, Value
 from shared.services.paging import Pages
@@ -82,9 +82,7 @@ class Prover:
         balance, transactions = await self._stripe_side()
         books = self._settings.books.currencies
         held = [currency for currency, minor in balance.items() if minor]
-        without_book = tuple(
-            sorted({currency for currency in (*held, *transactions) if currency not in books})
-        )
+        without_book = tuple(sorted({name for name in (*held, *transactions) if name not in books}))
         proofs = {}
         for currency in (*books, *without_book):
             book = books.get(currency)
@@ -124,6 +122,8 @@ class Prover:
                 )
             for txn in page:
                 currency = str(txn["currency"])
+                if not is_currency(currency):
+                    continue  # as in the balance
                 book = self._settings.books.currencies.get(currency)
                 kind = txn.get("balance_type") or PAYMENTS
                 if kind == (PAYMENTS if book is None else book.balance_type):
@@ -226,9 +226,12 @@ def _booked(row: Json, sign: int, currency: str, posted: bool) -> BookedLine:
 
 
 def _balance(balance: Json) -> dict[str, int]:
-    """Available plus pending, in minor units by currency."""
+    """Available plus pending, in minor units by currency. What is no currency of three letters is
+    no money that a ledger could hold."""
     sums: dict[str, int] = {}
     for kind in ("available", "pending"):
         for item in balance.get(kind) or ():
-            sums[str(item["currency"])] = sums.get(str(item["currency"]), 0) + int(item["amount"])
+            name = item["currency"]
+            if is_currency(name):
+                sums[name] = sums.get(name, 0) + int(item["amount"])
     return sums

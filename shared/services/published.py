@@ -10,7 +10,7 @@ from shared.mapping.loader import Loaded, Tree
 from shared.mapping.problems import MappingRefused
 from shared.ports import QUERY_ROWS_MAX
 from shared.services.mapping_names import PublishRefused, set_named
-from shared.services.mapping_store import Change, PreviewRow, StoredSet
+from shared.services.mapping_store import REAPPLY, Change, PreviewRow, StoredSet
 from shared.services.mappings import Mappings
 
 SETS_LISTED_MAX = 100
@@ -83,7 +83,8 @@ class Published:
             version = (await self._mappings.compiled(pointer.set)).sha256
         except (MappingRefused, MappingUnusable) as error:
             problem = str(error)
-        change = await self._store.change(pointer.number) if pointer.number else None
+        changes = await self._store.changes(QUERY_ROWS_MAX) if pointer.number else []
+        change = next((each for each in changes if each.action != REAPPLY), None)
         sets = [await self._listed(each) for each in await self._store.sets(SETS_LISTED_MAX)]
         product = self._mappings.product.alone.sha256
         return Overview(pointer.set, version, product, problem, change, tuple(sets))

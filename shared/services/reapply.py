@@ -7,24 +7,27 @@ what is posted stays.
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from shared import telemetry
 from shared.errors import TableConflict
 from shared.mapping.preview import Standing, StoredObject
 from shared.ports import Clock
+from shared.services import mapping_store
 from shared.services.errands import Errands
 from shared.services.item import REAPPLY
 from shared.services.mapping_names import PublishRefused
 from shared.services.mapping_store import Change, MappingStore
+from shared.services.mappings import MAPPING_FRESH_SECONDS
 from shared.services.publish import PREVIEW_OBJECTS_MAX, Recent, said_by
 
-ACTION = "reapply"
+MARGIN_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Reapplied:
     """What a reapply sent on its way: objects that were looked at, those with drafts, which are
-    converged now, and the change in the history."""
+    converged within a minute, and the change in the history."""
 
     objects: int
     sent: int
@@ -50,7 +53,7 @@ class Reapply:
             at=self._clock.now(),
             who=said.who,
             why=said.why,
-            action=ACTION,
+            action=mapping_store.REAPPLY,
             set=pointer.set,
             previous=pointer.set,
             publication=pointer.publication,
@@ -61,11 +64,13 @@ class Reapply:
         except TableConflict:
             text = "somebody else changed the active mapping meanwhile; look at the history"
             raise PublishRefused("lost_race", text) from None
-        seen = sent = 0
+        seen, drafts = 0, []
         async for stored in self._recent(limit):
             seen += 1
-            if _has_drafts(stored):
-                sent += await self._errands.send([stored.id], REAPPLY, ACTION)
+            drafts += [stored.id] if _has_drafts(stored) else []
+        # By then every instance knows which mapping is active.
+        at = self._clock.now() + timedelta(seconds=MAPPING_FRESH_SECONDS + MARGIN_SECONDS)
+        sent = await self._errands.send(drafts, REAPPLY, "reapply", at)
         telemetry.event("mapping_reapplied", set=pointer.set, objects=seen, sent=sent)
         return Reapplied(seen, sent, change)
 

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
 from shared.domain.records import Change, Document, record_of
+from shared.mapping.finance import accounts_in
 from shared.mapping.preview import Standing, StoredDocument, StoredObject
 from shared.ports import QUERY_ROWS_MAX, Row, Tables
 from shared.services import journals, links
@@ -20,7 +21,6 @@ from shared.services.packing import unpack
 
 PAGES_MAX = 10_000
 AT_ONCE = 16  # objects that are read together
-SIDES = (("account", "AccountDisplayValue"), ("offset", "OffsetAccountDisplayValue"))
 
 
 @dataclass(slots=True)
@@ -96,7 +96,7 @@ class Recent:
             documents.append(StoredDocument(document, standing, found.keys(document.parent)))
             row = found.links.get(document.role)
             if row is not None:
-                customers |= _customers(document, row)
+                customers |= accounts_in(record_of(unpack(row.cells)))
         return StoredObject(found.id, tuple(documents), customers)
 
     async def _standing(
@@ -116,17 +116,3 @@ class Recent:
             row = await self._tables.get(journals.TABLE, journals.POSTED, key)
             posted[key] = row is not None
         return Standing.POSTED if posted[key] else Standing.DRAFT
-
-
-def _customers(document: Document, link: Row) -> dict[tuple[str, str], str]:
-    """Customer accounts as a journal line was written with them."""
-    parts = [(document.facts.get(side), name) for side, name in SIDES]
-    named = [(part, name) for part, name in parts if isinstance(part, Mapping)]
-    if not any(part.get("customer") for part, _ in named):
-        return {}
-    fields = record_of(unpack(link.cells)).fields
-    return {
-        (str(part["customer"]), str(part.get("company") or document.company)): str(fields[name])
-        for part, name in named
-        if part.get("customer") and name in fields
-    }

@@ -156,7 +156,7 @@ class Applier:
             error = UncertainWrite(str(error))
         elif isinstance(error, Refused) and each.write.method == "PATCH":
             # What is open may have been closed since it was read.
-            is_open = each.record.document.change is Change.OPEN or role in task.drafts
+            is_open = each.record.document.change is Change.OPEN
             error = Overtaken(error.system, error.text) if is_open else error
         if isinstance(error, UncertainWrite | UpdateConflict):
             task.uncertain.append(role)
@@ -200,6 +200,9 @@ def _change(task: Task, record: Record, link: Link) -> Pending:
     """A change of a record that is there: all it says but its keys and its place."""
     kept = (record.key_field, *record.within)
     fields = {name: value for name, value in record.fields.items() if name not in kept}
+    if record.document.role in task.drafts:  # what a person changed in a draft stays
+        old = link.record.fields
+        fields = {name: value for name, value in fields.items() if value != old.get(name)}
     key: dict[str, Value] = dict(link.keys)
     document = record.document
     group = f"{task.id}:{document.group}" if document.group else None

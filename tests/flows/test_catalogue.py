@@ -1,11 +1,29 @@
 """Products and prices: released or linked, journalised, posted, changed, archived."""
 
+import json
+from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from local.dynamics.faults import Faults as DynamicsFaults
 from local.world import Options, World
-from tests.world import Json, booked_and_proved, live, new_customer, parked, rest, sell, waiting
+from shared.errors import Throttled
+from shared.ports import Write, WriteFailed, Written
+from tests.world import (
+    DAY,
+    HOUR,
+    Json,
+    booked_and_proved,
+    live,
+    new_customer,
+    parked,
+    rest,
+    sell,
+    waiting,
+)
 
 JOURNALS, LINES = "OpenTradeAgreementJournalHeadersV2", "OpenSalesPriceJournalLinesV2"
 AGREEMENTS, RELEASED = "SalesPriceAgreements", "ReleasedProductsV2"
@@ -239,29 +257,108 @@ def test_a_price_line_whose_answer_was_lost_is_found_though_its_journal_was_post
     live(story, options("create"))
 
 
-def test_an_order_sells_the_product_that_was_created_and_waits_for_it() -> None:
-    documents = (
-        "kind: policy\nname: mine\nsales: [{when: {lines: [checkout]}, book: order}]\n"
+ORDERS = Options(
+    documents=(
+        "kind: policy\nname: mine\nsales: [{when: {lines: [checkout, metadata]}, book: order}]\n"
         "catalogue: {products: create}\n",
     )
+)
 
+
+def check_out(world: World, *items: Json) -> None:
+    """A paid Checkout Session."""
+    params = {
+        "mode": "payment",
+        "success_url": "https://shop.example/thanks",
+        "customer": new_customer(world),
+        "line_items": list(items),
+    }
+    session = world.stripe.request("POST", "/v1/checkout/sessions", params)
+    world.stripe.complete_checkout(str(session["id"]))
+
+
+def sold_items(world: World) -> list[str]:
+    rows = world.dynamics.records("SalesOrderLinesV3")
+    return [row["ItemNumber"] for row in rows]
+
+
+def test_an_order_sells_the_product_that_was_created_and_waits_for_it() -> None:
     async def story(world: World) -> None:
         product = new_product(world)
         price = new_price(world, product)
         made_up = {"currency": "usd", "unit_amount": 750, "product_data": {"name": "Card"}}
-        params = {
-            "mode": "payment",
-            "success_url": "https://shop.example/thanks",
-            "customer": new_customer(world),
-            "line_items": [{"price": price, "quantity": 2}, {"price_data": made_up, "quantity": 1}],
-        }
-        session = world.stripe.request("POST", "/v1/checkout/sessions", params)
-        world.stripe.complete_checkout(str(session["id"]))
+        check_out(world, {"price": price, "quantity": 2}, {"price_data": made_up, "quantity": 1})
         await rest(world)
         (order,) = world.dynamics.records("SalesOrderHeadersV2")
         assert order["OrderTotalAmount"] == Decimal("37.50")
-        items = [row["ItemNumber"] for row in world.dynamics.records("SalesOrderLinesV3")]
-        assert items == [product, "STRIPE-SALE"]
+        assert sold_items(world) == [product, "STRIPE-SALE"]
         assert await parked(world) == []
 
-    live(story, Options(documents=documents))
+    live(story, ORDERS)
+
+
+def test_a_price_that_was_taken_off_the_market_after_the_sale_changes_nothing() -> None:
+    async def story(world: World) -> None:
+        product = new_product(world)
+        price = new_price(world, product)
+        await rest(world)
+        check_out(world, {"price": price, "quantity": 2})
+        change(world, "prices", price, active=False)
+        await rest(world)
+        assert sold_items(world) == [product]
+
+    live(story, ORDERS)
+
+
+def test_lines_that_come_later_than_their_header_sell_the_same_item() -> None:
+    async def story(world: World) -> None:
+        product = new_product(world)
+        price = new_price(world, product)
+        await rest(world)
+        apply = world.app.dynamics.apply
+        refused: list[int] = []
+
+        async def once(
+            writes: Sequence[Write], not_after: datetime
+        ) -> Sequence[Written | WriteFailed]:
+            if not refused and any(each.entity_set == "SalesOrderLinesV3" for each in writes):
+                refused.append(len(writes))
+                return [WriteFailed(Throttled("dynamics")) for _ in writes]
+            return await apply(writes, not_after)
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(type(world.app.dynamics), "apply", lambda _, *given: once(*given))
+            check_out(world, {"price": price, "quantity": 2})
+            await rest(world, HOUR)
+        assert refused
+        assert sold_items(world) == [product]
+        assert await parked(world) == []
+
+    live(story, ORDERS)
+
+
+def test_an_order_does_not_wait_for_ever_for_a_product_that_is_not_created() -> None:
+    async def story(world: World) -> None:
+        product = new_product(world)
+        check_out(world, {"price": new_price(world, product), "quantity": 2})
+        change(world, "products", product, active=False)
+        await rest(world, HOUR)
+        assert "product_not_created" in {each.cause for each in await waiting(world)}
+        await rest(world, 2 * DAY)
+        assert sold_items(world) == ["STRIPE-SALE"]
+        assert await parked(world) == []
+
+    live(story, ORDERS)
+
+
+@pytest.mark.parametrize("product", ["SKU/1", "SKU 1", "T-SHIRT", "../x", "prod_" + "x" * 30])
+def test_what_metadata_calls_a_product_disturbs_nobody(product: str) -> None:
+    async def story(world: World) -> None:
+        items = json.dumps([{"product": product, "amount": 5_000}])
+        sell(world, 5_000, "usd", new_customer(world), metadata={"items": items})
+        sell(world, 7_000, "usd", new_customer(world))
+        await rest(world, HOUR)
+        assert sold_items(world) == ["STRIPE-SALE"]
+        assert await parked(world) == []
+
+    live(story, ORDERS)

@@ -40,7 +40,7 @@ async def _audit(world: World) -> None:
         await rest(world)
 
 
-async def _edit(world: World, method: str, path: str, **body: object) -> httpx.Response:
+async def edit(world: World, method: str, path: str, **body: object) -> httpx.Response:
     """What a person does in Dynamics, through its own OData."""
     dynamics = world._client(world.dynamics.asgi)
     base = world.options.addresses.dynamics
@@ -61,7 +61,8 @@ async def _edit(world: World, method: str, path: str, **body: object) -> httpx.R
     return answer
 
 
-def _path(name: str, record: dict[str, object]) -> str:
+def path_of(name: str, record: dict[str, object]) -> str:
+    """A line's own address."""
     batch, line = record["JournalBatchNumber"], record["LineNumber"]
     return (
         f"{name}(dataAreaId='{record['dataAreaId']}',JournalBatchNumber='{batch}',"
@@ -72,7 +73,7 @@ def _path(name: str, record: dict[str, object]) -> str:
 async def _copy_receipt(world: World) -> str:
     """A person enters the receipt again in a journal of their own; returns its number."""
     [record] = world.dynamics.records(LINE_SETS[0])
-    header = await _edit(
+    header = await edit(
         world, "POST", "CustomerPaymentJournalHeaders", dataAreaId="usmf", JournalName="ARPay"
     )
     batch = str(header.json()["JournalBatchNumber"])
@@ -82,13 +83,13 @@ async def _copy_receipt(world: World) -> str:
     )
     body: dict[str, object] = {name: record[name] for name in copied}
     body |= {"JournalBatchNumber": batch, "CreditAmount": 100}
-    await _edit(world, "POST", LINE_SETS[0], **body, TransactionDate="2026-10-01T12:00:00Z")
+    await edit(world, "POST", LINE_SETS[0], **body, TransactionDate="2026-10-01T12:00:00Z")
     return batch
 
 
 async def _delete_receipt(world: World) -> None:
     record = world.dynamics.records(LINE_SETS[0])[0]
-    await _edit(world, "DELETE", _path(LINE_SETS[0], record))
+    await edit(world, "DELETE", path_of(LINE_SETS[0], record))
 
 
 def test_an_audit_of_books_that_agree_finds_nothing() -> None:
@@ -135,7 +136,7 @@ def test_an_extra_draft_of_a_line_is_deleted() -> None:
         )
         body = {name: record[name] for name in copied}
         body |= {"CreditAmount": 100, "TransactionDate": "2026-10-01T12:00:00Z"}
-        await _edit(world, "POST", LINE_SETS[0], **body)
+        await edit(world, "POST", LINE_SETS[0], **body)
         assert _keys(world) != before
         await _audit(world)
         assert _keys(world) == before

@@ -1,5 +1,6 @@
 """Reapplying the mapping in a whole world: drafts change on request, what is posted never does."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,8 +9,30 @@ from local.dynamics.faults import Faults as DynamicsFaults
 from local.dynamics.settings import Settings as DynamicsSettings
 from local.world import Options, World
 from shared.services.mappings import MAPPING_FRESH_SECONDS
-from tests.functions.test_mappings import BRANDS, METHODS, get, methods, post, publish, sold
-from tests.world import GENERAL, HOUR, RECEIPTS, booked_and_proved, doubles, lines, live, rest
+from tests.functions.test_audit import edit, path_of
+from tests.functions.test_mappings import (
+    BRANDS,
+    METHODS,
+    get,
+    methods,
+    post,
+    publish,
+    sold,
+    submit,
+)
+from tests.world import (
+    GENERAL,
+    HOUR,
+    RECEIPTS,
+    booked_and_proved,
+    doubles,
+    lines,
+    live,
+    new_customer,
+    parked,
+    rest,
+    sell,
+)
 
 SAID: dict[str, Any] = {"who": "Ada", "why": "new brands"}
 NOT_POSTING = Options(dynamics=DynamicsSettings(post_interval_seconds=1e9))
@@ -66,6 +89,130 @@ def test_a_field_that_the_mapping_leaves_out_again_becomes_empty() -> None:
         assert methods(world) == {draft: ""}
         await post(world, "mappings/reapply", 400, who="Ada", why="")
         await booked_and_proved(world)
+
+    live(story, NOT_POSTING)
+
+
+TEXTS = "kind: mapping\nname: fees\nextends: general_line\nfields:\n  Text: {value: new text}\n"
+COPIED = (
+    *("AccountType", "AccountDisplayValue", "OffsetAccountType", "OffsetAccountDisplayValue"),
+    *("CurrencyCode", "PaymentId", "dataAreaId", "Text"),
+)
+
+
+def fees(world: World) -> dict[str, str]:
+    """The text of each fee, by its key."""
+    return {row["PaymentId"]: row["Text"] for row in world.dynamics.records(GENERAL)}
+
+
+async def move_fee(world: World) -> None:
+    """A person moves the fee into a journal of their own."""
+    (record,) = world.dynamics.records(GENERAL)
+    header = await edit(
+        world, "POST", "LedgerJournalHeaders", dataAreaId="usmf", JournalName="STRGL"
+    )
+    body = {name: record[name] for name in COPIED} | {
+        "JournalBatchNumber": str(header.json()["JournalBatchNumber"]),
+        "DebitAmount": float(record["DebitAmount"]),
+        "TransDate": "2026-10-01T12:00:00Z",
+    }
+    await edit(world, "POST", GENERAL, **body)
+    await edit(world, "DELETE", path_of(GENERAL, record))
+
+
+@pytest.mark.parametrize("is_reused", [False, True])
+def test_a_line_that_was_moved_is_changed_where_it_is_and_nothing_else(is_reused: bool) -> None:
+    async def story(world: World) -> None:
+        await sold(world)
+        await move_fee(world)
+        if is_reused:
+            sell(world, 90_000, "usd", new_customer(world))  # its fee takes the free number
+            await rest(world, HOUR)
+        before = lines(world)
+        await publish(world, TEXTS)
+        await reapply(world)
+        assert set(fees(world).values()) == {"new text"}
+        assert lines(world) == before
+        await booked_and_proved(world)
+
+    live(story, replace(NOT_POSTING, settings={"partitions": 1}))
+
+
+def test_a_draft_that_was_deleted_is_written_again_and_spelled_anew() -> None:
+    async def story(world: World) -> None:
+        await sold(world)
+        before = lines(world)
+        (record,) = world.dynamics.records(GENERAL)
+        await edit(world, "DELETE", path_of(GENERAL, record))
+        await publish(world, TEXTS)
+        await reapply(world)
+        assert set(fees(world).values()) == {"new text"}
+        assert lines(world) == before
+        await booked_and_proved(world)
+
+    live(story, NOT_POSTING)
+
+
+def test_a_reapply_right_after_publishing_uses_what_was_published() -> None:
+    async def story(world: World) -> None:
+        draft = await sold(world)
+        name = await submit(world, METHODS, BRANDS)
+        await post(world, "mappings/preview", set=name, who="Ada")
+        sell(world, 5_000, "usd", new_customer(world))
+        await rest(world, 3)  # the app looked at the pointer just now
+        await post(world, "mappings/publish", set=name, who="Ada", why="because")
+        await reapply(world)
+        assert methods(world)[draft] == "CARD"
+
+    live(story, NOT_POSTING)
+
+
+def test_company_and_customer_stay_when_the_routing_changed() -> None:
+    async def story(world: World) -> None:
+        draft = await sold(world)
+        before = lines(world)
+        route = "routes: [{when: {currency: [usd]}, company: demf}]\n"
+        await publish(world, METHODS, BRANDS, f"kind: policy\nname: mine\n{route}")
+        await reapply(world)
+        assert methods(world)[draft] == "CARD"
+        assert lines(world) == before
+        await booked_and_proved(world)
+
+    live(story, NOT_POSTING)
+
+
+def test_a_number_that_the_mapping_leaves_out_parks() -> None:
+    async def story(world: World) -> None:
+        await publish(world, f"{TEXTS}  Quantity: {{value: 5}}\n")
+        await sold(world)
+        await publish(world, TEXTS)
+        await reapply(world)
+        assert [each.cause for each in await parked(world)] == ["field_left_out"]
+
+    live(story, NOT_POSTING)
+
+
+def test_what_a_person_changed_in_a_draft_stays() -> None:
+    async def story(world: World) -> None:
+        await sold(world)
+        (record,) = world.dynamics.records(GENERAL)
+        await edit(world, "PATCH", path_of(GENERAL, record), Document="by hand")
+        await publish(world, TEXTS)
+        await reapply(world)
+        (record,) = world.dynamics.records(GENERAL)
+        assert (record["Text"], record["Document"]) == ("new text", "by hand")
+
+    live(story, NOT_POSTING)
+
+
+def test_a_value_that_dynamics_refuses_parks_at_once() -> None:
+    async def story(world: World) -> None:
+        await sold(world)
+        rule = "kind: mapping\nname: ours\nextends: customer_payment_line\n"
+        await publish(world, f"{rule}fields: {{PaymentMethodName: {{value: NONSENSE}}}}\n")
+        await post(world, "mappings/reapply", 202, **SAID)
+        await rest(world, 120)
+        assert [each.cause for each in await parked(world)] == ["refused"]
 
     live(story, NOT_POSTING)
 

@@ -80,6 +80,9 @@ def test_a_sale_that_stands_again_after_its_refund_failed_parks_without_an_order
     named = given_back_at_once("failed")
     named.charge["metadata"] = {"dynamics_sales_order": "SO-7"}
     assert named.book() == ()
+    again = given_back_at_once("failed")
+    again.refund([given_back(1, 600, status="failed"), given_back(2, 600, status="succeeded")])
+    assert again.book() == ()  # the second was made because the first had failed
     receipt = replace(items(ITEM), was_settled=True)
     receipt.refund([given_back(1, 400, status="failed")])
     assert receipt.book() == ()  # it was a receipt before, and all of it never went back
