@@ -2,51 +2,74 @@
 
 Files hold the last state of things and all events at once. Told at once they would be a shop in
 which each refunded charge was refunded before anyone looked. So events go in the order they were
-made, objects come into being with the first event that is no older, and a refund of a charge that
-the same chapter tells of begins the next chapter.
+made, objects come into being when they were created, and a refund of a charge that the same chapter
+tells of begins the next one. Until then the charge is as it was before.
 """
 
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import IntEnum
 
 from local.files import Exported
+from shared.documents.common import elements, id_of
+from shared.documents.refunding import DEAD_STATUSES
 from shared.ports import Json
 
 REFUND_EVENTS = ("charge.refunded", "refund.created")
+CHAPTERS_MAX = 1_000  # then the last one holds all that is left
+EVER = -1
 
 
 @dataclass(slots=True)
 class Chapter:
-    """Objects to store, then events to deliver."""
+    """Objects to store, events to deliver, and charges to look at that no event tells of.
 
+    `start`: seconds; the refund that it begins with was made then.
+    """
+
+    start: int
     objects: list[Json] = field(default_factory=list)
     events: list[Json] = field(default_factory=list)
+    charges: dict[str, None] = field(default_factory=dict)
+
+
+class _Rank(IntEnum):
+    """What comes first in the same second."""
+
+    CHARGE = 0
+    EVENT = 1
+    REFUND = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """Something that happened. `charges`: that it is about."""
+
+    created: int
+    rank: _Rank
+    charges: tuple[str, ...]
+    event: Json | None = None
+
+
+type _Refunds = Mapping[str, Sequence[Json]]
+"""The refunds of each charge, in the order they were made."""
 
 
 def chapters(exported: Exported) -> list[Chapter]:
-    """The files' chapters, at least one. Grows as n log n with events and objects.
-
-    An object that events tell of is held as the state after the last of them.
-    """
-    events = sorted(exported.events, key=_created)
-    found: list[Chapter] = [Chapter()]
-    starts: list[int] = []  # of each event: its chapter
-    last_told: dict[str, int] = {}  # of each id: the chapter of the last event about it
-    for event in events:
-        ids = tuple(_about(event))
-        here = len(found) - 1
-        if event["type"] in REFUND_EVENTS and any(last_told.get(id) == here for id in ids):
-            found.append(Chapter())
-            here += 1
-        found[here].events.append(event)
-        starts.append(here)
-        last_told |= dict.fromkeys(ids, here)
-    times = [_created(event) for event in events]
+    """The files' chapters, at least one. Grows as n log n with events and objects."""
+    refunds = _refunds(exported)
+    sold, found = _told(exported, refunds)
+    starts = [chapter.start for chapter in found]
     for obj in exported.objects:
-        index = bisect_left(times, _created(obj))
-        born = starts[index] if index < len(events) else len(found) - 1
-        found[max(born, last_told.get(obj["id"], 0))].objects.append(obj)
+        if obj["object"] == "charge":
+            _keep_charge(obj, found, sold[obj["id"]], refunds.get(obj["id"], ()))
+        else:
+            search = bisect_right if obj["object"] == "refund" else bisect_left
+            found[max(search(starts, _created(obj)) - 1, 0)].objects.append(obj)
+    for chapter in found:
+        told = dict.fromkeys(id for event in chapter.events for id in _charges_of(event))
+        chapter.charges = {id: None for id in chapter.charges if id not in told}
     return found
 
 
@@ -55,16 +78,111 @@ def in_order(parts: Sequence[Chapter]) -> list[Json]:
     return [event for part in parts for event in part.events]
 
 
+def as_of(charge: Json, refunds: Sequence[Json], moment: int) -> Json:
+    """A charge as it was before the refunds that were made at a moment or later."""
+    later = {refund["id"]: refund for refund in refunds if _created(refund) >= moment}
+    if not later:
+        return charge
+    given_back = sum(
+        _whole(refund.get("amount"))
+        for refund in later.values()
+        if refund.get("status") not in DEAD_STATUSES
+    )
+    left = max(_whole(charge.get("amount_refunded")) - given_back, 0)
+    changed: Json = {**charge, "amount_refunded": left}
+    changed["refunded"] = bool(charge.get("refunded")) and not given_back
+    listed = charge.get("refunds")
+    if isinstance(listed, dict):
+        kept = [item for item in elements(listed) if id_of(item) not in later]
+        changed["refunds"] = {**listed, "data": kept}
+        if "total_count" in listed:
+            changed["refunds"]["total_count"] = len(kept)
+    return changed
+
+
+def _told(exported: Exported, refunds: _Refunds) -> tuple[dict[str, int], list[Chapter]]:
+    """The chapter in which each charge of the objects is told first, and the chapters with their
+    events."""
+    found = [Chapter(EVER)]
+    told: dict[str, None] = {}  # charges of the last chapter
+    sold: dict[str, int] = {}
+    for moment in sorted(_moments(exported, refunds), key=lambda each: (each.created, each.rank)):
+        begins = moment.rank is _Rank.REFUND and any(id in told for id in moment.charges)
+        if begins and len(found) < CHAPTERS_MAX:
+            found.append(_next(found[-1], moment.created))
+            told = {}
+        if moment.event is not None:
+            found[-1].events.append(moment.event)
+        if moment.rank is not _Rank.REFUND:
+            told |= dict.fromkeys(moment.charges)
+        if moment.rank is _Rank.CHARGE:
+            sold |= dict.fromkeys(moment.charges, len(found) - 1)
+    return sold, found
+
+
+def _next(last: Chapter, start: int) -> Chapter:
+    """A chapter; refunds of the second that it begins with belong to it."""
+    chapter = Chapter(start)
+    while last.events and _created(last.events[-1]) == start and _is_refund(last.events[-1]):
+        chapter.events.insert(0, last.events.pop())
+    return chapter
+
+
+def _moments(exported: Exported, refunds: _Refunds) -> Iterator[_Moment]:
+    for event in exported.events:
+        rank = _Rank.REFUND if _is_refund(event) else _Rank.EVENT
+        yield _Moment(_created(event), rank, tuple(_charges_of(event)), event)
+    for obj in exported.objects:
+        if obj["object"] == "charge":
+            yield _Moment(_created(obj), _Rank.CHARGE, (obj["id"],))
+    for charge, made in refunds.items():
+        for refund in made:
+            yield _Moment(_created(refund), _Rank.REFUND, (charge,))
+
+
+def _keep_charge(
+    charge: Json, found: Sequence[Chapter], born: int, refunds: Sequence[Json]
+) -> None:
+    """The charge in the chapter that tells of it, and in each later one that gives back of it, as
+    it was at the end of that."""
+    starts = [chapter.start for chapter in found]
+    changes = [bisect_right(starts, _created(refund)) - 1 for refund in refunds]
+    for index in dict.fromkeys([born, *(each for each in changes if each > born)]):
+        last = index + 1 == len(found)
+        state = charge if last else as_of(charge, refunds, found[index + 1].start)
+        found[index].objects.append(state)
+        found[index].charges[charge["id"]] = None
+
+
+def _refunds(exported: Exported) -> _Refunds:
+    """Every refund that objects and events show, with what is known of it last."""
+    found: dict[str, dict[str, Json]] = {}
+    for obj in (*(event["data"]["object"] for event in exported.events), *exported.objects):
+        charge, inside = id_of(obj.get("charge")), [obj]
+        if obj.get("object") == "charge":
+            charge, inside = id_of(obj), list(elements(obj.get("refunds")))
+        for item in inside:
+            if isinstance(item, dict) and item.get("object") == "refund" and id_of(item):
+                found.setdefault(charge, {})[id_of(item)] = item
+    return {charge: sorted(made.values(), key=_created) for charge, made in found.items()}
+
+
+def _is_refund(event: Json) -> bool:
+    return event["type"] in REFUND_EVENTS
+
+
+def _charges_of(event: Json) -> Iterator[str]:
+    """The charge that an event is about, or that its object belongs to."""
+    obj = event["data"]["object"]
+    id = id_of(obj) if obj.get("object") == "charge" else id_of(obj.get("charge"))
+    if id:
+        yield id
+
+
 def _created(item: Json) -> int:
     """Seconds; 0, before all others, for what states none (a balance, a file's own events)."""
-    created = item.get("created")
-    return created if type(created) is int else 0
+    return _whole(item.get("created"))
 
 
-def _about(event: Json) -> Iterator[str]:
-    """The ids of the event's object, and of the charge it belongs to."""
-    obj = event["data"]["object"]
-    for value in (obj.get("id"), obj.get("charge")):
-        id = value.get("id") if isinstance(value, dict) else value
-        if isinstance(id, str):
-            yield id
+def _whole(value: object) -> int:
+    return value if type(value) is int else 0

@@ -22,6 +22,9 @@ from local.stripe import PeerSettings
 from local.summary import Summary, summarise
 from local.trace import Trace, shown, trace
 from local.world import Options, World, open_world
+from shared.domain.partition import partition_of
+from shared.registry import entity_named
+from shared.services.item import Item
 
 EVENTS_PER_DELIVERY = 50
 SWEPT_DAYS = 3_650
@@ -136,8 +139,8 @@ async def _tell(
     objects = sum(len(chapter.objects) for chapter in course)
     events = len(in_order(course))
     stored = 0
-    for chapter in course:
-        if answers:
+    for number, chapter in enumerate(course):
+        if number:
             await world.idle()
             world.dynamics.invoice_orders()
         if chapter.objects:
@@ -149,7 +152,19 @@ async def _tell(
             report = await world.stripe.control.deliver_events(part)
             answers += report["delivered"]
             progress("events", len(answers), events)
+        await _look_at(world, list(chapter.charges), number)
     return answers
+
+
+async def _look_at(world: World, charges: Sequence[str], chapter: int) -> None:
+    """Converge charges that no event of a chapter tells of."""
+    messages = [
+        Item(f"{id}-{chapter}", "", "charge", id).message(
+            partition_of(id, world.settings.partitions)
+        )
+        for id in charges
+    ]
+    await world.app.queue.send(entity_named("charge").queue, messages)
 
 
 async def _settle(world: World) -> None:

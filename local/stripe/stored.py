@@ -112,8 +112,9 @@ def keep_event(core: Core, event: Json, origins: dict[str, Origin]) -> Json:
     """Store an event, and its object where that is newer than what is held.
 
     An event tells a state of the past. It does not replace a state that a later event brought;
-    and an event that tells of a birth (`*.created`, `charge.succeeded`) does not replace an
-    object that was stored as current state. Returns the stored event.
+    and an event that tells of a birth (`*.created`, `charge.succeeded`), or of a charge of which
+    less was refunded, does not replace an object that was stored as current state. Returns the
+    stored event.
     """
     kept: Json = {"object": "event", "created": core.now(), **clone(event), "pending_webhooks": 1}
     core.store.put(kept)
@@ -130,6 +131,8 @@ def keep_event(core: Core, event: Json, origins: dict[str, Origin]) -> Json:
     if held is not None and held["object"] == obj["object"]:
         if birth if origin is None else own < origin:
             return kept
+        if origin is None and _given_back(held) > _given_back(obj):
+            return kept  # the file knows more than the event
         for name in KEPT_ONCE_SET:
             if held.get(name) is not None and name in obj and obj[name] is None:
                 obj[name] = held[name]
@@ -139,6 +142,12 @@ def keep_event(core: Core, event: Json, origins: dict[str, Origin]) -> Json:
     if origin is not None:
         origins[id] = own
     return kept
+
+
+def _given_back(obj: Json) -> int:
+    """What of a charge was refunded; 0 of anything else."""
+    amount = obj.get("amount_refunded") if obj["object"] == "charge" else 0
+    return amount if type(amount) is int else 0
 
 
 def _apply(core: Core, type: str, obj: Json) -> None:
