@@ -1,6 +1,7 @@
 """Reading exported Stripe JSON: events and objects, single, in lists, in folders."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from shared.ports import Json
 FILE_BYTES_MAX = 256 * 1024 * 1024
 FILES_MAX = 100_000
 DEPTH_MAX = 12  # of the search for currencies
+LINE_ITEMS_URL = re.compile(r"/checkout/sessions/(\w+)/line_items")
 MOMENT_MAX = 4_102_444_800  # the year 2100
 
 
@@ -25,6 +27,15 @@ class Problem:
 
 
 @dataclass(slots=True)
+class LineItems:
+    """The line items of a Checkout Session, from lists of their own."""
+
+    where: str
+    data: dict[str, Json] = field(default_factory=dict)
+    is_whole: bool = False
+
+
+@dataclass(slots=True)
 class Exported:
     """What the files hold, in the order of their names."""
 
@@ -33,6 +44,7 @@ class Exported:
     problems: list[Problem] = field(default_factory=list)
     files: int = 0
     livemode: bool = False
+    line_items: dict[str, LineItems] = field(default_factory=dict)
 
     @property
     def modes(self) -> tuple["Exported", ...]:
@@ -126,6 +138,7 @@ def read(paths: Sequence[Path]) -> Exported:
             found.problems.append(Problem(str(path), f"not JSON in UTF-8: {error}"))
             continue
         _sort(value, str(path), found)
+    _join(found)
     return found
 
 
@@ -148,6 +161,9 @@ def _files(paths: Sequence[Path], found: Exported) -> Iterator[Path]:
 
 def _sort(value: Any, where: str, found: Exported) -> None:  # noqa: ANN401 - any JSON
     if isinstance(value, dict) and value.get("object") == "list":
+        if (url := LINE_ITEMS_URL.search(str(value.get("url")))) is not None:
+            _sort_line_items(value, url[1], where, found)
+            return
         value = value.get("data")
     if isinstance(value, list):
         for index, item in enumerate(value):
@@ -157,6 +173,9 @@ def _sort(value: Any, where: str, found: Exported) -> None:  # noqa: ANN401 - an
 
 
 def _sort_one(item: Any, where: str, found: Exported) -> None:  # noqa: ANN401 - any JSON
+    if isinstance(item, dict) and item.get("object") == "list":
+        _sort(item, where, found)
+        return
     if not isinstance(item, dict):
         found.problems.append(Problem(where, "is not a JSON object"))
         return
@@ -169,3 +188,37 @@ def _sort_one(item: Any, where: str, found: Exported) -> None:  # noqa: ANN401 -
         found.events.append(item)
     else:
         found.objects.append(item)
+
+
+def _sort_line_items(value: Json, session: str, where: str, found: Exported) -> None:
+    """A page of the list that `/v1/checkout/sessions/:id/line_items` gives."""
+    items = found.line_items.setdefault(session, LineItems(where))
+    items.is_whole |= value.get("has_more") is not True
+    data = value.get("data")
+    for item in data if isinstance(data, list) else ():
+        if isinstance(item, dict) and isinstance(item.get("id"), str):
+            items.data[item["id"]] = item
+        else:
+            found.problems.append(Problem(where, "holds a line item without `id`"))
+
+
+def _join(found: Exported) -> None:
+    """Line items from lists of their own go into their sessions; what is cut is a problem."""
+    inside = [event["data"]["object"] for event in found.events]
+    known: dict[str, None] = {}
+    for obj in (*found.objects, *inside):
+        if obj.get("object") != "checkout.session":
+            continue
+        id, listed = str(obj.get("id")), obj.get("line_items")
+        known[id] = None
+        items = found.line_items.get(id)
+        if items is not None:
+            data = list(items.data.values())
+            obj["line_items"] = {"object": "list", "data": data, "has_more": not items.is_whole}
+        elif isinstance(listed, dict) and listed.get("has_more") is True:
+            found.problems.append(Problem(id, "shows only some of its line items: export them all"))
+    for id, items in found.line_items.items():
+        if id not in known:
+            found.problems.append(Problem(items.where, f"line items of {id}, which is not there"))
+        elif not items.is_whole:
+            found.problems.append(Problem(items.where, f"not all line items of {id}: more pages"))

@@ -11,7 +11,7 @@ from typing import Any
 
 from shared.documents.common import Snapshot
 from shared.documents.refunding import Shares, Written
-from shared.documents.sale_lines import TAX, SaleLine
+from shared.documents.sale_line import TAX, SaleLine
 from shared.domain.journal import Role
 from shared.domain.records import Document, Fact
 from shared.policy import Memo

@@ -15,7 +15,7 @@ from shared.documents.order_state import (
     State,
     line_role,
 )
-from shared.documents.sale_lines import ROUNDING, ROUNDING_NUMBER, SaleLine
+from shared.documents.sale_line import ROUNDING, ROUNDING_NUMBER, SaleLine
 from shared.domain.records import Change, Document, Fact
 from shared.errors import Parked
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from shared.documents.common import Json, Snapshot
 from shared.documents.refunding import Written
-from shared.documents.sale_lines import ROUNDING_NUMBER, SaleLine
+from shared.documents.sale_line import ROUNDING_NUMBER, SaleLine
 from shared.domain.money import from_decimal
 from shared.domain.records import Document
 from shared.errors import Parked

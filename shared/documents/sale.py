@@ -20,7 +20,8 @@ from shared.documents.common import (
 from shared.documents.method import method_of
 from shared.documents.order_state import ORDER, State, sold_in, state_of
 from shared.documents.refunding import Effects, Shares, effects_of, refunds_of, was_given_back
-from shared.documents.sale_lines import SALE, SaleLine, captured_minor, lines_of
+from shared.documents.sale_line import SALE, SaleLine
+from shared.documents.sale_lines import captured_minor, lines_of
 from shared.documents.selling import (
     Selling,
     announces_invoice,

@@ -3,43 +3,32 @@
 From the Checkout Session's line items when there is one, else from the charge's metadata `items`,
 else one line of the default item. Tax and shipping are lines of their own; what the lines miss of
 the captured amount is a rounding line, up to the policy's maximum.
-https://docs.stripe.com/api/checkout/sessions/line_items
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
-from shared.documents.common import Json, elements, id_of, integer, text, unreadable
+from shared.documents.common import Json, id_of, integer, text
+from shared.documents.sale_line import (
+    AMOUNT_MAX,
+    GOODS,
+    QUANTITY_MAX,
+    ROUNDING,
+    ROUNDING_NUMBER,
+    SALE,
+    SHIPPING,
+    TAX,
+    SaleLine,
+)
 from shared.documents.selling import ITEMS_KEY, metadata
+from shared.documents.session_lines import lines_of_session
 from shared.domain.allotment import Claim, allot
 from shared.domain.money import Money
 from shared.errors import Parked
 from shared.policy import Orders
 
-GOODS, SHIPPING, TAX, ROUNDING, SALE = "goods", "shipping", "tax", "rounding", "sale"
 LINES_MAX = 90  # of an order: they are written in one changeset
-ROUNDING_NUMBER = 9_999  # of the rounding line: behind all others
-AMOUNT_MAX = 10**12
-QUANTITY_MAX = 1_000_000
-SESSION = "checkout_session"
-
-
-@dataclass(frozen=True, slots=True)
-class SaleLine:
-    """A line of a sale. `worth` is what it brings after discount and without tax; `listed` what it
-    would bring without discount; both in minor units."""
-
-    number: int
-    kind: str
-    worth: int
-    quantity: int = 1
-    listed: int = 0
-    product: str = ""
-    price: str = ""
-    item: str = ""
-    text: str = ""
 
 
 def captured_minor(charge: Json) -> int:
@@ -57,7 +46,7 @@ def lines_of(charge: Json, session: Json, orders: Orders) -> tuple[SaleLine, ...
     captured = captured_minor(charge)
     items = metadata(charge, session).get(ITEMS_KEY, "")
     if session:
-        lines = _of_session(charge, session)
+        lines = lines_of_session(charge, session)
     elif items:
         lines = _of_metadata(charge, items)
     else:
@@ -72,80 +61,6 @@ def lines_of(charge: Json, session: Json, orders: Orders) -> tuple[SaleLine, ...
         )
     lines = _reduced(charge, lines, captured, orders)
     return _rounded(charge, lines, captured, orders)
-
-
-def _of_session(charge: Json, session: Json) -> list[SaleLine]:
-    currency = text(session, "currency").lower()
-    if currency != text(charge, "currency").lower():
-        raise Parked(
-            "lines_in_other_currency",
-            f"charge {id_of(charge)} is in {text(charge, 'currency').upper()}, the line items of "
-            f"its Checkout Session are in {currency.upper()}",
-            "Book the order by hand and name it in the charge's metadata "
-            "(dynamics_sales_order), then retry.",
-        )
-    lines: list[SaleLine] = []
-    tax = 0
-    for item in elements(session.get("line_items")):
-        if not isinstance(item, Mapping):
-            raise unreadable(SESSION, id_of(session), "line_items")
-        line, its_tax = _of_item(item, len(lines) + 1)
-        lines.append(line)
-        tax += its_tax
-    shipping = session.get("shipping_cost")
-    if isinstance(shipping, Mapping):
-        its_tax = _part(shipping, "amount_tax")
-        worth = _amount(shipping, "amount_total") - its_tax
-        if worth < 0:
-            raise unreadable(SESSION, id_of(session), "shipping_cost")
-        tax += its_tax
-        if worth:
-            lines.append(SaleLine(len(lines) + 1, SHIPPING, worth, listed=worth, text="Shipping"))
-    if tax:
-        lines.append(SaleLine(len(lines) + 1, TAX, tax, listed=tax, text="Tax"))
-    return lines
-
-
-def _of_item(item: Mapping[str, Any], number: int) -> tuple[SaleLine, int]:
-    """A line item and the tax in it. `amount_total` is after discount and holds all tax."""
-    tax, discount = _part(item, "amount_tax"), _part(item, "amount_discount")
-    total = _amount(item, "amount_total")
-    if tax > total:
-        raise unreadable("line item", id_of(item), "amount_tax")
-    quantity = item.get("quantity")
-    if quantity is None:
-        quantity = 1
-    if type(quantity) is not int or not 1 <= quantity <= QUANTITY_MAX:
-        raise unreadable("line item", id_of(item), "quantity")
-    price = item.get("price")
-    known = price if isinstance(price, Mapping) else {}
-    worth = total - tax
-    # A price that includes the tax says nothing of the discount without tax.
-    inclusive = total == _amount(item, "amount_subtotal") - discount and tax
-    line = SaleLine(
-        number,
-        GOODS,
-        worth,
-        quantity,
-        listed=worth if inclusive else worth + discount,
-        product=id_of(known.get("product")),
-        price=id_of(known),
-        text=text(item, "description"),
-    )
-    return line, tax
-
-
-def _amount(source: Mapping[str, Any], name: str) -> int:
-    """An amount in minor units, which is never negative."""
-    value = integer(source, name, SESSION)
-    if not 0 <= value <= AMOUNT_MAX:
-        raise unreadable("line item", id_of(source), name)
-    return value
-
-
-def _part(source: Mapping[str, Any], name: str) -> int:
-    """An amount that may be missing."""
-    return 0 if source.get(name) is None else _amount(source, name)
 
 
 def _of_metadata(charge: Json, items: str) -> list[SaleLine]:

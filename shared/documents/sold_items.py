@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from shared.documents.common import Context, Json, Question, Snapshot, elements, id_of, moment
 from shared.documents.items import ITEM, ITEM_CHARS_MAX, RELEASED
-from shared.documents.sale_lines import SaleLine
+from shared.documents.sale_line import SaleLine
 from shared.domain.ids import is_id
 from shared.domain.records import Ref
 from shared.errors import Waiting

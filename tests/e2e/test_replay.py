@@ -185,6 +185,55 @@ def test_credits_are_the_same_in_whichever_order_the_files_hold_the_events(tmp_p
     assert booked(found) == booked(report(CHECKOUT / "sale_and_refunds.json"))
 
 
+def apart(folder: Path, name: str, change: Any) -> Path:
+    """The exported file, its objects changed one by one (to a list; nothing: left out)."""
+    told = json.loads((CHECKOUT / name).read_text(encoding="utf-8"))
+    data = [made for item in told["data"] for made in change(item)]
+    folder.joinpath("changed.json").write_text(json.dumps({**told, "data": data}))
+    return folder
+
+
+def test_a_sale_and_its_refunds_come_out_of_objects_alone(tmp_path: Path) -> None:
+    def no_events(item: Json) -> list[Json]:
+        return [] if item["object"] == "event" else [item]
+
+    found = report(apart(tmp_path, "sale_and_refunds.json", no_events))
+    (order,) = fields(found, "SalesOrderHeadersV2")
+    assert Decimal(str(order["OrderTotalAmount"])) == PAID
+    assert sum_of(found, "CDSFreeTextInvoiceLines", "TransactionCurrencyAmount") == -PAID
+    assert gaps(found) == NO_GAPS
+
+
+def test_line_items_may_be_a_list_of_their_own(tmp_path: Path) -> None:
+    def own_list(item: Json) -> list[Json]:
+        if item["object"] != "checkout.session":
+            return [item]
+        url = f"/v1/checkout/sessions/{item['id']}/line_items"
+        listed = {**item.pop("line_items"), "has_more": False, "url": url}
+        return [{"object": "list", "data": [], "url": url, "has_more": True}, listed, item]
+
+    found = report(apart(tmp_path, "sale.json", own_list))
+    assert found["problems"] == []
+    assert len(fields(found, "SalesOrderLinesV3")) == 4
+
+
+def test_line_items_that_are_not_all_there_are_a_problem(tmp_path: Path) -> None:
+    def cut(item: Json) -> list[Json]:
+        if item["object"] == "checkout.session":
+            item["line_items"]["has_more"] = True
+        return [item]
+
+    url = "/v1/checkout/sessions/cs_elsewhere/line_items"
+    lost = {"object": "list", "data": [{"id": "li_1"}, 7], "has_more": True, "url": url}
+    (tmp_path / "lost.json").write_text(json.dumps(lost))
+    problems = [each.reason for each in read([apart(tmp_path, "sale.json", cut)]).problems]
+    assert problems == [
+        "holds a line item without `id`",
+        "shows only some of its line items: export them all",
+        "line items of cs_elsewhere, which is not there",
+    ]
+
+
 OUTCOMES = {
     "evt_out_done": ("done", ""),
     "evt_out_waiting": ("waiting", "transaction_not_made"),

@@ -163,9 +163,31 @@ def test_shipping_with_an_amount_that_cannot_be_parks(cost: Json) -> None:
 
 
 @pytest.mark.parametrize("listed", [[], None, "x", {"data": None}])
-def test_a_session_without_line_items_parks_with_the_arithmetic(listed: Any) -> None:
+def test_a_session_without_line_items_parks(listed: Any) -> None:
     shop = Shop(sold_charge(5_000, "usd"), session([], line_items=listed))
-    assert parked(shop).cause == "lines_differ_from_amount"
+    assert parked(shop).cause == "line_items_missing"
+
+
+UNTOLD = {"amount_tax": None, "amount_discount": None}
+
+
+def test_an_old_session_tells_shipping_and_tax_in_its_totals_alone() -> None:
+    details = {"amount_tax": 190, "amount_shipping": 490, "amount_discount": 0}
+    item = line_item(1, amount_total=1_190) | UNTOLD
+    shop = Shop(sold_charge(1_680, "usd"), session([item], total_details=details))
+    shop.book()
+    kinds = [line.document.words["kind"] for line in shop.lines().values()]
+    assert kinds == ["goods", "shipping", "tax"]
+    assert shop.ordered() == Decimal("16.80")
+
+
+@pytest.mark.parametrize("told", [0, 160, 191])
+def test_tax_that_line_items_leave_open_has_to_be_that_of_the_session(told: int) -> None:
+    details = {"amount_tax": told, "amount_discount": 0}
+    item = line_item(1, amount_total=1_190) | UNTOLD
+    error = parked(Shop(sold_charge(1_190, "usd"), session([item], total_details=details)))
+    assert error.cause == "tax_not_told"
+    assert "USD 1.90" in str(error)
 
 
 @pytest.mark.parametrize("listed", [["x"], [None], [7], {"data": [[]]}])
