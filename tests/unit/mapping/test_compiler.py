@@ -190,11 +190,32 @@ def test_the_key_wins_over_a_field_of_its_name() -> None:
         (mapping("fields: {PaymentNotes: {value: x, from: words.source}}"), "exactly one of"),
         (mapping("fields: {PaymentNotes: {do: [upper]}}"), "exactly one of"),
         (mapping("fields: {PaymentNotes: {value: x, sep: y}}"), "sep belongs to concat"),
-        (mapping("fields: {PaymentNotes: {value: x, expression: 1 + 1}}"), "Extra inputs"),
+        (mapping("fields: {PaymentNotes: {value: x, expression: 1 + 1}}"), "expression: no such key"),
+        (mapping("fields: {PaymentNotes: {form: words.source}}"), "did you mean from? there are"),
+        (
+            mapping("fields: {PaymentNotes: {concat: [{vlue: x}]}}"),
+            "fields.PaymentNotes.concat.0.vlue: no such key; did you mean value? there are from,",
+        ),
+        (
+            mapping("fields: {PaymentNotes: {each: {in: a, az: b, as: b, give: {value: x}}}}"),
+            "fields.PaymentNotes.each.az: no such key; there are in, as, give",
+        ),
+        (
+            mapping("fields: {PaymentNotes: {concat: [[a]]}}"),
+            "fields.PaymentNotes.concat.0: Input should be a valid string",
+        ),
+        (
+            "kind: policy\nname: a\nsales: [{when: {curency: [eur]}, book: order}]\n",
+            "sales.0.when.curency: no such key; did you mean currency? there are currency, meta",
+        ),
+        (
+            "kind: policy\nname: a\nsales: [{when: {currency: [EUR]}, book: order}]\n",
+            "sales.0.when.currency.0: a currency is three lower-case letters, such as eur",
+        ),
         (mapping("fields: {'Pay ment': {value: x}}"), "String should match pattern"),
-        (mapping("policy: {orders: on}".replace("on", "always")), "policy: Extra inputs"),
-        (mapping("protected: {DebitAmount: {value: x}}"), "protected: Extra inputs"),
-        (mapping("entity: CustomersV3"), "entity: Extra inputs"),
+        (mapping("policy: {orders: on}".replace("on", "always")), "policy: no such key"),
+        (mapping("protected: {DebitAmount: {value: x}}"), "protected: no such key"),
+        (mapping("entity: CustomersV3"), "entity: no such key"),
         (mapping("custom: {A_Custom: {type: String}}"), "String needs it"),
         (mapping("custom: {A_Custom: {type: Date, size: 5}}"), "size belongs to String"),
         (mapping("custom: {A_Custom: {type: Guid}}"), "Input should be"),
@@ -202,7 +223,7 @@ def test_the_key_wins_over_a_field_of_its_name() -> None:
         (mapping("fields: {}", "journal_line"), "extends one of customer, customer_link"),
         (mapping("fields: {}", "no_such"), "extends one of"),
         ("kind: template\nname: general_line\n", "templates are the product's"),
-        ("kind: policy\nname: a\norder: {}\n", "order: Extra inputs"),
+        ("kind: policy\nname: a\norder: {}\n", "order: no such key"),
         ("kind: [mapping]\nname: a\n", "must be template, mapping, table or policy"),
         ("name: a\n", "must be template, mapping, table or policy"),
         ("kind: table\nname: a\n", "rows: Field required"),
@@ -226,6 +247,11 @@ def test_all_problems_are_told_at_once() -> None:
         mapping("fields: {Text: {from: no.path}}", "general_line", "theirs"),
     )
     assert len(found.splitlines()) == 3
+
+
+def test_one_mistake_in_a_list_is_told_once() -> None:
+    found = refused(mapping("fields: {PaymentNotes: {cases: [{form: words.source}]}}"))
+    assert len(found.splitlines()) == 1
 
 
 def test_one_template_has_one_mapping_and_names_are_used_once() -> None:
