@@ -157,6 +157,43 @@ def test_no_mapping_sets_keys_amounts_signs_accounts_or_dates(template: str, nam
     assert "the product knows this field" in refused(custom)
 
 
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (
+            "fields: {DEBITAMOUNT: {value: '1'}}",
+            "fields.DEBITAMOUNT: is DebitAmount, which is protected (amount): the product",
+        ),
+        ("fields: {paymentid: {value: x}}", "fields.paymentid: is PaymentId, which is protected"),
+        ("fields: {paymentNotes: {value: x}}", "fields.paymentNotes: is written PaymentNotes"),
+        ("custom: {debitAmount: {type: Decimal}}", "the product knows this field: DebitAmount"),
+        (
+            "custom: {paymentnotes: {type: String, size: 9}}",
+            "custom.paymentnotes: the product knows this field: PaymentNotes",
+        ),
+        (
+            "custom: {A_Custom: {type: Date}, a_custom: {type: Date}}",
+            "custom.a_custom: is declared as A_Custom already",
+        ),
+        (
+            "custom: {A_Custom: {type: String, size: 9}}\nfields: {A_CUSTOM: {value: x}}",
+            "fields.A_CUSTOM: is written A_Custom",
+        ),
+        (
+            "custom: {idField: {type: String, size: 9}}\nfields: {idField: {value: x}}",
+            "fields.idField: is IdField, which is protected (key)",
+        ),
+    ],
+)
+def test_a_name_in_other_letters_says_which_field_it_means(body: str, reason: str) -> None:
+    assert reason in refused(mapping(body), reserved=("IdField",))
+
+
+def test_declaring_and_setting_a_protected_field_in_other_letters_is_refused() -> None:
+    body = "custom: {DEBITAMOUNT: {type: Decimal}}\nfields: {DEBITAMOUNT: {value: '1'}}"
+    assert len(refused(mapping(body)).splitlines()) == 2
+
+
 def test_the_field_of_the_stripe_id_is_protected_by_its_setting() -> None:
     body = "custom: {Id_Custom: {type: String, size: 255}}\nfields: {Id_Custom: {value: x}}"
     assert compiled(mapping(body, "customer"))
@@ -190,7 +227,10 @@ def test_the_key_wins_over_a_field_of_its_name() -> None:
         (mapping("fields: {PaymentNotes: {value: x, from: words.source}}"), "exactly one of"),
         (mapping("fields: {PaymentNotes: {do: [upper]}}"), "exactly one of"),
         (mapping("fields: {PaymentNotes: {value: x, sep: y}}"), "sep belongs to concat"),
-        (mapping("fields: {PaymentNotes: {value: x, expression: 1 + 1}}"), "expression: no such key"),
+        (
+            mapping("fields: {PaymentNotes: {value: x, expression: 1 + 1}}"),
+            "expression: no such key",
+        ),
         (mapping("fields: {PaymentNotes: {form: words.source}}"), "did you mean from? there are"),
         (
             mapping("fields: {PaymentNotes: {concat: [{vlue: x}]}}"),
