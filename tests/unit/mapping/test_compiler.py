@@ -15,7 +15,7 @@ from shared.mapping.finance import Target, render
 from shared.mapping.loader import load
 from shared.mapping.metadata import read_metadata
 from shared.mapping.problems import MappingRefused
-from shared.mapping.schema import parse, title_of
+from shared.mapping.schema import Table, parse, title_of
 from shared.mapping.transforms import TRANSFORMS
 from shared.packaged import packaged_mapping, packaged_metadata, packaged_templates
 from tests.unit.documents.objects import BOOKS
@@ -409,10 +409,55 @@ def examples() -> list[str]:
 def test_the_examples_of_the_documentation_are_valid_together() -> None:
     wanted = [
         *("mapping our_fees", "table card_brands", "mapping our_customers", "table items"),
-        *("mapping our_receipts", "policy ours"),
+        *("table payment_methods", "mapping our_receipts", "mapping our_orders", "policy ours"),
     ]
     assert len(examples()) == len(wanted)
     assert list(compiled(*examples()).documents)[: len(wanted)] == wanted
+
+
+CARD = {"type": "card", "brand": "visa", "funding": "credit", "wallet": ""}
+PAYPAL = {"type": "paypal", "brand": "", "funding": "", "wallet": ""}
+METHODS_OF_ALL: tuple[tuple[dict[str, str], str], ...] = (
+    (CARD, "STRCARD"),
+    (CARD | {"brand": "amex"}, "STRCARD"),
+    (CARD | {"wallet": "apple_pay"}, "STRWALLET"),
+    (CARD | {"wallet": "new_pay"}, "STRWALLET"),
+    (PAYPAL | {"type": "sepa_debit"}, "STRDEBIT"),
+    (PAYPAL | {"type": "ideal"}, "STRBANK"),
+    (PAYPAL | {"type": "klarna"}, "STRIPE"),
+    ({}, "STRIPE"),
+)
+
+
+def method_of(method: dict[str, str], currency: str, *changes: str) -> list[str]:
+    """The method of payment of a receipt and of an order."""
+    scope = {"facts": {"currency": currency}, "words": {"payment_method": method}}
+    found = compiled(*changes).templates
+    receipt, order = (dict(found[each].fields) for each in ("customer_payment_line", "sales_order"))
+    runs = (receipt["PaymentMethodName"], order["CustomerPaymentMethodName"])
+    return [str(run(scope)) for run in runs]
+
+
+def test_the_table_of_the_documentation_changes_the_method_of_paypal_alone() -> None:
+    (table,) = [each for each in examples() if "\nname: payment_methods\n" in each]
+    for method, wanted in METHODS_OF_ALL:
+        assert method_of(method, "eur") == method_of(method, "eur", table) == [wanted] * 2
+    assert method_of(PAYPAL, "eur") == ["STRIPE"] * 2
+    assert method_of(PAYPAL, "eur", table) == ["STRPAYPAL"] * 2
+    product = next(parse(each) for each in packaged_templates() if "payment_m" in each.where)
+    ours = parse(load("table", table))
+    assert isinstance(product, Table)
+    assert isinstance(ours, Table)
+    assert ours.rows == {**product.rows, "paypal": "STRPAYPAL"}
+
+
+def test_the_rules_of_the_documentation_keep_all_other_methods() -> None:
+    rules = [each for each in examples() if "  - {use: payment_method}" in each]
+    assert len(rules) == 2
+    for method, wanted in METHODS_OF_ALL:
+        assert method_of(method, "gbp", *rules) == [wanted] * 2
+    assert method_of(PAYPAL, "gbp", *rules) == ["STRPAYGBP"] * 2
+    assert method_of(PAYPAL, "eur", *rules) == ["STRIPE"] * 2
 
 
 def test_the_documentation_names_every_transform_and_path() -> None:
