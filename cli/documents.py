@@ -1,17 +1,24 @@
 """Mapping documents as files: read, checked with the product's templates, compared, sent."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from shared.mapping.compiler import CompiledMapping, compile_mapping
 from shared.mapping.differences import Difference, differences
-from shared.mapping.loader import DOCUMENT_BYTES_MAX, Loaded, load
+from shared.mapping.loader import DOCUMENT_BYTES_MAX, Loaded, load, needs_quotes
 from shared.mapping.problems import MappingRefused, Problem
-from shared.mapping.schema import parse
+from shared.mapping.schema import parse, title_of
 from shared.packaged import packaged_metadata, packaged_templates
 
 FILES_MAX = 200
 SUFFIXES = (".yaml", ".yml")
+HEAD = ("kind", "name", "about", "extends")  # of a document, for readers
+TITLE = re.compile(r"[a-z]+ [a-z][a-z0-9_]{0,59}")
 
 
 def check(
@@ -21,15 +28,7 @@ def check(
 
     Raises `MappingRefused` with every problem found.
     """
-    loaded: list[Loaded] = []
-    problems: list[Problem] = []
-    for path in _files(paths):
-        try:
-            loaded.append(_read(path))
-        except MappingRefused as refused:
-            problems += refused.problems
-    if problems:
-        raise MappingRefused(problems)
+    loaded, _ = _readable(paths)
     made = compile_mapping(packaged_templates(), loaded, packaged_metadata(), reserved)
     return tuple(loaded), made
 
@@ -39,19 +38,32 @@ def texts(paths: Sequence[Path]) -> list[tuple[str, str]]:
 
     Raises `MappingRefused` with every problem found.
     """
-    found: list[tuple[str, str]] = []
+    loaded, raw = _readable(paths)
+    return [(each.where, text.decode()) for each, text in zip(loaded, raw, strict=True)]
+
+
+def _readable(paths: Sequence[Path]) -> tuple[list[Loaded], list[bytes]]:
+    """The documents of files and folders, and their bytes.
+
+    Raises `MappingRefused`: what cannot be read, and of the others what has not their shape.
+    """
+    loaded: list[Loaded] = []
+    raw: list[bytes] = []
     problems: list[Problem] = []
     for path in _files(paths):
         try:
-            raw = _bytes(path)
-            load(str(path), raw)
+            raw.append(_bytes(path))
+            loaded.append(load(str(path), raw[-1]))
         except MappingRefused as refused:
             problems += refused.problems
-        else:
-            found.append((str(path), raw.decode()))
+    for each in loaded if problems else ():
+        try:
+            parse(each)
+        except MappingRefused as refused:
+            problems += refused.problems
     if problems:
         raise MappingRefused(problems)
-    return found
+    return loaded, raw
 
 
 def compare(before: Path, after: Path) -> tuple[Loaded, Loaded, tuple[Difference, ...]]:
@@ -60,6 +72,81 @@ def compare(before: Path, after: Path) -> tuple[Loaded, Loaded, tuple[Difference
     parse(one)
     parse(other)
     return one, other, differences(one, other)
+
+
+def compare_sets(before: Path, after: Path) -> list[dict[str, Any]]:
+    """What differs between two sets, each a folder or a file: the documents that differ, by kind
+    and name, as the route `mappings/diff` tells them. Raises `MappingRefused`.
+    """
+    old, new = _by_title(before), _by_title(after)
+    nothing = Loaded("", {}, "")
+    found = []
+    for title in sorted(dict.fromkeys([*old, *new])):
+        kind = "removed" if title not in new else "changed" if title in old else "added"
+        values = differences(old.get(title, nothing), new.get(title, nothing))
+        rows = [asdict(each) for each in values if each.place]
+        if rows:
+            found.append({"title": title, "kind": kind, "differences": rows})
+    return found
+
+
+def _by_title(path: Path) -> dict[str, Loaded]:
+    found: dict[str, Loaded] = {}
+    problems: list[Problem] = []
+    for each in _readable([path])[0]:
+        try:
+            title = title_of(parse(each))
+        except MappingRefused as refused:
+            problems += refused.problems
+            continue
+        if title in found:
+            problems.append(Problem(each.where, f"{title} is in {found[title].where} already"))
+        found[title] = each
+    if problems:
+        raise MappingRefused(problems)
+    return found
+
+
+def as_text(tree: Mapping[str, Any]) -> str:
+    """A document as YAML that is read as the same document, its head first."""
+    head = {name: each for name in HEAD if (each := tree.get(name)) is not None}
+    return yaml.dump(head | dict(tree), Dumper=_Dumper, allow_unicode=True, sort_keys=False)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes what some reader of YAML would not take for text, too."""
+
+
+def _quoted(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    style = '"' if needs_quotes(text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _quoted)
+
+
+def write(folder: Path, documents: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Path]:
+    """Documents by title as files of a folder, `mapping-ours.yaml`; none where one is there.
+
+    Raises `MappingRefused`.
+    """
+    paths = [folder / f"{title.replace(' ', '-')}.yaml" for title, _ in documents]
+    problems = [
+        Problem(title, "is no name of a document")
+        for title, _ in documents
+        if not TITLE.fullmatch(title)
+    ]
+    problems += [Problem(str(path), "is there already") for path in paths if path.exists()]
+    if problems:
+        raise MappingRefused(problems)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, (_, tree) in zip(paths, documents, strict=True):
+            with path.open("x", encoding="utf-8") as file:
+                file.write(as_text(tree))
+    except OSError as error:
+        raise MappingRefused([Problem(str(folder), error.strerror or "no files")]) from None
+    return paths
 
 
 def _files(paths: Sequence[Path]) -> list[Path]:

@@ -51,14 +51,17 @@ def validate(
 
 @mapping.command("diff")
 def diff(
-    before: Annotated[str, typer.Argument(help="A YAML file, or a set of a running app.")],
+    before: Annotated[
+        str, typer.Argument(help="A YAML file, a folder of them, or a set of a running app.")
+    ],
     after: Annotated[str, typer.Argument(help="Another one.")],
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
-    """Show what differs between two files, or between two sets (by hash, `active`, `product`).
+    """Show what differs between two files, two folders (whose documents are matched by kind and
+    name), or two sets (by hash, `active`, `product`).
 
-    Exit code 0 for nothing, 1 for something. Files need no app.
+    Exit code 0 for nothing, 1 for something. Files and folders need no app.
     """
     if all(SET.fullmatch(each) and not Path(each).exists() for each in (before, after)):
         publishing.diff_sets(before, after, url, as_json)
@@ -67,6 +70,9 @@ def diff(
     from shared.mapping.problems import MappingRefused  # noqa: PLC0415
 
     try:
+        if any(Path(each).is_dir() for each in (before, after)):
+            publishing.tell_differences(documents.compare_sets(Path(before), Path(after)), as_json)
+            return
         one, other, found = documents.compare(Path(before), Path(after))
     except MappingRefused as refused:
         raise _refuse(refused.problems, as_json) from None

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 from rich.console import Console
@@ -16,6 +17,13 @@ GROUPS = (
     ("future", "not written yet, and customers"),
     ("drafts", "written, not known as posted: they stay as they are"),
     ("posted", "posted: untouched"),
+)
+
+POLICIES = MappingProxyType(
+    {
+        "added": "the policy differs: one is added, the active set has none",
+        "removed": "the policy is removed: this set has none, all its choices become the defaults",
+    }
 )
 
 
@@ -50,7 +58,10 @@ def problems(found: Sequence[Mapping[str, str]]) -> list[str]:
 
 
 def preview_page(found: Mapping[str, Any], out: Console) -> None:
-    """The three groups, the fields that change, and the first records."""
+    """The three groups, the fields that change, and the first records.
+
+    `policy`, where it is given: whether the policy is added, removed or changed.
+    """
     counts = found["counts"]
     out.print(
         f"set {short(found['candidate'])} against {short(found['against'])}, which is active: "
@@ -65,7 +76,8 @@ def preview_page(found: Mapping[str, Any], out: Console) -> None:
         table.add_row(f"{name} ({about})", *cells)
     out.print(table)
     if found["policy_differs"]:
-        out.print("the policy differs: what has to exist may change too, which is not shown here")
+        what = POLICIES.get(found.get("policy", ""), "the policy differs")
+        out.print(f"{what}: what has to exist may change too, which is not shown here")
     for name, _ in GROUPS:
         _group(name, found["groups"][name], out)
 

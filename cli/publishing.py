@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode
 
 import typer
@@ -11,10 +11,12 @@ import typer
 from cli import mapping_pages as pages
 from cli.remote import DEFAULT_URL, FAILED, KEY_VARIABLE, AsJson, Url, ask
 
+if TYPE_CHECKING:
+    from shared.mapping.problems import MappingRefused
+
 FROM_KEY_VARIABLE = "TIEOUT_FUNCTION_KEY_FROM"
 ANSWERS = (200, 201, 202, 400, 404, 409, 422)
 OBJECTS = 1_000
-HEAD = ("kind", "name", "about", "extends")  # of a document, for readers
 
 Name = Annotated[str, typer.Argument(help="A set: its hash, or the first 8 or more of it.")]
 Who = Annotated[str, typer.Option(help="Who does it; kept in the history.")]
@@ -103,20 +105,45 @@ def list_(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
         pages.list_page(found, pages.console())
 
 
-def show(name: Name = "active", url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+def show(
+    name: Name = "active",
+    into: Annotated[
+        Path | None, typer.Option(help="Write a file for each document into this folder.")
+    ] = None,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
     """The documents of a set; `active` is the one in force."""
+    from cli import documents  # noqa: PLC0415 - a quick start for the other commands
+
     found = _call(url, _query("mappings/show", set=name), as_json)
+    if into is not None:
+        _write(into, found["documents"], as_json)
+        return
     if as_json:
         typer.echo(json.dumps(found))
         return
-    import yaml  # noqa: PLC0415 - a quick start for the other commands
-
     typer.echo(f"set {found['set']}")
     for document in found["documents"]:
         typer.echo(f"\n# {document['title']}, {document['sha256']}")
-        head = {name: each for name in HEAD if (each := document["tree"].get(name)) is not None}
-        text = yaml.safe_dump(head | document["tree"], allow_unicode=True, sort_keys=False)
-        typer.echo(text, nl=False)
+        typer.echo(documents.as_text(document["tree"]), nl=False)
+
+
+def _write(into: Path, shown: list[dict[str, Any]], as_json: bool) -> None:
+    from cli import documents  # noqa: PLC0415 - as above
+    from shared.mapping.problems import MappingRefused  # noqa: PLC0415
+
+    try:
+        paths = documents.write(into, [(each["title"], each["tree"]) for each in shown])
+    except MappingRefused as refused:
+        raise _refuse(_refusal("nothing was written", refused), as_json) from None
+    if as_json:
+        typer.echo(json.dumps({"files": [str(path) for path in paths]}))
+        return
+    for path in paths:
+        typer.echo(str(path))
+    if not paths:
+        typer.echo(f"{pages.PRODUCT_ALONE}: no documents")
 
 
 def promote(
@@ -161,11 +188,16 @@ def promote(
 def diff_sets(before: str, after: str, url: str, as_json: bool) -> None:
     """Compare two sets of a running app; exit 1 when they differ."""
     found = _call(url, _query("mappings/diff", before=before, after=after), as_json)
+    tell_differences(found["documents"], as_json)
+
+
+def tell_differences(documents: list[dict[str, Any]], as_json: bool) -> None:
+    """The documents that differ; exit 1 when there are some."""
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps({"documents": documents}))
     else:
-        pages.diff_page(found["documents"], pages.console())
-    if found["documents"]:
+        pages.diff_page(documents, pages.console())
+    if documents:
         raise typer.Exit(1)
 
 
@@ -176,12 +208,15 @@ def _read(paths: list[Path], as_json: bool) -> list[dict[str, Any]]:
     try:
         return [{"name": name, "text": text} for name, text in documents.texts(paths)]
     except MappingRefused as refused:
-        rows = [
-            {"document": p.document, "field": p.field, "path": p.path, "reason": p.reason}
-            for p in refused.problems
-        ]
-        refusal = {"code": "invalid", "message": "nothing was sent", "problems": rows}
-        raise _refuse(refusal, as_json) from None
+        raise _refuse(_refusal("nothing was sent", refused), as_json) from None
+
+
+def _refusal(message: str, refused: "MappingRefused") -> dict[str, Any]:
+    rows = [
+        {"document": p.document, "field": p.field, "path": p.path, "reason": p.reason}
+        for p in refused.problems
+    ]
+    return {"code": "invalid", "message": message, "problems": rows}
 
 
 def _submit(url: str, documents: list[dict[str, Any]], who: str, as_json: bool) -> dict[str, Any]:
@@ -192,7 +227,23 @@ def _submit(url: str, documents: list[dict[str, Any]], who: str, as_json: bool) 
 def _preview(url: str, name: str, who: str, limit: int, as_json: bool) -> dict[str, Any]:
     with pages.waiting("comparing"):
         body = {"set": name, "who": who, "limit": limit}
-        return _call(url, "mappings/preview", as_json, body)
+        found = _call(url, "mappings/preview", as_json, body)
+        if as_json or not found["policy_differs"]:
+            return found
+        return found | {"policy": _policy(found, _call(url, "mappings", as_json)["sets"])}
+
+
+def _policy(found: Mapping[str, Any], sets: list[dict[str, Any]]) -> str:
+    """What becomes of the policy, as far as the sets listed tell: `added`, `removed`, `changed`;
+    empty where they do not."""
+    from shared.services.mapping_store import PRODUCT_ALONE  # noqa: PLC0415 - as above
+
+    titles = {each["set"]: each["documents"] for each in sets} | {PRODUCT_ALONE: {}}
+    before, after = titles.get(found["against"]), titles.get(found["candidate"])
+    if before is None or after is None:
+        return ""
+    had, has = (any(title.startswith("policy ") for title in each) for each in (before, after))
+    return "changed" if had and has else "removed" if had else "added"
 
 
 def _call(

@@ -2,22 +2,71 @@
 
 A section of the mapping, versioned with it (`kind: policy`), handed to `documents` as data. Rules
 are lists: the first that holds is taken. A condition names what must be equal; there is no
-expression language. Without a policy every default below holds.
+expression language. Without a policy every default below holds. A condition that nothing
+can meet is refused: a currency that is none, a list that is named and empty.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sized
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
+from shared.domain.ids import is_id
+from shared.domain.money import is_currency
 from shared.settings import Books, Model
 
 RULES_MAX = 100
 VALUES_MAX = 1_000
 
-type Values = Annotated[tuple[str, ...], Field(max_length=VALUES_MAX)]
+WAIT_HOURS_MAX = 8_760  # a year
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_ACCOUNT_PREFIX = "acct_"
+
+
+def _named[Found: Sized](found: Found) -> Found:
+    if not found:
+        raise ValueError("names no value and never holds; name one, or leave it out")
+    return found
+
+
+def _currency(text: str) -> str:
+    if not is_currency(text):
+        raise ValueError("a currency is three lower-case letters, such as eur")
+    return text
+
+
+def _product(text: str) -> str:
+    if not is_id(text):
+        raise ValueError("a product is an id of Stripe, such as prod_9sT")
+    return text
+
+
+def _account(text: str) -> str:
+    if not text.startswith(_ACCOUNT_PREFIX) or not is_id(text) or text == _ACCOUNT_PREFIX:
+        raise ValueError("an account is an id of Stripe, such as acct_1Nv")
+    return text
+
+
+def _day(value: object) -> date | None:
+    """A day of a document: pydantic would take a number for seconds since 1970."""
+    if value is None or type(value) is date:
+        return value
+    try:
+        if isinstance(value, str) and _DAY.fullmatch(value):
+            return date.fromisoformat(value)
+    except ValueError:
+        pass  # a day that no month has
+    raise ValueError('must be a day in quotes, such as "2026-12-01"')
+
+
+type Listed[Each] = Annotated[
+    tuple[Each, ...], Field(max_length=VALUES_MAX), AfterValidator(_named)
+]
+type Value = Annotated[str, AfterValidator(_named)]
 
 
 class Sale(StrEnum):
@@ -62,14 +111,14 @@ class When(Model):
     day that the rule is for; `lines`: where the sale tells its lines.
     """
 
-    currency: Values = ()
-    metadata: Annotated[Mapping[str, Values], Field(max_length=RULES_MAX)] = Field(
-        default_factory=dict
-    )
-    product: Values = ()
-    account: Values = ()
-    since: date | None = None
-    lines: tuple[Lines, ...] = ()
+    currency: Listed[Annotated[str, AfterValidator(_currency)]] = ()
+    metadata: Annotated[
+        Mapping[str, Listed[Value]], Field(max_length=RULES_MAX), AfterValidator(_named)
+    ] = Field(default_factory=dict)
+    product: Listed[Annotated[str, AfterValidator(_product)]] = ()
+    account: Listed[Annotated[str, AfterValidator(_account)]] = ()
+    since: Annotated[date | None, BeforeValidator(_day)] = None
+    lines: Listed[Lines] = ()
 
     def holds(self, subject: Subject) -> bool:
         """Whether the subject meets everything that is named."""
@@ -111,7 +160,7 @@ class Receipts(Model):
     customer, for Dynamics' automatic settlement."""
 
     settle: Literal["marked", "automatic"] = "marked"
-    wait_hours: int = Field(default=24, ge=0, le=744)
+    wait_hours: int = Field(default=24, ge=0, le=WAIT_HOURS_MAX)
 
 
 class Refunds(Model):

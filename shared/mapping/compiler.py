@@ -13,7 +13,8 @@ from shared.mapping.catalogue import CATALOGUE, Source
 from shared.mapping.expressions import Rules
 from shared.mapping.fields import Made, compile_field
 from shared.mapping.loader import Loaded
-from shared.mapping.metadata import EntitySet, Field, Metadata, custom_field
+from shared.mapping.metadata import EntitySet, Field, Metadata
+from shared.mapping.names import UNKNOWN, Names, declared
 from shared.mapping.predicates import Test
 from shared.mapping.problems import MappingRefused, Problem, RuleRefused, shown
 from shared.mapping.schema import (
@@ -205,12 +206,16 @@ class _Work:
                 if name not in entity.protected:
                     self._refuse(each.name, "is not a protected field", f"protected.{name}")
                 self._field(each.name, entity.fields.get(name), name, rule, own)
-        custom = self._custom(changes, entity)
+        custom, problems = declared(changes, entity, self.metadata)
+        self.problems += problems
+        names = Names(entity, custom, self.reserved)
         for layer in layers:
             for name, rule in layer.fields.items():
-                target = entity.fields.get(name) or custom.get(name)
-                if self._may_set(layer.name, entity, name):
-                    self._field(layer.name, target, name, rule, free)
+                reason = names.objection(name)
+                if reason:
+                    self._refuse(layer.name, reason, f"fields.{name}")
+                else:
+                    self._field(layer.name, names.target(name), name, rule, free)
         checks = self._checks(layers, free)
         key_name = key if isinstance(key, str) else ""
         if not any(each.patches for each in chain):
@@ -248,29 +253,11 @@ class _Work:
             name = found.extends
         return chain
 
-    def _custom(self, changes: UserMapping | None, entity: EntitySet) -> dict[str, Field]:
-        found: dict[str, Field] = {}
-        if changes is None:
-            return found
-        for name, custom in changes.custom.items():
-            if name in entity.fields or name in entity.protected:
-                self._refuse(changes.name, "the product knows this field", f"custom.{name}")
-            found[name] = custom_field(name, custom.type, custom.size, self.metadata)
-        return found
-
-    def _may_set(self, document: str, entity: EntitySet, name: str) -> bool:
-        reason = "key" if name in self.reserved else entity.protected.get(name)
-        if reason is not None:
-            text = f"is protected ({reason}): the product decides it, no mapping does"
-            self._refuse(document, text, f"fields.{name}")
-        return reason is None
-
     def _field(
         self, document: str, target: Field | None, name: str, rule: Rule, rules: Rules
     ) -> None:
         if target is None:
-            reason = "no such field is known; declare it under custom, with its type and size"
-            self._refuse(document, reason, f"fields.{name}")
+            self._refuse(document, UNKNOWN, f"fields.{name}")
             return
         try:
             made = compile_field(target, rule, rules)

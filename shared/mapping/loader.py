@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import yaml
 from yaml.error import Mark
+from yaml.reader import ReaderError
 
 from shared.domain.records import canonical, digest
 from shared.mapping.problems import MappingRefused, Problem, shown
@@ -27,6 +28,11 @@ _PLAIN_ALLOWED = re.compile(r"0|-?[1-9][0-9]{0,17}|true|false")
 # Numbers to some readers: YAML 1.2 takes more forms for numbers than 1.1 does.
 _NUMBER = re.compile(r"[-+]?(?:0[box])?\.?[0-9][0-9a-fA-F._]*(?:[eE][-+]?[0-9]+)?")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+# Category Cc without the line feed and the tab.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# Overrides, embeddings and isolates show a text in another order than it has.
+# https://www.unicode.org/reports/tr9/
+_TURNED = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _TEXT_TAG = "tag:yaml.org,2002:str"
 
 type Tree = str | list[Tree] | dict[str, Tree]
@@ -100,18 +106,14 @@ class _Builder:
 
     def _text(self, event: yaml.ScalarEvent, mark: Mark | None) -> str:
         text = str(event.value)
-        if len(text) > SCALAR_CHARS_MAX:
-            raise self.refuse(f"a text longer than {SCALAR_CHARS_MAX} characters", mark)
-        if _SURROGATE.search(text):
-            raise self.refuse("half of a surrogate pair is no text", mark)
-        if event.style is None and not _PLAIN_ALLOWED.fullmatch(text):
+        reason = _no_text(text)
+        if not reason and event.style is None and not _PLAIN_ALLOWED.fullmatch(text):
             if text == "":
-                raise self.refuse('a value is missing; empty text is written ""', mark)
-            resolver: Any = yaml.resolver.Resolver()
-            tag = resolver.resolve(yaml.ScalarNode, text, (True, False))
-            if tag != _TEXT_TAG or _NUMBER.fullmatch(text):
+                reason = 'a value is missing; empty text is written ""'
+            elif needs_quotes(text):
                 reason = f"not every reader of YAML takes {shown(text)} for text; quote it"
-                raise self.refuse(reason, mark)
+        if reason:
+            raise self.refuse(reason, mark)
         return text
 
     def _put(self, value: Tree, mark: Mark | None) -> None:
@@ -132,24 +134,62 @@ class _Builder:
             top.key = None
 
 
+def needs_quotes(text: str) -> bool:
+    """Whether some reader of YAML would take a text for something else without quotes."""
+    resolver: Any = yaml.resolver.Resolver()
+    tag = resolver.resolve(yaml.ScalarNode, text, (True, False))
+    return tag != _TEXT_TAG or bool(_NUMBER.fullmatch(text))
+
+
+def _no_text(text: str) -> str:
+    """What speaks against a text, wherever it stands."""
+    if len(text) > SCALAR_CHARS_MAX:
+        return f"a text longer than {SCALAR_CHARS_MAX} characters"
+    if _SURROGATE.search(text):
+        return "half of a surrogate pair is no text"
+    if control := _CONTROL.search(text):
+        return f"the control character {_sign(control[0])} is refused"
+    if turned := _TURNED.search(text):
+        return f"{_sign(turned[0])} is refused: it shows a text in another order than it has"
+    return ""
+
+
+def _sign(character: str) -> str:
+    return f"U+{ord(character):04X}"
+
+
 def load(where: str, source: str | bytes) -> Loaded:
     """One document, as text; `where` names it in errors. Raises `MappingRefused`."""
     raw = source.encode(errors="surrogatepass") if isinstance(source, str) else source
     if len(raw) > DOCUMENT_BYTES_MAX:
         raise MappingRefused([Problem(where, f"larger than {DOCUMENT_BYTES_MAX} bytes")])
     builder = _Builder(where)
+    last: Mark | None = None
     try:
-        text = raw.decode()
+        text = source if isinstance(source, str) else raw.decode()
         for event in yaml.parse(text, Loader=yaml.BaseLoader):
             builder.take(event)
+            last = cast("Mark | None", event.end_mark)
+    except UnicodeDecodeError as error:
+        reason = f"not UTF-8: save the file as UTF-8 (byte {error.start + 1})"
+        raise MappingRefused([Problem(where, reason, _line(raw[: error.start]))]) from None
+    except ReaderError as error:
+        reason = f"{_sign(chr(error.character))} is refused: no YAML text has it"
+        place = _line(text[: error.position].encode(errors="replace"))
+        raise MappingRefused([Problem(where, reason, place)]) from None
     except yaml.MarkedYAMLError as error:
         raise builder.refuse(f"no YAML: {error.problem}", error.problem_mark) from None
-    except (yaml.YAMLError, ValueError, OverflowError) as error:
+    except (ValueError, OverflowError):
         # The parser lets numbers in escapes and directives fail in Python's own words.
-        raise MappingRefused([Problem(where, f"no YAML text ({type(error).__name__})")]) from None
+        reason = "no YAML text: after this comes an escape or a directive with a number too large"
+        raise builder.refuse(reason, last) from None
     if not isinstance(builder.root, dict):
         raise MappingRefused([Problem(where, "a document is a mapping of keys to values")])
     return Loaded(where, builder.root, digest(builder.root))
+
+
+def _line(before: bytes) -> str:
+    return f"line {before.count(b'\n') + 1}"
 
 
 def load_tree(where: str, tree: object) -> Loaded:
@@ -174,10 +214,8 @@ def _objection(tree: dict[str, Tree]) -> str:
         inside: list[object] = []
         for each in level:
             if isinstance(each, str):
-                if len(each) > SCALAR_CHARS_MAX:
-                    return f"a text longer than {SCALAR_CHARS_MAX} characters"
-                if _SURROGATE.search(each):
-                    return "half of a surrogate pair is no text"
+                if reason := _no_text(each):
+                    return reason
             elif not isinstance(each, list | dict):
                 return "holds only mappings, lists and text"
             elif depth == DEPTH_MAX:

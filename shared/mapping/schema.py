@@ -8,10 +8,11 @@ rows for `lookup`. `policy`: the choices that are not spelling.
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BaseModel, Discriminator, Field, Tag, ValidationError, model_validator
 
 from shared.mapping.loader import Loaded
 from shared.mapping.problems import MappingRefused, Problem
+from shared.mapping.reasons import problems_of
 from shared.policy import Policy
 from shared.settings import Model
 
@@ -31,8 +32,17 @@ Path = Annotated[str, Field(pattern=PATH_PATTERN)]
 FieldName = Annotated[str, Field(pattern=FIELD_PATTERN)]
 Condition = Mapping[str, Raw]
 
+
+def _part(value: object) -> str:
+    """Which of the two a part is meant to be, so that an error is about this one alone."""
+    return "rule" if isinstance(value, Mapping | BaseModel) else "path"
+
+
 # A part is a source path, in `sum` also a number, or a rule of its own.
-type Parts = Annotated[tuple[str | Rule, ...], Field(min_length=1, max_length=PARTS_MAX)]
+type Part = Annotated[
+    Annotated[str, Tag("path")] | Annotated[Rule, Tag("rule")], Discriminator(_part)
+]
+type Parts = Annotated[tuple[Part, ...], Field(min_length=1, max_length=PARTS_MAX)]
 
 SOURCES = ("from", "value", "concat", "cases", "sum", "use", "each")
 
@@ -79,6 +89,9 @@ class Each(Model):
     in_: Path = Field(alias="in")
     as_: Name = Field(alias="as")
     give: Rule
+
+
+Rule.model_rebuild()  # Each is known only now; errors are put into words by the annotations
 
 
 class Check(Model):
@@ -167,6 +180,13 @@ class PolicyDocument(Policy):
 
 type Document = Template | UserMapping | Table | PolicyDocument
 
+KINDS: tuple[tuple[str, type[Template | UserMapping | Table | PolicyDocument]], ...] = (
+    ("template", Template),
+    ("mapping", UserMapping),
+    ("table", Table),
+    ("policy", PolicyDocument),
+)
+
 
 def title_of(document: Document) -> str:
     """Kind and name: what a document is called, once in a version."""
@@ -176,21 +196,11 @@ def title_of(document: Document) -> str:
 def parse(loaded: Loaded) -> Document:
     """A loaded document as a model. Raises `MappingRefused` with every problem, without values."""
     kind = loaded.tree.get("kind")
+    model = next((each for name, each in KINDS if name == kind), None)
+    if model is None:
+        reason = "must be template, mapping, table or policy"
+        raise MappingRefused([Problem(loaded.where, reason, "kind")])
     try:
-        match kind:
-            case "template":
-                return Template.model_validate(loaded.tree)
-            case "mapping":
-                return UserMapping.model_validate(loaded.tree)
-            case "table":
-                return Table.model_validate(loaded.tree)
-            case "policy":
-                return PolicyDocument.model_validate(loaded.tree)
+        return model.model_validate(loaded.tree)
     except ValidationError as error:
-        problems = [
-            Problem(loaded.where, each["msg"], ".".join(str(part) for part in each["loc"]))
-            for each in error.errors(include_url=False, include_input=False)
-        ]
-        raise MappingRefused(problems) from None
-    reason = "must be template, mapping, table or policy"
-    raise MappingRefused([Problem(loaded.where, reason, "kind")])
+        raise MappingRefused(problems_of(loaded.where, model, error)) from None

@@ -1,10 +1,12 @@
 """The choices: first rule that holds, defaults, and what books cannot carry."""
 
+from datetime import date
+
 import pytest
 from pydantic import ValidationError
 
 from shared.documents.selling import needs_session, subject_of
-from shared.policy import DEFAULT, Lines, Memo, Policy, Sale, Subject, problems
+from shared.policy import DEFAULT, Lines, Memo, Policy, Sale, Subject, When, problems
 from tests.unit.documents.objects import BOOKS, CONTEXT
 
 SHOP = Subject(currency="usd", metadata={"channel": "shop"}, products=("prod_1", "prod_2"))
@@ -97,6 +99,59 @@ def test_texts_of_a_document_become_numbers_and_switches() -> None:
 def test_what_is_no_choice_is_refused(parts: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         policy(**parts)
+
+
+@pytest.mark.parametrize(
+    ("when", "reason"),
+    [
+        ({"currency": ["EUR"]}, "three lower-case letters, such as eur"),
+        ({"currency": ["eur", "euro"]}, "three lower-case letters"),
+        ({"currency": [""]}, "three lower-case letters"),
+        ({"currency": []}, "names no value"),
+        ({"metadata": {}}, "names no value"),
+        ({"metadata": {"shop": []}}, "names no value"),
+        ({"metadata": {"shop": ["de", ""]}}, "names no value"),
+        ({"product": []}, "names no value"),
+        ({"product": ["prod 1"]}, "an id of Stripe, such as prod_9sT"),
+        ({"product": ["p" * 256]}, "an id of Stripe"),
+        ({"account": []}, "names no value"),
+        ({"account": ["prod_1"]}, "an id of Stripe, such as acct_1Nv"),
+        ({"account": ["acct_"]}, "such as acct_1Nv"),
+        ({"account": ["acct_1 "]}, "such as acct_1Nv"),
+        ({"lines": []}, "names no value"),
+        ({"since": "1699920000"}, 'a day in quotes, such as "2026-12-01"'),
+        ({"since": 1699920000}, "a day in quotes"),
+        ({"since": "2026-13-01"}, "a day in quotes"),
+        ({"since": "2026-12-01T00:00:00"}, "a day in quotes"),
+        ({"since": "20261201"}, "a day in quotes"),
+        ({"since": "２０２６-12-01"}, "a day in quotes"),  # noqa: RUF001 - not the digits of ASCII
+        ({"since": ["2026-12-01"]}, "a day in quotes"),
+    ],
+)
+def test_a_condition_that_nothing_meets_is_refused_by_name(
+    when: dict[str, object], reason: str
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        policy(sales=[{"when": when, "book": "order"}])
+    (error,) = caught.value.errors()
+    assert error["loc"][:4] == ("sales", 0, "when", *when)
+    assert reason in error["msg"]
+
+
+def test_a_condition_may_name_a_day_and_nothing() -> None:
+    found = policy(sales=[{"when": {"since": "2026-12-01"}, "book": "order"}, {"book": "receipt"}])
+    day = date(2026, 12, 1)
+    assert found.sales[0].when == When(since=day)
+    assert found.sales[1].when == When()
+    assert found.sale(SHOP.model_copy(update={"day": day})) is Sale.ORDER
+    assert found.sale(SHOP.model_copy(update={"day": date(2026, 11, 30)})) is Sale.RECEIPT
+    assert found.sale(SHOP) is Sale.RECEIPT
+
+
+def test_a_receipt_waits_for_a_year_at_most() -> None:
+    assert policy(receipts={"wait_hours": "8760"}).receipts.wait_hours == 8_760
+    with pytest.raises(ValidationError):
+        policy(receipts={"wait_hours": "8761"})
 
 
 def test_a_route_to_a_company_without_books_is_named() -> None:

@@ -3,6 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from cli.documents import write
+from shared.mapping.problems import MappingRefused
 from shared.services.mapping_store import PRODUCT_ALONE
 from tests.unit.cli.apps import run, running
 from tests.unit.services.publishing import BRANDS, stamped
@@ -64,13 +66,55 @@ def test_reapplying_says_how_many_and_stands_in_the_history(folder: Path) -> Non
         assert "[malformed]" in run("reapply", "--who", " ", "--why", "x").stderr
 
 
-def test_a_preview_says_when_the_policy_differs(folder: Path) -> None:
+def test_a_preview_says_when_the_policy_is_added_changed_or_removed(folder: Path) -> None:
+    policy = folder / "policy.yaml"
+    text = "kind: policy\nname: ours\nreceipts: {wait_hours: 5}\n"
     with running():
-        assert "the policy differs" not in run("preview", folder, "--who", "Ada").stdout
-        (folder / "policy.yaml").write_text(
-            "kind: policy\nname: ours\nrefunds: {of_receipts: free_text}\n", encoding="utf-8"
-        )
-        assert "the policy differs" in run("preview", folder, "--who", "Ada").stdout
+        assert "policy" not in run("preview", folder, "--who", "Ada").stdout
+        policy.write_text(text, encoding="utf-8")
+        added = run("preview", folder, "--who", "Ada").stdout
+        assert "the policy differs: one is added, the active set has none" in added
+        assert run("publish", submitted(folder), *SAID).exit_code == 0
+        policy.write_text(text.replace(": ours", ": theirs").replace("5", "6"), encoding="utf-8")
+        changed = run("preview", folder, "--who", "Ada").stdout
+        assert "the policy differs: what has to exist may change too" in changed
+        policy.unlink()
+        removed = run("preview", folder, "--who", "Ada").stdout
+        assert "the policy is removed: this set has none" in removed
+
+
+def test_the_documents_of_a_set_become_files_that_are_the_same_set(
+    folder: Path, tmp_path: Path
+) -> None:
+    odd = "kind: table\nname: odd\nrows: {'NO': '1e3', '010': '', a: \"b\\n c \", d: ' é'}\n"
+    (folder / "odd.yaml").write_text(odd, encoding="utf-8")
+    into = tmp_path / "new" / "ours"
+    with running():
+        assert run("show", "--into", into).stdout == "the product alone: no documents\n"
+        name = submitted(folder)
+        run("publish", name, *SAID)
+        result = run("show", "active", "--into", into)
+        names = ["mapping-ours.yaml", "table-brands.yaml", "table-odd.yaml"]
+        assert result.stdout.splitlines() == [str(into / each) for each in names]
+        assert sorted(path.name for path in into.iterdir()) == names
+        assert submitted(into) == name
+        (into / "table-odd.yaml").unlink()
+        result = run("show", "--into", into)
+        assert result.exit_code == 2
+        assert "table-brands.yaml: is there already" in result.stderr
+        assert not (into / "table-odd.yaml").exists()  # all of them or none
+        found = json.loads(run("show", "--into", into / "json", "--json").stdout)
+        assert found["files"] == [str(into / "json" / each) for each in names]
+
+
+def test_no_document_of_an_app_is_written_elsewhere(tmp_path: Path) -> None:
+    for title in ("table ../up", "table /tmp/x", "table", "table a b", "Table a", "table a\n"):
+        with pytest.raises(MappingRefused, match="is no name of a document"):
+            write(tmp_path / "into", [("table a", {}), (title, {})])
+    assert not (tmp_path / "into").exists()
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(MappingRefused, match="file"):
+        write(tmp_path / "file", [("table a", {})])
 
 
 def test_what_is_refused_says_why_with_its_code(folder: Path) -> None:

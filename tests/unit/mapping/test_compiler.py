@@ -15,7 +15,7 @@ from shared.mapping.finance import Target, render
 from shared.mapping.loader import load
 from shared.mapping.metadata import read_metadata
 from shared.mapping.problems import MappingRefused
-from shared.mapping.schema import parse, title_of
+from shared.mapping.schema import Table, parse, title_of
 from shared.mapping.transforms import TRANSFORMS
 from shared.packaged import packaged_mapping, packaged_metadata, packaged_templates
 from tests.unit.documents.objects import BOOKS
@@ -157,6 +157,43 @@ def test_no_mapping_sets_keys_amounts_signs_accounts_or_dates(template: str, nam
     assert "the product knows this field" in refused(custom)
 
 
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (
+            "fields: {DEBITAMOUNT: {value: '1'}}",
+            "fields.DEBITAMOUNT: is DebitAmount, which is protected (amount): the product",
+        ),
+        ("fields: {paymentid: {value: x}}", "fields.paymentid: is PaymentId, which is protected"),
+        ("fields: {paymentNotes: {value: x}}", "fields.paymentNotes: is written PaymentNotes"),
+        ("custom: {debitAmount: {type: Decimal}}", "the product knows this field: DebitAmount"),
+        (
+            "custom: {paymentnotes: {type: String, size: 9}}",
+            "custom.paymentnotes: the product knows this field: PaymentNotes",
+        ),
+        (
+            "custom: {A_Custom: {type: Date}, a_custom: {type: Date}}",
+            "custom.a_custom: is declared as A_Custom already",
+        ),
+        (
+            "custom: {A_Custom: {type: String, size: 9}}\nfields: {A_CUSTOM: {value: x}}",
+            "fields.A_CUSTOM: is written A_Custom",
+        ),
+        (
+            "custom: {idField: {type: String, size: 9}}\nfields: {idField: {value: x}}",
+            "fields.idField: is IdField, which is protected (key)",
+        ),
+    ],
+)
+def test_a_name_in_other_letters_says_which_field_it_means(body: str, reason: str) -> None:
+    assert reason in refused(mapping(body), reserved=("IdField",))
+
+
+def test_declaring_and_setting_a_protected_field_in_other_letters_is_refused() -> None:
+    body = "custom: {DEBITAMOUNT: {type: Decimal}}\nfields: {DEBITAMOUNT: {value: '1'}}"
+    assert len(refused(mapping(body)).splitlines()) == 2
+
+
 def test_the_field_of_the_stripe_id_is_protected_by_its_setting() -> None:
     body = "custom: {Id_Custom: {type: String, size: 255}}\nfields: {Id_Custom: {value: x}}"
     assert compiled(mapping(body, "customer"))
@@ -190,11 +227,35 @@ def test_the_key_wins_over_a_field_of_its_name() -> None:
         (mapping("fields: {PaymentNotes: {value: x, from: words.source}}"), "exactly one of"),
         (mapping("fields: {PaymentNotes: {do: [upper]}}"), "exactly one of"),
         (mapping("fields: {PaymentNotes: {value: x, sep: y}}"), "sep belongs to concat"),
-        (mapping("fields: {PaymentNotes: {value: x, expression: 1 + 1}}"), "Extra inputs"),
+        (
+            mapping("fields: {PaymentNotes: {value: x, expression: 1 + 1}}"),
+            "expression: no such key",
+        ),
+        (mapping("fields: {PaymentNotes: {form: words.source}}"), "did you mean from? there are"),
+        (
+            mapping("fields: {PaymentNotes: {concat: [{vlue: x}]}}"),
+            "fields.PaymentNotes.concat.0.vlue: no such key; did you mean value? there are from,",
+        ),
+        (
+            mapping("fields: {PaymentNotes: {each: {in: a, az: b, as: b, give: {value: x}}}}"),
+            "fields.PaymentNotes.each.az: no such key; there are in, as, give",
+        ),
+        (
+            mapping("fields: {PaymentNotes: {concat: [[a]]}}"),
+            "fields.PaymentNotes.concat.0: Input should be a valid string",
+        ),
+        (
+            "kind: policy\nname: a\nsales: [{when: {curency: [eur]}, book: order}]\n",
+            "sales.0.when.curency: no such key; did you mean currency? there are currency, meta",
+        ),
+        (
+            "kind: policy\nname: a\nsales: [{when: {currency: [EUR]}, book: order}]\n",
+            "sales.0.when.currency.0: a currency is three lower-case letters, such as eur",
+        ),
         (mapping("fields: {'Pay ment': {value: x}}"), "String should match pattern"),
-        (mapping("policy: {orders: on}".replace("on", "always")), "policy: Extra inputs"),
-        (mapping("protected: {DebitAmount: {value: x}}"), "protected: Extra inputs"),
-        (mapping("entity: CustomersV3"), "entity: Extra inputs"),
+        (mapping("policy: {orders: on}".replace("on", "always")), "policy: no such key"),
+        (mapping("protected: {DebitAmount: {value: x}}"), "protected: no such key"),
+        (mapping("entity: CustomersV3"), "entity: no such key"),
         (mapping("custom: {A_Custom: {type: String}}"), "String needs it"),
         (mapping("custom: {A_Custom: {type: Date, size: 5}}"), "size belongs to String"),
         (mapping("custom: {A_Custom: {type: Guid}}"), "Input should be"),
@@ -202,7 +263,7 @@ def test_the_key_wins_over_a_field_of_its_name() -> None:
         (mapping("fields: {}", "journal_line"), "extends one of customer, customer_link"),
         (mapping("fields: {}", "no_such"), "extends one of"),
         ("kind: template\nname: general_line\n", "templates are the product's"),
-        ("kind: policy\nname: a\norder: {}\n", "order: Extra inputs"),
+        ("kind: policy\nname: a\norder: {}\n", "order: no such key"),
         ("kind: [mapping]\nname: a\n", "must be template, mapping, table or policy"),
         ("name: a\n", "must be template, mapping, table or policy"),
         ("kind: table\nname: a\n", "rows: Field required"),
@@ -226,6 +287,11 @@ def test_all_problems_are_told_at_once() -> None:
         mapping("fields: {Text: {from: no.path}}", "general_line", "theirs"),
     )
     assert len(found.splitlines()) == 3
+
+
+def test_one_mistake_in_a_list_is_told_once() -> None:
+    found = refused(mapping("fields: {PaymentNotes: {cases: [{form: words.source}]}}"))
+    assert len(found.splitlines()) == 1
 
 
 def test_one_template_has_one_mapping_and_names_are_used_once() -> None:
@@ -343,10 +409,55 @@ def examples() -> list[str]:
 def test_the_examples_of_the_documentation_are_valid_together() -> None:
     wanted = [
         *("mapping our_fees", "table card_brands", "mapping our_customers", "table items"),
-        *("mapping our_receipts", "policy ours"),
+        *("table payment_methods", "mapping our_receipts", "mapping our_orders", "policy ours"),
     ]
     assert len(examples()) == len(wanted)
     assert list(compiled(*examples()).documents)[: len(wanted)] == wanted
+
+
+CARD = {"type": "card", "brand": "visa", "funding": "credit", "wallet": ""}
+PAYPAL = {"type": "paypal", "brand": "", "funding": "", "wallet": ""}
+METHODS_OF_ALL: tuple[tuple[dict[str, str], str], ...] = (
+    (CARD, "STRCARD"),
+    (CARD | {"brand": "amex"}, "STRCARD"),
+    (CARD | {"wallet": "apple_pay"}, "STRWALLET"),
+    (CARD | {"wallet": "new_pay"}, "STRWALLET"),
+    (PAYPAL | {"type": "sepa_debit"}, "STRDEBIT"),
+    (PAYPAL | {"type": "ideal"}, "STRBANK"),
+    (PAYPAL | {"type": "klarna"}, "STRIPE"),
+    ({}, "STRIPE"),
+)
+
+
+def method_of(method: dict[str, str], currency: str, *changes: str) -> list[str]:
+    """The method of payment of a receipt and of an order."""
+    scope = {"facts": {"currency": currency}, "words": {"payment_method": method}}
+    found = compiled(*changes).templates
+    receipt, order = (dict(found[each].fields) for each in ("customer_payment_line", "sales_order"))
+    runs = (receipt["PaymentMethodName"], order["CustomerPaymentMethodName"])
+    return [str(run(scope)) for run in runs]
+
+
+def test_the_table_of_the_documentation_changes_the_method_of_paypal_alone() -> None:
+    (table,) = [each for each in examples() if "\nname: payment_methods\n" in each]
+    for method, wanted in METHODS_OF_ALL:
+        assert method_of(method, "eur") == method_of(method, "eur", table) == [wanted] * 2
+    assert method_of(PAYPAL, "eur") == ["STRIPE"] * 2
+    assert method_of(PAYPAL, "eur", table) == ["STRPAYPAL"] * 2
+    product = next(parse(each) for each in packaged_templates() if "payment_m" in each.where)
+    ours = parse(load("table", table))
+    assert isinstance(product, Table)
+    assert isinstance(ours, Table)
+    assert ours.rows == {**product.rows, "paypal": "STRPAYPAL"}
+
+
+def test_the_rules_of_the_documentation_keep_all_other_methods() -> None:
+    rules = [each for each in examples() if "  - {use: payment_method}" in each]
+    assert len(rules) == 2
+    for method, wanted in METHODS_OF_ALL:
+        assert method_of(method, "gbp", *rules) == [wanted] * 2
+    assert method_of(PAYPAL, "gbp", *rules) == ["STRPAYGBP"] * 2
+    assert method_of(PAYPAL, "eur", *rules) == ["STRIPE"] * 2
 
 
 def test_the_documentation_names_every_transform_and_path() -> None:

@@ -99,9 +99,19 @@ def test_a_country_code_as_key_is_quoted_too() -> None:
         ("\ta: b", "no YAML"),
         ('a: "\\UFFFFFFFF"', "no YAML text"),
         ('a: "\\ud800"', "surrogate"),
-        ("a: \x00", "no YAML text"),
-        (b"\xff\xfe\xfa", "no YAML text"),
-        (b"a: \xc3\x28", "no YAML text"),
+        ("a: b\nc: d\x00", "line 2: U+0000 is refused: no YAML text has it"),
+        ("é: \x07", "line 1: U+0007 is refused: no YAML text has it"),
+        (b"\xff\xfe\xfa", "line 1: not UTF-8: save the file as UTF-8 (byte 1)"),
+        (b"a: b\nc: \xc3\x28", "line 2: not UTF-8: save the file as UTF-8 (byte 9)"),
+        ("a: b".encode("utf-16"), "not UTF-8: save the file as UTF-8 (byte 1)"),
+        ('a: b\nc: "\\0"', "line 2: the control character U+0000 is refused"),
+        ('a: "\\r"', "line 1: the control character U+000D is refused"),
+        ('"\\e": b', "line 1: the control character U+001B is refused"),
+        ('a: "\\x7f"', "the control character U+007F is refused"),
+        ('a: "\\N"', "the control character U+0085 is refused"),
+        ("a: b\u202ec", "line 1: U+202E is refused: it shows a text in another order"),
+        ('a: "\\u2066b"', "U+2066 is refused"),
+        ("a\u2069: b", "U+2069 is refused"),
         ("\ud800", "no YAML text"),
         ("a: " + "x" * (SCALAR_CHARS_MAX + 1), "a text longer than 2000"),
         ("a: " + "[" * DEPTH_MAX + "]" * DEPTH_MAX, "deeper than 24"),
@@ -118,6 +128,10 @@ def test_a_hostile_document_is_refused_with_its_name_and_a_reason(
     found = refusal(source)
     assert found.startswith("ours.yaml: ")
     assert reason in found
+
+
+def test_line_ends_and_tabs_are_text() -> None:
+    assert load("a", "a: |\r\n  b\tc\r\n  d\r\n").tree == {"a": "b\tc\nd\n"}
 
 
 def test_the_hash_is_of_what_is_said_not_of_how() -> None:
@@ -211,6 +225,9 @@ def nested(depth: int, inside: object = "x") -> object:
         ({"a": "x" * (SCALAR_CHARS_MAX + 1)}, "a text longer than 2000"),
         ({"x" * (SCALAR_CHARS_MAX + 1): "a"}, "a text longer than 2000"),
         ({"a": "\ud800"}, "surrogate"),
+        ({"a": ["b\x00"]}, "the control character U+0000"),
+        ({"a\x1b": "b"}, "the control character U+001B"),
+        ({"a": "\u202a"}, "U+202A is refused: it shows a text in another order"),
         ({"\udfff": "a"}, "surrogate"),
         ({"a": ["b"] * NODES_MAX}, "more than 8000 values"),
         ({"a": [["b"] * 100] * 100}, "more than 8000 values"),
@@ -234,9 +251,9 @@ def test_a_hostile_tree_is_refused_with_its_name_and_a_reason(tree: object, reas
         MAPPING,
         "a: " + "[" * (DEPTH_MAX - 1) + "]" * (DEPTH_MAX - 1),
         "a: [" + "b," * (NODES_MAX - 3) + "]",
-        'a: "' + "\\0" * SCALAR_CHARS_MAX + '"',
+        'a: "' + "\\t" * SCALAR_CHARS_MAX + '"',
         "\n".join(f"k{n}: {'x' * SCALAR_CHARS_MAX}" for n in range(30)),
-        'a: "\\N\\_\\L\\P \\U0001F600 \\x7f"',
+        'a: "\\n\\t\\_\\L\\P \\U0001F600 \\u200f"',
     ],
 )
 def test_what_was_loaded_is_loaded_again_as_a_tree(source: str) -> None:

@@ -1,0 +1,71 @@
+"""Which field a mapping means. Dynamics has no two fields whose names differ in case alone, so a
+name in other letters is refused rather than taken for another field."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from shared.mapping.metadata import EntitySet, Field, Metadata, custom_field
+from shared.mapping.problems import Problem
+from shared.mapping.schema import UserMapping
+
+UNKNOWN = "no such field is known; declare it under custom, with its type and size"
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The fields that the mappings of one template may name.
+
+    `custom`: those that somebody declared. `reserved`: those that settings give to the product.
+    """
+
+    entity: EntitySet
+    custom: Mapping[str, Field]
+    reserved: Sequence[str]
+
+    def target(self, name: str) -> Field | None:
+        """The field that may be set, None where no such is known."""
+        return self.entity.fields.get(name) or self.custom.get(name)
+
+    def objection(self, name: str) -> str:
+        """Why no mapping may set a field of this name, empty where one may."""
+        for reserved in self.reserved:
+            if reserved.casefold() == name.casefold():
+                return _protected(name, reserved, "key")
+        for protected, reason in self.entity.protected.items():
+            if protected.casefold() == name.casefold():
+                return _protected(name, protected, reason)
+        if self.target(name) is not None:
+            return ""
+        written = _written(name, [*self.entity.fields, *self.custom])
+        if written:
+            return f"is written {written}"
+        return UNKNOWN
+
+
+def declared(
+    changes: UserMapping | None, entity: EntitySet, metadata: Metadata
+) -> tuple[dict[str, Field], list[Problem]]:
+    """The custom fields of a mapping, and what speaks against them."""
+    found: dict[str, Field] = {}
+    problems: list[Problem] = []
+    if changes is None:
+        return found, problems
+    for name, custom in changes.custom.items():
+        known = _written(name, [*entity.fields, *entity.protected])
+        other = _written(name, list(found))
+        reason = f"the product knows this field: {known}" if known else ""
+        reason = f"is declared as {other} already" if other else reason
+        if reason:
+            problems.append(Problem(changes.name, reason, f"custom.{name}"))
+        found[name] = custom_field(name, custom.type, custom.size, metadata)
+    return found, problems
+
+
+def _written(name: str, names: Sequence[str]) -> str:
+    """How a name is written that is the same but for its case; empty where there is none."""
+    return next((each for each in names if each.casefold() == name.casefold()), "")
+
+
+def _protected(name: str, field: str, reason: str) -> str:
+    what = "is" if name == field else f"is {field}, which is"
+    return f"{what} protected ({reason}): the product decides it, no mapping does"
