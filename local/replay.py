@@ -28,7 +28,7 @@ from shared.services.item import Item
 
 EVENTS_PER_DELIVERY = 50
 SWEPT_DAYS = 3_650
-WAIT_HOURS = 744  # of receipts: exported sales may be weeks old
+WAIT_HOURS = 8_760  # of receipts: exported sales may be months old
 INVOICE_ROUNDS = 2  # orders are invoiced, then the receipts that wait for it find it
 REST_SECONDS = 120.0
 LOOK_SECONDS = 360.0  # longer than a payout's flow waits before it looks again
