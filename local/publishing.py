@@ -5,15 +5,18 @@ from pathlib import Path
 
 from shared.services.publish import Publish
 
-POLICY = Path(__file__).parent / "policy.yaml"
+FOLDER = Path(__file__).parent
 WHO, WHY = "the embedded world", "what the world starts with"
 
 
-def embedded(wait_hours: int = 24) -> tuple[str, ...]:
-    """The documents of the embedded world: orders and receipts, which wait so long for their
-    invoice."""
-    policy = POLICY.read_text(encoding="utf-8")
-    return (f"{policy}receipts: {{wait_hours: {wait_hours}}}\n",)
+def embedded() -> tuple[str, ...]:
+    """The documents of the embedded world: one company sells by orders, one books receipts."""
+    return ((FOLDER / "policy.yaml").read_text(encoding="utf-8"),)
+
+
+def replayed() -> tuple[str, ...]:
+    """The documents of a replay: orders of all sales that tell their lines."""
+    return ((FOLDER / "replay.yaml").read_text(encoding="utf-8"),)
 
 
 async def publish(service: Publish, documents: Sequence[str]) -> None:

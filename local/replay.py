@@ -17,7 +17,7 @@ from local.clock import LoopClock
 from local.dynamics.settings import Settings as DynamicsSettings
 from local.files import Exported
 from local.loop import run_virtual
-from local.publishing import embedded
+from local.publishing import replayed
 from local.stripe import PeerSettings
 from local.summary import Summary, summarise
 from local.trace import Trace, shown, trace
@@ -28,7 +28,6 @@ from shared.services.item import Item
 
 EVENTS_PER_DELIVERY = 50
 SWEPT_DAYS = 3_650
-WAIT_HOURS = 8_760  # of receipts: exported sales may be months old
 INVOICE_ROUNDS = 2  # orders are invoiced, then the receipts that wait for it find it
 REST_SECONDS = 120.0
 LOOK_SECONDS = 360.0  # longer than a payout's flow waits before it looks again
@@ -98,7 +97,7 @@ def options(exported: Exported) -> Options:
     return Options(
         livemode=exported.livemode,
         currencies=exported.currencies,
-        documents=embedded(WAIT_HOURS),
+        documents=replayed(),
         stripe=PeerSettings(payouts=None),
         dynamics=DynamicsSettings(post_interval_seconds=3_600.0),
         settings={"sweep_first_days": SWEPT_DAYS},
