@@ -13,7 +13,7 @@ from rich.table import Table
 
 from local.demo import Demo
 from local.replay import Part, Replay
-from local.summary import Summary
+from local.summary import Listed, Summary
 from shared.domain.money import Money
 
 PARKED_SHOWN_MAX = 20
@@ -81,7 +81,7 @@ def demo_page(demo: Demo, out: Console) -> None:
     _records(summary.records, out)
     _requests(summary.requests, summary.stripe_requests, out)
     _payouts(summary, out)
-    listed(summary, out)
+    listed(summary.listed, out)
     _proof(summary, out)
     out.print(f"summary digest: {summary.digest()}")
     out.print(differences(summary))
@@ -122,15 +122,15 @@ def _payouts(summary: Summary, out: Console) -> None:
     out.print(table)
 
 
-def listed(summary: Summary, out: Console) -> None:
+def listed(items: Sequence[Listed], out: Console) -> None:
     """Parked and waiting items, the first of them, with what to do."""
-    for item in summary.listed[:PARKED_SHOWN_MAX]:
+    for item in items[:PARKED_SHOWN_MAX]:
         out.print(
             f"  {item.kind}: {item.entity} {item.object}: {item.text} [{item.cause}]", markup=False
         )
         if item.remedy:
             out.print(f"    what to do: {item.remedy}", markup=False)
-    more = len(summary.listed) - PARKED_SHOWN_MAX
+    more = len(items) - PARKED_SHOWN_MAX
     if more > 0:
         out.print(f"  ... and {more} more")
 
@@ -179,6 +179,8 @@ def _part_page(part: Part, out: Console) -> None:
     if part.unnamed:
         out.print("written though no event of the files announced it (found by the sweep):")
         _written(part.unnamed, out)
+    told = dict.fromkeys(each.object for each in part.traces)
+    listed([item for item in part.summary.listed if item.object not in told], out)
     _payouts(part.summary, out)
     _proof(part.summary, out)
     outcomes: dict[str, int] = {}

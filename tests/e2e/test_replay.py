@@ -392,6 +392,19 @@ def test_the_command_ends_with_1_when_something_is_left_to_do() -> None:
     assert len(json.loads(done.stdout)["events"]) == len(OUTCOMES)
 
 
+def test_the_page_shows_what_is_parked_though_no_event_tells_of_it(tmp_path: Path) -> None:
+    def unknown_item(item: Json) -> list[Json]:
+        if item["object"] == "charge":
+            item["metadata"] = {"items": json.dumps([{"item": "NOWHERE", "amount": 10_663}])}
+            item["payment_intent"] = None
+        return [] if item["object"] in ("event", "checkout.session") else [item]
+
+    done = command(apart(tmp_path, "sale.json", unknown_item))
+    assert done.returncode == 1, done.stderr
+    assert "parked: charge ch_" in done.stdout
+    assert "'NOWHERE'" in done.stdout
+
+
 def test_the_command_ends_with_2_when_there_is_nothing_to_replay(tmp_path: Path) -> None:
     done = command(FIXTURES / "odd" / "broken.json", tmp_path / "nowhere", tmp_path)
     assert done.returncode == 2
