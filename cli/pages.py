@@ -180,7 +180,8 @@ def _part_page(part: Part, out: Console) -> None:
         out.print("written though no event of the files announced it (found by the sweep):")
         _written(part.unnamed, out)
     told = dict.fromkeys(each.object for each in part.traces)
-    listed([item for item in part.summary.listed if item.object not in told], out)
+    left = {(item.object, item.cause): item for item in part.summary.listed}
+    listed([item for item in left.values() if item.object not in told], out)
     _payouts(part.summary, out)
     _proof(part.summary, out)
     outcomes: dict[str, int] = {}
