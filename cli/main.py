@@ -134,7 +134,8 @@ def proof(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
         from cli import pages  # noqa: PLC0415 - as above
 
         pages.proof_page(found, pages.console())
-    if any(each["gap_minor"] for each in found["currencies"].values()):
+    gaps = [each for each in found["currencies"].values() if each["gap_minor"]]
+    if gaps or found.get("not_proved"):
         raise typer.Exit(1)
 
 

@@ -205,6 +205,10 @@ def proof_page(proof: Mapping[str, Any], out: Console) -> None:
     """The clearing proof that a running app gave, with its exceptions."""
     out.print(_proof_table(proof))
     out.print(f"posted is read from: {proof['scope']}")
+    for name in proof.get("not_proved", ()):
+        out.print(
+            f"Stripe holds {name}, which is no currency of a ledger: not proved", markup=False
+        )
     for name, each in proof["currencies"].items():
         if not each.get("has_book", True):
             out.print(

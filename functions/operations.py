@@ -76,7 +76,9 @@ async def proof(req: func.HttpRequest) -> func.HttpResponse:
         name: _proof(each) | {"has_book": name not in proofs.without_book}
         for name, each in proofs.by_currency.items()
     }
-    return json_response({"scope": proofs.scope, "currencies": currencies})
+    return json_response(
+        {"scope": proofs.scope, "currencies": currencies, "not_proved": proofs.not_proved}
+    )
 
 
 def _proof(proof: Proof) -> dict[str, object]:

@@ -52,18 +52,30 @@ class _Moment:
     event: Json | None = None
 
 
-type _Refunds = Mapping[str, Sequence[Json]]
-"""The refunds of each charge, in the order they were made."""
+@dataclass(frozen=True, slots=True)
+class _Back:
+    """What of a charge was given back: its refunds in the order they were made, and what its events
+    say was refunded, as (seconds, minor units in all)."""
+
+    refunds: tuple[Json, ...] = ()
+    told: tuple[tuple[int, int], ...] = ()
+
+    def moments(self) -> list[int]:
+        """When something was given back."""
+        return [_created(refund) for refund in self.refunds] + [at for at, _ in self.told]
+
+
+NOTHING = _Back()
 
 
 def chapters(exported: Exported) -> list[Chapter]:
     """The files' chapters, at least one. Grows as n log n with events and objects."""
-    refunds = _refunds(exported)
-    sold, found = _told(exported, refunds)
+    back = _given_back(exported)
+    sold, found = _told(exported, back)
     starts = [chapter.start for chapter in found]
     for obj in exported.objects:
         if obj["object"] == "charge":
-            _keep_charge(obj, found, sold[obj["id"]], refunds.get(obj["id"], ()))
+            _keep_charge(obj, found, sold[obj["id"]], back.get(obj["id"], NOTHING))
         else:
             search = bisect_right if obj["object"] == "refund" else bisect_left
             found[max(search(starts, _created(obj)) - 1, 0)].objects.append(obj)
@@ -78,19 +90,21 @@ def in_order(parts: Sequence[Chapter]) -> list[Json]:
     return [event for part in parts for event in part.events]
 
 
-def as_of(charge: Json, refunds: Sequence[Json], moment: int) -> Json:
-    """A charge as it was before the refunds that were made at a moment or later."""
-    later = {refund["id"]: refund for refund in refunds if _created(refund) >= moment}
-    if not later:
+def as_of(charge: Json, back: _Back, moment: int) -> Json:
+    """A charge as it was before what was given back at a moment or later."""
+    if all(at < moment for at in back.moments()):
         return charge
-    given_back = sum(
-        _whole(refund.get("amount"))
-        for refund in later.values()
-        if refund.get("status") not in DEAD_STATUSES
-    )
-    left = max(_whole(charge.get("amount_refunded")) - given_back, 0)
-    changed: Json = {**charge, "amount_refunded": left}
-    changed["refunded"] = bool(charge.get("refunded")) and not given_back
+    later = {refund["id"]: refund for refund in back.refunds if _created(refund) >= moment}
+    whole = _whole(charge.get("amount_refunded"))
+    known, taken = _alive(back.refunds), _alive(tuple(later.values()))
+    # What no refund accounts for was given back when an event of the charge says so.
+    unknown = max(whole - known, 0)
+    told = max((amount for at, amount in back.told if at < moment), default=0)
+    left = max(whole - unknown - taken, 0)
+    if back.told:
+        unknown = min(max(told - left, 0), unknown)
+    changed: Json = {**charge, "amount_refunded": left + unknown}
+    changed["refunded"] = bool(charge.get("refunded")) and left + unknown >= whole
     listed = charge.get("refunds")
     if isinstance(listed, dict):
         kept = [item for item in elements(listed) if id_of(item) not in later]
@@ -100,13 +114,22 @@ def as_of(charge: Json, refunds: Sequence[Json], moment: int) -> Json:
     return changed
 
 
-def _told(exported: Exported, refunds: _Refunds) -> tuple[dict[str, int], list[Chapter]]:
+def _alive(refunds: Sequence[Json]) -> int:
+    """The sum of refunds that did not fail."""
+    return sum(
+        _whole(refund.get("amount"))
+        for refund in refunds
+        if refund.get("status") not in DEAD_STATUSES
+    )
+
+
+def _told(exported: Exported, back: Mapping[str, _Back]) -> tuple[dict[str, int], list[Chapter]]:
     """The chapter in which each charge of the objects is told first, and the chapters with their
     events."""
     found = [Chapter(EVER)]
     told: dict[str, None] = {}  # charges of the last chapter
     sold: dict[str, int] = {}
-    for moment in sorted(_moments(exported, refunds), key=lambda each: (each.created, each.rank)):
+    for moment in sorted(_moments(exported, back), key=lambda each: (each.created, each.rank)):
         begins = moment.rank is _Rank.REFUND and any(id in told for id in moment.charges)
         if begins and len(found) < CHAPTERS_MAX:
             found.append(_next(found[-1], moment.created))
@@ -128,43 +151,52 @@ def _next(last: Chapter, start: int) -> Chapter:
     return chapter
 
 
-def _moments(exported: Exported, refunds: _Refunds) -> Iterator[_Moment]:
+def _moments(exported: Exported, back: Mapping[str, _Back]) -> Iterator[_Moment]:
     for event in exported.events:
         rank = _Rank.REFUND if _is_refund(event) else _Rank.EVENT
         yield _Moment(_created(event), rank, tuple(_charges_of(event)), event)
     for obj in exported.objects:
         if obj["object"] == "charge":
             yield _Moment(_created(obj), _Rank.CHARGE, (obj["id"],))
-    for charge, made in refunds.items():
-        for refund in made:
+    for charge, given in back.items():
+        for refund in given.refunds:
             yield _Moment(_created(refund), _Rank.REFUND, (charge,))
 
 
-def _keep_charge(
-    charge: Json, found: Sequence[Chapter], born: int, refunds: Sequence[Json]
-) -> None:
+def _keep_charge(charge: Json, found: Sequence[Chapter], born: int, back: _Back) -> None:
     """The charge in the chapter that tells of it, and in each later one that gives back of it, as
     it was at the end of that."""
     starts = [chapter.start for chapter in found]
-    changes = [bisect_right(starts, _created(refund)) - 1 for refund in refunds]
+    changes = [bisect_right(starts, at) - 1 for at in back.moments()]
     for index in dict.fromkeys([born, *(each for each in changes if each > born)]):
         last = index + 1 == len(found)
-        state = charge if last else as_of(charge, refunds, found[index + 1].start)
+        state = charge if last else as_of(charge, back, found[index + 1].start)
         found[index].objects.append(state)
         found[index].charges[charge["id"]] = None
 
 
-def _refunds(exported: Exported) -> _Refunds:
-    """Every refund that objects and events show, with what is known of it last."""
-    found: dict[str, dict[str, Json]] = {}
+def _given_back(exported: Exported) -> dict[str, _Back]:
+    """What objects and events show of refunds, by charge, with what is known of each last."""
+    refunds: dict[str, dict[str, Json]] = {}
+    told: dict[str, list[tuple[int, int]]] = {}
+    for event in exported.events:
+        obj = event["data"]["object"]
+        if event["type"] == "charge.refunded":
+            amount = _whole(obj.get("amount_refunded"))
+            told.setdefault(id_of(obj), []).append((_created(event), amount))
     for obj in (*(event["data"]["object"] for event in exported.events), *exported.objects):
         charge, inside = id_of(obj.get("charge")), [obj]
         if obj.get("object") == "charge":
             charge, inside = id_of(obj), list(elements(obj.get("refunds")))
         for item in inside:
             if isinstance(item, dict) and item.get("object") == "refund" and id_of(item):
-                found.setdefault(charge, {})[id_of(item)] = item
-    return {charge: sorted(made.values(), key=_created) for charge, made in found.items()}
+                refunds.setdefault(charge, {})[id_of(item)] = item
+    return {
+        id: _Back(
+            tuple(sorted(refunds.get(id, {}).values(), key=_created)), tuple(told.get(id, ()))
+        )
+        for id in dict.fromkeys([*refunds, *told])
+    }
 
 
 def _is_refund(event: Json) -> bool:

@@ -50,16 +50,16 @@ def charge(snapshot: Snapshot, context: Context) -> Desired:
                 "transaction_not_made",
                 f"Stripe has not made the balance transaction of charge {snapshot.id} yet",
             )
+    refs += further + sold_items.missing(snapshot, session_of(snapshot))
     try:
         documents = sale.documents(snapshot, context)
     except TieoutError as error:
-        products = sold_items.missing(snapshot, session_of(snapshot))
-        return Desired(money=refs + further + products, unfinished=error)
+        return Desired(money=refs, unfinished=error)
     parties = dict.fromkeys(
         (str(each.facts["party"]), each.company) for each in documents if "party" in each.facts
     )
     masters = tuple(Ref("customer", party, company) for party, company in parties if party)
-    return Desired(documents, masters, refs + further)
+    return Desired(documents, masters, refs)
 
 
 def refund(snapshot: Snapshot, context: Context) -> Desired:

@@ -17,6 +17,7 @@ from shared.errors import Parked
 DEAD_STATUSES = ("failed", "canceled")
 LINES_KEY = "lines"  # metadata of a refund: its shares, {"1": 500}, line number to minor units
 CREDIT_NOTE_KEY = "dynamics_credit_note"  # metadata of a refund that began in Dynamics
+FAILED_MAX = 10  # refunds of a charge that are told apart
 REVERSAL_CATEGORY = "partial_capture_reversal"
 
 type Shares = dict[int, int]
@@ -70,17 +71,16 @@ def refunds_of(charge: Json) -> tuple[Refund, ...]:
 
 
 def was_given_back(refunds: Sequence[Refund], captured: int) -> bool:
-    """Whether refunds added up to all that was captured at some time. Stripe allows no more than
-    that at once: those that failed did so before there was too much."""
-    alive: list[Refund] = []
+    """Whether refunds may have added up to all that was captured at some time: when those that
+    failed did so is not known. Of too many failed ones the answer is that they may."""
+    alive, sums, dead = 0, {0: None}, 0  # of the failed ones: every sum that they can have had
     for refund in refunds:
-        alive.append(refund)
-        while sum(each.amount for each in alive) > captured:
-            dead = next((each for each in alive if not each.alive and each is not refund), None)
-            if dead is None:
-                break
-            alive.remove(dead)
-        if sum(each.amount for each in alive) >= captured:
+        if refund.alive:
+            alive += refund.amount
+        else:
+            dead += 1
+            sums |= {each + refund.amount: None for each in list(sums)}
+        if captured - alive in sums or dead > FAILED_MAX:
             return True
     return False
 

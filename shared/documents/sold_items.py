@@ -1,9 +1,9 @@
 """Which released products the lines of a new order are, where the policy creates products.
 
 A product that the table `items` lists, and one whose line names its item, need nothing here. The
-others are sold under their own id once they are released. An order waits for that as long as a
-receipt waits for its invoice (`receipts.wait_hours`), and not at all for a product that Checkout
-made up for one sale (its price is not active); then it sells the default item.
+others are sold under their own id once they are released. An order waits for that until
+`WAIT_HOURS` after the sale, and not at all for a product that Checkout made up for one sale (its
+price is not active); then it sells the default item.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,6 +17,7 @@ from shared.domain.ids import is_id
 from shared.domain.records import Ref
 from shared.errors import Waiting
 
+WAIT_HOURS = 72  # longer than outages are
 ANSWER_PREFIX = "released "
 PRODUCT_PREFIX = "prod_"  # of Stripe's own ids; what metadata calls a product may be anything
 
@@ -62,7 +63,7 @@ def linked(
 
 def _may_wait(snapshot: Snapshot, context: Context) -> bool:
     waited_seconds = context.now.timestamp() - moment(snapshot.object, "created", "charge")
-    return waited_seconds <= timedelta(hours=context.policy.receipts.wait_hours).total_seconds()
+    return waited_seconds <= timedelta(hours=WAIT_HOURS).total_seconds()
 
 
 def _wanted(lines: tuple[SaleLine, ...], session: Json, context: Context) -> list[str]:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from shared.domain.journal import Role
-from shared.domain.records import Document, Record
+from shared.domain.records import Document, Intent, Record
 from shared.errors import Parked
 from shared.mapping.compiler import CompiledMapping
 from shared.mapping.fields import too_long
@@ -119,18 +119,22 @@ def accounts_in(record: Record) -> dict[tuple[str, str], str]:
     return found
 
 
-def respell(written: Record, document: Document, target: Target) -> Record:
+def respell(
+    written: Record, document: Document, target: Target, announced: Intent | None = None
+) -> Record:
     """A line that was written, spelled by the mapping and the accounts of now with the words of
     now; its facts and its customer stay. A text that is left out by now becomes empty.
+    `announced`: a change of it that may have been made.
 
     Raises `Parked` for a value that does not fit its field, or cannot be taken away.
     """
     customers = {**target.customers, **accounts_in(written)}
     renewed = replace(written.document, words=document.words)
     new = render(renewed, replace(target, customers=customers))
-    left_out = [name for name in written.fields if name not in new.fields]
+    known = {**(announced.record.fields if announced else {}), **written.fields}
+    left_out = [name for name in known if name not in new.fields]
     for name in left_out:
-        if not isinstance(written.fields[name], str):
+        if not isinstance(known[name], str):
             raise Parked(
                 "field_left_out",
                 f"{document.key}: {name} was set, and the mapping leaves it out by now",

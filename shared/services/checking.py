@@ -28,8 +28,9 @@ async def check(dynamics: DynamicsGateway, tables: Tables, tasks: Sequence[Task]
     is_posted = await posted(dynamics, _doubtful(found))
     for task, record, link in wanted:
         rows = found.get(key_of(record), [])
-        if task.held is not None and record.document.role in task.held.intents:
-            task.over.append(record.document.role)  # an earlier move: now it is known where it is
+        intent = task.held.intents.get(record.document.role) if task.held else None
+        if intent is not None and intent.record.spelling_hash == link.record.spelling_hash:
+            task.over.append(intent.role)  # an earlier move: now it is known where it is
         if rows:
             _compare(task, record, link, rows, is_posted)
         else:

@@ -15,8 +15,8 @@ from shared.services.task import Task
 async def find_drafts(dynamics: DynamicsGateway, tasks: Sequence[Task]) -> None:
     """Note the drafts of the tasks that reapply the mapping. Raises the port's errors.
 
-    A line that was moved, deleted, or whose last change is uncertain is never changed by its old
-    place, where another one may stand by now: its object is verified instead, and comes again.
+    A line that was moved or deleted is never changed by its old place, where another one may stand
+    by now: its object is verified instead, and comes again.
     """
     wanted = [task for task in tasks if task.going and task.reapply]
     lines = {id(task): _lines(task) for task in wanted}
@@ -24,13 +24,12 @@ async def find_drafts(dynamics: DynamicsGateway, tasks: Sequence[Task]) -> None:
     rows = await rows_of(dynamics, [link.record for link in every])
     is_posted = await posted(dynamics, [_batch(link) for link in every])
     for task in wanted:
-        known = task.held.intents if task.held else {}
-        if all(link.role not in known and _is_there(link, rows) for link in lines[id(task)]):
+        if all(_is_there(link, rows) for link in lines[id(task)]):
             found = [link for link in lines[id(task)] if is_posted.get(_batch(link)) is False]
             task.drafts += [link.role for link in found]
         else:
             task.verify = True
-            reason = UncertainWrite(f"{task.id}: a line is not where it was written, or may not be")
+            reason = UncertainWrite(f"{task.id}: a line is not where it was written")
             task.desired = replace(task.desired, unfinished=reason)
 
 

@@ -30,7 +30,7 @@ def plan_phase(task: Task, target: Target, now: datetime) -> None:
             continue
         record = frozen(document, links, held.intents)
         if record is not None and document.role in task.drafts:
-            record = respell(record, document, target)
+            record = respell(record, document, target, held.intents.get(document.role))
         if record is None:
             parent = links[document.parent].keys if document.parent else {}
             record = render(document, target, parent)

@@ -35,11 +35,14 @@ SETS = (
 @dataclass(frozen=True, slots=True)
 class Proofs:
     """The proofs by currency, and what the posted term was read from. `without_book`: currencies
-    that Stripe holds money in and no book is set up for; all of it is their gap."""
+    that Stripe holds money in and no book is set up for; all of it is their gap. `not_proved`: what
+    the balance holds in units that are no currency of a ledger (stablecoins), as Stripe names them.
+    """
 
     scope: str
     by_currency: Mapping[str, Proof]
     without_book: tuple[str, ...] = ()
+    not_proved: tuple[str, ...] = ()
 
 
 class Prover:
@@ -81,6 +84,8 @@ class Prover:
     async def _prove(self) -> Proofs:
         balance, transactions = await self._stripe_side()
         books = self._settings.books.currencies
+        not_proved = tuple(sorted(name for name in balance if not is_currency(name)))
+        balance = {name: minor for name, minor in balance.items() if is_currency(name)}
         held = [currency for currency, minor in balance.items() if minor]
         without_book = tuple(sorted({name for name in (*held, *transactions) if name not in books}))
         proofs = {}
@@ -93,7 +98,7 @@ class Prover:
                 await self._ledger(currency, book) if book else None,
             )
         scope = SCOPE_LEDGER if self._settings.ledger_entity else SCOPE_JOURNALS
-        return Proofs(scope, proofs, without_book)
+        return Proofs(scope, proofs, without_book, not_proved)
 
     async def _stripe_side(self) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
         for _ in range(READS_MAX):
@@ -123,7 +128,7 @@ class Prover:
             for txn in page:
                 currency = str(txn["currency"])
                 if not is_currency(currency):
-                    continue  # as in the balance
+                    continue  # `not_proved` names it
                 book = self._settings.books.currencies.get(currency)
                 kind = txn.get("balance_type") or PAYMENTS
                 if kind == (PAYMENTS if book is None else book.balance_type):
@@ -226,12 +231,10 @@ def _booked(row: Json, sign: int, currency: str, posted: bool) -> BookedLine:
 
 
 def _balance(balance: Json) -> dict[str, int]:
-    """Available plus pending, in minor units by currency. What is no currency of three letters is
-    no money that a ledger could hold."""
+    """Available plus pending, in minor units by currency."""
     sums: dict[str, int] = {}
     for kind in ("available", "pending"):
         for item in balance.get(kind) or ():
-            name = item["currency"]
-            if is_currency(name):
-                sums[name] = sums.get(name, 0) + int(item["amount"])
+            name = str(item["currency"])
+            sums[name] = sums.get(name, 0) + int(item["amount"])
     return sums

@@ -70,7 +70,7 @@ class Reapply:
             drafts += [stored.id] if _has_drafts(stored) else []
         # By then every instance knows which mapping is active.
         at = self._clock.now() + timedelta(seconds=MAPPING_FRESH_SECONDS + MARGIN_SECONDS)
-        sent = await self._errands.send(drafts, REAPPLY, "reapply", at)
+        sent = await self._errands.send(drafts, REAPPLY, f"reapply-{change.number}", at)
         telemetry.event("mapping_reapplied", set=pointer.set, objects=seen, sent=sent)
         return Reapplied(seen, sent, change)
 

@@ -78,9 +78,6 @@ class Task:
 
 def task_for(id: str, companies: tuple[str, ...], asked: Collection[str]) -> Task:
     """The task of an object. `asked`: item types; what was written of it is compared with Dynamics
-    (`VERIFY`), leaves refused journals besides (`APART`), or is spelled anew (`REAPPLY`), which
-    goes alone: the audit sends the others again."""
-    if REAPPLY in asked:
-        return Task(id, companies, reapply=True)
+    (`VERIFY`), leaves refused journals besides (`APART`), or is spelled anew (`REAPPLY`)."""
     apart = APART in asked
-    return Task(id, companies, apart or VERIFY in asked, apart)
+    return Task(id, companies, apart or VERIFY in asked, apart, REAPPLY in asked)

@@ -14,8 +14,11 @@ from shared.errors import TieoutError
 from shared.ports import Message
 from shared.services.converge import Converge, Ports
 from shared.services.item import (
+    APART,
     FIND_SENDER,
+    REAPPLY,
     UNREADABLE,
+    VERIFY,
     Item,
     UnreadableItemError,
     read_item,
@@ -64,8 +67,11 @@ class Work:
                 if known is None or (known.generation, known.copy) < (item.generation, item.copy):
                     items[item.id] = item
         alone = any(message.delivery_count >= SUSPECT_DELIVERIES for message in messages)
-        verdicts = await self._run(queue, partition, list(items.values()), alone)
-        for item in items.values():
+        later = _later(list(items.values()))
+        outcomes += [Outcome(item, NOT_BEGUN) for item in later]
+        now = [item for item in items.values() if item not in later]
+        verdicts = await self._run(queue, partition, now, alone)
+        for item in now:
             outcomes.append(Outcome(item, self._judge(item, verdicts[item.entity, item.object])))
         try:
             await self._settle(queue, partition, outcomes)
@@ -146,6 +152,14 @@ class Work:
         if copies:
             await self._ports.queue.send(queue, copies)
         await self._items.record(place(queue, partition), outcomes)
+
+
+def _later(items: Sequence[Item]) -> list[Item]:
+    """Objects on two errands at once are not reapplied before the other one is done."""
+    first = dict.fromkeys(
+        (item.entity, item.object) for item in items if item.type in (VERIFY, APART)
+    )
+    return [item for item in items if item.type == REAPPLY and (item.entity, item.object) in first]
 
 
 def _unreadable(queue: str, message: Received, text: str) -> Outcome:

@@ -201,8 +201,13 @@ def _change(task: Task, record: Record, link: Link) -> Pending:
     kept = (record.key_field, *record.within)
     fields = {name: value for name, value in record.fields.items() if name not in kept}
     if record.document.role in task.drafts:  # what a person changed in a draft stays
-        old = link.record.fields
-        fields = {name: value for name, value in fields.items() if value != old.get(name)}
+        intent = task.held.intents.get(record.document.role) if task.held else None
+        perhaps = [link.record.fields, intent.record.fields if intent else link.record.fields]
+        fields = {
+            name: value
+            for name, value in fields.items()
+            if any(value != old.get(name) for old in perhaps)
+        }
     key: dict[str, Value] = dict(link.keys)
     document = record.document
     group = f"{task.id}:{document.group}" if document.group else None

@@ -344,7 +344,7 @@ def test_an_order_does_not_wait_for_ever_for_a_product_that_is_not_created() -> 
         change(world, "products", product, active=False)
         await rest(world, HOUR)
         assert "product_not_created" in {each.cause for each in await waiting(world)}
-        await rest(world, 2 * DAY)
+        await rest(world, 4 * DAY)
         assert sold_items(world) == ["STRIPE-SALE"]
         assert await parked(world) == []
 

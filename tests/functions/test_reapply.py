@@ -217,6 +217,41 @@ def test_a_value_that_dynamics_refuses_parks_at_once() -> None:
     live(story, NOT_POSTING)
 
 
+@pytest.mark.parametrize("extra", ["", "  Document: {value: second}\n"])
+def test_a_change_whose_answer_was_lost_is_undone_by_the_next_reapply(extra: str) -> None:
+    async def story(world: World) -> None:
+        await sold(world)
+        (old,) = world.dynamics.records(GENERAL)
+        await publish(world, TEXTS + extra)
+        world.dynamics.faults = DynamicsFaults(error_after_commit=1.0)
+        await post(world, "mappings/reapply", 202, **SAID)
+        await world.clock.sleep(60)
+        assert set(fees(world).values()) == {"new text"}  # and nobody knows
+        await post(world, "mappings/rollback", who="Ada", why="because")
+        world.dynamics.faults = DynamicsFaults()
+        await reapply(world)
+        (new,) = world.dynamics.records(GENERAL)
+        assert (new["Text"], new["Document"]) == (old["Text"], old["Document"])
+        await booked_and_proved(world)
+
+    live(story, NOT_POSTING)
+
+
+def test_of_two_reapplies_in_a_row_the_second_holds() -> None:
+    async def story(world: World) -> None:
+        await sold(world)
+        await publish(world, TEXTS)
+        await post(world, "mappings/reapply", 202, **SAID)
+        name = await submit(world, TEXTS.replace("new text", "newest text"))
+        await world.clock.sleep(5)
+        await post(world, "mappings/preview", set=name, who="Ada")
+        await post(world, "mappings/publish", set=name, who="Ada", why="because")
+        await reapply(world)
+        assert set(fees(world).values()) == {"newest text"}
+
+    live(story, NOT_POSTING)
+
+
 FAULTS = {
     "answer lost": DynamicsFaults(error_after_commit=1.0),
     "late": DynamicsFaults(late_commit=1.0, late_commit_seconds=60.0),

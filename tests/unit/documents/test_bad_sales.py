@@ -83,6 +83,17 @@ def test_a_sale_that_stands_again_after_its_refund_failed_parks_without_an_order
     again = given_back_at_once("failed")
     again.refund([given_back(1, 600, status="failed"), given_back(2, 600, status="succeeded")])
     assert again.book() == ()  # the second was made because the first had failed
+    again.refund(
+        [
+            given_back(1, 200, status="failed"),
+            given_back(2, 500, status="failed"),
+            given_back(3, 800, status="succeeded"),
+        ]
+    )
+    assert parked(again).cause == "sale_without_order"  # 200 and 800 were all of it
+    many = [given_back(n, 80, status="failed") for n in range(1, 12)]
+    again.refund([*many, given_back(12, 900, status="succeeded")])
+    assert parked(again).cause == "sale_without_order"  # it may have been
     receipt = replace(items(ITEM), was_settled=True)
     receipt.refund([given_back(1, 400, status="failed")])
     assert receipt.book() == ()  # it was a receipt before, and all of it never went back

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from local.chapters import CHAPTERS_MAX, as_of, chapters, in_order
+from local.chapters import CHAPTERS_MAX, chapters, in_order
 from local.files import Exported
 from shared.ports import Json
 
@@ -89,8 +89,21 @@ def test_a_refund_in_the_second_of_its_sale_comes_after_it() -> None:
 
 @pytest.mark.parametrize(("status", "left"), [("succeeded", 400), ("failed", 700)])
 def test_only_refunds_that_live_were_taken(status: str, left: int) -> None:
-    back = as_of(charge(10, 700), [refund(20, 300, status=status)], 20)
-    assert back["amount_refunded"] == left
+    objects = (charge(10, 700), refund(20, 300, status=status))
+    assert told(SOLD, objects=objects)[0] == ([f"ch_1 {left}"], ["evt_10"])
+
+
+def test_what_no_refund_accounts_for_was_given_back_when_an_event_says_so() -> None:
+    first = event(20, "charge.refunded", charge(10, 300))
+    sold = event(25, "charge.succeeded", charge(25, id="ch_2"))
+    second = event(30, "charge.refunded", charge(10, 1_000))
+    other = event(35, "charge.refunded", charge(25, 1_000, id="ch_2"))
+    found = told(SOLD, first, sold, second, other, objects=(charge(10, 1_000),))
+    assert found == [
+        (["ch_1 0"], ["evt_10"]),
+        (["ch_1 1000"], ["evt_20", "evt_25", "evt_30"]),
+        ([], ["evt_35"]),
+    ]
 
 
 def test_a_charge_that_no_event_of_a_chapter_tells_of_is_looked_at() -> None:

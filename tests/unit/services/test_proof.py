@@ -103,6 +103,16 @@ async def test_money_in_a_currency_without_a_book_is_a_gap_of_its_own() -> None:
     assert [(each.kind, each.id) for each in cad.differences] == [(NOT_WRITTEN, "txn_2")]
 
 
+async def test_what_no_ledger_has_as_a_currency_is_named_and_not_proved() -> None:
+    shop = Shop(500)
+    shop.transaction("txn_1", 500)
+    shop.line(PAYMENTS, "txn_1:gross", "5.00")
+    shop.transaction("txn_2", 700, currency="usdc")
+    shop.stripe.balances[0]["available"] += [{"currency": "usdc", "amount": 700}]
+    proofs = await shop.prove()
+    assert (list(proofs.by_currency), proofs.not_proved) == (["usd"], ("usdc",))
+
+
 async def test_a_line_on_either_side_of_clearing_counts() -> None:
     shop = Shop(500)
     shop.transaction("txn_1", 500)

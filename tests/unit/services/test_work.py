@@ -14,7 +14,7 @@ from shared.errors import (
     UncertainWrite,
 )
 from shared.ports import Message, Operation, Row
-from shared.services.item import Item, read_item
+from shared.services.item import APART, REAPPLY, Item, read_item
 from shared.services.items import Items, place
 from shared.services.links import LinkStore
 from shared.services.work import SUSPECT_DELIVERIES, Received, Work
@@ -322,3 +322,17 @@ async def test_an_arrival_whose_answer_was_lost_is_taken_back_when_the_payout_fa
         "po_1:arrival",
         "po_1:arrival_return",
     ]
+
+
+async def test_an_object_on_two_errands_is_reapplied_after_the_other_one() -> None:
+    bench = Bench()
+    await bench.handle(received(item()))
+    errands = [
+        Item("apart-txn_1", APART, "balance_transaction", "txn_1"),
+        Item("reapply-2-txn_1", REAPPLY, "balance_transaction", "txn_1"),
+    ]
+    await bench.handle(received(*errands))
+    assert [message.body["id"] for message in bench.copies if "reapply" in message.id] == [
+        "reapply-2-txn_1"
+    ]
+    assert not [message for message in bench.copies if "apart" in message.id]
