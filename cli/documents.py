@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from shared.mapping.compiler import CompiledMapping, compile_mapping
-from shared.mapping.differences import Difference, differences
+from shared.mapping.differences import Difference, compared, differences
 from shared.mapping.loader import DOCUMENT_BYTES_MAX, Loaded, load, needs_quotes
 from shared.mapping.problems import MappingRefused, Problem
 from shared.mapping.schema import parse, title_of
@@ -78,16 +78,7 @@ def compare_sets(before: Path, after: Path) -> list[dict[str, Any]]:
     """What differs between two sets, each a folder or a file: the documents that differ, by kind
     and name, as the route `mappings/diff` tells them. Raises `MappingRefused`.
     """
-    old, new = _by_title(before), _by_title(after)
-    nothing = Loaded("", {}, "")
-    found = []
-    for title in sorted(dict.fromkeys([*old, *new])):
-        kind = "removed" if title not in new else "changed" if title in old else "added"
-        values = differences(old.get(title, nothing), new.get(title, nothing))
-        rows = [asdict(each) for each in values if each.place]
-        if rows:
-            found.append({"title": title, "kind": kind, "differences": rows})
-    return found
+    return [asdict(each) for each in compared(_by_title(before), _by_title(after))]
 
 
 def _by_title(path: Path) -> dict[str, Loaded]:

@@ -6,6 +6,7 @@ The commands that call a running app are in `cli/publishing.py`.
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -103,10 +104,7 @@ for _name, _command in (
 def _refuse(problems: Sequence["Problem"], as_json: bool) -> typer.Exit:
     """Every problem, a line each; the exit to raise."""
     if as_json:
-        rows = [
-            {"document": p.document, "field": p.field, "path": p.path, "reason": p.reason}
-            for p in problems
-        ]
+        rows = [asdict(problem) for problem in problems]
         typer.echo(json.dumps({"valid": False, "problems": rows}))
     else:
         for problem in problems:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode
@@ -212,10 +213,7 @@ def _read(paths: list[Path], as_json: bool) -> list[dict[str, Any]]:
 
 
 def _refusal(message: str, refused: "MappingRefused") -> dict[str, Any]:
-    rows = [
-        {"document": p.document, "field": p.field, "path": p.path, "reason": p.reason}
-        for p in refused.problems
-    ]
+    rows = [asdict(problem) for problem in refused.problems]
     return {"code": "invalid", "message": message, "problems": rows}
 
 

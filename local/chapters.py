@@ -75,7 +75,11 @@ def chapters(exported: Exported) -> list[Chapter]:
     starts = [chapter.start for chapter in found]
     for obj in exported.objects:
         if obj["object"] == "charge":
-            _keep_charge(obj, found, sold[obj["id"]], back.get(obj["id"], NOTHING))
+            given = back.get(obj["id"], NOTHING)
+            changes = [bisect_right(starts, at) - 1 for at in given.moments()]
+            born = sold[obj["id"]]
+            for index in dict.fromkeys([born, *(each for each in changes if each > born)]):
+                _keep_charge(obj, given, found, index)
         else:
             search = bisect_right if obj["object"] == "refund" else bisect_left
             found[max(search(starts, _created(obj)) - 1, 0)].objects.append(obj)
@@ -163,16 +167,12 @@ def _moments(exported: Exported, back: Mapping[str, _Back]) -> Iterator[_Moment]
             yield _Moment(_created(refund), _Rank.REFUND, (charge,))
 
 
-def _keep_charge(charge: Json, found: Sequence[Chapter], born: int, back: _Back) -> None:
-    """The charge in the chapter that tells of it, and in each later one that gives back of it, as
-    it was at the end of that."""
-    starts = [chapter.start for chapter in found]
-    changes = [bisect_right(starts, at) - 1 for at in back.moments()]
-    for index in dict.fromkeys([born, *(each for each in changes if each > born)]):
-        last = index + 1 == len(found)
-        state = charge if last else as_of(charge, back, found[index + 1].start)
-        found[index].objects.append(state)
-        found[index].charges[charge["id"]] = None
+def _keep_charge(charge: Json, back: _Back, found: Sequence[Chapter], index: int) -> None:
+    """The charge in a chapter, as it was at the end of that."""
+    ends = [chapter.start for chapter in found[index + 1 : index + 2]]
+    state = as_of(charge, back, ends[0]) if ends else charge
+    found[index].objects.append(state)
+    found[index].charges[charge["id"]] = None
 
 
 def _given_back(exported: Exported) -> dict[str, _Back]:

@@ -22,9 +22,10 @@ from local.stripe import PeerSettings
 from local.summary import Summary, summarise
 from local.trace import Trace, shown, trace
 from local.world import Options, World, open_world
-from shared.domain.partition import partition_of
-from shared.registry import entity_named
-from shared.services.item import Item
+from shared.documents.common import Again
+from shared.domain.records import Ref
+from shared.services.dispatch import Dispatch
+from shared.services.links import LinkStore
 
 EVENTS_PER_DELIVERY = 50
 SWEPT_DAYS = 3_650
@@ -157,13 +158,9 @@ async def _tell(
 
 async def _look_at(world: World, charges: Sequence[str], chapter: int) -> None:
     """Converge charges that no event of a chapter tells of."""
-    messages = [
-        Item(f"{id}-{chapter}", "", "charge", id).message(
-            partition_of(id, world.settings.partitions)
-        )
-        for id in charges
-    ]
-    await world.app.queue.send(entity_named("charge").queue, messages)
+    links = LinkStore(world.tables, world.clock, world.settings.lease_seconds)
+    dispatch = Dispatch(links, world.app.queue, world.clock, world.settings)
+    await dispatch.again([Again(Ref("charge", id), f"{id}-{chapter}") for id in charges])
 
 
 async def _settle(world: World) -> None:

@@ -6,7 +6,7 @@ an expanded object. What cannot be read parks with the name of the field.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -146,6 +146,10 @@ class Context:
     def company(self, name: str) -> Company:
         """The settings of a company; books name only companies that exist."""
         return self.books.companies[name]
+
+    def is_within(self, hours: int, seconds: int) -> bool:
+        """Whether no more than so many hours have passed since a moment (seconds since 1970)."""
+        return self.now.timestamp() - seconds <= timedelta(hours=hours).total_seconds()
 
     def local_date(self, seconds: int) -> date:
         """The day of a moment in the cut-off time zone."""

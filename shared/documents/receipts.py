@@ -9,7 +9,6 @@ invoice is there. `SalesInvoiceHeadersV2` shows posted invoices of orders,
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from shared.documents.common import Context, Json, Question, Snapshot, moment, text
@@ -175,8 +174,7 @@ def is_expected(snapshot: Snapshot) -> bool:
 def may_wait(snapshot: Snapshot, context: Context) -> bool:
     """Whether the receipt is young enough to wait for its invoice."""
     made = moment(snapshot.object, "created", "balance_transaction")
-    waited_seconds = context.now.timestamp() - made
-    return waited_seconds <= timedelta(hours=context.policy.receipts.wait_hours).total_seconds()
+    return context.is_within(context.policy.receipts.wait_hours, made)
 
 
 def not_posted(snapshot: Snapshot, found: Selling) -> Waiting:

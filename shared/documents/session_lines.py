@@ -35,18 +35,19 @@ def lines_of_session(charge: Json, session: Json) -> list[SaleLine]:
             f"In a replay: export them, too. {REMEDY}",
         )
     lines: list[SaleLine] = []
-    tax = 0
+    tax, is_told = 0, True
     for item in items:
         if not isinstance(item, Mapping):
             raise unreadable(SESSION, id_of(session), "line_items")
         line, its_tax = _of_item(item, len(lines) + 1)
         lines.append(line)
         tax += its_tax
+        is_told &= item.get("amount_tax") is not None
     shipping, its_tax = _shipping(session)
     tax += its_tax
     if shipping:
         lines.append(SaleLine(len(lines) + 1, SHIPPING, shipping, listed=shipping, text="Shipping"))
-    if any(isinstance(item, Mapping) and item.get("amount_tax") is None for item in items):
+    if not is_told:
         _check_tax(charge, session, tax)
     if tax:
         lines.append(SaleLine(len(lines) + 1, TAX, tax, listed=tax, text="Tax"))

@@ -8,7 +8,6 @@ price is not active); then it sells the default item.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import timedelta
 
 from shared.documents.common import Context, Json, Question, Snapshot, elements, id_of, moment
 from shared.documents.items import ITEM, ITEM_CHARS_MAX, RELEASED
@@ -48,7 +47,7 @@ def linked(
 ) -> tuple[SaleLine, ...]:
     """The lines with the items of their products. Raises `Waiting` while one may still come."""
     absent = [ref.id for ref in missing(snapshot, session)]
-    if absent and _may_wait(snapshot, context):
+    if absent and context.is_within(WAIT_HOURS, moment(snapshot.object, "created", "charge")):
         raise Waiting(
             "product_not_created",
             f"charge {snapshot.id}: its order waits for product {', '.join(absent)}",
@@ -59,11 +58,6 @@ def linked(
         else line
         for line in lines
     )
-
-
-def _may_wait(snapshot: Snapshot, context: Context) -> bool:
-    waited_seconds = context.now.timestamp() - moment(snapshot.object, "created", "charge")
-    return waited_seconds <= timedelta(hours=WAIT_HOURS).total_seconds()
 
 
 def _wanted(lines: tuple[SaleLine, ...], session: Json, context: Context) -> list[str]:

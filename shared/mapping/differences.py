@@ -1,5 +1,6 @@
 """What differs between two mapping documents, value by value; comments and order do not count."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.mapping.loader import Loaded, Tree
@@ -12,6 +13,29 @@ class Difference:
     place: str
     before: str | None
     after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A document that differs between two sets. `kind`: added, removed or changed."""
+
+    title: str
+    kind: str
+    differences: tuple[Difference, ...]
+
+
+def compared(before: Mapping[str, Loaded], after: Mapping[str, Loaded]) -> list[Compared]:
+    """The documents that differ between two sets, given by title, in the order of the titles: with
+    all their values where only one set has them."""
+    nothing = Loaded("", {}, "")
+    found = []
+    for title in sorted(dict.fromkeys([*before, *after])):
+        kind = "removed" if title not in after else "changed" if title in before else "added"
+        values = differences(before.get(title, nothing), after.get(title, nothing))
+        told = tuple(each for each in values if each.place)
+        if told:
+            found.append(Compared(title, kind, told))
+    return found
 
 
 def differences(before: Loaded, after: Loaded) -> tuple[Difference, ...]:

@@ -20,7 +20,7 @@ from shared.mapping.preview import Comparison, Group, StoredObject
 from shared.mapping.problems import MappingRefused, Problem
 from shared.ports import QUERY_ROWS_MAX, Clock
 from shared.services.mapping_names import PublishRefused, set_named
-from shared.services.mapping_store import Change, Pointer, PreviewRow, StoredSet
+from shared.services.mapping_store import Change, MappingStore, Pointer, PreviewRow, StoredSet
 from shared.services.mappings import Mappings
 from shared.settings import Settings
 
@@ -167,11 +167,7 @@ class Publish:
             publication=publication,
             before=pointer.publication,
         )
-        try:
-            await self._store.move(pointer, change)
-        except TableConflict:
-            text = "somebody else changed the active mapping meanwhile; look at the history"
-            raise PublishRefused("lost_race", text) from None
+        await moved(self._store, pointer, change)
         telemetry.event("mapping_moved", action=action, set=set, number=change.number)
         return change
 
@@ -231,6 +227,15 @@ class Publish:
         if self._settings.publish_two_persons and author.casefold() == who.casefold():
             text = f"{author} submitted this set; somebody else has to publish it"
             raise PublishRefused("same_person", text)
+
+
+async def moved(store: MappingStore, pointer: Pointer, change: Change) -> None:
+    """Carry out a change of what is active. Raises `PublishRefused` for who comes second."""
+    try:
+        await store.move(pointer, change)
+    except TableConflict:
+        text = "somebody else changed the active mapping meanwhile; look at the history"
+        raise PublishRefused("lost_race", text) from None
 
 
 def said_by(who: str, why: str) -> Said:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.errors import MappingUnusable
-from shared.mapping.differences import Difference, differences
+from shared.mapping.differences import Compared, compared
 from shared.mapping.loader import Loaded, Tree
 from shared.mapping.problems import MappingRefused
 from shared.ports import QUERY_ROWS_MAX
@@ -59,15 +59,6 @@ class Shown:
     documents: tuple[ShownDocument, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """A document that differs between two sets. `kind`: added, removed or changed."""
-
-    title: str
-    kind: str
-    differences: tuple[Difference, ...]
-
-
 class Published:
     """Answers questions about mappings; changes nothing."""
 
@@ -109,26 +100,11 @@ class Published:
         """What differs between two sets, document by document. Raises `PublishRefused`."""
         _, one = await self._read(before)
         _, other = await self._read(after)
-        old = {each.where: each for each in one}
-        new = {each.where: each for each in other}
-        found = []
-        for title in sorted(dict.fromkeys([*old, *new])):
-            kind = "changed" if title in old and title in new else "added"
-            kind = "removed" if title not in new else kind
-            values = _values(old.get(title), new.get(title))
-            if values:
-                found.append(Compared(title, kind, values))
-        return found
+        old, new = ({each.where: each for each in found} for found in (one, other))
+        return compared(old, new)
 
     async def _read(self, name: str) -> tuple[StoredSet, tuple[Loaded, ...]]:
         found = await self._store.set(await set_named(self._store, name))
         if found is None:
             raise PublishRefused("unknown", f"no set {name}")
         return found, await self._store.documents(found)
-
-
-def _values(before: Loaded | None, after: Loaded | None) -> tuple[Difference, ...]:
-    """The values that differ; all of them where there is only one document."""
-    nothing = Loaded("", {}, "")
-    found = differences(before or nothing, after or nothing)
-    return tuple(each for each in found if each.place)

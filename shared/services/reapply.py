@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from shared import telemetry
-from shared.errors import TableConflict
 from shared.mapping.preview import Standing, StoredObject
 from shared.ports import Clock
 from shared.services import mapping_store
@@ -19,7 +18,7 @@ from shared.services.item import REAPPLY
 from shared.services.mapping_names import PublishRefused
 from shared.services.mapping_store import Change, MappingStore
 from shared.services.mappings import MAPPING_FRESH_SECONDS
-from shared.services.publish import PREVIEW_OBJECTS_MAX, Recent, said_by
+from shared.services.publish import PREVIEW_OBJECTS_MAX, Recent, moved, said_by
 
 MARGIN_SECONDS = 10
 
@@ -59,11 +58,7 @@ class Reapply:
             publication=pointer.publication,
             before=pointer.publication,
         )
-        try:
-            await self._store.move(pointer, change)
-        except TableConflict:
-            text = "somebody else changed the active mapping meanwhile; look at the history"
-            raise PublishRefused("lost_race", text) from None
+        await moved(self._store, pointer, change)
         seen, drafts = 0, []
         async for stored in self._recent(limit):
             seen += 1

@@ -17,6 +17,7 @@ from tests.world import (
     HOUR,
     Json,
     booked_and_proved,
+    check_out,
     live,
     new_customer,
     parked,
@@ -265,18 +266,6 @@ ORDERS = Options(
 )
 
 
-def check_out(world: World, *items: Json) -> None:
-    """A paid Checkout Session."""
-    params = {
-        "mode": "payment",
-        "success_url": "https://shop.example/thanks",
-        "customer": new_customer(world),
-        "line_items": list(items),
-    }
-    session = world.stripe.request("POST", "/v1/checkout/sessions", params)
-    world.stripe.complete_checkout(str(session["id"]))
-
-
 def sold_items(world: World) -> list[str]:
     rows = world.dynamics.records("SalesOrderLinesV3")
     return [row["ItemNumber"] for row in rows]
@@ -287,7 +276,11 @@ def test_an_order_sells_the_product_that_was_created_and_waits_for_it() -> None:
         product = new_product(world)
         price = new_price(world, product)
         made_up = {"currency": "usd", "unit_amount": 750, "product_data": {"name": "Card"}}
-        check_out(world, {"price": price, "quantity": 2}, {"price_data": made_up, "quantity": 1})
+        check_out(
+            world,
+            new_customer(world),
+            [{"price": price, "quantity": 2}, {"price_data": made_up, "quantity": 1}],
+        )
         await rest(world)
         (order,) = world.dynamics.records("SalesOrderHeadersV2")
         assert order["OrderTotalAmount"] == Decimal("37.50")
@@ -302,7 +295,7 @@ def test_a_price_that_was_taken_off_the_market_after_the_sale_changes_nothing() 
         product = new_product(world)
         price = new_price(world, product)
         await rest(world)
-        check_out(world, {"price": price, "quantity": 2})
+        check_out(world, new_customer(world), [{"price": price, "quantity": 2}])
         change(world, "prices", price, active=False)
         await rest(world)
         assert sold_items(world) == [product]
@@ -328,7 +321,7 @@ def test_lines_that_come_later_than_their_header_sell_the_same_item() -> None:
 
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(type(world.app.dynamics), "apply", lambda _, *given: once(*given))
-            check_out(world, {"price": price, "quantity": 2})
+            check_out(world, new_customer(world), [{"price": price, "quantity": 2}])
             await rest(world, HOUR)
         assert refused
         assert sold_items(world) == [product]
@@ -340,7 +333,7 @@ def test_lines_that_come_later_than_their_header_sell_the_same_item() -> None:
 def test_an_order_does_not_wait_for_ever_for_a_product_that_is_not_created() -> None:
     async def story(world: World) -> None:
         product = new_product(world)
-        check_out(world, {"price": new_price(world, product), "quantity": 2})
+        check_out(world, new_customer(world), [{"price": new_price(world, product), "quantity": 2}])
         change(world, "products", product, active=False)
         await rest(world, HOUR)
         assert "product_not_created" in {each.cause for each in await waiting(world)}

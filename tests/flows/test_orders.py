@@ -13,6 +13,7 @@ from tests.world import (
     HOUR,
     Json,
     booked_and_proved,
+    check_out,
     customers,
     give_back,
     lines,
@@ -29,7 +30,7 @@ from tests.world import (
 OPTIONS = Options(documents=embedded(), stripe=PeerSettings(payouts=None))
 
 
-def check_out(world: World, customer: str, **params: object) -> str:
+def sell_basket(world: World, customer: str, **params: object) -> str:
     """A paid Checkout Session over 2 T-shirts and a lamp, taxed and sent; returns the charge."""
     vat = {"display_name": "VAT", "percentage": 19, "inclusive": False}
     rate = world.stripe.request("POST", "/v1/tax_rates", vat)["id"]
@@ -43,21 +44,9 @@ def check_out(world: World, customer: str, **params: object) -> str:
         "type": "fixed_amount",
         "fixed_amount": {"amount": 490, "currency": "eur"},
     }
-    session = world.stripe.request(
-        "POST",
-        "/v1/checkout/sessions",
-        {
-            "mode": "payment",
-            "success_url": "https://shop.example/thanks",
-            "customer": customer,
-            "line_items": [line("T-Shirt", 1_999, 2), line("Lamp", 4_550, 1)],
-            "shipping_options": [{"shipping_rate_data": parcel}],
-            **params,
-        },
-    )
-    done = world.stripe.complete_checkout(str(session["id"]))
-    intent = world.stripe.request("GET", f"/v1/payment_intents/{done['payment_intent']}")
-    return str(intent["latest_charge"])
+    items = [line("T-Shirt", 1_999, 2), line("Lamp", 4_550, 1)]
+    shipping = [{"shipping_rate_data": parcel}]
+    return check_out(world, customer, items, **{"shipping_options": shipping, **params})
 
 
 def orders(world: World) -> list[Json]:
@@ -94,7 +83,7 @@ def held(world: World, order: Json, value: str) -> None:
 
 async def stopped_sale(world: World) -> tuple[str, Json]:
     """A sale whose order a person stopped before it was invoiced: the charge and the order."""
-    charge = check_out(world, new_customer(world))
+    charge = sell_basket(world, new_customer(world))
     await rest(world, HOUR / 3)
     [order] = orders(world)
     held(world, order, "Yes")
@@ -103,7 +92,7 @@ async def stopped_sale(world: World) -> tuple[str, Json]:
 
 def test_a_checkout_payment_becomes_one_order_one_receipt_and_one_customer() -> None:
     async def story(world: World) -> None:
-        charge = check_out(world, new_customer(world))
+        charge = sell_basket(world, new_customer(world))
         await rest(world, 2 * DAY)
         [order] = orders(world)
         assert order["CustomersOrderReference"] == charge
@@ -128,7 +117,7 @@ def test_a_checkout_payment_becomes_one_order_one_receipt_and_one_customer() -> 
 
 def test_credits_after_a_partial_and_a_final_refund_equal_the_charge() -> None:
     async def story(world: World) -> None:
-        charge = check_out(world, new_customer(world))
+        charge = sell_basket(world, new_customer(world))
         await rest(world, 2 * DAY)  # invoiced and paid
         give_back(world, charge, 2_500)
         await rest(world, 2 * HOUR)
@@ -145,7 +134,7 @@ def test_credits_after_a_partial_and_a_final_refund_equal_the_charge() -> None:
 
 def test_a_refund_before_the_invoice_makes_the_order_smaller() -> None:
     async def story(world: World) -> None:
-        charge = check_out(world, new_customer(world))
+        charge = sell_basket(world, new_customer(world))
         await rest(world, HOUR / 3)
         before = sum(row["LineAmount"] for row in order_lines(world).values())
         give_back(world, charge, 1_062)
@@ -225,7 +214,7 @@ def test_a_sale_of_another_company_is_its_order_and_customer_and_clearing_stays(
 def test_what_pays_for_more_than_the_invoice_is_booked_on_account_and_listed() -> None:
     async def story(world: World) -> None:
         customer = new_customer(world)
-        check_out(world, customer)
+        sell_basket(world, customer)
         await rest(world, DAY)
         [invoice] = world.dynamics.records("SalesInvoiceHeadersV2")
         named = {"dynamics_sales_order": invoice["SalesOrderNumber"]}
@@ -246,7 +235,7 @@ def test_a_sale_that_is_paid_back_before_its_invoice_closes_the_order_and_frees_
     None
 ):
     async def story(world: World) -> None:
-        charge = check_out(world, new_customer(world))
+        charge = sell_basket(world, new_customer(world))
         await rest(world, HOUR / 3)
         [order] = orders(world)
         give_back(world, charge)
@@ -290,7 +279,7 @@ refunds: {of_orders: return_order}
 
 def test_a_refund_of_an_invoiced_order_becomes_a_return_order_for_credit_only() -> None:
     async def story(world: World) -> None:
-        charge = check_out(world, new_customer(world))
+        charge = sell_basket(world, new_customer(world))
         await rest(world, 2 * DAY)  # invoiced and paid
         refund = give_back(world, charge, 2_500)
         await rest(world, 2 * DAY)
@@ -317,7 +306,7 @@ def test_whenever_the_invoice_comes_a_refund_ends_right(seconds: int) -> None:
     """Between the questions and the change of a line, Dynamics may invoice the order."""
 
     async def story(world: World) -> None:
-        charge = check_out(world, new_customer(world))
+        charge = sell_basket(world, new_customer(world))
         await rest(world, HOUR / 3)
         world.dynamics.faults = DynamicsFaults(latency_seconds=(20.0, 20.0))
         give_back(world, charge, 1_062)
@@ -335,7 +324,7 @@ def test_whenever_the_invoice_comes_a_refund_ends_right(seconds: int) -> None:
 
 def test_a_refund_while_the_answer_on_a_line_is_lost_still_makes_the_order_smaller() -> None:
     async def story(world: World) -> None:
-        charge = check_out(world, new_customer(world))
+        charge = sell_basket(world, new_customer(world))
         await world.clock.sleep(30)
         world.dynamics.faults = DynamicsFaults(error_after_commit=1)
         for _ in range(60):
