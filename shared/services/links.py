@@ -23,7 +23,7 @@ from shared.domain.records import (
     plain_record,
     record_of,
 )
-from shared.errors import ClaimHeld, TableConflict
+from shared.errors import ClaimHeld, Parked, TableConflict
 from shared.ports import (
     TRANSACTION_OPERATIONS_MAX,
     Cell,
@@ -37,6 +37,7 @@ from shared.ports import (
     Tables,
 )
 from shared.services.packing import pack, unpack
+from shared.services.paging import rows
 
 TABLE = "links"
 CLAIM = "claim"
@@ -46,6 +47,7 @@ LINK_PREFIX = "link~"
 CHOICE_PREFIX = "choice~"
 CHOSEN_PREFIX = "chosen~"
 CHANGES_PER_TRANSACTION = TRANSACTION_OPERATIONS_MAX - 1  # and the claim
+ROWS_MAX = 20_000  # of one object: its order's 90 lines, with the credit lines of 200 refunds
 
 
 @dataclass(slots=True)
@@ -135,6 +137,21 @@ def documents_in(row: Row) -> tuple[Document, ...]:
     return tuple(document_of(plain) for plain in unpack(row.cells))
 
 
+async def rows_of(tables: Tables, id: str) -> list[Row]:
+    """Every row of an object, page by page. Raises `Parked` beyond `ROWS_MAX`."""
+    found: list[Row] = []
+    async for row in rows(tables, TABLE, id):
+        if len(found) == ROWS_MAX:
+            raise Parked(
+                "limit_reached",
+                f"{id} has more than {ROWS_MAX:,} rows in the table links; nothing was written",
+                "Compare the object with Dynamics and book what is missing by hand; then resolve "
+                "the item.",
+            )
+        found.append(row)
+    return found
+
+
 def _in_transactions(changes: Sequence[Sequence[Operation]]) -> list[list[Operation]]:
     """Changes in as few transactions as hold them; what belongs to one role stays together."""
     parts: list[list[Operation]] = [[]]
@@ -154,9 +171,14 @@ class LinkStore:
         self._lease = timedelta(seconds=lease_seconds)
 
     async def claim(self, id: str, owner: str) -> Held:
-        """Take the object for `lease_seconds`. Raises `ClaimHeld` or `TableConflict`."""
-        rows = await self._tables.query(TABLE, partition=id)
-        found = {row.row: row for row in rows}
+        """Take the object for `lease_seconds`. Raises `ClaimHeld`, `TableConflict` or `Parked`.
+
+        The rows may come in several pages. The claim's row sorts before documents, intents and
+        links, so these are read after it, and whoever changes one of them changes the claim's ETag
+        with it: our own change of the claim is refused then, and nothing stale is used.
+        """
+        stored = await rows_of(self._tables, id)
+        found = {row.row: row for row in stored}
         now = self._clock.now()
         until = now + self._lease
         cells: dict[str, Cell] = {"owner": owner, "until": until}
@@ -168,9 +190,9 @@ class LinkStore:
                 raise ClaimHeld(id, held_until)
             operation = Replace(CLAIM, cells, old.etag)
         (etag,) = await self._tables.transact(TABLE, id, [operation])
-        held = Held(id, owner, etag, until, choices=_choices_in(rows))
-        held.links = _links_in(rows, held.choices)
-        for row in rows:
+        held = Held(id, owner, etag, until, choices=_choices_in(stored))
+        held.links = _links_in(stored, held.choices)
+        for row in stored:
             if row.row.startswith(INTENT_PREFIX):
                 held.intents[row.row.removeprefix(INTENT_PREFIX)] = _intent_of(row)
         document = found.get(DOCUMENT)
@@ -235,9 +257,9 @@ class LinkStore:
             return
 
     async def links(self, id: str) -> dict[str, Link]:
-        """The links of an object, without a claim: a look that may be old."""
-        rows = await self._tables.query(TABLE, partition=id)
-        return _links_in(rows, _choices_in(rows))
+        """The links of an object, without a claim: a look that may be old. Raises `Parked`."""
+        stored = await rows_of(self._tables, id)
+        return _links_in(stored, _choices_in(stored))
 
     async def choose(self, id: str, choice: Choice, who: str, why: str) -> None:
         """Store what a person decided about a customer. Earlier decisions stay on record."""
