@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from shared.domain.journal import JournalKind
-from shared.errors import UncertainWrite
+from shared.errors import DuplicateKey, UncertainWrite
 from shared.ports import (
     Cell,
     Chance,
@@ -176,7 +176,7 @@ class Journals:
         deadline = self._clock.now() + timedelta(seconds=self._settings.batch_seconds_max)
         (result,) = await self._dynamics.apply([write], deadline)
         if isinstance(result, WriteFailed):
-            if isinstance(result.error, UncertainWrite):
+            if isinstance(result.error, UncertainWrite | DuplicateKey):  # its own echo, perhaps
                 raise UncertainWrite(str(result.error), self._settings.write_settle_seconds)
             closed = {**row.cells, "state": CLOSED}
             await self._tables.transact(TABLE, row.partition, [Replace(row.row, closed, row.etag)])

@@ -227,8 +227,9 @@ class LinkStore:
         changes: dict[str, list[Operation]] = {}
         for link in links:
             changes[link.role] = [Put(LINK_PREFIX + link.role, _link_cells(link))]
+        still_open = [intent.role for intent in open_intents]
         for role in dict.fromkeys(over):
-            if role in held.intents:
+            if role in held.intents and role not in still_open:
                 changes.setdefault(role, []).append(Delete(INTENT_PREFIX + role))
         for intent in open_intents:
             operation = Put(INTENT_PREFIX + intent.role, _intent_cells(intent))

@@ -5,6 +5,8 @@ import json
 import random
 from dataclasses import replace
 
+import httpx
+
 from local.dynamics.faults import Faults as DynamicsFaults
 from local.servicebus.messages import Outgoing
 from local.shop import Shop
@@ -12,6 +14,7 @@ from local.stripe import DeliveryFaults
 from local.stripe import Faults as StripeFaults
 from local.summary import Listed
 from local.tables import MemoryTables
+from local.transport import PeerTransport
 from local.world import Options, World
 from shared import bootstrap
 from shared.errors import StorageUnavailable
@@ -26,6 +29,7 @@ from tests.world import (
     customers,
     doubles,
     gaps,
+    give_back,
     lines,
     live,
     new_customer,
@@ -204,5 +208,45 @@ def test_what_its_queue_gave_up_is_parked_and_shown() -> None:
         (item,) = await parked(world)
         assert (item.object, item.cause) == (ada, "dead_letter")
         assert world.broker.depth("customer").dead == 0
+
+    live(story)
+
+
+class RepeatingGateway(httpx.AsyncBaseTransport):
+    """Something between us and Dynamics that sends one request twice and hands on the second
+    answer: the first write of a line of `entity_set` that travels alone."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, entity_set: str) -> None:
+        self._inner, self._entity_set = inner, entity_set
+        self.answers: list[bytes] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        answer = await self._inner.handle_async_request(request)
+        is_line = request.method == "POST" and request.url.path.endswith(self._entity_set)
+        if is_line and not self.answers:
+            answer = await self._inner.handle_async_request(request)
+            self.answers.append(await answer.aread())
+        return answer
+
+
+def test_a_write_that_a_gateway_repeats_is_looked_for_and_neither_parked_nor_doubled() -> None:
+    async def story(world: World) -> None:
+        charge = sell(world, customer=new_customer(world))
+        await rest(world)
+        inner = PeerTransport(world.dynamics.asgi, world.clock)
+        gateway = RepeatingGateway(inner, "CustomerPaymentJournalLines")
+        async with httpx.AsyncClient(transport=gateway) as client:
+            dynamics = bootstrap.dynamics_gateway(world.settings, client, world.clock)
+            app = replace(world.app, dynamics=dynamics)
+            world.host.context.run(bootstrap.use, app)
+            refund = give_back(world, charge)
+            await rest(world)
+            (txn,) = transactions_of(world, refund)
+            assert list(lines(world, txn["id"])) == [f"{txn['id']}:gross"]
+            assert b"already exists" in gateway.answers[0]
+            assert await parked(world) == []
+            await rest(world, 3 * HOUR)  # long enough for healing to try
+            assert list(lines(world, txn["id"])) == [f"{txn['id']}:gross"]
+            assert await gaps(world) == NO_GAPS
 
     live(story)

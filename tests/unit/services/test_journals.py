@@ -4,7 +4,7 @@ import pytest
 
 from local.tables import MemoryTables
 from shared.domain.journal import JournalKind
-from shared.errors import CredentialsRefused, Refused, TableConflict, UncertainWrite
+from shared.errors import CredentialsRefused, DuplicateKey, Refused, TableConflict, UncertainWrite
 from shared.ports import Row
 from shared.services.journals import TABLE, Journals, Slot, Target, Writer
 from tests.unit.services.fakes import FakeDynamics, ManualClock, settings
@@ -204,6 +204,16 @@ async def test_another_worker_does_not_open_a_second_journal_meanwhile() -> None
     with pytest.raises(UncertainWrite):
         await desk.reserve(writer=OTHER)
     assert len(desk.dynamics.batches) == 1
+
+
+async def test_a_header_whose_number_is_taken_is_looked_for() -> None:
+    desk = Desk()
+    desk.dynamics.script = [("lost", DuplicateKey("Dynamics", "The record already exists."))]
+    with pytest.raises(UncertainWrite):
+        await desk.reserve()
+    desk.clock.advance(420)
+    (slot,) = await desk.reserve()
+    assert [header["JournalBatchNumber"] for header in desk.headers] == [slot.batch]
 
 
 @pytest.mark.parametrize(
