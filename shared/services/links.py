@@ -25,7 +25,6 @@ from shared.domain.records import (
 )
 from shared.errors import ClaimHeld, Parked, TableConflict
 from shared.ports import (
-    TRANSACTION_OPERATIONS_MAX,
     Cell,
     Clock,
     Delete,
@@ -36,7 +35,7 @@ from shared.ports import (
     Row,
     Tables,
 )
-from shared.services.packing import pack, unpack
+from shared.services.packing import in_transactions, pack, unpack
 from shared.services.paging import rows
 
 TABLE = "links"
@@ -46,7 +45,7 @@ INTENT_PREFIX = "intent~"
 LINK_PREFIX = "link~"
 CHOICE_PREFIX = "choice~"
 CHOSEN_PREFIX = "chosen~"
-CHANGES_PER_TRANSACTION = TRANSACTION_OPERATIONS_MAX - 1  # and the claim
+CLAIMS = 1  # operations on the claim in each transaction
 ROWS_MAX = 20_000  # of one object: its order's 90 lines, with the credit lines of 200 refunds
 
 
@@ -152,16 +151,6 @@ async def rows_of(tables: Tables, id: str) -> list[Row]:
     return found
 
 
-def _in_transactions(changes: Sequence[Sequence[Operation]]) -> list[list[Operation]]:
-    """Changes in as few transactions as hold them; what belongs to one role stays together."""
-    parts: list[list[Operation]] = [[]]
-    for change in changes:
-        if len(parts[-1]) + len(change) > CHANGES_PER_TRANSACTION:
-            parts.append([])
-        parts[-1] += change
-    return parts
-
-
 class LinkStore:
     """Claims, intents and links over the storage port."""
 
@@ -207,7 +196,7 @@ class LinkStore:
             [Put(INTENT_PREFIX + intent.role, _intent_cells(intent))] for intent in intents
         ]
         changes.append([Put(DOCUMENT, _document_cells(documents, False, self._clock.now()))])
-        for operations in _in_transactions(changes):
+        for operations in in_transactions(changes, CLAIMS):
             await self._under_claim(held, operations, held.owner, held.until)
         held.intents.update({intent.role: intent for intent in intents})
 
@@ -237,7 +226,7 @@ class LinkStore:
         last: list[Operation] = []
         if documents is not None:
             last.append(Put(DOCUMENT, _document_cells(documents, True, self._clock.now())))
-        *parts, rest = _in_transactions([*changes.values(), last])
+        *parts, rest = in_transactions([*changes.values(), last], CLAIMS)
         for operations in parts:
             await self._under_claim(held, operations, held.owner, held.until)
         await self._under_claim(held, rest, "", self._clock.now())

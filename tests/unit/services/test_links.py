@@ -1,4 +1,5 @@
 import asyncio
+import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
@@ -308,3 +309,20 @@ async def test_an_object_of_more_rows_than_the_limit_parks_and_is_not_claimed() 
     assert caught.value.cause == "limit_reached"
     assert caught.value.remedy
     assert await shelf.tables.get(TABLE, "ch_1", CLAIM) is None
+
+
+async def test_large_records_are_announced_and_settled_in_requests_that_storage_takes() -> None:
+    shelf = Shelf()
+    held = await shelf.store.claim("ch_1", "one")
+    words = [random.Random(number).randbytes(300_000).hex() for number in range(12)]
+    records = [
+        replace(line(f"line_{number:02}"), fields={"Text": text})
+        for number, text in enumerate(words)
+    ]
+    intents = [intent_of(record, "", START) for record in records]
+    await shelf.store.intend(held, intents, [GROSS])
+    links = [link_of(record, {"JournalBatchNumber": "B1", "LineNumber": 7}) for record in records]
+    await shelf.store.settle(held, links, [link.role for link in links], [], [GROSS])
+    again = await shelf.store.claim("ch_1", "other")
+    assert [link.record.fields["Text"] for link in again.links.values()] == words
+    assert (again.intents, again.settled) == ({}, True)
