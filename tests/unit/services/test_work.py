@@ -102,7 +102,9 @@ async def test_duplicates_in_a_batch_are_folded() -> None:
     assert await bench.status("evt_1") == await bench.status("evt_2") == ("done", "")
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"id": "evt_1"}', b"\xff\xfe\x00"])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b'{"id": "evt_1"}', b"\xff\xfe\x00", b"[" * 10_000]
+)
 async def test_an_unreadable_message_is_parked_and_the_rest_is_done(body: bytes) -> None:
     bench = Bench()
     await bench.handle([Received("odd/id?", body, 1), *received(item())])
