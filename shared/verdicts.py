@@ -27,6 +27,7 @@ from shared.errors import (
     UncertainWrite,
     UpdateConflict,
     Waiting,
+    clean_text,
 )
 
 
@@ -153,6 +154,6 @@ def verdict_of(error: Exception) -> Verdict:
     return Verdict(
         Kind.PARK,
         cause="unexpected",
-        text=f"{type(error).__name__}: {error}"[:TEXT_CHARS_MAX],
+        text=clean_text(f"{type(error).__name__}: {error}"[:TEXT_CHARS_MAX]),
         remedy="This is a fault of Tieout itself: report it with the log of this event.",
     )

@@ -8,6 +8,7 @@ from local.tables import MemoryTables
 from shared.errors import (
     CredentialsRefused,
     QueueUnavailable,
+    Refused,
     StorageUnavailable,
     Throttled,
     Unavailable,
@@ -338,3 +339,12 @@ async def test_an_object_on_two_errands_is_reapplied_after_the_other_one() -> No
         "reapply-2-txn_1"
     ]
     assert not [message for message in bench.copies if "apart" in message.id]
+
+
+async def test_a_vendors_half_character_holds_up_no_outcome_of_its_batch() -> None:
+    bench = Bench(txn(), txn(id="txn_2"), charge(), customer())
+    bench.rig.stripe.errors["txn_1"] = Refused("stripe", "no such thing: Bro\ud83dken\x00")
+    await bench.handle(received(item("txn_1", 1), item("txn_2", 2)))
+    assert await bench.status("evt_1") == ("parked", "refused")
+    assert (await bench.row("evt_1")).cells["text"] == "stripe refuses: no such thing: Bro?ken "
+    assert await bench.status("evt_2") == ("done", "")
