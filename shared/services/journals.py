@@ -173,7 +173,7 @@ class Journals:
             "Description": str(row.cells["description"]),
         }
         write = Write("POST", HEADERS[target.kind], target.company, fields)
-        deadline = self._clock.now() + timedelta(seconds=self._settings.batch_seconds_max)
+        deadline = self._clock.now() + timedelta(seconds=self._settings.write_seconds_max)
         (result,) = await self._dynamics.apply([write], deadline)
         if isinstance(result, WriteFailed):
             if isinstance(result.error, UncertainWrite | DuplicateKey):  # its own echo, perhaps
@@ -197,7 +197,7 @@ class Journals:
     async def _finish_opening(self, target: Target, writer: Writer, row: Row) -> Row:
         """A header was announced and its answer lost: look for it, not too early."""
         opened = row.cells["opened_at"]
-        wait = self._settings.batch_seconds_max + self._settings.write_settle_seconds
+        wait = self._settings.write_seconds_max + self._settings.write_settle_seconds
         age = (self._clock.now() - opened).total_seconds() if isinstance(opened, datetime) else wait
         if age < wait:
             raise UncertainWrite("the header of a new journal is not confirmed yet", wait - age)

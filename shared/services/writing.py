@@ -116,7 +116,7 @@ class Applier:
         return writes
 
     async def _write(self, chunk: list[list[Pending]], writer: Writer) -> None:
-        window = timedelta(seconds=self.settings.batch_seconds_max)
+        window = timedelta(seconds=self.settings.write_seconds_max)
         not_after = self.clock.now() + window
         safe_at = not_after + timedelta(seconds=self.settings.write_settle_seconds)
         announced: list[Pending] = []

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 
 import httpx
@@ -18,7 +19,8 @@ from local.transport import PeerTransport
 from local.world import Options, World
 from shared import bootstrap
 from shared.errors import StorageUnavailable
-from shared.ports import Row
+from shared.ports import Clock, Operation, Row
+from shared.settings import BATCH_SECONDS
 from tests.flows.month import CHARGES, CUSTOMERS, all_is_well, month, options
 from tests.world import (
     DAY,
@@ -250,3 +252,32 @@ def test_a_write_that_a_gateway_repeats_is_looked_for_and_neither_parked_nor_dou
             assert await gaps(world) == NO_GAPS
 
     live(story)
+
+
+class SlowTables(MemoryTables):
+    """Table storage that takes a moment for each write."""
+
+    clock: Clock | None = None
+
+    async def transact(
+        self, table: str, partition: str, operations: Sequence[Operation]
+    ) -> tuple[str, ...]:
+        if self.clock is not None:
+            await self.clock.sleep(0.02)
+        return await super().transact(table, partition, operations)
+
+
+def test_the_shortest_batch_time_that_settings_take_is_enough_to_write() -> None:
+    async def story(world: World) -> None:
+        tables = SlowTables()
+        tables.clock = world.clock
+        world.host.context.run(bootstrap.use, replace(world.app, tables=tables))
+        world.tables = tables
+        charge = sell(world, customer=new_customer(world))
+        await world.clock.sleep(HOUR / 2)
+        (txn,) = transactions_of(world, charge)
+        assert sorted(lines(world)) == [f"{txn['id']}:fee", f"{txn['id']}:gross"]
+
+    shortest, _ = BATCH_SECONDS
+    latency = DynamicsFaults(latency_seconds=(0.5, 5.0))
+    live(story, Options(settings={"batch_seconds_max": shortest}, dynamics_faults=latency))
