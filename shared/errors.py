@@ -184,6 +184,12 @@ class Parked(TieoutError):
         self.evidence = clean_text(evidence)
 
 
+def limit_reached(text: str) -> Parked:
+    """What becomes of an object that reaches a limit of ours. `text`: which limit, what is left."""
+    remedy = "Retry: that goes on where this ended. Report it, with its log, if it parks again."
+    return Parked("limit_reached", text, remedy)
+
+
 class SignatureRefused(TieoutError):
     """The `Stripe-Signature` header is missing, malformed or matches no secret."""
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from shared.domain.journal import JournalKind
-from shared.errors import DuplicateKey, UncertainWrite
+from shared.errors import DuplicateKey, UncertainWrite, limit_reached
 from shared.ports import (
     Cell,
     Chance,
@@ -116,7 +116,8 @@ class Journals:
             slots += [Slot(batch, lines + 1 + index) for index in range(room)]
             if len(slots) == count:
                 return slots
-        raise RuntimeError(f"more than {ROLLS_MAX} journals for one reservation")
+        text = f"{count} lines need more than {ROLLS_MAX} journals of {target.company}"
+        raise limit_reached(f"{text}; raise TIEOUT_JOURNAL_LINES_MAX")
 
     def _lease(self, writer: Writer) -> dict[str, Cell]:
         until = self._clock.now() + timedelta(seconds=self._settings.lease_seconds)

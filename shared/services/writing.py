@@ -17,7 +17,6 @@ from shared.errors import (
     JournalPosted,
     Overtaken,
     Refused,
-    TieoutError,
     UncertainWrite,
     UpdateConflict,
 )
@@ -25,7 +24,7 @@ from shared.ports import Clock, DynamicsGateway, Value, Write, WriteFailed, Writ
 from shared.services.journals import Journals, Slot, Target, Writer
 from shared.services.links import LinkStore
 from shared.services.plan import KEYS, intent_of, link_of
-from shared.services.task import Task
+from shared.services.task import Task, failing
 from shared.settings import Settings
 
 WRITES_MAX = 100  # of one apply: whole objects, so that an object stays in one $batch
@@ -60,12 +59,13 @@ class Applier:
         places = await self._places(tasks, writer)
         pending: list[list[Pending]] = []
         for task in tasks:
-            if task.going:
-                writes = self._writes(task, places)
+            with failing([task]):
+                writes = self._writes(task, places) if task.going else []
                 if writes:
                     pending.append(writes)
         for chunk in _by_whole_objects(pending):
-            await self._write(chunk, writer)
+            with failing([writes[0].task for writes in chunk]):
+                await self._write(chunk, writer)
 
     async def _places(self, tasks: Sequence[Task], writer: Writer) -> dict[Target, list[Slot]]:
         """Reserve journal slots for every line to create. A journal that cannot be had fails the
@@ -78,7 +78,7 @@ class Applier:
         for target, wanting in needed.items():
             try:
                 places[target] = await self.journals.reserve(target, len(wanting), writer)
-            except TieoutError as error:
+            except Exception as error:
                 for task in wanting:
                     task.fail(error)
             else:
@@ -127,21 +127,24 @@ class Applier:
                 for each in writes
                 if each.write.method != "DELETE"
             ]
-            try:
-                if task.held is None:
-                    raise RuntimeError(f"{task.id} is written without a claim")
-                for each in writes:
-                    each.looked = each.record.document.role in task.held.intents
-                await self.links.intend(task.held, intents, task.desired.documents)
-            except TieoutError as error:
-                task.fail(error)
-            else:
+            with failing([task]):
+                await self._announce(task, intents, writes)
                 announced += writes
         if not announced:
             return
         results = await self.dynamics.apply([each.write for each in announced], not_after)
         for each, result in zip(announced, results, strict=True):
-            await self._keep(each, result, writer)
+            with failing([each.task]):  # its announcement stays: the record is looked for
+                await self._keep(each, result, writer)
+
+    async def _announce(
+        self, task: Task, intents: Sequence[Intent], writes: Sequence[Pending]
+    ) -> None:
+        if task.held is None:
+            raise RuntimeError(f"{task.id} is written without a claim")
+        for each in writes:
+            each.looked = each.record.document.role in task.held.intents
+        await self.links.intend(task.held, intents, task.desired.documents)
 
     async def _keep(self, each: Pending, result: Written | WriteFailed, writer: Writer) -> None:
         """What the answer to one write means for its task: a link, or an error and what becomes of
@@ -194,7 +197,7 @@ class Applier:
         for target in self.used:
             try:
                 await self.journals.release(target, writer)
-            except TieoutError as error:
+            except Exception as error:
                 telemetry.event("journal_lease_kept", company=target.company, reason=str(error))
         self.used.clear()
 
