@@ -157,7 +157,6 @@ class _Booking:
         """The line that brings an unapplied receipt to its customer, marked where there is an
         invoice."""
         day = self.context.local_date(int(self.context.now.timestamp())).isoformat()
-        facts = {name: fact for name, fact in gross.facts.items() if name != "customer"}
         return replace(
             gross,
             role=APPLY,
@@ -165,7 +164,7 @@ class _Booking:
             key=":".join((line_key(self.snapshot.id, APPLY), *([invoice] if invoice else []))),
             journal=JournalKind.CUSTOMER_PAYMENT,
             facts={
-                **facts,
+                **gross.facts,
                 "account": self._account(Role.CUSTOMER),
                 "offset": {"role": Role.UNAPPLIED_RECEIPTS.value},
                 "date": day,
