@@ -35,6 +35,7 @@ from shared.services.drafts import find_drafts
 from shared.services.journals import Journals, Writer
 from shared.services.links import LinkStore
 from shared.services.mappings import Mappings
+from shared.services.origins import Origins
 from shared.services.phases import PHASES_MAX, plan_phase
 from shared.services.plan import unwanted
 from shared.services.task import Task, failing, task_for
@@ -91,6 +92,8 @@ class Converge:
         self._ports = ports
         settings = ports.settings
         self._links = LinkStore(ports.tables, ports.clock, settings.lease_seconds)
+        lease_seconds = settings.lease_seconds
+        self._origins = Origins(ports.tables, self._links, ports.clock, lease_seconds)
         self._dispatch = Dispatch(self._links, ports.queue, ports.clock, settings)
 
     async def run(
@@ -119,6 +122,7 @@ class Converge:
         await self._each(tasks, lambda task: accounts.reserve(self._ports.tables, task))
         customers = await self._masters(tasks, writer)
         await self._drafts(tasks)
+        await self._each(tasks, lambda task: self._origins.note(task, mapping.sha256))
         await self._apply(tasks, self._target(mapping, customers), writer)
         await self._each(tasks, lambda task: accounts.note(self._ports.stripe, task, context))
         await self._follow_up(tasks)
@@ -146,7 +150,7 @@ class Converge:
         self, entity: Entity, task: Task, writer: Writer, context: Context
     ) -> None:
         held = task.held = await self._links.claim(task.id, writer.owner)
-        task.snapshot = await snapshots.fetch(
+        fetched = await snapshots.fetch(
             self._ports.stripe,
             entity,
             task.id,
@@ -157,6 +161,7 @@ class Converge:
             companies=task.companies,
             was_settled=held.settled,
         )
+        task.snapshot = await self._origins.read(fetched, context)
 
     def _build(self, entity: Entity, tasks: Sequence[Task], context: Context) -> None:
         for task in tasks:

@@ -3,7 +3,8 @@
 Partition key = Stripe object id, so that one object is one entity-group transaction. Rows:
 `claim` (who works on it, until when), `intent~<role>` (a write announced and not settled),
 `link~<role>` (a record that exists), `document` (the last documents and records, packed),
-`choice~<company>` (what a person decided about a customer), `chosen~<moment>` (all such decisions).
+`choice~<company>` (what a person decided about a customer), `chosen~<moment>` (all such decisions),
+`origin~<object>` (of a charge: who decided where what follows it goes, `origins.py`).
 Every write is conditional on the claim's ETag: a worker that lost its claim changes nothing.
 """
 
@@ -17,6 +18,7 @@ from shared.domain.records import (
     Document,
     Intent,
     Link,
+    Record,
     canonical,
     document_of,
     plain_document,
@@ -43,6 +45,7 @@ CLAIM = "claim"
 DOCUMENT = "document"
 INTENT_PREFIX = "intent~"
 LINK_PREFIX = "link~"
+ORIGIN_PREFIX = "origin~"
 CHOICE_PREFIX = "choice~"
 CHOSEN_PREFIX = "chosen~"
 CLAIMS = 1  # operations on the claim in each transaction
@@ -250,6 +253,14 @@ class LinkStore:
         """The links of an object, without a claim: a look that may be old. Raises `Parked`."""
         stored = await rows_of(self._tables, id)
         return _links_in(stored, _choices_in(stored))
+
+    async def written(self, id: str, role: str) -> Record | None:
+        """What was written or announced of an object in a role, without a claim."""
+        # Settling stores the link and drops the intent at once: read last, the link is not missed.
+        intent = await self._tables.get(TABLE, id, INTENT_PREFIX + role)
+        link = await self._tables.get(TABLE, id, LINK_PREFIX + role)
+        row = link or intent
+        return None if row is None else record_of(unpack(row.cells))
 
     async def choose(self, id: str, choice: Choice, who: str, why: str) -> None:
         """Store what a person decided about a customer. Earlier decisions stay on record."""
