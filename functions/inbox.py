@@ -23,7 +23,7 @@ LISTED_MAX = 1_000
 async def inbox_list(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
-    """Parked items, at most `LISTED_MAX`, and the groups by cause; `?cause=` narrows."""
+    """Parked objects, at most `LISTED_MAX`, and the groups by cause; `?cause=` narrows."""
     inbox = bootstrap.app().inbox(DurableFlows(client))
     try:
         items = [item async for item in inbox.each(req.params.get("cause", ""))]
@@ -83,4 +83,4 @@ async def _chosen(inbox: Inbox, req: func.HttpRequest) -> list[Parked]:
     if len(ids) > RETRIES_MAX:
         raise BadRequest(f"at most {RETRIES_MAX} ids in one request")
     wanted = dict.fromkeys(ids)
-    return [item async for item in inbox.each() if item.id in wanted]
+    return [item async for item in inbox.each() if item.is_named(wanted)]

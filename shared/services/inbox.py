@@ -1,26 +1,31 @@
-"""The inbox of parked items: list, group by cause, retry, resolve, heal. Nothing is deleted.
+"""The inbox of parked objects: list, group by cause, retry, resolve, heal. Nothing is deleted.
 
-A retry is converge again under a new generation; the row stays parked until its outcome is known.
-A resolved item keeps its row, with who decided and why. Healing: of each cause that can disappear
-by itself one item is tried again; when it comes through, the others of its cause follow.
+One object is one item, whichever events led to it. A retry is converge again under a new
+generation; the row stays parked until its outcome is known. A resolved item keeps its row, with who
+decided and why. Healing: of each cause that can disappear by itself one item is tried again; when
+it comes through, the others of its cause follow.
 """
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from shared import telemetry
-from shared.ports import Cell, Json, Put, Row
+from shared.domain.partition import partition_of
+from shared.ports import Cell, Json, Message, Put, Row
 from shared.registry import ENTITIES
 from shared.services.converge import Ports
 from shared.services.item import UNREADABLE
-from shared.services.items import Items, Outcome, item_of, place
+from shared.services.items import Items, Outcome, home, item_of, places
+from shared.services.outcomes import events_of
 from shared.verdicts import Kind, Verdict
 
 HEAL_TABLE = "cursors"
 HEAL = "heal"
 RETRIES_MAX = 1_000  # of one call
+AT_ONCE = 50  # objects whose rows are read together, and sent in one request a queue
 REASON_CHARS_MAX = 500
 
 # Causes that only a person can remove; trying again would change nothing.
@@ -33,14 +38,23 @@ FOR_PEOPLE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Parked:
-    """A parked item as people see it. `at_stake_minor` of `currency` is the money it is about.
+class EventSeen:
+    """An event, or another reason, that led to an object. `type` is empty for no event."""
 
-    `evidence`: what a choice rests on, as JSON; None where there is nothing to choose.
+    id: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A parked object as people see it. `at_stake_minor` of `currency` is the money it is about.
+
+    `id` is the object's, of a command on it `verify-<object>` and so on. `events`: ids and types of
+    the newest of the `event_count` items that led to it. `evidence`: what a choice rests on, as
+    JSON; None where there is nothing to choose.
     """
 
     queue: str
-    partition: int
     id: str
     type: str
     entity: str
@@ -53,7 +67,18 @@ class Parked:
     attempts: int
     first_seen_at: datetime
     updated_at: datetime
+    events: tuple[EventSeen, ...] = ()
+    event_count: int = 1
     evidence: Json | None = None
+
+    @property
+    def where(self) -> str:
+        """The place of its rows."""
+        return home(self.queue, self.object)
+
+    def is_named(self, ids: Collection[str]) -> bool:
+        """True when one of these ids is this item's, or one of its events'."""
+        return self.id in ids or any(event.id in ids for event in self.events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +102,10 @@ class Inbox:
     async def each(self, cause: str = "") -> AsyncIterator[Parked]:
         """Every parked item, or those of one cause; page by page."""
         for queue in dict.fromkeys(entity.queue for entity in ENTITIES):
-            for partition in range(self._ports.settings.partitions):
-                async for row in self._items.listed(place(queue, partition), Kind.PARK):
+            for where in places([queue]):
+                async for row in self._items.listed(where, Kind.PARK):
                     if not cause or row.cells["cause"] == cause:
-                        yield _parked(queue, partition, row)
+                        yield _parked(queue, row)
 
     async def groups(self) -> list[Group]:
         """The causes, most frequent first; memory grows with the number of causes only."""
@@ -98,19 +123,30 @@ class Inbox:
         """Converge parked items again; returns how many were sent. What could not be read names
         no object: there is nothing to converge."""
         sent = 0
-        for item in items[:RETRIES_MAX]:
-            if item.cause != UNREADABLE:
-                sent += await self._send(item)
+        chosen = [item for item in items[:RETRIES_MAX] if item.cause != UNREADABLE]
+        for start in range(0, len(chosen), AT_ONCE):
+            part = chosen[start : start + AT_ONCE]
+            messages: dict[str, list[Message]] = {}
+            found = await asyncio.gather(*(self._message(parked) for parked in part))
+            for parked, message in zip(part, found, strict=True):
+                if message is not None:
+                    messages.setdefault(parked.queue, []).append(message)
+            for queue, batch in messages.items():
+                await self._ports.queue.send(queue, batch)
+                sent += len(batch)
         return sent
 
-    async def _send(self, parked: Parked) -> bool:
-        row = await self._items.get(place(parked.queue, parked.partition), parked.id)
+    async def _message(self, parked: Parked) -> Message | None:
+        """The next message of a parked object; None when it is not parked any more."""
+        row = await self._items.object(parked.where, parked.id)
         if row is None or row.cells["status"] != Kind.PARK.value:
-            return False
+            return None
         item = item_of(row)
-        renewed = item.renewed(item.generation + 1)
-        await self._ports.queue.send(parked.queue, [renewed.message(parked.partition)])
-        return True
+        # Its own row knows every generation: an id that was sent before would be dropped.
+        told = await self._items.get(parked.where, item.id)
+        generation = item.generation if told is None else item_of(told).generation
+        partition = partition_of(item.object, self._ports.settings.partitions)
+        return item.renewed(generation + 1).message(partition)
 
     async def resolve(self, items: Sequence[Parked], reason: str, who: str) -> int:
         """Take items out of the inbox with a reason; their rows stay.
@@ -121,8 +157,8 @@ class Inbox:
             raise ValueError("a resolution needs a reason and a name")
         done = 0
         for parked in items[:RETRIES_MAX]:
-            where = place(parked.queue, parked.partition)
-            row = await self._items.get(where, parked.id)
+            where = parked.where
+            row = await self._items.object(where, parked.id)
             if row is None or row.cells["status"] != Kind.PARK.value:
                 continue
             verdict = Verdict(
@@ -154,7 +190,7 @@ class Inbox:
             chosen = items if await self._came_through(cause) else items[:1]
             sent += await self.retry(chosen)
             cells: dict[str, Cell] = {
-                "place": place(chosen[0].queue, chosen[0].partition),
+                "place": chosen[0].where,
                 "item": chosen[0].id,
             }
             await self._ports.tables.transact(HEAL_TABLE, HEAL, [Put(cause, cells)])
@@ -165,18 +201,17 @@ class Inbox:
         row = await self._ports.tables.get(HEAL_TABLE, HEAL, cause)
         if row is None:
             return False
-        tried = await self._items.get(str(row.cells["place"]), str(row.cells["item"]))
+        tried = await self._items.object(str(row.cells["place"]), str(row.cells["item"]))
         return tried is not None and tried.cells["status"] in (Kind.DONE.value, Kind.SKIP.value)
 
 
-def _parked(queue: str, partition: int, row: Row) -> Parked:
+def _parked(queue: str, row: Row) -> Parked:
     cells = row.cells
     first, updated = cells["first_seen_at"], cells["updated_at"]
     if not isinstance(first, datetime) or not isinstance(updated, datetime):
         raise TypeError(f"{row.row} has no times")
     return Parked(
         queue=queue,
-        partition=partition,
         id=row.row.split("~", maxsplit=1)[1],
         type=str(cells["type"]),
         entity=str(cells["entity"]),
@@ -189,5 +224,7 @@ def _parked(queue: str, partition: int, row: Row) -> Parked:
         attempts=int(str(cells["attempt"])),
         first_seen_at=first,
         updated_at=updated,
+        events=tuple(EventSeen(id, type) for id, type in events_of(cells)),
+        event_count=int(str(cells["event_count"])),
         evidence=json.loads(str(cells["evidence"])) if cells.get("evidence") else None,
     )

@@ -2,9 +2,12 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
+from local.publishing import embedded
 from local.world import Options, World
-from tests.world import HOUR, ask, lines, live, new_customer, parked, rest, sell
+from shared.services.items import home
+from tests.world import HOUR, ask, give_back, lines, live, new_customer, parked, rest, sell
 
 CLOSED = "STRGONE"
 
@@ -87,7 +90,7 @@ def test_a_resolved_item_leaves_the_inbox_and_keeps_its_row() -> None:
         left = (await ask(world, "GET", "inbox")).json()["items"]
         assert [item["id"] for item in left] == [item["id"] for item in rest_]
         row = await world.tables.get(
-            "events", f"{first['queue']}~{first['partition']}", f"event~{first['id']}"
+            "events", home(first["queue"], first["object"]), f"object~{first['id']}"
         )
         assert row is not None
         assert row.cells["status"] == "resolved"
@@ -104,3 +107,29 @@ def test_a_body_that_names_nothing_is_refused() -> None:
             assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
 
     live(story)
+
+
+def test_one_parked_charge_is_one_item_with_its_events() -> None:
+    async def story(world: World) -> None:
+        shop = {"items": "no list of lines"}
+        charge = sell(world, 5_000, "eur", new_customer(world), metadata=shop)
+        await rest(world)
+        for _ in range(2):
+            give_back(world, charge, 1_000)  # each tells the charge to be looked at again
+            await rest(world)
+        [found] = [each for each in await _listed(world) if each["object"] == charge]
+        assert (found["id"], found["entity"]) == (charge, "charge")
+        assert found["event_count"] >= 3
+        assert "charge.succeeded" in [event["type"] for event in found["events"]]
+        items = await _listed(world)
+        assert (await world.get("status"))["parked"] == len(items)
+        assert len({(item["entity"], item["object"]) for item in items}) == len(items)
+        event = found["events"][0]["id"]
+        assert await _post(world, "inbox/retry", ids=[event]) == (202, {"sent": 1})
+
+    live(story, replace(Options(), documents=embedded()))
+
+
+async def _listed(world: World) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = (await ask(world, "GET", "inbox")).json()["items"]
+    return found
