@@ -119,9 +119,9 @@ WRONG: dict[str, tuple[Mapping[str, Any], str, str]] = {
         "the journal name NOPE does not exist in usmf",
     ),
     "a journal name of another type": (
-        _settings(journals={"customer_payment": "STRGL", "general": "STRGL"}),
+        _settings(journals={"customer_payment": "GenJrn", "general": "STRGL"}),
         "journal usmf customer_payment",
-        "the journal name STRGL is not of type CustPayment",
+        "the journal name GenJrn is not of type CustPayment",
     ),
     "no one-time customer": (
         _settings(one_time_customer="NOBODY"),
