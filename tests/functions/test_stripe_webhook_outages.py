@@ -43,6 +43,9 @@ class BrokenQueue:
     async def send(self, queue: str, messages: Sequence[Message]) -> None:
         await self._send()
 
+    async def probe(self, queue: str) -> None:
+        pass
+
     async def drain_dead_letters(
         self, queue: str, keep: Callable[[DeadLetter], Awaitable[None]], limit: int
     ) -> int:

@@ -80,6 +80,10 @@ class RecordingQueue:
             raise self.error
         self.sent += [(queue, message) for message in messages]
 
+    async def probe(self, queue: str) -> None:
+        if self.error is not None:
+            raise self.error
+
     async def drain_dead_letters(
         self, queue: str, keep: Callable[[DeadLetter], Awaitable[None]], limit: int
     ) -> int:
@@ -203,7 +207,7 @@ class FakeDynamics:
     async def find(self, lookup: Lookup) -> list[Json]:
         await asyncio.sleep(0)
         self.lookups.append(lookup)
-        return [
+        found = [
             row
             for row in self.rows.get(lookup.entity_set, [])
             if row["dataAreaId"] == lookup.company
@@ -213,6 +217,7 @@ class FakeDynamics:
                 or row.get(lookup.any_of[0]) in [_plain(value) for value in lookup.any_of[1]]
             )
         ]
+        return found[: lookup.limit]
 
 
 def _plain(value: Value) -> Any:
