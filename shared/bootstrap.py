@@ -131,7 +131,7 @@ class App:
     def publish(self) -> Publish:
         """Submitting, previewing and publishing mappings."""
         recent = Recent(self.tables).objects
-        return Publish(self.mappings, self.settings, self.clock, recent)
+        return Publish(self.mappings, self.settings, self.clock, recent, self.dynamics)
 
     def reapply(self) -> Reapply:
         """Spelling drafts as the active mapping says."""
