@@ -1,9 +1,10 @@
 """Is the application ready, and what is it doing? For `/api/health` and `/api/status`."""
 
+import asyncio
 from contextlib import suppress
 from functools import partial
 
-from shared.errors import TableConflict
+from shared.errors import CredentialsRefused, TableConflict
 from shared.ports import Delete, Json
 from shared.registry import ENTITIES
 from shared.services.converge import Ports
@@ -12,6 +13,7 @@ from shared.services.ingest import INGEST
 from shared.services.items import Items, place
 from shared.services.readiness import TRY_AGAIN, Check, Probe, checked
 
+READ = (*("customer", "charge", "refund", "dispute", "payout", "balance_transaction", "event"),)
 NEVER_MADE = "ready"  # a row and an instance that only readiness asks for
 
 
@@ -49,10 +51,12 @@ class Health:
         other_mode = (
             "Use the key of the mode that STRIPE_LIVEMODE names, or correct STRIPE_LIVEMODE."
         )
+        permissions = "Give the restricted key these permissions (README.md, Prepare Stripe)."
         unusable = "Publish a mapping that this version compiles (docs/mapping.md)."
         queues = dict.fromkeys(entity.queue for entity in ENTITIES)
         return [
             Probe({"stripe": other_mode}, self._stripe),
+            Probe({"stripe permissions": permissions}, self._permissions),
             Probe({"storage": TRY_AGAIN}, self._storage),
             *(Probe({f"queue {each}": TRY_AGAIN}, partial(self._queue, each)) for each in queues),
             Probe({"flows": TRY_AGAIN}, self._flows),
@@ -64,6 +68,19 @@ class Health:
         if balance.get("livemode") is not self._ports.settings.stripe_livemode:
             return {"stripe": "the key belongs to the other mode than STRIPE_LIVEMODE says"}
         return {}
+
+    async def _permissions(self) -> Problems:
+        """What every account needs; a policy may need more."""
+        missing = [each for each in await asyncio.gather(*map(self._unreadable, READ)) if each]
+        text = f"the key may not read: {', '.join(missing)}" if missing else ""
+        return {"stripe permissions": text}
+
+    async def _unreadable(self, entity: str) -> str:
+        try:
+            await self._ports.stripe.page(entity, {"limit": 1})
+        except CredentialsRefused:
+            return entity
+        return ""
 
     async def _storage(self) -> Problems:
         """Reading, and the right to write: deleting a row that nobody ever makes."""

@@ -6,10 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
+from pydantic import SecretStr
 
 from local import books
 from local.servicebus import Broker, LocalQueue
+from local.stripe.keys import RestrictedKey
+from local.transport import PeerTransport
 from local.world import Options, World
 from shared import bootstrap
 from shared.errors import FlowsUnavailable, StorageUnavailable
@@ -60,9 +64,9 @@ def test_the_embedded_world_is_ready_and_everything_was_asked() -> None:
     async def story(world: World) -> None:
         names = [check["name"] for check in await ready(world, 200)]
         queues = [f"queue {queue.name}" for queue in world.broker.queues]
-        assert names[0:2] == ["stripe", "storage"]
-        assert sorted(names[2 : 2 + len(queues)]) == sorted(queues)
-        rest = names[2 + len(queues) :]
+        assert names[:3] == ["stripe", "stripe permissions", "storage"]
+        assert sorted(names[3 : 3 + len(queues)]) == sorted(queues)
+        rest = names[3 + len(queues) :]
         assert rest[:5] == [
             *("flows", "mapping", "customer id property", "currencies", "ledger entity")
         ]
@@ -289,6 +293,22 @@ def test_a_stripe_key_of_the_other_mode_is_named() -> None:
     live(story, Options(settings={"stripe_livemode": True}))
 
 
+def test_permissions_that_a_restricted_key_lacks_are_named() -> None:
+    key = RestrictedKey("rk_test_few", read=("balance", "customer", "charge", "payout", "refund"))
+
+    async def story(world: World) -> None:
+        world.stripe.issue_key(key)
+        settings = world.settings.model_copy(update={"stripe_api_key": SecretStr(key.key)})
+        http = httpx.AsyncClient(transport=PeerTransport(world.stripe.asgi, world.clock))
+        chance = world.app.chance
+        _use(world, stripe=bootstrap.stripe_gateway(settings, http, world.clock, chance))
+        assert await wrong(world) == {
+            "stripe permissions": "the key may not read: dispute, balance_transaction, event"
+        }
+
+    live(story)
+
+
 def test_a_queue_that_is_not_there_is_named() -> None:
     async def story(world: World) -> None:
         fewer = [queue for queue in world.broker.queues if queue.name != "payout"]
@@ -354,7 +374,7 @@ def test_a_refused_client_secret_fails_what_asks_dynamics_and_nothing_else() -> 
         checks = await ready(world)
         failed = [each for each in checks if each["problem"]]
         held = [each["name"] for each in checks if not each["problem"]]
-        assert held[:2] == ["stripe", "storage"]
+        assert held[:3] == ["stripe", "stripe permissions", "storage"]
         assert "mapping" in held
         assert {"currencies", "main accounts usmf", "company demf"} <= {
             each["name"] for each in failed
