@@ -123,7 +123,9 @@ class Stage:
         settings = self.settings()
         mappings = bootstrap.mappings_of(settings, self.tables, self.clock)
         recent = Recent(self.tables).objects
-        await publish(Publish(mappings, settings, self.clock, recent), documents)
+        http = self._client(self.dynamics.asgi)
+        dynamics = bootstrap.dynamics_gateway(settings, http, self.clock)
+        await publish(Publish(mappings, settings, self.clock, recent, dynamics), documents)
 
     def _between(self, name: str, bounds: tuple[float, float]) -> Callable[[], float]:
         """A number between bounds, another one at each call."""
