@@ -103,6 +103,7 @@ def run_cli(
         "checkout.session.expired",
         "customer.created",
         "customer.updated",
+        "payment_intent.processing",
         "payment_intent.succeeded",
         "payout.created",
         "price.created",
