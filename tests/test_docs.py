@@ -21,7 +21,9 @@ def section(text: str, title: str) -> str:
     """A chapter with all below it."""
     level = title.split(" ", maxsplit=1)[0]
     found = re.search(
-        rf"^{re.escape(title)}\n(.*?)(?=^#{{1,{len(level)}}} |\Z)", text, re.MULTILINE | re.DOTALL
+        rf"(?ms)^{re.escape(title)}\n(.*?)(?=^#{{1,{len(level)}}} |\Z)",
+        text,
+        re.MULTILINE | re.DOTALL,
     )
     assert found is not None, title
     return found[1]
