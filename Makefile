@@ -69,9 +69,9 @@ bench: $(READY) ## every figure, as a ratio measured in one run
 
 lock: $(READY) ## pin the dependencies of pyproject.toml anew
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --upgrade \
-	    pyproject.toml --group dev -o requirements-dev.txt
+	    pyproject.toml --extra local --group dev -o requirements-dev.txt
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header \
-	    -c requirements-dev.txt pyproject.toml -o requirements.txt
+	    -c requirements-dev.txt --group app -o requirements.txt
 
 clean: ## remove what the targets made
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/npm/node_modules

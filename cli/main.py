@@ -6,7 +6,6 @@ other commands ask a running app. The world is imported only by the commands tha
 
 import json
 import logging
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ import simplejson
 import typer
 
 from cli.customers import customers
+from cli.entry import options, run
 from cli.mapping import mapping
 from cli.remote import DEFAULT_URL, AsJson, Url, ask
 
@@ -213,6 +213,7 @@ def backfill(
 
 
 inbox = typer.Typer(no_args_is_help=True, help="Parked items of a running app.")
+app.callback()(options)
 app.add_typer(inbox, name="inbox")
 app.add_typer(mapping, name="mapping")
 app.add_typer(customers, name="customers")
@@ -270,7 +271,4 @@ def _done(count: int, done: str, ids: Sequence[str]) -> None:
 
 def main() -> None:
     """The entry point of the console script."""
-    try:
-        app()
-    except BrokenPipeError:
-        sys.exit(1)
+    run(app)

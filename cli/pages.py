@@ -3,18 +3,22 @@
 Progress goes to standard error, so that `--json` on standard output stays clean.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from local.demo import Demo
-from local.replay import Part, Replay
-from local.summary import Listed, Summary
 from shared.domain.money import Money
+
+if TYPE_CHECKING:  # the embedded world is not installed for those who only ask an app
+    from local.demo import Demo
+    from local.replay import Part, Replay
+    from local.summary import Listed, Summary
 
 PARKED_SHOWN_MAX = 20
 PIPE_WIDTH = 140

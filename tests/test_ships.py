@@ -5,13 +5,14 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pathspec
 import pytest
 
-from tests.test_tidy import NOT_OURS, ROOT
+from tests.test_tidy import COMMAND, EMBEDDED, NOT_OURS, ROOT, plain
 
 FUNCIGNORE = (ROOT / ".funcignore").read_text(encoding="utf-8")
 FUNC_LEAVES_OUT = (".funcignore", ".gitignore", "local.settings.json")
@@ -116,3 +117,25 @@ def test_the_application_starts_from_what_ships_alone(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_wheel_holds_the_packages_and_what_the_embedded_world_reads(tmp_path: Path) -> None:
+    code = "import hatchling.build, sys; print(hatchling.build.build_wheel(sys.argv[1]))"
+    subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, check=True, capture_output=True
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        held = archive.namelist()
+        told = next(each for each in held if each.endswith("METADATA"))
+        metadata = archive.read(told).decode()
+    folders = ("cli/", "functions/", "local/", "shared/")
+    wanted = [each for each in working_tree() if each.startswith(folders)]
+    assert sorted(each for each in held if each.startswith(folders)) == wanted
+    beside = ("function_app.py", "host.json", "infra/queues.json")
+    assert {f"tieout_app/{each}" for each in beside} <= set(held)
+    needed = re.findall(
+        r"^Requires-Dist: ([a-z-]+).*?(; extra == .local.)?$", metadata, re.MULTILINE
+    )
+    assert sorted(name for name, extra in needed if not extra) == sorted(map(plain, COMMAND))
+    assert sorted(name for name, extra in needed if extra) == sorted(map(plain, EMBEDDED))

@@ -307,8 +307,12 @@ def plain(requirement: str) -> str:
 
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-DIRECT = tuple(plain(each) for each in PROJECT["project"]["dependencies"])
-DEVELOPMENT = tuple(plain(each) for each in PROJECT["dependency-groups"]["dev"])
+COMMAND = tuple(PROJECT["project"]["dependencies"])
+EMBEDDED = tuple(PROJECT["project"]["optional-dependencies"]["local"])
+APP = tuple(PROJECT["dependency-groups"]["app"])
+DIRECT = tuple(plain(each) for each in APP)
+BESIDE_THE_APP = ("azure-functions-runtime", "rich", "typer", "uvicorn")
+DEVELOPMENT = (*BESIDE_THE_APP, *(plain(each) for each in PROJECT["dependency-groups"]["dev"]))
 
 
 def test_what_ships_is_what_is_tested() -> None:
@@ -320,6 +324,12 @@ def test_what_ships_is_what_is_tested() -> None:
         if everything.get(package) != version
     }
     assert differing == {}
+
+
+def test_the_command_and_the_embedded_world_need_what_is_deployed_and_little_else() -> None:
+    both = [*COMMAND, *EMBEDDED]
+    assert sorted(each for each in both if plain(each) not in BESIDE_THE_APP) == sorted(APP)
+    assert sorted(plain(each) for each in both if each not in APP) == sorted(BESIDE_THE_APP)
 
 
 def test_every_direct_dependency_ships_and_no_tool_does() -> None:
