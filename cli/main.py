@@ -19,6 +19,7 @@ from cli.customers import customers
 from cli.entry import options, run
 from cli.mapping import mapping
 from cli.remote import DEFAULT_URL, AsJson, Url, ask
+from cli.work import payouts, status, waiting
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -214,6 +215,8 @@ def backfill(
 
 inbox = typer.Typer(no_args_is_help=True, help="Parked items of a running app.")
 app.callback()(options)
+for _name, _command in (("status", status), ("payouts", payouts), ("waiting", waiting)):
+    app.command(_name)(_command)
 app.add_typer(inbox, name="inbox")
 app.add_typer(mapping, name="mapping")
 app.add_typer(customers, name="customers")

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from cli.words import time_of
 from shared.domain.money import Money
 
 if TYPE_CHECKING:  # the embedded world is not installed for those who only ask an app
@@ -242,7 +243,8 @@ def inbox_page(found: Mapping[str, Any], out: Console) -> None:
         return
     for group in found["groups"]:
         out.print(
-            f"{group['count']:>6}  {group['cause']}  since {group['oldest_at']}", markup=False
+            f"{group['count']:>6}  {group['cause']}  since {time_of(group['oldest_at'])}",
+            markup=False,
         )
         out.print(f"        what to do: {group['remedy']}", markup=False)
     for item in found["items"]:
@@ -273,7 +275,7 @@ def receipts_page(found: Mapping[str, Any], out: Console) -> None:
     for each in found["receipts"]:
         amount = Money(int(each["amount_minor"]), each["currency"])
         cells = (each["transaction"], each["company"], each["kind"], each["invoice"], str(amount))
-        table.add_row(*cells, each["at"])
+        table.add_row(*cells, time_of(each["at"]))
     out.print(table)
     if found["more"]:
         out.print(f"... and {found['more']} more")

@@ -1,13 +1,14 @@
 """What became of each unit of work, in the table `events`; and the counters of `/api/status`.
 
 Partition key `<queue>~<partition>`, so that an item's row, its place in the lists of parked and
-waiting items, and the counters change in one transaction. Rows: `event~<id>`, `parked~<id>`,
-`waiting~<id>`, `counter`. Nothing is ever deleted but places in lists.
+waiting items and of retries, and the counters change in one transaction. Rows: `event~<id>`,
+`parked~<id>`, `waiting~<id>`, `retry~<id>`, `counter`. Nothing is ever deleted but places in lists.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from shared.errors import TableConflict
 from shared.ports import (
@@ -29,7 +30,7 @@ TABLE = "events"
 COUNTER = "counter"
 ITEMS_PER_TRANSACTION = 30  # three operations each, and the counter
 CONFLICTS_MAX = 20
-LISTED = (Kind.PARK, Kind.WAITING)
+LISTED = (Kind.PARK, Kind.WAITING, Kind.RETRY)
 COUNTED = (Kind.DONE, Kind.SKIP, Kind.PARK, Kind.WAITING)
 TEXT_CHARS_MAX = 1_000
 
@@ -121,6 +122,8 @@ class Items:
             "first_seen_at": row.cells["first_seen_at"] if row is not None else now,
             "updated_at": now,
         }
+        if verdict.kind is Kind.RETRY and verdict.delay_seconds is not None:
+            cells["due_at"] = now + timedelta(seconds=verdict.delay_seconds)
         key = f"event~{item.id}"
         operations: list[Operation] = [
             Insert(key, cells) if row is None else Replace(key, cells, row.etag)
@@ -132,7 +135,7 @@ class Items:
         return operations
 
     def listed(self, where: str, kind: Kind) -> AsyncIterator[Row]:
-        """The rows of one list (`Kind.PARK` or `Kind.WAITING`), page by page."""
+        """The rows of one list (one of `LISTED`), page by page."""
         return rows(self._tables, TABLE, where, f"{kind.value}~")
 
     async def skip(self, where: str) -> None:

@@ -9,12 +9,15 @@ import pytest
 from local import books
 from local.host.engine import Function
 from local.host.ncrontab import Schedule
+from local.stripe import PeerSettings
 from local.world import ROOT, Options, World
 from shared.registry import ENTITIES
 from tests.world import NO_GAPS, ask, live, new_customer, rest, sell
 
 ANONYMOUS = ["health", "webhooks/stripe"]
-ROUTES = {"health", "payouts", "proof", "ready", "receipts", "status", "webhooks/stripe"}
+ROUTES = {
+    *("health", "payouts", "proof", "ready", "receipts", "status", "waiting", "webhooks/stripe"),
+}
 STATUS = ["queued", "in_flight", "scheduled", "waiting", "parked", "done", "skipped"]
 PROOF = ["balance_minor", "posted_minor", "draft_minor", "gap_minor", "unexplained_minor"]
 
@@ -91,6 +94,22 @@ def test_liveness_says_nothing_about_others() -> None:
         assert await _json(world, "health") == {"status": "alive"}
 
     live(story)
+
+
+def test_what_waits_is_listed_with_its_reason() -> None:
+    async def story(world: World) -> None:
+        charge = sell(world, 10_000)
+        await rest(world)
+        (found,) = (await _json(world, "waiting"))["items"]
+        assert (found["kind"], found["object"], found["cause"]) == (
+            "waiting",
+            charge,
+            "transaction_not_made",
+        )
+        assert found["since"] <= found["updated_at"] < found["next_at"]
+
+    slow = PeerSettings(settle_delay_seconds=(2 * 3_600.0, 2 * 3_600.0))
+    live(story, Options(stripe=slow))
 
 
 def test_the_embedded_world_is_ready() -> None:

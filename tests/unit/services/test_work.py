@@ -129,6 +129,8 @@ async def test_a_retry_is_scheduled_as_a_new_message_with_a_later_time() -> None
     assert copy.scheduled_at > bench.rig.clock.now()
     assert read_item(json.dumps(copy.body).encode()) == item().again(counts=True)
     assert await bench.status("evt_1") == ("retry", "unavailable")
+    (listed,) = [row async for row in bench.items.listed(place(bench.queue, PARTITION), Kind.RETRY)]
+    assert listed.cells["due_at"] == copy.scheduled_at
 
 
 async def test_retries_have_unique_ids_growing_waits_and_end_parked() -> None:
