@@ -6,7 +6,6 @@ other commands ask a running app. The world is imported only by the commands tha
 
 import json
 import logging
-import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -15,9 +14,11 @@ import simplejson
 import typer
 
 from cli.customers import customers
+from cli.entry import options, run
 from cli.inbox import inbox
 from cli.mapping import mapping
 from cli.remote import DEFAULT_URL, AsJson, Url, ask
+from cli.work import payouts, status, waiting
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -110,17 +111,38 @@ def replay(
 
 @app.command()
 def simulate(
+    *,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 200,
     first: Annotated[int, typer.Option(min=0, help="The first of them.")] = 1,
     seed: Annotated[int | None, typer.Option(help="Only this one, with its timeline.")] = None,
     timeline: Annotated[Path | None, typer.Option(help="Folder for timelines.")] = None,
     jobs: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 2,
+    days: Annotated[float, typer.Option(min=1, max=366, help="Of business, for each seed.")] = 30,
+    rate: Annotated[
+        list[str] | None, typer.Option(help="KIND=SHARE: the rate of a kind of fault, 0 to 1.")
+    ] = None,
+    only: Annotated[bool, typer.Option("--only", help="No faults but those of --rate.")] = False,
+    minimise: Annotated[
+        bool, typer.Option(help="Find the faults that a failure needs: up to 40 more runs.")
+    ] = True,
 ) -> None:
     """Live through simulated months with every fault on; exit 1 when an invariant breaks."""
     from local import simulation  # noqa: PLC0415 - as above
 
     _quiet()
-    raise typer.Exit(simulation.main(seeds, first, seed, timeline, jobs))
+    try:
+        rates = simulation.rates_named(rate or ())
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--rate") from None
+    raise typer.Exit(
+        simulation.main(
+            *(seeds, first, seed, timeline, jobs),
+            days=days,
+            rates=rates,
+            only=only,
+            shrinks=minimise,
+        )
+    )
 
 
 @app.command()
@@ -192,6 +214,9 @@ def backfill(
         typer.echo(f"{found['seen']} transactions seen, {found['sent']} handed on to be booked")
 
 
+app.callback()(options)
+for _name, _command in (("status", status), ("payouts", payouts), ("waiting", waiting)):
+    app.command(_name)(_command)
 app.add_typer(inbox, name="inbox")
 app.add_typer(mapping, name="mapping")
 app.add_typer(customers, name="customers")
@@ -199,7 +224,4 @@ app.add_typer(customers, name="customers")
 
 def main() -> None:
     """The entry point of the console script."""
-    try:
-        app()
-    except BrokenPipeError:
-        sys.exit(1)
+    run(app)

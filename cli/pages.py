@@ -3,18 +3,23 @@
 Progress goes to standard error, so that `--json` on standard output stays clean.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from local.demo import Demo
-from local.replay import Part, Replay
-from local.summary import Listed, Summary
+from cli.words import time_of
 from shared.domain.money import Money
+
+if TYPE_CHECKING:  # the embedded world is not installed for those who only ask an app
+    from local.demo import Demo
+    from local.replay import Part, Replay
+    from local.summary import Listed, Summary
 
 PARKED_SHOWN_MAX = 20
 PIPE_WIDTH = 140
@@ -250,7 +255,8 @@ def inbox_page(found: Mapping[str, Any], out: Console, *, resolved: bool = False
         return
     for group in found["groups"]:
         out.print(
-            f"{group['count']:>6}  {group['cause']}  since {group['oldest_at']}", markup=False
+            f"{group['count']:>6}  {group['cause']}  since {time_of(group['oldest_at'])}",
+            markup=False,
         )
         if group["remedy"]:
             out.print(f"        what to do: {group['remedy']}", markup=False)
@@ -285,7 +291,7 @@ def receipts_page(found: Mapping[str, Any], out: Console) -> None:
     for each in found["receipts"]:
         amount = Money(int(each["amount_minor"]), each["currency"])
         cells = (each["transaction"], each["company"], each["kind"], each["invoice"], str(amount))
-        table.add_row(*cells, each["at"])
+        table.add_row(*cells, time_of(each["at"]))
     out.print(table)
     if found["more"]:
         out.print(f"... and {found['more']} more")

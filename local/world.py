@@ -33,7 +33,9 @@ from shared.clients.stripe.signatures import StripeSignatures
 from shared.ports import Clock, Json
 from shared.settings import Settings
 
-ROOT = Path(__file__).resolve().parent.parent
+CHECKOUT = Path(__file__).resolve().parent.parent
+INSTALLED = CHECKOUT / "tieout_app"  # of a wheel (pyproject.toml)
+ROOT = INSTALLED if INSTALLED.is_dir() else CHECKOUT
 CONNECTION = "Endpoint=sb://embedded/;SharedAccessKeyName=none;SharedAccessKey=none"
 IDLE_POLL_SECONDS = 1.0
 ASKED_MAX = 10

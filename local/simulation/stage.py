@@ -5,7 +5,6 @@ import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -30,13 +29,13 @@ from local.stripe import DeliveryFaults, PeerSettings, StripePeer, WebhookTarget
 from local.stripe import Faults as StripeFaults
 from local.tables import MemoryTables
 from local.transport import Asgi, PeerTransport
+from local.world import ROOT
 from shared import bootstrap
 from shared.ports import Clock, Json
 from shared.services.publish import Publish
 from shared.services.recent import Recent
 from shared.settings import Settings
 
-ROOT = Path(__file__).resolve().parents[2]
 APP, STRIPE, DYNAMICS = "http://127.0.0.1:7071", "http://127.0.0.1:12111", "http://127.0.0.1:7365"
 SLOW_SECONDS = 50.0
 ROUTE_SECONDS_MAX = 3_600.0

@@ -228,8 +228,14 @@ class Sweep:
 
 def _is_due(row: Row, now: datetime) -> bool:
     """Whether a waiting item is to be looked at again."""
+    due = next_look_at(row)
+    return due is None or now >= due
+
+
+def next_look_at(row: Row) -> datetime | None:
+    """When a waiting item is to be looked at again; None: at once."""
     first, last = row.cells["first_seen_at"], row.cells["updated_at"]
     if not isinstance(first, datetime) or not isinstance(last, datetime):
-        return True
+        return None
     pause = (last - first) / RESEND_AGE_SHARE
-    return now - last >= min(max(pause, RESEND_AFTER_MIN), RESEND_AFTER_MAX)
+    return last + min(max(pause, RESEND_AFTER_MIN), RESEND_AFTER_MAX)

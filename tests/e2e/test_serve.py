@@ -103,6 +103,7 @@ def run_cli(
         "checkout.session.expired",
         "customer.created",
         "customer.updated",
+        "payment_intent.processing",
         "payment_intent.succeeded",
         "payout.created",
         "price.created",
@@ -232,4 +233,4 @@ def test_a_command_without_an_app_says_so() -> None:
         check=False,
     )
     assert done.returncode == 2
-    assert "did not answer as Tieout does" in done.stderr
+    assert "nothing answers at" in done.stderr

@@ -17,7 +17,7 @@ from shared.errors import (
 )
 from shared.ports import Message, Operation, Row
 from shared.services.item import APART, REAPPLY, Item, read_item
-from shared.services.items import Items, places
+from shared.services.items import Items, home, places
 from shared.services.links import LinkStore
 from shared.services.work import (
     OBJECTS_PER_RUN,
@@ -147,6 +147,8 @@ async def test_a_retry_is_scheduled_as_a_new_message_with_a_later_time() -> None
     assert copy.scheduled_at > bench.rig.clock.now()
     assert read_item(json.dumps(copy.body).encode()) == item().again(counts=True)
     assert await bench.status("evt_1") == ("retry", "unavailable")
+    (listed,) = [row async for row in bench.items.listed(home(bench.queue, "txn_1"), Kind.RETRY)]
+    assert listed.cells["due_at"] == copy.scheduled_at
 
 
 async def test_retries_have_unique_ids_growing_waits_and_end_parked() -> None:
