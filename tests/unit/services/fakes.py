@@ -14,6 +14,7 @@ from shared.packaged import packaged_product
 from shared.ports import (
     DeadLetter,
     Json,
+    LetterNotKept,
     Lookup,
     Message,
     Page,
@@ -85,10 +86,16 @@ class RecordingQueue:
     ) -> int:
         letters = self.dead.get(queue, [])
         kept = 0
+        left: list[DeadLetter] = []
         while letters and kept < limit:
-            await keep(letters[0])
+            try:
+                await keep(letters[0])
+            except LetterNotKept:
+                left.append(letters.pop(0))
+                continue
             letters.pop(0)
             kept += 1
+        letters += left
         return kept
 
     async def counts(self) -> QueueCounts | None:
