@@ -18,6 +18,7 @@ from shared.mapping.preview import Standing, StoredDocument, StoredObject
 from shared.ports import QUERY_ROWS_MAX, Row, Tables
 from shared.services import journals, links
 from shared.services.packing import unpack
+from shared.services.paging import rows
 
 PAGES_MAX = 10_000
 AT_ONCE = 16  # objects that are read together
@@ -84,7 +85,7 @@ class Recent:
 
     async def _object(self, id: str) -> _Object:
         found = _Object(id)
-        for row in await self._tables.query(links.TABLE, partition=id):
+        async for row in rows(self._tables, links.TABLE, id):
             found.take(row)
         return found
 

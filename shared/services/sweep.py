@@ -253,10 +253,10 @@ class Sweep:
         sent = 0
         for queue, partition in places[first:] + places[:first]:
             where = place(queue, partition)
+            sent += await run.part(where, partial(self._resend, run, queue, partition), 0)
             if run.is_over:
                 await cursor.keep({"place": where})
                 break
-            sent += await run.part(where, partial(self._resend, run, queue, partition), 0)
         run.close()
         return sent
 

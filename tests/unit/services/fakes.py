@@ -138,6 +138,8 @@ class FakeStripe:
         else:
             found = [each for (kind, _), each in self.objects.items() if kind == entity]
         found = [each for each in found if each["created"] >= int(params.get("created[gte]", 0))]
+        if "created[lt]" in params:
+            found = [each for each in found if each["created"] < int(params["created[lt]"])]
         ids = [each["id"] for each in found]
         start = ids.index(params["starting_after"]) + 1 if "starting_after" in params else 0
         end = start + int(params.get("limit", 10))
@@ -215,6 +217,8 @@ class FakeDynamics:
             for row in self.rows.get(lookup.entity_set, [])
             if row["dataAreaId"] == lookup.company
             and all(row.get(name) == _plain(value) for name, value in lookup.equals.items())
+            and all(row.get(name, value) >= value for name, value in lookup.at_least.items())
+            and all(row.get(name, value) <= value for name, value in lookup.at_most.items())
             and (
                 lookup.any_of is None
                 or row.get(lookup.any_of[0]) in [_plain(value) for value in lookup.any_of[1]]

@@ -139,3 +139,13 @@ async def test_objects_are_whole_where_pages_end(count: int) -> None:
     found = await shelf.recent(10_000)
     assert len(found) == count + 1
     assert [each.documents[0].standing for each in found] == [Standing.DRAFT] * len(found)
+
+
+async def test_an_object_of_more_rows_than_a_page_is_read_to_its_end() -> None:
+    shelf = Shelf()
+    count = QUERY_ROWS_MAX + 50
+    for number in range(count):
+        filler = Put(f"link~line{number:05}", {"keys": "{}"})
+        await shelf.tables.transact("links", "txn_1", [filler])
+    found = await Recent(shelf.tables)._object("txn_1")
+    assert len(found.links) == count
