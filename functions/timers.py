@@ -80,6 +80,12 @@ TIMERS: tuple[Timer, ...] = (
         "Every night: lines that are missing, moved or there twice are verified.",
         lambda app, flows: app.audit(flows).lines(),
     ),
+    Timer(
+        "continue_audit",
+        "0 3,18,33,48 * * * *",
+        "Every quarter of an hour: goes on with an audit that one run did not finish.",
+        lambda app, flows: app.audit(flows).go_on(),
+    ),
 )
 
 

@@ -28,7 +28,16 @@ from shared.ports import (
     Tables,
 )
 from shared.registry import Entity, entity_named
-from shared.services import accounts, asking, checking, looking, receipts, resolutions, snapshots
+from shared.services import (
+    accounts,
+    asking,
+    checking,
+    looking,
+    receipts,
+    resolutions,
+    snapshots,
+    tie_outs,
+)
 from shared.services.apart import plan_moves
 from shared.services.dispatch import Dispatch
 from shared.services.drafts import find_drafts
@@ -311,6 +320,9 @@ class Converge:
 
         async def start(task: Task) -> None:
             for flow in task.desired.flows:
+                if task.snapshot is not None:
+                    now = self._ports.clock.now()
+                    await tie_outs.expect(self._ports.tables, task.snapshot.object, now)
                 await self._ports.flows.start(flow.name, flow.instance, dict(flow.input))
 
         await self._each([task for task in tasks if task.going], start)

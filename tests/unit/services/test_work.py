@@ -8,6 +8,7 @@ import pytest
 from local.tables import MemoryTables
 from shared.errors import (
     CredentialsRefused,
+    FlowsUnavailable,
     QueueUnavailable,
     Refused,
     StorageUnavailable,
@@ -15,7 +16,7 @@ from shared.errors import (
     Unavailable,
     UncertainWrite,
 )
-from shared.ports import Message, Operation, Row
+from shared.ports import Message, Operation, Put, Row
 from shared.services.item import APART, REAPPLY, Item, read_item
 from shared.services.items import Items, home, places
 from shared.services.links import LinkStore
@@ -401,3 +402,24 @@ async def test_what_is_never_begun_parks_with_words() -> None:
     assert (cells["status"], cells["cause"]) == ("parked", "not_begun")
     assert cells["text"]
     assert cells["remedy"]
+
+
+async def test_a_payout_whose_flow_cannot_start_has_an_open_tie_out() -> None:
+    bench = Bench(payout(), queue="payout")
+
+    async def fail(name: str, instance: str, input: Json) -> None:
+        raise FlowsUnavailable("down")
+
+    bench.rig.flows.start = fail  # type: ignore[method-assign]
+    await bench.handle(received(item("po_1", entity="payout")))
+    (row,) = await bench.rig.tables.query("payouts", partition="tieouts")
+    assert (row.row, row.cells["status"], row.cells["amount_minor"]) == ("po_1", "open", 12345)
+
+
+async def test_a_tie_out_that_is_known_stays_as_it_is() -> None:
+    bench = Bench(payout(), queue="payout")
+    tied = Put("po_1", {"status": "tied"})
+    await bench.rig.tables.transact("payouts", "tieouts", [tied])
+    await bench.handle(received(item("po_1", entity="payout")))
+    (row,) = await bench.rig.tables.query("payouts", partition="tieouts")
+    assert row.cells == tied.cells
