@@ -89,9 +89,21 @@ async def _together(
         for task in tasks:
             task.fail(error)
     except Exception:  # whose it is shows when each does it alone
-        for task in tasks:
-            with failing([task]):
+        await _one_by_one(tasks, step)
+
+
+async def _one_by_one(
+    tasks: Sequence[Task], step: Callable[[Sequence[Task]], Awaitable[None]]
+) -> None:
+    """A step of each task alone; a system that does not answer is not asked for the others."""
+    for at, task in enumerate(tasks):
+        with failing([task]):
+            try:
                 await step([task])
+            except looking.NO_ANSWER as error:
+                for each in tasks[at:]:
+                    each.fail(error)
+                return
 
 
 class Converge:
@@ -280,10 +292,10 @@ class Converge:
             await looking.look(ports.dynamics, going)
         with failing(going):
             await checking.check(ports.dynamics, ports.tables, going)
-        for task in going:
-            with failing([task]):
-                await plan_moves(ports.dynamics, ports.tables, [task])
-                await asking.expect(ports.dynamics, [task])
+        moving = [task for task in going if task.apart]
+        await _one_by_one(moving, partial(plan_moves, ports.dynamics, ports.tables))
+        with failing(going):
+            await asking.expect(ports.dynamics, going)
         await applier.apply(going, writer)
         with failing([task for task in going if not task.going]):
             await accounts.explain(ports.dynamics, going, customers)
