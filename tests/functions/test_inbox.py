@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from local.publishing import embedded
+from local.stripe import PeerSettings
 from local.world import Options, World
 from shared.services.items import home
 from tests.world import (
@@ -91,6 +92,32 @@ def test_parked_items_heal_when_their_cause_goes_away() -> None:
         assert len(lines(world)) == 6
 
     live(story, _options())
+
+
+def test_what_can_heal_heals_behind_what_cannot() -> None:
+    async def story(world: World) -> None:
+        store = world.dynamics._store
+        currencies = store.schema.set_of("Currencies")
+        gone = {}
+        for name in ("EUR", "JPY"):
+            row = store.find("Currencies", name)
+            assert row is not None
+            gone[name] = dict(row.fields)
+            store.delete(currencies, row)
+        for _ in range(12):
+            sell(world, 5_000, "eur")
+        charge = sell(world, 5_000, "jpy")
+        await rest(world, 2 * HOUR)
+        assert {item.cause for item in await parked(world)} == {"refused"}
+        store.insert(currencies, gone["JPY"])  # and nobody creates EUR
+        await rest(world, 5 * HOUR)
+        [txn] = transactions_of(world, charge)
+        assert f"{txn['id']}:gross" in lines(world)
+        left = {item.object for item in await parked(world)}
+        assert len(left) == 12
+        assert txn["id"] not in left
+
+    live(story, Options(stripe=PeerSettings(payouts=None)))
 
 
 def test_a_resolved_item_leaves_the_inbox_and_keeps_its_row() -> None:
