@@ -2,6 +2,8 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from local.publishing import embedded
 from local.stripe import PeerSettings
 from local.world import Options, World
+from shared.ports import Symbol, Value, Write, Written
 from shared.services.items import home
 from tests.world import (
     DAY,
@@ -204,6 +207,49 @@ def test_what_was_booked_by_hand_is_not_booked_again() -> None:
         assert (proof["gap_minor"], proof["unexplained_minor"]) == (accepted["amount_minor"], 0)
 
     live(story, _options())
+
+
+def test_a_voucher_that_a_person_posts_closes_the_gap() -> None:
+    async def story(world: World) -> None:
+        await _park(world)
+        [first, *_] = await _listed(world)
+        net = stripe_object(world, "balance_transaction", first["object"])["net"]
+        voucher = await _book_by_hand(world, Decimal(net) / 100)
+        _mend(world)
+        given = {**SAID, **VOUCHER, "voucher": voucher}
+        assert (await _post(world, "inbox/resolve", ids=[first["id"]], **given))[0] == 200
+        draft = (await world.get("proof"))["currencies"]["usd"]
+        assert first["object"] in [
+            each["id"] for each in draft["differences"] if each["kind"] == "accepted"
+        ]
+        await rest(world, 3 * HOUR)  # the others heal, and the journals are posted
+        proof = (await world.get("proof"))["currencies"]["usd"]
+        assert (proof["differences"], proof["gap_minor"]) == ([], 0)
+        assert proof["by_hand_minor"] == net
+
+    live(story, _options())
+
+
+async def _book_by_hand(world: World, amount: Decimal) -> str:
+    """A person debits clearing in a general journal of their own; returns the voucher."""
+    dynamics, late = world.app.dynamics, world.clock.now() + timedelta(minutes=1)
+    header = {"JournalName": "STRGL", "Description": "by hand"}
+    [made] = await dynamics.apply([Write("POST", "LedgerJournalHeaders", "usmf", header)], late)
+    assert isinstance(made, Written)
+    fields: dict[str, Value] = {
+        "JournalBatchNumber": made.fields["JournalBatchNumber"],
+        "AccountType": Symbol("LedgerJournalACType", "Bank"),
+        "AccountDisplayValue": "STRIPE-USD",
+        "OffsetAccountType": Symbol("LedgerJournalACType", "Ledger"),
+        "OffsetAccountDisplayValue": "199900",
+        "CurrencyCode": "USD",
+        "DebitAmount": amount,
+        "TransDate": world.clock.now().date(),
+        "Text": "by hand",
+    }
+    [line] = await dynamics.apply([Write("POST", "LedgerJournalLines", "usmf", fields)], late)
+    assert isinstance(line, Written), line
+    return str(line.fields["Voucher"])
 
 
 def test_a_resolved_object_is_written_when_a_person_retries_it() -> None:
