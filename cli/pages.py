@@ -106,7 +106,11 @@ def _customers(summary: Summary, customers: int, out: Console) -> None:
         if accounts > customers
         else ""
     )
-    out.print(f"  customers      {customers} in Stripe are {accounts} accounts: {by_company}{why}")
+    others = summary.records["CustomersV3"] - accounts
+    before = f" ({others} other accounts were there before)" if others else ""
+    out.print(
+        f"  customers      {customers} in Stripe are {accounts} accounts: {by_company}{why}{before}"
+    )
 
 
 def _records(records: Mapping[str, int], out: Console) -> None:

@@ -74,7 +74,8 @@ class Reader:
             self._found.notes.append(f"{where}: {kind} has no id and is not used")
             return
         data = item.get("data")
-        is_event = item.get("object") == "event" or ("type" in item and isinstance(data, dict))
+        is_bare = "object" not in item and "type" in item and isinstance(data, dict)
+        is_event = is_bare or item.get("object") == "event"
         reason = event_reason(item) if is_event else object_reason(item)
         if reason is None and not is_event:
             reason = _id_reason(item)

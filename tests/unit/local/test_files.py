@@ -96,6 +96,12 @@ def test_what_no_object_of_stripe_looks_like_is_refused_by_name(
     assert reason in problems(found)[0]
 
 
+def test_an_object_with_a_type_and_data_of_its_own_is_no_event(tmp_path: Path) -> None:
+    odd = {"id": "x_1", "object": "zebra", "type": "striped", "data": {"stripes": 7}}
+    (tmp_path / "a.json").write_text(json.dumps(odd))
+    assert [obj["id"] for obj in read([tmp_path]).objects] == ["x_1"]
+
+
 def test_half_a_surrogate_pair_becomes_a_question_mark(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text('{"id": "cus_1", "object": "customer", "name": "a\\ud800"}')
     assert read([tmp_path]).objects[0]["name"] == "a?"
