@@ -20,9 +20,10 @@ PARKED_SHOWN_MAX = 20
 PIPE_WIDTH = 140
 SKIPPED_WORDS = {
     "unknown_type": "events of types that need no work (unknown_type)",
-    "charge_failed": "charges that failed and moved no money (charge_failed)",
-    "charge_not_captured": "charges that are not captured yet (charge_not_captured)",
-    "customer_deleted": "customers that were deleted (customer_deleted)",
+    "catalogue_off": "for products and prices, which the policy leaves out (catalogue_off)",
+    "charge_failed": "for charges that failed and moved no money (charge_failed)",
+    "charge_not_captured": "for charges that are not captured yet (charge_not_captured)",
+    "customer_deleted": "for customers that were deleted (customer_deleted)",
 }
 
 
