@@ -19,6 +19,7 @@ from cli.inbox import inbox
 from cli.mapping import mapping
 from cli.remote import DEFAULT_URL, AsJson, Url, ask
 from cli.work import payouts, status, waiting
+from cli.world import world as peers
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -69,12 +70,19 @@ def serve(
     stripe_port: Annotated[int, typer.Option(min=1, max=65_535)] = 12111,
     dynamics_port: Annotated[int, typer.Option(min=1, max=65_535)] = 7365,
     seed: Annotated[int, typer.Option(help="Of ids and delays.")] = 1,
+    post_seconds: Annotated[
+        float, typer.Option(min=1, max=604_800, help="Between runs of Dynamics' batch jobs.")
+    ] = 60,
 ) -> None:
-    """The embedded world on local ports, for curl, the Stripe CLI and your own code."""
+    """The embedded world on local ports, for curl, the Stripe CLI and your own code.
+
+    With a long --post-seconds, Dynamics posts and invoices by tieout world job alone.
+    """
     from local import serve as world  # noqa: PLC0415 - as above
 
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
-    problem = world.run(world.Ports(app_port, stripe_port, dynamics_port), seed, typer.echo)
+    ports = world.Ports(app_port, stripe_port, dynamics_port)
+    problem = world.run(ports, seed, typer.echo, post_seconds)
     if problem:
         typer.echo(problem, err=True)
         raise typer.Exit(1)
@@ -254,6 +262,7 @@ for _name, _command in (("status", status), ("payouts", payouts), ("waiting", wa
 app.add_typer(inbox, name="inbox")
 app.add_typer(mapping, name="mapping")
 app.add_typer(customers, name="customers")
+app.add_typer(peers, name="world")
 
 
 def main() -> None:

@@ -2,13 +2,18 @@
 
 import ast
 import re
+import shlex
+from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
+from cli.main import app
 from shared.registry import ENTITIES
 from shared.verdicts import TABLE, Kind
 from tests.reasons import Sources
-from tests.test_tidy import PRODUCT, ROOT
+from tests.test_tidy import PRODUCT, ROOT, files, tree_of
 
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -97,3 +102,95 @@ def webhook_reasons(sources: Sources) -> set[str]:
     found = [str(each.value) for each in words if isinstance(each, ast.Constant) and each.value]
     assert len(found) == len(returned) - 1
     return set(found)
+
+
+COMMAND = typer.main.get_command(app)
+PLACEHOLDERS = {"{id}": "cus_1", "{company}": "usmf", "{name}": "5c0d9f21", "{url}": "https://x"}
+GUIDES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+SPOKEN = re.compile(r"tieout [a-z][^.,;()`\n]*")
+
+
+def parse(line: str, *, whole: bool) -> str:
+    """Why a command line cannot be run; `whole`: what it needs must be there, too."""
+    words = shlex.split(line, comments=True)[1:]
+    words = [word for word in words if word not in ("--help", "--version")]
+    node: Any = COMMAND
+    name = "tieout"
+    while words and getattr(node, "commands", None):
+        name = words.pop(0)
+        if name.startswith("--"):
+            break
+        if name not in node.commands:
+            return f"there is no command {name}"
+        node = node.commands[name]
+    options = [option for each in node.params for option in (*each.opts, *each.secondary_opts)]
+    unknown = [word for word in words if word.startswith("--") and word not in options]
+    if unknown:
+        return f"{name} has no option {unknown}"
+    if whole:
+        try:
+            node.make_context(name, words)
+        except Exception as error:
+            return f"{line}: {error.__class__.__name__} {error}"
+    return ""
+
+
+def shell_lines(text: str) -> list[str]:
+    """The lines of shell blocks that run `tieout`."""
+    found = []
+    for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL):
+        for line in block.replace("\\\n", " ").splitlines():
+            plain = line.strip().removeprefix(".venv/bin/")
+            if plain.startswith("tieout "):
+                found.append(plain)
+    return found
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.name)
+def test_every_command_in_the_guides_can_be_run_as_it_stands(guide: Path) -> None:
+    text = guide.read_text(encoding="utf-8")
+    wrong = [why for line in shell_lines(text) if (why := parse(line, whole=True))]
+    spoken = re.findall(r"`(tieout [^`]+)`", text)
+    wrong += [why for line in spoken if (why := parse(line, whole=False))]
+    assert wrong == []
+
+
+def test_the_guides_show_commands() -> None:
+    lines = [line for guide in GUIDES for line in shell_lines(guide.read_text(encoding="utf-8"))]
+    assert len(lines) > 15
+    assert parse("tieout nothing", whole=False) == "there is no command nothing"
+    assert parse("tieout proof --nothing", whole=False)
+    assert "MissingParameter" in parse("tieout customers accept cus_1 --company usmf", whole=True)
+
+
+def spoken_in_source() -> list[str]:
+    """The commands that messages of the product and of the commands name."""
+    found = []
+    for path in files("shared", "functions", "cli", "local/serve.py"):
+        tree = tree_of(path)
+        documentation = {ast.get_docstring(node, clean=False) for node in docstrings(tree)}
+        for node in ast.walk(tree):
+            text = ""
+            if isinstance(node, ast.JoinedStr):
+                text = "".join(
+                    str(part.value) if isinstance(part, ast.Constant) else "WORD"
+                    for part in node.values
+                )
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                text = node.value if node.value not in documentation else ""
+            for name, value in PLACEHOLDERS.items():
+                text = text.replace(name, value)
+            found += SPOKEN.findall(text)
+    return found
+
+
+def docstrings(tree: ast.Module) -> list[Any]:
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    return [node for node in ast.walk(tree) if isinstance(node, kinds)]
+
+
+def test_every_remedy_that_names_a_command_can_be_pasted() -> None:
+    spoken = spoken_in_source()
+    remedies = [line for line in spoken if " --" in line and "--help" not in line]
+    assert any("customers accept" in line for line in remedies)
+    assert [why for line in remedies if (why := parse(line.strip(), whole=True))] == []
