@@ -1,7 +1,7 @@
 """Every error the application knows, and what each one means for the work at hand.
 
     TieoutError
-      Throttled            the other side asks for patience            -> retry
+      Throttled            the other side asks to wait            -> retry
       Unavailable          nothing was done; may work later            -> retry
         StorageUnavailable, QueueUnavailable, FlowsUnavailable
       CredentialsRefused   a key or a role is wrong                    -> retry, parked in the end

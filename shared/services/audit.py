@@ -26,8 +26,8 @@ from shared.services.items import Items
 from shared.services.journals import HEADERS, POSTED, TABLE, UNPOSTED
 from shared.services.looking import LOOK_KEYS_MAX
 from shared.services.paging import Pages, next_cursor
-from shared.services.patience import patiently
 from shared.services.places import SWEEP, Cursor, Place
+from shared.services.retry import with_retries
 from shared.services.runs import Run, side_by_side
 from shared.services.standing import KINDS
 
@@ -221,7 +221,7 @@ class Audit:
         entity_set = next(name for name, found in KINDS.items() if found is kind)
         batch = row.row.split("~", maxsplit=2)[2]
         read = partial(apart.keys_in, self._ports.dynamics, entity_set, company, batch)
-        keys = await patiently(self._ports.clock, self._ports.chance, read)
+        keys = await with_retries(self._ports.clock, self._ports.chance, read)
         ids = apart.objects_of(keys)
         if not ids:
             await self._ports.tables.transact(TABLE, UNPOSTED, [Delete(row.row)])
@@ -255,7 +255,7 @@ class Audit:
         return posted
 
     async def _find(self, lookup: Lookup) -> list[Json]:
-        return await patiently(
+        return await with_retries(
             self._ports.clock, self._ports.chance, partial(self._ports.dynamics.find, lookup)
         )
 

@@ -15,7 +15,7 @@ from shared.ports import Json, Lookup, Value
 from shared.services.converge import Ports
 from shared.services.links import LinkStore
 from shared.services.looking import LOOK_KEYS_MAX
-from shared.services.patience import patiently
+from shared.services.retry import with_retries
 from shared.services.runs import Run, side_by_side
 
 LINE_SETS = (
@@ -174,7 +174,7 @@ class Span:
 
     async def _find(self, lookup: Lookup) -> list[Json]:
         ports = self._ports
-        return await patiently(ports.clock, ports.chance, partial(ports.dynamics.find, lookup))
+        return await with_retries(ports.clock, ports.chance, partial(ports.dynamics.find, lookup))
 
 
 def _wanted(link: Link) -> Spot:

@@ -18,7 +18,7 @@ from shared.domain.money import Money, from_decimal, is_currency, total
 from shared.errors import Parked, Unavailable
 from shared.ports import Chance, Clock, DynamicsGateway, Json, Lookup, StripeGateway, Value
 from shared.services.paging import Pages
-from shared.services.patience import patiently
+from shared.services.retry import with_retries
 from shared.settings import Settings
 
 TRANSACTIONS_MAX = 1_000_000
@@ -76,11 +76,11 @@ class Prover:
         self._clock = clock
         self._chance = chance
 
-    async def _patiently[T](self, read: Callable[[], Awaitable[T]]) -> T:
-        return await patiently(self._clock, self._chance, read)
+    async def _with_retries[T](self, read: Callable[[], Awaitable[T]]) -> T:
+        return await with_retries(self._clock, self._chance, read)
 
     async def _find(self, lookup: Lookup) -> list[Json]:
-        return await self._patiently(partial(self._dynamics.find, lookup))
+        return await self._with_retries(partial(self._dynamics.find, lookup))
 
     async def prove(self) -> Proofs:
         """The proof of every currency that has a book, or that Stripe holds money in.
@@ -121,9 +121,9 @@ class Prover:
 
     async def _stripe_side(self) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
         for _ in range(READS_MAX):
-            before = _balance(await self._patiently(self._stripe.balance))
+            before = _balance(await self._with_retries(self._stripe.balance))
             transactions = await self._transactions()
-            if _balance(await self._patiently(self._stripe.balance)) == before:
+            if _balance(await self._with_retries(self._stripe.balance)) == before:
                 return before, transactions
         raise Parked(
             "balance_moves",

@@ -10,7 +10,7 @@ BASE_SECONDS = 1.0
 CAP_SECONDS = 30.0
 
 
-async def patiently[T](clock: Clock, chance: Chance, read: Callable[[], Awaitable[T]]) -> T:
+async def with_retries[T](clock: Clock, chance: Chance, read: Callable[[], Awaitable[T]]) -> T:
     """Repeat a read that was throttled or found nobody, with back-off and jitter.
 
     The last try's error comes out, and every other error at once. Reads only: a write that failed
