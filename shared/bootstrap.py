@@ -33,11 +33,11 @@ from shared.services.audit import Audit
 from shared.services.backfill import Backfill
 from shared.services.converge import Ports
 from shared.services.customers import Customers
-from shared.services.errands import Errands
 from shared.services.health import Health
 from shared.services.inbox import Inbox
 from shared.services.ingest import Ingest
 from shared.services.items import Items
+from shared.services.maintenance import MaintenanceCommands
 from shared.services.mapping_store import MappingStore
 from shared.services.mappings import Mappings
 from shared.services.plan import KEYS
@@ -147,8 +147,8 @@ class App:
 
     def reapply(self) -> Reapply:
         """Spelling drafts as the active mapping says."""
-        errands = Errands(self.queue, Items(self.tables, self.clock), self.settings)
-        return Reapply(self.mappings.store, Recent(self.tables).objects, errands, self.clock)
+        maintenance = MaintenanceCommands(self.queue, Items(self.tables, self.clock), self.settings)
+        return Reapply(self.mappings.store, Recent(self.tables).objects, maintenance, self.clock)
 
     def published(self) -> Published:
         """What of mappings is and was published."""

@@ -20,11 +20,11 @@ from shared.ports import Cell, Delete, Json, Lookup, Page, Put, Row, Value
 from shared.services import apart
 from shared.services.audit_spans import LOOKS_AT_ONCE, Span
 from shared.services.converge import Ports
-from shared.services.errands import Errands
 from shared.services.item import APART, VERIFY
 from shared.services.items import Items
 from shared.services.journals import HEADERS, POSTED, TABLE, UNPOSTED
 from shared.services.looking import LOOK_KEYS_MAX
+from shared.services.maintenance import MaintenanceCommands
 from shared.services.paging import Pages, next_cursor
 from shared.services.places import SWEEP, Cursor, Place
 from shared.services.retry import with_retries
@@ -80,7 +80,7 @@ class Audit:
         self._ports = ports
         self._zone = ZoneInfo(ports.settings.time_zone)
         items = Items(ports.tables, ports.clock)
-        self._errands = Errands(ports.queue, items, ports.settings)
+        self._maintenance = MaintenanceCommands(ports.queue, items, ports.settings)
         self._pages = Pages(ports.stripe, ports.clock, ports.chance)
 
     async def lines(self) -> int:
@@ -164,7 +164,7 @@ class Audit:
         return int(datetime.combine(day, time(), self._zone).timestamp())
 
     async def _verify(self, ids: list[str]) -> int:
-        return await self._errands.send(ids, VERIFY, "verify")
+        return await self._maintenance.send(ids, VERIFY, "verify")
 
     async def journals(self) -> int:
         """Note which journals are posted by now, and set apart what holds the others up.
@@ -233,7 +233,7 @@ class Audit:
         # Dynamics may refuse to move a bad line, so the halves take turns.
         middle = len(ids) // 2
         half = ids[middle:] if rounds % 2 == 0 or len(ids) == 1 else ids[:middle]
-        await self._errands.send(half, APART, "apart")
+        await self._maintenance.send(half, APART, "apart")
 
     async def _note(self, company: str, kind: str, rows: list[Row]) -> int:
         by_batch = {row.row.split("~", maxsplit=2)[2]: row for row in rows}

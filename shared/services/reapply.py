@@ -13,8 +13,8 @@ from shared import telemetry
 from shared.mapping.preview import Standing, StoredObject
 from shared.ports import Clock
 from shared.services import mapping_store
-from shared.services.errands import Errands
 from shared.services.item import REAPPLY
+from shared.services.maintenance import MaintenanceCommands
 from shared.services.mapping_names import PublishRefused
 from shared.services.mapping_store import Change, MappingStore
 from shared.services.mappings import MAPPING_FRESH_SECONDS
@@ -36,9 +36,11 @@ class Reapplied:
 class Reapply:
     """What a person calls."""
 
-    def __init__(self, store: MappingStore, recent: Recent, errands: Errands, clock: Clock) -> None:
+    def __init__(
+        self, store: MappingStore, recent: Recent, maintenance: MaintenanceCommands, clock: Clock
+    ) -> None:
         self._store, self._recent = store, recent
-        self._errands, self._clock = errands, clock
+        self._maintenance, self._clock = maintenance, clock
 
     async def run(self, who: str, why: str, limit: int) -> Reapplied:
         """Send those of the last `limit` objects that have drafts. Raises `PublishRefused`, and
@@ -65,7 +67,7 @@ class Reapply:
             drafts += [stored.id] if _has_drafts(stored) else []
         # By then every instance knows which mapping is active.
         at = self._clock.now() + timedelta(seconds=MAPPING_FRESH_SECONDS + MARGIN_SECONDS)
-        sent = await self._errands.send(drafts, REAPPLY, f"reapply-{change.number}", at)
+        sent = await self._maintenance.send(drafts, REAPPLY, f"reapply-{change.number}", at)
         telemetry.event("mapping_reapplied", set=pointer.set, objects=seen, sent=sent)
         return Reapplied(seen, sent, change)
 

@@ -171,7 +171,7 @@ class Work:
 
 
 def _later(items: Sequence[Item]) -> list[Item]:
-    """Objects on two errands at once are not reapplied before the other one is done."""
+    """Objects with two maintenance commands at once are not reapplied before the other one is done."""
     first = dict.fromkeys(
         (item.entity, item.object) for item in items if item.type in (VERIFY, APART)
     )

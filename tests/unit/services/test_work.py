@@ -348,11 +348,11 @@ async def test_an_arrival_whose_answer_was_lost_is_taken_back_when_the_payout_fa
 async def test_an_object_on_two_errands_is_reapplied_after_the_other_one() -> None:
     bench = Bench()
     await bench.handle(received(item()))
-    errands = [
+    maintenance = [
         Item("apart-txn_1", APART, "balance_transaction", "txn_1"),
         Item("reapply-2-txn_1", REAPPLY, "balance_transaction", "txn_1"),
     ]
-    await bench.handle(received(*errands))
+    await bench.handle(received(*maintenance))
     assert [message.body["id"] for message in bench.copies if "reapply" in message.id] == [
         "reapply-2-txn_1"
     ]

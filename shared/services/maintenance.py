@@ -16,8 +16,8 @@ ENTITY_OF_PREFIX = (("txn_", "balance_transaction"), ("po_", "payout"))
 AT_ONCE = 100  # objects whose items are read together, and sent in one request a queue
 
 
-class Errands:
-    """Sends objects that have journal lines on an errand."""
+class MaintenanceCommands:
+    """Sends objects that have journal lines a maintenance command."""
 
     def __init__(self, queue: Queue, items: Items, settings: Settings) -> None:
         self._queue, self._items, self._settings = queue, items, settings
