@@ -14,7 +14,7 @@ from shared.domain.records import Link, Ref
 from shared.errors import TieoutError
 from shared.ports import Json
 from shared.registry import Entity, entity_named, entity_of_event
-from shared.services import asking, snapshots
+from shared.services import queries, snapshots
 from shared.services.converge import context_of
 from shared.services.items import Items, home
 from shared.services.links import LinkStore
@@ -145,7 +145,7 @@ async def _snapshot(
     fetched = await snapshots.fetch(world.app.stripe, entity, id, context, links=links)
     fetched = await origins.read(fetched, context)
     task = Task(id, snapshot=fetched)
-    await asking.ask(world.app.dynamics, entity, [task], context)
+    await queries.queries_of(world.app.dynamics, entity, [task], context)
     if isinstance(task.error, TieoutError):
         raise task.error
     return task.snapshot or fetched

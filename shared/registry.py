@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.documents import balance_transaction, customer, payments, payout, price, product, sale
-from shared.documents.common import Context, Desired, Question, Snapshot, id_of
+from shared.documents.common import Context, Desired, Query, Snapshot, id_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Entity:
     """A Stripe object type that converge knows.
 
     `queue` carries its work; `object` is the `object` field Stripe puts into it; `build` computes
-    its documents; `expand` names what the fetch expands; `ask` what it must know of Dynamics first.
+    its documents; `expand` names what the fetch expands; `queries` what it must know of Dynamics first.
     `parts`: other objects whose events lead here, with their field that names ours. `deletion`: the
     event type by which Stripe tells that an object is deleted, where retrieving one that is deleted
     answers `resource_missing`.
@@ -29,7 +29,7 @@ class Entity:
     event_types: tuple[str, ...]
     build: Callable[[Snapshot, Context], Desired]
     expand: tuple[str, ...] = ()
-    ask: Callable[[Snapshot, Context], tuple[Question, ...]] | None = None
+    queries_of: Callable[[Snapshot, Context], tuple[Query, ...]] | None = None
     parts: tuple[tuple[str, str], ...] = ()
     deletion: str = ""
 
@@ -52,7 +52,7 @@ ENTITIES: tuple[Entity, ...] = (
         ),
         customer.build,
         ("tax_ids",),
-        customer.questions,
+        customer.queries,
         (("tax_id", "customer"),),
     ),
     Entity(
@@ -65,7 +65,7 @@ ENTITIES: tuple[Entity, ...] = (
         ),
         payments.charge,
         ("refunds", "refunds.data.balance_transaction"),
-        sale.questions,
+        sale.queries,
     ),
     Entity(
         "refund",
@@ -92,7 +92,7 @@ ENTITIES: tuple[Entity, ...] = (
         (),
         balance_transaction.build,
         ("source",),
-        balance_transaction.questions,
+        balance_transaction.queries,
     ),
     Entity(
         "payout",
@@ -114,7 +114,7 @@ ENTITIES: tuple[Entity, ...] = (
         ("product.created", "product.updated"),
         product.build,
         (),
-        product.questions,
+        product.queries,
         deletion="product.deleted",
     ),
     Entity(
@@ -124,7 +124,7 @@ ENTITIES: tuple[Entity, ...] = (
         ("price.created", "price.updated"),
         price.build,
         ("product", "currency_options", "tiers"),
-        price.questions,
+        price.queries,
         deletion="price.deleted",
     ),
 )

@@ -15,7 +15,7 @@ from shared.documents.common import (
     Context,
     Desired,
     Listed,
-    Question,
+    Query,
     Snapshot,
     check_open,
     id_of,
@@ -44,10 +44,10 @@ from shared.settings import Book
 FX, APPLY = "fx", "apply"
 
 
-def questions(snapshot: Snapshot, context: Context) -> tuple[Question, ...]:
+def queries(snapshot: Snapshot, context: Context) -> tuple[Query, ...]:
     """The posted invoice that a receipt settles."""
     is_receipt = category_of(snapshot.object) == "charge"
-    return receipts.questions(snapshot, context) if is_receipt else ()
+    return receipts.queries(snapshot, context) if is_receipt else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ MOMENT_MAX = 253_402_214_400  # 9999-12-31, a day early: a zone may be ahead of 
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Query:
     """What documents need to know of Dynamics: the records whose `field` is `value`.
 
     The answer appears in `Snapshot.answers` under `name`, with the properties of `select`.
@@ -44,7 +44,7 @@ class Snapshot:
     `related`: further objects by name (`charge`: the charge that a refund belongs to).
     `companies`: for master data, the companies that need it. `links`: what was written for the
     object before, by role; `intents`: what may have been. `answers`: records of Dynamics by the
-    name of the question. `choices`: what people decided about the customer, by company.
+    name of the query. `choices`: what people decided about the customer, by company.
     `was_settled`: all that was wanted then was written before. `of_charge`: what was written or
     announced under other objects for the charge behind this one (`documents/origin.py`).
     """

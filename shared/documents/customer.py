@@ -7,8 +7,8 @@ written to it. One that was created here follows Stripe.
 from collections.abc import Mapping
 from dataclasses import replace
 
-from shared.documents.common import Context, Desired, Question, Snapshot, text
-from shared.documents.customer_matching import ACCOUNT, Match, match_of, question_for
+from shared.documents.common import Context, Desired, Query, Snapshot, text
+from shared.documents.customer_matching import ACCOUNT, Match, match_of, query_for
 from shared.documents.customer_words import kind_of, words_of
 from shared.domain.records import Change, Choice, Document, Fact, Link
 from shared.errors import Parked, Skipped
@@ -37,7 +37,7 @@ def _is_deleted(snapshot: Snapshot) -> bool:
     return snapshot.object.get("deleted") is True
 
 
-def questions(snapshot: Snapshot, context: Context) -> tuple[Question, ...]:
+def queries(snapshot: Snapshot, context: Context) -> tuple[Query, ...]:
     """What must be known of Dynamics where the customer has no account yet."""
     if _is_deleted(snapshot):
         return ()
@@ -46,8 +46,8 @@ def questions(snapshot: Snapshot, context: Context) -> tuple[Question, ...]:
         for company in _companies(snapshot, context)
         if snapshot.written(role_of(company)) is None
     ]
-    found = [question_for(snapshot, company, context) for company in missing]
-    return tuple(question for question in found if question is not None)
+    found = [query_for(snapshot, company, context) for company in missing]
+    return tuple(query for query in found if query is not None)
 
 
 def build(snapshot: Snapshot, context: Context) -> Desired:
@@ -88,7 +88,7 @@ def _document(snapshot: Snapshot, company: str, context: Context) -> Document:
         facts=facts,
         words=words_of(snapshot.object, kind, company, context),
         change=Change.FOLLOWS,
-        # A question was answered just now, under the same claim: no need to look once more.
+        # A query was answered just now, under the same claim: no need to look once more.
         found_first=snapshot.answers.get(f"id~{company}") != (),
     )
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from shared.documents.common import Context, Json, Question, Snapshot
+from shared.documents.common import Context, Json, Query, Snapshot
 from shared.documents.customer_words import email_of, tax_id_of
 from shared.domain.records import canonical
 from shared.errors import Parked
@@ -43,7 +43,7 @@ class Match:
     shared: bool = False
 
 
-def question_for(snapshot: Snapshot, company: str, context: Context) -> Question | None:
+def query_for(snapshot: Snapshot, company: str, context: Context) -> Query | None:
     """The next thing to know of Dynamics for a company that has no account yet."""
     select = (ACCOUNT, context.customer_id_property)
     choice = snapshot.choices.get(company)
@@ -51,11 +51,11 @@ def question_for(snapshot: Snapshot, company: str, context: Context) -> Question
         name = f"chosen~{company}"
         if not choice.account:
             return None
-        return Question(name, CUSTOMERS, company, ACCOUNT, choice.account, select)
+        return Query(name, CUSTOMERS, company, ACCOUNT, choice.account, select)
     for by, field, value in _searches(snapshot, context):
         name = f"{by}~{company}"
         if name not in snapshot.answers:
-            return Question(name, CUSTOMERS, company, field, value, select)
+            return Query(name, CUSTOMERS, company, field, value, select)
         if snapshot.answers[name]:
             return None
     return None

@@ -1,7 +1,7 @@
 """Which released product of Dynamics a product of Stripe's is: by the table `items` of the mapping,
 else by its own id, where the policy lets products be created."""
 
-from shared.documents.common import Context, Question, Snapshot
+from shared.documents.common import Context, Query, Snapshot
 from shared.errors import Parked
 
 RELEASED = "ReleasedProductsV2"
@@ -30,13 +30,13 @@ def item_of(product: str, context: Context) -> str:
     return product
 
 
-def question(item: str, company: str) -> Question:
+def query(item: str, company: str) -> Query:
     """Whether an item is released in a company, and the unit that it is sold in."""
-    return Question(f"item~{company}", RELEASED, company, ITEM, item, (ITEM, UNIT))
+    return Query(f"item~{company}", RELEASED, company, ITEM, item, (ITEM, UNIT))
 
 
 def is_released(snapshot: Snapshot, company: str) -> bool:
-    """The answer to `question`."""
+    """The answer to `query`."""
     return bool(snapshot.answers.get(f"item~{company}"))
 
 

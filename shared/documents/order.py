@@ -7,7 +7,7 @@ What of the order is invoiced already stays as it is; what is open follows the r
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from shared.documents.common import Question, Snapshot, id_of, text
+from shared.documents.common import Query, Snapshot, id_of, text
 from shared.documents.order_state import (
     LINES_ANSWER,
     ORDER,
@@ -24,11 +24,11 @@ RELEASE = "release"
 HEADERS, LINES = "SalesOrderHeadersV2", "SalesOrderLinesV3"
 
 
-def questions(snapshot: Snapshot, company: str) -> tuple[Question, ...]:
+def queries(snapshot: Snapshot, company: str) -> tuple[Query, ...]:
     """The order of a charge and its lines, as Dynamics holds them."""
     kept = snapshot.written(ORDER)
     company = company if kept is None else kept.company
-    header = Question(
+    header = Query(
         ORDER,
         HEADERS,
         company,
@@ -39,7 +39,7 @@ def questions(snapshot: Snapshot, company: str) -> tuple[Question, ...]:
     rows = snapshot.answers.get(ORDER, ())
     if not rows:
         return (header,)
-    lines = Question(
+    lines = Query(
         LINES_ANSWER,
         LINES,
         company,

@@ -17,14 +17,14 @@ from shared.documents.common import (
     Context,
     Desired,
     Json,
-    Question,
+    Query,
     Snapshot,
     currency_of,
     id_of,
     text,
     unreadable,
 )
-from shared.documents.items import is_released, item_of, not_released, question, unit_in
+from shared.documents.items import is_released, item_of, not_released, query, unit_in
 from shared.domain.records import Document, Fact
 from shared.errors import Parked, Skipped, Waiting
 
@@ -43,13 +43,13 @@ class Amount:
     quantity: int
 
 
-def questions(snapshot: Snapshot, context: Context) -> tuple[Question, ...]:
+def queries(snapshot: Snapshot, context: Context) -> tuple[Query, ...]:
     """Whether the item is released in each company that gets a line, and its unit."""
     if _reason_to_skip(snapshot, context):
         return ()
     item = item_of(_product(snapshot), context)
     companies = dict.fromkeys(_company(currency, context) for currency in _amounts(snapshot))
-    return tuple(question(item, company) for company in companies)
+    return tuple(query(item, company) for company in companies)
 
 
 def build(snapshot: Snapshot, context: Context) -> Desired:

@@ -10,13 +10,13 @@ from shared.documents.common import (
     Again,
     Context,
     Desired,
-    Question,
+    Query,
     Snapshot,
     id_of,
     moment,
     text,
 )
-from shared.documents.items import is_released, item_of, not_released, question
+from shared.documents.items import is_released, item_of, not_released, query
 from shared.domain.records import Change, Document, Ref
 from shared.errors import Skipped
 
@@ -25,12 +25,12 @@ NO_DATE = "1900-01-01"  # what Dynamics holds in an empty date
 GOODS, SERVICE = "goods", "service"
 
 
-def questions(snapshot: Snapshot, context: Context) -> tuple[Question, ...]:
+def queries(snapshot: Snapshot, context: Context) -> tuple[Query, ...]:
     """Whether the item that the table names is released in each company."""
     item = context.items.get(snapshot.id)
     if item is None or context.policy.catalogue.products == "off" or _is_deleted(snapshot):
         return ()
-    return tuple(question(item, company) for company in context.books.companies)
+    return tuple(query(item, company) for company in context.books.companies)
 
 
 def build(snapshot: Snapshot, context: Context) -> Desired:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
-from shared.documents.common import Context, Json, Question, Snapshot, moment, text
+from shared.documents.common import Context, Json, Query, Snapshot, moment, text
 from shared.documents.order_state import ORDER
 from shared.documents.origin import Origin, Party, origin_of
 from shared.documents.sale_lines import captured_minor
@@ -66,7 +66,7 @@ def sold(snapshot: Snapshot, context: Context) -> Selling | None:
     return found if found.sale is Sale.ORDER and not invoiced else None
 
 
-def questions(snapshot: Snapshot, context: Context) -> tuple[Question, ...]:
+def queries(snapshot: Snapshot, context: Context) -> tuple[Query, ...]:
     """The invoices of the sale, and the receipts that settle them already."""
     found = sold(snapshot, context)
     if found is None or _is_over(snapshot):
@@ -75,11 +75,9 @@ def questions(snapshot: Snapshot, context: Context) -> tuple[Question, ...]:
     company, select = found.company, ("InvoiceNumber", "TotalInvoiceAmount", "CurrencyCode")
     asked = []
     if found.invoice:
+        asked.append(Query("invoices", INVOICES, company, "InvoiceNumber", found.invoice, select))
         asked.append(
-            Question("invoices", INVOICES, company, "InvoiceNumber", found.invoice, select)
-        )
-        asked.append(
-            Question(
+            Query(
                 "free_text",
                 FREE_TEXT,
                 company,
@@ -89,15 +87,13 @@ def questions(snapshot: Snapshot, context: Context) -> tuple[Question, ...]:
             )
         )
     elif found.order:
-        asked.append(
-            Question("invoices", INVOICES, company, "SalesOrderNumber", found.order, select)
-        )
+        asked.append(Query("invoices", INVOICES, company, "SalesOrderNumber", found.order, select))
     else:
         field = "CustomersOrderReference"
-        asked.append(Question("invoices", INVOICES, company, field, charge, select))
+        asked.append(Query("invoices", INVOICES, company, field, charge, select))
     for number in _numbers(snapshot):
         asked.append(
-            Question(
+            Query(
                 f"receipts {number}",
                 RECEIPTS,
                 company,

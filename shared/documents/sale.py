@@ -10,7 +10,7 @@ from shared.documents import credits, order, sold_items
 from shared.documents.common import (
     Context,
     Json,
-    Question,
+    Query,
     Snapshot,
     check_open,
     id_of,
@@ -52,7 +52,7 @@ def _stands_again(charge: Json) -> bool:
     return alive < captured and was_given_back(refunds, captured)
 
 
-def questions(snapshot: Snapshot, context: Context) -> tuple[Question, ...]:
+def queries(snapshot: Snapshot, context: Context) -> tuple[Query, ...]:
     """What has to be known of Dynamics. Of a sale that cannot be read nothing: `documents` parks
     for the same reason, after the money was handed on."""
     try:
@@ -63,10 +63,10 @@ def questions(snapshot: Snapshot, context: Context) -> tuple[Question, ...]:
             return ()
     except Parked:
         return ()
-    return (*order.questions(snapshot, sold.company), *_items(snapshot, sold, context))
+    return (*order.queries(snapshot, sold.company), *_items(snapshot, sold, context))
 
 
-def _items(snapshot: Snapshot, sold: Selling, context: Context) -> tuple[Question, ...]:
+def _items(snapshot: Snapshot, sold: Selling, context: Context) -> tuple[Query, ...]:
     """Which products of a new order are released."""
     if sold_in(snapshot) or context.policy.catalogue.products != "create":
         return ()
@@ -76,7 +76,7 @@ def _items(snapshot: Snapshot, sold: Selling, context: Context) -> tuple[Questio
         lines = lines_of(snapshot.object, session, context.policy.orders)
     except Parked:
         return ()  # as above
-    return sold_items.questions(lines, session, company, context)
+    return sold_items.queries(lines, session, company, context)
 
 
 def documents(snapshot: Snapshot, context: Context) -> tuple[Document, ...]:

@@ -9,7 +9,7 @@ price is not active); then it sells the default item.
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from shared.documents.common import Context, Json, Question, Snapshot, elements, id_of, moment
+from shared.documents.common import Context, Json, Query, Snapshot, elements, id_of, moment
 from shared.documents.items import ITEM, ITEM_CHARS_MAX, RELEASED
 from shared.documents.sale_line import SaleLine
 from shared.domain.ids import is_id
@@ -21,12 +21,12 @@ ANSWER_PREFIX = "released "
 PRODUCT_PREFIX = "prod_"  # of Stripe's own ids; what metadata calls a product may be anything
 
 
-def questions(
+def queries(
     lines: tuple[SaleLine, ...], session: Json, company: str, context: Context
-) -> tuple[Question, ...]:
+) -> tuple[Query, ...]:
     """Whether each product is released in the company that sells."""
     return tuple(
-        Question(f"{ANSWER_PREFIX}{product}", RELEASED, company, ITEM, product, (ITEM,))
+        Query(f"{ANSWER_PREFIX}{product}", RELEASED, company, ITEM, product, (ITEM,))
         for product in _wanted(lines, session, context)
     )
 

@@ -30,9 +30,9 @@ from shared.ports import (
 from shared.registry import Entity, entity_named
 from shared.services import (
     accounts,
-    asking,
     checking,
     looking,
+    queries,
     receipts,
     resolutions,
     snapshots,
@@ -138,7 +138,7 @@ class Converge:
         context = context_of(self._ports.settings, mapping, self._ports.clock.now())
         await self._each(tasks, lambda task: self._claim_and_fetch(entity, task, writer, context))
         with failing(tasks):
-            await asking.ask(self._ports.dynamics, entity, tasks, context)
+            await queries.queries_of(self._ports.dynamics, entity, tasks, context)
         self._build(entity, tasks, context)
         await self._each(tasks, lambda task: accounts.reserve(self._ports.tables, task))
         customers = await self._masters(tasks, writer)
@@ -295,7 +295,7 @@ class Converge:
         moving = [task for task in going if task.apart]
         await _one_by_one(moving, partial(plan_moves, ports.dynamics, ports.tables))
         with failing(going):
-            await asking.expect(ports.dynamics, going)
+            await queries.expect(ports.dynamics, going)
         await applier.apply(going, writer)
         with failing([task for task in going if not task.going]):
             await accounts.explain(ports.dynamics, going, customers)

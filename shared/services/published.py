@@ -60,7 +60,7 @@ class Shown:
 
 
 class Published:
-    """Answers questions about mappings; changes nothing."""
+    """Answers queries about mappings; changes nothing."""
 
     def __init__(self, mappings: Mappings) -> None:
         self._mappings = mappings

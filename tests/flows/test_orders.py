@@ -303,7 +303,7 @@ def test_a_refund_of_an_invoiced_order_becomes_a_return_order_for_credit_only() 
 
 @pytest.mark.parametrize("seconds", [70, 100, 120, 140, 160, 190])
 def test_whenever_the_invoice_comes_a_refund_ends_right(seconds: int) -> None:
-    """Between the questions and the change of a line, Dynamics may invoice the order."""
+    """Between the queries and the change of a line, Dynamics may invoice the order."""
 
     async def story(world: World) -> None:
         charge = sell_basket(world, new_customer(world))

@@ -43,8 +43,8 @@ def test_the_webhook_is_posted_to_and_the_questions_are_asked() -> None:
         for each in functions("httpTrigger").values()
     }
     assert found["webhooks/stripe"] == ["POST"]
-    questions = sorted(ROUTES - {"webhooks/stripe"})
-    assert [found[route] for route in questions] == [["GET"]] * len(questions)
+    queries = sorted(ROUTES - {"webhooks/stripe"})
+    assert [found[route] for route in queries] == [["GET"]] * len(queries)
 
 
 def test_queue_names_are_those_of_the_infrastructure() -> None:

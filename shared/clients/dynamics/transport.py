@@ -1,6 +1,6 @@
 """One HTTP request to Dynamics 365: caps, bearer token, time-outs, and what a failure means.
 
-A request that fails is told apart by one question: may it have been executed? Connections that
+A request that fails is told apart by one query: may it have been executed? Connections that
 never came about are certain (`Unavailable`). Anything after the first byte was sent is not: for
 a write that is `UncertainWrite`, for a read it is `Unavailable` all the same.
 

@@ -160,9 +160,9 @@ async def test_every_entity_has_its_path(entity: str) -> None:
 
 async def test_an_unknown_entity_is_refused_before_anything_is_sent() -> None:
     peer = Peer(httpx.Response(200, json={}))
-    for ask in (api_of(peer).retrieve("banana", "b_1"), api_of(peer).page("banana")):
+    for queries_of in (api_of(peer).retrieve("banana", "b_1"), api_of(peer).page("banana")):
         with pytest.raises(Refused, match="no path is known for the entity 'banana'"):
-            await ask
+            await queries_of
     assert peer.requests == []
 
 

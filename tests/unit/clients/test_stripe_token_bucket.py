@@ -100,8 +100,8 @@ async def test_who_would_wait_too_long_is_turned_away_and_takes_no_turn() -> Non
     bucket = bucket_of(clock, wait_seconds_max=0.15, chance=NoJitter())
     for _ in range(3):
         await bucket.take()
-    asking = [asyncio.create_task(bucket.take()) for _ in range(3)]
-    results = await asyncio.gather(*asking, return_exceptions=True)
+    queries = [asyncio.create_task(bucket.take()) for _ in range(3)]
+    results = await asyncio.gather(*queries, return_exceptions=True)
     assert results[0] is None
     for result in results[1:]:
         assert isinstance(result, Throttled)

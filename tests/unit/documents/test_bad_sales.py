@@ -103,7 +103,7 @@ def test_nothing_is_asked_of_a_sale_that_cannot_be_read() -> None:
     shop = given_back_at_once("failed")
     shop.refund([given_back(1, 1_000, status="failed") | {"metadata": {"lines": "{"}}])
     context = replace(CONTEXT, policy=shop.policy)
-    assert sale.questions(shop.snapshot(), context) == ()
+    assert sale.queries(shop.snapshot(), context) == ()
     assert parked(shop).cause == "metadata_lines_unreadable"
 
 

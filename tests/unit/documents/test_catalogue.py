@@ -159,7 +159,7 @@ def test_nothing_is_asked_and_nothing_written_where_the_policy_says_off() -> Non
     off = context("off", prices=False, prod_1="GOLD")
     for each in (a_product(), a_price()):
         snapshot = Snapshot(each["object"], each["id"], each)
-        asked = product.questions if each["object"] == "product" else price.questions
+        asked = product.queries if each["object"] == "product" else price.queries
         assert asked(snapshot, off) == ()
         with pytest.raises(Skipped, match="catalogue_off"):
             of(each, off)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shared.documents.customer import account_notes, build, questions, role_of
+from shared.documents.customer import account_notes, build, queries, role_of
 from shared.documents.customer_words import split
 from shared.domain.records import Choice, Document, Link, Record
 from shared.errors import Parked, Skipped
@@ -229,7 +229,7 @@ def row(account: str, owner: str = "") -> Json:
 
 
 def asked(object: Json, context: Any = ASKING, **parts: Any) -> list[tuple[str, str, str]]:
-    found = questions(snapshot(object, **parts), context)
+    found = queries(snapshot(object, **parts), context)
     return [(each.name, each.field, each.value) for each in found]
 
 

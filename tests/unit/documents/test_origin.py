@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.documents import payments, receipts, sale
-from shared.documents.balance_transaction import build, questions
+from shared.documents.balance_transaction import build, queries
 from shared.documents.common import Context, Desired, Snapshot
 from shared.documents.order_state import ORDER
 from shared.documents.origin import FIRST, GROSS, Party, origin_of
@@ -197,7 +197,7 @@ def test_a_receipt_waits_for_the_invoice_of_an_order_that_was_written_in_its_com
 ) -> None:
     context = replace(under(**policy), now=CONTEXT.now)
     found = received(order(), context)
-    [asked] = questions(found, context)
+    [asked] = queries(found, context)
     assert (asked.company, asked.field, asked.value) == (
         "demf",
         "CustomersOrderReference",
@@ -257,8 +257,8 @@ def test_an_order_goes_to_company_and_customer_of_its_receipt() -> None:
     assert (header.facts["party"], header.facts["party_account"]) == ("cus_1", "DE-001")
     assert {each.company for each in desired.documents} == {"demf"}
     assert desired.masters == (Ref("customer", "cus_1", "demf"),)
-    asked = sale.questions(replace(found, answers={}), context)
-    assert {question.company for question in asked} == {"demf"}
+    asked = sale.queries(replace(found, answers={}), context)
+    assert {query.company for query in asked} == {"demf"}
 
 
 def test_a_credit_note_of_a_sale_booked_elsewhere_goes_to_its_receipt() -> None:

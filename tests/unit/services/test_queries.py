@@ -6,42 +6,42 @@ from decimal import Decimal
 
 import pytest
 
-from shared.documents.common import Context, Question, Snapshot
+from shared.documents.common import Context, Query, Snapshot
 from shared.domain.records import Document, Link, Record
 from shared.errors import Parked, Refused, Unavailable
 from shared.ports import Json, Lookup
 from shared.registry import Entity, entity_named
-from shared.services.asking import ROUNDS_MAX, ask, expect
 from shared.services.looking import LOOK_KEYS_MAX
 from shared.services.plan import Plan
+from shared.services.queries import ROUNDS_MAX, expect, queries_of
 from shared.services.task import Task
 from tests.unit.documents.objects import CONTEXT, charge
 from tests.unit.services.fakes import FakeDynamics
 
 
-def question(name: str, value: str) -> Question:
-    return Question(name, "CustomersV3", "usmf", "Mail", value, ("Mail", "Name"))
+def query(name: str, value: str) -> Query:
+    return Query(name, "CustomersV3", "usmf", "Mail", value, ("Mail", "Name"))
 
 
 def rounds(count: int) -> Entity:
-    """An entity whose questions come one after the other."""
+    """An entity whose queries come one after the other."""
 
-    def questions(snapshot: Snapshot, context: Context) -> tuple[Question, ...]:
+    def queries(snapshot: Snapshot, context: Context) -> tuple[Query, ...]:
         del context
         known = len(snapshot.answers)
-        return (question(f"q{known}", f"{known}@example.com"),) if known < count else ()
+        return (query(f"q{known}", f"{known}@example.com"),) if known < count else ()
 
-    return replace(entity_named("charge"), ask=questions)
+    return replace(entity_named("charge"), queries_of=queries)
 
 
 def mails() -> Entity:
     """An entity that asks for its object's e-mail."""
 
-    def questions(snapshot: Snapshot, context: Context) -> tuple[Question, ...]:
+    def queries(snapshot: Snapshot, context: Context) -> tuple[Query, ...]:
         del context
-        return (question("mail", str(snapshot.object["mail"])),)
+        return (query("mail", str(snapshot.object["mail"])),)
 
-    return replace(entity_named("charge"), ask=questions)
+    return replace(entity_named("charge"), queries_of=queries)
 
 
 def task(id: str = "ch_1", mail: str = "ada@example.com") -> Task:
@@ -64,7 +64,7 @@ class PickyDynamics(FakeDynamics):
 @pytest.mark.parametrize("count", [0, 1, ROUNDS_MAX - 1, ROUNDS_MAX])
 async def test_a_task_whose_last_round_was_answered_goes_on(count: int) -> None:
     asked = task()
-    await ask(FakeDynamics(), rounds(count), [asked], CONTEXT)
+    await queries_of(FakeDynamics(), rounds(count), [asked], CONTEXT)
     assert asked.error is None
     assert asked.snapshot is not None
     assert list(asked.snapshot.answers) == [f"q{n}" for n in range(count)]
@@ -73,7 +73,7 @@ async def test_a_task_whose_last_round_was_answered_goes_on(count: int) -> None:
 async def test_a_task_that_still_asks_after_the_last_round_parks() -> None:
     asked, quiet = task(), task("ch_2")
     quiet.fail(Refused("stripe", "no"))
-    await ask(FakeDynamics(), rounds(ROUNDS_MAX + 1), [asked, quiet], CONTEXT)
+    await queries_of(FakeDynamics(), rounds(ROUNDS_MAX + 1), [asked, quiet], CONTEXT)
     assert isinstance(asked.error, Parked)
     assert asked.error.cause == "limit_reached"
     assert asked.error.remedy
@@ -90,7 +90,7 @@ async def test_a_question_that_is_refused_fails_its_own_task() -> None:
     dynamics.refuse = refuse
     tasks = [task(f"ch_{n}", f"{n}@example.com") for n in range(LOOK_KEYS_MAX + 5)]
     tasks[3] = task("ch_3", odd)
-    await ask(dynamics, mails(), tasks, CONTEXT)
+    await queries_of(dynamics, mails(), tasks, CONTEXT)
     assert [each.id for each in tasks if not each.going] == ["ch_3"]
     assert all(each.snapshot and "mail" in each.snapshot.answers for each in tasks if each.going)
 
@@ -99,7 +99,7 @@ async def test_a_system_that_does_not_answer_is_asked_once_for_all() -> None:
     dynamics = PickyDynamics()
     dynamics.refuse = lambda _lookup: Unavailable("dynamics", "503")
     tasks = [task(f"ch_{n}", f"{n}@example.com") for n in range(3 * LOOK_KEYS_MAX)]
-    await ask(dynamics, mails(), tasks, CONTEXT)
+    await queries_of(dynamics, mails(), tasks, CONTEXT)
     assert {type(each.error) for each in tasks} == {Unavailable}
     assert len(dynamics.lookups) == 1
 
@@ -112,7 +112,7 @@ async def test_an_answer_that_nobody_can_read_fails_those_who_asked() -> None:
 
     dynamics.find = without_field  # type: ignore[method-assign]
     asked = task()
-    await ask(dynamics, mails(), [asked], CONTEXT)
+    await queries_of(dynamics, mails(), [asked], CONTEXT)
     assert isinstance(asked.error, KeyError)
 
 

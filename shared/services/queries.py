@@ -1,6 +1,6 @@
 """Reading from Dynamics what documents depend on, many objects in one request.
 
-`ask` answers the questions of an entity before its documents are computed; `expect` compares
+`queries` answers the queries of an entity before its documents are computed; `expect` compares
 records with what must be true of them before a change is written.
 """
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from shared.documents.common import Context, Question
+from shared.documents.common import Context, Query
 from shared.domain.money import Money
 from shared.domain.records import Document, Link
 from shared.errors import Parked, limit_reached
@@ -17,60 +17,60 @@ from shared.registry import Entity
 from shared.services.looking import NO_ANSWER, Finder
 from shared.services.task import Task, failing
 
-ROUNDS_MAX = 4  # an answer may lead to a further question
+ROUNDS_MAX = 4  # an answer may lead to a further query
 
 type Place = tuple[str, str, str, tuple[str, ...]]
 
 
-async def ask(
+async def queries_of(
     dynamics: DynamicsGateway, entity: Entity, tasks: Sequence[Task], context: Context
 ) -> None:
-    """Answer the questions of all tasks that go, round by round. A task gets its own error when
-    one of its questions cannot be asked, or when it still asks after the last round."""
-    if entity.ask is None:
+    """Answer the queries of all tasks that go, round by round. A task gets its own error when
+    one of its queries cannot be asked, or when it still asks after the last round."""
+    if entity.queries_of is None:
         return
     finder = Finder(dynamics)
     for asked in range(ROUNDS_MAX + 1):
-        wanted: list[tuple[Task, Question]] = []
+        wanted: list[tuple[Task, Query]] = []
         for task in tasks:
             with failing([task]):
                 if task.going and task.snapshot is not None:
                     known = task.snapshot.answers
-                    questions = entity.ask(task.snapshot, context)
-                    wanted += [(task, each) for each in questions if each.name not in known]
+                    queries = entity.queries_of(task.snapshot, context)
+                    wanted += [(task, each) for each in queries if each.name not in known]
         if not wanted:
             return
         if asked < ROUNDS_MAX:
             await _answer(finder, wanted)
             continue
-        for task, question in wanted:
-            text = f"{task.id} asks more than {ROUNDS_MAX} times, at last for {question.name}"
+        for task, query in wanted:
+            text = f"{task.id} asks more than {ROUNDS_MAX} times, at last for {query.name}"
             task.fail(limit_reached(f"{text}; nothing of it was written"))
 
 
-async def _answer(finder: Finder, wanted: Sequence[tuple[Task, Question]]) -> None:
+async def _answer(finder: Finder, wanted: Sequence[tuple[Task, Query]]) -> None:
     places: dict[Place, dict[str, list[Json]]] = {}
-    for _, question in wanted:
-        values = places.setdefault(_place(question), {})
-        values[question.value] = []
+    for _, query in wanted:
+        values = places.setdefault(_place(query), {})
+        values[query.value] = []
     errors: dict[Place, dict[str, Exception]] = {}
     for place, values in places.items():
-        with failing([task for task, question in wanted if _place(question) == place]):
+        with failing([task for task, query in wanted if _place(query) == place]):
             errors[place] = await _find(finder, place, values)
-    for task, question in wanted:
-        snapshot, place = task.snapshot, _place(question)
+    for task, query in wanted:
+        snapshot, place = task.snapshot, _place(query)
         if place not in errors:
             continue
-        if question.value in errors[place]:
-            task.fail(errors[place][question.value])
+        if query.value in errors[place]:
+            task.fail(errors[place][query.value])
         elif snapshot is not None:
-            rows = places[place][question.value]
-            answers = {**snapshot.answers, question.name: tuple(rows)}
+            rows = places[place][query.value]
+            answers = {**snapshot.answers, query.name: tuple(rows)}
             task.snapshot = replace(snapshot, answers=answers)
 
 
-def _place(question: Question) -> Place:
-    return question.entity_set, question.company, question.field, question.select
+def _place(query: Query) -> Place:
+    return query.entity_set, query.company, query.field, query.select
 
 
 async def _find(
