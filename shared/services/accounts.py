@@ -30,7 +30,7 @@ from shared.ports import (
     Tables,
     Value,
 )
-from shared.services.looking import Finder
+from shared.services.recovery import Finder
 from shared.services.task import Task
 
 TABLE = "accounts"

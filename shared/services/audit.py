@@ -23,10 +23,10 @@ from shared.services.converge import Ports
 from shared.services.item import APART, VERIFY
 from shared.services.items import Items
 from shared.services.journals import HEADERS, POSTED, TABLE, UNPOSTED
-from shared.services.looking import LOOK_KEYS_MAX
 from shared.services.maintenance import MaintenanceCommands
 from shared.services.paging import Pages, next_cursor
 from shared.services.places import SWEEP, Cursor, Place
+from shared.services.recovery import LOOKUP_KEYS_MAX
 from shared.services.retry import with_retries
 from shared.services.runs import Run, side_by_side
 from shared.services.standing import KINDS
@@ -189,9 +189,9 @@ class Audit:
             company, kind, _ = row.row.split("~", maxsplit=2)
             groups.setdefault((company, kind), []).append(row)
         parts = [
-            (company, kind, group[start : start + LOOK_KEYS_MAX])
+            (company, kind, group[start : start + LOOKUP_KEYS_MAX])
             for (company, kind), group in groups.items()
-            for start in range(0, len(group), LOOK_KEYS_MAX)
+            for start in range(0, len(group), LOOKUP_KEYS_MAX)
         ]
 
         async def note(part: tuple[str, str, list[Row]]) -> int:

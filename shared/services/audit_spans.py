@@ -14,7 +14,7 @@ from shared.errors import TieoutError
 from shared.ports import Json, Lookup, Value
 from shared.services.converge import Ports
 from shared.services.links import LinkStore
-from shared.services.looking import LOOK_KEYS_MAX
+from shared.services.recovery import LOOKUP_KEYS_MAX
 from shared.services.retry import with_retries
 from shared.services.runs import Run, side_by_side
 
@@ -129,9 +129,9 @@ class Span:
         for link in links:
             groups.setdefault((link.record.entity_set, link.company), []).append(link)
         parts = [
-            (entity_set, company, group[start : start + LOOK_KEYS_MAX])
+            (entity_set, company, group[start : start + LOOKUP_KEYS_MAX])
             for (entity_set, company), group in groups.items()
-            for start in range(0, len(group), LOOK_KEYS_MAX)
+            for start in range(0, len(group), LOOKUP_KEYS_MAX)
         ]
 
         async def look(part: tuple[str, str, list[Link]]) -> list[tuple[Link, bool]]:

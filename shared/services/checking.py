@@ -13,8 +13,8 @@ from shared.domain.records import Link, Record
 from shared.errors import Parked
 from shared.ports import DynamicsGateway, Json, Lookup, Tables, Value
 from shared.services.journals import POSTED, TABLE, journal_key
-from shared.services.looking import Finder, Place, key_text, place_of
 from shared.services.plan import KEYS, link_of
+from shared.services.recovery import Finder, Place, key_text, place_of
 from shared.services.standing import BATCH, KINDS, Batch, posted
 from shared.services.task import Task, failing
 

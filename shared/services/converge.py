@@ -31,9 +31,9 @@ from shared.registry import Entity, entity_named
 from shared.services import (
     accounts,
     checking,
-    looking,
     queries,
     receipts,
+    recovery,
     resolutions,
     snapshots,
     tie_outs,
@@ -85,7 +85,7 @@ async def _together(
     impossible, each does it alone. A system that does not answer fails them all."""
     try:
         await step(tasks)
-    except looking.NO_ANSWER as error:
+    except recovery.NO_ANSWER as error:
         for task in tasks:
             task.fail(error)
     except Exception:  # whose it is shows when each does it alone
@@ -100,7 +100,7 @@ async def _one_by_one(
         with failing([task]):
             try:
                 await step([task])
-            except looking.NO_ANSWER as error:
+            except recovery.NO_ANSWER as error:
                 for each in tasks[at:]:
                     each.fail(error)
                 return
@@ -289,7 +289,7 @@ class Converge:
         """One phase. Each step fails the tasks that it concerns, and what is written stays so."""
         ports = self._ports
         with failing(going):
-            await looking.look(ports.dynamics, going)
+            await recovery.recover(ports.dynamics, going)
         with failing(going):
             await checking.check(ports.dynamics, ports.tables, going)
         moving = [task for task in going if task.apart]

@@ -44,7 +44,7 @@ def plan_phase(task: Task, target: Target, now: datetime) -> None:
         )
         task.records.append(record)
         plans.append(plan)
-        if plan.create or plan.look or plan.update:
+        if plan.create or plan.recover or plan.update:
             touched[document.role] = None
     if rest and not touched:
         raise RuntimeError(f"{rest[0].role} of {task.id} needs what nobody writes")

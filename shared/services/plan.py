@@ -19,24 +19,24 @@ MONEY_FACTS = ("amount_minor", "currency")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What has to happen for one object: `look` first, then `create` what was not found, and
+    """What has to happen for one object: `recover` first, then `create` what was not found, and
     `update` records with the link they have; `check` compares written ones with Dynamics."""
 
     create: tuple[Record, ...] = ()
-    look: tuple[Record, ...] = ()
+    recover: tuple[Record, ...] = ()
     update: tuple[tuple[Record, Link], ...] = ()
     check: tuple[tuple[Record, Link], ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """True when Dynamics holds everything already."""
-        return not (self.create or self.look or self.update or self.check)
+        return not (self.create or self.recover or self.update or self.check)
 
 
 @dataclass(slots=True)
 class _Draft:
     create: list[Record] = field(default_factory=list)
-    look: list[Record] = field(default_factory=list)
+    recover: list[Record] = field(default_factory=list)
     update: list[tuple[Record, Link]] = field(default_factory=list)
     check: list[tuple[Record, Link]] = field(default_factory=list)
 
@@ -70,10 +70,10 @@ def difference(
             if verify:
                 draft.check.append((record, link))
         elif document.found_first or (intent is not None and not document.patches):
-            draft.look.append(record)
+            draft.recover.append(record)
         else:
             draft.create.append(record)
-    return Plan(tuple(draft.create), tuple(draft.look), tuple(draft.update), tuple(draft.check))
+    return Plan(tuple(draft.create), tuple(draft.recover), tuple(draft.update), tuple(draft.check))
 
 
 def differs(record: Record, link: Link) -> bool:
@@ -89,7 +89,7 @@ def merged(plans: Sequence[Plan]) -> Plan:
     """The plans of several records as one."""
     return Plan(
         tuple(record for plan in plans for record in plan.create),
-        tuple(record for plan in plans for record in plan.look),
+        tuple(record for plan in plans for record in plan.recover),
         tuple(pair for plan in plans for pair in plan.update),
         tuple(pair for plan in plans for pair in plan.check),
     )

@@ -14,7 +14,7 @@ from shared.domain.records import Document, Link
 from shared.errors import Parked, limit_reached
 from shared.ports import DynamicsGateway, Json, Lookup, Value
 from shared.registry import Entity
-from shared.services.looking import NO_ANSWER, Finder
+from shared.services.recovery import NO_ANSWER, Finder
 from shared.services.task import Task, failing
 
 ROUNDS_MAX = 4  # an answer may lead to a further query

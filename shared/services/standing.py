@@ -6,7 +6,7 @@ from types import MappingProxyType
 from shared.domain.journal import JournalKind
 from shared.ports import DynamicsGateway, Lookup, Value
 from shared.services.journals import HEADERS
-from shared.services.looking import LOOK_KEYS_MAX
+from shared.services.recovery import LOOKUP_KEYS_MAX
 
 KINDS: Mapping[str, JournalKind] = MappingProxyType(
     {
@@ -28,11 +28,11 @@ async def posted(dynamics: DynamicsGateway, batches: Sequence[Batch]) -> dict[Ba
     found: dict[Batch, bool] = {}
     for (entity_set, company), names in wanted.items():
         values: list[Value] = list(names)
-        for start in range(0, len(values), LOOK_KEYS_MAX):
+        for start in range(0, len(values), LOOKUP_KEYS_MAX):
             lookup = Lookup(
                 HEADERS[KINDS[entity_set]],
                 company,
-                any_of=(BATCH, values[start : start + LOOK_KEYS_MAX]),
+                any_of=(BATCH, values[start : start + LOOKUP_KEYS_MAX]),
                 select=(BATCH, "IsPosted"),
             )
             for row in await dynamics.find(lookup):

@@ -40,7 +40,7 @@ class Pending:
     write: Write
     journal: str = ""
     target: Target | None = None
-    looked: bool = False
+    recovered: bool = False
 
 
 @dataclass(slots=True)
@@ -143,7 +143,7 @@ class Applier:
         if task.held is None:
             raise RuntimeError(f"{task.id} is written without a claim")
         for each in writes:
-            each.looked = each.record.document.role in task.held.intents
+            each.recovered = each.record.document.role in task.held.intents
         await self.links.intend(task.held, intents, task.desired.documents)
 
     async def _keep(self, each: Pending, result: Written | WriteFailed, writer: Writer) -> None:
@@ -165,7 +165,7 @@ class Applier:
         collided = isinstance(result.error, DuplicateKey) and each.write.method == "POST"
         is_open = collided or isinstance(error, UncertainWrite | UpdateConflict)
         (task.uncertain if is_open else task.over).append(role)
-        collided_again = collided and each.looked
+        collided_again = collided and each.recovered
         leaves = isinstance(error, JournalPosted | UpdateConflict) or collided_again
         if leaves and each.target is not None:
             await self.journals.retire(each.target, each.journal, writer)
@@ -181,7 +181,7 @@ class Applier:
         settle = self.settings.write_settle_seconds
         changes = each.write.method == "PATCH"
         if isinstance(error, DuplicateKey) and not changes:
-            final = each.looked and each.target is None
+            final = each.recovered and each.target is None
             return error if final else UncertainWrite(str(error), settle)
         if isinstance(error, Refused) and changes:
             # What is open may have been closed since it was read.
@@ -214,8 +214,8 @@ class Applier:
 def _creates(task: Task) -> list[Record]:
     """What has to be created: planned, or looked for and not found."""
     found = set(task.over)
-    looked = [record for record in task.plan.look if record.document.role not in found]
-    return [*task.plan.create, *looked, *task.recreate]
+    recovered = [record for record in task.plan.recover if record.document.role not in found]
+    return [*task.plan.create, *recovered, *task.recreate]
 
 
 def _change(task: Task, record: Record, link: Link) -> Pending:

@@ -57,7 +57,7 @@ def test_a_new_line_is_created() -> None:
 
 def test_a_new_customer_is_looked_for_first() -> None:
     plan = difference([person()], {}, {}, NOW)
-    assert (plan.create, plan.look) == ((), (person(),))
+    assert (plan.create, plan.recover) == ((), (person(),))
 
 
 def test_what_is_written_leaves_nothing_to_do() -> None:
@@ -112,7 +112,7 @@ def test_an_announced_write_is_waited_for_and_then_looked_for() -> None:
         difference([line()], {}, intents, NOW)
     assert caught.value.retry_after_seconds == 90
     plan = difference([line()], {}, intents, NOW + timedelta(seconds=90))
-    assert (plan.create, plan.look) == ((), (line(),))
+    assert (plan.create, plan.recover) == ((), (line(),))
 
 
 def test_a_link_wins_over_a_stale_intent() -> None:

@@ -11,9 +11,9 @@ from shared.domain.records import Document, Link, Record
 from shared.errors import Parked, Refused, Unavailable
 from shared.ports import Json, Lookup
 from shared.registry import Entity, entity_named
-from shared.services.looking import LOOK_KEYS_MAX
 from shared.services.plan import Plan
 from shared.services.queries import ROUNDS_MAX, expect, queries_of
+from shared.services.recovery import LOOKUP_KEYS_MAX
 from shared.services.task import Task
 from tests.unit.documents.objects import CONTEXT, charge
 from tests.unit.services.fakes import FakeDynamics
@@ -88,7 +88,7 @@ async def test_a_question_that_is_refused_fails_its_own_task() -> None:
         return Refused("dynamics", "odd") if lookup.any_of and odd in lookup.any_of[1] else None
 
     dynamics.refuse = refuse
-    tasks = [task(f"ch_{n}", f"{n}@example.com") for n in range(LOOK_KEYS_MAX + 5)]
+    tasks = [task(f"ch_{n}", f"{n}@example.com") for n in range(LOOKUP_KEYS_MAX + 5)]
     tasks[3] = task("ch_3", odd)
     await queries_of(dynamics, mails(), tasks, CONTEXT)
     assert [each.id for each in tasks if not each.going] == ["ch_3"]
@@ -98,7 +98,7 @@ async def test_a_question_that_is_refused_fails_its_own_task() -> None:
 async def test_a_system_that_does_not_answer_is_asked_once_for_all() -> None:
     dynamics = PickyDynamics()
     dynamics.refuse = lambda _lookup: Unavailable("dynamics", "503")
-    tasks = [task(f"ch_{n}", f"{n}@example.com") for n in range(3 * LOOK_KEYS_MAX)]
+    tasks = [task(f"ch_{n}", f"{n}@example.com") for n in range(3 * LOOKUP_KEYS_MAX)]
     await queries_of(dynamics, mails(), tasks, CONTEXT)
     assert {type(each.error) for each in tasks} == {Unavailable}
     assert len(dynamics.lookups) == 1

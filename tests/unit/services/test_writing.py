@@ -105,7 +105,7 @@ async def test_a_key_that_is_taken_is_looked_for_before_anybody_concludes(
 @pytest.mark.parametrize("record", [item_number(), person()])
 async def test_a_key_that_is_taken_after_a_look_found_nothing_is_not_ours(record: Record) -> None:
     desk = Desk()
-    task = await desk.task("obj_1", plan=Plan(look=(record,)))
+    task = await desk.task("obj_1", plan=Plan(recover=(record,)))
     assert task.held is not None
     await desk.links.intend(task.held, [intent_of(record, "", START)], [record.document])
     desk.rig.dynamics.script = [EXISTS]
@@ -118,14 +118,14 @@ async def test_a_key_that_is_taken_after_a_look_found_nothing_is_not_ours(record
 
 async def test_a_place_that_is_taken_twice_is_left_for_a_fresh_journal() -> None:
     desk = Desk()
-    task = await desk.task("txn_1", plan=Plan(look=(payment(),)))
+    task = await desk.task("txn_1", plan=Plan(recover=(payment(),)))
     assert task.held is not None
     await desk.links.intend(task.held, [intent_of(payment(), "B1", START)], [payment().document])
     desk.rig.dynamics.script = [HEADER, EXISTS]
     await desk.apply(task)
     assert isinstance(task.error, UncertainWrite)
     await desk.settle(task)
-    again = await desk.task("txn_1", plan=Plan(look=(payment(),)))
+    again = await desk.task("txn_1", plan=Plan(recover=(payment(),)))
     await desk.apply(again)
     assert again.error is None
     first, second = desk.batches

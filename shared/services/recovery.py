@@ -24,7 +24,7 @@ POSTED_AS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
     }
 )
 """Entity sets whose records leave them when they are posted: where to, and what they share."""
-LOOK_KEYS_MAX = 20  # keys in one request: the address has a length limit
+LOOKUP_KEYS_MAX = 20  # keys in one request: the address has a length limit
 NO_ANSWER = (Throttled, Unavailable, CredentialsRefused)  # asking in another way is no use
 
 type Place = tuple[str, str, tuple[tuple[str, Value], ...]]
@@ -50,15 +50,15 @@ class Finder:
     async def each[T](
         self, wanted: Sequence[T], lookup_of: Callable[[list[T]], Lookup]
     ) -> tuple[list[Json], list[tuple[T, Exception]]]:
-        """The records of all that is wanted, `LOOK_KEYS_MAX` in a request, and the error of each
+        """The records of all that is wanted, `LOOKUP_KEYS_MAX` in a request, and the error of each
         that could not be asked for.
 
         What makes a request impossible is asked for alone, so that it fails nothing else.
         """
         rows: list[Json] = []
         failed: list[tuple[T, Exception]] = []
-        for start in range(0, len(wanted), LOOK_KEYS_MAX):
-            part = list(wanted[start : start + LOOK_KEYS_MAX])
+        for start in range(0, len(wanted), LOOKUP_KEYS_MAX):
+            part = list(wanted[start : start + LOOKUP_KEYS_MAX])
             if self.silent is not None:
                 failed += [(each, self.silent) for each in part]
                 continue
@@ -77,15 +77,15 @@ class Finder:
         return rows, failed
 
 
-async def look(dynamics: DynamicsGateway, tasks: Sequence[Task]) -> None:
-    """Find the records of `plan.look`; found ones become links, the others stay to be created.
+async def recover(dynamics: DynamicsGateway, tasks: Sequence[Task]) -> None:
+    """Find the records of `plan.recover`; found ones become links, the others stay to be created.
 
     Each task gets its own error: a record that occurs more than once, or that could not be asked
     for.
     """
     wanted: list[Pair] = []
     for task in tasks:
-        for record in task.plan.look if task.going else ():
+        for record in task.plan.recover if task.going else ():
             if record.document.adopts and record.document.found_first:
                 with failing([task]):
                     task.linked(link_of(record, record.document.adopts))
