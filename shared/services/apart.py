@@ -45,7 +45,7 @@ async def plan_moves(dynamics: DynamicsGateway, tables: Tables, tasks: Sequence[
     for task in tasks:
         if not task.going or not task.apart:
             continue
-        for record, link in task.plan.check:
+        for record, link in task.plan.verify:
             if record in task.recreate or not await _is_refused(tables, record, link):
                 continue
             batch = str(link.keys["JournalBatchNumber"])

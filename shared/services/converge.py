@@ -30,13 +30,13 @@ from shared.ports import (
 from shared.registry import Entity, entity_named
 from shared.services import (
     accounts,
-    checking,
     queries,
     receipts,
     recovery,
     resolutions,
     snapshots,
     tie_outs,
+    verification,
 )
 from shared.services.apart import plan_moves
 from shared.services.dispatch import Dispatch
@@ -291,7 +291,7 @@ class Converge:
         with failing(going):
             await recovery.recover(ports.dynamics, going)
         with failing(going):
-            await checking.check(ports.dynamics, ports.tables, going)
+            await verification.verify(ports.dynamics, ports.tables, going)
         moving = [task for task in going if task.apart]
         await _one_by_one(moving, partial(plan_moves, ports.dynamics, ports.tables))
         with failing(going):

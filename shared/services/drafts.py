@@ -6,10 +6,10 @@ from dataclasses import replace
 from shared.domain.records import Link
 from shared.errors import UncertainWrite
 from shared.ports import DynamicsGateway
-from shared.services.checking import Rows, key_of, keys_in, rows_of
 from shared.services.plan import link_of
 from shared.services.standing import BATCH, KINDS, Batch, posted
 from shared.services.task import Task
+from shared.services.verification import Rows, key_of, keys_in, rows_of
 
 
 async def find_drafts(dynamics: DynamicsGateway, tasks: Sequence[Task]) -> None:

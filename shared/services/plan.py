@@ -20,17 +20,17 @@ MONEY_FACTS = ("amount_minor", "currency")
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What has to happen for one object: `recover` first, then `create` what was not found, and
-    `update` records with the link they have; `check` compares written ones with Dynamics."""
+    `update` records with the link they have; `verify` compares written ones with Dynamics."""
 
     create: tuple[Record, ...] = ()
     recover: tuple[Record, ...] = ()
     update: tuple[tuple[Record, Link], ...] = ()
-    check: tuple[tuple[Record, Link], ...] = ()
+    verify: tuple[tuple[Record, Link], ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """True when Dynamics holds everything already."""
-        return not (self.create or self.recover or self.update or self.check)
+        return not (self.create or self.recover or self.update or self.verify)
 
 
 @dataclass(slots=True)
@@ -38,7 +38,7 @@ class _Draft:
     create: list[Record] = field(default_factory=list)
     recover: list[Record] = field(default_factory=list)
     update: list[tuple[Record, Link]] = field(default_factory=list)
-    check: list[tuple[Record, Link]] = field(default_factory=list)
+    verify: list[tuple[Record, Link]] = field(default_factory=list)
 
 
 def difference(
@@ -68,12 +68,12 @@ def difference(
             if changeable and (intent is not None or differs(record, link)):
                 draft.update.append((record, link))
             if verify:
-                draft.check.append((record, link))
+                draft.verify.append((record, link))
         elif document.found_first or (intent is not None and not document.patches):
             draft.recover.append(record)
         else:
             draft.create.append(record)
-    return Plan(tuple(draft.create), tuple(draft.recover), tuple(draft.update), tuple(draft.check))
+    return Plan(tuple(draft.create), tuple(draft.recover), tuple(draft.update), tuple(draft.verify))
 
 
 def differs(record: Record, link: Link) -> bool:
@@ -91,7 +91,7 @@ def merged(plans: Sequence[Plan]) -> Plan:
         tuple(record for plan in plans for record in plan.create),
         tuple(record for plan in plans for record in plan.recover),
         tuple(pair for plan in plans for pair in plan.update),
-        tuple(pair for plan in plans for pair in plan.check),
+        tuple(pair for plan in plans for pair in plan.verify),
     )
 
 

@@ -19,10 +19,10 @@ from shared.services.standing import BATCH, KINDS, Batch, posted
 from shared.services.task import Task, failing
 
 
-async def check(dynamics: DynamicsGateway, tables: Tables, tasks: Sequence[Task]) -> None:
-    """Check `plan.check` of every task that goes; each task gets its own errors."""
+async def verify(dynamics: DynamicsGateway, tables: Tables, tasks: Sequence[Task]) -> None:
+    """Check `plan.verify` of every task that goes; each task gets its own errors."""
     wanted = [
-        (task, record, link) for task in tasks if task.going for record, link in task.plan.check
+        (task, record, link) for task in tasks if task.going for record, link in task.plan.verify
     ]
     found, unknown = await _find(dynamics, [record for _, record, _ in wanted])
     is_posted: Mapping[Batch, bool] = {}
