@@ -2,7 +2,7 @@
 
 Stripe keeps persons and organisations in one object; Dynamics wants to know which. It is an
 organisation where metadata says so, where it has a tax id or a business name, or where its name
-cannot be taken apart into a first and a last name.
+cannot be split up into a first and a last name.
 https://docs.stripe.com/api/customers/object
 """
 

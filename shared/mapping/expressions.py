@@ -206,7 +206,7 @@ def _only_when(before: Expression, test: Test) -> Expression:
 
 
 def _flat(parts: list[Expression]) -> Run:
-    """All values of all parts, lists taken apart."""
+    """All values of all parts, lists split up."""
     pairs = tuple((part.many, part.run) for part in parts)
 
     def values(scope: Scope) -> list[Any]:

@@ -17,10 +17,10 @@ from zoneinfo import ZoneInfo
 from shared import telemetry
 from shared.domain.journal import JournalKind
 from shared.ports import Cell, Delete, Json, Lookup, Page, Put, Row, Value
-from shared.services import apart
+from shared.services import isolation
 from shared.services.audit_spans import LOOKS_AT_ONCE, Span
 from shared.services.converge import Ports
-from shared.services.item import APART, VERIFY
+from shared.services.item import ISOLATE, VERIFY
 from shared.services.items import Items
 from shared.services.journals import HEADERS, POSTED, TABLE, UNPOSTED
 from shared.services.maintenance import MaintenanceCommands
@@ -167,7 +167,7 @@ class Audit:
         return await self._maintenance.send(ids, VERIFY, "verify")
 
     async def journals(self) -> int:
-        """Note which journals are posted by now, and set apart what holds the others up.
+        """Note which journals are posted by now, and isolated what holds the others up.
 
         Returns how many are not posted. Raises `ExceptionGroup` at the end for the companies and
         journals that could not be looked at.
@@ -204,7 +204,7 @@ class Audit:
             for row in group:
                 if self._is_overdue(row):
                     name = f"journal {row.row}"
-                    step = partial(self._set_apart, company, JournalKind(kind), row)
+                    step = partial(self._isolate, company, JournalKind(kind), row)
                     await run.part(name, step, None)
         return len(rows) - posted
 
@@ -214,26 +214,26 @@ class Audit:
         wait = timedelta(hours=self._ports.settings.posting_wait_hours)
         return isinstance(since, datetime) and self._ports.clock.now() - since > wait
 
-    async def _set_apart(self, company: str, kind: JournalKind, row: Row) -> None:
+    async def _isolate(self, company: str, kind: JournalKind, row: Row) -> None:
         """Half of an overdue journal's objects leave it, or its only one parks."""
         if await self._ports.tables.get(TABLE, POSTED, row.row) is not None:
             return
         entity_set = next(name for name, found in KINDS.items() if found is kind)
         batch = row.row.split("~", maxsplit=2)[2]
-        read = partial(apart.keys_in, self._ports.dynamics, entity_set, company, batch)
+        read = partial(isolation.keys_in, self._ports.dynamics, entity_set, company, batch)
         keys = await with_retries(self._ports.clock, self._ports.chance, read)
-        ids = apart.objects_of(keys)
+        ids = isolation.objects_of(keys)
         if not ids:
             await self._ports.tables.transact(TABLE, UNPOSTED, [Delete(row.row)])
             return
         telemetry.event("journal_overdue", logging.WARNING, company=company, journal=batch)
         rounds = int(str(row.cells.get("rounds", 0)))
         cells: dict[str, Cell] = {"opened_at": self._ports.clock.now(), "rounds": rounds + 1}
-        await apart.mark(self._ports.tables, row, cells)
+        await isolation.mark(self._ports.tables, row, cells)
         # Dynamics may refuse to move a bad line, so the halves take turns.
         middle = len(ids) // 2
         half = ids[middle:] if rounds % 2 == 0 or len(ids) == 1 else ids[:middle]
-        await self._maintenance.send(half, APART, "apart")
+        await self._maintenance.send(half, ISOLATE, "isolate")
 
     async def _note(self, company: str, kind: str, rows: list[Row]) -> int:
         by_batch = {row.row.split("~", maxsplit=2)[2]: row for row in rows}

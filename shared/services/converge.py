@@ -38,9 +38,9 @@ from shared.services import (
     tie_outs,
     verification,
 )
-from shared.services.apart import plan_moves
 from shared.services.dispatch import Dispatch
 from shared.services.drafts import find_drafts
+from shared.services.isolation import plan_moves
 from shared.services.journals import Journals, Writer
 from shared.services.links import LinkStore
 from shared.services.mappings import Mappings
@@ -292,7 +292,7 @@ class Converge:
             await recovery.recover(ports.dynamics, going)
         with failing(going):
             await verification.verify(ports.dynamics, ports.tables, going)
-        moving = [task for task in going if task.apart]
+        moving = [task for task in going if task.isolation]
         await _one_by_one(moving, partial(plan_moves, ports.dynamics, ports.tables))
         with failing(going):
             await queries.expect(ports.dynamics, going)

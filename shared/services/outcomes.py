@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.ports import Cell, Row
-from shared.services.item import APART, REAPPLY, UNREADABLE, VERIFY, Item
+from shared.services.item import ISOLATE, REAPPLY, UNREADABLE, VERIFY, Item
 from shared.verdicts import Verdict
 
-COMMANDS = (VERIFY, APART, REAPPLY)
-FOLDED = (VERIFY, APART)  # timers repeat them; a reapply is a person's wish and stands alone
+COMMANDS = (VERIFY, ISOLATE, REAPPLY)
+FOLDED = (VERIFY, ISOLATE)  # timers repeat them; a reapply is a person's wish and stands alone
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from shared.documents.common import Desired, Snapshot
 from shared.domain.money import is_currency
 from shared.domain.records import Document, Link, Record, Value
 from shared.errors import TieoutError
-from shared.services.item import APART, REAPPLY, VERIFY
+from shared.services.item import ISOLATE, REAPPLY, VERIFY
 from shared.services.links import Held
 from shared.services.plan import Plan
 from shared.verdicts import Kind, Verdict, verdict_of
@@ -21,7 +21,7 @@ AMOUNT_BOUND = 1 << 63  # of a table cell
 class Task:
     """State of one object during a run. `error` ends it; the claim is released all the same.
 
-    `verify`: compare what was written with Dynamics; `apart`: besides, leave refused journals;
+    `verify`: compare what was written with Dynamics; `isolate`: besides, leave refused journals;
     `reapply`: spell what is a draft still (`drafts`, roles) as the mapping says now.
     `pending`: documents that are not planned yet; `records`: those that are, spelled.
     """
@@ -29,7 +29,7 @@ class Task:
     id: str
     companies: tuple[str, ...] = ()
     verify: bool = False
-    apart: bool = False
+    isolation: bool = False
     reapply: bool = False
     held: Held | None = None
     snapshot: Snapshot | None = None
@@ -93,6 +93,6 @@ def failing(tasks: Iterable[Task]) -> Iterator[None]:
 
 def task_for(id: str, companies: tuple[str, ...], asked: Collection[str]) -> Task:
     """The task of an object. `asked`: item types; what was written of it is compared with Dynamics
-    (`VERIFY`), leaves refused journals besides (`APART`), or is spelled anew (`REAPPLY`)."""
-    apart = APART in asked
-    return Task(id, companies, apart or VERIFY in asked, apart, REAPPLY in asked)
+    (`VERIFY`), leaves refused journals besides (`ISOLATE`), or is spelled anew (`REAPPLY`)."""
+    isolation = ISOLATE in asked
+    return Task(id, companies, isolation or VERIFY in asked, isolation, REAPPLY in asked)

@@ -14,8 +14,8 @@ from shared.errors import TieoutError
 from shared.ports import Message
 from shared.services.converge import Converge, Ports
 from shared.services.item import (
-    APART,
     FIND_SENDER,
+    ISOLATE,
     REAPPLY,
     UNREADABLE,
     VERIFY,
@@ -173,7 +173,7 @@ class Work:
 def _later(items: Sequence[Item]) -> list[Item]:
     """Objects with two maintenance commands at once are not reapplied before the other one is done."""
     first = dict.fromkeys(
-        (item.entity, item.object) for item in items if item.type in (VERIFY, APART)
+        (item.entity, item.object) for item in items if item.type in (VERIFY, ISOLATE)
     )
     return [item for item in items if item.type == REAPPLY and (item.entity, item.object) in first]
 

@@ -12,7 +12,7 @@ from local.loop import run_virtual
 from local.tables import MemoryTables
 from shared.errors import Refused, TableConflict
 from shared.ports import CELL_CHARS_MAX, QUERY_ROWS_MAX, Operation, Row
-from shared.services.item import APART, REAPPLY, UNREADABLE, VERIFY, Item
+from shared.services.item import ISOLATE, REAPPLY, UNREADABLE, VERIFY, Item
 from shared.services.item_rows import COUNTED, EVENTS_KEPT, LISTED, OPERATIONS_MAX
 from shared.services.items import (
     CONFLICTS_MAX,
@@ -93,7 +93,7 @@ def test_counters_and_lists_equal_the_rows_after_any_outcomes(
     run_virtual(main, start=START)
 
 
-TYPES = ("charge.succeeded", "", VERIFY, APART, REAPPLY)
+TYPES = ("charge.succeeded", "", VERIFY, ISOLATE, REAPPLY)
 MIXED = st.tuples(
     st.integers(0, 2),  # object
     st.integers(0, 3),  # item
@@ -122,7 +122,7 @@ def test_any_events_and_commands_of_an_object_leave_one_row_of_each_kind(
             await items.record(WHERE, outcomes)  # a batch that comes again changes no counter
             await check(tables, items)
         told = {f"ch_{object}" for batch in batches for object, *_ in batch}
-        kinds = [f"{kind}-" for kind in (VERIFY, APART, REAPPLY)]
+        kinds = [f"{kind}-" for kind in (VERIFY, ISOLATE, REAPPLY)]
         possible = {f"{kind}{object}" for object in told for kind in ("", *kinds)}
         assert {row.row.partition("~")[2] for row in await rows(tables, "object~")} <= possible
 
@@ -391,7 +391,7 @@ async def test_another_cause_replaces_the_first_one() -> None:
     assert row.cells["first_seen_at"] == first
 
 
-@pytest.mark.parametrize("command", [VERIFY, APART])
+@pytest.mark.parametrize("command", [VERIFY, ISOLATE])
 async def test_a_command_that_parks_for_another_cause_is_an_item_of_its_own(command: str) -> None:
     tables = MemoryTables()
     items = Items(tables, ManualClock())
@@ -404,7 +404,7 @@ async def test_a_command_that_parks_for_another_cause_is_an_item_of_its_own(comm
     assert await check(tables, items) == {"done": 2, "skipped": 0, "parked": 0, "waiting": 0}
 
 
-@pytest.mark.parametrize("command", [VERIFY, APART])
+@pytest.mark.parametrize("command", [VERIFY, ISOLATE])
 @pytest.mark.parametrize("is_first", [False, True])
 async def test_a_command_that_parks_as_its_object_does_is_no_item_of_its_own(
     command: str, is_first: bool

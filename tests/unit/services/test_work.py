@@ -17,7 +17,7 @@ from shared.errors import (
     UncertainWrite,
 )
 from shared.ports import Message, Operation, Put, Row
-from shared.services.item import APART, REAPPLY, Item, read_item
+from shared.services.item import ISOLATE, REAPPLY, Item, read_item
 from shared.services.items import Items, home, places
 from shared.services.links import LinkStore
 from shared.services.work import (
@@ -349,14 +349,14 @@ async def test_an_object_on_two_errands_is_reapplied_after_the_other_one() -> No
     bench = Bench()
     await bench.handle(received(item()))
     maintenance = [
-        Item("apart-txn_1", APART, "balance_transaction", "txn_1"),
+        Item("isolate-txn_1", ISOLATE, "balance_transaction", "txn_1"),
         Item("reapply-2-txn_1", REAPPLY, "balance_transaction", "txn_1"),
     ]
     await bench.handle(received(*maintenance))
     assert [message.body["id"] for message in bench.copies if "reapply" in message.id] == [
         "reapply-2-txn_1"
     ]
-    assert not [message for message in bench.copies if "apart" in message.id]
+    assert not [message for message in bench.copies if "isolate" in message.id]
 
 
 async def test_a_vendors_half_character_holds_up_no_outcome_of_its_batch() -> None:

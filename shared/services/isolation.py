@@ -1,4 +1,4 @@
-"""Journals that the posting job refuses: their lines are set apart until the bad one is alone.
+"""Journals that the posting job refuses: their lines are isolated until the bad one is alone.
 
 Dynamics posts a journal whole or not at all, and tells the reason only in its own log. So half of a
 refused journal moves to a fresh one, again and again: what is good gets posted, what is bad ends
@@ -40,10 +40,10 @@ async def mark(tables: Tables, row: Row, cells: dict[str, Cell]) -> None:
 
 
 async def plan_moves(dynamics: DynamicsGateway, tables: Tables, tasks: Sequence[Task]) -> None:
-    """For tasks to set apart: move their lines out of refused journals, or park them when they
+    """For tasks to isolated: move their lines out of refused journals, or park them when they
     are alone in one. Raises the ports' errors."""
     for task in tasks:
-        if not task.going or not task.apart:
+        if not task.going or not task.isolation:
             continue
         for record, link in task.plan.verify:
             if record in task.recreate or not await _is_refused(tables, record, link):
