@@ -35,7 +35,7 @@ class StoredDocument:
     record it belongs to, where it does."""
 
     document: Document
-    standing: Standing
+    posting_status: Standing
     parent: Mapping[str, str | int] = field(default_factory=dict)
 
 
@@ -119,7 +119,7 @@ class Comparison:
     ) -> None:
         self._before, self._after, self._target = before, after, target
         self.objects = 0
-        self.groups = {standing: Group() for standing in Standing}
+        self.groups = {posting_status: Group() for posting_status in Standing}
 
     def add(self, stored: StoredObject) -> None:
         """Compare the documents of one object."""
@@ -130,7 +130,7 @@ class Comparison:
             for mapping in (self._before, self._after)
         )
         for each in stored.documents:
-            self.groups[each.standing].add(self._compare(stored.id, each, old, new))
+            self.groups[each.posting_status].add(self._compare(stored.id, each, old, new))
 
     def counts(self) -> dict[str, int]:
         """The sums over all groups."""

@@ -26,10 +26,10 @@ from shared.services.journals import HEADERS, POSTED, TABLE, UNPOSTED
 from shared.services.maintenance import MaintenanceCommands
 from shared.services.paging import Pages, next_cursor
 from shared.services.places import SWEEP, Cursor, Place
+from shared.services.posting_status import KINDS
 from shared.services.recovery import LOOKUP_KEYS_MAX
 from shared.services.retry import with_retries
 from shared.services.runs import Run, side_by_side
-from shared.services.standing import KINDS
 
 AUDIT, AUDIT_DAYS = "audit", 35
 SPAN_DAYS_MAX = 7  # days of which the lines are in memory at once

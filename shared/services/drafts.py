@@ -7,7 +7,7 @@ from shared.domain.records import Link
 from shared.errors import UncertainWrite
 from shared.ports import DynamicsGateway
 from shared.services.plan import link_of
-from shared.services.standing import BATCH, KINDS, Batch, posted
+from shared.services.posting_status import BATCH, KINDS, Batch, posted
 from shared.services.task import Task
 from shared.services.verification import Rows, key_of, keys_in, rows_of
 

@@ -138,7 +138,9 @@ class Publish:
         )
         await self._store.put_preview(row)
         telemetry.event("mapping_previewed", set=candidate, objects=comparison.objects)
-        groups = {standing.value: group for standing, group in comparison.groups.items()}
+        groups = {
+            posting_status.value: group for posting_status, group in comparison.groups.items()
+        }
         differs = before is None or before.policy != after.policy
         return Previewed(row, groups, differs, self._warnings(before, after))
 

@@ -74,6 +74,6 @@ class Reapply:
 
 def _has_drafts(stored: StoredObject) -> bool:
     return any(
-        each.document.journal is not None and each.standing is Standing.DRAFT
+        each.document.journal is not None and each.posting_status is Standing.DRAFT
         for each in stored.documents
     )

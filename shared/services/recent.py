@@ -92,8 +92,8 @@ class Recent:
         documents: list[StoredDocument] = []
         customers: dict[tuple[str, str], str] = {}
         for document in links.documents_in(found.document) if found.document else ():
-            standing = await self._standing(document, found, posted)
-            documents.append(StoredDocument(document, standing, found.keys(document.parent)))
+            posting_status = await self._standing(document, found, posted)
+            documents.append(StoredDocument(document, posting_status, found.keys(document.parent)))
             row = found.links.get(document.role)
             if row is not None:
                 customers |= accounts_in(record_of(unpack(row.cells)))

@@ -14,8 +14,8 @@ from shared.errors import Parked
 from shared.ports import DynamicsGateway, Json, Lookup, Tables, Value
 from shared.services.journals import POSTED, TABLE, journal_key
 from shared.services.plan import KEYS, link_of
+from shared.services.posting_status import BATCH, KINDS, Batch, posted
 from shared.services.recovery import Finder, Place, key_text, place_of
-from shared.services.standing import BATCH, KINDS, Batch, posted
 from shared.services.task import Task, failing
 
 

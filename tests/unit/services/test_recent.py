@@ -82,7 +82,7 @@ async def test_what_was_written_decides_the_group() -> None:
     await shelf.write("ch_5", replace(line(), journal=None, change=Change.OPEN))
     key = journal_key("usmf", JournalKind.GENERAL, "B2")
     await shelf.tables.transact(TABLE, POSTED, [Put(key, {})])
-    found = {each.id: each.documents[0].standing for each in await shelf.recent()}
+    found = {each.id: each.documents[0].posting_status for each in await shelf.recent()}
     assert found == {
         "txn_1": Standing.FUTURE,
         "txn_2": Standing.DRAFT,
@@ -138,7 +138,7 @@ async def test_objects_are_whole_where_pages_end(count: int) -> None:
         await shelf.tables.transact("links", f"txn_b{number:04}", puts)
     found = await shelf.recent(10_000)
     assert len(found) == count + 1
-    assert [each.documents[0].standing for each in found] == [Standing.DRAFT] * len(found)
+    assert [each.documents[0].posting_status for each in found] == [Standing.DRAFT] * len(found)
 
 
 async def test_an_object_of_more_rows_than_a_page_is_whole() -> None:
@@ -146,4 +146,4 @@ async def test_an_object_of_more_rows_than_a_page_is_whole() -> None:
     count = QUERY_ROWS_MAX + 20
     await shelf.write("ch_1", *(replace(line(), role=f"line_{n:04}") for n in range(count)))
     (found,) = await shelf.recent()
-    assert [each.standing for each in found.documents] == [Standing.DRAFT] * count
+    assert [each.posting_status for each in found.documents] == [Standing.DRAFT] * count
