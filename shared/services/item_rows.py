@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from shared.ports import Cell, Delete, Insert, Operation, Put, Replace, Row
 from shared.services.item import REAPPLY, Item
-from shared.services.outcomes import COMMANDS, FOLDED, Outcome, events_of, item_of, key_of
+from shared.services.item_outcomes import COMMANDS, FOLDED, ItemOutcome, events_of, item_of, key_of
 from shared.verdicts import RESOLVED_CAUSE, Kind, Verdict
 
 EVENT = "event~"
@@ -31,17 +31,17 @@ PLAIN_OPERATIONS = 4  # its event, its object, a place left in a list, one taken
 OPERATIONS_MAX = 8  # of any outcome
 
 
-def operations_of(outcome: Outcome) -> int:
+def operations_of(item_outcome: ItemOutcome) -> int:
     """How many operations an outcome may need."""
-    is_plain = outcome.item.type not in COMMANDS and outcome.verdict.kind not in OPEN
-    return PLAIN_OPERATIONS if is_plain and not _is_resolution(outcome) else OPERATIONS_MAX
+    is_plain = item_outcome.item.type not in COMMANDS and item_outcome.verdict.kind not in OPEN
+    return PLAIN_OPERATIONS if is_plain and not _is_resolution(item_outcome) else OPERATIONS_MAX
 
 
-def keys_read(outcome: Outcome) -> list[str]:
+def keys_read(item_outcome: ItemOutcome) -> list[str]:
     """The rows that an outcome may change."""
-    item = outcome.item
-    keys = [f"{EVENT}{item.id}", f"{OBJECT}{key_of(item, outcome.verdict.cause)}"]
-    if operations_of(outcome) == OPERATIONS_MAX:
+    item = item_outcome.item
+    keys = [f"{EVENT}{item.id}", f"{OBJECT}{key_of(item, item_outcome.verdict.cause)}"]
+    if operations_of(item_outcome) == OPERATIONS_MAX:
         keys += [f"{OBJECT}{item.object}", *_siblings(item)]
     return keys
 
@@ -57,10 +57,10 @@ class ItemRows:
         self._found, self._now = found, now
         self._new: dict[str, dict[str, Cell] | None] = {}
 
-    def tell(self, outcome: Outcome) -> None:
+    def tell(self, item_outcome: ItemOutcome) -> None:
         """Apply an outcome. A retry older than what the item's row tells changes nothing: a worker
         stood still, and the copy that it sent has told its own outcome since."""
-        item, verdict = outcome.item, outcome.verdict
+        item, verdict = item_outcome.item, item_outcome.verdict
         key = f"{EVENT}{item.id}"
         known = self._cells(key)
         told = _order(known)
@@ -68,10 +68,10 @@ class ItemRows:
             return
         # Never back, or the id of the next message is one that the queue has seen.
         order = max(told, (item.generation, item.copy))
-        cells = self._told(outcome, verdict.kind, order)
+        cells = self._told(item_outcome, verdict.kind, order)
         cells["first_seen_at"] = known["first_seen_at"] if known is not None else self._now
         self._new[key] = cells
-        self._tell_object(outcome, order, is_new=known is None)
+        self._tell_object(item_outcome, order, is_new=known is None)
 
     def reopen(self, key: str, verdict: Verdict) -> None:
         """Put a resolved object back among the parked ones."""
@@ -79,13 +79,15 @@ class ItemRows:
         if cells is not None and _status(cells) is Kind.RESOLVED:
             self._new[f"{OBJECT}{key}"] = {**cells, **_words(verdict), "updated_at": self._now}
 
-    def _tell_object(self, outcome: Outcome, order: tuple[int, int], *, is_new: bool) -> None:
-        item, verdict = outcome.item, outcome.verdict
+    def _tell_object(
+        self, item_outcome: ItemOutcome, order: tuple[int, int], *, is_new: bool
+    ) -> None:
+        item, verdict = item_outcome.item, item_outcome.verdict
         key = f"{OBJECT}{key_of(item, verdict.cause)}"
         plain = f"{OBJECT}{item.object}"
         event = [(item.id, item.type)] if is_new else []
-        if _is_resolution(outcome) and (key == plain or item.type in FOLDED):
-            self._resolve(plain, outcome, event)
+        if _is_resolution(item_outcome) and (key == plain or item.type in FOLDED):
+            self._resolve(plain, item_outcome, event)
             return
         if item.type in FOLDED and self._is_open(plain, verdict):
             self._fold(key, plain)
@@ -93,31 +95,31 @@ class ItemRows:
             return
         if item.type in COMMANDS and verdict.kind in SETTLED:
             self._settle(plain, verdict)
-        self._set(key, outcome, verdict.kind, order, event)
+        self._set(key, item_outcome, verdict.kind, order, event)
         for sibling in _siblings(item) if key == plain and verdict.kind in OPEN else ():
             if self._is_open(sibling, verdict):
                 self._fold(sibling, plain)
 
-    def _resolve(self, plain: str, outcome: Outcome, event: list[tuple[str, str]]) -> None:
+    def _resolve(self, plain: str, item_outcome: ItemOutcome, event: list[tuple[str, str]]) -> None:
         """The object is resolved, and with it what timers asked of it."""
         known = self._cells(plain)
         if known is not None and _status(known) is Kind.RESOLVED:
             self._note(plain, event, len(event))
         else:
-            item = outcome.item
+            item = item_outcome.item
             if item.type in COMMANDS:
                 item = Item(item.object, "", item.entity, item.object)
                 if known is not None:
                     item = item_of(Row("", "", known, ""))
             order = max(_order(known), (item.generation, item.copy))
-            self._set(plain, Outcome(item, outcome.verdict), Kind.RESOLVED, order, event)
-        for sibling in _siblings(outcome.item):
+            self._set(plain, ItemOutcome(item, item_outcome.verdict), Kind.RESOLVED, order, event)
+        for sibling in _siblings(item_outcome.item):
             self._fold(sibling, plain)
 
     def _set(
         self,
         key: str,
-        outcome: Outcome,
+        item_outcome: ItemOutcome,
         kind: Kind,
         order: tuple[int, int],
         event: list[tuple[str, str]],
@@ -127,11 +129,13 @@ class ItemRows:
         if known is not None and old is Kind.RESOLVED:  # until a person reopens it
             self._note(key, event, len(event))
             return
-        cells = self._told(outcome, kind, order)
+        cells = self._told(item_outcome, kind, order)
         begun = known is None or (old in SETTLED and kind not in SETTLED)
         cells["first_seen_at"] = self._now if begun or known is None else known["first_seen_at"]
         kept = [] if begun or known is None else events_of(known)
-        cells["events"] = _events([*kept, *event] or [(outcome.item.id, outcome.item.type)])
+        cells["events"] = _events(
+            [*kept, *event] or [(item_outcome.item.id, item_outcome.item.type)]
+        )
         count = 0 if begun or known is None else int(str(known["event_count"]))
         cells["event_count"] = max(count + len(event), 1)
         if known is not None and kind is Kind.RESOLVED and old in (*OPEN, Kind.RETRY):
@@ -169,13 +173,15 @@ class ItemRows:
                 "updated_at": self._now,
             }
 
-    def _told(self, outcome: Outcome, kind: Kind, order: tuple[int, int]) -> dict[str, Cell]:
-        item, delay_seconds = outcome.item, outcome.verdict.delay_seconds
+    def _told(
+        self, item_outcome: ItemOutcome, kind: Kind, order: tuple[int, int]
+    ) -> dict[str, Cell]:
+        item, delay_seconds = item_outcome.item, item_outcome.verdict.delay_seconds
         due: dict[str, Cell] = {}
         if kind is Kind.RETRY and delay_seconds is not None:
             due["due_at"] = self._now + timedelta(seconds=delay_seconds)
         return {
-            **_words(outcome.verdict),
+            **_words(item_outcome.verdict),
             **due,
             "status": kind.value,
             "id": item.id,
@@ -234,13 +240,13 @@ def _moves(key: str, row: Row | None, cells: dict[str, Cell] | None) -> list[Ope
     return made
 
 
-def _is_resolution(outcome: Outcome) -> bool:
+def _is_resolution(item_outcome: ItemOutcome) -> bool:
     """A person resolved the item, or it was skipped because its object is resolved."""
-    verdict = outcome.verdict
+    verdict = item_outcome.verdict
     if verdict.kind is Kind.RESOLVED:
         return True
     is_skip = verdict.kind is Kind.SKIP and verdict.cause == RESOLVED_CAUSE
-    return is_skip and outcome.item.type != REAPPLY
+    return is_skip and item_outcome.item.type != REAPPLY
 
 
 def _words(verdict: Verdict) -> dict[str, Cell]:

@@ -29,6 +29,7 @@ from shared.ports import (
     Row,
     Tables,
 )
+from shared.services.item_outcomes import ItemOutcome, item_of
 from shared.services.item_rows import (
     COUNTED,
     EVENT,
@@ -38,11 +39,10 @@ from shared.services.item_rows import (
     keys_read,
     operations_of,
 )
-from shared.services.outcomes import Outcome, item_of
 from shared.services.paging import rows
 from shared.verdicts import Kind, Verdict
 
-__all__ = ("Items", "Outcome", "home", "item_of", "place", "places")
+__all__ = ("ItemOutcome", "Items", "home", "item_of", "place", "places")
 
 TABLE = "events"
 COUNTER = "counter"
@@ -81,57 +81,57 @@ class Items:
         """The row of an object, or of a command on it; or None."""
         return await self._tables.get(TABLE, where, f"{OBJECT}{key}")
 
-    async def store(self, queue: str, outcomes: Sequence[Outcome]) -> None:
+    async def store(self, queue: str, item_outcomes: Sequence[ItemOutcome]) -> None:
         """Store outcomes of a queue, each at home. Raises as `record` does."""
-        parts: dict[str, list[Outcome]] = {}
-        for outcome in outcomes:
-            parts.setdefault(home(queue, outcome.item.object), []).append(outcome)
+        parts: dict[str, list[ItemOutcome]] = {}
+        for item_outcome in item_outcomes:
+            parts.setdefault(home(queue, item_outcome.item.object), []).append(item_outcome)
         for where, part in parts.items():
             await self.record(where, part)
 
-    async def record(self, where: str, outcomes: Sequence[Outcome]) -> None:
+    async def record(self, where: str, item_outcomes: Sequence[ItemOutcome]) -> None:
         """Store outcomes of one place and move the counters with them; recording twice changes
         nothing.
 
         A retry that is older than what a row tells is not stored. Raises `TableConflict` when
         others keep changing the same rows.
         """
-        last = {outcome.item.id: outcome for outcome in outcomes}
+        last = {item_outcome.item.id: item_outcome for item_outcome in item_outcomes}
         refused: Refused | None = None
         for part in _in_transactions(list(last.values())):
             try:
                 await self._record(where, part)
             except Refused:  # one row that storage refuses holds up none of the others
-                for outcome in part:
-                    refused = await self._alone(where, outcome) or refused
+                for item_outcome in part:
+                    refused = await self._alone(where, item_outcome) or refused
         if refused is not None:
             raise refused
 
-    async def _alone(self, where: str, outcome: Outcome) -> Refused | None:
+    async def _alone(self, where: str, item_outcome: ItemOutcome) -> Refused | None:
         """Store one outcome, without its evidence where storage refuses it. Returns the error of
         one that cannot be stored at all."""
         try:
-            await self._record(where, [outcome])
+            await self._record(where, [item_outcome])
         except Refused as error:
-            telemetry.event("outcome_shortened", item=outcome.item.id, reason=str(error))
+            telemetry.event("outcome_shortened", item=item_outcome.item.id, reason=str(error))
             plain = replace(
-                outcome.verdict,
-                text=clean_text(outcome.verdict.text),
-                remedy=clean_text(outcome.verdict.remedy)[:TEXT_CHARS_MAX],
+                item_outcome.verdict,
+                text=clean_text(item_outcome.verdict.text),
+                remedy=clean_text(item_outcome.verdict.remedy)[:TEXT_CHARS_MAX],
                 evidence="",
             )
             try:
-                await self._record(where, [replace(outcome, verdict=plain)])
+                await self._record(where, [replace(item_outcome, verdict=plain)])
             except Refused as last:
                 return last
         return None
 
-    async def _record(self, where: str, outcomes: Sequence[Outcome]) -> None:
+    async def _record(self, where: str, item_outcomes: Sequence[ItemOutcome]) -> None:
         def tell(found: ItemRows) -> None:
-            for outcome in outcomes:
-                found.tell(outcome)
+            for item_outcome in item_outcomes:
+                found.tell(item_outcome)
 
-        keys = [key for outcome in outcomes for key in keys_read(outcome)]
+        keys = [key for item_outcome in item_outcomes for key in keys_read(item_outcome)]
         await self._change(where, keys, tell)
 
     async def reopen(self, where: str, key: str, verdict: Verdict) -> None:
@@ -196,15 +196,15 @@ def _count(row: Row | None, kind: Kind) -> int:
     return value if isinstance(value, int) else 0
 
 
-def _in_transactions(outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
+def _in_transactions(item_outcomes: Sequence[ItemOutcome]) -> list[list[ItemOutcome]]:
     """Outcomes in as few parts as transactions hold."""
-    parts: list[list[Outcome]] = []
+    parts: list[list[ItemOutcome]] = []
     left = 0
-    for outcome in outcomes:
-        needed = operations_of(outcome)
+    for item_outcome in item_outcomes:
+        needed = operations_of(item_outcome)
         if needed > left:
             parts.append([])
             left = LEFT_PER_TRANSACTION
-        parts[-1].append(outcome)
+        parts[-1].append(item_outcome)
         left -= needed
     return parts

@@ -19,7 +19,7 @@ from shared.registry import entity_named
 from shared.services.converge import Ports
 from shared.services.inbox import AT_ONCE, RETRIES_MAX, WHO_CHARS_MAX, Parked
 from shared.services.item import REAPPLY, UNREADABLE
-from shared.services.items import Items, Outcome, item_of, places
+from shared.services.items import ItemOutcome, Items, item_of, places
 from shared.services.links import LinkStore
 from shared.services.resolutions import cells_of, said
 from shared.settings import Books, Settings
@@ -127,7 +127,7 @@ class Resolve:
             currency=parked.currency,
             evidence=json.dumps(cells_of(resolution), default=str),
         )
-        await self._items.record(parked.where, [Outcome(item_of(row), verdict)])
+        await self._items.record(parked.where, [ItemOutcome(item_of(row), verdict)])
         telemetry.event("resolved", item=parked.id, cause=parked.cause)
         return True
 

@@ -30,7 +30,7 @@ from shared.services.item import (
     unreadable_item,
 )
 from shared.services.items import TABLE as ITEMS
-from shared.services.items import Items, Outcome, home, item_of, places
+from shared.services.items import ItemOutcome, Items, home, item_of, places
 from shared.services.links import LinkStore
 from shared.services.paging import Pages, next_cursor
 from shared.services.places import SWEEP, Cursor, Place, Window, Windows
@@ -320,7 +320,7 @@ class Sweep:
             telemetry.fault("dead_letter_unreadable", error, queue=queue, message=letter.id)
             item = unreadable_item(queue, letter.id)
             verdict = replace(verdict, cause=UNREADABLE, remedy=FIND_SENDER)
-        await self._items.store(queue, [Outcome(item, verdict)])
+        await self._items.store(queue, [ItemOutcome(item, verdict)])
 
     def _queues(self) -> list[str]:
         return list(dict.fromkeys(entity.queue for entity in ENTITIES))

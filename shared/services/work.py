@@ -24,7 +24,7 @@ from shared.services.item import (
     read_item,
     unreadable_item,
 )
-from shared.services.items import Items, Outcome
+from shared.services.items import ItemOutcome, Items
 from shared.services.journals import Writer
 from shared.verdicts import Kind, Verdict
 
@@ -65,25 +65,27 @@ class Work:
         """Handle a batch. When this returns the messages may complete; what it raises is the
         failure of a store or the broker, and the messages come again."""
         items: dict[str, Item] = {}
-        outcomes: list[Outcome] = []
+        item_outcomes: list[ItemOutcome] = []
         for message in messages:
             try:
                 item = read_item(message.body)
             except UnreadableItemError as error:
-                outcomes.append(_unreadable(queue, message, str(error)))
+                item_outcomes.append(_unreadable(queue, message, str(error)))
             else:
                 known = items.get(item.id)
                 if known is None or (known.generation, known.copy) < (item.generation, item.copy):
                     items[item.id] = item
         alone = any(message.delivery_count >= SUSPECT_DELIVERIES for message in messages)
         later = _later(list(items.values()))
-        outcomes += [Outcome(item, NOT_BEGUN) for item in later]
+        item_outcomes += [ItemOutcome(item, NOT_BEGUN) for item in later]
         now = [item for item in items.values() if item not in later]
         verdicts = await self._run(queue, partition, now, alone)
         for item in now:
-            outcomes.append(Outcome(item, self._judge(item, verdicts[item.entity, item.object])))
+            item_outcomes.append(
+                ItemOutcome(item, self._judge(item, verdicts[item.entity, item.object]))
+            )
         try:
-            await self._settle(queue, partition, outcomes)
+            await self._settle(queue, partition, item_outcomes)
         except TieoutError:
             # The host abandons at once and without delay: ten tries should outlast a short outage.
             await self._ports.clock.sleep(FAILURE_PAUSE_SECONDS)
@@ -144,18 +146,20 @@ class Work:
         jittered = base * (0.5 + 0.5 * self._ports.chance.random())
         return max(jittered, verdict.delay_seconds or 0.0)
 
-    async def _settle(self, queue: str, partition: int, outcomes: Sequence[Outcome]) -> None:
+    async def _settle(
+        self, queue: str, partition: int, item_outcomes: Sequence[ItemOutcome]
+    ) -> None:
         copies: list[Message] = []
-        told: list[Outcome] = []
+        told: list[ItemOutcome] = []
         now = self._ports.clock.now()
-        for outcome in outcomes:
-            item, verdict = outcome.item, outcome.verdict
+        for item_outcome in item_outcomes:
+            item, verdict = item_outcome.item, item_outcome.verdict
             if verdict.kind is Kind.RETRY:
                 seconds = self._delay_seconds(item, verdict)
                 due_at = now + timedelta(seconds=seconds)
                 copies.append(item.again(verdict.counts).message(partition, due_at))
                 verdict = replace(verdict, delay_seconds=seconds)
-            told.append(Outcome(item, verdict))
+            told.append(ItemOutcome(item, verdict))
             if verdict.kind is not Kind.DONE:
                 telemetry.event(
                     verdict.kind.value,
@@ -178,9 +182,9 @@ def _later(items: Sequence[Item]) -> list[Item]:
     return [item for item in items if item.type == REAPPLY and (item.entity, item.object) in first]
 
 
-def _unreadable(queue: str, message: Received, text: str) -> Outcome:
+def _unreadable(queue: str, message: Received, text: str) -> ItemOutcome:
     item = unreadable_item(queue, message.id)
-    return Outcome(
+    return ItemOutcome(
         item,
         Verdict(
             Kind.PARK,

@@ -19,7 +19,7 @@ from shared.services.healing import (
     next_width,
 )
 from shared.services.item import Item
-from shared.services.items import Items, Outcome
+from shared.services.items import ItemOutcome, Items
 from shared.verdicts import Kind, Verdict
 from tests.unit.services.fakes import Rig, rig
 
@@ -42,7 +42,7 @@ class Ward:
         for start in range(0, len(self.names), 500):
             part = self.names[start : start + 500]
             await self.items.store(
-                QUEUE, [Outcome(Item(name, "", QUEUE, name), self.verdict()) for name in part]
+                QUEUE, [ItemOutcome(Item(name, "", QUEUE, name), self.verdict()) for name in part]
             )
 
     def verdict(self, kind: Kind = Kind.PARK, cause: str = "") -> Verdict:
@@ -62,7 +62,7 @@ class Ward:
             self.tried[name] = self.tried.get(name, 0) + 1
             verdict = outcome(name)
             if verdict is not None:
-                outcomes.append(Outcome(Item(**message.body), verdict))
+                outcomes.append(ItemOutcome(Item(**message.body), verdict))
         await self.items.store(QUEUE, outcomes)
         return sent
 
@@ -137,7 +137,7 @@ async def test_each_cause_has_its_own_turns() -> None:
     other = [f"txn_x{number}" for number in range(4 * PROBES)]
     await ward.items.store(
         QUEUE,
-        [Outcome(Item(id, "", QUEUE, id), ward.verdict(cause="period_closed")) for id in other],
+        [ItemOutcome(Item(id, "", QUEUE, id), ward.verdict(cause="period_closed")) for id in other],
     )
 
     def outcome(name: str) -> Verdict:
@@ -186,7 +186,7 @@ async def test_no_message_of_a_probe_has_an_id_that_was_sent_before() -> None:
         ward.rig.queue.sent.clear()
         ids += [message.id for message in messages]
         items = [Item(**message.body) for message in messages]
-        await ward.items.store(QUEUE, [Outcome(item, ward.verdict()) for item in items])
+        await ward.items.store(QUEUE, [ItemOutcome(item, ward.verdict()) for item in items])
     assert len(ids) == len(set(ids)) == 8
 
 

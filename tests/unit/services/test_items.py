@@ -13,28 +13,28 @@ from local.tables import MemoryTables
 from shared.errors import Refused, TableConflict
 from shared.ports import CELL_CHARS_MAX, QUERY_ROWS_MAX, Operation, Row
 from shared.services.item import ISOLATE, REAPPLY, UNREADABLE, VERIFY, Item
+from shared.services.item_outcomes import events_of
 from shared.services.item_rows import COUNTED, EVENTS_KEPT, LISTED, OPERATIONS_MAX
 from shared.services.items import (
     CONFLICTS_MAX,
     LEFT_PER_TRANSACTION,
     TABLE,
+    ItemOutcome,
     Items,
-    Outcome,
     home,
     item_of,
     place,
     places,
 )
-from shared.services.outcomes import events_of
 from shared.verdicts import RESOLVED_CAUSE, Kind, Verdict
 from tests.unit.services.fakes import START, ManualClock
 
 WHERE = place("charge", 0)
 
 
-def outcome(number: int, kind: Kind, generation: int = 0) -> Outcome:
+def item_outcome(number: int, kind: Kind, generation: int = 0) -> ItemOutcome:
     item = Item(f"evt_{number}", "charge.succeeded", "charge", f"ch_{number}", generation)
-    return Outcome(item, Verdict(kind, cause="cause", text="text", remedy="remedy"))
+    return ItemOutcome(item, Verdict(kind, cause="cause", text="text", remedy="remedy"))
 
 
 async def rows(tables: MemoryTables, prefix: str) -> list[Row]:
@@ -72,7 +72,7 @@ def test_counters_and_lists_equal_the_rows_after_any_outcomes(
         newest: dict[int, int] = {}
         resolved: dict[int, None] = {}
         for batch in batches:
-            await items.record(WHERE, [outcome(*each) for each in batch])
+            await items.record(WHERE, [item_outcome(*each) for each in batch])
             told = {number: (kind, generation) for number, kind, generation in batch}
             for number, (kind, generation) in told.items():
                 if kind is not Kind.RETRY or generation >= newest.get(number, 0):
@@ -111,15 +111,15 @@ def test_any_events_and_commands_of_an_object_leave_one_row_of_each_kind(
         tables = MemoryTables()
         items = Items(tables, clock)
         for batch in batches:
-            outcomes = [
-                Outcome(
+            item_outcomes = [
+                ItemOutcome(
                     Item(f"{type}-{number}-{object}", type, "charge", f"ch_{object}"),
                     Verdict(kind, cause=cause, text="text", remedy="remedy"),
                 )
                 for object, number, type, kind, cause in batch
             ]
-            await items.record(WHERE, outcomes)
-            await items.record(WHERE, outcomes)  # a batch that comes again changes no counter
+            await items.record(WHERE, item_outcomes)
+            await items.record(WHERE, item_outcomes)  # a batch that comes again changes no counter
             await check(tables, items)
         told = {f"ch_{object}" for batch in batches for object, *_ in batch}
         kinds = [f"{kind}-" for kind in (VERIFY, ISOLATE, REAPPLY)]
@@ -129,9 +129,9 @@ def test_any_events_and_commands_of_an_object_leave_one_row_of_each_kind(
     run_virtual(main, start=START)
 
 
-def copied(copy: int, kind: Kind, generation: int = 0) -> Outcome:
+def copied(copy: int, kind: Kind, generation: int = 0) -> ItemOutcome:
     item = Item("evt_1", "charge.succeeded", "charge", "ch_1", generation, copy)
-    return Outcome(item, Verdict(kind, cause="cause", text="text", remedy="remedy"))
+    return ItemOutcome(item, Verdict(kind, cause="cause", text="text", remedy="remedy"))
 
 
 async def test_a_retry_told_late_does_not_hide_what_its_copy_came_to() -> None:
@@ -168,20 +168,20 @@ async def test_recording_twice_changes_no_counter() -> None:
     tables, clock = MemoryTables(), ManualClock()
     items = Items(tables, clock)
     for _ in range(2):
-        await items.record(WHERE, [outcome(1, Kind.DONE), outcome(2, Kind.PARK)])
+        await items.record(WHERE, [item_outcome(1, Kind.DONE), item_outcome(2, Kind.PARK)])
     assert await check(tables, items) == {"done": 1, "skipped": 0, "parked": 1, "waiting": 0}
 
 
 async def test_a_row_says_what_happened_and_since_when() -> None:
     tables, clock = MemoryTables(), ManualClock()
     items = Items(tables, clock)
-    await items.record(WHERE, [outcome(1, Kind.WAITING)])
+    await items.record(WHERE, [item_outcome(1, Kind.WAITING)])
     clock.advance(60)
     verdict = Verdict(
         Kind.PARK, cause="refused", text="t" * 5_000, remedy="r", amount_minor=-5, currency="usd"
     )
-    item = outcome(1, Kind.PARK).item.again(counts=True)
-    await items.record(WHERE, [Outcome(item, verdict)])
+    item = item_outcome(1, Kind.PARK).item.again(counts=True)
+    await items.record(WHERE, [ItemOutcome(item, verdict)])
     row = await items.get(WHERE, "evt_1")
     assert row is not None
     first, updated = row.cells["first_seen_at"], row.cells["updated_at"]
@@ -199,15 +199,15 @@ async def test_more_outcomes_than_a_transaction_holds_are_all_stored() -> None:
     tables = MemoryTables()
     items = Items(tables, ManualClock())
     count = 3 * LEFT_PER_TRANSACTION // OPERATIONS_MAX + 1
-    await items.record(WHERE, [outcome(number, Kind.PARK) for number in range(count)])
-    await items.record(WHERE, [outcome(number, Kind.WAITING) for number in range(count)])
+    await items.record(WHERE, [item_outcome(number, Kind.PARK) for number in range(count)])
+    await items.record(WHERE, [item_outcome(number, Kind.WAITING) for number in range(count)])
     assert (await check(tables, items))["waiting"] == count
 
 
 async def test_of_two_outcomes_of_an_item_the_last_counts() -> None:
     tables = MemoryTables()
     items = Items(tables, ManualClock())
-    await items.record(WHERE, [outcome(1, Kind.PARK), outcome(1, Kind.DONE)])
+    await items.record(WHERE, [item_outcome(1, Kind.PARK), item_outcome(1, Kind.DONE)])
     assert await check(tables, items) == {"done": 1, "skipped": 0, "parked": 0, "waiting": 0}
 
 
@@ -218,7 +218,7 @@ def test_concurrent_recorders_lose_nothing() -> None:
         kinds = (Kind.DONE, Kind.PARK, Kind.WAITING, Kind.SKIP)
         await asyncio.gather(
             *(
-                each.record(WHERE, [outcome(10 * index + n, kinds[n]) for n in range(4)])
+                each.record(WHERE, [item_outcome(10 * index + n, kinds[n]) for n in range(4)])
                 for index, each in enumerate(items)
             )
         )
@@ -232,7 +232,7 @@ def test_concurrent_recorders_of_one_item_count_it_once() -> None:
         tables = MemoryTables()
         items = Items(tables, clock)
         kinds = (Kind.DONE, Kind.PARK, Kind.RETRY, Kind.WAITING)
-        await asyncio.gather(*(items.record(WHERE, [outcome(1, kind)]) for kind in kinds))
+        await asyncio.gather(*(items.record(WHERE, [item_outcome(1, kind)]) for kind in kinds))
         await asyncio.gather(*(items.skip(WHERE) for _ in range(5)))
         found = await items.counts([WHERE])
         (row,) = await rows(tables, "object~")
@@ -259,7 +259,7 @@ async def test_counters_that_keep_changing_end_in_a_conflict() -> None:
     tables = RestlessTables()
     items = Items(tables, ManualClock())
     with pytest.raises(TableConflict, match="keep changing"):
-        await items.record(WHERE, [outcome(1, Kind.DONE)])
+        await items.record(WHERE, [item_outcome(1, Kind.DONE)])
     assert tables.tries == CONFLICTS_MAX
     with pytest.raises(TableConflict, match="keep changing"):
         await items.skip(WHERE)
@@ -268,14 +268,14 @@ async def test_counters_that_keep_changing_end_in_a_conflict() -> None:
 async def test_a_list_longer_than_a_page_is_read_whole() -> None:
     items = Items(MemoryTables(), ManualClock())
     count = QUERY_ROWS_MAX + 5
-    await items.record(WHERE, [outcome(number, Kind.WAITING) for number in range(count)])
+    await items.record(WHERE, [item_outcome(number, Kind.WAITING) for number in range(count)])
     assert len([row async for row in items.listed(WHERE, Kind.WAITING)]) == count
 
 
 async def test_counters_add_up_over_places() -> None:
     items = Items(MemoryTables(), ManualClock())
-    await items.record(place("charge", 0), [outcome(1, Kind.DONE)])
-    await items.record(place("charge", 1), [outcome(2, Kind.DONE)])
+    await items.record(place("charge", 0), [item_outcome(1, Kind.DONE)])
+    await items.record(place("charge", 1), [item_outcome(2, Kind.DONE)])
     await items.skip(place("webhook", 1))
     places = [place("charge", 0), place("charge", 1), place("webhook", 1), place("refund", 3)]
     assert await items.counts(places) == {"done": 2, "skipped": 1, "parked": 0, "waiting": 0}
@@ -284,15 +284,15 @@ async def test_counters_add_up_over_places() -> None:
 async def test_an_item_is_read_back_from_its_row() -> None:
     items = Items(MemoryTables(), ManualClock())
     item = Item("evt~odd".replace("~", "_"), "", "refund", "re_1", 3, 0, 2)
-    await items.record(WHERE, [Outcome(item, Verdict(Kind.WAITING))])
+    await items.record(WHERE, [ItemOutcome(item, Verdict(Kind.WAITING))])
     row = await items.get(WHERE, item.id)
     assert row is not None
     assert item_of(row) == item
 
 
-def told(number: int, text: str = "text", evidence: str = "") -> Outcome:
+def told(number: int, text: str = "text", evidence: str = "") -> ItemOutcome:
     verdict = Verdict(Kind.PARK, cause="refused", text=text, remedy="remedy", evidence=evidence)
-    return Outcome(outcome(number, Kind.PARK).item, verdict)
+    return ItemOutcome(item_outcome(number, Kind.PARK).item, verdict)
 
 
 @pytest.mark.parametrize(
@@ -303,10 +303,10 @@ def told(number: int, text: str = "text", evidence: str = "") -> Outcome:
         told(2, evidence="x" * (CELL_CHARS_MAX + 1)),
     ],
 )
-async def test_a_row_that_storage_refuses_holds_up_no_other(odd: Outcome) -> None:
+async def test_a_row_that_storage_refuses_holds_up_no_other(odd: ItemOutcome) -> None:
     tables = MemoryTables()
     items = Items(tables, ManualClock())
-    await items.record(WHERE, [outcome(1, Kind.DONE), odd, outcome(3, Kind.PARK)])
+    await items.record(WHERE, [item_outcome(1, Kind.DONE), odd, item_outcome(3, Kind.PARK)])
     assert await check(tables, items) == {"done": 1, "skipped": 0, "parked": 2, "waiting": 0}
     row = await items.get(WHERE, "evt_2")
     assert row is not None
@@ -317,18 +317,18 @@ async def test_a_row_that_storage_refuses_holds_up_no_other(odd: Outcome) -> Non
 async def test_an_outcome_that_no_row_can_hold_is_told_after_the_others_are_stored() -> None:
     tables = MemoryTables()
     items = Items(tables, ManualClock())
-    odd = Outcome(Item("evt/2", "", "charge", "ch_2"), Verdict(Kind.DONE))
+    odd = ItemOutcome(Item("evt/2", "", "charge", "ch_2"), Verdict(Kind.DONE))
     for _ in range(2):
         with pytest.raises(Refused):
-            await items.record(WHERE, [outcome(1, Kind.DONE), odd, outcome(3, Kind.PARK)])
+            await items.record(WHERE, [item_outcome(1, Kind.DONE), odd, item_outcome(3, Kind.PARK)])
         assert (await check(tables, items))["done"] == 1
     assert await items.get(WHERE, "evt_3") is not None
 
 
-def about(id: str, kind: Kind, cause: str = "refused", type: str = "charge.updated") -> Outcome:
+def about(id: str, kind: Kind, cause: str = "refused", type: str = "charge.updated") -> ItemOutcome:
     """What became of an item of charge ch_1."""
     item = Item(id, type, "charge", "ch_1")
-    return Outcome(item, Verdict(kind, cause=cause, text=f"text of {id}", remedy="remedy"))
+    return ItemOutcome(item, Verdict(kind, cause=cause, text=f"text of {id}", remedy="remedy"))
 
 
 async def keys(items: Items, kind: Kind) -> list[str]:
@@ -472,11 +472,11 @@ async def test_an_object_skipped_because_it_is_resolved_is_listed_so_with_its_ol
 
 async def test_an_object_is_at_one_place_whatever_the_number_of_partitions() -> None:
     items = Items(MemoryTables(), ManualClock())
-    outcomes = [outcome(number, Kind.PARK) for number in range(40)]
-    await items.store("charge", outcomes)
+    item_outcomes = [item_outcome(number, Kind.PARK) for number in range(40)]
+    await items.store("charge", item_outcomes)
     found = {}
     for where in places(["charge"]):
         async for row in items.listed(where, Kind.PARK):
             found[row.row.partition("~")[2]] = where
-    assert found == {each.item.object: home("charge", each.item.object) for each in outcomes}
+    assert found == {each.item.object: home("charge", each.item.object) for each in item_outcomes}
     assert len(set(found.values())) == len(places(["charge"]))

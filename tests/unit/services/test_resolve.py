@@ -14,7 +14,7 @@ from shared.services.customers import Decision as Choice
 from shared.services.dispatch import Dispatch
 from shared.services.inbox import Inbox, Parked
 from shared.services.item import REAPPLY, VERIFY, Item
-from shared.services.items import Items, Outcome
+from shared.services.items import ItemOutcome, Items
 from shared.services.links import TABLE, LinkStore
 from shared.services.plan import intent_of
 from shared.services.resolve import Decision, ResolutionRefused, Resolve, Resolved
@@ -189,7 +189,7 @@ async def test_company_and_currency_are_read_as_people_write_them() -> None:
 async def test_an_amount_that_the_inbox_does_not_know_is_read_from_stripe() -> None:
     desk = Desk()
     verdict = Verdict(Kind.PARK, cause="dead_letter", text="text", remedy="remedy")
-    await desk.items.store(QUEUE, [Outcome(Item("evt_1", "", QUEUE, "txn_1"), verdict)])
+    await desk.items.store(QUEUE, [ItemOutcome(Item("evt_1", "", QUEUE, "txn_1"), verdict)])
     found = await desk.run(replace(VOUCHER, amount_minor=1))
     assert [each.id for each in found.refused] == ["txn_1"]
     assert await desk.run(VOUCHER) == Resolved(1, ())
@@ -252,7 +252,9 @@ async def test_a_verification_is_resolved_with_its_object() -> None:
     verdict = Verdict(
         Kind.PARK, cause="vanished", text="text", remedy="r", amount_minor=5_000, currency="usd"
     )
-    await desk.items.store(QUEUE, [Outcome(Item("verify-txn_1", VERIFY, QUEUE, "txn_1"), verdict)])
+    await desk.items.store(
+        QUEUE, [ItemOutcome(Item("verify-txn_1", VERIFY, QUEUE, "txn_1"), verdict)]
+    )
     assert await desk.run(VOUCHER) == Resolved(1, ())
     [kept] = await desk.listed(Kind.RESOLVED)
     assert (kept.id, kept.cause) == ("txn_1", "vanished")
@@ -268,7 +270,7 @@ async def test_a_reapply_is_resolved_alone() -> None:
     desk = Desk()
     verdict = Verdict(Kind.PARK, cause="field_left_out", text="text", remedy="r")
     item = Item("reapply-1-txn_1", REAPPLY, QUEUE, "txn_1")
-    await desk.items.store(QUEUE, [Outcome(item, verdict)])
+    await desk.items.store(QUEUE, [ItemOutcome(item, verdict)])
     assert await desk.run(Decision("Kim", "set by hand")) == Resolved(1, ())
     assert await desk.links.resolution("txn_1") is None
     desk.refusing = False
@@ -295,7 +297,9 @@ async def test_lines_of_a_resolved_customer_with_an_account_are_booked_on_it() -
     desk.refusing = False
     await desk.work("evt_1", "cus_1", "customer")
     verdict = Verdict(Kind.PARK, cause="refused", text="text", remedy="remedy")
-    await desk.items.store("customer", [Outcome(Item("evt_2", "", "customer", "cus_1"), verdict)])
+    await desk.items.store(
+        "customer", [ItemOutcome(Item("evt_2", "", "customer", "cus_1"), verdict)]
+    )
     await desk.run(Decision("Kim", "kept by hand from now on"))
     await desk.work("evt_3")
     assert len(desk.lines) == 2

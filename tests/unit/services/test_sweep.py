@@ -8,7 +8,7 @@ from local.tables import MemoryTables
 from shared.errors import QueueUnavailable, StorageUnavailable, TableConflict
 from shared.ports import DeadLetter, Message, Operation, Put
 from shared.services.item import Item
-from shared.services.items import Items, Outcome, home, places
+from shared.services.items import ItemOutcome, Items, home, places
 from shared.services.runs import FAILURES_MAX
 from shared.services.sweep import PAYOUT_DAYS, RESEND_AFTER_MAX, RESEND_AFTER_MIN, Sweep
 from shared.services.tie_outs import TABLE, TIEOUTS
@@ -42,7 +42,7 @@ async def note_tie_out(found: Rig, id: str, status: str) -> None:
 
 async def store(found: Rig, queue: str, item: Item, kind: Kind) -> None:
     items = Items(found.tables, found.clock)
-    await items.store(queue, [Outcome(item, Verdict(kind))])
+    await items.store(queue, [ItemOutcome(item, Verdict(kind))])
 
 
 async def test_transactions_without_lines_are_enqueued() -> None:

@@ -5,16 +5,16 @@ from datetime import timedelta
 import pytest
 
 from shared.services.item import Item
-from shared.services.items import Items, Outcome, place
+from shared.services.items import ItemOutcome, Items, place
 from shared.services.sweep import RESEND_AFTER_MIN
 from shared.services.waiting import LISTED_MAX, Pending, WaitingList
 from shared.verdicts import Kind, Verdict
 from tests.unit.services.fakes import START, rig
 
 
-def outcome(number: int, kind: Kind, delay_seconds: float | None = None) -> Outcome:
+def outcome(number: int, kind: Kind, delay_seconds: float | None = None) -> ItemOutcome:
     verdict = Verdict(kind, delay_seconds=delay_seconds, cause=f"cause_of_{kind}", text="why")
-    return Outcome(Item(f"evt_{number}", "charge.updated", "charge", f"ch_{number}"), verdict)
+    return ItemOutcome(Item(f"evt_{number}", "charge.updated", "charge", f"ch_{number}"), verdict)
 
 
 class Desk:
@@ -26,7 +26,7 @@ class Desk:
         self.items = Items(found.tables, found.clock)
         self.list = WaitingList(found.ports)
 
-    async def record(self, *outcomes: Outcome) -> None:
+    async def record(self, *outcomes: ItemOutcome) -> None:
         await self.items.record(place("charge", 0), outcomes)
 
     async def shown(self) -> list[Pending]:

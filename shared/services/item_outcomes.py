@@ -13,7 +13,7 @@ FOLDED = (VERIFY, ISOLATE)  # timers repeat them; a reapply is a person's wish a
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ItemOutcome:
     """An item and what became of it. `at_stake_minor` is the money the item is about."""
 
     item: Item
