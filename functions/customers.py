@@ -5,7 +5,7 @@ import azure.functions as func
 
 from functions.bodies import BadRequest, json_body, text_in
 from functions.flows.client import DurableFlows
-from functions.outcomes import error_response, json_response, refused
+from functions.responses import error_response, json_response, refused
 from shared import bootstrap
 from shared.errors import TieoutError
 from shared.services.customers import ChoiceRefused, Decision

@@ -10,12 +10,12 @@ import azure.functions as func
 
 from functions.bodies import BadRequest, json_body, text_in
 from functions.flows.client import DurableFlows
-from functions.outcomes import error_response, json_response, refused
+from functions.responses import error_response, json_response, refused
 from shared import bootstrap
 from shared.errors import TieoutError
+from shared.outcomes import Kind
 from shared.services.inbox import RETRIES_MAX, Inbox, Parked
 from shared.services.resolve import Decision, ResolutionRefused
-from shared.verdicts import Kind
 
 bp = df.Blueprint()
 

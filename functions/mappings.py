@@ -13,7 +13,7 @@ from typing import Any
 import azure.functions as func
 
 from functions.bodies import BadRequest, json_body, text_in, whole_in
-from functions.outcomes import error_response, json_response, refused
+from functions.responses import error_response, json_response, refused
 from shared import bootstrap
 from shared.errors import TieoutError
 from shared.services.mapping_names import PublishRefused

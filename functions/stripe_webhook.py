@@ -2,7 +2,7 @@
 
 import azure.functions as func
 
-from functions.outcomes import error_response, refused
+from functions.responses import error_response, refused
 from shared import bootstrap
 from shared.errors import TieoutError
 

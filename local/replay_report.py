@@ -9,7 +9,7 @@ from local.inventory import Inventory
 from local.missing import Told
 from local.summary import TIED, Summary
 from local.trace import Trace
-from shared.verdicts import Kind
+from shared.outcomes import Kind
 
 NOT_LISTED = "not listed"  # a payout whose transactions the files do not list
 CLEAN, FAULTY, INCOMPLETE = 0, 1, 3  # exit codes; 2: nothing to replay

@@ -8,9 +8,9 @@ from local.books import CUSTOMER_ID_PROPERTY
 from local.world import World
 from shared.domain.money import Money
 from shared.domain.records import digest
+from shared.outcomes import Kind
 from shared.services.items import TABLE, Items, places
 from shared.services.paging import rows
-from shared.verdicts import Kind
 
 TIED = "tied"
 NOTHING_TO_DO = "nothing to do: "  # of the webhook's answer, before the reason

@@ -12,6 +12,7 @@ from local.world import World
 from shared.documents.common import Context, Snapshot, id_of, money_refs
 from shared.domain.records import Link, Ref
 from shared.errors import TieoutError
+from shared.outcomes import Kind
 from shared.ports import Json
 from shared.registry import Entity, entity_named, entity_of_event
 from shared.services import queries, snapshots
@@ -20,7 +21,6 @@ from shared.services.items import Items, home
 from shared.services.links import LinkStore
 from shared.services.origins import Origins
 from shared.services.task import Task
-from shared.verdicts import Kind
 
 WORSE = (Kind.DONE.value, Kind.SKIP.value, Kind.RETRY.value, Kind.WAITING.value, Kind.PARK.value)
 FOLLOWED_MAX = 1_000
@@ -61,26 +61,26 @@ async def trace(world: World, event: Json, answer: Mapping[str, Any]) -> Trace:
     source = event["data"]["object"]
     found = id_of(source) if entity is None else entity.id_in(source)
     status = answer.get("status")
-    verdict = _Found("refused", body.get("code", "no_answer"), body.get("message", ""))
+    outcome = _Found("refused", body.get("code", "no_answer"), body.get("message", ""))
     records: list[Mapping[str, Any]] = []
     if body.get("code") == "skipped":
-        verdict = _Found(Kind.SKIP.value, body["message"].removeprefix("nothing to do: "))
+        outcome = _Found(Kind.SKIP.value, body["message"].removeprefix("nothing to do: "))
     elif body.get("code") == "accepted" and entity is not None:
         object = entity.id_in(source)
-        verdict = await _item(world, entity.queue, object, str(event["id"]))
+        outcome = await _item(world, entity.queue, object, str(event["id"]))
         for ref in await _followed(world, entity, found):
             if ref.entity not in (entity.name, "customer"):
-                verdict = _worse(verdict, await _item(world, ref.entity, ref.id, ref.id))
+                outcome = _worse(outcome, await _item(world, ref.entity, ref.id, ref.id))
             records += await _records(world, ref.id)
     return Trace(
         str(event["id"]),
         str(event.get("type")),
         found,
         status if isinstance(status, int) else None,
-        verdict.outcome,
-        verdict.cause,
-        verdict.text,
-        verdict.remedy,
+        outcome.outcome,
+        outcome.cause,
+        outcome.text,
+        outcome.remedy,
         tuple({repr((each["entity_set"], each["key"])): each for each in records}.values()),
         str(event["id"]),
     )

@@ -21,7 +21,7 @@
       Parked               a person must decide                        -> park
       SignatureRefused     the webhook's signature is wrong            (HTTP 400)
 
-`shared/verdicts.py` holds the table that says so.
+`shared/outcomes.py` holds the table that says so.
 """
 
 import re

@@ -58,12 +58,12 @@ class Sources:
                     found |= self.words(call.args[0], around, path)
         return found
 
-    def verdicts(self, *kinds: str) -> set[str]:
+    def outcomes(self, *kinds: str) -> set[str]:
         """The causes of `Verdict(Kind.<kind>, ..., cause=...)`, named by word or position."""
         found: set[str] = set()
         for path, tree in self.trees.items():
             for call, around in calls(tree):
-                if called(call) != "Verdict" or not call.args:
+                if called(call) != "Outcome" or not call.args:
                     continue
                 kind = call.args[0]
                 if isinstance(kind, ast.Attribute) and kind.attr in kinds:

@@ -10,8 +10,8 @@ import pytest
 import typer
 
 from cli.main import app
+from shared.outcomes import TABLE, Kind
 from shared.registry import ENTITIES
-from shared.verdicts import TABLE, Kind
 from tests.reasons import Sources
 from tests.test_tidy import PRODUCT, ROOT, files, tree_of
 
@@ -64,9 +64,9 @@ def test_every_reason_of_parking_has_one_row_in_the_operations_guide(sources: So
     after_attempts = first_column(section(OPERATIONS, "### Given up after all attempts"))
     listed = [*first_column(people), *after_attempts]
     proof = CODE.findall(paragraph(text, PROOF_SENTENCE))
-    given_up = {row.cause for row in TABLE if row.kind is Kind.RETRY} | sources.verdicts("RETRY")
+    given_up = {row.cause for row in TABLE if row.kind is Kind.RETRY} | sources.outcomes("RETRY")
     refused = [row.cause for row in TABLE if row.kind is Kind.PARK]
-    made = sources.reasons("Parked") | sources.verdicts("PARK") | {*given_up, *refused}
+    made = sources.reasons("Parked") | sources.outcomes("PARK") | {*given_up, *refused}
     assert sources.unresolved == []
     assert sorted([*listed, *proof]) == sorted(made)
     assert sorted(after_attempts) == sorted(given_up)
@@ -77,20 +77,20 @@ def test_what_only_delays_is_named_in_the_operations_guide(sources: Sources) -> 
     named = CODE.findall(paragraph(text, DELAY_SENTENCE))
     delays = {row.cause for row in TABLE if row.kind is Kind.RETRY and not row.counts}
     assert [
-        cause for cause in sorted(delays | sources.verdicts("RETRY")) if cause not in named
+        cause for cause in sorted(delays | sources.outcomes("RETRY")) if cause not in named
     ] == []
 
 
 def test_every_reason_of_waiting_has_one_row_in_the_operations_guide(sources: Sources) -> None:
     listed = first_column(section(OPERATIONS, "## Waiting"))
-    made = sources.reasons("Waiting") | sources.verdicts("WAITING")
+    made = sources.reasons("Waiting") | sources.outcomes("WAITING")
     assert sources.unresolved == []
     assert sorted(listed) == sorted(made)
 
 
 def test_every_reason_of_skipping_has_one_row_in_the_operations_guide(sources: Sources) -> None:
     listed = first_column(section(OPERATIONS, "## Skipped"))
-    made = sources.reasons("Skipped") | sources.verdicts("SKIP") | webhook_reasons(sources)
+    made = sources.reasons("Skipped") | sources.outcomes("SKIP") | webhook_reasons(sources)
     assert sources.unresolved == []
     assert sorted(listed) == sorted(made)
 

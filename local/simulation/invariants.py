@@ -13,9 +13,9 @@ from local.simulation import oracle, order_oracle
 from local.simulation.watches import QueueWatch
 from local.stripe import StripePeer
 from local.tables import MemoryTables
+from shared.outcomes import Kind
 from shared.ports import QUERY_ROWS_MAX, Row
 from shared.registry import entity_of_event
-from shared.verdicts import Kind
 
 UNREADABLE = "unreadable_message"  # what somebody else sends names no object and no amount
 ALLOWED_CAUSES = ("unsupported_category", UNREADABLE)

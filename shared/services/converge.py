@@ -2,7 +2,7 @@
 
 claim -> fetch the current state -> desired documents -> difference -> look -> announce -> write ->
 settle. An event is only a hint that an object may have changed; doing this twice does nothing the
-second time. Every error ends one object, not the batch, and becomes its verdict by its type.
+second time. Every error ends one object, not the batch, and becomes its outcome by its type.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from shared.domain.records import Link, Ref
 from shared.errors import TieoutError, limit_reached
 from shared.mapping.compiler import CompiledMapping
 from shared.mapping.finance import Target
+from shared.outcomes import RESOLVED_CAUSE, Kind, Outcome, outcome_of
 from shared.ports import (
     Chance,
     Clock,
@@ -50,7 +51,6 @@ from shared.services.plan import unwanted
 from shared.services.task import Task, failing, task_for
 from shared.services.writing import Applier
 from shared.settings import Settings
-from shared.verdicts import RESOLVED_CAUSE, Kind, Verdict, verdict_of
 
 CONCURRENCY_MAX = 16  # port calls of one step under way at once
 
@@ -123,18 +123,18 @@ class Converge:
         wanted: Mapping[str, tuple[str, ...]],
         writer: Writer,
         asked: Mapping[str, Collection[str]] = MappingProxyType({}),
-    ) -> dict[str, Verdict]:
+    ) -> dict[str, Outcome]:
         """Converge objects of one entity: ids, and for master data the companies that need them.
 
         `asked`: what else is to be done with an object, by item types (`item.VERIFY`...).
-        Returns one verdict an id; raises nothing of its own.
+        Returns one outcome an id; raises nothing of its own.
         """
         entity = entity_named(entity_name)
         tasks = [task_for(id, found, asked.get(id, ())) for id, found in wanted.items()]
         try:
             mapping = await self._ports.mappings.active()
         except TieoutError as error:
-            return dict.fromkeys(wanted, verdict_of(error))
+            return dict.fromkeys(wanted, outcome_of(error))
         context = context_of(self._ports.settings, mapping, self._ports.clock.now())
         await self._each(tasks, lambda task: self._claim_and_fetch(entity, task, writer, context))
         with failing(tasks):
@@ -147,7 +147,7 @@ class Converge:
         await self._apply(tasks, self._target(mapping, customers), writer)
         await self._each(tasks, lambda task: accounts.note(self._ports.stripe, task, context))
         await self._follow_up(tasks)
-        return {task.id: task.verdict() for task in tasks}
+        return {task.id: task.outcome() for task in tasks}
 
     def _target(self, mapping: CompiledMapping, customers: Accounts) -> Target:
         settings = self._ports.settings
@@ -211,11 +211,11 @@ class Converge:
                 missing.setdefault(ref.id, []).append(ref.company)
         if missing:
             wanted = {id: tuple(companies) for id, companies in missing.items()}
-            verdicts = await self.run("customer", wanted, writer)
+            outcomes = await self.run("customer", wanted, writer)
             for ref in needed:
                 if ref.id in missing and ref.company in missing[ref.id]:
                     try:
-                        await self._after_inline(ref, verdicts[ref.id], found, errors)
+                        await self._after_inline(ref, outcomes[ref.id], found, errors)
                     except Exception as error:
                         errors[ref] = error
         for task in tasks:
@@ -236,11 +236,11 @@ class Converge:
     async def _after_inline(
         self,
         ref: Ref,
-        verdict: Verdict,
+        outcome: Outcome,
         found: dict[tuple[str, str], str],
         errors: dict[Ref, Exception],
     ) -> None:
-        if verdict.kind is Kind.SKIP and verdict.cause != RESOLVED_CAUSE:
+        if outcome.kind is Kind.SKIP and outcome.cause != RESOLVED_CAUSE:
             company = self._ports.settings.books.companies[ref.company]
             found[ref.id, ref.company] = company.one_time_customer
             return
@@ -248,7 +248,7 @@ class Converge:
         if account is not None:
             found[ref.id, ref.company] = account
         elif ref not in errors:
-            errors[ref] = resolutions.no_account(ref, verdict)
+            errors[ref] = resolutions.no_account(ref, outcome)
 
     async def _drafts(self, tasks: Sequence[Task]) -> None:
         """Which lines may be spelled anew; without an answer nothing of them is."""

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from shared import telemetry
+from shared.outcomes import Kind
 from shared.ports import Cell, Delete, Put, Row
 from shared.services.converge import Ports
 from shared.services.inbox import Inbox, Parked
 from shared.services.item import UNREADABLE
 from shared.services.items import Items
-from shared.verdicts import Kind
 
 TABLE = "cursors"
 HEAL = "heal"

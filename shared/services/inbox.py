@@ -13,6 +13,7 @@ from datetime import datetime
 
 from shared import telemetry
 from shared.domain.partition import partition_of
+from shared.outcomes import Kind, Outcome
 from shared.ports import Json, Message, Row
 from shared.registry import ENTITIES, entity_named
 from shared.services.converge import Ports
@@ -20,7 +21,6 @@ from shared.services.item import UNREADABLE
 from shared.services.items import Items, home, item_of, places
 from shared.services.links import LinkStore
 from shared.services.outcomes import events_of
-from shared.verdicts import Kind, Verdict
 
 RETRIES_MAX = 1_000  # of one call
 AT_ONCE = 50  # objects whose rows are read together, and sent in one request a queue
@@ -155,7 +155,7 @@ class Inbox:
         if not who.strip():
             raise ValueError(f"{parked.id} is resolved: to retry it, say who decided that")
         text = f"retried by {who.strip()[:WHO_CHARS_MAX]}; it was {parked.text}"
-        verdict = Verdict(
+        outcome = Outcome(
             Kind.PARK,
             cause=parked.cause,
             text=text,
@@ -164,9 +164,9 @@ class Inbox:
             currency=parked.currency,
         )
         # In this order: a crash in between leaves it parked, or resolved as it was.
-        await self._items.reopen(parked.where, parked.id, verdict)
+        await self._items.reopen(parked.where, parked.id, outcome)
         await self._lift(parked.object, who.strip()[:WHO_CHARS_MAX])
-        return replace(parked, status=Kind.PARK.value, text=text, remedy=verdict.remedy)
+        return replace(parked, status=Kind.PARK.value, text=text, remedy=outcome.remedy)
 
     async def lift(self, entity: str, id: str, who: str) -> None:
         """Let converge write an object again, which a person may have resolved.

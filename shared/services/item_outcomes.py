@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from shared.outcomes import Outcome
 from shared.ports import Cell, Row
 from shared.services.item import ISOLATE, REAPPLY, UNREADABLE, VERIFY, Item
-from shared.verdicts import Verdict
 
 COMMANDS = (VERIFY, ISOLATE, REAPPLY)
 FOLDED = (VERIFY, ISOLATE)  # timers repeat them; a reapply is a person's wish and stands alone
@@ -17,7 +17,7 @@ class ItemOutcome:
     """An item and what became of it. `at_stake_minor` is the money the item is about."""
 
     item: Item
-    verdict: Verdict
+    outcome: Outcome
 
 
 def key_of(item: Item, cause: str = "") -> str:

@@ -14,10 +14,10 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
+from shared.outcomes import RESOLVED_CAUSE, Kind, Outcome
 from shared.ports import Cell, Delete, Insert, Operation, Put, Replace, Row
 from shared.services.item import REAPPLY, Item
 from shared.services.item_outcomes import COMMANDS, FOLDED, ItemOutcome, events_of, item_of, key_of
-from shared.verdicts import RESOLVED_CAUSE, Kind, Verdict
 
 EVENT = "event~"
 OBJECT = "object~"
@@ -33,14 +33,14 @@ OPERATIONS_MAX = 8  # of any outcome
 
 def operations_of(item_outcome: ItemOutcome) -> int:
     """How many operations an outcome may need."""
-    is_plain = item_outcome.item.type not in COMMANDS and item_outcome.verdict.kind not in OPEN
+    is_plain = item_outcome.item.type not in COMMANDS and item_outcome.outcome.kind not in OPEN
     return PLAIN_OPERATIONS if is_plain and not _is_resolution(item_outcome) else OPERATIONS_MAX
 
 
 def keys_read(item_outcome: ItemOutcome) -> list[str]:
     """The rows that an outcome may change."""
     item = item_outcome.item
-    keys = [f"{EVENT}{item.id}", f"{OBJECT}{key_of(item, item_outcome.verdict.cause)}"]
+    keys = [f"{EVENT}{item.id}", f"{OBJECT}{key_of(item, item_outcome.outcome.cause)}"]
     if operations_of(item_outcome) == OPERATIONS_MAX:
         keys += [f"{OBJECT}{item.object}", *_siblings(item)]
     return keys
@@ -60,44 +60,44 @@ class ItemRows:
     def tell(self, item_outcome: ItemOutcome) -> None:
         """Apply an outcome. A retry older than what the item's row tells changes nothing: a worker
         stood still, and the copy that it sent has told its own outcome since."""
-        item, verdict = item_outcome.item, item_outcome.verdict
+        item, outcome = item_outcome.item, item_outcome.outcome
         key = f"{EVENT}{item.id}"
         known = self._cells(key)
         told = _order(known)
-        if verdict.kind is Kind.RETRY and told > (item.generation, item.copy):
+        if outcome.kind is Kind.RETRY and told > (item.generation, item.copy):
             return
         # Never back, or the id of the next message is one that the queue has seen.
         order = max(told, (item.generation, item.copy))
-        cells = self._told(item_outcome, verdict.kind, order)
+        cells = self._told(item_outcome, outcome.kind, order)
         cells["first_seen_at"] = known["first_seen_at"] if known is not None else self._now
         self._new[key] = cells
         self._tell_object(item_outcome, order, is_new=known is None)
 
-    def reopen(self, key: str, verdict: Verdict) -> None:
+    def reopen(self, key: str, outcome: Outcome) -> None:
         """Put a resolved object back among the parked ones."""
         cells = self._cells(f"{OBJECT}{key}")
         if cells is not None and _status(cells) is Kind.RESOLVED:
-            self._new[f"{OBJECT}{key}"] = {**cells, **_words(verdict), "updated_at": self._now}
+            self._new[f"{OBJECT}{key}"] = {**cells, **_words(outcome), "updated_at": self._now}
 
     def _tell_object(
         self, item_outcome: ItemOutcome, order: tuple[int, int], *, is_new: bool
     ) -> None:
-        item, verdict = item_outcome.item, item_outcome.verdict
-        key = f"{OBJECT}{key_of(item, verdict.cause)}"
+        item, outcome = item_outcome.item, item_outcome.outcome
+        key = f"{OBJECT}{key_of(item, outcome.cause)}"
         plain = f"{OBJECT}{item.object}"
         event = [(item.id, item.type)] if is_new else []
         if _is_resolution(item_outcome) and (key == plain or item.type in FOLDED):
             self._resolve(plain, item_outcome, event)
             return
-        if item.type in FOLDED and self._is_open(plain, verdict):
+        if item.type in FOLDED and self._is_open(plain, outcome):
             self._fold(key, plain)
             self._note(plain, event, len(event))
             return
-        if item.type in COMMANDS and verdict.kind in SETTLED:
-            self._settle(plain, verdict)
-        self._set(key, item_outcome, verdict.kind, order, event)
-        for sibling in _siblings(item) if key == plain and verdict.kind in OPEN else ():
-            if self._is_open(sibling, verdict):
+        if item.type in COMMANDS and outcome.kind in SETTLED:
+            self._settle(plain, outcome)
+        self._set(key, item_outcome, outcome.kind, order, event)
+        for sibling in _siblings(item) if key == plain and outcome.kind in OPEN else ():
+            if self._is_open(sibling, outcome):
                 self._fold(sibling, plain)
 
     def _resolve(self, plain: str, item_outcome: ItemOutcome, event: list[tuple[str, str]]) -> None:
@@ -112,7 +112,7 @@ class ItemRows:
                 if known is not None:
                     item = item_of(Row("", "", known, ""))
             order = max(_order(known), (item.generation, item.copy))
-            self._set(plain, ItemOutcome(item, item_outcome.verdict), Kind.RESOLVED, order, event)
+            self._set(plain, ItemOutcome(item, item_outcome.outcome), Kind.RESOLVED, order, event)
         for sibling in _siblings(item_outcome.item):
             self._fold(sibling, plain)
 
@@ -142,17 +142,17 @@ class ItemRows:
             cells |= {name: known[name] for name in ("cause", "amount_minor", "currency")}
         self._new[key] = cells
 
-    def _is_open(self, key: str, verdict: Verdict) -> bool:
-        """True when a row is listed for the very cause of a verdict."""
+    def _is_open(self, key: str, outcome: Outcome) -> bool:
+        """True when a row is listed for the very cause of an outcome."""
         cells = self._cells(key)
-        if cells is None or verdict.kind not in OPEN:
+        if cells is None or outcome.kind not in OPEN:
             return False
-        return _status(cells) is verdict.kind and cells["cause"] == verdict.cause
+        return _status(cells) is outcome.kind and cells["cause"] == outcome.cause
 
-    def _settle(self, key: str, verdict: Verdict) -> None:
+    def _settle(self, key: str, outcome: Outcome) -> None:
         cells = self._cells(key)
         if cells is not None and _status(cells) in OPEN:
-            words = {**_words(verdict), "status": verdict.kind.value}
+            words = {**_words(outcome), "status": outcome.kind.value}
             self._new[key] = {**cells, **words, "updated_at": self._now}
 
     def _fold(self, key: str, into: str) -> None:
@@ -176,12 +176,12 @@ class ItemRows:
     def _told(
         self, item_outcome: ItemOutcome, kind: Kind, order: tuple[int, int]
     ) -> dict[str, Cell]:
-        item, delay_seconds = item_outcome.item, item_outcome.verdict.delay_seconds
+        item, delay_seconds = item_outcome.item, item_outcome.outcome.delay_seconds
         due: dict[str, Cell] = {}
         if kind is Kind.RETRY and delay_seconds is not None:
             due["due_at"] = self._now + timedelta(seconds=delay_seconds)
         return {
-            **_words(item_outcome.verdict),
+            **_words(item_outcome.outcome),
             **due,
             "status": kind.value,
             "id": item.id,
@@ -242,22 +242,22 @@ def _moves(key: str, row: Row | None, cells: dict[str, Cell] | None) -> list[Ope
 
 def _is_resolution(item_outcome: ItemOutcome) -> bool:
     """A person resolved the item, or it was skipped because its object is resolved."""
-    verdict = item_outcome.verdict
-    if verdict.kind is Kind.RESOLVED:
+    outcome = item_outcome.outcome
+    if outcome.kind is Kind.RESOLVED:
         return True
-    is_skip = verdict.kind is Kind.SKIP and verdict.cause == RESOLVED_CAUSE
+    is_skip = outcome.kind is Kind.SKIP and outcome.cause == RESOLVED_CAUSE
     return is_skip and item_outcome.item.type != REAPPLY
 
 
-def _words(verdict: Verdict) -> dict[str, Cell]:
+def _words(outcome: Outcome) -> dict[str, Cell]:
     return {
-        "status": verdict.kind.value,
-        "cause": verdict.cause,
-        "text": verdict.text[:TEXT_CHARS_MAX],
-        "remedy": verdict.remedy,
-        "evidence": verdict.evidence,
-        "amount_minor": verdict.amount_minor,
-        "currency": verdict.currency,
+        "status": outcome.kind.value,
+        "cause": outcome.cause,
+        "text": outcome.text[:TEXT_CHARS_MAX],
+        "remedy": outcome.remedy,
+        "evidence": outcome.evidence,
+        "amount_minor": outcome.amount_minor,
+        "currency": outcome.currency,
     }
 
 

@@ -20,6 +20,7 @@ from dataclasses import replace
 from shared import telemetry
 from shared.domain.partition import partition_of
 from shared.errors import Refused, TableConflict, clean_text
+from shared.outcomes import Kind, Outcome
 from shared.ports import (
     TRANSACTION_OPERATIONS_MAX,
     Cell,
@@ -40,7 +41,6 @@ from shared.services.item_rows import (
     operations_of,
 )
 from shared.services.paging import rows
-from shared.verdicts import Kind, Verdict
 
 __all__ = ("ItemOutcome", "Items", "home", "item_of", "place", "places")
 
@@ -115,13 +115,13 @@ class Items:
         except Refused as error:
             telemetry.event("outcome_shortened", item=item_outcome.item.id, reason=str(error))
             plain = replace(
-                item_outcome.verdict,
-                text=clean_text(item_outcome.verdict.text),
-                remedy=clean_text(item_outcome.verdict.remedy)[:TEXT_CHARS_MAX],
+                item_outcome.outcome,
+                text=clean_text(item_outcome.outcome.text),
+                remedy=clean_text(item_outcome.outcome.remedy)[:TEXT_CHARS_MAX],
                 evidence="",
             )
             try:
-                await self._record(where, [replace(item_outcome, verdict=plain)])
+                await self._record(where, [replace(item_outcome, outcome=plain)])
             except Refused as last:
                 return last
         return None
@@ -134,9 +134,9 @@ class Items:
         keys = [key for item_outcome in item_outcomes for key in keys_read(item_outcome)]
         await self._change(where, keys, tell)
 
-    async def reopen(self, where: str, key: str, verdict: Verdict) -> None:
-        """Put a resolved object back among the parked ones, for the reason that `verdict` gives."""
-        await self._change(where, [f"{OBJECT}{key}"], lambda found: found.reopen(key, verdict))
+    async def reopen(self, where: str, key: str, outcome: Outcome) -> None:
+        """Put a resolved object back among the parked ones, for the reason that `outcome` gives."""
+        await self._change(where, [f"{OBJECT}{key}"], lambda found: found.reopen(key, outcome))
 
     async def _change(
         self, where: str, keys: Iterable[str], change: Callable[[ItemRows], None]

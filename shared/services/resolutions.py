@@ -12,8 +12,8 @@ from shared.domain.clearing import Resolution
 from shared.domain.money import Money, is_currency
 from shared.domain.records import Ref
 from shared.errors import Parked, Skipped
+from shared.outcomes import RESOLVED_CAUSE, NeedsMaster, Outcome
 from shared.ports import Cell, Delete, Operation, Put, Row
-from shared.verdicts import RESOLVED_CAUSE, NeedsMaster, Verdict
 
 RESOLVED = "resolved"
 HISTORY_PREFIX = "resolution~"
@@ -93,14 +93,14 @@ def respect(resolution: Resolution | None) -> None:
         raise Skipped(RESOLVED_CAUSE, said(resolution))
 
 
-def no_account(ref: Ref, verdict: Verdict) -> Exception:
+def no_account(ref: Ref, outcome: Outcome) -> Exception:
     """Why lines cannot have the account of a customer."""
-    if verdict.cause != RESOLVED_CAUSE:
-        return NeedsMaster(f"customer {ref.id} in {ref.company}", verdict)
+    if outcome.cause != RESOLVED_CAUSE:
+        return NeedsMaster(f"customer {ref.id} in {ref.company}", outcome)
     return Parked(
         "customer_resolved",
         f"customer {ref.id} has no account in {ref.company}, and nobody makes one: it was "
-        f"{verdict.text}",
+        f"{outcome.text}",
         f"Link an account: tieout customers accept {ref.id} --company {ref.company} "
         "--account ACCOUNT --who NAME --why REASON; or let "
         f"Tieout create one: tieout inbox retry {ref.id} --who NAME; "

@@ -14,6 +14,7 @@ from shared import telemetry
 from shared.domain.clearing import Resolution
 from shared.domain.money import Money, is_currency
 from shared.errors import ClaimHeld, ObjectMissing, TableConflict
+from shared.outcomes import Kind, Outcome
 from shared.ports import Clock, Tables
 from shared.registry import entity_named
 from shared.services.converge import Ports
@@ -23,7 +24,6 @@ from shared.services.items import ItemOutcome, Items, item_of, places
 from shared.services.links import LinkStore
 from shared.services.resolutions import cells_of, said
 from shared.settings import Books, Settings
-from shared.verdicts import Kind, Verdict
 
 MONEY = ("balance_transaction", "payout")  # entities that write journal lines
 REASON_CHARS_MAX = 500
@@ -119,7 +119,7 @@ class Resolve:
         )
         if parked.cause != UNREADABLE and parked.type != REAPPLY:
             await self._store(parked, resolution)
-        verdict = Verdict(
+        outcome = Outcome(
             Kind.RESOLVED,
             cause=parked.cause,
             text=said(resolution),
@@ -127,7 +127,7 @@ class Resolve:
             currency=parked.currency,
             evidence=json.dumps(cells_of(resolution), default=str),
         )
-        await self._items.record(parked.where, [ItemOutcome(item_of(row), verdict)])
+        await self._items.record(parked.where, [ItemOutcome(item_of(row), outcome)])
         telemetry.event("resolved", item=parked.id, cause=parked.cause)
         return True
 

@@ -16,6 +16,7 @@ from shared.documents.payout import is_itemised, payout_of
 from shared.domain.partition import partition_of
 from shared.domain.records import Ref
 from shared.errors import Unavailable
+from shared.outcomes import Kind, Outcome
 from shared.ports import DeadLetter, Json, LetterNotKept, Message, Page, Row
 from shared.registry import ENTITIES, entity_named
 from shared.services.converge import Ports
@@ -38,7 +39,6 @@ from shared.services.reconcile import Reconcile
 from shared.services.runs import Run, side_by_side
 from shared.services.tie_outs import OPEN, TIEOUTS
 from shared.services.tie_outs import TABLE as PAYOUTS
-from shared.verdicts import Kind, Verdict
 
 UNDELIVERED_DAYS = 3  # as long as Stripe itself tries
 EVENT_DAYS_MAX = 29  # Stripe keeps events for 30
@@ -308,7 +308,7 @@ class Sweep:
             raise LetterNotKept(letter.id) from error
 
     async def _park(self, queue: str, letter: DeadLetter) -> None:
-        verdict = Verdict(
+        outcome = Outcome(
             Kind.PARK,
             cause="dead_letter",
             text=f"the queue gave the message up: {letter.reason}",
@@ -319,8 +319,8 @@ class Sweep:
         except UnreadableItemError as error:
             telemetry.fault("dead_letter_unreadable", error, queue=queue, message=letter.id)
             item = unreadable_item(queue, letter.id)
-            verdict = replace(verdict, cause=UNREADABLE, remedy=FIND_SENDER)
-        await self._items.store(queue, [ItemOutcome(item, verdict)])
+            outcome = replace(outcome, cause=UNREADABLE, remedy=FIND_SENDER)
+        await self._items.store(queue, [ItemOutcome(item, outcome)])
 
     def _queues(self) -> list[str]:
         return list(dict.fromkeys(entity.queue for entity in ENTITIES))

@@ -9,10 +9,10 @@ from shared.documents.common import Desired, Snapshot
 from shared.domain.money import is_currency
 from shared.domain.records import Document, Link, Record, Value
 from shared.errors import TieoutError
+from shared.outcomes import Kind, Outcome, outcome_of
 from shared.services.item import ISOLATE, REAPPLY, VERIFY
 from shared.services.links import Held
 from shared.services.plan import Plan
-from shared.verdicts import Kind, Verdict, verdict_of
 
 AMOUNT_BOUND = 1 << 63  # of a table cell
 
@@ -68,17 +68,17 @@ class Task:
         if self.error is None:
             self.error = error
 
-    def verdict(self) -> Verdict:
+    def outcome(self) -> Outcome:
         """The outcome of the object, with the money at stake where the snapshot tells."""
         desired = self.desired
         error = self.error or desired.unfinished or desired.parked or desired.waiting
         if error is None:
-            return Verdict(Kind.DONE)
+            return Outcome(Kind.DONE)
         source = self.snapshot.object if self.snapshot is not None else {}
         amount, currency = source.get("amount"), source.get("currency")
         if type(amount) is not int or abs(amount) >= AMOUNT_BOUND or not is_currency(currency):
-            return verdict_of(error)
-        return replace(verdict_of(error), amount_minor=amount, currency=str(currency))
+            return outcome_of(error)
+        return replace(outcome_of(error), amount_minor=amount, currency=str(currency))
 
 
 @contextmanager

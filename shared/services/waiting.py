@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from shared.outcomes import Kind
 from shared.ports import Row
 from shared.registry import ENTITIES
 from shared.services.converge import Ports
 from shared.services.items import Items, item_of, places
 from shared.services.sweep import next_look_at
-from shared.verdicts import Kind
 
 LISTED_MAX = 1_000  # shown at once
 

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from shared import telemetry
 from shared.errors import TieoutError
+from shared.outcomes import Kind, Outcome
 from shared.ports import Message
 from shared.services.converge import Converge, Ports
 from shared.services.item import (
@@ -26,14 +27,13 @@ from shared.services.item import (
 )
 from shared.services.items import ItemOutcome, Items
 from shared.services.journals import Writer
-from shared.verdicts import Kind, Verdict
 
 OBJECTS_PER_RUN = 50  # two lines each fill one $batch
 SUSPECT_DELIVERIES = 3  # from here on a message is handled alone
 UNCOUNTED_DELAY_SECONDS = 15
 UNCOUNTED_MAX = 1_000  # retries: three hours; a dead worker's claim lasts two at the longest
 FAILURE_PAUSE_SECONDS = 20.0
-NOT_BEGUN = Verdict(
+NOT_BEGUN = Outcome(
     Kind.RETRY,
     counts=False,
     delay_seconds=1.0,
@@ -79,10 +79,10 @@ class Work:
         later = _later(list(items.values()))
         item_outcomes += [ItemOutcome(item, NOT_BEGUN) for item in later]
         now = [item for item in items.values() if item not in later]
-        verdicts = await self._run(queue, partition, now, alone)
+        outcomes = await self._run(queue, partition, now, alone)
         for item in now:
             item_outcomes.append(
-                ItemOutcome(item, self._judge(item, verdicts[item.entity, item.object]))
+                ItemOutcome(item, self._judge(item, outcomes[item.entity, item.object]))
             )
         try:
             await self._settle(queue, partition, item_outcomes)
@@ -93,7 +93,7 @@ class Work:
 
     async def _run(
         self, queue: str, partition: int, items: list[Item], alone: bool
-    ) -> dict[tuple[str, str], Verdict]:
+    ) -> dict[tuple[str, str], Outcome]:
         """Verdicts by (entity, object); duplicates are folded, and what the time does not allow
         is left for another message."""
         ports = self._ports
@@ -107,7 +107,7 @@ class Work:
         asked: dict[str, list[str]] = {}
         for item in items:
             asked.setdefault(item.object, []).append(item.type)
-        verdicts: dict[tuple[str, str], Verdict] = {}
+        outcomes: dict[tuple[str, str], Outcome] = {}
         size = 1 if alone else OBJECTS_PER_RUN
         for entity, found in entities.items():
             ids = list(found)
@@ -119,32 +119,32 @@ class Work:
                     results = await self._converge.run(
                         entity, dict.fromkeys(part, ()), writer, asked
                     )
-                verdicts |= {(entity, id): verdict for id, verdict in results.items()}
-        return verdicts
+                outcomes |= {(entity, id): outcome for id, outcome in results.items()}
+        return outcomes
 
-    def _judge(self, item: Item, verdict: Verdict) -> Verdict:
+    def _judge(self, item: Item, outcome: Outcome) -> Outcome:
         """A retry that used up its attempts is parked; so is one that never counts and never ends:
         what is parked is seen, and healing tries it again."""
-        if verdict.kind is not Kind.RETRY:
-            return verdict
+        if outcome.kind is not Kind.RETRY:
+            return outcome
         attempts, uncounted = item.attempt + 1, item.copy - item.attempt + 1
-        if verdict.counts and attempts >= self._ports.settings.attempts_max:
+        if outcome.counts and attempts >= self._ports.settings.attempts_max:
             given_up = f"given up after {attempts} attempts"
-        elif not verdict.counts and uncounted >= UNCOUNTED_MAX:
+        elif not outcome.counts and uncounted >= UNCOUNTED_MAX:
             given_up = f"given up after {item.copy + 1:,} tries, {uncounted:,} of them uncounted"
         else:
-            return verdict
-        return replace(verdict, kind=Kind.PARK, text=f"{given_up}: {verdict.text}")
+            return outcome
+        return replace(outcome, kind=Kind.PARK, text=f"{given_up}: {outcome.text}")
 
-    def _delay_seconds(self, item: Item, verdict: Verdict) -> float:
-        """Capped exponential back-off with jitter, never shorter than the verdict demands."""
+    def _delay_seconds(self, item: Item, outcome: Outcome) -> float:
+        """Capped exponential back-off with jitter, never shorter than the outcome demands."""
         settings = self._ports.settings
         base: float = UNCOUNTED_DELAY_SECONDS
-        if verdict.counts:
+        if outcome.counts:
             doubled: float = settings.retry_base_seconds * (1 << min(item.attempt, 30))
             base = min(doubled, settings.retry_cap_seconds)
         jittered = base * (0.5 + 0.5 * self._ports.chance.random())
-        return max(jittered, verdict.delay_seconds or 0.0)
+        return max(jittered, outcome.delay_seconds or 0.0)
 
     async def _settle(
         self, queue: str, partition: int, item_outcomes: Sequence[ItemOutcome]
@@ -153,20 +153,20 @@ class Work:
         told: list[ItemOutcome] = []
         now = self._ports.clock.now()
         for item_outcome in item_outcomes:
-            item, verdict = item_outcome.item, item_outcome.verdict
-            if verdict.kind is Kind.RETRY:
-                seconds = self._delay_seconds(item, verdict)
+            item, outcome = item_outcome.item, item_outcome.outcome
+            if outcome.kind is Kind.RETRY:
+                seconds = self._delay_seconds(item, outcome)
                 due_at = now + timedelta(seconds=seconds)
-                copies.append(item.again(verdict.counts).message(partition, due_at))
-                verdict = replace(verdict, delay_seconds=seconds)
-            told.append(ItemOutcome(item, verdict))
-            if verdict.kind is not Kind.DONE:
+                copies.append(item.again(outcome.counts).message(partition, due_at))
+                outcome = replace(outcome, delay_seconds=seconds)
+            told.append(ItemOutcome(item, outcome))
+            if outcome.kind is not Kind.DONE:
                 telemetry.event(
-                    verdict.kind.value,
+                    outcome.kind.value,
                     item=item.id,
                     entity=item.entity,
                     object=item.object,
-                    cause=verdict.cause,
+                    cause=outcome.cause,
                     attempt=item.attempt,
                 )
         if copies:
@@ -186,7 +186,7 @@ def _unreadable(queue: str, message: Received, text: str) -> ItemOutcome:
     item = unreadable_item(queue, message.id)
     return ItemOutcome(
         item,
-        Verdict(
+        Outcome(
             Kind.PARK,
             cause=UNREADABLE,
             text=text,

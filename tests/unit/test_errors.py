@@ -31,7 +31,7 @@ from shared.errors import (
     Waiting,
     clean_text,
 )
-from shared.verdicts import TABLE, Kind, NeedsMaster, Verdict, verdict_of
+from shared.outcomes import TABLE, Kind, NeedsMaster, Outcome, outcome_of
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 CASES: tuple[tuple[Exception, Kind, bool, str], ...] = (
@@ -63,9 +63,9 @@ NOT_ABOUT_WORK = (SignatureRefused, SettingsRefused)  # answers of the webhook
 def test_every_error_has_its_verdict(
     error: Exception, kind: Kind, counts: bool, cause: str
 ) -> None:
-    verdict = verdict_of(error)
-    assert (verdict.kind, verdict.counts, verdict.cause) == (kind, counts, cause)
-    assert verdict.text == str(error)
+    outcome = outcome_of(error)
+    assert (outcome.kind, outcome.counts, outcome.cause) == (kind, counts, cause)
+    assert outcome.text == str(error)
 
 
 def test_no_error_is_missing_in_the_cases_above() -> None:
@@ -89,15 +89,15 @@ def test_the_docstring_draws_every_class() -> None:
 
 def test_what_the_table_does_not_name_is_parked_loudly() -> None:
     for error in (ValueError("boom"), KeyError("x"), TieoutError("?"), ZeroDivisionError()):
-        verdict = verdict_of(error)
-        assert (verdict.kind, verdict.cause) == (Kind.PARK, "unexpected")
-        assert type(error).__name__ in verdict.text
-        assert verdict.remedy
+        outcome = outcome_of(error)
+        assert (outcome.kind, outcome.cause) == (Kind.PARK, "unexpected")
+        assert type(error).__name__ in outcome.text
+        assert outcome.remedy
 
 
 def test_a_long_text_of_a_vendor_is_cut() -> None:
     assert len(str(Refused("Dynamics", "x" * 10_000))) < 600
-    assert len(verdict_of(ValueError("x" * 10_000)).text) <= errors.TEXT_CHARS_MAX
+    assert len(outcome_of(ValueError("x" * 10_000)).text) <= errors.TEXT_CHARS_MAX
 
 
 def test_everything_that_can_end_parked_has_a_remedy() -> None:
@@ -105,7 +105,7 @@ def test_everything_that_can_end_parked_has_a_remedy() -> None:
         assert row.remedy, row.error
     for error, kind, *_ in CASES:
         if kind is Kind.PARK:
-            assert verdict_of(error).remedy
+            assert outcome_of(error).remedy
 
 
 def test_a_narrower_error_is_judged_before_its_base() -> None:
@@ -115,14 +115,14 @@ def test_a_narrower_error_is_judged_before_its_base() -> None:
 
 @pytest.mark.parametrize("error", [Throttled("Stripe", 7.5), UncertainWrite("lost", 7.5)])
 def test_a_wait_that_is_demanded_is_kept(error: Exception) -> None:
-    assert verdict_of(error).delay_seconds == 7.5
+    assert outcome_of(error).delay_seconds == 7.5
 
 
 def test_a_line_whose_customer_fails_shares_the_customers_verdict() -> None:
-    inner = Verdict(Kind.RETRY, True, 3.0, "throttled", "Stripe asks to slow down", "Wait.")
-    verdict = verdict_of(NeedsMaster("customer cus_1 in usmf", inner))
-    assert verdict.text == "customer cus_1 in usmf: Stripe asks to slow down"
-    assert (verdict.kind, verdict.counts, verdict.delay_seconds) == (Kind.RETRY, True, 3.0)
+    inner = Outcome(Kind.RETRY, True, 3.0, "throttled", "Stripe asks to slow down", "Wait.")
+    outcome = outcome_of(NeedsMaster("customer cus_1 in usmf", inner))
+    assert outcome.text == "customer cus_1 in usmf: Stripe asks to slow down"
+    assert (outcome.kind, outcome.counts, outcome.delay_seconds) == (Kind.RETRY, True, 3.0)
 
 
 ODD = "Bro\ud83dken\x00 and\x9b \udc00 😀 fine\n"
@@ -133,18 +133,18 @@ ODD = "Bro\ud83dken\x00 and\x9b \udc00 😀 fine\n"
     [
         *(Refused("dynamics", ODD), Unavailable("stripe", ODD), UncertainWrite(ODD)),
         *(Parked("x", ODD, ODD, ODD), Waiting("x", ODD), TieoutError(ODD), ValueError(ODD)),
-        *(UpdateConflict(ODD), NeedsMaster(ODD, Verdict(Kind.PARK, text=ODD))),
+        *(UpdateConflict(ODD), NeedsMaster(ODD, Outcome(Kind.PARK, text=ODD))),
         *(ObjectMissing("charge", ODD), CredentialsRefused("stripe", ODD)),
     ],
 )
 def test_the_words_of_a_vendor_are_text_that_can_be_stored(error: Exception) -> None:
-    verdict = verdict_of(error)
-    kept = [verdict.text, verdict.remedy, verdict.evidence, getattr(error, "text", "")]
+    outcome = outcome_of(error)
+    kept = [outcome.text, outcome.remedy, outcome.evidence, getattr(error, "text", "")]
     for words in kept:
         words.encode()
         assert not any(ord(char) < 32 and char not in "\n\t\r" for char in words)
-    assert "Bro?ken" in verdict.text
-    assert "😀 fine" in verdict.text
+    assert "Bro?ken" in outcome.text
+    assert "😀 fine" in outcome.text
 
 
 def test_a_clean_text_stays_as_it_is() -> None:

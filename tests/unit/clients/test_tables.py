@@ -16,6 +16,7 @@ from aiohttp import web
 from shared.clients.table_rules import CELLS_MAX, ENTITY_BYTES_MAX, KEY_CHARS_MAX, RowRefused
 from shared.clients.tables import AzureTables
 from shared.errors import Refused, StorageUnavailable, TableConflict, TieoutError
+from shared.outcomes import Kind, outcome_of
 from shared.ports import (
     CELL_CHARS_MAX,
     QUERY_ROWS_MAX,
@@ -27,7 +28,6 @@ from shared.ports import (
     Replace,
     Tables,
 )
-from shared.verdicts import Kind, verdict_of
 
 KEY = base64.b64encode(b"key").decode()
 ETAG = "W/\"datetime'2026-11-01T00%3A00%3A00.0000000Z'\""
@@ -422,8 +422,8 @@ def test_a_refused_row_parks_and_is_a_value_error() -> None:
     refused = RowRefused("too large")
     assert isinstance(refused, Refused)
     assert isinstance(refused, ValueError)
-    verdict = verdict_of(refused)
-    assert (verdict.kind, verdict.cause) == (Kind.PARK, "refused")
+    outcome = outcome_of(refused)
+    assert (outcome.kind, outcome.cause) == (Kind.PARK, "refused")
     assert str(refused) == "storage refuses: too large"
 
 

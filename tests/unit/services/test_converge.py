@@ -10,6 +10,7 @@ from local.tables import MemoryTables
 from shared.documents.common import Desired, Listed, Snapshot
 from shared.domain.records import Document
 from shared.errors import JournalPosted, Refused, StorageUnavailable, Unavailable, UncertainWrite
+from shared.outcomes import Kind, Outcome
 from shared.packaged import packaged_mapping
 from shared.ports import Json, Lookup, Message, Operation, Write, WriteFailed, Written
 from shared.services import receipts
@@ -22,7 +23,6 @@ from shared.services.links import TABLE as LINKS
 from shared.services.phases import PHASES_MAX
 from shared.services.task import Task
 from shared.services.writing import Applier
-from shared.verdicts import Kind, Verdict
 from tests.unit.documents.objects import charge, customer, txn
 from tests.unit.services.fakes import FakeDynamics, RecordingQueue, Rig, rig
 from tests.unit.services.test_phases import person
@@ -83,13 +83,13 @@ class Bench:
         self.ports = replace(self.rig.ports, dynamics=self.dynamics)
         self.converge = Converge(self.ports)
 
-    async def run(self, *, verify: bool = False) -> dict[str, Verdict]:
+    async def run(self, *, verify: bool = False) -> dict[str, Outcome]:
         asked = dict.fromkeys(TWO, (VERIFY,)) if verify else {}
         return await self.converge.run("balance_transaction", TWO, WRITER, asked)
 
     async def kinds(self, *, verify: bool = False) -> list[Kind]:
-        verdicts = await self.run(verify=verify)
-        return [verdicts[id].kind for id in TWO]
+        outcomes = await self.run(verify=verify)
+        return [outcomes[id].kind for id in TWO]
 
     def lines(self) -> list[str]:
         return sorted(
@@ -186,8 +186,8 @@ async def test_asking_why_a_write_was_refused_changes_nothing_for_what_was_writt
         return RuntimeError("odd") if "OnHoldStatus" in lookup.select else None
 
     bench.dynamics.refuse = refuse
-    verdicts = await bench.run()
-    assert (verdicts["txn_1"].cause, verdicts["txn_2"].kind) == ("refused", Kind.DONE)
+    outcomes = await bench.run()
+    assert (outcomes["txn_1"].cause, outcomes["txn_2"].kind) == ("refused", Kind.DONE)
 
 
 async def test_a_follow_up_that_cannot_be_sent_fails_its_own_object() -> None:
@@ -200,8 +200,8 @@ async def test_a_follow_up_that_cannot_be_sent_fails_its_own_object() -> None:
     queue = PickyQueue()
     found = rig(charge(), charge(id="ch_2", balance_transaction="txn_2"), customer())
     converge = Converge(replace(found.ports, queue=queue))
-    verdicts = await converge.run("charge", {"ch_1": (), "ch_2": ()}, WRITER)
-    assert [verdicts[id].kind for id in ("ch_1", "ch_2")] == [Kind.PARK, Kind.DONE]
+    outcomes = await converge.run("charge", {"ch_1": (), "ch_2": ()}, WRITER)
+    assert [outcomes[id].kind for id in ("ch_1", "ch_2")] == [Kind.PARK, Kind.DONE]
     assert [message.id for _, message in queue.sent] == ["txn_2"]
 
 
@@ -254,11 +254,11 @@ async def test_an_object_that_needs_more_phases_than_there_are_parks_unsettled(l
     assert len(await store.links("cus_1")) == min(length, PHASES_MAX)
     fits = length <= PHASES_MAX
     assert await store.is_settled("cus_1") is fits
-    verdict = task.verdict()
-    assert (verdict.kind, verdict.cause) == (
+    outcome = task.outcome()
+    assert (outcome.kind, outcome.cause) == (
         (Kind.DONE, "") if fits else (Kind.PARK, "limit_reached")
     )
-    assert fits or verdict.remedy
+    assert fits or outcome.remedy
 
 
 async def test_a_system_that_does_not_answer_is_not_asked_for_each_object_again() -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.outcomes import Kind, Outcome
 from shared.ports import Put
 from shared.services.healing import (
     FOR_PEOPLE,
@@ -20,7 +21,6 @@ from shared.services.healing import (
 )
 from shared.services.item import Item
 from shared.services.items import ItemOutcome, Items
-from shared.verdicts import Kind, Verdict
 from tests.unit.services.fakes import Rig, rig
 
 QUEUE = "balance_transaction"
@@ -42,13 +42,13 @@ class Ward:
         for start in range(0, len(self.names), 500):
             part = self.names[start : start + 500]
             await self.items.store(
-                QUEUE, [ItemOutcome(Item(name, "", QUEUE, name), self.verdict()) for name in part]
+                QUEUE, [ItemOutcome(Item(name, "", QUEUE, name), self.outcome()) for name in part]
             )
 
-    def verdict(self, kind: Kind = Kind.PARK, cause: str = "") -> Verdict:
-        return Verdict(kind, cause=cause or self.cause, text="text", remedy="remedy")
+    def outcome(self, kind: Kind = Kind.PARK, cause: str = "") -> Outcome:
+        return Outcome(kind, cause=cause or self.cause, text="text", remedy="remedy")
 
-    async def run(self, outcome: Callable[[str], Verdict | None]) -> int:
+    async def run(self, outcome: Callable[[str], Outcome | None]) -> int:
         """One run an hour after the last one, and what becomes of the objects that it sent."""
         self.rig.clock.advance(HOUR)
         sent = await self.healing.run()
@@ -60,9 +60,9 @@ class Ward:
         for message in messages:
             name = str(message.body["object"])
             self.tried[name] = self.tried.get(name, 0) + 1
-            verdict = outcome(name)
-            if verdict is not None:
-                outcomes.append(ItemOutcome(Item(**message.body), verdict))
+            outcome = outcome(name)
+            if outcome is not None:
+                outcomes.append(ItemOutcome(Item(**message.body), outcome))
         await self.items.store(QUEUE, outcomes)
         return sent
 
@@ -75,8 +75,8 @@ async def test_every_object_of_a_cause_gets_its_turn() -> None:
     await ward.park()
     healable = ward.names[-1]  # whatever the order, it is not the only one that is tried
 
-    def outcome(name: str) -> Verdict:
-        return ward.verdict(Kind.DONE if name == healable else Kind.PARK)
+    def outcome(name: str) -> Outcome:
+        return ward.outcome(Kind.DONE if name == healable else Kind.PARK)
 
     for _ in range(4):
         await ward.run(outcome)
@@ -92,15 +92,15 @@ async def test_a_cause_that_is_gone_empties_in_a_few_runs() -> None:
     await ward.park()
     sent = []
     while await ward.left():
-        sent.append(await ward.run(lambda _: ward.verdict(Kind.DONE)))
+        sent.append(await ward.run(lambda _: ward.outcome(Kind.DONE)))
     assert sent == [PROBES, PROBES * GROWTH, PROBES * GROWTH**2, PROBES * GROWTH**3, 575]
 
 
 async def test_opening_ends_when_probes_fail_again() -> None:
     ward = Ward(200)
     await ward.park()
-    sent = [await ward.run(lambda _: ward.verdict(Kind.DONE)) for _ in range(2)]
-    sent += [await ward.run(lambda _: ward.verdict(Kind.PARK)) for _ in range(3)]
+    sent = [await ward.run(lambda _: ward.outcome(Kind.DONE)) for _ in range(2)]
+    sent += [await ward.run(lambda _: ward.outcome(Kind.PARK)) for _ in range(3)]
     assert sent == [PROBES, PROBES * GROWTH, PROBES * GROWTH**2, PROBES, PROBES]
 
 
@@ -119,7 +119,7 @@ async def test_opening_ends_when_probes_fail_again() -> None:
 async def test_what_counts_as_come_through(kind: Kind, cause: str, is_gone: bool) -> None:
     ward = Ward(10 * PROBES)
     await ward.park()
-    await ward.run(lambda _: ward.verdict(kind, cause))
+    await ward.run(lambda _: ward.outcome(kind, cause))
     second = await ward.run(lambda _: None)
     others = PROBES if cause == "other" else 0  # that cause is probed as well
     assert second == (PROBES * GROWTH if is_gone else PROBES) + others
@@ -137,11 +137,11 @@ async def test_each_cause_has_its_own_turns() -> None:
     other = [f"txn_x{number}" for number in range(4 * PROBES)]
     await ward.items.store(
         QUEUE,
-        [ItemOutcome(Item(id, "", QUEUE, id), ward.verdict(cause="period_closed")) for id in other],
+        [ItemOutcome(Item(id, "", QUEUE, id), ward.outcome(cause="period_closed")) for id in other],
     )
 
-    def outcome(name: str) -> Verdict:
-        return ward.verdict(Kind.DONE if name in other else Kind.PARK)
+    def outcome(name: str) -> Outcome:
+        return ward.outcome(Kind.DONE if name in other else Kind.PARK)
 
     assert await ward.run(outcome) == 2 * PROBES
     assert await ward.run(outcome) == PROBES + 3 * PROBES
@@ -158,7 +158,7 @@ async def test_what_only_a_person_can_mend_is_left_alone(cause: str) -> None:
 async def test_a_cause_of_which_nothing_is_parked_begins_anew() -> None:
     ward = Ward(PROBES)
     await ward.park()
-    await ward.run(lambda _: ward.verdict(Kind.DONE))
+    await ward.run(lambda _: ward.outcome(Kind.DONE))
     assert await ward.rig.tables.get(TABLE, HEAL, "refused") is not None
     await ward.run(lambda _: None)
     assert await ward.rig.tables.get(TABLE, HEAL, "refused") is None
@@ -186,7 +186,7 @@ async def test_no_message_of_a_probe_has_an_id_that_was_sent_before() -> None:
         ward.rig.queue.sent.clear()
         ids += [message.id for message in messages]
         items = [Item(**message.body) for message in messages]
-        await ward.items.store(QUEUE, [ItemOutcome(item, ward.verdict()) for item in items])
+        await ward.items.store(QUEUE, [ItemOutcome(item, ward.outcome()) for item in items])
     assert len(ids) == len(set(ids)) == 8
 
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 import pytest
 
 from shared.domain.partition import partition_of
+from shared.outcomes import Kind, Outcome
 from shared.services.health import Health
 from shared.services.inbox import Inbox, Parked
 from shared.services.item import VERIFY, Item
 from shared.services.items import ItemOutcome, Items
 from shared.services.work import Received, Work
-from shared.verdicts import Kind, Verdict
 from tests.unit.services.fakes import Rig, rig
 
 QUEUE = "balance_transaction"
@@ -21,10 +21,10 @@ def outcome(
     id: str, name: str, kind: Kind = Kind.PARK, *, cause: str = "refused", type: str = ""
 ) -> ItemOutcome:
     """What became of an item of a transaction of USD 50.00."""
-    verdict = Verdict(
+    outcome = Outcome(
         kind, cause=cause, text="text", remedy="remedy", amount_minor=5_000, currency="usd"
     )
-    return ItemOutcome(Item(id, type, QUEUE, name), verdict)
+    return ItemOutcome(Item(id, type, QUEUE, name), outcome)
 
 
 async def store(found: Rig, *outcomes: ItemOutcome, queue: str = QUEUE) -> None:
@@ -76,7 +76,7 @@ async def test_no_message_id_of_an_object_comes_twice() -> None:
     for id in ("evt_1", "evt_2", "evt_1", "txn_1", "evt_2", "evt_1"):
         generations = [each for each in ids if each.startswith(f"{id}:")]
         item = Item(id, "", QUEUE, "txn_1", len(generations))
-        await store(found, ItemOutcome(item, Verdict(Kind.PARK, cause="refused")))
+        await store(found, ItemOutcome(item, Outcome(Kind.PARK, cause="refused")))
         found.queue.sent.clear()
         assert await Inbox(found.ports).retry(await listed(found)) == 1
         ids += sent(found)

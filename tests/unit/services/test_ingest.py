@@ -13,6 +13,7 @@ from local.tables import MemoryTables
 from shared.clients.stripe.signatures import StripeSignatures
 from shared.domain.partition import partition_of
 from shared.errors import QueueUnavailable, StorageUnavailable
+from shared.outcomes import Kind
 from shared.ports import Operation
 from shared.services.ingest import (
     ANSWER_SECONDS_MAX,
@@ -23,7 +24,6 @@ from shared.services.ingest import (
     Ingest,
 )
 from shared.services.items import Items, places
-from shared.verdicts import Kind
 from tests.unit.documents.objects import Json, charge
 from tests.unit.services.fakes import START, ManualClock, RecordingQueue, settings
 

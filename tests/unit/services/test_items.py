@@ -11,6 +11,7 @@ from local.clock import LoopClock
 from local.loop import run_virtual
 from local.tables import MemoryTables
 from shared.errors import Refused, TableConflict
+from shared.outcomes import RESOLVED_CAUSE, Kind, Outcome
 from shared.ports import CELL_CHARS_MAX, QUERY_ROWS_MAX, Operation, Row
 from shared.services.item import ISOLATE, REAPPLY, UNREADABLE, VERIFY, Item
 from shared.services.item_outcomes import events_of
@@ -26,7 +27,6 @@ from shared.services.items import (
     place,
     places,
 )
-from shared.verdicts import RESOLVED_CAUSE, Kind, Verdict
 from tests.unit.services.fakes import START, ManualClock
 
 WHERE = place("charge", 0)
@@ -34,7 +34,7 @@ WHERE = place("charge", 0)
 
 def item_outcome(number: int, kind: Kind, generation: int = 0) -> ItemOutcome:
     item = Item(f"evt_{number}", "charge.succeeded", "charge", f"ch_{number}", generation)
-    return ItemOutcome(item, Verdict(kind, cause="cause", text="text", remedy="remedy"))
+    return ItemOutcome(item, Outcome(kind, cause="cause", text="text", remedy="remedy"))
 
 
 async def rows(tables: MemoryTables, prefix: str) -> list[Row]:
@@ -114,7 +114,7 @@ def test_any_events_and_commands_of_an_object_leave_one_row_of_each_kind(
             item_outcomes = [
                 ItemOutcome(
                     Item(f"{type}-{number}-{object}", type, "charge", f"ch_{object}"),
-                    Verdict(kind, cause=cause, text="text", remedy="remedy"),
+                    Outcome(kind, cause=cause, text="text", remedy="remedy"),
                 )
                 for object, number, type, kind, cause in batch
             ]
@@ -131,7 +131,7 @@ def test_any_events_and_commands_of_an_object_leave_one_row_of_each_kind(
 
 def copied(copy: int, kind: Kind, generation: int = 0) -> ItemOutcome:
     item = Item("evt_1", "charge.succeeded", "charge", "ch_1", generation, copy)
-    return ItemOutcome(item, Verdict(kind, cause="cause", text="text", remedy="remedy"))
+    return ItemOutcome(item, Outcome(kind, cause="cause", text="text", remedy="remedy"))
 
 
 async def test_a_retry_told_late_does_not_hide_what_its_copy_came_to() -> None:
@@ -177,11 +177,11 @@ async def test_a_row_says_what_happened_and_since_when() -> None:
     items = Items(tables, clock)
     await items.record(WHERE, [item_outcome(1, Kind.WAITING)])
     clock.advance(60)
-    verdict = Verdict(
+    outcome = Outcome(
         Kind.PARK, cause="refused", text="t" * 5_000, remedy="r", amount_minor=-5, currency="usd"
     )
     item = item_outcome(1, Kind.PARK).item.again(counts=True)
-    await items.record(WHERE, [ItemOutcome(item, verdict)])
+    await items.record(WHERE, [ItemOutcome(item, outcome)])
     row = await items.get(WHERE, "evt_1")
     assert row is not None
     first, updated = row.cells["first_seen_at"], row.cells["updated_at"]
@@ -284,15 +284,15 @@ async def test_counters_add_up_over_places() -> None:
 async def test_an_item_is_read_back_from_its_row() -> None:
     items = Items(MemoryTables(), ManualClock())
     item = Item("evt~odd".replace("~", "_"), "", "refund", "re_1", 3, 0, 2)
-    await items.record(WHERE, [ItemOutcome(item, Verdict(Kind.WAITING))])
+    await items.record(WHERE, [ItemOutcome(item, Outcome(Kind.WAITING))])
     row = await items.get(WHERE, item.id)
     assert row is not None
     assert item_of(row) == item
 
 
 def told(number: int, text: str = "text", evidence: str = "") -> ItemOutcome:
-    verdict = Verdict(Kind.PARK, cause="refused", text=text, remedy="remedy", evidence=evidence)
-    return ItemOutcome(item_outcome(number, Kind.PARK).item, verdict)
+    outcome = Outcome(Kind.PARK, cause="refused", text=text, remedy="remedy", evidence=evidence)
+    return ItemOutcome(item_outcome(number, Kind.PARK).item, outcome)
 
 
 @pytest.mark.parametrize(
@@ -317,7 +317,7 @@ async def test_a_row_that_storage_refuses_holds_up_no_other(odd: ItemOutcome) ->
 async def test_an_outcome_that_no_row_can_hold_is_told_after_the_others_are_stored() -> None:
     tables = MemoryTables()
     items = Items(tables, ManualClock())
-    odd = ItemOutcome(Item("evt/2", "", "charge", "ch_2"), Verdict(Kind.DONE))
+    odd = ItemOutcome(Item("evt/2", "", "charge", "ch_2"), Outcome(Kind.DONE))
     for _ in range(2):
         with pytest.raises(Refused):
             await items.record(WHERE, [item_outcome(1, Kind.DONE), odd, item_outcome(3, Kind.PARK)])
@@ -328,7 +328,7 @@ async def test_an_outcome_that_no_row_can_hold_is_told_after_the_others_are_stor
 def about(id: str, kind: Kind, cause: str = "refused", type: str = "charge.updated") -> ItemOutcome:
     """What became of an item of charge ch_1."""
     item = Item(id, type, "charge", "ch_1")
-    return ItemOutcome(item, Verdict(kind, cause=cause, text=f"text of {id}", remedy="remedy"))
+    return ItemOutcome(item, Outcome(kind, cause=cause, text=f"text of {id}", remedy="remedy"))
 
 
 async def keys(items: Items, kind: Kind) -> list[str]:
@@ -454,7 +454,7 @@ async def test_what_a_person_resolved_stays_resolved_until_it_is_reopened(later:
     assert row is not None
     assert (row.cells["status"], row.cells["text"]) == ("resolved", "text of evt_1")
     assert (await keys(items, Kind.PARK), await keys(items, Kind.RESOLVED)) == ([], ["ch_1"])
-    await items.reopen(WHERE, "ch_1", Verdict(Kind.PARK, cause="refused", text="reopened"))
+    await items.reopen(WHERE, "ch_1", Outcome(Kind.PARK, cause="refused", text="reopened"))
     assert (await keys(items, Kind.PARK), await keys(items, Kind.RESOLVED)) == (["ch_1"], [])
     assert (await check(tables, items))["parked"] == 1
 

@@ -8,6 +8,7 @@ from shared.domain.records import digest
 from shared.errors import MappingUnusable, StorageUnavailable
 from shared.mapping.compiler import CompiledMapping
 from shared.mapping.loader import Loaded
+from shared.outcomes import Kind, outcome_of
 from shared.ports import Delete, Row
 from shared.services.mapping_store import (
     ACTIVE,
@@ -19,7 +20,6 @@ from shared.services.mapping_store import (
     StoredSet,
 )
 from shared.services.mappings import MAPPING_FRESH_SECONDS, VERSIONS_KEPT
-from shared.verdicts import Kind, verdict_of
 from tests.unit.services.publishing import USES, Shelf, product_with, stamped
 
 
@@ -123,8 +123,8 @@ async def test_a_set_that_does_not_compile_here_is_never_replaced_by_a_guess() -
     for _ in range(2):
         with pytest.raises(MappingUnusable, match="no rule 'line_text'") as caught:
             await new.mappings.active()
-        verdict = verdict_of(caught.value)
-        assert (verdict.kind, verdict.counts, verdict.cause) == (
+        outcome = outcome_of(caught.value)
+        assert (outcome.kind, outcome.counts, outcome.cause) == (
             Kind.RETRY,
             True,
             "mapping_unusable",

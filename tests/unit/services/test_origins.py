@@ -11,6 +11,7 @@ from local.tables import MemoryTables
 from shared.domain.records import Link
 from shared.errors import Refused, UncertainWrite
 from shared.mapping.compiler import CompiledMapping
+from shared.outcomes import Kind
 from shared.packaged import packaged_mapping, packaged_product
 from shared.policy import Policy
 from shared.ports import Json, Operation, Row
@@ -19,7 +20,6 @@ from shared.services.journals import Writer
 from shared.services.links import ORIGIN_PREFIX, LinkStore
 from shared.services.mapping_store import MappingStore
 from shared.services.mappings import Mappings
-from shared.verdicts import Kind
 from tests.unit.documents.objects import charge, customer, plain_txn, refund, txn
 from tests.unit.services.fakes import Rig, rig
 
@@ -67,8 +67,8 @@ class Sale:
 
     async def book(self, *ids: str, policy: Policy) -> list[Kind]:
         self.mappings.policy = policy
-        verdicts = await self.converge.run("balance_transaction", dict.fromkeys(ids, ()), WRITER)
-        return [verdicts[id].kind for id in ids]
+        outcomes = await self.converge.run("balance_transaction", dict.fromkeys(ids, ()), WRITER)
+        return [outcomes[id].kind for id in ids]
 
     async def line(self, id: str) -> Link | None:
         return (await self.links.links(id)).get("gross")

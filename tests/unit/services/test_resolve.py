@@ -9,6 +9,7 @@ import pytest
 from shared.domain.partition import partition_of
 from shared.domain.records import Ref
 from shared.errors import ClaimHeld, Refused
+from shared.outcomes import Kind, Outcome
 from shared.services.customers import Customers
 from shared.services.customers import Decision as Choice
 from shared.services.dispatch import Dispatch
@@ -19,7 +20,6 @@ from shared.services.links import TABLE, LinkStore
 from shared.services.plan import intent_of
 from shared.services.resolve import Decision, ResolutionRefused, Resolve, Resolved
 from shared.services.work import Received, Work
-from shared.verdicts import Kind, Verdict
 from tests.unit.documents.objects import Json, charge, customer, txn
 from tests.unit.services.fakes import START, Rig, rig
 from tests.unit.services.test_links import line
@@ -188,8 +188,8 @@ async def test_company_and_currency_are_read_as_people_write_them() -> None:
 
 async def test_an_amount_that_the_inbox_does_not_know_is_read_from_stripe() -> None:
     desk = Desk()
-    verdict = Verdict(Kind.PARK, cause="dead_letter", text="text", remedy="remedy")
-    await desk.items.store(QUEUE, [ItemOutcome(Item("evt_1", "", QUEUE, "txn_1"), verdict)])
+    outcome = Outcome(Kind.PARK, cause="dead_letter", text="text", remedy="remedy")
+    await desk.items.store(QUEUE, [ItemOutcome(Item("evt_1", "", QUEUE, "txn_1"), outcome)])
     found = await desk.run(replace(VOUCHER, amount_minor=1))
     assert [each.id for each in found.refused] == ["txn_1"]
     assert await desk.run(VOUCHER) == Resolved(1, ())
@@ -249,11 +249,11 @@ async def test_a_write_that_may_have_landed_is_looked_for_before_somebody_resolv
 
 async def test_a_verification_is_resolved_with_its_object() -> None:
     desk = Desk()
-    verdict = Verdict(
+    outcome = Outcome(
         Kind.PARK, cause="vanished", text="text", remedy="r", amount_minor=5_000, currency="usd"
     )
     await desk.items.store(
-        QUEUE, [ItemOutcome(Item("verify-txn_1", VERIFY, QUEUE, "txn_1"), verdict)]
+        QUEUE, [ItemOutcome(Item("verify-txn_1", VERIFY, QUEUE, "txn_1"), outcome)]
     )
     assert await desk.run(VOUCHER) == Resolved(1, ())
     [kept] = await desk.listed(Kind.RESOLVED)
@@ -268,9 +268,9 @@ async def test_a_verification_is_resolved_with_its_object() -> None:
 
 async def test_a_reapply_is_resolved_alone() -> None:
     desk = Desk()
-    verdict = Verdict(Kind.PARK, cause="field_left_out", text="text", remedy="r")
+    outcome = Outcome(Kind.PARK, cause="field_left_out", text="text", remedy="r")
     item = Item("reapply-1-txn_1", REAPPLY, QUEUE, "txn_1")
-    await desk.items.store(QUEUE, [ItemOutcome(item, verdict)])
+    await desk.items.store(QUEUE, [ItemOutcome(item, outcome)])
     assert await desk.run(Decision("Kim", "set by hand")) == Resolved(1, ())
     assert await desk.links.resolution("txn_1") is None
     desk.refusing = False
@@ -296,9 +296,9 @@ async def test_lines_of_a_resolved_customer_with_an_account_are_booked_on_it() -
     desk = Desk()
     desk.refusing = False
     await desk.work("evt_1", "cus_1", "customer")
-    verdict = Verdict(Kind.PARK, cause="refused", text="text", remedy="remedy")
+    outcome = Outcome(Kind.PARK, cause="refused", text="text", remedy="remedy")
     await desk.items.store(
-        "customer", [ItemOutcome(Item("evt_2", "", "customer", "cus_1"), verdict)]
+        "customer", [ItemOutcome(Item("evt_2", "", "customer", "cus_1"), outcome)]
     )
     await desk.run(Decision("Kim", "kept by hand from now on"))
     await desk.work("evt_3")
@@ -321,7 +321,7 @@ async def test_a_resolution_whose_item_was_not_told_is_told_by_the_next_event() 
     await desk.work()
     [parked] = await desk.listed()
     await desk.run(VOUCHER)
-    again = Verdict(Kind.PARK, cause="refused", text="text", remedy="remedy")
+    again = Outcome(Kind.PARK, cause="refused", text="text", remedy="remedy")
     await desk.items.reopen(parked.where, "txn_1", again)
     assert len(await desk.listed()) == 1
     await desk.work("evt_2")

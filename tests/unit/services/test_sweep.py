@@ -6,13 +6,13 @@ import pytest
 
 from local.tables import MemoryTables
 from shared.errors import QueueUnavailable, StorageUnavailable, TableConflict
+from shared.outcomes import Kind, Outcome
 from shared.ports import DeadLetter, Message, Operation, Put
 from shared.services.item import Item
 from shared.services.items import ItemOutcome, Items, home, places
 from shared.services.runs import FAILURES_MAX
 from shared.services.sweep import PAYOUT_DAYS, RESEND_AFTER_MAX, RESEND_AFTER_MIN, Sweep
 from shared.services.tie_outs import TABLE, TIEOUTS
-from shared.verdicts import Kind, Verdict
 from tests.unit.documents.objects import Json, payout, plain_txn
 from tests.unit.services.fakes import START, RecordingQueue, Rig, rig
 from tests.unit.services.test_reconcile import write
@@ -42,7 +42,7 @@ async def note_tie_out(found: Rig, id: str, status: str) -> None:
 
 async def store(found: Rig, queue: str, item: Item, kind: Kind) -> None:
     items = Items(found.tables, found.clock)
-    await items.store(queue, [ItemOutcome(item, Verdict(kind))])
+    await items.store(queue, [ItemOutcome(item, Outcome(kind))])
 
 
 async def test_transactions_without_lines_are_enqueued() -> None:

@@ -4,17 +4,17 @@ from datetime import timedelta
 
 import pytest
 
+from shared.outcomes import Kind, Outcome
 from shared.services.item import Item
 from shared.services.items import ItemOutcome, Items, place
 from shared.services.sweep import RESEND_AFTER_MIN
 from shared.services.waiting import LISTED_MAX, Pending, WaitingList
-from shared.verdicts import Kind, Verdict
 from tests.unit.services.fakes import START, rig
 
 
 def outcome(number: int, kind: Kind, delay_seconds: float | None = None) -> ItemOutcome:
-    verdict = Verdict(kind, delay_seconds=delay_seconds, cause=f"cause_of_{kind}", text="why")
-    return ItemOutcome(Item(f"evt_{number}", "charge.updated", "charge", f"ch_{number}"), verdict)
+    outcome = Outcome(kind, delay_seconds=delay_seconds, cause=f"cause_of_{kind}", text="why")
+    return ItemOutcome(Item(f"evt_{number}", "charge.updated", "charge", f"ch_{number}"), outcome)
 
 
 class Desk:

@@ -16,6 +16,7 @@ from shared.errors import (
     Unavailable,
     UncertainWrite,
 )
+from shared.outcomes import Kind
 from shared.ports import Message, Operation, Put, Row
 from shared.services.item import ISOLATE, REAPPLY, Item, read_item
 from shared.services.items import Items, home, places
@@ -28,7 +29,6 @@ from shared.services.work import (
     Received,
     Work,
 )
-from shared.verdicts import Kind
 from tests.unit.documents.objects import Json, charge, customer, payout, txn
 from tests.unit.services.fakes import Rig, rig
 

@@ -46,7 +46,7 @@ RESOLVED_CAUSE = "resolved"  # why an object is skipped that a person took out o
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Outcome:
     """The outcome of one unit of work.
 
     `counts`: a retry that uses up an attempt. `delay_seconds`: the least wait before the retry
@@ -160,29 +160,29 @@ TABLE: tuple[TableRow, ...] = (
 
 
 class NeedsMaster(TieoutError):
-    """Master data that a line needs could not be written; carries the verdict on it."""
+    """Master data that a line needs could not be written; carries the outcome on it."""
 
-    def __init__(self, what: str, verdict: Verdict) -> None:
-        super().__init__(f"{what}: {verdict.text}")
-        self.verdict = verdict
+    def __init__(self, what: str, outcome: Outcome) -> None:
+        super().__init__(f"{what}: {outcome.text}")
+        self.outcome = outcome
 
 
-def verdict_of(error: Exception) -> Verdict:
+def outcome_of(error: Exception) -> Outcome:
     """The one place where an error becomes an outcome."""
     if isinstance(error, NeedsMaster):
-        return replace(error.verdict, text=str(error))
+        return replace(error.outcome, text=str(error))
     if isinstance(error, Waiting):
-        return Verdict(Kind.WAITING, cause=error.reason, text=str(error))
+        return Outcome(Kind.WAITING, cause=error.reason, text=str(error))
     if isinstance(error, Skipped):
-        return Verdict(Kind.SKIP, cause=error.reason, text=str(error))
+        return Outcome(Kind.SKIP, cause=error.reason, text=str(error))
     if isinstance(error, Parked):
         found = (error.cause, str(error), error.remedy)
-        return Verdict(Kind.PARK, False, None, *found, evidence=error.evidence)
+        return Outcome(Kind.PARK, False, None, *found, evidence=error.evidence)
     for row in TABLE:
         if isinstance(error, row.error):
             delay = getattr(error, "retry_after_seconds", None)
-            return Verdict(row.kind, row.counts, delay, row.cause, str(error), row.remedy)
-    return Verdict(
+            return Outcome(row.kind, row.counts, delay, row.cause, str(error), row.remedy)
+    return Outcome(
         Kind.PARK,
         cause="unexpected",
         text=clean_text(f"{type(error).__name__}: {error}"[:TEXT_CHARS_MAX]),
