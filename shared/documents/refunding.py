@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.documents.common import Json, elements, id_of, integer, moment, text, unreadable
-from shared.domain.allotment import AllotmentError, Claim, allot
+from shared.domain.allotment import AllotmentError, RefundShare, allot
 from shared.errors import Parked
 
 DEAD_STATUSES = ("failed", "canceled")
@@ -125,14 +125,14 @@ def effects_of(
 
     `open_lines`: whether a line can still be reduced. Raises `Parked` when shares do not fit.
     """
-    claims = []
+    refund_shares = []
     for refund in refunds:
         known = written.get(refund.id, Written())
         if refund.alive:
             fixed = _sum(known.reduced, known.credited, _negative(known.reversed))
-            claims.append(Claim(refund.id, refund.amount, fixed, refund.wanted))
+            refund_shares.append(RefundShare(refund.id, refund.amount, fixed, refund.wanted))
     try:
-        shares = allot(worth, claims)
+        shares = allot(worth, refund_shares)
     except AllotmentError as error:
         raise Parked(
             "refund_does_not_fit",

@@ -23,7 +23,7 @@ from shared.documents.sale_line import (
 )
 from shared.documents.selling import ITEMS_KEY, metadata
 from shared.documents.session_lines import lines_of_session
-from shared.domain.allotment import Claim, allot
+from shared.domain.allotment import RefundShare, allot
 from shared.domain.money import Money
 from shared.errors import Parked
 from shared.policy import Orders
@@ -121,7 +121,7 @@ def _reduced(
             "or choose orders.partial_capture: spread in the policy; then retry.",
         )
     worth = {line.number: line.worth for line in lines}
-    left_out = Claim("capture", sum(worth.values()) - captured, {})
+    left_out = RefundShare("capture", sum(worth.values()) - captured, {})
     shares = allot(worth, [left_out])["capture"]
     return [
         replace(line, worth=line.worth - shares.get(line.number, 0), listed=line.listed)

@@ -12,7 +12,7 @@ class AllotmentError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class RefundShare:
     """An amount to spread (minor units): `fixed` shares by line number stay as they are, `wanted`
     ones are given by somebody; without either the rule decides."""
 
@@ -46,7 +46,9 @@ def spread(amount: int, worth: Sequence[int]) -> list[int]:
     return shares
 
 
-def allot(worth: Mapping[int, int], claims: Sequence[Claim]) -> dict[str, dict[int, int]]:
+def allot(
+    worth: Mapping[int, int], refund_shares: Sequence[RefundShare]
+) -> dict[str, dict[int, int]]:
     """The shares of each claim by line number; lines without a share are left out.
 
     Claims come in their order; fixed shares of all of them are taken first. A claim that is fixed
@@ -55,14 +57,14 @@ def allot(worth: Mapping[int, int], claims: Sequence[Claim]) -> dict[str, dict[i
     `AllotmentError` when a line would have to give more than it is worth.
     """
     left = dict(worth)
-    for claim in claims:
+    for claim in refund_shares:
         for number, share in claim.fixed.items():
             if number not in left:
                 raise AllotmentError(f"{claim.id} is spread over line {number}, which is not there")
             left[number] -= share
     result = {}
     before = dict(worth)
-    for claim in claims:
+    for claim in refund_shares:
         shares = _whole(claim, before, left)
         for number, share in shares.items():
             left[number] -= share - claim.fixed.get(number, 0)
@@ -71,7 +73,9 @@ def allot(worth: Mapping[int, int], claims: Sequence[Claim]) -> dict[str, dict[i
     return result
 
 
-def _whole(claim: Claim, before: Mapping[int, int], left: Mapping[int, int]) -> dict[int, int]:
+def _whole(
+    claim: RefundShare, before: Mapping[int, int], left: Mapping[int, int]
+) -> dict[int, int]:
     """All shares of a claim. `before`: what earlier claims left of the lines; `left`: what the
     fixed shares of later ones, and its own, left of that."""
     fixed = claim.fixed
@@ -113,7 +117,7 @@ def _spread(amount: int, lines: Mapping[int, int]) -> dict[int, int]:
     return dict(zip(lines, spread(amount, list(lines.values())), strict=True))
 
 
-def _share(claim: Claim, left: Mapping[int, int]) -> dict[int, int]:
+def _share(claim: RefundShare, left: Mapping[int, int]) -> dict[int, int]:
     """The shares of a claim of which nothing is fixed."""
     if claim.wanted is None:
         return _spread(claim.amount, left)

@@ -76,7 +76,7 @@ async def hand_over(tables: Tables, company: str, account: str, id: str) -> None
 
 
 def _is_written(task: Task, role: str) -> bool:
-    return task.held is not None and role in task.held.links
+    return task.claim is not None and role in task.claim.links
 
 
 async def explain(dynamics: DynamicsGateway, tasks: Sequence[Task], accounts: Accounts) -> None:
@@ -111,7 +111,7 @@ def _accounts_of(task: Task, accounts: Accounts) -> dict[tuple[str, str], str]:
         for ref in task.desired.masters
         if (ref.id, ref.company) in accounts
     }
-    for link in task.held.links.values() if task.held is not None else ():
+    for link in task.claim.links.values() if task.claim is not None else ():
         if link.record.entity_set == CUSTOMERS:
             found[task.id, link.company] = str(link.keys[ACCOUNT])
     return found
@@ -136,10 +136,10 @@ async def note(stripe: StripeGateway, task: Task, context: Context) -> None:
     The event that this causes finds them there and rests. Raises `Parked` where the key may not
     write; the accounts are written all the same, so that no money waits for this.
     """
-    snapshot, held = task.snapshot, task.held
-    if snapshot is None or held is None or snapshot.entity != customer.ENTITY:
+    snapshot, claim = task.snapshot, task.claim
+    if snapshot is None or claim is None or snapshot.entity != customer.ENTITY:
         return
-    links = {**held.links, **{link.role: link for link in task.new_links}}
+    links = {**claim.links, **{link.role: link for link in task.new_links}}
     notes = customer.account_notes(snapshot, links, context)
     if not notes or not task.going:
         return

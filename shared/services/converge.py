@@ -170,27 +170,27 @@ class Converge:
     async def _claim_and_fetch(
         self, entity: Entity, task: Task, writer: Writer, context: Context
     ) -> None:
-        held = task.held = await self._links.claim(task.id, writer.owner)
-        resolutions.respect(held.resolution)
+        claim = task.claim = await self._links.claim(task.id, writer.owner)
+        resolutions.respect(claim.resolution)
         fetched = await snapshots.fetch(
             self._ports.stripe,
             entity,
             task.id,
             context,
-            links=dict(held.links),
-            intents=dict(held.intents),
-            choices=dict(held.choices),
+            links=dict(claim.links),
+            intents=dict(claim.intents),
+            choices=dict(claim.choices),
             companies=task.companies,
-            was_settled=held.settled,
+            was_settled=claim.settled,
         )
         task.snapshot = await self._origins.read(fetched, context)
 
     def _build(self, entity: Entity, tasks: Sequence[Task], context: Context) -> None:
         for task in tasks:
-            if task.going and task.snapshot is not None and task.held is not None:
+            if task.going and task.snapshot is not None and task.claim is not None:
                 with failing([task]):
                     task.desired = entity.build(task.snapshot, context)
-                    unwanted(task.desired.documents, task.held.links)
+                    unwanted(task.desired.documents, task.claim.links)
                     task.pending = task.desired.documents
 
     async def _masters(self, tasks: Sequence[Task], writer: Writer) -> dict[tuple[str, str], str]:
@@ -273,8 +273,8 @@ class Converge:
                 text = f"{task.id} is not written whole after {PHASES_MAX} phases"
                 task.fail(limit_reached(f"{text}; what is written stays"))
         await applier.leave(writer)
-        held = [task for task in tasks if task.held is not None]
-        await self._each(held, lambda task: self._settle(task, applier))
+        claim = [task for task in tasks if task.claim is not None]
+        await self._each(claim, lambda task: self._settle(task, applier))
 
     def _plan(self, tasks: Sequence[Task], target: Target) -> None:
         now = self._ports.clock.now()
@@ -301,8 +301,8 @@ class Converge:
             await accounts.explain(ports.dynamics, going, customers)
 
     async def _settle(self, task: Task, applier: Applier) -> None:
-        held = task.held
-        if held is None:
+        claim = task.claim
+        if claim is None:
             return
         if task.going and task.desired.listed is not None:
             now = self._ports.clock.now()
@@ -311,10 +311,10 @@ class Converge:
         whole = task.going and task.desired.unfinished is None
         complete = task.desired.documents if whole else None
         open_intents = applier.still_open(task)
-        if task.new_links or task.over or open_intents or (whole and not held.settled):
-            await self._links.settle(held, task.new_links, task.over, open_intents, complete)
+        if task.new_links or task.over or open_intents or (whole and not claim.settled):
+            await self._links.settle(claim, task.new_links, task.over, open_intents, complete)
         else:
-            await self._links.release(held)
+            await self._links.release(claim)
 
     async def _follow_up(self, tasks: Sequence[Task]) -> None:
         """Hand on what other objects have to do: their transactions, a durable flow.

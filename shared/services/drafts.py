@@ -34,7 +34,7 @@ async def find_drafts(dynamics: DynamicsGateway, tasks: Sequence[Task]) -> None:
 
 
 def _lines(task: Task) -> list[Link]:
-    links = task.held.links.values() if task.held else ()
+    links = task.claim.links.values() if task.claim else ()
     return [link for link in links if link.record.entity_set in KINDS]
 
 

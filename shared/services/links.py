@@ -56,7 +56,7 @@ ROWS_MAX = 20_000  # of one object: its order's 90 lines, with the credit lines 
 
 
 @dataclass(slots=True)
-class Held:
+class Claim:
     """An object under our claim, and what is known of it. `choices`: by company. `resolution`: a
     person settled it by hand; `decisions`: how often people resolved or reopened it."""
 
@@ -168,7 +168,7 @@ class LinkStore:
         self._clock = clock
         self._lease = timedelta(seconds=lease_seconds)
 
-    async def claim(self, id: str, owner: str) -> Held:
+    async def claim(self, id: str, owner: str) -> Claim:
         """Take the object for `lease_seconds`. Raises `ClaimHeld`, `TableConflict` or `Parked`.
 
         The rows may come in several pages. The claim's row sorts before documents, intents and
@@ -188,19 +188,19 @@ class LinkStore:
                 raise ClaimHeld(id, held_until)
             operation = Replace(CLAIM, cells, old.etag)
         (etag,) = await self._tables.transact(TABLE, id, [operation])
-        held = Held(id, owner, etag, until, choices=_choices_in(stored))
-        held.links = _links_in(stored, held.choices)
+        claim = Claim(id, owner, etag, until, choices=_choices_in(stored))
+        claim.links = _links_in(stored, claim.choices)
         for row in stored:
             if row.row.startswith(INTENT_PREFIX):
-                held.intents[row.row.removeprefix(INTENT_PREFIX)] = _intent_of(row)
-        held.resolution = resolutions.resolution_of(found.get(resolutions.RESOLVED))
-        held.decisions = sum(row.row.startswith(resolutions.HISTORY_PREFIX) for row in stored)
+                claim.intents[row.row.removeprefix(INTENT_PREFIX)] = _intent_of(row)
+        claim.resolution = resolutions.resolution_of(found.get(resolutions.RESOLVED))
+        claim.decisions = sum(row.row.startswith(resolutions.HISTORY_PREFIX) for row in stored)
         document = found.get(DOCUMENT)
-        held.settled = document is not None and document.cells["settled"] is True
-        return held
+        claim.settled = document is not None and document.cells["settled"] is True
+        return claim
 
     async def intend(
-        self, held: Held, intents: Sequence[Intent], documents: Sequence[Document]
+        self, claim: Claim, intents: Sequence[Intent], documents: Sequence[Document]
     ) -> None:
         """Record what is about to be written. Raises `TableConflict` when the claim is lost."""
         changes: list[list[Operation]] = [
@@ -208,12 +208,12 @@ class LinkStore:
         ]
         changes.append([Put(DOCUMENT, _document_cells(documents, False, self._clock.now()))])
         for operations in in_transactions(changes, CLAIMS):
-            await self._under_claim(held, operations, held.owner, held.until)
-        held.intents.update({intent.role: intent for intent in intents})
+            await self._under_claim(claim, operations, claim.owner, claim.until)
+        claim.intents.update({intent.role: intent for intent in intents})
 
     async def settle(
         self,
-        held: Held,
+        claim: Claim,
         links: Sequence[Link],
         over: Sequence[str],
         open_intents: Sequence[Intent],
@@ -229,7 +229,7 @@ class LinkStore:
             changes[link.role] = [Put(LINK_PREFIX + link.role, _link_cells(link))]
         still_open = [intent.role for intent in open_intents]
         for role in dict.fromkeys(over):
-            if role in held.intents and role not in still_open:
+            if role in claim.intents and role not in still_open:
                 changes.setdefault(role, []).append(Delete(INTENT_PREFIX + role))
         for intent in open_intents:
             operation = Put(INTENT_PREFIX + intent.role, _intent_cells(intent))
@@ -239,21 +239,21 @@ class LinkStore:
             last.append(Put(DOCUMENT, _document_cells(documents, True, self._clock.now())))
         *parts, rest = in_transactions([*changes.values(), last], CLAIMS)
         for operations in parts:
-            await self._under_claim(held, operations, held.owner, held.until)
-        await self._under_claim(held, rest, "", self._clock.now())
+            await self._under_claim(claim, operations, claim.owner, claim.until)
+        await self._under_claim(claim, rest, "", self._clock.now())
 
     async def _under_claim(
-        self, held: Held, operations: Sequence[Operation], owner: str, until: datetime
+        self, claim: Claim, operations: Sequence[Operation], owner: str, until: datetime
     ) -> None:
         """Changes that are made only while the claim is ours. Raises `TableConflict`."""
-        claim = Replace(CLAIM, {"owner": owner, "until": until}, held.etag)
-        held.etag = (await self._tables.transact(TABLE, held.id, [claim, *operations]))[0]
+        claim = Replace(CLAIM, {"owner": owner, "until": until}, claim.etag)
+        claim.etag = (await self._tables.transact(TABLE, claim.id, [claim, *operations]))[0]
 
-    async def release(self, held: Held) -> None:
+    async def release(self, claim: Claim) -> None:
         """Give the claim back; when it was lost meanwhile there is nothing to give."""
         cells: dict[str, Cell] = {"owner": "", "until": self._clock.now()}
         try:
-            await self._tables.transact(TABLE, held.id, [Replace(CLAIM, cells, held.etag)])
+            await self._tables.transact(TABLE, claim.id, [Replace(CLAIM, cells, claim.etag)])
         except TableConflict:
             return
 
@@ -288,16 +288,16 @@ class LinkStore:
         ]
         await self._tables.transact(TABLE, id, operations)
 
-    async def resolve(self, held: Held, resolution: Resolution) -> None:
+    async def resolve(self, claim: Claim, resolution: Resolution) -> None:
         """Store that a person settled the object by hand, and release the claim. Raises
         `TableConflict` when the claim is lost."""
-        operations = resolutions.resolving(resolution, held.decisions)
-        await self._under_claim(held, operations, "", self._clock.now())
+        operations = resolutions.resolving(resolution, claim.decisions)
+        await self._under_claim(claim, operations, "", self._clock.now())
 
-    async def reopen(self, held: Held, who: str) -> None:
+    async def reopen(self, claim: Claim, who: str) -> None:
         """Take such a decision back, and release the claim. Raises `TableConflict`."""
         now = self._clock.now()
-        await self._under_claim(held, resolutions.reopening(who, now, held.decisions), "", now)
+        await self._under_claim(claim, resolutions.reopening(who, now, claim.decisions), "", now)
 
     async def resolution(self, id: str) -> Resolution | None:
         """What a person decided about an object; None where Tieout is to write it."""

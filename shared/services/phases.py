@@ -17,10 +17,10 @@ def plan_phase(task: Task, target: Target, now: datetime) -> None:
 
     Raises `Parked`, `UncertainWrite`, and RuntimeError for documents that never get ready.
     """
-    held = task.held
-    if held is None:
+    claim = task.claim
+    if claim is None:
         raise RuntimeError(f"{task.id} is planned without a claim")
-    links = {**held.links, **{link.role: link for link in task.new_links}}
+    links = {**claim.links, **{link.role: link for link in task.new_links}}
     plans: list[Plan] = []
     touched: dict[str, None] = {}
     rest = []
@@ -28,19 +28,19 @@ def plan_phase(task: Task, target: Target, now: datetime) -> None:
         if any(role not in links or role in touched for role in document.needs):
             rest.append(document)
             continue
-        record = frozen(document, links, held.intents)
+        record = frozen(document, links, claim.intents)
         if record is not None and document.role in task.drafts:
-            record = respell(record, document, target, held.intents.get(document.role))
+            record = respell(record, document, target, claim.intents.get(document.role))
         if record is None:
             parent = links[document.parent].keys if document.parent else {}
             record = render(document, target, parent)
-        if document.stands and document.role in links and document.role in held.intents:
+        if document.stands and document.role in links and document.role in claim.intents:
             old = links[document.role]
             task.linked(link_of(record, old.keys, old.recreated))
             task.records.append(record)
             continue
         plan = difference(
-            [record], links, held.intents, now, verify=task.verify, drafts=task.drafts
+            [record], links, claim.intents, now, verify=task.verify, drafts=task.drafts
         )
         task.records.append(record)
         plans.append(plan)

@@ -125,7 +125,7 @@ async def _read_back(dynamics: DynamicsGateway, task: Task, document: Document) 
 
 
 def _links(task: Task) -> Mapping[str, Link]:
-    known = task.held.links if task.held else {}
+    known = task.claim.links if task.claim else {}
     return {**known, **{link.role: link for link in task.new_links}}
 
 

@@ -197,7 +197,7 @@ async def _by_journal(finder: Finder, wanted: list[Pair]) -> list[Pair]:
     journals: dict[tuple[Place, str], list[Pair]] = {}
     rest = []
     for task, record in wanted:
-        intent = task.held.intents.get(record.document.role) if task.held else None
+        intent = task.claim.intents.get(record.document.role) if task.claim else None
         if intent is None or not intent.journal:
             rest.append((task, record))
         else:
@@ -236,5 +236,5 @@ def _take(task: Task, record: Record, rows: list[Json]) -> None:
 
 def _announced(task: Task, record: Record) -> Record:
     """What stands there is what was announced, though something else is wanted by now."""
-    intent = task.held.intents.get(record.document.role) if task.held else None
+    intent = task.claim.intents.get(record.document.role) if task.claim else None
     return record if intent is None else intent.record

@@ -11,7 +11,7 @@ from shared.domain.records import Document, Link, Record, Value
 from shared.errors import TieoutError
 from shared.outcomes import Kind, Outcome, outcome_of
 from shared.services.item import ISOLATE, REAPPLY, VERIFY
-from shared.services.links import Held
+from shared.services.links import Claim
 from shared.services.plan import Plan
 
 AMOUNT_BOUND = 1 << 63  # of a table cell
@@ -31,7 +31,7 @@ class Task:
     verify: bool = False
     isolation: bool = False
     reapply: bool = False
-    held: Held | None = None
+    claim: Claim | None = None
     snapshot: Snapshot | None = None
     desired: Desired = field(default_factory=Desired)
     pending: tuple[Document, ...] = ()
@@ -53,7 +53,7 @@ class Task:
 
     def link(self, role: str) -> Link:
         """The link of a role, made in this run or before. Raises KeyError."""
-        known = self.held.links if self.held is not None else {}
+        known = self.claim.links if self.claim is not None else {}
         return next((each for each in self.new_links if each.role == role), None) or known[role]
 
     def linked(self, link: Link) -> None:

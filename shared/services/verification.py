@@ -36,7 +36,7 @@ async def verify(dynamics: DynamicsGateway, tables: Tables, tasks: Sequence[Task
             continue
         with failing([task]):
             rows = found.get(key_of(record), [])
-            intent = task.held.intents.get(record.document.role) if task.held else None
+            intent = task.claim.intents.get(record.document.role) if task.claim else None
             if intent is not None and intent.record.spelling_hash == link.record.spelling_hash:
                 task.over.append(intent.role)  # an earlier move: now it is known where it is
             if rows:

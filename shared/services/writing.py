@@ -140,11 +140,11 @@ class Applier:
     async def _announce(
         self, task: Task, intents: Sequence[Intent], writes: Sequence[Pending]
     ) -> None:
-        if task.held is None:
+        if task.claim is None:
             raise RuntimeError(f"{task.id} is written without a claim")
         for each in writes:
-            each.recovered = each.record.document.role in task.held.intents
-        await self.links.intend(task.held, intents, task.desired.documents)
+            each.recovered = each.record.document.role in task.claim.intents
+        await self.links.intend(task.claim, intents, task.desired.documents)
 
     async def _keep(self, each: Pending, result: Written | WriteFailed, writer: Writer) -> None:
         """What the answer to one write means for its task: a link, or an error and what becomes of
@@ -204,10 +204,10 @@ class Applier:
     def still_open(self, task: Task) -> list[Intent]:
         """The intents of uncertain writes, with the moment from which looking is safe."""
         safe_at = self.clock.now() + timedelta(seconds=self.settings.write_settle_seconds)
-        held = task.held
-        if held is None:
+        claim = task.claim
+        if claim is None:
             return []
-        known = [held.intents.get(role) for role in task.uncertain]
+        known = [claim.intents.get(role) for role in task.uncertain]
         return [replace(intent, at=safe_at.isoformat()) for intent in known if intent is not None]
 
 
@@ -223,7 +223,7 @@ def _change(task: Task, record: Record, link: Link) -> Pending:
     kept = (record.key_field, *record.within)
     fields = {name: value for name, value in record.fields.items() if name not in kept}
     if record.document.role in task.drafts:  # what a person changed in a draft stays
-        intent = task.held.intents.get(record.document.role) if task.held else None
+        intent = task.claim.intents.get(record.document.role) if task.claim else None
         perhaps = [link.record.fields, intent.record.fields if intent else link.record.fields]
         fields = {
             name: value

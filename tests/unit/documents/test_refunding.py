@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from shared.domain.allotment import Claim, allot
+from shared.domain.allotment import RefundShare, allot
 from tests.unit.documents.sales import Shop, given_back, line_item, policy, session, sold_charge
 
 TWO = session([line_item(1), line_item(2)])
@@ -10,17 +10,17 @@ TWO = session([line_item(1), line_item(2)])
 
 def test_shares_that_nobody_keeps_come_out_the_same_each_time() -> None:
     worth = {1: 1_000, 2: 1_000, 3: 999}
-    whole = allot(worth, [Claim("re_1", 1_000, {})])["re_1"]
-    kept = Claim("re_1", 1_000, {1: whole[1]})
+    whole = allot(worth, [RefundShare("re_1", 1_000, {})])["re_1"]
+    kept = RefundShare("re_1", 1_000, {1: whole[1]})
     assert allot(worth, [kept])["re_1"] == whole
-    later = Claim("re_2", 500, {})
-    assert allot(worth, [kept, later]) == allot(worth, [Claim("re_1", 1_000, {}), later])
+    later = RefundShare("re_2", 500, {})
+    assert allot(worth, [kept, later]) == allot(worth, [RefundShare("re_1", 1_000, {}), later])
 
 
 def test_what_is_left_of_a_claim_goes_to_lines_without_a_share_first() -> None:
     worth = {1: 1_000, 2: 1_000}
-    assert allot(worth, [Claim("re_1", 600, {1: 500})])["re_1"] == {1: 500, 2: 100}
-    assert allot(worth, [Claim("re_1", 1_600, {1: 500})])["re_1"] == {1: 600, 2: 1_000}
+    assert allot(worth, [RefundShare("re_1", 600, {1: 500})])["re_1"] == {1: 500, 2: 100}
+    assert allot(worth, [RefundShare("re_1", 1_600, {1: 500})])["re_1"] == {1: 600, 2: 1_000}
 
 
 def test_a_credit_note_made_elsewhere_does_not_wear_open_lines_away() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.allotment import AllotmentError, Claim, allot, spread
+from shared.domain.allotment import AllotmentError, RefundShare, allot, spread
 
 WORTH = st.lists(st.integers(0, 10**9), min_size=1, max_size=8)
 
@@ -40,33 +40,33 @@ def test_more_than_the_lines_hold_is_refused(amount: int, worth: list[int]) -> N
 
 
 @st.composite
-def refunds(draw: st.DrawFn) -> tuple[dict[int, int], list[Claim]]:
+def refunds(draw: st.DrawFn) -> tuple[dict[int, int], list[RefundShare]]:
     worth = dict(enumerate(draw(WORTH), start=1))
-    left, claims = sum(worth.values()), []
+    left, refund_shares = sum(worth.values()), []
     for number in range(draw(st.integers(0, 5))):
         amount = draw(st.integers(0, left))
         left -= amount
-        claims.append(Claim(f"re_{number}", amount, {}))
-    return worth, claims
+        refund_shares.append(RefundShare(f"re_{number}", amount, {}))
+    return worth, refund_shares
 
 
 @given(refunds(), st.data())
 def test_refunds_never_take_more_than_the_lines_and_keep_their_shares(
-    case: tuple[dict[int, int], list[Claim]], data: st.DataObject
+    case: tuple[dict[int, int], list[RefundShare]], data: st.DataObject
 ) -> None:
-    worth, claims = case
-    shares = allot(worth, claims)
-    for claim in claims:
+    worth, refund_shares = case
+    shares = allot(worth, refund_shares)
+    for claim in refund_shares:
         assert sum(shares[claim.id].values()) == claim.amount
     for number, each in worth.items():
         assert 0 <= sum(found.get(number, 0) for found in shares.values()) <= each
     # Some were written, then one of them failed: what was written stays what it was.
-    written = data.draw(st.integers(0, len(claims)))
+    written = data.draw(st.integers(0, len(refund_shares)))
     fixed = [
-        Claim(claim.id, claim.amount, shares[claim.id] if index < written else {})
-        for index, claim in enumerate(claims)
+        RefundShare(claim.id, claim.amount, shares[claim.id] if index < written else {})
+        for index, claim in enumerate(refund_shares)
     ]
-    failed = data.draw(st.integers(0, len(claims)))
+    failed = data.draw(st.integers(0, len(refund_shares)))
     rest = [claim for index, claim in enumerate(fixed) if index != failed]
     again = allot(worth, rest)
     for claim in rest:
@@ -78,22 +78,24 @@ def test_refunds_never_take_more_than_the_lines_and_keep_their_shares(
 
 
 def test_given_shares_win_over_the_rule() -> None:
-    found = allot({1: 500, 2: 500}, [Claim("re_1", 300, {}, {2: 300}), Claim("re_2", 700, {})])
+    found = allot(
+        {1: 500, 2: 500}, [RefundShare("re_1", 300, {}, {2: 300}), RefundShare("re_2", 700, {})]
+    )
     assert found == {"re_1": {2: 300}, "re_2": {1: 500, 2: 200}}
 
 
 @pytest.mark.parametrize(
     "claim",
     [
-        Claim("re_1", 300, {}, {1: 200}),
-        Claim("re_1", 600, {}, {1: 600}),
-        Claim("re_1", 100, {}, {3: 100}),
-        Claim("re_1", 100, {}, {1: 200, 2: -100}),
-        Claim("re_1", 100, {3: 100}),
-        Claim("re_1", 100, {1: 200}),
-        Claim("re_1", 1_001, {}),
+        RefundShare("re_1", 300, {}, {1: 200}),
+        RefundShare("re_1", 600, {}, {1: 600}),
+        RefundShare("re_1", 100, {}, {3: 100}),
+        RefundShare("re_1", 100, {}, {1: 200, 2: -100}),
+        RefundShare("re_1", 100, {3: 100}),
+        RefundShare("re_1", 100, {1: 200}),
+        RefundShare("re_1", 1_001, {}),
     ],
 )
-def test_shares_that_do_not_fit_are_refused(claim: Claim) -> None:
+def test_shares_that_do_not_fit_are_refused(claim: RefundShare) -> None:
     with pytest.raises(AllotmentError):
         allot({1: 500, 2: 500}, [claim])

@@ -18,7 +18,7 @@ from shared.ports import Lookup
 from shared.services import accounts
 from shared.services.item import Item
 from shared.services.items import home
-from shared.services.links import Held, LinkStore
+from shared.services.links import Claim, LinkStore
 from shared.services.task import Task
 from shared.services.work import Received, Work
 from tests.unit.documents.objects import CONTEXT, Json, customer
@@ -42,10 +42,10 @@ def record(template: str = "customer", account: str = "") -> Record:
 
 def task(id: str = "cus_1", written: bool = True, **changes: object) -> Task:
     """A customer on its way, with an account where it is written."""
-    held = Held(id, "me", "etag", START)
+    claim = Claim(id, "me", "etag", START)
     if written:
-        held.links["customer~usmf"] = Link({"CustomerAccount": "US-1"}, record())
-    return Task(id, held=held, snapshot=Snapshot("customer", id, customer(id=id, **changes)))
+        claim.links["customer~usmf"] = Link({"CustomerAccount": "US-1"}, record())
+    return Task(id, claim=claim, snapshot=Snapshot("customer", id, customer(id=id, **changes)))
 
 
 # --- the account in stripe's metadata -------------------------------------------------------
@@ -180,7 +180,7 @@ async def test_an_account_that_cannot_be_asked_for_is_not_called_gone() -> None:
     first, second = task(), task()
     for made, id in ((first, "cus_1"), (second, "cus_2")):
         made.id = id
-        made.held = None
+        made.claim = None
         made.desired = Desired(masters=(Ref("customer", id, "usmf"),))
         made.fail(Refused("Dynamics", "the customer is on hold"))
     known = {("cus_1", "usmf"): "US-1", ("cus_2", "usmf"): "US-2"}
@@ -205,16 +205,16 @@ async def test_a_customer_that_cannot_be_changed_is_explained_alike() -> None:
 async def test_a_decision_supersedes_the_link_that_was_made_before_it() -> None:
     found = rig()
     links = LinkStore(found.tables, found.clock, 600)
-    held = await links.claim("cus_1", "me")
-    await links.settle(held, [Link({"CustomerAccount": "US-1"}, record())], [], [], None)
+    claim = await links.claim("cus_1", "me")
+    await links.settle(claim, [Link({"CustomerAccount": "US-1"}, record())], [], [], None)
     assert list(await links.links("cus_1")) == ["customer~usmf"]
     await links.choose("cus_1", Choice("t1", "usmf", "US-2"), "Kim", "merged")
     assert await links.links("cus_1") == {}
-    held = await links.claim("cus_1", "me")
-    assert (held.links, held.choices["usmf"].account) == ({}, "US-2")
+    claim = await links.claim("cus_1", "me")
+    assert (claim.links, claim.choices["usmf"].account) == ({}, "US-2")
     decided = replace(record().document, facts={"customer": "cus_1", "choice": "t1"})
     made = Link({"CustomerAccount": "US-2"}, replace(record(), document=decided))
-    await links.settle(held, [made], [], [], None)
+    await links.settle(claim, [made], [], [], None)
     assert (await links.links("cus_1"))["customer~usmf"].keys == {"CustomerAccount": "US-2"}
     await links.choose("cus_1", Choice("t2", "demf"), "Kim", "elsewhere")
     assert list(await links.links("cus_1")) == ["customer~usmf"]

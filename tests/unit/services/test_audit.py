@@ -37,8 +37,8 @@ async def book(
         {"JournalBatchNumber": "B1", "LineNumber": line}, Record(document, LINES, "PaymentId", {})
     )
     store = LinkStore(found.tables, found.clock, 600)
-    held = await store.claim(id, "test")
-    await store.settle(held, [link], [], [], [document])
+    claim = await store.claim(id, "test")
+    await store.settle(claim, [link], [], [], [document])
     enter(found, key, when, company=company, line=line)
 
 

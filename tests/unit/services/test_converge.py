@@ -226,7 +226,7 @@ async def _written(bench: Bench, *documents: Document) -> tuple[Task, Applier, L
     store = LinkStore(ports.tables, ports.clock, 600)
     journals = Journals(ports.tables, ports.dynamics, ports.clock, ports.chance, ports.settings)
     applier = Applier(ports.dynamics, journals, store, ports.clock, ports.settings)
-    task = Task("cus_1", held=await store.claim("cus_1", "one"))
+    task = Task("cus_1", claim=await store.claim("cus_1", "one"))
     task.snapshot = Snapshot("customer", "cus_1", customer())
     task.desired = Desired(documents)
     task.pending = documents
@@ -245,7 +245,7 @@ def chain(length: int) -> tuple[Document, ...]:
 async def test_an_object_that_needs_more_phases_than_there_are_parks_unsettled(length: int) -> None:
     bench = Bench()
     store = LinkStore(bench.tables, bench.rig.clock, 600)
-    task = Task("cus_1", held=await store.claim("cus_1", "one"))
+    task = Task("cus_1", claim=await store.claim("cus_1", "one"))
     task.snapshot = Snapshot("customer", "cus_1", customer())
     task.desired = Desired(chain(length))
     task.pending = task.desired.documents

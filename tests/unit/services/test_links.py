@@ -19,7 +19,7 @@ from shared.services.links import (
     LINK_PREFIX,
     ROWS_MAX,
     TABLE,
-    Held,
+    Claim,
     LinkStore,
     documents_in,
 )
@@ -58,11 +58,11 @@ class Shelf:
 
 async def test_a_claim_holds_for_its_lease() -> None:
     shelf = Shelf()
-    held = await shelf.store.claim("txn_1", "one")
-    assert (held.until - START).total_seconds() == LEASE_SECONDS
+    claim = await shelf.store.claim("txn_1", "one")
+    assert (claim.until - START).total_seconds() == LEASE_SECONDS
     with pytest.raises(ClaimHeld) as caught:
         await shelf.store.claim("txn_1", "other")
-    assert (caught.value.what, caught.value.until) == ("txn_1", held.until)
+    assert (caught.value.what, caught.value.until) == ("txn_1", claim.until)
     with pytest.raises(ClaimHeld):
         await shelf.store.claim("txn_1", "one")
 
@@ -93,8 +93,8 @@ def test_of_several_claimers_one_wins(claimers: int) -> None:
         )
 
     results = run_virtual(main, start=START)
-    assert sum(isinstance(result, Held) for result in results) == 1
-    losers = [result for result in results if not isinstance(result, Held)]
+    assert sum(isinstance(result, Claim) for result in results) == 1
+    losers = [result for result in results if not isinstance(result, Claim)]
     assert all(isinstance(result, TableConflict | ClaimHeld) for result in losers)
 
 
@@ -110,21 +110,21 @@ def test_of_several_claimers_of_a_lapsed_claim_one_wins(claimers: int) -> None:
         )
 
     results = run_virtual(main, start=START)
-    assert sum(isinstance(result, Held) for result in results) == 1
+    assert sum(isinstance(result, Claim) for result in results) == 1
 
 
 async def test_a_lost_claim_can_neither_announce_nor_settle() -> None:
     shelf = Shelf()
     lost = await shelf.store.claim("txn_1", "slow")
     shelf.clock.advance(LEASE_SECONDS)
-    held = await shelf.store.claim("txn_1", "fast")
+    claim = await shelf.store.claim("txn_1", "fast")
     with pytest.raises(TableConflict):
         await shelf.store.intend(lost, [INTENT], [GROSS])
     with pytest.raises(TableConflict):
         await shelf.store.settle(lost, [LINK], ["gross"], [], [GROSS])
     assert await shelf.store.links("txn_1") == {}
     assert not await shelf.store.is_settled("txn_1")
-    await shelf.store.settle(held, [LINK], [], [], [GROSS])
+    await shelf.store.settle(claim, [LINK], [], [], [GROSS])
     assert await shelf.store.is_settled("txn_1")
 
 
@@ -140,8 +140,8 @@ async def test_releasing_a_lost_claim_leaves_the_new_holder_alone() -> None:
 
 async def test_an_intent_outlives_its_worker() -> None:
     shelf = Shelf()
-    held = await shelf.store.claim("txn_1", "one")
-    await shelf.store.intend(held, [INTENT], [GROSS])
+    claim = await shelf.store.claim("txn_1", "one")
+    await shelf.store.intend(claim, [INTENT], [GROSS])
     shelf.clock.advance(LEASE_SECONDS)
     again = await shelf.store.claim("txn_1", "other")
     assert again.intents == {"gross": INTENT}
@@ -150,9 +150,9 @@ async def test_an_intent_outlives_its_worker() -> None:
 
 async def test_settling_turns_intents_into_links_and_releases() -> None:
     shelf = Shelf()
-    held = await shelf.store.claim("txn_1", "one")
-    await shelf.store.intend(held, [INTENT], [GROSS])
-    await shelf.store.settle(held, [LINK], ["gross"], [], [GROSS])
+    claim = await shelf.store.claim("txn_1", "one")
+    await shelf.store.intend(claim, [INTENT], [GROSS])
+    await shelf.store.settle(claim, [LINK], ["gross"], [], [GROSS])
     again = await shelf.store.claim("txn_1", "other")
     assert (again.links, again.intents, again.settled) == ({"gross": LINK}, {}, True)
     assert await shelf.store.links("txn_1") == {"gross": LINK}
@@ -161,10 +161,10 @@ async def test_settling_turns_intents_into_links_and_releases() -> None:
 async def test_an_uncertain_write_stays_announced_with_its_new_time() -> None:
     shelf = Shelf()
     fee = intent_of(line("fee"), "B1", START)
-    held = await shelf.store.claim("txn_1", "one")
-    await shelf.store.intend(held, [INTENT, fee], [GROSS, line("fee").document])
+    claim = await shelf.store.claim("txn_1", "one")
+    await shelf.store.intend(claim, [INTENT, fee], [GROSS, line("fee").document])
     later = replace(fee, at="2026-11-01T13:00:00+00:00")
-    await shelf.store.settle(held, [LINK], ["gross"], [later], None)
+    await shelf.store.settle(claim, [LINK], ["gross"], [later], None)
     again = await shelf.store.claim("txn_1", "other")
     assert (again.links, again.intents) == ({"gross": LINK}, {"fee": later})
     assert not again.settled
@@ -172,18 +172,18 @@ async def test_an_uncertain_write_stays_announced_with_its_new_time() -> None:
 
 async def test_announcing_again_makes_a_settled_object_unsettled() -> None:
     shelf = Shelf()
-    held = await shelf.store.claim("txn_1", "one")
-    await shelf.store.settle(held, [LINK], [], [], [GROSS])
-    held = await shelf.store.claim("txn_1", "one")
+    claim = await shelf.store.claim("txn_1", "one")
+    await shelf.store.settle(claim, [LINK], [], [], [GROSS])
+    claim = await shelf.store.claim("txn_1", "one")
     fee = line("fee")
-    await shelf.store.intend(held, [intent_of(fee, "B2", START)], [GROSS, fee.document])
+    await shelf.store.intend(claim, [intent_of(fee, "B2", START)], [GROSS, fee.document])
     assert not await shelf.store.is_settled("txn_1")
 
 
 async def test_the_last_documents_are_kept() -> None:
     shelf = Shelf()
-    held = await shelf.store.claim("txn_1", "one")
-    await shelf.store.settle(held, [LINK], [], [], [GROSS])
+    claim = await shelf.store.claim("txn_1", "one")
+    await shelf.store.settle(claim, [LINK], [], [], [GROSS])
     row = await shelf.tables.get(TABLE, "txn_1", DOCUMENT)
     assert row is not None
     assert documents_in(row) == (GROSS,)
@@ -191,14 +191,14 @@ async def test_the_last_documents_are_kept() -> None:
 
 async def test_more_roles_than_a_transaction_holds_are_stored_under_the_claim() -> None:
     shelf = Shelf()
-    held = await shelf.store.claim("ch_1", "one")
+    claim = await shelf.store.claim("ch_1", "one")
     records = [line(f"line_{number}") for number in range(150)]
     intents = [intent_of(record, "", START) for record in records]
-    await shelf.store.intend(held, intents, [record.document for record in records])
+    await shelf.store.intend(claim, intents, [record.document for record in records])
     keys = {"JournalBatchNumber": "B1", "LineNumber": 7}
     links = [link_of(record, keys) for record in records]
     roles = [record.document.role for record in records]
-    await shelf.store.settle(held, links, roles, [], [record.document for record in records])
+    await shelf.store.settle(claim, links, roles, [], [record.document for record in records])
     again = await shelf.store.claim("ch_1", "other")
     assert list(again.intents) == []
     assert sorted(again.links) == sorted(roles)
@@ -222,18 +222,18 @@ class FlakyTables(MemoryTables):
 
 async def test_storage_that_is_down_is_no_silent_release() -> None:
     shelf = Shelf()
-    held = await shelf.store.claim("txn_1", "one")
+    claim = await shelf.store.claim("txn_1", "one")
     store = LinkStore(FlakyTables(), shelf.clock, LEASE_SECONDS)
     with pytest.raises(StorageUnavailable):
-        await store.release(held)
+        await store.release(claim)
 
 
 async def written(shelf: Shelf, id: str, count: int) -> None:
     """An object with `count` links."""
-    held = await shelf.store.claim(id, "one")
+    claim = await shelf.store.claim(id, "one")
     keys = {"JournalBatchNumber": "B1", "LineNumber": 7}
     links = [link_of(line(f"line_{number:04}"), keys) for number in range(count)]
-    await shelf.store.settle(held, links, [], [], [])
+    await shelf.store.settle(claim, links, [], [], [])
 
 
 async def test_links_beyond_the_first_page_of_rows_are_read() -> None:
@@ -241,9 +241,9 @@ async def test_links_beyond_the_first_page_of_rows_are_read() -> None:
     count = QUERY_ROWS_MAX + 80  # an order of 90 lines with 11 refunds of all of them
     await written(shelf, "ch_1", count)
     assert len(await shelf.store.links("ch_1")) == count
-    held = await shelf.store.claim("ch_1", "other")
-    assert len(held.links) == count
-    assert held.settled
+    claim = await shelf.store.claim("ch_1", "other")
+    assert len(claim.links) == count
+    assert claim.settled
 
 
 async def test_choices_on_the_first_page_do_not_hide_the_claim() -> None:
@@ -251,10 +251,10 @@ async def test_choices_on_the_first_page_do_not_hide_the_claim() -> None:
     for number in range(0, QUERY_ROWS_MAX, 50):
         puts = [Put(f"{CHOSEN_PREFIX}{number + n:05}", {"id": "x"}) for n in range(50)]
         await shelf.tables.transact(TABLE, "cus_1", puts)
-    held = await shelf.store.claim("cus_1", "one")
+    claim = await shelf.store.claim("cus_1", "one")
     with pytest.raises(ClaimHeld):
         await shelf.store.claim("cus_1", "other")
-    await shelf.store.settle(held, [LINK], [], [], [GROSS])
+    await shelf.store.settle(claim, [LINK], [], [], [GROSS])
     assert (await shelf.store.claim("cus_1", "other")).links == {"gross": LINK}
 
 
@@ -290,8 +290,8 @@ async def test_a_claim_is_refused_when_another_worker_writes_between_two_pages()
     await written(shelf, "ch_1", QUERY_ROWS_MAX)
 
     async def other() -> None:
-        held = await shelf.store.claim("ch_1", "fast")
-        await shelf.store.settle(held, [LINK], [], [], None)
+        claim = await shelf.store.claim("ch_1", "fast")
+        await shelf.store.settle(claim, [LINK], [], [], None)
 
     tables.before_second_page = other
     with pytest.raises(TableConflict):
@@ -313,16 +313,16 @@ async def test_an_object_of_more_rows_than_the_limit_parks_and_is_not_claimed() 
 
 async def test_large_records_are_announced_and_settled_in_requests_that_storage_takes() -> None:
     shelf = Shelf()
-    held = await shelf.store.claim("ch_1", "one")
+    claim = await shelf.store.claim("ch_1", "one")
     words = [random.Random(number).randbytes(300_000).hex() for number in range(12)]
     records = [
         replace(line(f"line_{number:02}"), fields={"Text": text})
         for number, text in enumerate(words)
     ]
     intents = [intent_of(record, "", START) for record in records]
-    await shelf.store.intend(held, intents, [GROSS])
+    await shelf.store.intend(claim, intents, [GROSS])
     links = [link_of(record, {"JournalBatchNumber": "B1", "LineNumber": 7}) for record in records]
-    await shelf.store.settle(held, links, [link.role for link in links], [], [GROSS])
+    await shelf.store.settle(claim, links, [link.role for link in links], [], [GROSS])
     again = await shelf.store.claim("ch_1", "other")
     assert [link.record.fields["Text"] for link in again.links.values()] == words
     assert (again.intents, again.settled) == ({}, True)

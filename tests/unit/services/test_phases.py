@@ -11,7 +11,7 @@ from shared.domain.records import Change, Document, Intent, Link, Record
 from shared.errors import Parked
 from shared.mapping.finance import Target
 from shared.packaged import packaged_mapping
-from shared.services.links import Held
+from shared.services.links import Claim
 from shared.services.phases import plan_phase
 from shared.services.plan import link_of
 from shared.services.task import Task
@@ -36,7 +36,7 @@ def person(role: str, name: str = "Ada", after: Sequence[str] = ()) -> Document:
 
 
 def task(*documents: Document) -> Task:
-    made = Task("ch_1", held=Held("ch_1", "me", "etag", NOW))
+    made = Task("ch_1", claim=Claim("ch_1", "me", "etag", NOW))
     made.pending = documents
     return made
 
@@ -66,8 +66,8 @@ def test_what_is_there_and_unchanged_takes_no_phase() -> None:
     plan_phase(made, TARGET, NOW)
     old = link(made.plan.create[0])
     again = task(person("a"), person("b", after=["a"]))
-    assert again.held is not None
-    again.held.links["a"] = old
+    assert again.claim is not None
+    again.claim.links["a"] = old
     plan_phase(again, TARGET, NOW)
     assert write(again) == ["b"]
     assert again.pending == ()
@@ -78,8 +78,8 @@ def test_what_rests_on_a_change_waits_for_it() -> None:
     plan_phase(made, TARGET, NOW)
     old = link(made.plan.create[0])
     again = task(person("a", "Ada L."), person("b", after=["a"]))
-    assert again.held is not None
-    again.held.links["a"] = old
+    assert again.claim is not None
+    again.claim.links["a"] = old
     plan_phase(again, TARGET, NOW)
     assert write(again) == ["a"]
     plan_phase(again, TARGET, NOW)
@@ -96,12 +96,12 @@ def test_an_announced_change_that_stands_there_already_is_linked_and_not_made_ag
     first = task(person("a"))
     plan_phase(first, TARGET, NOW)
     changed = task(replace(person("a", "Ada L."), stands=True))
-    assert changed.held is not None
-    changed.held.links["a"] = link(first.plan.create[0])
+    assert changed.claim is not None
+    changed.claim.links["a"] = link(first.plan.create[0])
     announced = task(person("a", "Ada L."))
     plan_phase(announced, TARGET, NOW)
     record = announced.plan.create[0]
-    changed.held.intents["a"] = Intent("", (NOW + timedelta(hours=1)).isoformat(), record)
+    changed.claim.intents["a"] = Intent("", (NOW + timedelta(hours=1)).isoformat(), record)
     plan_phase(changed, TARGET, NOW)
     assert changed.plan.is_empty
     assert changed.over == ["a"]
@@ -135,9 +135,9 @@ def drafted(document: Document) -> Task:
     plan_phase(made, TARGET, NOW)
     (record,) = made.plan.create
     again = task(document)
-    assert again.held is not None
+    assert again.claim is not None
     keys = {"JournalBatchNumber": "B1", "LineNumber": 1}
-    again.held.links["fee"] = link_of(record, keys)
+    again.claim.links["fee"] = link_of(record, keys)
     return again
 
 

@@ -25,17 +25,17 @@ class Shelf:
     async def write(self, id: str, *documents: Document, batch: str = "B1") -> None:
         """Store documents with links to a journal; without a batch nothing was written."""
         records = [render(document, TARGET) for document in documents]
-        held = await self.store.claim(id, "one")
+        claim = await self.store.claim(id, "one")
         keys = {"JournalBatchNumber": batch, "LineNumber": 1}
         links = [link_of(record, _keys(record, keys)) for record in records if batch]
-        await self.store.settle(held, links, [], [], documents)
+        await self.store.settle(claim, links, [], [], documents)
         self.clock.advance(1)
 
     async def announce(self, id: str, document: Document) -> None:
         """Announce the record of a document; nobody knows whether it was written."""
-        held = await self.store.claim(id, "one")
+        claim = await self.store.claim(id, "one")
         intent = intent_of(render(document, TARGET), "B1", self.clock.now())
-        await self.store.intend(held, [intent], [document])
+        await self.store.intend(claim, [intent], [document])
 
     async def recent(self, limit: int = 100) -> list[StoredObject]:
         return [each async for each in Recent(self.tables).objects(limit)]
@@ -111,9 +111,9 @@ async def test_a_customer_of_another_company_is_known_by_that_company() -> None:
     part = {"role": "customer", "customer": "cus_1", "company": "demf"}
     target = replace(TARGET, customers={("cus_1", "demf"): "DE-001"})
     record = render(line(offset=part), target)
-    held = await shelf.store.claim("txn_1", "one")
+    claim = await shelf.store.claim("txn_1", "one")
     link = link_of(record, {"JournalBatchNumber": "B1", "LineNumber": 1})
-    await shelf.store.settle(held, [link], [], [], [record.document])
+    await shelf.store.settle(claim, [link], [], [], [record.document])
     (found,) = await shelf.recent()
     assert found.customers == {("cus_1", "demf"): "DE-001"}
 

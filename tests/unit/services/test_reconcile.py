@@ -41,11 +41,11 @@ async def listed(found: Rig) -> Json:
 
 async def write(found: Rig, id: str, clearing_minor: int) -> None:
     store = LinkStore(found.tables, found.clock, 600)
-    held = await store.claim(id, "test")
+    claim = await store.claim(id, "test")
     facts: dict[str, Fact] = {"amount_minor": -clearing_minor, "offset": {"role": "clearing"}}
     record = line()
     record = replace(record, document=replace(record.document, facts=facts))
-    await store.settle(held, [replace(LINK, record=record)], [], [], [record.document])
+    await store.settle(claim, [replace(LINK, record=record)], [], [], [record.document])
 
 
 async def tie_out(found: Rig, total: Json) -> Json:
@@ -157,8 +157,8 @@ async def test_a_member_that_a_person_settled_by_hand_does_not_keep_a_payout_ope
     await write(found, "txn_0002", 100)
     assert (await tie_out(found, total))["status"] == "open"
     store = LinkStore(found.tables, found.clock, 600)
-    held = await store.claim("txn_0003", "test")
-    await store.resolve(held, Resolution("Kim", "by hand", found.clock.now(), not_to_book=True))
+    claim = await store.claim("txn_0003", "test")
+    await store.resolve(claim, Resolution("Kim", "by hand", found.clock.now(), not_to_book=True))
     found.queue.sent.clear()
     assert (await tie_out(found, await listed(found)))["status"] == "tied"
     assert found.queue.sent == []

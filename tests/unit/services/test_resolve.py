@@ -224,11 +224,11 @@ async def test_what_writes_no_lines_needs_reason_and_name_only() -> None:
 async def test_an_object_that_is_being_worked_on_is_not_resolved() -> None:
     desk = Desk()
     await desk.work()
-    held = await desk.links.claim("txn_1", "worker")
+    claim = await desk.links.claim("txn_1", "worker")
     [refused] = (await desk.run(VOUCHER)).refused
     assert "being worked on" in refused.reason
     assert len(await desk.listed()) == 1
-    await desk.links.release(held)
+    await desk.links.release(claim)
     assert await desk.run(VOUCHER) == Resolved(1, ())
     await desk.links.claim("txn_1", "worker")
     with pytest.raises(ClaimHeld):
@@ -239,9 +239,9 @@ async def test_an_object_that_is_being_worked_on_is_not_resolved() -> None:
 async def test_a_write_that_may_have_landed_is_looked_for_before_somebody_resolves() -> None:
     desk = Desk()
     await desk.work()
-    held = await desk.links.claim("txn_1", "worker")
-    await desk.links.intend(held, [intent_of(line(), "B1", START)], [line().document])
-    await desk.links.release(held)
+    claim = await desk.links.claim("txn_1", "worker")
+    await desk.links.intend(claim, [intent_of(line(), "B1", START)], [line().document])
+    await desk.links.release(claim)
     [refused] = (await desk.run(NOWHERE)).refused
     assert "gross" in refused.reason
     assert "retry it first" in refused.reason

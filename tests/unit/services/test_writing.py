@@ -60,7 +60,7 @@ class Desk:
 
     async def task(self, id: str, *create: Record, plan: Plan | None = None) -> Task:
         """A claimed task that creates records."""
-        made = Task(id, held=await self.links.claim(id, "one"))
+        made = Task(id, claim=await self.links.claim(id, "one"))
         made.plan = plan or Plan(create=create)
         return made
 
@@ -68,9 +68,9 @@ class Desk:
         await self.applier.apply(tasks, WRITER)
 
     async def settle(self, task: Task) -> None:
-        assert task.held is not None
+        assert task.claim is not None
         open_intents = self.applier.still_open(task)
-        await self.links.settle(task.held, task.new_links, task.over, open_intents, None)
+        await self.links.settle(task.claim, task.new_links, task.over, open_intents, None)
 
     @property
     def batches(self) -> list[list[Write]]:
@@ -106,8 +106,8 @@ async def test_a_key_that_is_taken_is_looked_for_before_anybody_concludes(
 async def test_a_key_that_is_taken_after_a_look_found_nothing_is_not_ours(record: Record) -> None:
     desk = Desk()
     task = await desk.task("obj_1", plan=Plan(recover=(record,)))
-    assert task.held is not None
-    await desk.links.intend(task.held, [intent_of(record, "", START)], [record.document])
+    assert task.claim is not None
+    await desk.links.intend(task.claim, [intent_of(record, "", START)], [record.document])
     desk.rig.dynamics.script = [EXISTS]
     await desk.apply(task)
     assert isinstance(task.error, DuplicateKey)
@@ -119,8 +119,8 @@ async def test_a_key_that_is_taken_after_a_look_found_nothing_is_not_ours(record
 async def test_a_place_that_is_taken_twice_is_left_for_a_fresh_journal() -> None:
     desk = Desk()
     task = await desk.task("txn_1", plan=Plan(recover=(payment(),)))
-    assert task.held is not None
-    await desk.links.intend(task.held, [intent_of(payment(), "B1", START)], [payment().document])
+    assert task.claim is not None
+    await desk.links.intend(task.claim, [intent_of(payment(), "B1", START)], [payment().document])
     desk.rig.dynamics.script = [HEADER, EXISTS]
     await desk.apply(task)
     assert isinstance(task.error, UncertainWrite)
