@@ -1,6 +1,6 @@
 """The records of a sale in plain Python: what the compiled mapping is measured against.
 
-It spells the product's templates of receipts, fees, orders and their lines, with all their rules
+It renders the product's templates of receipts, fees, orders and their lines, with all their rules
 and checks, as somebody would write them who never wants to change them.
 """
 

@@ -1,6 +1,6 @@
 """The compiled mapping over hand-written Python, for a charge and its order of 3 lines.
 
-Both spell the same documents (receipt, fee, order, 3 lines), interleaved in one process; the ratio
+Both render the same documents (receipt, fee, order, 3 lines), interleaved in one process; the ratio
 of their best rounds is printed, so that a busy machine disturbs both alike. Their records are
 compared before.
 """
@@ -34,12 +34,12 @@ def _plain(document: Document, target: Target) -> Record:
 
 
 def seconds(
-    spell: Callable[[Document, Target], Record], found: Sequence[Document], target: Target
+    render: Callable[[Document, Target], Record], found: Sequence[Document], target: Target
 ) -> float:
     """Seconds for all documents."""
     started = time.perf_counter()
     for document in found:
-        spell(document, target)
+        render(document, target)
     return time.perf_counter() - started
 
 
@@ -52,7 +52,7 @@ def main() -> None:
     found = [each for number in range(SALES) for each in documents_of(number, settings.books)]
     for document in found:
         if replace(_mapped(document, target), mapping="") != _plain(document, target):
-            raise AssertionError(f"{document.key}: the two spell it differently")
+            raise AssertionError(f"{document.key}: the two render it differently")
     gc.disable()
     pairs = [
         (seconds(_mapped, found, target), seconds(_plain, found, target)) for _ in range(ROUNDS)

@@ -1,6 +1,6 @@
 """A preview of 10,000 objects: over a floor, as a rate, and what it keeps in memory.
 
-The floor reads the same stored documents and spells them twice by hand, comparing field by field;
+The floor reads the same stored documents and renders them twice by hand, comparing field by field;
 both run interleaved in one process on the same rows. Table storage is made up page by page, so that
 the peak counts what the preview keeps: times and ids, and the few objects whose turn it is.
 """
@@ -153,7 +153,7 @@ def main() -> None:
     each = (large - small) / (OBJECTS - FEW)
     print(
         f"a preview of {OBJECTS} objects of 6 records: {OBJECTS / whole:.0f} objects a second; "
-        f"over reading and spelling them by hand, best of {ROUNDS} interleaved rounds of "
+        f"over reading and rendering them by hand, best of {ROUNDS} interleaved rounds of "
         f"{ROUND_OBJECTS}"
     )
     print(f"preview ratio={preview / floor:.2f} target<={TARGET_RATIO:g}")

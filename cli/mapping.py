@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 REFUSED = 2
 SET = re.compile(r"active|product|[0-9a-f]{8,64}")
 
-mapping = typer.Typer(no_args_is_help=True, help="How records are spelled: check, try, publish.")
+mapping = typer.Typer(no_args_is_help=True, help="How records are rendered: check, try, publish.")
 
 
 @mapping.command("validate")

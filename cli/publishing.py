@@ -72,7 +72,7 @@ def rollback(
 def reapply(
     who: Who, why: Why, limit: Limit = OBJECTS, url: Url = DEFAULT_URL, as_json: AsJson = False
 ) -> None:
-    """Spell journal lines that are drafts still as the active mapping says; nothing posted."""
+    """Render journal lines that are drafts still as the active mapping says; nothing posted."""
     body = {"who": who, "why": why, "limit": limit}
     found = _call(url, "mappings/reapply", as_json, body)
     if as_json:
@@ -80,7 +80,7 @@ def reapply(
     else:
         typer.echo(
             f"{found['sent']} of the last {found['objects']} objects have drafts, which are "
-            "spelled anew within a minute, unless they are posted by then"
+            "rendered again within a minute, unless they are posted by then"
         )
 
 

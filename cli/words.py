@@ -1,4 +1,4 @@
-"""How commands spell what an app answers."""
+"""How commands render what an app answers."""
 
 from datetime import UTC, datetime
 

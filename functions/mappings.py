@@ -154,7 +154,7 @@ async def _rollback(req: func.HttpRequest) -> Json:
 
 @bp.route("mappings/reapply", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
 async def mappings_reapply(req: func.HttpRequest) -> func.HttpResponse:
-    """Body `{"who": ..., "why": ..., "limit": n}`: drafts are spelled as the active set says."""
+    """Body `{"who": ..., "why": ..., "limit": n}`: drafts are rendered as the active set says."""
     return await _answer(_reapply(req), 202)
 
 

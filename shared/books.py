@@ -88,11 +88,11 @@ class Books(Model):
         faults: list[tuple[str, str]] = []
         if not self.currencies:
             faults.append(("currencies", "is empty: at least one is needed"))
-        spelled: dict[str, str] = {}
+        rendered: dict[str, str] = {}
         for company in self.companies:
             if not 1 <= len(company) <= COMPANY_CHARS_MAX:
                 faults.append(("companies", f"names {company[:20]!r}, which is no dataAreaId"))
-            other = spelled.setdefault(company.casefold(), company)
+            other = rendered.setdefault(company.casefold(), company)
             if other != company:
                 faults.append(("companies", f"names one company twice: {other!r}, {company!r}"))
         for currency, book in self.currencies.items():

@@ -146,7 +146,7 @@ class App:
         return Publish(self.mappings, self.settings, self.clock, recent, self.dynamics)
 
     def reapply(self) -> Reapply:
-        """Spelling drafts as the active mapping says."""
+        """Rendering drafts as the active mapping says."""
         maintenance = MaintenanceCommands(self.queue, Items(self.tables, self.clock), self.settings)
         return Reapply(self.mappings.store, Recent(self.tables).objects, maintenance, self.clock)
 
@@ -191,7 +191,7 @@ def mappings_of(settings: Settings, tables: Tables, clock: Clock) -> Mappings:
 
 
 def _check_customer_id_property(name: str) -> None:
-    """A field that the templates spell, or a key, cannot hold the Stripe id, too."""
+    """A field that the templates render, or a key, cannot hold the Stripe id, too."""
     taken = (*KEYS[CUSTOMERS], COMPANY, *packaged_metadata().sets[CUSTOMERS].fields)
     if name.casefold() in {each.casefold() for each in taken}:
         reason = f"must be a field of its own: {name} of {CUSTOMERS} holds something else"

@@ -1,4 +1,4 @@
-"""The files that ship with the product: mapping templates and tables, and what they may spell.
+"""The files that ship with the product: mapping templates and tables, and what they may render.
 
 Read once a process; nothing else in the product reads files.
 """
@@ -29,7 +29,7 @@ def packaged_templates() -> tuple[Loaded, ...]:
 
 @functools.cache
 def packaged_metadata() -> Metadata:
-    """The entity sets that templates spell, as they ship."""
+    """The entity sets that templates render, as they ship."""
     entities = files("shared.mapping") / ENTITIES_FILE
     return read_metadata(entities.read_text(encoding="utf-8"))
 

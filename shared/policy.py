@@ -1,4 +1,4 @@
-"""The choices that are not spelling: order or receipt, routing to companies, settlement.
+"""The choices that are not rendering: order or receipt, routing to companies, settlement.
 
 A section of the mapping, versioned with it (`kind: policy`), handed to `documents` as data. Rules
 are lists: the first that holds is taken. A condition names what must be equal; there is no

@@ -168,10 +168,10 @@ class PriceJob:
     def _agree(self, line: Fields) -> None:
         store = self.books.store
         agreements = store.schema.set_of(AGREEMENTS)
-        spelled = {RENAMED.get(name, name): value for name, value in line.items()}
+        rendered = {RENAMED.get(name, name): value for name, value in line.items()}
         fields = {
             **agreements.blank,
-            **{name: value for name, value in spelled.items() if name in agreements.properties},
+            **{name: value for name, value in rendered.items() if name in agreements.properties},
         }
         product = store.find("ReleasedProductsV2", line[COMPANY], line["ItemNumber"])
         fields["ProductNumber"] = product.fields["ProductNumber"] if product else ""

@@ -12,7 +12,7 @@ from typing import Any
 from shared.documents.common import Context, Json, elements, text
 from shared.domain.records import Fact
 
-ORGANIZATION, PERSON = "Organization", "Person"  # as `PartyType` of CustomersV3 spells them
+ORGANIZATION, PERSON = "Organization", "Person"  # as `PartyType` of CustomersV3 renders them
 KIND_KEY = "customer_type"  # of metadata
 ORGANIZATIONS = ("organization", "organisation", "company", "business")
 PERSONS = ("person", "individual")

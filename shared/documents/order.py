@@ -94,7 +94,7 @@ def taken_before(
 
 
 @dataclass(frozen=True, slots=True)
-class Spelled:
+class Rendered:
     """What Dynamics is told of a line, in minor units; `amount` is what it makes of it."""
 
     quantity: int
@@ -107,7 +107,7 @@ class Spelled:
         return self.quantity * self.price - self.discount
 
 
-def spell(line: SaleLine, reduced: int) -> Spelled:
+def render(line: SaleLine, reduced: int) -> Rendered:
     """Quantity, unit price and discount of a line that refunds reduced.
 
     The discount is told for single units alone: whether Dynamics counts it per unit or per line
@@ -116,10 +116,10 @@ def spell(line: SaleLine, reduced: int) -> Spelled:
     """
     rest = line.worth - reduced
     if reduced and rest == 0:
-        return Spelled(0, line.listed // line.quantity, 0)
+        return Rendered(0, line.listed // line.quantity, 0)
     if line.quantity == 1:
-        return Spelled(1, max(line.listed, rest), max(line.listed, rest) - rest)
-    return Spelled(line.quantity, _nearest(rest, line.quantity), 0)
+        return Rendered(1, max(line.listed, rest), max(line.listed, rest) - rest)
+    return Rendered(line.quantity, _nearest(rest, line.quantity), 0)
 
 
 def _nearest(amount: int, parts: int) -> int:
@@ -144,9 +144,9 @@ def lines_of(
         if line.number in state.without:
             continue
         mine = reductions.get(line.number, {})
-        spelled = spell(line, sum(mine.values()))
-        left += line.worth - sum(mine.values()) - spelled.amount
-        documents.append(_line(line, spelled, mine, state, header))
+        rendered = render(line, sum(mine.values()))
+        left += line.worth - sum(mine.values()) - rendered.amount
+        documents.append(_line(line, rendered, mine, state, header))
     mine = reductions.get(ROUNDING_NUMBER, {})
     amount = rounding.worth - sum(mine.values()) + left
     if abs(amount) > rounding_minor_max:
@@ -160,7 +160,7 @@ def lines_of(
     if amount or rounding.worth or ROUNDING_NUMBER in state.lines:
         # A line of amount 0 alone would keep an order open of which nothing is left.
         quantity = 1 if amount or any(each.facts["quantity"] for each in documents) else 0
-        documents.append(_line(rounding, Spelled(quantity, amount, 0), mine, state, header))
+        documents.append(_line(rounding, Rendered(quantity, amount, 0), mine, state, header))
     _check_begun(documents, state, header)
     return tuple(
         replace(each, stands=state.stands(each))
@@ -187,7 +187,11 @@ def _check_begun(lines: Sequence[Document], state: State, header: Document) -> N
 
 
 def _line(
-    line: SaleLine, spelled: Spelled, reductions: Mapping[str, int], state: State, header: Document
+    line: SaleLine,
+    rendered: Rendered,
+    reductions: Mapping[str, int],
+    state: State,
+    header: Document,
 ) -> Document:
     if not state.open_lines.get(line.number, True):
         return state.lines[line.number]
@@ -198,10 +202,10 @@ def _line(
         key=str(line.number),
         facts={
             "currency": header.facts["currency"],
-            "quantity": spelled.quantity,
-            "price_minor": spelled.price,
-            "discount_minor": spelled.discount,
-            "amount_minor": spelled.amount,
+            "quantity": rendered.quantity,
+            "price_minor": rendered.price,
+            "discount_minor": rendered.discount,
+            "amount_minor": rendered.amount,
             "reductions": dict(reductions),
             "sold": asdict(line),
         },

@@ -129,10 +129,10 @@ def _order(snapshot: Snapshot, sold: Selling, context: Context) -> tuple[Documen
         taken = order.taken_before(lines, effects.reductions)
         state = State(without={number: {} for number in taken})
         header = order.header_of(snapshot, sold.company, _words(snapshot), taken.values())
-    spelled = order.lines_of(lines, effects.reductions, state, header, rules.rounding_minor_max)
-    release = order.release_of(snapshot, header, spelled, state)
+    rendered = order.lines_of(lines, effects.reductions, state, header, rules.rounding_minor_max)
+    release = order.release_of(snapshot, header, rendered, state)
     memos = _Memos(snapshot, header, lines, context).of(effects, context.policy.refunds.of_orders)
-    return (header, *spelled, *release, *memos)
+    return (header, *rendered, *release, *memos)
 
 
 def _without_order(snapshot: Snapshot) -> Parked:

@@ -1,6 +1,6 @@
 """What travels through converge: documents, records, and what was written before.
 
-A `Document` says what must exist, a `Record` how the target spells it. Both hold plain JSON-like
+A `Document` says what must exist, a `Record` how the target renders it. Both hold plain JSON-like
 values, so that they can be stored and compared.
 """
 
@@ -20,7 +20,7 @@ type Fact = str | int | bool | Sequence[Fact] | Mapping[str, Fact] | None
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """An enum member as the target spells it: `Symbol("NoYes", "Yes")`."""
+    """An enum member as the target renders it: `Symbol("NoYes", "Yes")`."""
 
     enum: str
     name: str
@@ -42,9 +42,9 @@ class Ref:
 class Change(StrEnum):
     """What may happen to a record after it was written.
 
-    `FROZEN`: nothing, neither facts nor spelling; other amounts park. `OPEN`: it follows its
-    facts (an order line that is not invoiced), never a new spelling alone. `FOLLOWS`: master data,
-    which follows facts and spelling.
+    `FROZEN`: nothing, neither facts nor rendering; other amounts park. `OPEN`: it follows its
+    facts (an order line that is not invoiced), never a new rendering alone. `FOLLOWS`: master data,
+    which follows facts and rendering.
     """
 
     FROZEN = "frozen"
@@ -56,9 +56,9 @@ class Change(StrEnum):
 class Document:
     """One thing that must exist in the target.
 
-    `role` is unique within its object (`gross`, `customer~usmf`), `template` names the spelling,
+    `role` is unique within its object (`gross`, `customer~usmf`), `template` names the rendering,
     `key` is the business key in the target. `facts` (amounts, parties, accounts by role, dates)
-    are frozen once written; `words` (texts, codes) may be spelled anew while nothing is posted.
+    are frozen once written; `words` (texts, codes) may be rendered again while nothing is posted.
     `parent`: the role of the record it belongs to, whose number Dynamics gives; with `patches` it
     is no record of its own but a change of that one. `after`: roles that must be there first.
     `group`: documents of one group are written in one changeset. `found_first`: it may exist
@@ -107,10 +107,10 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A document as the target spells it: entity set, fields, and the field that holds its key.
+    """A document as the target renders it: entity set, fields, and the field that holds its key.
 
     `within` narrows a look for the key to a part of the set (the lines of one order). `mapping` is
-    the version of the mapping that spelled it.
+    the version of the mapping that rendered it.
     """
 
     document: Document
@@ -121,7 +121,7 @@ class Record:
     mapping: str = ""
 
     @property
-    def spelling_hash(self) -> str:
+    def fields_hash(self) -> str:
         """SHA-256 of the fields."""
         return digest({name: str(value) for name, value in self.fields.items()})
 

@@ -1,4 +1,4 @@
-"""Mapping documents to closures: what is spelled wrong is refused here, not in production.
+"""Mapping documents to closures: what is written wrong is refused here, not in production.
 
 A compiled mapping is immutable; whoever compiles keeps it, one for each version.
 """
@@ -55,7 +55,7 @@ class Compiled:
     checks: tuple[tuple[Test, str], ...]
     personal: frozenset[str] = frozenset()
 
-    def spell(self, scope: Scope) -> dict[str, Value]:
+    def render(self, scope: Scope) -> dict[str, Value]:
         """The fields of a document, without its key. Raises `Parked`, naming the field."""
         for test, message in self.checks:
             if not test(scope):

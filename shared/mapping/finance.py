@@ -1,4 +1,4 @@
-"""How documents are spelled in Dynamics 365 Finance: `render` over a compiled mapping.
+"""How documents are rendered in Dynamics 365 Finance: `render` over a compiled mapping.
 
 Templates say which field holds what (`templates/finance`, `compiler`). Accounts by role and the
 key are given here, so that no mapping can touch them.
@@ -23,7 +23,7 @@ type Keys = Mapping[str, str | int]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What the spelling may look up: accounts by role, customer accounts, field names.
+    """What the rendering may look up: accounts by role, customer accounts, field names.
 
     `customers`: (Stripe customer, company) -> customer account in Dynamics. `mapping`: the
     compiled templates.
@@ -101,7 +101,7 @@ def render(document: Document, target: Target, parent: Keys = MappingProxyType({
     size = template.key_size or target.customer_id_chars_max
     if len(document.key) > size:
         raise too_long(key_field, size, len(document.key))
-    fields = template.spell(_scope(document, target, parent))
+    fields = template.render(_scope(document, target, parent))
     if not document.patches:
         fields[key_field] = int(document.key) if template.key_is_number else document.key
     return Record(
@@ -125,10 +125,10 @@ def accounts_in(record: Record) -> dict[tuple[str, str], str]:
     return found
 
 
-def respell(
+def rerender(
     written: Record, document: Document, target: Target, announced: Intent | None = None
 ) -> Record:
-    """A line that was written, spelled by the mapping and the accounts of now with the words of
+    """A line that was written, rendered by the mapping and the accounts of now with the words of
     now; its facts and its customer stay. A text that is left out by now becomes empty.
     `announced`: a change of it that may have been made.
 

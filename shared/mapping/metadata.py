@@ -1,4 +1,4 @@
-"""The entity sets that templates spell: names, types and sizes of their fields.
+"""The entity sets that templates render: names, types and sizes of their fields.
 
 `data/finance_entities.json` holds derived facts of the entity sets CustomersV3,
 CustomerPaymentJournalLines and LedgerJournalLines. Sizes are those of the extended data types

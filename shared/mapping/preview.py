@@ -1,4 +1,4 @@
-"""What a change of mapping would alter: the same documents spelled by two compiled mappings.
+"""What a change of mapping would alter: the same documents rendered by two compiled mappings.
 
 Pure. Objects come one at a time; what is kept are counts and a bounded list of records, so memory
 does not grow with their number.
@@ -22,9 +22,9 @@ UNKNOWN_PARENT = MappingProxyType({"number": "(its number)"})
 
 
 class Standing(StrEnum):
-    """What was written of a document, and so what a new spelling would do to its record."""
+    """What was written of a document, and so what a new rendering would do to its record."""
 
-    FUTURE = "future"  # not written yet, or master data: the next write takes the new spelling
+    FUTURE = "future"  # not written yet, or master data: the next write takes the new rendering
     DRAFT = "drafts"  # written or announced, and not known as posted: stays until it is reapplied
     POSTED = "posted"  # never changes
 
@@ -50,7 +50,7 @@ class StoredObject:
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """A field that would be spelled otherwise; None where the field would be left out."""
+    """A field that would be rendered otherwise; None where the field would be left out."""
 
     field: str
     before: str | None
@@ -101,7 +101,7 @@ class Group:
 
 
 class _Customers(dict[tuple[str, str], str]):
-    """Customer accounts; a stand-in where one is not known, the same for both spellings."""
+    """Customer accounts; a stand-in where one is not known, the same for both renderings."""
 
     def __missing__(self, key: tuple[str, str]) -> str:
         return UNKNOWN_ACCOUNT
@@ -110,7 +110,7 @@ class _Customers(dict[tuple[str, str], str]):
 class Comparison:
     """Spells documents by two mappings and counts what differs.
 
-    `before` None: the mapping in force cannot be used, so that nothing is spelled by it. The
+    `before` None: the mapping in force cannot be used, so that nothing is rendered by it. The
     mapping and the customers of `target` are not used.
     """
 
@@ -147,8 +147,8 @@ class Comparison:
         self, id: str, stored: StoredDocument, before: Target | None, after: Target | None
     ) -> RecordChange | None:
         document = stored.document
-        old, old_reason = _spelled(stored, before)
-        new, new_reason = _spelled(stored, after)
+        old, old_reason = _rendered(stored, before)
+        new, new_reason = _rendered(stored, after)
         if old is not None and new is not None and old.fields == new.fields:
             return None
         change = RecordChange(id, document.role, document.template)
@@ -175,7 +175,7 @@ class Comparison:
         return any(each is not None and name in each.templates[template].personal for each in both)
 
 
-def _spelled(stored: StoredDocument, target: Target | None) -> tuple[Record | None, str]:
+def _rendered(stored: StoredDocument, target: Target | None) -> tuple[Record | None, str]:
     """The record, or the reason why there is none. `target` None: its mapping cannot be used."""
     document = stored.document
     if target is None:
@@ -188,7 +188,7 @@ def _spelled(stored: StoredDocument, target: Target | None) -> tuple[Record | No
     except Parked as error:
         return None, str(error)
     except (KeyError, TypeError, ValueError):
-        return None, "the stored document is not one that these settings can spell"
+        return None, "the stored document is not one that these settings can render"
 
 
 def _text(value: Value | None) -> str | None:

@@ -1,8 +1,8 @@
 """The shape of mapping documents. Unknown keys are refused; every value is text in the source.
 
-Four kinds. `template`: the product's own spelling of one kind of document, with a section
+Four kinds. `template`: the product's own rendering of one kind of document, with a section
 `protected` that only the product writes. `mapping`: somebody's changes to one template. `table`:
-rows for `lookup`. `policy`: the choices that are not spelling.
+rows for `lookup`. `policy`: the choices that are not rendering.
 """
 
 from collections.abc import Mapping, Sequence
@@ -137,7 +137,7 @@ class Shared(Model):
 
 
 class Template(Shared):
-    """The product's spelling. Without `entity` it is a base that others extend.
+    """The product's rendering. Without `entity` it is a base that others extend.
 
     `within`: the protected fields that narrow the key to a part of the set. `patches`: it changes
     a record that is there, so that nothing is mandatory.
@@ -171,7 +171,7 @@ class Table(Model):
 
 
 class PolicyDocument(Policy):
-    """The choices that are not spelling; see `shared.policy`."""
+    """The choices that are not rendering; see `shared.policy`."""
 
     kind: Literal["policy"]
     name: Name

@@ -45,7 +45,7 @@ class Expression:
 
 
 def parked(cause: str, text: str, remedy: str = "Correct the mapping, then retry.") -> Parked:
-    """The error of a value that cannot be spelled."""
+    """The error of a value that cannot be rendered."""
     return Parked(cause, text, remedy)
 
 

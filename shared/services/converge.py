@@ -251,7 +251,7 @@ class Converge:
             errors[ref] = resolutions.no_account(ref, outcome)
 
     async def _drafts(self, tasks: Sequence[Task]) -> None:
-        """Which lines may be spelled anew; without an answer nothing of them is."""
+        """Which lines may be rendered again; without an answer nothing of them is."""
         wanted = [task for task in tasks if task.going and task.reapply]
         await _together(wanted, partial(find_drafts, self._ports.dynamics))
 

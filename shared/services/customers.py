@@ -87,7 +87,7 @@ class Customers:
             raise ChoiceRefused("account is no number of a customer account")
 
     async def _account(self, decision: Decision) -> tuple[str, str]:
-        """The account as Dynamics spells it, and the Stripe customer it belongs to."""
+        """The account as Dynamics renders it, and the Stripe customer it belongs to."""
         id_property = self._ports.settings.customer_id_property
         lookup = Lookup(
             CUSTOMERS,

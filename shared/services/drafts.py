@@ -1,4 +1,4 @@
-"""Which lines are drafts that may be spelled anew: not posted, and where their links say."""
+"""Which lines are drafts that may be rendered again: not posted, and where their links say."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,6 +1,6 @@
 """Does Dynamics have what the books name? One read for each entity set and company.
 
-Dynamics compares without case, our links do not: what it spells in another case is a problem, too.
+Dynamics compares without case, our links do not: what it renders in another case is a problem, too.
 https://learn.microsoft.com/dynamics365/fin-ops-core/dev-itpro/data-entities/odata
 """
 
@@ -73,7 +73,7 @@ class DynamicsSetup:
     def _of_company(self, company: str) -> Iterator[Probe]:
         books = "correct TIEOUT_BOOKS"
         yield Probe(
-            {f"company {company}": "Write the company in TIEOUT_BOOKS as Dynamics spells it."},
+            {f"company {company}": "Write the company in TIEOUT_BOOKS as Dynamics renders it."},
             partial(self._company, company),
         )
         remedy = f"Mend the journal name in Dynamics (README.md, Prepare Dynamics), or {books}."
@@ -151,9 +151,9 @@ class DynamicsSetup:
         rows = await self._dynamics.find(
             Lookup("JournalNames", company, select=(COMPANY,), limit=1)
         )
-        spelled = str(rows[0][COMPANY]) if rows else company
-        if spelled != company:
-            return {name: f"TIEOUT_BOOKS says {company}, Dynamics spells it {spelled}"}
+        rendered = str(rows[0][COMPANY]) if rows else company
+        if rendered != company:
+            return {name: f"TIEOUT_BOOKS says {company}, Dynamics renders it {rendered}"}
         return {}
 
     async def _ledger_of(self, company: str) -> Json | None:
@@ -318,7 +318,7 @@ class DynamicsSetup:
 
 
 def _other_case(ours: str, theirs: object) -> list[str]:
-    return [] if ours == theirs else [f"is spelled {theirs} in Dynamics"]
+    return [] if ours == theirs else [f"is rendered {theirs} in Dynamics"]
 
 
 def _set_flags(row: Json, flags: Iterable[tuple[str, str]]) -> list[str]:

@@ -11,7 +11,7 @@ from shared.registry import ENTITIES
 
 VERIFY = "verify"  # the type of an item whose records are to be compared with Dynamics
 ISOLATE = "isolate"  # besides, its lines are to leave journals that Dynamics does not post
-REAPPLY = "reapply"  # what is a draft still is to be spelled as the mapping says now
+REAPPLY = "reapply"  # what is a draft still is to be rendered as the mapping says now
 UNREADABLE = "unreadable_message"  # the cause under which a message parks that names no object
 FIND_SENDER = "Somebody else sends to our queue, or versions are mixed: find the sender."
 COUNTER_MAX = 1_000_000_000

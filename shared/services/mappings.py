@@ -1,4 +1,4 @@
-"""Which mapping is in force: what converge spells with, read from the pointer and compiled.
+"""Which mapping is in force: what converge renders with, read from the pointer and compiled.
 
 An instance looks at the pointer once in `MAPPING_FRESH_SECONDS`. When storage does not answer it
 goes on with the version it knows, which is never the product's own where a pointer was known. A

@@ -5,7 +5,7 @@ A document is ready when every record it needs is there and is not changed in th
 
 from datetime import datetime
 
-from shared.mapping.finance import Target, render, respell
+from shared.mapping.finance import Target, render, rerender
 from shared.services.plan import Plan, difference, frozen, link_of, merged
 from shared.services.task import Task
 
@@ -30,7 +30,7 @@ def plan_phase(task: Task, target: Target, now: datetime) -> None:
             continue
         record = frozen(document, links, claim.intents)
         if record is not None and document.role in task.drafts:
-            record = respell(record, document, target, claim.intents.get(document.role))
+            record = rerender(record, document, target, claim.intents.get(document.role))
         if record is None:
             parent = links[document.parent].keys if document.parent else {}
             record = render(document, target, parent)

@@ -1,8 +1,8 @@
 """The difference between what must exist and what was written. Pure.
 
-Money: a line that was written is never written again; only the spelling of a draft changes, when
+Money: a line that was written is never written again; only the rendering of a draft changes, when
 somebody reapplies the mapping; amounts that seem to have changed park. Master data follows facts
-and spelling; what is open follows its facts. An announced write that was never settled is looked
+and rendering; what is open follows its facts. An announced write that was never settled is looked
 for, and not too early.
 """
 
@@ -51,7 +51,7 @@ def difference(
     drafts: Collection[str] = (),
 ) -> Plan:
     """The plan of one object; with `verify` what was written is compared with Dynamics too.
-    `drafts`: roles of frozen records that may be spelled anew all the same.
+    `drafts`: roles of frozen records that may be rendered again all the same.
 
     Raises `UncertainWrite` (with the wait) while an announced write may still land.
     """
@@ -82,7 +82,7 @@ def differs(record: Record, link: Link) -> bool:
     if record.document.facts_hash != old.document.facts_hash:
         return True
     follows = record.document.change is not Change.OPEN
-    return follows and record.spelling_hash != old.spelling_hash
+    return follows and record.fields_hash != old.fields_hash
 
 
 def merged(plans: Sequence[Plan]) -> Plan:
@@ -100,7 +100,7 @@ def frozen(
 ) -> Record | None:
     """The record as it was written or announced, where nothing may change it any more.
 
-    None: it is to be spelled now. Raises `Parked` when Stripe shows other amounts than were
+    None: it is to be rendered now. Raises `Parked` when Stripe shows other amounts than were
     written: the rest of the facts (dates, accounts, companies) stays what it was, whatever the
     settings say by now.
     """

@@ -63,7 +63,7 @@ class Said:
 class Previewed:
     """What publishing would change: the row that is kept, and the records in three groups.
 
-    `policy_differs`: other documents may come to exist, which is not spelling and not shown here.
+    `policy_differs`: other documents may come to exist, which is not rendering and not shown here.
     `warnings`: tables that lose rows.
     """
 

@@ -1,6 +1,6 @@
-"""Reapplying the mapping: journal lines that are drafts still are spelled as it says now.
+"""Reapplying the mapping: journal lines that are drafts still are rendered as it says now.
 
-Publishing changes nothing that was written. What waits in open journals with an old spelling
+Publishing changes nothing that was written. What waits in open journals with an old rendering
 changes only when somebody asks for it here: who and why stand in the history of the mapping.
 Accounts by role follow the settings of now; amounts, dates, companies and keys never change, and
 what is posted stays.

@@ -70,7 +70,7 @@ class Resolved:
 
 
 def is_money(parked: Parked) -> bool:
-    """Whether somebody must say where an item is booked. A reapply is about spelling."""
+    """Whether somebody must say where an item is booked. A reapply is about rendering."""
     names_object = parked.cause != UNREADABLE and parked.type != REAPPLY
     return names_object and parked.entity in MONEY
 

@@ -22,8 +22,8 @@ class Task:
     """State of one object during a run. `error` ends it; the claim is released all the same.
 
     `verify`: compare what was written with Dynamics; `isolate`: besides, leave refused journals;
-    `reapply`: spell what is a draft still (`drafts`, roles) as the mapping says now.
-    `pending`: documents that are not planned yet; `records`: those that are, spelled.
+    `reapply`: render what is a draft still (`drafts`, roles) as the mapping says now.
+    `pending`: documents that are not planned yet; `records`: those that are, rendered.
     """
 
     id: str
@@ -93,6 +93,6 @@ def failing(tasks: Iterable[Task]) -> Iterator[None]:
 
 def task_for(id: str, companies: tuple[str, ...], asked: Collection[str]) -> Task:
     """The task of an object. `asked`: item types; what was written of it is compared with Dynamics
-    (`VERIFY`), leaves refused journals besides (`ISOLATE`), or is spelled anew (`REAPPLY`)."""
+    (`VERIFY`), leaves refused journals besides (`ISOLATE`), or is rendered again (`REAPPLY`)."""
     isolation = ISOLATE in asked
     return Task(id, companies, isolation or VERIFY in asked, isolation, REAPPLY in asked)

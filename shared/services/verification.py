@@ -37,7 +37,7 @@ async def verify(dynamics: DynamicsGateway, tables: Tables, tasks: Sequence[Task
         with failing([task]):
             rows = found.get(key_of(record), [])
             intent = task.claim.intents.get(record.document.role) if task.claim else None
-            if intent is not None and intent.record.spelling_hash == link.record.spelling_hash:
+            if intent is not None and intent.record.fields_hash == link.record.fields_hash:
                 task.over.append(intent.role)  # an earlier move: now it is known where it is
             if rows:
                 _compare(task, record, link, rows, is_posted)

@@ -71,7 +71,7 @@ async def publish(world: World, *documents: str) -> str:
 
 
 def methods(world: World) -> dict[str, str]:
-    """The brand as each receipt line spells it, by its transaction."""
+    """The brand as each receipt line renders it, by its transaction."""
     rows = world.dynamics.records(RECEIPTS)
     return {str(row["PaymentId"]).partition(":")[0]: row["PaymentReference"] for row in rows}
 

@@ -54,9 +54,9 @@ class FinanceGateway:
 
         Requests go one after another, `BATCH_OPERATIONS_MAX` writes each; a single write goes as
         a plain request. The writes of a group go where its first write stands. A group that
-        holds a write we cannot spell, or more writes than one request takes, is refused whole.
+        holds a write we cannot render, or more writes than one request takes, is refused whole.
         """
-        operations, outcomes = self._spell(writes)
+        operations, outcomes = self._render(writes)
         units = []
         for unit in batch.units_of([write.group for write in writes]):
             refusal = _refusal_of(unit, outcomes)
@@ -97,7 +97,7 @@ class FinanceGateway:
             target = data_path_of(next_link)
         raise Refused(SYSTEM, f"more than {PAGES_MAX} pages of one query; narrow it")
 
-    def _spell(self, writes: Sequence[Write]) -> tuple[dict[int, Operation], dict[int, Outcome]]:
+    def _render(self, writes: Sequence[Write]) -> tuple[dict[int, Operation], dict[int, Outcome]]:
         operations: dict[int, Operation] = {}
         outcomes: dict[int, Outcome] = {}
         for at, write in enumerate(writes):
@@ -180,7 +180,7 @@ class FinanceGateway:
 
 
 def _refusal_of(unit: Unit, outcomes: dict[int, Outcome]) -> Exception | None:
-    """Why a changeset cannot be sent: a write in it has no spelling, or it is too large."""
+    """Why a changeset cannot be sent: a write in it has no rendering, or it is too large."""
     for at in unit:
         outcome = outcomes.get(at)
         if isinstance(outcome, WriteFailed):

@@ -1,4 +1,4 @@
-"""Dynamics' spelling of keys, values, filters and accounts in OData, and back.
+"""Dynamics' rendering of keys, values, filters and accounts in OData, and back.
 
 https://learn.microsoft.com/dynamics365/fin-ops-core/dev-itpro/data-entities/odata
 """
@@ -59,7 +59,7 @@ class Operation:
 
 
 def operation_of(write: Write, delimiter: str = DELIMITER) -> Operation:
-    """Spell a write. Raises `Refused` for what Dynamics could only misunderstand."""
+    """Render a write. Raises `Refused` for what Dynamics could only misunderstand."""
     entity_set = _name(write.entity_set)
     if COMPANY_FIELD in write.key or COMPANY_FIELD in write.fields:
         raise Refused(SYSTEM, f"{entity_set}: {COMPANY_FIELD} is the company of the write")
@@ -104,7 +104,7 @@ def json_of(name: str, value: Value) -> str | int | Decimal:
             return f"{value.isoformat()}T12:00:00Z"
         case Symbol(_, symbol):
             return symbol
-    raise Refused(SYSTEM, f"{name}: {value!r} has no spelling in Dynamics")
+    raise Refused(SYSTEM, f"{name}: {value!r} has no rendering in Dynamics")
 
 
 def queries(lookup: Lookup, delimiter: str = DELIMITER) -> Iterator[str]:
@@ -120,14 +120,14 @@ def queries(lookup: Lookup, delimiter: str = DELIMITER) -> Iterator[str]:
         ("le", lookup.at_most),
     ):
         for name, value in fields.items():
-            tests.append(_test(name, operator, _spelled(name, value, lookup.equals, delimiter)))
+            tests.append(_test(name, operator, _rendered(name, value, lookup.equals, delimiter)))
     if lookup.any_of is None:
         yield _target(lookup, tests)
         return
     field, values = lookup.any_of
     choices: dict[str, str] = {}
     for value in values:
-        test = _test(field, "eq", _spelled(field, value, lookup.equals, delimiter))
+        test = _test(field, "eq", _rendered(field, value, lookup.equals, delimiter))
         choices.setdefault(test.lower(), test)
     room = QUERY_CHARS_MAX - len(_target(lookup, [*tests, "()"]))
     for some in _portions(list(choices.values()), room):
@@ -170,11 +170,11 @@ def _body(write: Write, delimiter: str) -> bytes:
     if write.company and write.method == "POST":  # else the key names it
         fields[COMPANY_FIELD] = write.company
     for name, value in write.fields.items():
-        spelled = json_of(name, _spelled(name, value, write.fields, delimiter))
+        rendered = json_of(name, _rendered(name, value, write.fields, delimiter))
         fields[_name(name)] = (
-            simplejson.RawJSON(format(spelled, "f"))  # plain digits, never an exponent
-            if isinstance(spelled, Decimal)
-            else spelled
+            simplejson.RawJSON(format(rendered, "f"))  # plain digits, never an exponent
+            if isinstance(rendered, Decimal)
+            else rendered
         )
     return simplejson.dumps(
         fields, use_decimal=True, ensure_ascii=False, separators=(",", ":")
@@ -192,7 +192,7 @@ def _record(row: object, delimiter: str) -> Json:
     return record
 
 
-def _spelled(name: str, value: Value, fields: Mapping[str, Value], delimiter: str) -> Value:
+def _rendered(name: str, value: Value, fields: Mapping[str, Value], delimiter: str) -> Value:
     type_field = ACCOUNT_TYPES.get(name)
     if type_field is None or not isinstance(value, str):
         return value

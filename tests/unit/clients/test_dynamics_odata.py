@@ -1,4 +1,4 @@
-"""How keys, values, filters and accounts are spelled for Dynamics, and read back."""
+"""How keys, values, filters and accounts are rendered for Dynamics, and read back."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -220,7 +220,7 @@ def test_values_that_dynamics_cannot_tell_apart_are_asked_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "spelled"),
+    ("fields", "rendered"),
     [
         ({"AccountType": Symbol("LedgerJournalACType", "Cust")}, r"US\-001"),
         ({"AccountType": "Bank"}, r"US\-001"),
@@ -230,12 +230,12 @@ def test_values_that_dynamics_cannot_tell_apart_are_asked_once() -> None:
     ],
 )
 def test_an_account_is_one_segment_unless_it_is_a_ledger_account(
-    fields: dict[str, Value], spelled: str
+    fields: dict[str, Value], rendered: str
 ) -> None:
     sent = body_of(Write("POST", "Lines", "usmf", {**fields, "AccountDisplayValue": "US-001"}))
-    assert sent["AccountDisplayValue"] == spelled
+    assert sent["AccountDisplayValue"] == rendered
     asked = Lookup("Lines", "", equals={**fields, "AccountDisplayValue": "US-001"})
-    assert f"AccountDisplayValue eq '{spelled}'" in only_filter_of(asked)
+    assert f"AccountDisplayValue eq '{rendered}'" in only_filter_of(asked)
     assert odata.record_of(simplejson.dumps(sent).encode())["AccountDisplayValue"] == "US-001"
 
 

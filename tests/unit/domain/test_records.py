@@ -52,18 +52,16 @@ def test_the_hash_of_the_spelling_covers_every_field() -> None:
         "C": Symbol("NoYes", "Yes"),
     }
     record = Record(DOCUMENT, "Set", "A", fields)
-    assert replace(record, fields=dict(reversed(list(fields.items())))).spelling_hash == (
-        record.spelling_hash
+    assert replace(record, fields=dict(reversed(list(fields.items())))).fields_hash == (
+        record.fields_hash
     )
     changes: dict[str, Value] = {"A": Decimal("1.01"), "B": date(2026, 11, 3), "D": ""}
     for name, value in changes.items():
-        assert replace(record, fields={**fields, name: value}).spelling_hash != (
-            record.spelling_hash
-        )
+        assert replace(record, fields={**fields, name: value}).fields_hash != (record.fields_hash)
 
 
 def test_a_digest_is_the_same_in_every_version() -> None:
-    # Stored with every link: a change would re-spell all that was ever written.
+    # Stored with every link: a change would re-render all that was ever written.
     assert digest({"b": [1, "é"], "a": None}) == (
         "f8f17faab95c024891d173fa43442b0e52007736a1f36715ac721ab22deeefc5"
     )
@@ -131,7 +129,7 @@ def test_a_record_survives_storage_with_the_kinds_of_its_values(
     assert [type(stored.fields[name]) for name in fields] == [
         type(value) for value in fields.values()
     ]
-    assert stored.spelling_hash == record.spelling_hash
+    assert stored.fields_hash == record.fields_hash
 
 
 def test_only_an_offset_on_clearing_moves_clearing() -> None:
