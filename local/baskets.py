@@ -18,11 +18,11 @@ class Baskets:
     """Fills baskets from a catalogue that it makes at the first sale of each currency."""
 
     def __init__(
-        self, peer: StripePeer, chance: random.Random, prices_minor: Mapping[str, tuple[int, int]]
+        self, peer: StripePeer, rng: random.Random, prices_minor: Mapping[str, tuple[int, int]]
     ) -> None:
         """`prices_minor`: the least and the highest price by currency."""
         self._peer = peer
-        self._chance = chance
+        self._rng = rng
         self._prices_minor = prices_minor
         self._catalogue: dict[str, list[str]] = {}
         self._tax = ""
@@ -47,12 +47,12 @@ class Baskets:
         return self._peer.request("GET", f"/v1/payment_intents/{done['payment_intent']}")
 
     def _session(self, currency: str, customer: str) -> dict[str, object]:
-        chance = self._chance
+        rng = self._rng
         prices = self._prices(currency)
-        taxed = chance.random() < TAX_SHARE
+        taxed = rng.random() < TAX_SHARE
         lines: list[dict[str, object]] = []
-        for price in chance.sample(prices, chance.randint(1, LINES_MAX)):
-            line: dict[str, object] = {"price": price, "quantity": chance.randint(1, QUANTITY_MAX)}
+        for price in rng.sample(prices, rng.randint(1, LINES_MAX)):
+            line: dict[str, object] = {"price": price, "quantity": rng.randint(1, QUANTITY_MAX)}
             lines.append({**line, "tax_rates": [self._tax_rate()]} if taxed else line)
         params: dict[str, object] = {
             "mode": "payment",
@@ -61,9 +61,9 @@ class Baskets:
         }
         if customer:
             params["customer"] = customer
-        if chance.random() < COUPON_SHARE:
+        if rng.random() < COUPON_SHARE:
             params["discounts"] = [{"coupon": self._reduced()}]
-        if chance.random() < SHIPPING_SHARE:
+        if rng.random() < SHIPPING_SHARE:
             low, _ = self._prices_minor[currency]
             data = {
                 "display_name": "Parcel",
@@ -83,7 +83,7 @@ class Baskets:
                     "/v1/prices",
                     {
                         "currency": currency,
-                        "unit_amount": self._chance.randint(low, high),
+                        "unit_amount": self._rng.randint(low, high),
                         "product_data": {"name": name},
                     },
                 )

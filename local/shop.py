@@ -50,8 +50,8 @@ class Shop:
     def __init__(self, peer: StripePeer, clock: Clock, seed: int) -> None:
         self._peer = peer
         self._clock = clock
-        self._chance = random.Random(f"shop {seed}")  # noqa: S311 - a seeded world
-        self._baskets = Baskets(peer, self._chance, BASKET_PRICES_MINOR)
+        self._rng = random.Random(f"shop {seed}")  # noqa: S311 - a seeded world
+        self._baskets = Baskets(peer, self._rng, BASKET_PRICES_MINOR)
         self.takings = Takings()
         self._last_charge = ""
         self._disputed: list[str] = []
@@ -63,7 +63,7 @@ class Shop:
     ) -> None:
         """Do business for `days`; `progress` is told the number of charges tried so far."""
         started = self._clock.now()
-        moments = sorted(self._chance.uniform(0, days * 86_400) for _ in range(charges))
+        moments = sorted(self._rng.uniform(0, days * 86_400) for _ in range(charges))
         opening = self._plan_customers(customers)
         for index, seconds in enumerate(moments):
             await self._until(started + timedelta(seconds=seconds))
@@ -81,7 +81,7 @@ class Shop:
         """When customers come, as shares of the period, latest first; a third is there already."""
         early = customers // 3
         shares = [0.0] * early
-        shares += [self._chance.random() * 0.9 for _ in range(customers - early)]
+        shares += [self._rng.random() * 0.9 for _ in range(customers - early)]
         return sorted(shares, reverse=True)
 
     async def _until(self, moment: datetime) -> None:
@@ -90,7 +90,7 @@ class Shop:
             await self._clock.sleep(seconds)
 
     def _new_customer(self) -> None:
-        name = f"{self._chance.choice(FIRST_NAMES)} {self._chance.choice(LAST_NAMES)}"
+        name = f"{self._rng.choice(FIRST_NAMES)} {self._rng.choice(LAST_NAMES)}"
         number = self.takings.customers + 1
         found = self._peer.request(
             "POST", "/v1/customers", {"name": name, "email": f"customer{number}@example.com"}
@@ -99,7 +99,7 @@ class Shop:
         self.takings.customers = number
 
     def _currency(self) -> str:
-        draw = self._chance.random()
+        draw = self._rng.random()
         for currency, share in CURRENCIES:
             draw -= share
             if draw < 0:
@@ -110,19 +110,19 @@ class Shop:
         currency = self._currency()
         low, high = PRICES_MINOR[currency]
         params: dict[str, object] = {
-            "amount": self._chance.randint(low, high),
+            "amount": self._rng.randint(low, high),
             "currency": currency,
-            "payment_method": self._chance.choice(CARDS),
+            "payment_method": self._rng.choice(CARDS),
             "confirm": True,
         }
         ids = self.takings.customer_ids
-        if ids and self._chance.random() >= GUEST_SHARE:
-            params["customer"] = self._chance.choice(ids)
-        declined = self._chance.random() < DECLINE_SHARE or (last and not self.takings.declined)
+        if ids and self._rng.random() >= GUEST_SHARE:
+            params["customer"] = self._rng.choice(ids)
+        declined = self._rng.random() < DECLINE_SHARE or (last and not self.takings.declined)
         if declined:
             self._decline(params)
             return
-        if currency == BASKET_CURRENCY and self._chance.random() < BASKET_SHARE:
+        if currency == BASKET_CURRENCY and self._rng.random() < BASKET_SHARE:
             card, customer = str(params["payment_method"]), str(params.get("customer", ""))
             intent = self._baskets.buy(currency, card, customer)
         else:
@@ -171,12 +171,12 @@ class Shop:
 
     def _afterwards(self, intent: Json) -> bool:
         """Perhaps a refund in some days or a new address; tells whether money goes back."""
-        draw = self._chance.random()
+        draw = self._rng.random()
         amount = int(intent["amount"])
         if draw < REFUND_SHARE:
-            whole = self._chance.random() < FULL_REFUND_SHARE
-            part = amount if whole else self._chance.randint(1, amount)
-            days = self._chance.uniform(0, REFUND_DAYS_MAX)
+            whole = self._rng.random() < FULL_REFUND_SHARE
+            part = amount if whole else self._rng.randint(1, amount)
+            days = self._rng.uniform(0, REFUND_DAYS_MAX)
             due = self._clock.now() + timedelta(days=days)
             self._open_refunds.append((due, str(intent["id"]), part))
             return True

@@ -97,7 +97,7 @@ class World:
         self.broker = Broker(load_queues(ROOT / "infra" / "queues.json"), clock)
         self.dynamics = DynamicsPeer(
             clock,
-            self._chance("dynamics"),
+            self._rng("dynamics"),
             host=addresses.dynamics,
             client_id=books.DYNAMICS_CLIENT_ID,
             client_secret=books.DYNAMICS_CLIENT_SECRET,
@@ -116,7 +116,7 @@ class World:
         key = self.settings.stripe_api_key.get_secret_value()
         self.stripe = StripePeer(
             clock,
-            self._chance("stripe"),
+            self._rng("stripe"),
             livemode=options.livemode,
             webhook=WebhookTarget(
                 f"{addresses.app}/api/webhooks/stripe", self._client(self.host.asgi)
@@ -129,7 +129,7 @@ class World:
         self.app = self._build()
         self.host.context.run(bootstrap.use, self.app)
 
-    def _chance(self, part: str) -> random.Random:
+    def _rng(self, part: str) -> random.Random:
         return random.Random(f"{part} {self.options.seed}")  # noqa: S311 - a seeded world
 
     def _client(self, asgi: Any) -> httpx.AsyncClient:  # noqa: ANN401 - an ASGI application
@@ -140,16 +140,16 @@ class World:
         return client
 
     def _build(self) -> bootstrap.App:
-        chance = self._chance("app")
+        rng = self._rng("app")
         stripe = self._client(self.stripe.asgi)
         dynamics = self._client(self.dynamics.asgi)
-        gateway: StripeGateway = bootstrap.stripe_gateway(self.settings, stripe, self.clock, chance)
+        gateway: StripeGateway = bootstrap.stripe_gateway(self.settings, stripe, self.clock, rng)
         if self.options.watch is not None:
             gateway = self.options.watch(gateway)
         return bootstrap.build(
             self.settings,
             clock=self.clock,
-            chance=chance,
+            rng=rng,
             tables=self.tables,
             queue=LocalQueue(self.broker),
             signatures=StripeSignatures(),

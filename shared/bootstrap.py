@@ -20,11 +20,11 @@ from shared.documents.customer_matching import CUSTOMERS
 from shared.errors import SettingsRefused
 from shared.packaged import packaged_metadata, packaged_product
 from shared.ports import (
-    Chance,
     Clock,
     DynamicsGateway,
     Flows,
     Queue,
+    Random,
     Signatures,
     StripeGateway,
     Tables,
@@ -71,7 +71,7 @@ class App:
     tables: Tables
     queue: Queue
     clock: Clock
-    chance: Chance
+    rng: Random
     signatures: Signatures
     mappings: Mappings
     flows: Flows | None = None
@@ -85,7 +85,7 @@ class App:
             self.queue,
             self.flows or flows,
             self.clock,
-            self.chance,
+            self.rng,
             self.settings,
             self.mappings,
         )
@@ -97,7 +97,7 @@ class App:
     def prover(self) -> Prover:
         """The clearing proof."""
         by_hand = Accepted(self.tables, self.clock, self.settings).transactions
-        ports = (self.stripe, self.dynamics, self.settings, self.clock, self.chance)
+        ports = (self.stripe, self.dynamics, self.settings, self.clock, self.rng)
         return Prover(*ports, resolved=by_hand)
 
     def work(self, flows: Flows) -> Work:
@@ -201,14 +201,14 @@ def _check_customer_id_property(name: str) -> None:
 def build(settings: Settings, **overrides: Any) -> App:  # noqa: ANN401 - ports by name
     """An App of the production clients, any of them replaced by name. Opens no connection."""
     clock: Clock = overrides.get("clock") or SystemClock()
-    chance: Chance = overrides.get("chance") or random.SystemRandom()
+    rng: Random = overrides.get("rng") or random.SystemRandom()
     parts: dict[str, Any] = {
-        name: overrides[name] if name in overrides else make(settings, clock, chance)
+        name: overrides[name] if name in overrides else make(settings, clock, rng)
         for name, make in MAKERS.items()
     }
     mappings = mappings_of(settings, parts["tables"], clock)
-    made = App(settings=settings, clock=clock, chance=chance, mappings=mappings, **parts)
-    unknown = [name for name in overrides if name not in (*MAKERS, "clock", "chance", "flows")]
+    made = App(settings=settings, clock=clock, rng=rng, mappings=mappings, **parts)
+    unknown = [name for name in overrides if name not in (*MAKERS, "clock", "rng", "flows")]
     if unknown:
         raise TypeError(f"no such ports: {', '.join(unknown)}")
     return replace(made, flows=overrides.get("flows"))
@@ -224,12 +224,12 @@ def _credential(settings: Settings) -> "AsyncTokenCredential":
     return azure_credential(settings.managed_identity_client_id or None)
 
 
-def _stripe(settings: Settings, clock: Clock, chance: Chance) -> StripeGateway:
-    return stripe_gateway(settings, _http(), clock, chance)
+def _stripe(settings: Settings, clock: Clock, rng: Random) -> StripeGateway:
+    return stripe_gateway(settings, _http(), clock, rng)
 
 
 def stripe_gateway(
-    settings: Settings, http: httpx.AsyncClient, clock: Clock, chance: Chance
+    settings: Settings, http: httpx.AsyncClient, clock: Clock, rng: Random
 ) -> StripeGateway:
     """The Stripe client over a given transport."""
     from shared.clients.stripe.gateway import StripeApi  # noqa: PLC0415 - cold start
@@ -238,14 +238,14 @@ def stripe_gateway(
         settings.stripe_api_key.get_secret_value(),
         http,
         clock,
-        chance,
+        rng,
         base_url=settings.stripe_base_url or None,
         requests_per_second=settings.stripe_requests_per_second,
     )
 
 
-def _dynamics(settings: Settings, clock: Clock, chance: Chance) -> DynamicsGateway:
-    del chance
+def _dynamics(settings: Settings, clock: Clock, rng: Random) -> DynamicsGateway:
+    del rng
     return dynamics_gateway(settings, _http(), clock)
 
 
@@ -276,20 +276,20 @@ def dynamics_gateway(settings: Settings, http: httpx.AsyncClient, clock: Clock) 
     return FinanceGateway(transport, clock, delimiter=settings.dynamics_dimension_delimiter)
 
 
-def _tables(settings: Settings, clock: Clock, chance: Chance) -> Tables:
+def _tables(settings: Settings, clock: Clock, rng: Random) -> Tables:
     from shared.clients.tables import AzureTables  # noqa: PLC0415 - cold start
 
-    del clock, chance
+    del clock, rng
     if settings.tables_connection is not None:
         return AzureTables(connection_string=settings.tables_connection.get_secret_value())
     return AzureTables(endpoint=settings.tables_endpoint, credential=_credential(settings))
 
 
-def _queue(settings: Settings, clock: Clock, chance: Chance) -> Queue:
+def _queue(settings: Settings, clock: Clock, rng: Random) -> Queue:
     from shared.clients.servicebus import ServiceBusQueue  # noqa: PLC0415 - cold start
     from shared.clients.servicebus_links import ServiceBusLinks  # noqa: PLC0415
 
-    del chance
+    del rng
     if settings.service_bus_connection is not None:
         connection = settings.service_bus_connection.get_secret_value()
         return ServiceBusQueue(ServiceBusLinks(connection_string=connection), clock)
@@ -299,10 +299,10 @@ def _queue(settings: Settings, clock: Clock, chance: Chance) -> Queue:
     return ServiceBusQueue(links, clock)
 
 
-def _signatures(settings: Settings, clock: Clock, chance: Chance) -> Signatures:
+def _signatures(settings: Settings, clock: Clock, rng: Random) -> Signatures:
     from shared.clients.stripe.signatures import StripeSignatures  # noqa: PLC0415 - cold start
 
-    del settings, clock, chance
+    del settings, clock, rng
     return StripeSignatures()
 
 

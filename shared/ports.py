@@ -33,7 +33,7 @@ class Clock(Protocol):
         """Wait; on virtual time this costs nothing."""
 
 
-class Chance(Protocol):
+class Random(Protocol):
     """Randomness: `random.Random` seeded by a world, `random.SystemRandom` in production."""
 
     def random(self) -> float:

@@ -23,7 +23,7 @@ class TokenEndpoint:
     """Issues bearer tokens and knows which are still good."""
 
     clock: Clock
-    chance: random.Random
+    rng: random.Random
     settings: Settings
     client_id: str
     client_secret: str
@@ -68,7 +68,7 @@ class TokenEndpoint:
         self._expires = {token: end for token, end in self._expires.items() if end > now}
         if len(self._expires) >= TOKENS_MAX:
             return _error(429, "temporarily_unavailable", 90055, "Too many tokens are live.")
-        token = f"{self.chance.getrandbits(256):064x}"
+        token = f"{self.rng.getrandbits(256):064x}"
         lifetime_seconds = self.settings.token_lifetime_seconds
         self._expires[token] = now + timedelta(seconds=lifetime_seconds)
         answer = {

@@ -57,7 +57,7 @@ class Gate:
     runner: Runner
     tokens: TokenEndpoint
     settings: Settings
-    chance: random.Random
+    rng: random.Random
     host: str
     faults: Faults
     counts: Counter[str]
@@ -99,7 +99,7 @@ class Gate:
 
     def _latency_seconds(self) -> float:
         low, high = self.faults.latency_seconds
-        return low if low == high else low + (high - low) * self.chance.random()
+        return low if low == high else low + (high - low) * self.rng.random()
 
     def _instead(self, fault: str) -> Response:
         if fault == "timeout_before_commit":
@@ -116,17 +116,17 @@ class Gate:
             self._later(job, seconds + self.faults.late_commit_seconds)
             raise PeerTimeout(committed=False)
         if fault == "drop_mid_batch":
-            done = int(self.chance.random() * (len(job.units) + 1))
+            done = int(self.rng.random() * (len(job.units) + 1))
             await self.runner.run(job.units[:done], seconds=seconds, go_on=job.go_on)
             raise PeerDropped(committed=done > 0)
         answers = await self._answers(job, fault, seconds)
         if fault == "error_after_commit":
-            if self.chance.random() < 0.5:  # noqa: PLR2004 - one of two ways to lose an answer
+            if self.rng.random() < 0.5:  # noqa: PLR2004 - one of two ways to lose an answer
                 raise PeerTimeout(committed=True)
             return refused(INTERNAL_ERROR)
         response = job.render(answers)
         if fault == "truncate_batch":
-            cut = int(self.chance.random() * len(response.body))
+            cut = int(self.rng.random() * len(response.body))
             return Response(response.status, response.body[:cut], response.headers)
         return response
 
@@ -134,7 +134,7 @@ class Gate:
         if fault != "posted_meanwhile":
             meddle = fault == "update_conflict"
             return await self.runner.run(job.units, seconds=seconds, go_on=job.go_on, meddle=meddle)
-        middle = int(self.chance.random() * (len(job.units) + 1))
+        middle = int(self.rng.random() * (len(job.units) + 1))
         first = await self.runner.run(job.units[:middle], seconds=seconds, go_on=job.go_on)
         self.post()
         if not job.go_on and any(answer.failed for answer in first):
@@ -167,7 +167,7 @@ class Gate:
             self.counts["changeset"] += unit.changeset
             for part in unit.parts:
                 self.counts[f"operation_{part.request.method.lower()}"] += 1
-        token = f"{self.chance.getrandbits(TOKEN_BITS):016x}"
+        token = f"{self.rng.getrandbits(TOKEN_BITS):016x}"
         go_on = not self.settings.batch_stops or _prefers_to_go_on(request)
         return Job(units, go_on=go_on, render=lambda answers: render_batch(answers, token))
 

@@ -44,13 +44,13 @@ class DynamicsPeer:
     """The peer. `host` is its address as clients know it: token scope and links follow from it.
 
     `faults` and `settings` may be changed while it runs; `strikes` draws the faults instead of
-    `chance`. `asgi` is the application.
+    `rng`. `asgi` is the application.
     """
 
     def __init__(
         self,
         clock: Clock,
-        chance: random.Random,
+        rng: random.Random,
         *,
         host: str = HOST,
         client_id: str,
@@ -73,17 +73,17 @@ class DynamicsPeer:
         service = Service(self._store, self.settings, writer, host)
         runner = Runner(self._store, service, clock)
         scope = f"{host}/.default"
-        self.tokens = TokenEndpoint(clock, chance, self.settings, client_id, client_secret, scope)
+        self.tokens = TokenEndpoint(clock, rng, self.settings, client_id, client_secret, scope)
         self._gate = Gate(
             self._store,
             runner,
             self.tokens,
             self.settings,
-            chance,
+            rng,
             host,
             faults or Faults(),
             Counter(),
-            strikes or (lambda _, rate: chance.random() < rate),
+            strikes or (lambda _, rate: rng.random() < rate),
             self._jobs.run_all,
         )
         self._control = Control(

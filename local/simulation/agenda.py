@@ -18,10 +18,8 @@ type Act = Callable[[], object]
 class Agenda:
     """Acts in the order of their moments, and the chance that decides on them."""
 
-    def __init__(
-        self, clock: Clock, chance: random.Random, timeline: Timeline, days: float
-    ) -> None:
-        self.chance = chance
+    def __init__(self, clock: Clock, rng: random.Random, timeline: Timeline, days: float) -> None:
+        self.rng = rng
         self._clock = clock
         self._timeline = timeline
         self._end = clock.now() + timedelta(days=days)
@@ -37,15 +35,15 @@ class Agenda:
 
     def soon(self, low: float, high: float, name: str, act: Act) -> None:
         """Plan something between so many seconds from now."""
-        self.at(self.chance.uniform(low, high), name, act)
+        self.at(self.rng.uniform(low, high), name, act)
 
     def happens(self, share: float) -> bool:
         """True in so many cases."""
-        return self.chance.random() < share
+        return self.rng.random() < share
 
     def one_of[T](self, cases: Sequence[tuple[T, float]]) -> T:
         """One of the cases, by their shares, which add up to 1."""
-        draw = self.chance.random()
+        draw = self.rng.random()
         for case, share in cases:
             draw -= share
             if draw < 0:

@@ -23,10 +23,10 @@ class Bookkeeper:
     ) -> None:
         self._peer = peer
         self._clock = clock
-        self._chance = random.Random(f"bookkeeper {seed}")  # noqa: S311 - a seeded world
+        self._rng = random.Random(f"bookkeeper {seed}")  # noqa: S311 - a seeded world
         self._injector = injector
         self._timeline = timeline
-        self._post_seconds = 3_600.0 * self._chance.choice(POST_HOURS)
+        self._post_seconds = 3_600.0 * self._rng.choice(POST_HOURS)
 
     async def run(self) -> None:
         """Post journals, until cancelled."""
@@ -53,7 +53,7 @@ class Bookkeeper:
     async def meddle(self) -> None:
         """Days of an office that suspends accounts and closes periods, until cancelled."""
         while True:
-            await self._clock.sleep(self._chance.uniform(2, 6) * 86_400)
+            await self._clock.sleep(self._rng.uniform(2, 6) * 86_400)
             if self._injector.strikes("period_closed", "last month and this"):
                 await self._close()
             moves = self._injector.strikes("line_moved", "bad lines go to a new journal")
@@ -66,7 +66,7 @@ class Bookkeeper:
         months = ((last.year, last.month), (now.year, now.month))
         self._set_closed(months, reopen=False)
         try:
-            await self._clock.sleep(self._chance.uniform(*CLOSED_DAYS) * 86_400)
+            await self._clock.sleep(self._rng.uniform(*CLOSED_DAYS) * 86_400)
         finally:
             self._set_closed(months, reopen=True)
 
@@ -77,12 +77,12 @@ class Bookkeeper:
         self._timeline.note("bookkeeper", f"{'opens' if reopen else 'closes'} {months}")
 
     async def _suspend(self, *, moves: bool) -> None:
-        account = self._chance.choice(SUSPENDED)
+        account = self._rng.choice(SUSPENDED)
         self._peer.settings.post_and_transfer = moves
         self._peer.suspend_account(account)
         self._timeline.note("bookkeeper", f"suspends {account}")
         try:
-            await self._clock.sleep(self._chance.uniform(*SUSPENDED_HOURS) * 3_600)
+            await self._clock.sleep(self._rng.uniform(*SUSPENDED_HOURS) * 3_600)
             self.post()
         finally:
             self._peer.suspend_account(account, resume=True)

@@ -85,7 +85,7 @@ class Fleet:
         self.asgi: Asgi = self._serve
         self.watch = JournalWatch(around.timeline)
         self._around = around
-        self._chance = random.Random(f"fleet {seed}")  # noqa: S311 - a seeded world
+        self._rng = random.Random(f"fleet {seed}")  # noqa: S311 - a seeded world
         self._store = HubStore()
         self._perils = Perils(
             around.injector, self.kill, self.freeze, lambda: self.redeploy(self.settings)
@@ -123,7 +123,7 @@ class Fleet:
         self.gone.append(instance)
         instance.host.hub.halt()
         self._give_up_lead(instance)
-        self._later(self._chance.uniform(*RESTART_SECONDS), self._open)
+        self._later(self._rng.uniform(*RESTART_SECONDS), self._open)
 
     def freeze(self, life: Life, seconds: float) -> None:
         """The process stands still for a while, if it is up and moves."""
@@ -203,9 +203,9 @@ class Fleet:
     def _app(self, life: Life) -> bootstrap.App:
         around, settings = self._around, self.settings
         clock = LifeClock(life, skewed=True)
-        chance = random.Random(self._chance.getrandbits(64))  # noqa: S311 - a seeded world
+        rng = random.Random(self._rng.getrandbits(64))  # noqa: S311 - a seeded world
         stripe = bootstrap.stripe_gateway(
-            settings, self._client(life, around.stripe, "stripe"), clock, chance
+            settings, self._client(life, around.stripe, "stripe"), clock, rng
         )
         dynamics = bootstrap.dynamics_gateway(
             settings, self._client(life, around.dynamics, "dynamics"), clock
@@ -214,7 +214,7 @@ class Fleet:
         return bootstrap.build(
             settings,
             clock=clock,
-            chance=chance,
+            rng=rng,
             tables=LivedTables(life, around.tables, around.timeline),
             queue=LivedQueue(life, around.queue, around.timeline),
             signatures=StripeSignatures(),
@@ -246,7 +246,7 @@ class Fleet:
             return
         instance.host.hub.halt()
         self._leader = None
-        self._later(self._chance.uniform(*TAKE_OVER_SECONDS), self._lead)
+        self._later(self._rng.uniform(*TAKE_OVER_SECONDS), self._lead)
 
     def _lead(self) -> None:
         if self._leader is not None or self._is_closing:

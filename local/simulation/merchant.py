@@ -31,16 +31,16 @@ RUSH_SECONDS = (20.0, 600.0)
 
 def account_of(seed: int) -> PeerSettings:
     """How the Stripe account of a seed is set up."""
-    chance = random.Random(f"account {seed}")  # noqa: S311 - a seeded world
+    rng = random.Random(f"account {seed}")  # noqa: S311 - a seeded world
     payouts = PayoutSchedule(
-        arrival_days=chance.randint(1, 4),
-        minimum_minor=chance.choice((1, 1, 5_000)),
-        negative=chance.random() < 0.5,  # noqa: PLR2004 - a coin
+        arrival_days=rng.randint(1, 4),
+        minimum_minor=rng.choice((1, 1, 5_000)),
+        negative=rng.random() < 0.5,  # noqa: PLR2004 - a coin
     )
     return PeerSettings(
-        fees=chance.choice((FEES, FEES_WITH_EUR_TAX)),
-        refund_fee_returned=chance.random() < 0.5,  # noqa: PLR2004 - a coin
-        payouts=payouts if chance.random() < 0.8 else None,  # noqa: PLR2004 - some pay by hand
+        fees=rng.choice((FEES, FEES_WITH_EUR_TAX)),
+        refund_fee_returned=rng.random() < 0.5,  # noqa: PLR2004 - a coin
+        payouts=payouts if rng.random() < 0.8 else None,  # noqa: PLR2004 - some pay by hand
     )
 
 
@@ -58,10 +58,10 @@ class Merchant:
         days: float,
         counter: Counter | None = None,
     ) -> None:
-        chance = random.Random(f"merchant {seed}")  # noqa: S311 - a seeded world
+        rng = random.Random(f"merchant {seed}")  # noqa: S311 - a seeded world
         self._peer = peer
         self._injector = injector
-        self._agenda = Agenda(clock, chance, timeline, days)
+        self._agenda = Agenda(clock, rng, timeline, days)
         self._days = days
         self._counter = counter
         self._customers: list[str] = []
@@ -76,11 +76,11 @@ class Merchant:
     async def run(self) -> None:
         """Do business for the period."""
         agenda, whole = self._agenda, self._days * DAY
-        customers = agenda.chance.randint(*CUSTOMERS)
+        customers = agenda.rng.randint(*CUSTOMERS)
         for number in range(customers):
             latest = 0.0 if number < customers // 2 else 0.8 * whole
             agenda.soon(0.0, latest, "a customer comes", self._come)
-        for _ in range(agenda.chance.randint(*CHARGES)):
+        for _ in range(agenda.rng.randint(*CHARGES)):
             agenda.soon(0.0, whole, "a sale", self._sales.sell)
         for _ in range(int(self._days / DAYS_BETWEEN_ODDITIES) + 1):
             agenda.soon(0.0, whole, "a bill of Stripe", self._bill)
@@ -96,13 +96,13 @@ class Merchant:
     def _rush(self, whole: float) -> None:
         """Many sales at once: only then do batches, journals and leases fill."""
         agenda = self._agenda
-        begin = agenda.chance.uniform(0.1 * whole, 0.8 * whole)
-        end = begin + agenda.chance.uniform(*RUSH_SECONDS)
-        for _ in range(agenda.chance.randint(*RUSH_SALES)):
+        begin = agenda.rng.uniform(0.1 * whole, 0.8 * whole)
+        end = begin + agenda.rng.uniform(*RUSH_SECONDS)
+        for _ in range(agenda.rng.randint(*RUSH_SALES)):
             agenda.soon(begin, end, "a sale in the rush", self._sales.sell)
 
     def _somebody(self) -> str:
-        return self._agenda.chance.choice(self._customers) if self._customers else ""
+        return self._agenda.rng.choice(self._customers) if self._customers else ""
 
     def _come(self) -> str:
         self._came += 1
@@ -131,22 +131,22 @@ class Merchant:
     # --- money ------------------------------------------------------------------------------
 
     def _bill(self) -> str:
-        currency = self._agenda.chance.choice(("usd", "eur"))
-        return self._peer.bill_fee(self._agenda.chance.randint(100, 2_000), currency, "Radar")
+        currency = self._agenda.rng.choice(("usd", "eur"))
+        return self._peer.bill_fee(self._agenda.rng.randint(100, 2_000), currency, "Radar")
 
     def _strange(self) -> str:
-        category = self._agenda.chance.choice(STRANGE)
-        amount = self._agenda.chance.choice((-1, 1)) * self._agenda.chance.randint(100, 3_000)
+        category = self._agenda.rng.choice(STRANGE)
+        amount = self._agenda.rng.choice((-1, 1)) * self._agenda.rng.randint(100, 3_000)
         return f"{self._peer.enter_other(category, amount, 'usd')} {category} {amount}"
 
     def _pay_out(self) -> str:
-        currency = self._agenda.chance.choice(PAYING_CURRENCIES)
+        currency = self._agenda.rng.choice(PAYING_CURRENCIES)
         available = self._peer.available_minor(currency)
         if available <= 1:
             return f"nothing to pay out in {currency}"
         instant = self._agenda.happens(0.5)
         params: dict[str, object] = {
-            "amount": self._agenda.chance.randint(1, max(available // 3, 1)),
+            "amount": self._agenda.rng.randint(1, max(available // 3, 1)),
             "currency": currency,
             "method": "instant" if instant else "standard",
         }
@@ -167,7 +167,7 @@ class Merchant:
         ]
         if not payouts:
             return "no payout yet"
-        chosen = self._agenda.chance.choice(payouts[-3:])
+        chosen = self._agenda.rng.choice(payouts[-3:])
         before = chosen["status"]
         self._peer.fail_payout(str(chosen["id"]))
         return f"{chosen['id']} was {before}"

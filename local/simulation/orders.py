@@ -29,16 +29,16 @@ class Counter:
     the same with and without it."""
 
     def __init__(self, peer: StripePeer, seed: int) -> None:
-        self._chance = random.Random(f"baskets {seed}")  # noqa: S311 - a seeded world
-        self._baskets = Baskets(peer, self._chance, PRICES_MINOR)
+        self._rng = random.Random(f"baskets {seed}")  # noqa: S311 - a seeded world
+        self._baskets = Baskets(peer, self._rng, PRICES_MINOR)
 
     def wants(self, currency: str) -> bool:
         """Whether a card sale is one of a basket."""
-        return currency == CURRENCY and self._chance.random() < BASKET_SHARE
+        return currency == CURRENCY and self._rng.random() < BASKET_SHARE
 
     def pay(self, card: str, customer: str) -> Json:
         """Fill a basket and pay it; returns the PaymentIntent."""
-        shop = "us" if self._chance.random() < ROUTED_SHARE else "de"
+        shop = "us" if self._rng.random() < ROUTED_SHARE else "de"
         return self._baskets.buy(CURRENCY, card, customer, {"shop": shop})
 
     def retire(self) -> str:

@@ -33,7 +33,7 @@ class People:
     ) -> None:
         """`parked`: the ids of the items in the inbox."""
         self._clock = clock
-        self._chance = random.Random(f"people {seed}")  # noqa: S311 - a seeded world
+        self._rng = random.Random(f"people {seed}")  # noqa: S311 - a seeded world
         self._injector = injector
         self._timeline = timeline
         self._broker = broker
@@ -44,22 +44,22 @@ class People:
     async def run(self) -> None:
         """Meddle until cancelled."""
         while True:
-            await self._clock.sleep(self._chance.uniform(*PAUSE_SECONDS))
+            await self._clock.sleep(self._rng.uniform(*PAUSE_SECONDS))
             ids = list(await self._parked())
             if ids and self._injector.strikes("person_retries", f"{len(ids)} parked"):
-                chosen = self._chance.sample(ids, min(len(ids), RETRIED_MAX))
+                chosen = self._rng.sample(ids, min(len(ids), RETRIED_MAX))
                 self._told("retry", await self._ask("inbox/retry", {"ids": chosen}))
             if self._injector.strikes("person_backfills"):
-                days = self._chance.randint(*BACKFILL_DAYS)
+                days = self._rng.randint(*BACKFILL_DAYS)
                 self._told("backfill", await self._ask("backfill", {"days": days}))
             if self._injector.strikes("foreign_message"):
                 self._send_rubbish()
 
     def _send_rubbish(self) -> None:
-        queue = self._chance.choice(self._broker.queues).name
+        queue = self._rng.choice(self._broker.queues).name
         self._sent += 1
-        body = self._chance.choice((b"", b"{}", b"\xff\xfe", b'{"id": "evt_1"}', b"[" * 5_000))
-        session = self._chance.choice(("0", "1", "somebody", "99"))
+        body = self._rng.choice((b"", b"{}", b"\xff\xfe", b'{"id": "evt_1"}', b"[" * 5_000))
+        session = self._rng.choice(("0", "1", "somebody", "99"))
         self._broker.send(queue, [Outgoing(f"foreign-{self._sent}", body, session)])
 
     def _told(self, what: str, answer: Json | None) -> None:

@@ -50,7 +50,7 @@ class Sales:
         """One sale, of any kind."""
         currency = self._agenda.one_of(CURRENCIES)
         params: dict[str, object] = {
-            "amount": self._agenda.chance.randint(*PRICES_MINOR[currency]),
+            "amount": self._agenda.rng.randint(*PRICES_MINOR[currency]),
             "currency": currency,
             "confirm": True,
         }
@@ -59,9 +59,9 @@ class Sales:
             params["customer"] = customer
         match self._agenda.one_of(WAYS):
             case "card":
-                return self._by_card(params, self._agenda.chance.choice(CARDS))
+                return self._by_card(params, self._agenda.rng.choice(CARDS))
             case "special":
-                return self._by_card(params, self._agenda.chance.choice(SPECIAL_CARDS))
+                return self._by_card(params, self._agenda.rng.choice(SPECIAL_CARDS))
             case "bank":
                 return self._by_bank(params)
             case "parts":
@@ -108,7 +108,7 @@ class Sales:
         def release() -> object:
             return self._peer.request("POST", f"{path}/cancel")["id"]
 
-        part = amount if self._agenda.happens(0.3) else self._agenda.chance.randint(1, amount)
+        part = amount if self._agenda.happens(0.3) else self._agenda.rng.randint(1, amount)
 
         def capture() -> str:
             done = self._peer.request("POST", f"{path}/capture", {"amount_to_capture": part})
@@ -142,8 +142,8 @@ class Sales:
             case "refund":
                 self._plan_refund(charge, None)
             case "parts":
-                for _ in range(self._agenda.chance.randint(1, PARTS_MAX)):
-                    part = self._agenda.chance.randint(1, max(amount // PARTS_MAX, 1))
+                for _ in range(self._agenda.rng.randint(1, PARTS_MAX)):
+                    part = self._agenda.rng.randint(1, max(amount // PARTS_MAX, 1))
                     self._plan_refund(charge, part)
             case "dispute":
                 self._agenda.soon(HOUR, 8 * DAY, "a dispute", lambda: self._dispute(charge))

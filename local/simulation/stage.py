@@ -128,8 +128,8 @@ class Stage:
 
     def _between(self, name: str, bounds: tuple[float, float]) -> Callable[[], float]:
         """A number between bounds, another one at each call."""
-        chance = random.Random(f"{name} {self.seed}")  # noqa: S311 - a seeded world
-        return lambda: chance.uniform(*bounds)
+        rng = random.Random(f"{name} {self.seed}")  # noqa: S311 - a seeded world
+        return lambda: rng.uniform(*bounds)
 
     def _dynamics_peer(self) -> DynamicsPeer:
         rates: Mapping[str, float] = self.injector.rates

@@ -30,7 +30,7 @@ class Weather:
 
     def __init__(self, clock: Clock, seed: int, injector: Injector, timeline: Timeline) -> None:
         self._clock = clock
-        self._chance = random.Random(f"weather {seed}")  # noqa: S311 - a seeded world
+        self._rng = random.Random(f"weather {seed}")  # noqa: S311 - a seeded world
         self._injector = injector
         self._timeline = timeline
         self._until: dict[str, datetime] = {}
@@ -44,10 +44,10 @@ class Weather:
         """Let it happen, one kind after the other, until cancelled."""
         while True:
             for system in OUTAGES:
-                await self._clock.sleep(self._chance.uniform(0, STEP_SECONDS_MAX))
+                await self._clock.sleep(self._rng.uniform(0, STEP_SECONDS_MAX))
                 if self._injector.strikes(f"{system}_outage"):
                     self._begin(system)
-            await self._clock.sleep(self._chance.uniform(0, STEP_SECONDS_MAX))
+            await self._clock.sleep(self._rng.uniform(0, STEP_SECONDS_MAX))
             if self._injector.strikes("dynamics_token_revoked"):
                 dynamics.tokens.revoke_all()
 

@@ -21,7 +21,7 @@ from shared.ports import Clock
 
 
 @dataclass(frozen=True, slots=True)
-class Chances:
+class RandomStreams:
     """One stream of chance per purpose, so that a fault changes neither ids nor delays."""
 
     ids: random.Random
@@ -32,14 +32,14 @@ class Chances:
     request_ids: random.Random
 
     @classmethod
-    def split(cls, chance: random.Random) -> "Chances":
-        """Streams that are independent of each other and fixed by the seed of `chance`."""
-        return cls(*(random.Random(chance.getrandbits(64)) for _ in range(6)))  # noqa: S311
+    def split(cls, rng: random.Random) -> "RandomStreams":
+        """Streams that are independent of each other and fixed by the seed of `rng`."""
+        return cls(*(random.Random(rng.getrandbits(64)) for _ in range(6)))  # noqa: S311
 
 
 def assemble(
     clock: Clock,
-    chances: Chances,
+    streams: RandomStreams,
     *,
     livemode: bool,
     webhook: WebhookTarget | None,
@@ -48,11 +48,11 @@ def assemble(
     strikes: Strikes | None = None,
 ) -> tuple[Core, Deliveries]:
     """A fresh account, without faults."""
-    schedule, store, ids = Schedule(clock), Store(clock), Ids(chances.ids)
+    schedule, store, ids = Schedule(clock), Store(clock), Ids(streams.ids)
     deliveries = Deliveries(
         clock,
         schedule,
-        chances.delivery,
+        streams.delivery,
         target=webhook,
         secrets=secrets,
         faults=lambda: core.faults.delivery,
@@ -60,7 +60,7 @@ def assemble(
     )
 
     def old_shape() -> bool:
-        rate, draw = core.faults.delivery.old_api_version, chances.old_shapes.random()
+        rate, draw = core.faults.delivery.old_api_version, streams.old_shapes.random()
         return draw < rate if strikes is None else strikes("old_api_version", rate)
 
     events = Events(
@@ -85,7 +85,7 @@ def assemble(
     core = Core(
         settings=settings,
         clock=clock,
-        chance=chances.delays,
+        rng=streams.delays,
         ids=ids,
         store=store,
         schedule=schedule,

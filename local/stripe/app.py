@@ -79,7 +79,7 @@ class App:
         self,
         core: Core,
         control: Control,
-        chance: random.Random,
+        rng: random.Random,
         *,
         ids: Ids,
         keys: Keys,
@@ -87,7 +87,7 @@ class App:
     ) -> None:
         self._core = core
         self._control = control
-        self._chance = chance
+        self._rng = rng
         self._ids = ids
         self._keys = keys
         self._api_version = api_version
@@ -140,7 +140,7 @@ class App:
     async def _fault(self) -> bool:
         """Suffer the faults that are set. True: the answer of this request is to be lost."""
         faults = self._core.faults
-        draws = [self._chance.random() for _ in range(4)]  # always four: one moves no other
+        draws = [self._rng.random() for _ in range(4)]  # always four: one moves no other
         if faults.latency_seconds and self._struck("latency", 1.0, 0.0):
             await self._core.clock.sleep(draws[0] * faults.latency_seconds)
         if self._struck("rate_limit", faults.rate_limit, draws[1]):

@@ -28,7 +28,7 @@ class Core:
 
     settings: PeerSettings
     clock: Clock
-    chance: random.Random
+    rng: random.Random
     ids: Ids
     store: Store
     schedule: Schedule
@@ -64,7 +64,7 @@ class Core:
 
     def draw_seconds(self, bounds: tuple[float, float]) -> float:
         """A delay within its bounds."""
-        return self.chance.uniform(*bounds)
+        return self.rng.uniform(*bounds)
 
     def change(self, obj: Json, changes: Mapping[str, Any], event: str | None = None) -> Json:
         """Set members of an object and emit the event with what they were; no change, no event.

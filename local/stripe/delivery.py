@@ -75,7 +75,7 @@ class Deliveries:
         self,
         clock: Clock,
         schedule: Schedule,
-        chance: random.Random,
+        rng: random.Random,
         *,
         target: WebhookTarget | None,
         secrets: Sequence[str],
@@ -86,7 +86,7 @@ class Deliveries:
             raise ValueError("a webhook needs at least one signing secret")
         self._clock = clock
         self._schedule = schedule
-        self._chance = chance
+        self._rng = rng
         self._target = target
         self._secrets = tuple(secrets)
         self._faults = faults
@@ -114,14 +114,14 @@ class Deliveries:
     def announce(self, event: Json) -> None:
         """Deliver a new event, with the faults that are set."""
         faults = self._faults()
-        draws = [self._chance.random() for _ in range(3)]  # always three: one fault moves no other
+        draws = [self._rng.random() for _ in range(3)]  # always three: one fault moves no other
         if self._struck("drop", faults.drop, draws[0]):
             self.log.append(Delivery(event, state="dropped"))
             return
         late = faults.delay_seconds if self._struck("late", 1.0, 0.0) else 0.0
-        shuffled = self._chance.uniform(0, faults.shuffle_seconds)
+        shuffled = self._rng.uniform(0, faults.shuffle_seconds)
         wait = late + (shuffled if self._struck("shuffle", 1.0, 0.0) else 0.0)
-        again = wait + self._chance.uniform(0, DUPLICATE_WITHIN_SECONDS)
+        again = wait + self._rng.uniform(0, DUPLICATE_WITHIN_SECONDS)
         self._later(self._new(Delivery(event)), wait)
         if self._struck("duplicate", faults.duplicate, draws[1]):
             self._later(self._new(Delivery(event)), again)

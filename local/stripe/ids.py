@@ -12,8 +12,8 @@ BARE_LENGTH = 8
 class Ids:
     """Makes ids such as `ch_1kD...`; the same seed makes the same ids in the same order."""
 
-    def __init__(self, chance: random.Random) -> None:
-        self._chance = chance
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
 
     def new(self, prefix: str) -> str:
         """A fresh id of a type, named by its prefix without the underscore."""
@@ -24,4 +24,4 @@ class Ids:
         return self._drawn(BARE_LENGTH)
 
     def _drawn(self, length: int) -> str:
-        return "".join(self._chance.choice(ALPHABET) for _ in range(length))
+        return "".join(self._rng.choice(ALPHABET) for _ in range(length))

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Never
 
 from local.stripe import payouts, routes
-from local.stripe.account import Chances, assemble
+from local.stripe.account import RandomStreams, assemble
 from local.stripe.acts import Acts
 from local.stripe.app import App
 from local.stripe.control import Control
@@ -27,13 +27,13 @@ class StripePeer(Acts):
     payouts, deliveries. The same clock and seed give the same account, to the last id.
     Methods named after what people and banks do (`dispute_charge`, `fail_payout`, ...) need no
     request; they raise `KeyError` for unknown ids and `ValueError` where the act is impossible.
-    `strikes`, where given, decides on every fault instead of `chance`.
+    `strikes`, where given, decides on every fault instead of `rng`.
     """
 
     def __init__(
         self,
         clock: Clock,
-        chance: random.Random,
+        rng: random.Random,
         *,
         account: str = "acct_1TieoutLocal0000",
         livemode: bool = False,
@@ -46,10 +46,10 @@ class StripePeer(Acts):
     ) -> None:
         self._clock = clock
         self._secrets = tuple(signing_secrets)
-        chances = Chances.split(chance)
+        streams = RandomStreams.split(rng)
         core, self._deliveries = assemble(
             clock,
-            chances,
+            streams,
             livemode=livemode,
             webhook=webhook,
             secrets=self._secrets,
@@ -64,8 +64,8 @@ class StripePeer(Acts):
         self.asgi = App(
             self._core,
             self.control,
-            chances.requests,
-            ids=Ids(chances.request_ids),
+            streams.requests,
+            ids=Ids(streams.request_ids),
             keys=self._keys,
             api_version=API_VERSION,
         )

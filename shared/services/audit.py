@@ -81,7 +81,7 @@ class Audit:
         self._zone = ZoneInfo(ports.settings.time_zone)
         items = Items(ports.tables, ports.clock)
         self._maintenance = MaintenanceCommands(ports.queue, items, ports.settings)
-        self._pages = Pages(ports.stripe, ports.clock, ports.chance)
+        self._pages = Pages(ports.stripe, ports.clock, ports.rng)
 
     async def lines(self) -> int:
         """Enqueue a verification of every object of the last `AUDIT_DAYS` whose lines are not
@@ -221,7 +221,7 @@ class Audit:
         entity_set = next(name for name, found in KINDS.items() if found is kind)
         batch = row.row.split("~", maxsplit=2)[2]
         read = partial(isolation.keys_in, self._ports.dynamics, entity_set, company, batch)
-        keys = await with_retries(self._ports.clock, self._ports.chance, read)
+        keys = await with_retries(self._ports.clock, self._ports.rng, read)
         ids = isolation.objects_of(keys)
         if not ids:
             await self._ports.tables.transact(TABLE, UNPOSTED, [Delete(row.row)])
@@ -256,7 +256,7 @@ class Audit:
 
     async def _find(self, lookup: Lookup) -> list[Json]:
         return await with_retries(
-            self._ports.clock, self._ports.chance, partial(self._ports.dynamics.find, lookup)
+            self._ports.clock, self._ports.rng, partial(self._ports.dynamics.find, lookup)
         )
 
 

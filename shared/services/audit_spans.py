@@ -174,7 +174,7 @@ class Span:
 
     async def _find(self, lookup: Lookup) -> list[Json]:
         ports = self._ports
-        return await with_retries(ports.clock, ports.chance, partial(ports.dynamics.find, lookup))
+        return await with_retries(ports.clock, ports.rng, partial(ports.dynamics.find, lookup))
 
 
 def _wanted(link: Link) -> Spot:

@@ -20,11 +20,11 @@ from shared.mapping.compiler import CompiledMapping
 from shared.mapping.finance import Target
 from shared.outcomes import RESOLVED_CAUSE, Kind, Outcome, outcome_of
 from shared.ports import (
-    Chance,
     Clock,
     DynamicsGateway,
     Flows,
     Queue,
+    Random,
     StripeGateway,
     Tables,
 )
@@ -67,7 +67,7 @@ class Ports:
     queue: Queue
     flows: Flows
     clock: Clock
-    chance: Chance
+    rng: Random
     settings: Settings
     mappings: Mappings
 
@@ -259,7 +259,7 @@ class Converge:
         """Plan and write, phase by phase, what has all it needs; then settle every claim."""
         ports = self._ports
         settings = ports.settings
-        journals = Journals(ports.tables, ports.dynamics, ports.clock, ports.chance, settings)
+        journals = Journals(ports.tables, ports.dynamics, ports.clock, ports.rng, settings)
         applier = Applier(ports.dynamics, journals, self._links, ports.clock, settings)
         for phase in range(PHASES_MAX + 1):
             self._plan(tasks, target)

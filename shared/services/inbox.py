@@ -185,7 +185,7 @@ class Inbox:
     async def _lift(self, id: str, who: str) -> None:
         if await self._links.resolution(id) is None:
             return
-        owner = f"inbox-{self._ports.chance.getrandbits(64):016x}"
+        owner = f"inbox-{self._ports.rng.getrandbits(64):016x}"
         held = await self._links.claim(id, owner)
         if held.resolution is None:
             await self._links.release(held)

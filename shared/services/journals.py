@@ -15,13 +15,13 @@ from shared.domain.journal import JournalKind
 from shared.errors import DuplicateKey, UncertainWrite, limit_reached
 from shared.ports import (
     Cell,
-    Chance,
     Clock,
     DynamicsGateway,
     Insert,
     Lookup,
     Operation,
     Put,
+    Random,
     Replace,
     Row,
     Tables,
@@ -81,13 +81,13 @@ class Journals:
         tables: Tables,
         dynamics: DynamicsGateway,
         clock: Clock,
-        chance: Chance,
+        rng: Random,
         settings: Settings,
     ) -> None:
         self._tables = tables
         self._dynamics = dynamics
         self._clock = clock
-        self._chance = chance
+        self._rng = rng
         self._settings = settings
 
     def _name(self, target: Target) -> str:
@@ -147,7 +147,7 @@ class Journals:
 
     async def _open(self, target: Target, writer: Writer, old: Row | None) -> Row:
         """Announce a new journal, with a unique description, then make its header."""
-        unique = f"{self._chance.getrandbits(48):012x}"
+        unique = f"{self._rng.getrandbits(48):012x}"
         month = target.period[:7]  # a description holds 60 characters
         description = f"Stripe {month} {writer.queue} {writer.partition} {unique}"
         cells: dict[str, Cell] = {

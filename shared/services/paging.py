@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from functools import partial
 
-from shared.ports import QUERY_ROWS_MAX, Chance, Clock, Json, Page, Row, StripeGateway, Tables
+from shared.ports import QUERY_ROWS_MAX, Clock, Json, Page, Random, Row, StripeGateway, Tables
 from shared.services.retry import with_retries
 
 PAGE = 100  # Stripe's maximum
@@ -13,17 +13,15 @@ PAGES_MAX = 100_000
 class Pages:
     """Pages of Stripe lists, read with retries."""
 
-    def __init__(self, stripe: StripeGateway, clock: Clock, chance: Chance) -> None:
+    def __init__(self, stripe: StripeGateway, clock: Clock, rng: Random) -> None:
         self._stripe = stripe
         self._clock = clock
-        self._chance = chance
+        self._rng = rng
 
     async def one(self, entity: str, params: Mapping[str, str | int], after: str = "") -> Page:
         """The page that follows the object `after`, or the first one."""
         asked = {**params, "limit": PAGE} | ({"starting_after": after} if after else {})
-        return await with_retries(
-            self._clock, self._chance, partial(self._stripe.page, entity, asked)
-        )
+        return await with_retries(self._clock, self._rng, partial(self._stripe.page, entity, asked))
 
     async def all(
         self, entity: str, params: Mapping[str, str | int]

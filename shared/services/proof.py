@@ -16,7 +16,7 @@ from shared.books import Account, Book, LedgerEntity
 from shared.domain.clearing import BookedLine, Proof, Resolution, prove
 from shared.domain.money import Money, from_decimal, is_currency, total
 from shared.errors import Parked, Unavailable
-from shared.ports import Chance, Clock, DynamicsGateway, Json, Lookup, StripeGateway, Value
+from shared.ports import Clock, DynamicsGateway, Json, Lookup, Random, StripeGateway, Value
 from shared.services.paging import Pages
 from shared.services.retry import with_retries
 from shared.settings import Settings
@@ -65,7 +65,7 @@ class Prover:
         dynamics: DynamicsGateway,
         settings: Settings,
         clock: Clock,
-        chance: Chance,
+        rng: Random,
         *,
         resolved: Resolved = nobody,
     ) -> None:
@@ -74,10 +74,10 @@ class Prover:
         self._dynamics = dynamics
         self._settings = settings
         self._clock = clock
-        self._chance = chance
+        self._rng = rng
 
     async def _with_retries[T](self, read: Callable[[], Awaitable[T]]) -> T:
-        return await with_retries(self._clock, self._chance, read)
+        return await with_retries(self._clock, self._rng, read)
 
     async def _find(self, lookup: Lookup) -> list[Json]:
         return await self._with_retries(partial(self._dynamics.find, lookup))
@@ -134,7 +134,7 @@ class Prover:
     async def _transactions(self) -> dict[str, dict[str, int]]:
         found: dict[str, dict[str, int]] = {}
         seen = 0
-        async for page in Pages(self._stripe, self._clock, self._chance).all(
+        async for page in Pages(self._stripe, self._clock, self._rng).all(
             "balance_transaction", {}
         ):
             seen += len(page)

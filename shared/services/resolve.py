@@ -159,7 +159,7 @@ class Resolve:
     async def _store(self, parked: Parked, resolution: Resolution) -> None:
         """The row of the object, under its claim. Raises `ResolutionRefused`, `ClaimHeld` and
         `TableConflict`."""
-        owner = f"inbox-{self._ports.chance.getrandbits(64):016x}"
+        owner = f"inbox-{self._ports.rng.getrandbits(64):016x}"
         held = await self._links.claim(parked.object, owner)
         if held.intents:
             await self._links.release(held)

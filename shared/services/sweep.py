@@ -59,7 +59,7 @@ class Sweep:
         links = LinkStore(ports.tables, ports.clock, ports.settings.lease_seconds)
         self._dispatch = Dispatch(links, ports.queue, ports.clock, ports.settings)
         self._items = Items(ports.tables, ports.clock)
-        self._pages = Pages(ports.stripe, ports.clock, ports.chance)
+        self._pages = Pages(ports.stripe, ports.clock, ports.rng)
         self._windows = Windows(ports.tables, ports.clock)
 
     def _run(self, timer: str) -> Run:

@@ -99,7 +99,7 @@ class Work:
         ports = self._ports
         started = ports.clock.now()
         deadline = started + timedelta(seconds=ports.settings.batch_seconds_max)
-        owner = f"{queue}-{partition}-{ports.chance.getrandbits(64):016x}"
+        owner = f"{queue}-{partition}-{ports.rng.getrandbits(64):016x}"
         writer = Writer(queue, partition, owner)
         entities: dict[str, dict[str, None]] = {}
         for item in items:
@@ -143,7 +143,7 @@ class Work:
         if outcome.counts:
             doubled: float = settings.retry_base_seconds * (1 << min(item.attempt, 30))
             base = min(doubled, settings.retry_cap_seconds)
-        jittered = base * (0.5 + 0.5 * self._ports.chance.random())
+        jittered = base * (0.5 + 0.5 * self._ports.rng.random())
         return max(jittered, outcome.delay_seconds or 0.0)
 
     async def _settle(

@@ -475,20 +475,18 @@ def test_a_lost_completion_delivers_the_message_again() -> None:
 
 def test_no_message_is_lost_or_kept_for_ever_by_random_receivers() -> None:
     async def scene(broker: Broker, clock: LoopClock) -> None:
-        chance = random.Random(5)
+        rng = random.Random(5)
         done: list[str] = []
         sent = [f"m{n}" for n in range(200)]
         for id in sent:
-            at = clock.now() + timedelta(seconds=chance.randrange(-50, 500))
-            send(broker, id, session=str(chance.randrange(5)), at=at)
+            at = clock.now() + timedelta(seconds=rng.randrange(-50, 500))
+            send(broker, id, session=str(rng.randrange(5)), at=at)
 
         async def work() -> None:
             while receiver := await broker.accept_session("work", 1000):
                 try:
-                    while batch := await receiver.receive(chance.randrange(1, 9), 1):
-                        await clock.sleep(
-                            chance.choice([0, 1, 400]) if chance.random() < 0.2 else 0
-                        )
+                    while batch := await receiver.receive(rng.randrange(1, 9), 1):
+                        await clock.sleep(rng.choice([0, 1, 400]) if rng.random() < 0.2 else 0)
                         for delivery in batch:
                             receiver.complete(delivery)
                             done.append(delivery.message.message_id)

@@ -69,7 +69,7 @@ ODD: tuple[Any, ...] = (None, True, [], {}, "x", 1)
 @pytest.mark.parametrize("name", GOOD)
 @virtual
 async def test_no_value_of_any_property_crashes_the_peer(world: World, name: str) -> None:
-    chance = random.Random(name)
+    rng = random.Random(name)
     for header in ("SalesOrderHeadersV2", "CDSFreeTextInvoiceHeaders", "ReturnOrderHeadersV2"):
         await world.made(header, GOOD[header])
     await world.made(
@@ -78,9 +78,9 @@ async def test_no_value_of_any_property_crashes_the_peer(world: World, name: str
     entity_set = schema().set_of(name)
     made = 0
     for number in range(120):
-        property_name = chance.choice(list(entity_set.properties))
+        property_name = rng.choice(list(entity_set.properties))
         values = HOSTILE.get(entity_set.properties[property_name], ())
-        value = chance.choice((*values, *values, *ODD))
+        value = rng.choice((*values, *values, *ODD))
         fresh = {n: f"h{number}" for n in ("ExternalInvoiceId", "ItemNumber") if n in GOOD[name]}
         own = name in ("CDSFreeTextInvoiceHeaders", "ReleasedProductCreationsV2")
         body = GOOD[name] | (fresh if own else {}) | {property_name: value}

@@ -36,14 +36,14 @@ FILTER = st.recursive(
 
 def filled(seed: int) -> Store:
     """A store with lines that were written, moved between groups, deleted and put back."""
-    chance, store = random.Random(seed), Store(schema())
+    rng, store = random.Random(seed), Store(schema())
     rows: list[Row] = []
     for number in range(12):
-        words = {name: chance.choice(WORDS) for name in FIELDS}
+        words = {name: rng.choice(WORDS) for name in FIELDS}
         fields = {**LINES.blank, **words, "LineNumber": number}
         rows.append(store.insert(LINES, fields))
-    for row in chance.sample(rows, 4):
-        store.update(row, {"PaymentId": chance.choice(WORDS)})
+    for row in rng.sample(rows, 4):
+        store.update(row, {"PaymentId": rng.choice(WORDS)})
     store.delete(LINES, rows[3])
     with pytest.raises(Infolog):
         undone(store, rows)

@@ -14,10 +14,10 @@ from tests.contract.test_stripe_peer_rig import DAY, Json, World, answer, in_wor
 
 def test_paging_is_complete_without_repeats_in_both_directions() -> None:
     async def scenario(world: World) -> None:
-        chance = random.Random(3)
+        rng = random.Random(3)
         for _ in range(57):
             world.post("customers")
-            await world.clock.sleep(chance.choice([0, 0, 1]))
+            await world.clock.sleep(rng.choice([0, 0, 1]))
         everything = [customer["id"] for customer in world.peer.objects("customer")][::-1]
         for limit in (1, 7, 10, 57, 100):
             found: list[str] = []

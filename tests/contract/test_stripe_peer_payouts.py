@@ -186,7 +186,7 @@ def test_a_negative_balance_is_debited_only_where_that_is_set(negative: bool) ->
 # --- laws -----------------------------------------------------------------------------------
 
 
-async def _a_random_day(world: World, chance: random.Random) -> None:
+async def _a_random_day(world: World, rng: random.Random) -> None:
     methods = [
         "pm_card_visa",
         "pm_card_amex",
@@ -203,39 +203,39 @@ async def _a_random_day(world: World, chance: random.Random) -> None:
         charges = world.peer.objects("charge")
         disputes = world.peer.objects("dispute")
         payouts = world.peer.objects("payout")
-        currency = chance.choice(["usd", "eur", "jpy"])
-        manual = chance.random() < 0.2
-        match chance.randrange(8):
+        currency = rng.choice(["usd", "eur", "jpy"])
+        manual = rng.random() < 0.2
+        match rng.randrange(8):
             case 0 | 1 | 2 | 3:
                 return world.pay(
-                    amount=chance.randint(100, 99_999),
+                    amount=rng.randint(100, 99_999),
                     currency=currency,
-                    payment_method=chance.choice(methods),
+                    payment_method=rng.choice(methods),
                     capture_method="manual" if manual else "automatic_async",
                 )
             case 4 if charges:
-                amount = chance.randint(1, 50_000)
-                return world.post("refunds", charge=chance.choice(charges)["id"], amount=amount)
+                amount = rng.randint(1, 50_000)
+                return world.post("refunds", charge=rng.choice(charges)["id"], amount=amount)
             case 5 if disputes:
-                settle = chance.choice([world.peer.win_dispute, world.peer.lose_dispute])
-                return settle(chance.choice(disputes)["id"])
+                settle = rng.choice([world.peer.win_dispute, world.peer.lose_dispute])
+                return settle(rng.choice(disputes)["id"])
             case 6 if payouts:
-                return world.peer.fail_payout(chance.choice(payouts)["id"])
+                return world.peer.fail_payout(rng.choice(payouts)["id"])
             case _:
-                return world.post("payouts", amount=chance.randint(1, 9_999), currency=currency)
+                return world.post("payouts", amount=rng.randint(1, 9_999), currency=currency)
 
     for _ in range(12):
         with suppress(ApiError, ValueError):  # refused acts leave the laws as they are
             act()
-        await world.clock.sleep(chance.uniform(0, 4 * 3_600))
+        await world.clock.sleep(rng.uniform(0, 4 * 3_600))
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_whatever_happens_the_balance_is_the_sum_and_payouts_are_their_members(seed: int) -> None:
     async def scenario(world: World) -> None:
-        chance = random.Random(seed)
+        rng = random.Random(seed)
         for _ in range(12):
-            await _a_random_day(world, chance)
+            await _a_random_day(world, rng)
             assert_balance_is_the_sum_of_transactions(world)
         assert len(world.peer.objects("balance_transaction")) > 50
         paid: list[str] = []

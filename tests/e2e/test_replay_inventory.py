@@ -427,14 +427,14 @@ FUZZED = 120
 FUZZ_SEED = 9
 
 
-def mutated(value: Any, chance: random.Random) -> Any:
+def mutated(value: Any, rng: random.Random) -> Any:
     """The value with a few of its parts, at any depth, replaced by odd ones, or left out."""
-    if chance.random() < 0.02:
-        return chance.choice(ODD_VALUES)
+    if rng.random() < 0.02:
+        return rng.choice(ODD_VALUES)
     if isinstance(value, dict):
-        return {k: mutated(v, chance) for k, v in value.items() if chance.random() > 0.01}
+        return {k: mutated(v, rng) for k, v in value.items() if rng.random() > 0.01}
     if isinstance(value, list):
-        return [mutated(each, chance) for each in value]
+        return [mutated(each, rng) for each in value]
     return value
 
 
@@ -444,11 +444,11 @@ def test_any_json_gives_a_report_or_a_clear_refusal(tmp_path: Path) -> None:
         for path in (*sorted(INCOMPLETE.glob("*.json")), FIXTURES / "checkout" / "sale.json")
         if path.name != "broken.json"
     ]
-    chance = random.Random(int(os.environ.get("REPLAY_FUZZ_SEED", FUZZ_SEED)))
+    rng = random.Random(int(os.environ.get("REPLAY_FUZZ_SEED", FUZZ_SEED)))
     path = tmp_path / "odd.json"
     told = 0
     for _ in range(int(os.environ.get("REPLAY_FUZZED", FUZZED)) // len(whole)):
-        path.write_text(json.dumps([mutated(each, chance) for each in whole]))
+        path.write_text(json.dumps([mutated(each, rng) for each in whole]))
         exported = read([path])
         if exported.events or exported.objects:
             result = replay.run(exported, lambda *_: None)

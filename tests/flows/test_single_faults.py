@@ -73,18 +73,18 @@ class ForgetfulBroker:
     """Loses completions, ends session locks early."""
 
     def __init__(self, seed: int, share: float) -> None:
-        self._chance = random.Random(seed)
+        self._rng = random.Random(seed)
         self._share = share
         self.lost = 0
         self.ended = 0
 
     def lock_ends_early(self, queue: str, session_id: str) -> bool:
-        ends = self._chance.random() < self._share
+        ends = self._rng.random() < self._share
         self.ended += ends
         return ends
 
     def completion_is_lost(self, queue: str, message_id: str) -> bool:
-        lost = self._chance.random() < self._share
+        lost = self._rng.random() < self._share
         self.lost += lost
         return lost
 

@@ -300,8 +300,8 @@ def test_permissions_that_a_restricted_key_lacks_are_named() -> None:
         world.stripe.issue_key(key)
         settings = world.settings.model_copy(update={"stripe_api_key": SecretStr(key.key)})
         http = httpx.AsyncClient(transport=PeerTransport(world.stripe.asgi, world.clock))
-        chance = world.app.chance
-        _use(world, stripe=bootstrap.stripe_gateway(settings, http, world.clock, chance))
+        rng = world.app.rng
+        _use(world, stripe=bootstrap.stripe_gateway(settings, http, world.clock, rng))
         assert await wrong(world) == {
             "stripe permissions": "the key may not read: dispute, balance_transaction, event"
         }

@@ -54,10 +54,10 @@ def test_a_rate_of_one_always_strikes_and_none_never() -> None:
 def test_kinds_do_not_move_each_other() -> None:
     alone = injector(rates={"stripe_500": 0.2})
     mixed = injector(rates={"stripe_500": 0.2, "stripe_429": 0.5})
-    chance = random.Random(1)
+    rng = random.Random(1)
     found = []
     for _ in range(500):
-        while chance.random() < 0.5:
+        while rng.random() < 0.5:
             mixed.strikes("stripe_429")
         found.append((alone.strikes("stripe_500"), mixed.strikes("stripe_500")))
     assert any(one for one, _ in found)

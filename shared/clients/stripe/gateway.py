@@ -18,7 +18,7 @@ from shared.clients.stripe.http import HttpxTransport
 from shared.clients.stripe.token_bucket import TokenBucket
 from shared.clients.texts import cleaned
 from shared.errors import CredentialsRefused, Refused, Throttled, Unavailable
-from shared.ports import Chance, Clock, Json, Page
+from shared.ports import Clock, Json, Page, Random
 
 REQUESTS_PER_SECOND = 25  # Stripe's default limit per endpoint
 REQUESTS_BURST = 25
@@ -79,7 +79,7 @@ class StripeApi:
         api_key: str,
         http: httpx.AsyncClient,
         clock: Clock,
-        chance: Chance,
+        rng: Random,
         *,
         base_url: str | None = None,
         requests_per_second: float = REQUESTS_PER_SECOND,
@@ -97,7 +97,7 @@ class StripeApi:
             max_network_retries=0,
         )
         self._clock = clock
-        self._chance = chance
+        self._rng = rng
         self._rate = requests_per_second
         self._burst = burst
         self._wait_seconds_max = wait_seconds_max
@@ -184,7 +184,7 @@ class StripeApi:
         if entity not in self._buckets:
             self._buckets[entity] = TokenBucket(
                 self._clock,
-                self._chance,
+                self._rng,
                 tokens_per_second=self._rate,
                 burst=self._burst,
                 wait_seconds_max=self._wait_seconds_max,

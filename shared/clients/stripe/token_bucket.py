@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from shared.errors import Throttled
-from shared.ports import Chance, Clock
+from shared.ports import Clock, Random
 
 JITTER_SHARE = 0.1  # of a wait, so that processes which filled up together do not go on together
 
@@ -19,7 +19,7 @@ class TokenBucket:
     def __init__(
         self,
         clock: Clock,
-        chance: Chance,
+        rng: Random,
         *,
         tokens_per_second: float,
         burst: float,
@@ -32,7 +32,7 @@ class TokenBucket:
                 f"{tokens_per_second}, {burst} and {wait_seconds_max}"
             )
         self._clock = clock
-        self._chance = chance
+        self._rng = rng
         self._rate = tokens_per_second
         self._burst = burst
         self._wait_seconds_max = wait_seconds_max
@@ -48,7 +48,7 @@ class TokenBucket:
             raise Throttled(self._system, wait_seconds)
         self._tokens -= 1
         if wait_seconds > 0:
-            jitter_share = JITTER_SHARE * self._chance.random()
+            jitter_share = JITTER_SHARE * self._rng.random()
             await self._clock.sleep(wait_seconds * (1 + jitter_share))
 
     def pause(self, seconds: float) -> None:

@@ -31,10 +31,10 @@ class NoJitter(Random):
         return 0.0
 
 
-def bucket_of(clock: FakeClock, *, wait_seconds_max: float = 100, chance: Random) -> TokenBucket:
+def bucket_of(clock: FakeClock, *, wait_seconds_max: float = 100, rng: Random) -> TokenBucket:
     return TokenBucket(
         clock,
-        chance,
+        rng,
         tokens_per_second=10,
         burst=3,
         wait_seconds_max=wait_seconds_max,
@@ -44,7 +44,7 @@ def bucket_of(clock: FakeClock, *, wait_seconds_max: float = 100, chance: Random
 
 async def test_a_burst_goes_through_and_the_next_waits_its_turn() -> None:
     clock = FakeClock()
-    bucket = bucket_of(clock, chance=NoJitter())
+    bucket = bucket_of(clock, rng=NoJitter())
     for _ in range(3):
         await bucket.take()
     assert clock.slept == []
@@ -54,14 +54,14 @@ async def test_a_burst_goes_through_and_the_next_waits_its_turn() -> None:
 
 async def test_those_who_come_together_wait_one_behind_the_other() -> None:
     clock = FakeClock()
-    bucket = bucket_of(clock, chance=NoJitter())
+    bucket = bucket_of(clock, rng=NoJitter())
     await asyncio.gather(*(bucket.take() for _ in range(6)))
     assert clock.slept == [pytest.approx(0.1), pytest.approx(0.2), pytest.approx(0.3)]
 
 
 async def test_the_rate_holds_over_a_long_run() -> None:
     clock = FakeClock()
-    bucket = bucket_of(clock, chance=NoJitter())
+    bucket = bucket_of(clock, rng=NoJitter())
     for _ in range(103):
         await bucket.take()
     assert (clock.now() - START).total_seconds() == pytest.approx(10, abs=0.01)
@@ -69,7 +69,7 @@ async def test_the_rate_holds_over_a_long_run() -> None:
 
 async def test_rest_fills_the_bucket_up_to_the_burst_and_no_further() -> None:
     clock = FakeClock()
-    bucket = bucket_of(clock, chance=NoJitter())
+    bucket = bucket_of(clock, rng=NoJitter())
     clock.moment += timedelta(hours=1)
     for _ in range(4):
         await bucket.take()
@@ -78,7 +78,7 @@ async def test_rest_fills_the_bucket_up_to_the_burst_and_no_further() -> None:
 
 async def test_jitter_only_ever_lengthens_a_wait() -> None:
     clock = FakeClock()
-    bucket = bucket_of(clock, chance=Random(7))
+    bucket = bucket_of(clock, rng=Random(7))
     await asyncio.gather(*(bucket.take() for _ in range(50)))
     for turn, slept in enumerate(clock.slept, start=1):
         assert turn / 10 <= slept + 1e-9
@@ -89,7 +89,7 @@ async def test_the_same_chance_gives_the_same_waits() -> None:
     runs = []
     for _ in range(2):
         clock = FakeClock()
-        bucket = bucket_of(clock, chance=Random(7))
+        bucket = bucket_of(clock, rng=Random(7))
         await asyncio.gather(*(bucket.take() for _ in range(20)))
         runs.append(clock.slept)
     assert runs[0] == runs[1]
@@ -97,7 +97,7 @@ async def test_the_same_chance_gives_the_same_waits() -> None:
 
 async def test_who_would_wait_too_long_is_turned_away_and_takes_no_turn() -> None:
     clock = FakeClock()
-    bucket = bucket_of(clock, wait_seconds_max=0.15, chance=NoJitter())
+    bucket = bucket_of(clock, wait_seconds_max=0.15, rng=NoJitter())
     for _ in range(3):
         await bucket.take()
     queries = [asyncio.create_task(bucket.take()) for _ in range(3)]
@@ -110,7 +110,7 @@ async def test_who_would_wait_too_long_is_turned_away_and_takes_no_turn() -> Non
 
 async def test_a_pause_holds_everybody_back() -> None:
     clock = FakeClock()
-    bucket = bucket_of(clock, chance=NoJitter())
+    bucket = bucket_of(clock, rng=NoJitter())
     bucket.pause(2)
     bucket.pause(2)
     await bucket.take()
@@ -119,7 +119,7 @@ async def test_a_pause_holds_everybody_back() -> None:
 
 async def test_a_clock_that_goes_back_gives_no_tokens_and_takes_none() -> None:
     clock = FakeClock()
-    bucket = bucket_of(clock, chance=NoJitter())
+    bucket = bucket_of(clock, rng=NoJitter())
     for _ in range(3):
         await bucket.take()
     clock.moment -= timedelta(minutes=5)

@@ -224,7 +224,7 @@ async def _written(bench: Bench, *documents: Document) -> tuple[Task, Applier, L
     """A task whose documents were written and are not settled."""
     ports = bench.ports
     store = LinkStore(ports.tables, ports.clock, 600)
-    journals = Journals(ports.tables, ports.dynamics, ports.clock, ports.chance, ports.settings)
+    journals = Journals(ports.tables, ports.dynamics, ports.clock, ports.rng, ports.settings)
     applier = Applier(ports.dynamics, journals, store, ports.clock, ports.settings)
     task = Task("cus_1", claim=await store.claim("cus_1", "one"))
     task.snapshot = Snapshot("customer", "cus_1", customer())

@@ -52,7 +52,7 @@ class Desk:
         ports: Ports = self.rig.ports
         self.links = LinkStore(ports.tables, ports.clock, ports.settings.lease_seconds)
         self.journals = Journals(
-            ports.tables, ports.dynamics, ports.clock, ports.chance, ports.settings
+            ports.tables, ports.dynamics, ports.clock, ports.rng, ports.settings
         )
         self.applier = Applier(
             ports.dynamics, self.journals, self.links, ports.clock, ports.settings
