@@ -27,7 +27,7 @@ from shared.documents.method import method_of
 from shared.documents.origin import GROSS, Origin, decided, origin_of
 from shared.documents.payments import charge_of_refund
 from shared.documents.payout import payout_refs, returned_payout
-from shared.documents.selling import Selling, selling, session_of
+from shared.documents.sale_routing import SaleRouting, sale_routing, session_of
 from shared.documents.transaction import (
     ENTITY,
     category_of,
@@ -237,7 +237,7 @@ def _customer_side(booking: _Booking, line: Line, desired: Desired) -> Desired:
     charge, origin = snapshot.related.get("charge"), booking.origin
     company = origin.company if origin else ""
     if origin is None and charge:
-        company = selling(charge, session_of(snapshot), context).company
+        company = sale_routing(charge, session_of(snapshot), context).company
     charged = charged_amount(snapshot, line.amount, origin)
     gross, *rest = booking.exchanged(booking.line(line), charged)
     gross = booking.in_company(gross, company or booking.book.company)
@@ -257,7 +257,11 @@ def _listed(kind: str, gross: Document, minor: int, invoice: str = "") -> Listed
 
 
 def _settled(
-    booking: _Booking, gross: Document, rest: tuple[Document, ...], sale: Selling, desired: Desired
+    booking: _Booking,
+    gross: Document,
+    rest: tuple[Document, ...],
+    sale: SaleRouting,
+    desired: Desired,
 ) -> Desired:
     """A new receipt: marked with its invoice, waiting for it, or over unapplied receipts."""
     snapshot, context = booking.snapshot, booking.context
@@ -285,7 +289,7 @@ def _applied(
     booking: _Booking,
     gross: Document,
     rest: tuple[Document, ...],
-    sale: Selling | None,
+    sale: SaleRouting | None,
     desired: Desired,
 ) -> Desired:
     """A receipt that went over unapplied receipts: applied once its invoice is posted, or is

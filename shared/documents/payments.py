@@ -20,7 +20,7 @@ from shared.documents.common import (
 )
 from shared.documents.origin import decided
 from shared.documents.refunding import DEAD_STATUSES
-from shared.documents.selling import session_of
+from shared.documents.sale_routing import session_of
 from shared.domain.records import Ref
 from shared.errors import Skipped, TieoutError, Waiting
 

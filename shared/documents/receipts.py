@@ -15,11 +15,11 @@ from shared.documents.common import Context, Json, Query, Snapshot, moment, text
 from shared.documents.order_state import ORDER
 from shared.documents.origin import Origin, Party, origin_of
 from shared.documents.sale_lines import captured_minor
-from shared.documents.selling import (
-    Selling,
+from shared.documents.sale_routing import (
+    SaleRouting,
     announces_invoice,
     is_invoiced,
-    selling,
+    sale_routing,
     session_of,
 )
 from shared.domain.journal import Role
@@ -49,7 +49,7 @@ class Invoice:
         return max(amount_minor - max(self.open_minor, 0), 0)
 
 
-def sold(snapshot: Snapshot, context: Context) -> Selling | None:
+def sold(snapshot: Snapshot, context: Context) -> SaleRouting | None:
     """How the charge behind a receipt is sold; None where no document is to be settled.
 
     An order of ours that was written is one, whatever the policy says by now.
@@ -57,7 +57,7 @@ def sold(snapshot: Snapshot, context: Context) -> Selling | None:
     charge = snapshot.related.get("charge") or {}
     if context.policy.receipts.settle != "marked" or not charge:
         return None
-    found = selling(charge, session_of(snapshot), context, origin_of(snapshot))
+    found = sale_routing(charge, session_of(snapshot), context, origin_of(snapshot))
     if found.order or found.invoice:
         return found
     if ORDER in snapshot.of_charge:
@@ -180,7 +180,7 @@ def may_wait(snapshot: Snapshot, context: Context) -> bool:
     return context.is_within(context.policy.receipts.wait_hours, made)
 
 
-def not_posted(snapshot: Snapshot, found: Selling) -> Waiting:
+def not_posted(snapshot: Snapshot, found: SaleRouting) -> Waiting:
     """The word for a receipt without a posted invoice."""
     what = found.invoice or found.order or f"of charge {snapshot.related['charge']['id']}"
     return Waiting("invoice_not_posted", f"{snapshot.id}: invoice {what} is not posted yet")

@@ -23,11 +23,11 @@ from shared.documents.origin import Party, origin_of, party_in
 from shared.documents.refunding import Effects, Shares, effects_of, refunds_of, was_given_back
 from shared.documents.sale_line import SALE, SaleLine
 from shared.documents.sale_lines import captured_minor, lines_of
-from shared.documents.selling import (
-    Selling,
+from shared.documents.sale_routing import (
+    SaleRouting,
     announces_invoice,
     is_invoiced,
-    selling,
+    sale_routing,
     session_of,
 )
 from shared.domain.ids import is_id
@@ -36,7 +36,7 @@ from shared.errors import Parked, Waiting
 from shared.policy import Memo, Sale
 
 
-def _is_ours(snapshot: Snapshot, sold: Selling) -> bool:
+def _is_ours(snapshot: Snapshot, sold: SaleRouting) -> bool:
     """Whether the charge has an order of ours, or has to get one."""
     if snapshot.written(ORDER) is not None:
         return True
@@ -58,7 +58,7 @@ def queries(snapshot: Snapshot, context: Context) -> tuple[Query, ...]:
     try:
         if captured_minor(snapshot.object) == 0:
             return ()
-        sold = selling(snapshot.object, session_of(snapshot), context, origin_of(snapshot))
+        sold = sale_routing(snapshot.object, session_of(snapshot), context, origin_of(snapshot))
         if not _is_ours(snapshot, sold):
             return ()
     except Parked:
@@ -66,7 +66,7 @@ def queries(snapshot: Snapshot, context: Context) -> tuple[Query, ...]:
     return (*order.queries(snapshot, sold.company), *_items(snapshot, sold, context))
 
 
-def _items(snapshot: Snapshot, sold: Selling, context: Context) -> tuple[Query, ...]:
+def _items(snapshot: Snapshot, sold: SaleRouting, context: Context) -> tuple[Query, ...]:
     """Which products of a new order are released."""
     if sold_in(snapshot) or context.policy.catalogue.products != "create":
         return ()
@@ -87,13 +87,13 @@ def documents(snapshot: Snapshot, context: Context) -> tuple[Document, ...]:
     charge = snapshot.object
     if captured_minor(charge) == 0:
         return ()
-    sold = selling(charge, session_of(snapshot), context, origin_of(snapshot))
+    sold = sale_routing(charge, session_of(snapshot), context, origin_of(snapshot))
     if _is_ours(snapshot, sold):
         return _order(snapshot, sold, context)
     return _memos_of_receipt(snapshot, sold, context)
 
 
-def _order(snapshot: Snapshot, sold: Selling, context: Context) -> tuple[Document, ...]:
+def _order(snapshot: Snapshot, sold: SaleRouting, context: Context) -> tuple[Document, ...]:
     charge = snapshot.object
     kept = snapshot.written(ORDER)
     if kept is None:
@@ -146,7 +146,9 @@ def _without_order(snapshot: Snapshot) -> Parked:
     )
 
 
-def _memos_of_receipt(snapshot: Snapshot, sold: Selling, context: Context) -> tuple[Document, ...]:
+def _memos_of_receipt(
+    snapshot: Snapshot, sold: SaleRouting, context: Context
+) -> tuple[Document, ...]:
     """Credit memos of a sale that is booked elsewhere and names its document in metadata."""
     memo = context.policy.refunds.of_receipts
     named = bool(sold.invoice or sold.order)

@@ -21,7 +21,7 @@ from shared.documents.sale_line import (
     TAX,
     SaleLine,
 )
-from shared.documents.selling import ITEMS_KEY, metadata
+from shared.documents.sale_routing import ITEMS_KEY, metadata
 from shared.documents.session_lines import lines_of_session
 from shared.domain.allotment import RefundShare, allot
 from shared.domain.money import Money

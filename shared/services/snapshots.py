@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from shared.documents.common import Context, Snapshot, id_of
-from shared.documents.selling import needs_session
+from shared.documents.sale_routing import needs_session
 from shared.domain.records import Choice, Intent, Link
 from shared.errors import ObjectMissing
 from shared.ports import Json, StripeGateway

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 from pydantic import ValidationError
 
-from shared.documents.selling import needs_session, subject_of
+from shared.documents.sale_routing import needs_session, subject_of
 from shared.policy import DEFAULT, Lines, Memo, Policy, Sale, Subject, When, problems
 from tests.unit.documents.objects import BOOKS, CONTEXT
 

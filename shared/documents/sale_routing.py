@@ -72,16 +72,16 @@ def needs_session(policy: Policy) -> bool:
     return orders or any(when.product or when.metadata or when.lines for when in conditions)
 
 
-def selling(
+def sale_routing(
     charge: Json, session: Json, context: Context, origin: Origin | None = None
-) -> "Selling":
+) -> "SaleRouting":
     """How a charge is sold; the company is that of its origin, where it has one.
 
     Raises `Parked` when its currency has no book and it would matter.
     """
     currency = text(charge, "currency").lower()
     book = context.books.currencies.get(currency)
-    sold = selling_of(charge, session, book.company if book else "", context)
+    sold = sale_routing_of(charge, session, book.company if book else "", context)
     if origin is not None:
         return replace(sold, company=origin.company)
     if book is None and (sold.sale is Sale.ORDER or sold.order or sold.invoice):
@@ -104,7 +104,7 @@ def announces_invoice(session: Json) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Selling:
+class SaleRouting:
     """How a charge is sold: the company, and where its revenue document is to be found.
 
     `sale`: whether an order is ours to make. `order`, `invoice`: numbers in Dynamics that metadata
@@ -117,7 +117,7 @@ class Selling:
     invoice: str = ""
 
 
-def selling_of(charge: Json, session: Json, owner: str, context: Context) -> Selling:
+def sale_routing_of(charge: Json, session: Json, owner: str, context: Context) -> SaleRouting:
     """How a charge is sold; `owner` is the company of its settlement currency."""
     subject = subject_of(charge, session, context)
     policy = context.policy
@@ -125,4 +125,4 @@ def selling_of(charge: Json, session: Json, owner: str, context: Context) -> Sel
     order = subject.metadata.get(ORDER_KEY, "").strip()
     invoice = subject.metadata.get(INVOICE_KEY, "").strip()
     sale = Sale.RECEIPT if order or invoice else policy.sale(subject)
-    return Selling(company, sale, order, invoice)
+    return SaleRouting(company, sale, order, invoice)
