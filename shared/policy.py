@@ -76,7 +76,7 @@ class Sale(StrEnum):
     ORDER = "order"  # a sales order
 
 
-class Memo(StrEnum):
+class RefundDocument(StrEnum):
     """What a refund becomes besides its money line."""
 
     NONE = "none"
@@ -167,8 +167,8 @@ class Refunds(Model):
     """Credit memos of sales that are orders of ours, and of sales booked elsewhere that name their
     invoice or order in metadata."""
 
-    of_orders: Memo = Memo.FREE_TEXT
-    of_receipts: Literal[Memo.NONE, Memo.FREE_TEXT] = Memo.NONE
+    of_orders: RefundDocument = RefundDocument.FREE_TEXT
+    of_receipts: Literal[RefundDocument.NONE, RefundDocument.FREE_TEXT] = RefundDocument.NONE
 
 
 class Customers(Model):
@@ -202,7 +202,7 @@ class Policy(Model):
     def has_documents(self) -> bool:
         """Whether any sale may have documents besides its money lines."""
         orders = any(rule.book is Sale.ORDER for rule in self.sales)
-        return orders or self.refunds.of_receipts is not Memo.NONE
+        return orders or self.refunds.of_receipts is not RefundDocument.NONE
 
     def sale(self, subject: Subject) -> Sale:
         """How a charge without invoice is booked; a receipt where no rule says otherwise."""

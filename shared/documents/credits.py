@@ -14,7 +14,7 @@ from shared.documents.refunding import Shares, Written
 from shared.documents.sale_line import TAX, SaleLine
 from shared.domain.journal import Role
 from shared.domain.records import Document, Fact
-from shared.policy import Memo
+from shared.policy import RefundDocument
 
 CREDIT, RETURN, REVERSAL = "credit", "return", "reversal"
 KINDS = (CREDIT, RETURN, REVERSAL)
@@ -113,6 +113,6 @@ def _line(header: Document, line: Mapping[str, Any]) -> Document:
     )
 
 
-def kind_of(memo: Memo) -> str:
+def kind_of(memo: RefundDocument) -> str:
     """The kind of document that a policy's choice means."""
-    return RETURN if memo is Memo.RETURN_ORDER else CREDIT
+    return RETURN if memo is RefundDocument.RETURN_ORDER else CREDIT

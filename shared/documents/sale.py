@@ -33,7 +33,7 @@ from shared.documents.sale_routing import (
 from shared.domain.ids import is_id
 from shared.domain.records import Document, Fact
 from shared.errors import Parked, Waiting
-from shared.policy import Memo, Sale
+from shared.policy import RefundDocument, Sale
 
 
 def _is_ours(snapshot: Snapshot, sold: SaleRouting) -> bool:
@@ -162,7 +162,7 @@ def _memos_of_receipt(
         {1: captured}, {1: False}, refunds_of(charge), credits.written_in(snapshot, {})
     )
     header = order.header_of(snapshot, sold.company, {})
-    wanted = memo if named else Memo.NONE
+    wanted = memo if named else RefundDocument.NONE
     return _Memos(snapshot, header, (line,), context).of(effects, wanted)
 
 
@@ -175,11 +175,11 @@ class _Memos:
     lines: tuple[SaleLine, ...]
     context: Context
 
-    def of(self, effects: Effects, memo: Memo) -> tuple[Document, ...]:
+    def of(self, effects: Effects, memo: RefundDocument) -> tuple[Document, ...]:
         """Memos that were written, with their lines, and new ones for what is left."""
         found = [header for _, _, header in credits.headers_in(self.snapshot)]
         kind = credits.kind_of(memo)
-        for refund, shares in effects.credits.items() if memo is not Memo.NONE else ():
+        for refund, shares in effects.credits.items() if memo is not RefundDocument.NONE else ():
             found.append(self._new(kind, refund, shares, found))
         for refund, shares in effects.reversals.items():
             found.append(self._new(credits.REVERSAL, refund, shares, found))

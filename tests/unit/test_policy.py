@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from shared.documents.sale_routing import needs_session, subject_of
-from shared.policy import DEFAULT, Lines, Memo, Policy, Sale, Subject, When, problems
+from shared.policy import DEFAULT, Lines, Policy, RefundDocument, Sale, Subject, When, problems
 from tests.unit.documents.objects import BOOKS, CONTEXT
 
 SHOP = Subject(currency="usd", metadata={"channel": "shop"}, products=("prod_1", "prod_2"))
@@ -19,7 +19,7 @@ def policy(**parts: object) -> Policy:
 def test_without_a_policy_a_sale_is_a_receipt_in_the_owners_company() -> None:
     assert DEFAULT.sale(SHOP) is Sale.RECEIPT
     assert DEFAULT.company(SHOP, "usmf") == "usmf"
-    assert DEFAULT.refunds.of_receipts is Memo.NONE
+    assert DEFAULT.refunds.of_receipts is RefundDocument.NONE
     assert DEFAULT.receipts.wait_hours == 24
 
 
