@@ -15,10 +15,10 @@ from local.clock import LoopClock
 from local.dynamics import DynamicsPeer
 from local.loop import run_virtual
 from local.simulation.conditions import Conditions
+from local.simulation.environment import Environment, open_environment
 from local.simulation.faults import Injector
 from local.simulation.invariants import Violation, at_rest
-from local.simulation.life import Life
-from local.simulation.stage import Stage, open_stage
+from local.simulation.process import Process
 from local.simulation.timeline import Timeline
 from local.stripe import FEES_WITH_EUR_TAX, PayoutSchedule, PeerSettings
 
@@ -59,19 +59,19 @@ class Aftermath:
 class _Bomb:
     """Counts the points that matter, and kills at one."""
 
-    def __init__(self, stage: Stage, kill_at: int | None) -> None:
+    def __init__(self, environment: Environment, kill_at: int | None) -> None:
         self.points: list[str] = []
-        self._stage = stage
+        self._environment = environment
         self._kill_at = kill_at
-        stage.fleet.crossed = self._crossed
+        environment.instances.crossed = self._crossed
 
-    def _crossed(self, life: Life, point: str) -> None:
+    def _crossed(self, process: Process, point: str) -> None:
         name = point.partition(" ")[2]
-        if name in READS or not life.moves:
+        if name in READS or not process.moves:
             return
         self.points.append(point)
         if len(self.points) == self._kill_at:
-            self._stage.fleet.kill(life)
+            self._environment.instances.kill(process)
 
 
 def aftermath(scenario: str, kill_at: int | None = None) -> Aftermath:
@@ -82,26 +82,30 @@ def aftermath(scenario: str, kill_at: int | None = None) -> Aftermath:
     async def main(clock: LoopClock) -> Aftermath:
         timeline = Timeline(clock)
         injector = Injector(SEED, timeline, rates={})
-        async with open_stage(
+        async with open_environment(
             clock, SEED, injector, timeline, account=account, conditions=Conditions()
-        ) as stage:
-            await before(stage)
-            bomb = _Bomb(stage, kill_at)
-            await after(stage)
-            await _settle(stage)
-            stage.dynamics.post_journals()
-            violations = await at_rest(stage.subject)
+        ) as environment:
+            await before(environment)
+            bomb = _Bomb(environment, kill_at)
+            await after(environment)
+            await _settle(environment)
+            environment.dynamics.post_journals()
+            violations = await at_rest(environment.subject)
             points = tuple(bomb.points)
-            return Aftermath(tuple(sorted(_lines(stage.dynamics))), points, tuple(violations))
+            return Aftermath(tuple(sorted(_lines(environment.dynamics))), points, tuple(violations))
 
     return run_virtual(main, start=START)
 
 
-async def _settle(stage: Stage) -> None:
+async def _settle(environment: Environment) -> None:
     """Time passes until nothing is open."""
     for _ in range(int(HOURS_MAX * 3_600 / STEP_SECONDS)):
-        await stage.clock.sleep(STEP_SECONDS)
-        if stage.stripe.exhausted() and stage.is_idle() and not await at_rest(stage.subject):
+        await environment.clock.sleep(STEP_SECONDS)
+        if (
+            environment.stripe.exhausted()
+            and environment.is_idle()
+            and not await at_rest(environment.subject)
+        ):
             return
 
 
@@ -125,9 +129,9 @@ def _lines(dynamics: DynamicsPeer) -> list[Line]:
     ]
 
 
-def _pay(stage: Stage) -> None:
-    customer = stage.stripe.request("POST", "/v1/customers", {"name": "Ada Ács"})
-    stage.stripe.request(
+def _pay(environment: Environment) -> None:
+    customer = environment.stripe.request("POST", "/v1/customers", {"name": "Ada Ács"})
+    environment.stripe.request(
         "POST",
         "/v1/payment_intents",
         {
@@ -140,27 +144,27 @@ def _pay(stage: Stage) -> None:
     )
 
 
-async def _nothing(stage: Stage) -> None:
-    del stage
+async def _nothing(environment: Environment) -> None:
+    del environment
 
 
-async def _charge(stage: Stage) -> None:
-    _pay(stage)
-    await stage.clock.sleep(STEP_SECONDS)
+async def _charge(environment: Environment) -> None:
+    _pay(environment)
+    await environment.clock.sleep(STEP_SECONDS)
 
 
-async def _refund(stage: Stage) -> None:
-    (charge,) = stage.stripe.objects("charge")
-    stage.stripe.request("POST", "/v1/refunds", {"charge": charge["id"], "amount": 5_000})
-    await stage.clock.sleep(STEP_SECONDS)
+async def _refund(environment: Environment) -> None:
+    (charge,) = environment.stripe.objects("charge")
+    environment.stripe.request("POST", "/v1/refunds", {"charge": charge["id"], "amount": 5_000})
+    await environment.clock.sleep(STEP_SECONDS)
 
 
-async def _payout(stage: Stage) -> None:
+async def _payout(environment: Environment) -> None:
     """The daily payout comes, is reconciled and paid."""
-    await stage.clock.sleep(PAYOUT_SECONDS)
+    await environment.clock.sleep(PAYOUT_SECONDS)
 
 
-type Act = Callable[[Stage], Awaitable[None]]
+type Act = Callable[[Environment], Awaitable[None]]
 
 SCENARIOS: dict[str, tuple[Act, Act, PeerSettings]] = {
     "charge": (_nothing, _charge, NO_PAYOUTS),

@@ -10,7 +10,7 @@ from local.books import CUSTOMER_ID_PROPERTY
 from local.dynamics import DynamicsPeer
 from local.servicebus import Broker
 from local.simulation import oracle, order_oracle
-from local.simulation.watches import QueueWatch
+from local.simulation.observers import QueueWatch
 from local.stripe import StripePeer
 from local.tables import MemoryTables
 from shared.outcomes import Kind

@@ -5,10 +5,10 @@ Nothing here depends on what the app does, so a seed makes the same business wha
 
 import random
 
-from local.simulation.agenda import DAY, HOUR, Agenda
 from local.simulation.faults import Injector
 from local.simulation.orders import Counter
 from local.simulation.sales import Sales
+from local.simulation.schedule import DAY, HOUR, Schedule
 from local.simulation.timeline import Timeline
 from local.stripe import FEES, FEES_WITH_EUR_TAX, PayoutSchedule, PeerSettings, StripePeer
 from shared.ports import Clock
@@ -61,12 +61,12 @@ class Merchant:
         rng = random.Random(f"merchant {seed}")  # noqa: S311 - a seeded world
         self._peer = peer
         self._injector = injector
-        self._agenda = Agenda(clock, rng, timeline, days)
+        self._schedule = Schedule(clock, rng, timeline, days)
         self._days = days
         self._counter = counter
         self._customers: list[str] = []
         self._came = 0  # customers so far, those that left among them
-        self._sales = Sales(peer, self._agenda, injector, self._somebody, counter)
+        self._sales = Sales(peer, self._schedule, injector, self._somebody, counter)
 
     @property
     def sales(self) -> int:
@@ -75,34 +75,34 @@ class Merchant:
 
     async def run(self) -> None:
         """Do business for the period."""
-        agenda, whole = self._agenda, self._days * DAY
-        customers = agenda.rng.randint(*CUSTOMERS)
+        schedule, whole = self._schedule, self._days * DAY
+        customers = schedule.rng.randint(*CUSTOMERS)
         for number in range(customers):
             latest = 0.0 if number < customers // 2 else 0.8 * whole
-            agenda.soon(0.0, latest, "a customer comes", self._come)
-        for _ in range(agenda.rng.randint(*CHARGES)):
-            agenda.soon(0.0, whole, "a sale", self._sales.sell)
+            schedule.soon(0.0, latest, "a customer comes", self._come)
+        for _ in range(schedule.rng.randint(*CHARGES)):
+            schedule.soon(0.0, whole, "a sale", self._sales.sell)
         for _ in range(int(self._days / DAYS_BETWEEN_ODDITIES) + 1):
-            agenda.soon(0.0, whole, "a bill of Stripe", self._bill)
-            agenda.soon(0.0, whole, "something strange", self._strange)
-            agenda.soon(0.0, whole, "a payout by hand", self._pay_out)
-            agenda.soon(0.0, whole, "a bank returns a payout", self._return)
-        if agenda.happens(RUSH_SHARE):
+            schedule.soon(0.0, whole, "a bill of Stripe", self._bill)
+            schedule.soon(0.0, whole, "something strange", self._strange)
+            schedule.soon(0.0, whole, "a payout by hand", self._pay_out)
+            schedule.soon(0.0, whole, "a bank returns a payout", self._return)
+        if schedule.happens(RUSH_SHARE):
             self._rush(whole)
         if self._counter is not None:
-            agenda.soon(0.3 * whole, whole, "a product is archived", self._counter.retire)
-        await agenda.run()
+            schedule.soon(0.3 * whole, whole, "a product is archived", self._counter.retire)
+        await schedule.run()
 
     def _rush(self, whole: float) -> None:
         """Many sales at once: only then do batches, journals and leases fill."""
-        agenda = self._agenda
-        begin = agenda.rng.uniform(0.1 * whole, 0.8 * whole)
-        end = begin + agenda.rng.uniform(*RUSH_SECONDS)
-        for _ in range(agenda.rng.randint(*RUSH_SALES)):
-            agenda.soon(begin, end, "a sale in the rush", self._sales.sell)
+        schedule = self._schedule
+        begin = schedule.rng.uniform(0.1 * whole, 0.8 * whole)
+        end = begin + schedule.rng.uniform(*RUSH_SECONDS)
+        for _ in range(schedule.rng.randint(*RUSH_SALES)):
+            schedule.soon(begin, end, "a sale in the rush", self._sales.sell)
 
     def _somebody(self) -> str:
-        return self._agenda.rng.choice(self._customers) if self._customers else ""
+        return self._schedule.rng.choice(self._customers) if self._customers else ""
 
     def _come(self) -> str:
         self._came += 1
@@ -110,9 +110,9 @@ class Merchant:
         params = {"name": f"Customer {self._came}", "email": f"c{address}@example.com"}
         id = str(self._peer.request("POST", "/v1/customers", params)["id"])
         self._customers.append(id)
-        self._agenda.soon(HOUR, 20 * DAY, "a customer moves", lambda: self._change(id))
-        if self._agenda.happens(LEAVING_SHARE):
-            self._agenda.soon(5 * DAY, 25 * DAY, "a customer goes", lambda: self._go(id))
+        self._schedule.soon(HOUR, 20 * DAY, "a customer moves", lambda: self._change(id))
+        if self._schedule.happens(LEAVING_SHARE):
+            self._schedule.soon(5 * DAY, 25 * DAY, "a customer goes", lambda: self._go(id))
         return id
 
     def _change(self, id: str) -> str:
@@ -131,29 +131,29 @@ class Merchant:
     # --- money ------------------------------------------------------------------------------
 
     def _bill(self) -> str:
-        currency = self._agenda.rng.choice(("usd", "eur"))
-        return self._peer.bill_fee(self._agenda.rng.randint(100, 2_000), currency, "Radar")
+        currency = self._schedule.rng.choice(("usd", "eur"))
+        return self._peer.bill_fee(self._schedule.rng.randint(100, 2_000), currency, "Radar")
 
     def _strange(self) -> str:
-        category = self._agenda.rng.choice(STRANGE)
-        amount = self._agenda.rng.choice((-1, 1)) * self._agenda.rng.randint(100, 3_000)
+        category = self._schedule.rng.choice(STRANGE)
+        amount = self._schedule.rng.choice((-1, 1)) * self._schedule.rng.randint(100, 3_000)
         return f"{self._peer.enter_other(category, amount, 'usd')} {category} {amount}"
 
     def _pay_out(self) -> str:
-        currency = self._agenda.rng.choice(PAYING_CURRENCIES)
+        currency = self._schedule.rng.choice(PAYING_CURRENCIES)
         available = self._peer.available_minor(currency)
         if available <= 1:
             return f"nothing to pay out in {currency}"
-        instant = self._agenda.happens(0.5)
+        instant = self._schedule.happens(0.5)
         params: dict[str, object] = {
-            "amount": self._agenda.rng.randint(1, max(available // 3, 1)),
+            "amount": self._schedule.rng.randint(1, max(available // 3, 1)),
             "currency": currency,
             "method": "instant" if instant else "standard",
         }
         payout = self._peer.request("POST", "/v1/payouts", params)
         path = f"/v1/payouts/{payout['id']}/cancel"
-        if not instant and self._agenda.happens(0.3):
-            self._agenda.at(
+        if not instant and self._schedule.happens(0.3):
+            self._schedule.at(
                 600, "a payout is cancelled", lambda: self._peer.request("POST", path)["id"]
             )
         return f"{payout['id']} {payout['amount']} {currency} {payout['method']}"
@@ -167,7 +167,7 @@ class Merchant:
         ]
         if not payouts:
             return "no payout yet"
-        chosen = self._agenda.rng.choice(payouts[-3:])
+        chosen = self._schedule.rng.choice(payouts[-3:])
         before = chosen["status"]
         self._peer.fail_payout(str(chosen["id"]))
         return f"{chosen['id']} was {before}"

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 import httpx
 
 from local.simulation.faults import Injector
-from local.simulation.life import Life
-from local.simulation.weather import Weather
+from local.simulation.outages import Outages
+from local.simulation.process import Process
 from shared.ports import Clock
 
 STALE_SECONDS = 30.0  # a connection that idled so long in the middle of sending is gone
@@ -20,11 +20,11 @@ class Network:
     def __init__(
         self,
         injector: Injector,
-        weather: Weather,
+        outages: Outages,
         clock: Clock,
         seconds: Mapping[str, Callable[[], float]],
     ) -> None:
-        self._injector, self._weather, self._clock = injector, weather, clock
+        self._injector, self._outages, self._clock = injector, outages, clock
         self._seconds = seconds
 
     async def before(self, name: str, request: httpx.Request) -> httpx.Response | None:
@@ -32,7 +32,7 @@ class Network:
         if name in self._seconds:
             await self._clock.sleep(self._seconds[name]())
         what = f"{name} {request.method}"
-        if self._weather.is_away(name):
+        if self._outages.is_away(name):
             return httpx.Response(503, content=MAINTENANCE, request=request)
         if self._injector.strikes("connection_refused", what):
             raise httpx.ConnectError("refused (simulated)", request=request)
@@ -50,15 +50,15 @@ class LivedTransport(httpx.AsyncBaseTransport):
     checked.)"""
 
     def __init__(
-        self, life: Life, inner: httpx.AsyncBaseTransport, name: str, network: Network
+        self, process: Process, inner: httpx.AsyncBaseTransport, name: str, network: Network
     ) -> None:
-        self._life, self._inner, self._name, self._network = life, inner, name, network
+        self._process, self._inner, self._name, self._network = process, inner, name, network
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request."""
-        began = self._life.clock.now()
-        await self._life.cross(f"before {self._name} request")
-        if (self._life.clock.now() - began).total_seconds() > STALE_SECONDS:
+        began = self._process.clock.now()
+        await self._process.cross(f"before {self._name} request")
+        if (self._process.clock.now() - began).total_seconds() > STALE_SECONDS:
             raise httpx.WriteError("the connection was closed meanwhile", request=request)
         instead = await self._network.before(self._name, request)
         if instead is not None:
@@ -66,8 +66,8 @@ class LivedTransport(httpx.AsyncBaseTransport):
         try:
             answer = await self._inner.handle_async_request(request)
         finally:
-            if not self._life.moves:
-                await self._life.hold()
-        await self._life.cross(f"after {self._name} request")
+            if not self._process.moves:
+                await self._process.hold()
+        await self._process.cross(f"after {self._name} request")
         self._network.after(self._name, request)
         return answer

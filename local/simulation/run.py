@@ -13,6 +13,7 @@ from local.servicebus.messages import Outgoing
 from local.simulation import oracle
 from local.simulation.bookkeeper import Bookkeeper
 from local.simulation.conditions import conditions_of
+from local.simulation.environment import Environment, open_environment
 from local.simulation.faults import Allowed, Injected, Injector
 from local.simulation.invariants import (
     SHOWN_MAX,
@@ -24,9 +25,8 @@ from local.simulation.invariants import (
     parked_ids,
 )
 from local.simulation.merchant import Merchant
+from local.simulation.operators import Operators
 from local.simulation.orders import Counter
-from local.simulation.people import People
-from local.simulation.stage import Stage, open_stage
 from local.simulation.timeline import Timeline
 from shared.domain.partition import partition_of
 from shared.domain.records import digest
@@ -71,74 +71,76 @@ class Outcome:
 class Run:
     """The course of one seed."""
 
-    def __init__(self, stage: Stage, merchant: Merchant, bookkeeper: Bookkeeper) -> None:
-        self.stage, self.merchant, self.bookkeeper = stage, merchant, bookkeeper
+    def __init__(
+        self, environment: Environment, merchant: Merchant, bookkeeper: Bookkeeper
+    ) -> None:
+        self.environment, self.merchant, self.bookkeeper = environment, merchant, bookkeeper
         self.violations: list[Violation] = []
         self.ever_parked: dict[str, None] = {}
         self.still_parked: list[str] = []
 
     async def live(self, days: float) -> None:
         """The whole run. Stops at the first violation."""
-        stage = self.stage
-        posting = stage.serve(self.bookkeeper.run(), "posting job")
+        environment = self.environment
+        posting = environment.serve(self.bookkeeper.run(), "posting job")
         meddling = [
-            stage.serve(self.bookkeeper.meddle(), "bookkeeper"),
-            stage.serve(stage.weather.run(stage.dynamics), "weather"),
-            stage.serve(self._people().run(), "people"),
+            environment.serve(self.bookkeeper.meddle(), "bookkeeper"),
+            environment.serve(environment.outages.run(environment.dynamics), "weather"),
+            environment.serve(self._operators().run(), "people"),
         ]
         await self._business(days)
         if self.violations:
             return
-        stage.timeline.note("world", "the quiet period begins")
-        stage.calm()
+        environment.timeline.note("world", "the quiet period begins")
+        environment.calm()
         for each in meddling:
             each.cancel()
         await asyncio.gather(*meddling, return_exceptions=True)
-        await stage.fleet.calm()
+        await environment.instances.calm()
         await self._rest()
         posting.cancel()
         await asyncio.gather(posting, return_exceptions=True)
         self.bookkeeper.post()
-        self.still_parked = await parked_ids(stage.tables)
-        self._report(await at_rest(stage.subject))
+        self.still_parked = await parked_ids(environment.tables)
+        self._report(await at_rest(environment.subject))
         self._report(await self._proof(final=True))
         if not self.violations:
             self._report(await self._fixed_point())
 
-    def _people(self) -> People:
-        stage = self.stage
-        return People(
-            stage.clock,
-            stage.seed,
-            injector=stage.injector,
-            timeline=stage.timeline,
-            broker=stage.broker,
-            ask=stage.ask,
-            parked=lambda: parked_ids(stage.tables),
+    def _operators(self) -> Operators:
+        environment = self.environment
+        return Operators(
+            environment.clock,
+            environment.seed,
+            injector=environment.injector,
+            timeline=environment.timeline,
+            broker=environment.broker,
+            ask=environment.ask,
+            parked=lambda: parked_ids(environment.tables),
         )
 
     def _report(self, violations: list[Violation]) -> None:
         for violation in violations:
-            self.stage.timeline.note("VIOLATION", f"{violation.invariant}: {violation.text}")
+            self.environment.timeline.note("VIOLATION", f"{violation.invariant}: {violation.text}")
         self.violations += violations
 
     async def _business(self, days: float) -> None:
         """The merchant's period, looked at twice a day."""
-        stage = self.stage
-        business = stage.serve(self.merchant.run(), "merchant")
-        began, glances, redeployed = stage.clock.now(), 0, False
+        environment = self.environment
+        business = environment.serve(self.merchant.run(), "merchant")
+        began, glances, redeployed = environment.clock.now(), 0, False
         while not business.done():
             await asyncio.wait([business], timeout=GLANCE_SECONDS)
             glances += 1
-            self._report(doubled(stage.subject))
-            self._report(await overtaken(stage.subject))
+            self._report(doubled(environment.subject))
+            self._report(await overtaken(environment.subject))
             if glances % GLANCES_PER_CHECK == 0:
                 await self._look()
             if self.violations:
                 return
-            share = (stage.clock.now() - began).total_seconds() / (days * 86_400)
+            share = (environment.clock.now() - began).total_seconds() / (days * 86_400)
             if not redeployed and share > BOOK_FOR_GBP_SHARE:
-                stage.fleet.redeploy(stage.settings("gbp"))
+                environment.instances.redeploy(environment.settings("gbp"))
                 redeployed = True
             if glances % GLANCES_PER_PROOF == 0:
                 self._report(await self._proof(final=False))
@@ -146,41 +148,45 @@ class Run:
 
     async def _look(self) -> None:
         self._report(self._always())
-        for id in await parked_ids(self.stage.tables):
+        for id in await parked_ids(self.environment.tables):
             self.ever_parked[id] = None
 
     def _always(self) -> list[Violation]:
-        shared = self.stage.fleet.watch.shared[:SHOWN_MAX]
+        shared = self.environment.instances.watch.shared[:SHOWN_MAX]
         found = [Violation("journal_shared", "; ".join(shared))] if shared else []
-        return found + always(self.stage.subject)
+        return found + always(self.environment.subject)
 
     async def _rest(self) -> None:
         """Time passes without faults, until nothing is left to happen or it takes too long."""
         for day in range(QUIET_DAYS_MAX):
-            await self.stage.clock.sleep(86_400)
+            await self.environment.clock.sleep(86_400)
             self._report(self._always())
             if self.violations:
                 return
-            parked = await parked_ids(self.stage.tables)
-            if day >= QUIET_DAYS_MIN and self.stage.stripe.exhausted() and not await self._open():
+            parked = await parked_ids(self.environment.tables)
+            if (
+                day >= QUIET_DAYS_MIN
+                and self.environment.stripe.exhausted()
+                and not await self._open()
+            ):
                 break
             self.ever_parked |= dict.fromkeys(parked)
         await self._idle()
 
     async def _open(self) -> bool:
         """Whether anything is still on its way: then another day may settle it."""
-        return bool(await at_rest(self.stage.subject))
+        return bool(await at_rest(self.environment.subject))
 
     async def _idle(self) -> None:
         for _ in range(IDLE_POLLS_MAX):
-            if self.stage.is_idle():
+            if self.environment.is_idle():
                 return
-            await self.stage.clock.sleep(IDLE_SECONDS)
+            await self.environment.clock.sleep(IDLE_SECONDS)
         self._report([Violation("never_idle", "the world does not come to rest")])
 
     async def _proof(self, *, final: bool) -> list[Violation]:
         """The product's own proof: its exceptions add up, and at the end it agrees with ours."""
-        answer = await self.stage.ask("proof")
+        answer = await self.environment.ask("proof")
         if answer is None:
             return [Violation("no_proof", "/api/proof does not answer 200")] if final else []
         found = []
@@ -190,8 +196,8 @@ class Run:
                 found.append(Violation("gap_unexplained", f"{name}: {proof}"))
         if not final:
             return found
-        ledger = self.stage.dynamics.ledger()
-        balance = oracle.stripe_balance(self.stage.stripe)
+        ledger = self.environment.dynamics.ledger()
+        balance = oracle.stripe_balance(self.environment.stripe)
         posted = oracle.clearing_balance(ledger.posted)
         drafts = oracle.clearing_balance(ledger.drafts)
         for name, proof in currencies.items():
@@ -207,27 +213,27 @@ class Run:
         """Converging everything once more changes nothing."""
         before = self._records()
         for entity in ENTITIES:
-            for found in self.stage.stripe.objects(entity.object):
+            for found in self.environment.stripe.objects(entity.object):
                 id = str(found["id"])
                 item = Item(id, "", entity.name, id, generation=ALL_AGAIN)
                 self._send(item)
-        await self.stage.clock.sleep(3_600)
+        await self.environment.clock.sleep(3_600)
         await self._idle()
         after = self._records()
         changed = [name for name in RECORD_SETS if before[name] != after[name]]
         moved = Violation("no_fixed_point", f"changed by converging again: {changed}")
-        return ([moved] if changed else []) + await at_rest(self.stage.subject)
+        return ([moved] if changed else []) + await at_rest(self.environment.subject)
 
     def _send(self, item: Item) -> None:
-        partitions = self.stage.settings().partitions
+        partitions = self.environment.settings().partitions
         message = item.message(partition_of(item.object, partitions))
         body: str = simplejson.dumps(message.body)
         outgoing = Outgoing(message.id, body.encode(), message.session)
-        self.stage.broker.send(entity_named(item.entity).queue, [outgoing])
+        self.environment.broker.send(entity_named(item.entity).queue, [outgoing])
 
     def _records(self) -> dict[str, str]:
         return {
-            name: digest([repr(row) for row in self.stage.dynamics.records(name)])
+            name: digest([repr(row) for row in self.environment.dynamics.records(name)])
             for name in RECORD_SETS
         }
 
@@ -244,10 +250,10 @@ def simulate(
     async def main(clock: LoopClock) -> Outcome:
         timeline = Timeline(clock)
         injector = Injector(seed, timeline, rates=rates, allowed=allowed)
-        async with open_stage(clock, seed, injector, timeline) as stage:
-            counter = Counter(stage.stripe, seed) if stage.conditions.orders else None
+        async with open_environment(clock, seed, injector, timeline) as environment:
+            counter = Counter(environment.stripe, seed) if environment.conditions.orders else None
             merchant = Merchant(
-                stage.stripe,
+                environment.stripe,
                 clock,
                 seed,
                 injector=injector,
@@ -256,9 +262,9 @@ def simulate(
                 counter=counter,
             )
             bookkeeper = Bookkeeper(
-                stage.dynamics, clock, seed, injector=injector, timeline=timeline
+                environment.dynamics, clock, seed, injector=injector, timeline=timeline
             )
-            run = Run(stage, merchant, bookkeeper)
+            run = Run(environment, merchant, bookkeeper)
             began = clock.now()
             await run.live(days)
             parked = [id for id in run.ever_parked if id in run.still_parked]
@@ -267,9 +273,9 @@ def simulate(
                 violations=tuple(run.violations),
                 injected=tuple(injector.injected),
                 faults=injector.counts(),
-                events=len(stage.stripe.objects("event")),
+                events=len(environment.stripe.objects("event")),
                 sales=merchant.sales,
-                entries=sum(map(len, oracle.booked(stage.dynamics).values())),
+                entries=sum(map(len, oracle.booked(environment.dynamics).values())),
                 parked=len(run.still_parked),
                 healed=len(run.ever_parked) - len(parked),
                 days=(clock.now() - began).total_seconds() / 86_400,

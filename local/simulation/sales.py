@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from local.simulation.agenda import DAY, HOUR, Agenda
 from local.simulation.faults import Injector
 from local.simulation.orders import Counter
+from local.simulation.schedule import DAY, HOUR, Schedule
 from local.stripe import StripePeer
 from shared.ports import Json
 
@@ -33,14 +33,14 @@ class Sales:
     def __init__(
         self,
         peer: StripePeer,
-        agenda: Agenda,
+        schedule: Schedule,
         injector: Injector,
         customer: Callable[[], str],
         counter: Counter | None,
     ) -> None:
         """`customer`: the id of somebody who buys, or empty; `counter`: where baskets are paid."""
         self._peer = peer
-        self._agenda = agenda
+        self._schedule = schedule
         self._injector = injector
         self._customer = customer
         self._counter = counter
@@ -48,20 +48,20 @@ class Sales:
 
     def sell(self) -> str:
         """One sale, of any kind."""
-        currency = self._agenda.one_of(CURRENCIES)
+        currency = self._schedule.one_of(CURRENCIES)
         params: dict[str, object] = {
-            "amount": self._agenda.rng.randint(*PRICES_MINOR[currency]),
+            "amount": self._schedule.rng.randint(*PRICES_MINOR[currency]),
             "currency": currency,
             "confirm": True,
         }
-        customer = self._customer() if self._agenda.happens(NAMED_SHARE) else ""
+        customer = self._customer() if self._schedule.happens(NAMED_SHARE) else ""
         if customer:
             params["customer"] = customer
-        match self._agenda.one_of(WAYS):
+        match self._schedule.one_of(WAYS):
             case "card":
-                return self._by_card(params, self._agenda.rng.choice(CARDS))
+                return self._by_card(params, self._schedule.rng.choice(CARDS))
             case "special":
-                return self._by_card(params, self._agenda.rng.choice(SPECIAL_CARDS))
+                return self._by_card(params, self._schedule.rng.choice(SPECIAL_CARDS))
             case "bank":
                 return self._by_bank(params)
             case "parts":
@@ -84,7 +84,7 @@ class Sales:
 
     def _by_bank(self, params: dict[str, object]) -> str:
         """A delayed method: some payments fail at once, some days after they had succeeded."""
-        method = "noAccount" if self._agenda.happens(0.2) else "success"
+        method = "noAccount" if self._schedule.happens(0.2) else "success"
         method_id = f"pm_usBankAccount_{method}"
         intent = self._charge({**params, "currency": "usd", "payment_method": method_id})
         charge = str(intent["latest_charge"])
@@ -93,8 +93,8 @@ class Sales:
             self._peer.fail_payment(charge)
             return charge
 
-        if self._agenda.happens(0.4):
-            self._agenda.soon(4 * DAY, 9 * DAY, "a bank takes a payment back", take_back)
+        if self._schedule.happens(0.4):
+            self._schedule.soon(4 * DAY, 9 * DAY, "a bank takes a payment back", take_back)
         return f"{charge} {params['amount']} by bank"
 
     def _in_parts(self, params: dict[str, object]) -> str:
@@ -108,17 +108,17 @@ class Sales:
         def release() -> object:
             return self._peer.request("POST", f"{path}/cancel")["id"]
 
-        part = amount if self._agenda.happens(0.3) else self._agenda.rng.randint(1, amount)
+        part = amount if self._schedule.happens(0.3) else self._schedule.rng.randint(1, amount)
 
         def capture() -> str:
             done = self._peer.request("POST", f"{path}/capture", {"amount_to_capture": part})
             self._afterwards(done)
             return f"{done['latest_charge']} {part} of {amount}"
 
-        if self._agenda.happens(0.2):
-            self._agenda.soon(HOUR, 3 * DAY, "a release", release)
+        if self._schedule.happens(0.2):
+            self._schedule.soon(HOUR, 3 * DAY, "a release", release)
         else:
-            self._agenda.soon(HOUR, 3 * DAY, "a capture", capture)
+            self._schedule.soon(HOUR, 3 * DAY, "a capture", capture)
         return f"{id} {amount} authorised"
 
     def _with_password(self, params: dict[str, object]) -> str:
@@ -130,28 +130,28 @@ class Sales:
             self._peer.authenticate(id)
             return id
 
-        if self._agenda.happens(0.8):
-            self._agenda.soon(60, HOUR, "a customer authenticates", authenticate)
+        if self._schedule.happens(0.8):
+            self._schedule.soon(60, HOUR, "a customer authenticates", authenticate)
         return f"{id} needs authentication"
 
     # --- afterwards -------------------------------------------------------------------------
 
     def _afterwards(self, intent: Json) -> None:
         charge, amount = str(intent["latest_charge"]), int(intent["amount"])
-        match self._agenda.one_of(SEQUELS):
+        match self._schedule.one_of(SEQUELS):
             case "refund":
                 self._plan_refund(charge, None)
             case "parts":
-                for _ in range(self._agenda.rng.randint(1, PARTS_MAX)):
-                    part = self._agenda.rng.randint(1, max(amount // PARTS_MAX, 1))
+                for _ in range(self._schedule.rng.randint(1, PARTS_MAX)):
+                    part = self._schedule.rng.randint(1, max(amount // PARTS_MAX, 1))
                     self._plan_refund(charge, part)
             case "dispute":
-                self._agenda.soon(HOUR, 8 * DAY, "a dispute", lambda: self._dispute(charge))
+                self._schedule.soon(HOUR, 8 * DAY, "a dispute", lambda: self._dispute(charge))
             case _:
                 pass
 
     def _plan_refund(self, charge: str, amount: int | None) -> None:
-        self._agenda.soon(0, 12 * DAY, "a refund", lambda: self._refund(charge, amount))
+        self._schedule.soon(0, 12 * DAY, "a refund", lambda: self._refund(charge, amount))
 
     def _refund(self, charge: str, amount: int | None) -> str:
         params: dict[str, object] = {"charge": charge}
@@ -166,24 +166,24 @@ class Sales:
             self._peer.fail_refund(id)
             return id
 
-        if self._agenda.happens(0.25):
-            self._agenda.soon(HOUR, 5 * DAY, "a refund fails", fail)
+        if self._schedule.happens(0.25):
+            self._schedule.soon(HOUR, 5 * DAY, "a refund fails", fail)
         return f"{id} {refund['amount']} of {charge}"
 
     def _dispute(self, charge: str) -> str:
-        inquiry = self._agenda.happens(0.4)
+        inquiry = self._schedule.happens(0.4)
         id = self._peer.dispute_charge(charge, inquiry=inquiry)
 
         def escalate() -> str:
             self._peer.escalate_dispute(id)
             return id
 
-        if inquiry and self._agenda.happens(0.6):
-            self._agenda.soon(HOUR, 4 * DAY, "an inquiry escalates", escalate)
-        if self._agenda.happens(0.5):
-            self._agenda.soon(4 * DAY, 9 * DAY, "a dispute is won", lambda: self._win(id))
+        if inquiry and self._schedule.happens(0.6):
+            self._schedule.soon(HOUR, 4 * DAY, "an inquiry escalates", escalate)
+        if self._schedule.happens(0.5):
+            self._schedule.soon(4 * DAY, 9 * DAY, "a dispute is won", lambda: self._win(id))
         else:
-            self._agenda.soon(4 * DAY, 9 * DAY, "a dispute is lost", lambda: self._lose(id))
+            self._schedule.soon(4 * DAY, 9 * DAY, "a dispute is lost", lambda: self._lose(id))
         return f"{id} of {charge}{', an inquiry' if inquiry else ''}"
 
     def _win(self, id: str, *, after_loss: bool = False) -> str:
@@ -192,8 +192,8 @@ class Sales:
 
     def _lose(self, id: str) -> str:
         self._peer.lose_dispute(id)
-        if self._agenda.happens(0.5):
-            self._agenda.soon(
+        if self._schedule.happens(0.5):
+            self._schedule.soon(
                 DAY, 4 * DAY, "a dispute is won after all", lambda: self._win(id, after_loss=True)
             )
         return id

@@ -15,7 +15,7 @@ type Act = Callable[[], object]
 """What is done; what it returns is told to the timeline."""
 
 
-class Agenda:
+class Schedule:
     """Acts in the order of their moments, and the chance that decides on them."""
 
     def __init__(self, clock: Clock, rng: random.Random, timeline: Timeline, days: float) -> None:

@@ -12,11 +12,10 @@ import httpx
 from local.host import Host, HubStore
 from local.host.durable import Hub
 from local.servicebus import Broker
-from local.simulation.edges import FaultyFlows
+from local.simulation.crash_faults import CrashFaults
 from local.simulation.faults import Injector
-from local.simulation.fleet_flows import FleetFlows
-from local.simulation.life import Life, LifeClock
-from local.simulation.lived import (
+from local.simulation.instance_flows import InstanceFlows
+from local.simulation.instrumented_ports import (
     LivedBus,
     LivedDynamics,
     LivedFlows,
@@ -25,9 +24,10 @@ from local.simulation.lived import (
     LivedTables,
 )
 from local.simulation.network import LivedTransport, Network
-from local.simulation.perils import Perils
+from local.simulation.observers import JournalWatch
+from local.simulation.port_faults import FaultyFlows
+from local.simulation.process import LifeClock, Process
 from local.simulation.timeline import Timeline
-from local.simulation.watches import JournalWatch
 from local.transport import Asgi, PeerTransport, Receive, Scope, Send
 from shared import bootstrap
 from shared.clients.stripe.signatures import StripeSignatures
@@ -53,7 +53,7 @@ SCHEDULES = {
 class Instance:
     """One incarnation: its life and its host."""
 
-    life: Life
+    process: Process
     host: Host
 
 
@@ -74,20 +74,20 @@ class Surroundings:
     instances: int
 
 
-class Fleet:
+class Instances:
     """The instances. `asgi` spreads requests over those that are up."""
 
     def __init__(self, around: Surroundings, settings: Settings, seed: int) -> None:
         self.settings = settings
         self.instances: list[Instance] = []
         self.gone: list[Instance] = []  # kept, so that their waiting tasks are
-        self.crossed: Callable[[Life, str], None] | None = None
+        self.crossed: Callable[[Process, str], None] | None = None
         self.asgi: Asgi = self._serve
         self.watch = JournalWatch(around.timeline)
         self._around = around
         self._rng = random.Random(f"fleet {seed}")  # noqa: S311 - a seeded world
         self._store = HubStore()
-        self._perils = Perils(
+        self._perils = CrashFaults(
             around.injector, self.kill, self.freeze, lambda: self.redeploy(self.settings)
         )
         self._hub = Hub(self._store, around.clock)  # until a first host leads
@@ -108,46 +108,46 @@ class Fleet:
         for task in self._tasks:
             task.cancel()
         for instance in (*self.gone, *self.instances):
-            instance.life.close()
+            instance.process.close()
         for instance in self.instances:
             await instance.host.stop()
 
-    def kill(self, life: Life) -> None:
+    def kill(self, process: Process) -> None:
         """The process is gone, if it was still up; another takes its place some time later."""
-        instance = self._instance_of(life)
+        instance = self._instance_of(process)
         if instance is None:
             return
-        life.die()
-        self._around.timeline.note(life.name, "KILLED")
+        process.die()
+        self._around.timeline.note(process.name, "KILLED")
         self.instances.remove(instance)
         self.gone.append(instance)
         instance.host.hub.halt()
         self._give_up_lead(instance)
         self._later(self._rng.uniform(*RESTART_SECONDS), self._open)
 
-    def freeze(self, life: Life, seconds: float) -> None:
+    def freeze(self, process: Process, seconds: float) -> None:
         """The process stands still for a while, if it is up and moves."""
-        instance = self._instance_of(life)
-        if instance is None or not life.moves:
+        instance = self._instance_of(process)
+        if instance is None or not process.moves:
             return
-        life.freeze()
-        self._around.timeline.note(life.name, f"FROZEN for {seconds:.0f} s")
+        process.freeze()
+        self._around.timeline.note(process.name, f"FROZEN for {seconds:.0f} s")
         self._give_up_lead(instance)
 
         def thaw() -> None:
-            self._around.timeline.note(life.name, "thaws")
-            life.thaw()
+            self._around.timeline.note(process.name, "thaws")
+            process.thaw()
 
         self._later(seconds, thaw)
         if instance.host.has_led:  # a host that lost the lease of its timers starts anew
-            self._later(seconds + ZOMBIE_SECONDS, lambda: self.kill(life))
+            self._later(seconds + ZOMBIE_SECONDS, lambda: self.kill(process))
 
     def redeploy(self, settings: Settings) -> None:
         """All instances come anew, perhaps with other settings; nothing is spared."""
         self._around.timeline.note("fleet", "a deployment")
         self.settings = settings
         for instance in list(self.instances):
-            self.kill(instance.life)
+            self.kill(instance.process)
 
     async def calm(self) -> None:
         """Wait until the wanted number is up and moves."""
@@ -181,64 +181,64 @@ class Fleet:
         self._made += 1
         name = f"app{self._made}"
         skew_seconds = self._perils.skew_seconds(name)
-        life = Life(name, self._around.clock, skew_seconds, self._on_crossing)
+        process = Process(name, self._around.clock, skew_seconds, self._on_crossing)
         host = Host(
             self._around.app_dir,
             {"ServiceBusConnection": CONNECTION},
-            LifeClock(life, skewed=False),
-            LivedBus(life, self._around.broker, self._around.injector),
+            LifeClock(process, skewed=False),
+            LivedBus(process, self._around.broker, self._around.injector),
             self._store,
             context=contextvars.Context(),
             leads=False,
             schedules=SCHEDULES,
         )
-        host.context.run(bootstrap.use, self._app(life))
+        host.context.run(bootstrap.use, self._app(process))
         await host.start()
-        instance = Instance(life, host)
+        instance = Instance(process, host)
         self.instances.append(instance)
-        self._around.timeline.note(life.name, f"is up, {life.skew.total_seconds():+.0f} s")
+        self._around.timeline.note(process.name, f"is up, {process.skew.total_seconds():+.0f} s")
         if self._leader is None:
             self._lead()
 
-    def _app(self, life: Life) -> bootstrap.App:
+    def _app(self, process: Process) -> bootstrap.App:
         around, settings = self._around, self.settings
-        clock = LifeClock(life, skewed=True)
+        clock = LifeClock(process, skewed=True)
         rng = random.Random(self._rng.getrandbits(64))  # noqa: S311 - a seeded world
         stripe = bootstrap.stripe_gateway(
-            settings, self._client(life, around.stripe, "stripe"), clock, rng
+            settings, self._client(process, around.stripe, "stripe"), clock, rng
         )
         dynamics = bootstrap.dynamics_gateway(
-            settings, self._client(life, around.dynamics, "dynamics"), clock
+            settings, self._client(process, around.dynamics, "dynamics"), clock
         )
-        flows = FaultyFlows(FleetFlows(lambda: self.hub), around.injector)
+        flows = FaultyFlows(InstanceFlows(lambda: self.hub), around.injector)
         return bootstrap.build(
             settings,
             clock=clock,
             rng=rng,
-            tables=LivedTables(life, around.tables, around.timeline),
-            queue=LivedQueue(life, around.queue, around.timeline),
+            tables=LivedTables(process, around.tables, around.timeline),
+            queue=LivedQueue(process, around.queue, around.timeline),
             signatures=StripeSignatures(),
-            stripe=LivedStripe(life, stripe, around.timeline),
-            dynamics=LivedDynamics(life, dynamics, around.timeline, self.watch),
-            flows=LivedFlows(life, flows, around.timeline),
+            stripe=LivedStripe(process, stripe, around.timeline),
+            dynamics=LivedDynamics(process, dynamics, around.timeline, self.watch),
+            flows=LivedFlows(process, flows, around.timeline),
         )
 
-    def _client(self, life: Life, asgi: Asgi, name: str) -> httpx.AsyncClient:
+    def _client(self, process: Process, asgi: Asgi, name: str) -> httpx.AsyncClient:
         transport = LivedTransport(
-            life, PeerTransport(asgi, self._around.clock), name, self._around.network
+            process, PeerTransport(asgi, self._around.clock), name, self._around.network
         )
         return httpx.AsyncClient(transport=transport, timeout=bootstrap.HTTP_SECONDS_MAX)
 
-    def _on_crossing(self, life: Life, point: str) -> None:
+    def _on_crossing(self, process: Process, point: str) -> None:
         """A port call of an instance."""
         if self.crossed is not None:
-            self.crossed(life, point)
-        if life.moves and self._instance_of(life) is not None:
-            self._perils.meet(life, point)
+            self.crossed(process, point)
+        if process.moves and self._instance_of(process) is not None:
+            self._perils.meet(process, point)
 
-    def _instance_of(self, life: Life) -> Instance | None:
+    def _instance_of(self, process: Process) -> Instance | None:
         """The instance that lives this life, while it is up."""
-        return next((each for each in self.instances if each.life is life), None)
+        return next((each for each in self.instances if each.process is process), None)
 
     def _give_up_lead(self, instance: Instance) -> None:
         """Timers and hub belong to one host at a time, by a lease that runs out."""
@@ -252,11 +252,11 @@ class Fleet:
         if self._leader is not None or self._is_closing:
             return
         for instance in self.instances:
-            if instance.life.moves and not instance.host.has_led:
+            if instance.process.moves and not instance.host.has_led:
                 self._leader = instance
                 self._hub = instance.host.hub
                 instance.host.lead()
-                self._around.timeline.note(instance.life.name, "leads")
+                self._around.timeline.note(instance.process.name, "leads")
                 return
 
     @property

@@ -7,13 +7,13 @@ import pytest
 
 from local.clock import LoopClock
 from local.loop import run_virtual
-from local.simulation.life import Life, LifeClock
+from local.simulation.process import LifeClock, Process
 
 START = datetime(2026, 10, 12, tzinfo=UTC)
 
 
-def life(clock: LoopClock, skew_seconds: float = 0.0) -> Life:
-    return Life("app1", clock, skew_seconds, lambda _life, _point: None)
+def process(clock: LoopClock, skew_seconds: float = 0.0) -> Process:
+    return Process("app1", clock, skew_seconds, lambda _process, _point: None)
 
 
 async def _done() -> str:
@@ -23,7 +23,7 @@ async def _done() -> str:
 def test_a_living_process_passes_its_crash_points() -> None:
     async def main(clock: LoopClock) -> None:
         points: list[str] = []
-        alive = Life("app1", clock, 0.0, lambda _life, point: points.append(point))
+        alive = Process("app1", clock, 0.0, lambda _process, point: points.append(point))
         assert await alive.through("tables.get", _done) == "done"
         assert points == ["before tables.get", "after tables.get"]
         assert alive.crossings == 2
@@ -33,7 +33,7 @@ def test_a_living_process_passes_its_crash_points() -> None:
 
 def test_a_process_that_dies_in_a_call_never_gets_its_answer_and_runs_no_finally() -> None:
     async def main(clock: LoopClock) -> None:
-        dying, told = life(clock), []
+        dying, told = process(clock), []
 
         async def slow() -> str:
             await clock.sleep(10)
@@ -60,7 +60,7 @@ def test_a_process_that_dies_in_a_call_never_gets_its_answer_and_runs_no_finally
 
 def test_a_time_out_does_not_wake_the_dead() -> None:
     async def main(clock: LoopClock) -> None:
-        dead, told = life(clock), []
+        dead, told = process(clock), []
         dead.die()
 
         async def work() -> None:
@@ -82,7 +82,7 @@ def test_a_time_out_does_not_wake_the_dead() -> None:
 
 def test_a_frozen_process_goes_on_where_it_was() -> None:
     async def main(clock: LoopClock) -> None:
-        frozen = life(clock)
+        frozen = process(clock)
         frozen.freeze()
         task = asyncio.create_task(frozen.through("tables.get", _done))
         await clock.sleep(900)
@@ -96,7 +96,7 @@ def test_a_frozen_process_goes_on_where_it_was() -> None:
 
 def test_a_time_out_that_passed_in_the_freeze_strikes_after_it() -> None:
     async def main(clock: LoopClock) -> None:
-        frozen = life(clock)
+        frozen = process(clock)
         frozen.freeze()
 
         async def work() -> None:
@@ -115,7 +115,7 @@ def test_a_time_out_that_passed_in_the_freeze_strikes_after_it() -> None:
 
 def test_nobody_thaws_the_dead() -> None:
     async def main(clock: LoopClock) -> None:
-        dead = life(clock)
+        dead = process(clock)
         dead.freeze()
         dead.die()
         dead.thaw()
@@ -131,7 +131,7 @@ def test_nobody_thaws_the_dead() -> None:
 
 def test_a_wait_for_the_outside_ends_with_the_process() -> None:
     async def main(clock: LoopClock) -> None:
-        waiting, arrived = life(clock), asyncio.Event()
+        waiting, arrived = process(clock), asyncio.Event()
         task = asyncio.create_task(waiting.wait(arrived.wait()))
         await clock.sleep(1)
         waiting.die()
@@ -148,7 +148,7 @@ def test_a_wait_for_the_outside_ends_with_the_process() -> None:
 
 def test_clocks_of_processes_differ() -> None:
     async def main(clock: LoopClock) -> None:
-        ahead = life(clock, 30.0)
+        ahead = process(clock, 30.0)
         assert LifeClock(ahead, skewed=True).now() == START + timedelta(seconds=30)
         assert LifeClock(ahead, skewed=False).now() == START
 

@@ -13,10 +13,10 @@ from typing import Any
 
 from shared.ports import Clock
 
-type OnCrossing = Callable[["Life", str], None]
+type OnCrossing = Callable[["Process", str], None]
 
 
-class Life:
+class Process:
     """One incarnation of an instance. `skew_seconds`: how far its clock is ahead; see `step`."""
 
     def __init__(
@@ -112,18 +112,18 @@ class Life:
 class LifeClock:
     """The clock as one process reads it. Sleeping is no crash point: it would double the others."""
 
-    def __init__(self, life: Life, *, skewed: bool) -> None:
-        self._life, self._skewed = life, skewed
+    def __init__(self, process: Process, *, skewed: bool) -> None:
+        self._process, self._skewed = process, skewed
 
     def now(self) -> datetime:
         """The process's idea of the current moment."""
-        now = self._life.clock.now()
-        return now + self._life.skew if self._skewed else now
+        now = self._process.clock.now()
+        return now + self._process.skew if self._skewed else now
 
     async def sleep(self, seconds: float) -> None:
         """Wait; a dead process never wakes."""
         try:
-            await self._life.clock.sleep(seconds)
+            await self._process.clock.sleep(seconds)
         finally:
-            if not self._life.moves:
-                await self._life.hold()
+            if not self._process.moves:
+                await self._process.hold()

@@ -16,15 +16,15 @@ from local.dynamics.settings import Settings as DynamicsSettings
 from local.publishing import publish
 from local.servicebus import Broker, LocalQueue, load_queues
 from local.simulation.conditions import Conditions, conditions_of
-from local.simulation.edges import FaultyBroker, FaultyQueue, FaultyTables
 from local.simulation.faults import DYNAMICS_NAMES, STRIPE_NAMES, Injector
-from local.simulation.fleet import Fleet, Surroundings
+from local.simulation.instances import Instances, Surroundings
 from local.simulation.invariants import Subject
 from local.simulation.merchant import account_of
 from local.simulation.network import Network
 from local.simulation.orders import POLICY
+from local.simulation.outages import Outages
+from local.simulation.port_faults import FaultyBroker, FaultyQueue, FaultyTables
 from local.simulation.timeline import Timeline
-from local.simulation.weather import Weather
 from local.stripe import DeliveryFaults, PeerSettings, StripePeer, WebhookTarget
 from local.stripe import Faults as StripeFaults
 from local.tables import MemoryTables
@@ -41,7 +41,7 @@ SLOW_SECONDS = 50.0
 ROUTE_SECONDS_MAX = 3_600.0
 
 
-class Stage:
+class Environment:
     """All parts of one run."""
 
     def __init__(
@@ -72,24 +72,24 @@ class Stage:
         self.broker = Broker(queues, clock, FaultyBroker(injector))
         self.dynamics = self._dynamics_peer()
         self.stripe = self._stripe_peer()
-        self.weather = Weather(clock, seed, injector, timeline)
-        queue = FaultyQueue(LocalQueue(self.broker), injector, self.weather, clock, conditions)
+        self.outages = Outages(clock, seed, injector, timeline)
+        queue = FaultyQueue(LocalQueue(self.broker), injector, self.outages, clock, conditions)
         stripe_seconds = self._between("stripe seconds", conditions.stripe_seconds)
         table_seconds = self._between("table seconds", conditions.table_seconds)
         around = Surroundings(
             app_dir=ROOT,
             clock=clock,
             broker=self.broker,
-            tables=FaultyTables(self.tables, injector, self.weather, clock, table_seconds),
+            tables=FaultyTables(self.tables, injector, self.outages, clock, table_seconds),
             queue=queue,
-            network=Network(injector, self.weather, clock, {"stripe": stripe_seconds}),
+            network=Network(injector, self.outages, clock, {"stripe": stripe_seconds}),
             stripe=self.stripe.asgi,
             dynamics=self.dynamics.asgi,
             injector=injector,
             timeline=timeline,
             instances=conditions.instances,
         )
-        self.fleet = Fleet(around, self.settings(), seed)
+        self.instances = Instances(around, self.settings(), seed)
         self.subject = Subject(
             self.stripe,
             self.dynamics,
@@ -175,7 +175,7 @@ class Stage:
         self.dynamics.faults = DynamicsFaults(latency_seconds=Conditions().latency_seconds)
 
     async def _app(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
-        await self.fleet.asgi(scope, receive, send)
+        await self.instances.asgi(scope, receive, send)
 
     def _client(self, asgi: Asgi) -> httpx.AsyncClient:
         client = httpx.AsyncClient(transport=PeerTransport(asgi, self.clock))
@@ -213,11 +213,11 @@ class Stage:
         """No event on its way, no message anywhere, no step due."""
         depths = [self.broker.depth(queue.name) for queue in self.broker.queues]
         waiting = any(depth.ready or depth.locked or depth.scheduled for depth in depths)
-        return not waiting and self.stripe.idle() and self.fleet.idle()
+        return not waiting and self.stripe.idle() and self.instances.idle()
 
 
 @asynccontextmanager
-async def open_stage(
+async def open_environment(
     clock: Clock,
     seed: int,
     injector: Injector,
@@ -225,10 +225,10 @@ async def open_stage(
     *,
     account: PeerSettings | None = None,
     conditions: Conditions | None = None,
-) -> AsyncIterator[Stage]:
+) -> AsyncIterator[Environment]:
     """A running stage on the current loop; `account` and `conditions` None: as the seed says."""
     async with AsyncExitStack() as stack:
-        stage = Stage(
+        environment = Environment(
             clock,
             seed,
             injector=injector,
@@ -237,9 +237,9 @@ async def open_stage(
             conditions=conditions or conditions_of(seed),
             stack=stack,
         )
-        await stage.publish()
-        await stage.fleet.start()
-        stack.push_async_callback(stage.fleet.close)
-        stage.stripe.start()
-        stack.push_async_callback(stage.stripe.stop)
-        yield stage
+        await environment.publish()
+        await environment.instances.start()
+        stack.push_async_callback(environment.instances.close)
+        environment.stripe.start()
+        stack.push_async_callback(environment.stripe.stop)
+        yield environment

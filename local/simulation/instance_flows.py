@@ -6,7 +6,7 @@ from local.host import Hub, HubFlows
 from shared.ports import Json
 
 
-class FleetFlows:
+class InstanceFlows:
     """`shared.ports.Flows` on the hub that leads at the moment of the call."""
 
     def __init__(self, hub: Callable[[], Hub]) -> None:

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from local.simulation.conditions import Conditions
 from local.simulation.faults import Injector
-from local.simulation.watches import QueueWatch
-from local.simulation.weather import Weather
+from local.simulation.observers import QueueWatch
+from local.simulation.outages import Outages
 from shared.errors import FlowsUnavailable, QueueUnavailable, StorageUnavailable, TableConflict
 from shared.ports import (
     QUERY_ROWS_MAX,
@@ -34,17 +34,17 @@ class FaultyTables:
         self,
         inner: Tables,
         injector: Injector,
-        weather: Weather,
+        outages: Outages,
         clock: Clock,
         write_seconds: Callable[[], float],
     ) -> None:
         """`write_seconds`: how long the next write takes."""
-        self._inner, self._injector, self._weather, self._clock = inner, injector, weather, clock
+        self._inner, self._injector, self._outages, self._clock = inner, injector, outages, clock
         self._write_seconds = write_seconds
 
     async def _reach(self, what: str) -> None:
         """On the way to the store; nothing was done yet."""
-        if self._weather.is_away("table") or self._injector.strikes("table_unavailable", what):
+        if self._outages.is_away("table") or self._injector.strikes("table_unavailable", what):
             raise StorageUnavailable("simulated")
         if self._injector.strikes("table_slow", what):
             await self._clock.sleep(self._injector.size("table_slow", *SLOW_SECONDS))
@@ -94,12 +94,12 @@ class FaultyQueue:
         self,
         inner: Queue,
         injector: Injector,
-        weather: Weather,
+        outages: Outages,
         clock: Clock,
         conditions: Conditions,
     ) -> None:
         self.watch = QueueWatch()
-        self._inner, self._injector, self._weather, self._clock = inner, injector, weather, clock
+        self._inner, self._injector, self._outages, self._clock = inner, injector, outages, clock
         self._window = timedelta(seconds=conditions.duplicate_window_seconds)
         self._partitions = conditions.partitions
         self._copies = 0
@@ -108,7 +108,7 @@ class FaultyQueue:
     async def send(self, queue: str, messages: Sequence[Message]) -> None:
         """Returns only when the broker holds all of them."""
         what = f"{queue} {messages[0].id if messages else ''}"
-        if self._weather.is_away("queue") or self._injector.strikes("queue_unavailable", what):
+        if self._outages.is_away("queue") or self._injector.strikes("queue_unavailable", what):
             raise QueueUnavailable("simulated")
         await self._inner.send(queue, messages)
         self.watch.taken(messages)
@@ -142,7 +142,7 @@ class FaultyQueue:
 
     async def probe(self, queue: str) -> None:
         """Look for a queue."""
-        if self._weather.is_away("queue"):
+        if self._outages.is_away("queue"):
             raise QueueUnavailable("simulated")
         await self._inner.probe(queue)
 
@@ -150,7 +150,7 @@ class FaultyQueue:
         self, queue: str, keep: Callable[[DeadLetter], Awaitable[None]], limit: int
     ) -> int:
         """Hand dead letters to `keep`."""
-        if self._weather.is_away("queue"):
+        if self._outages.is_away("queue"):
             raise QueueUnavailable("simulated")
         return await self._inner.drain_dead_letters(queue, keep, limit)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from local.simulation.faults import Injector
-from local.simulation.life import Life
+from local.simulation.process import Process
 
 READS = ("tables.get", "tables.query")
 READS_SKIPPED = 25  # of the many table reads of the sweeps only each such one is a fault's chance
@@ -14,12 +14,12 @@ SKEW_SECONDS = 30.0
 
 
 @dataclass(slots=True)
-class Perils:
+class CrashFaults:
     """Draws them; `kill`, `freeze` (for so many seconds) and `redeploy` carry them out."""
 
     injector: Injector
-    kill: Callable[[Life], None]
-    freeze: Callable[[Life, float], None]
+    kill: Callable[[Process], None]
+    freeze: Callable[[Process, float], None]
     redeploy: Callable[[], None]
     _counts: dict[str, int] = field(default_factory=dict)
     _total: int = 0
@@ -30,23 +30,23 @@ class Perils:
             return 0.0
         return self.injector.size("clock_skew", -SKEW_SECONDS, SKEW_SECONDS)
 
-    def meet(self, life: Life, point: str) -> None:
+    def meet(self, process: Process, point: str) -> None:
         """A living process crosses a point: perhaps its last."""
         name = point.partition(" ")[2]
         is_rare = self._is_rare(name)
-        if name in READS and life.crossings % READS_SKIPPED:
+        if name in READS and process.crossings % READS_SKIPPED:
             return
-        injector, what = self.injector, f"{life.name} {point}"
+        injector, what = self.injector, f"{process.name} {point}"
         if injector.strikes("process_killed", what) or (
             is_rare and injector.strikes("process_killed_seldom", what)
         ):
-            self.kill(life)
+            self.kill(process)
         elif injector.strikes("process_frozen", what):
-            self.freeze(life, injector.size("process_frozen", *FREEZE_SECONDS))
+            self.freeze(process, injector.size("process_frozen", *FREEZE_SECONDS))
         elif injector.strikes("redeployed", what):
             self.redeploy()
         elif injector.strikes("clock_stepped", what):
-            life.step(injector.size("clock_stepped", -SKEW_SECONDS, SKEW_SECONDS))
+            process.step(injector.size("clock_stepped", -SKEW_SECONDS, SKEW_SECONDS))
 
     def _is_rare(self, name: str) -> bool:
         """Where kills are equally likely everywhere, the points of a rare act see none."""

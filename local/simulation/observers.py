@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from local.simulation.life import Life
+from local.simulation.process import Process
 from local.simulation.timeline import Timeline
 from shared.ports import Message
 
@@ -13,19 +13,19 @@ class JournalWatch:
     def __init__(self, timeline: Timeline) -> None:
         self.shared: list[str] = []
         self._timeline = timeline
-        self._writers: dict[str, dict[int, Life]] = {}
+        self._writers: dict[str, dict[int, Process]] = {}
         self._count = 0
 
-    def enter(self, journals: Iterable[str], life: Life) -> int:
+    def enter(self, journals: Iterable[str], process: Process) -> int:
         """A process begins to write; returns the number to leave with."""
         self._count += 1
         for journal in journals:
             writers = self._writers.setdefault(journal, {})
             for other in writers.values():
                 if other.moves:
-                    self.shared.append(f"{journal} by {other.name} and {life.name}")
+                    self.shared.append(f"{journal} by {other.name} and {process.name}")
                     self._timeline.note("watch", f"two write to {self.shared[-1]}")
-            writers[self._count] = life
+            writers[self._count] = process
         return self._count
 
     def leave(self, journals: Iterable[str], number: int) -> None:

@@ -25,7 +25,7 @@ OUTAGES: Mapping[str, tuple[float, float]] = MappingProxyType(
 STEP_SECONDS_MAX = 5 * HOUR
 
 
-class Weather:
+class Outages:
     """Tells which systems are away."""
 
     def __init__(self, clock: Clock, seed: int, injector: Injector, timeline: Timeline) -> None:

@@ -17,7 +17,7 @@ type Ask = Callable[[str, Json], Awaitable[Json | None]]
 """POST a body to a route of the app; None when it did not work."""
 
 
-class People:
+class Operators:
     """Support, an administrator, and somebody of another team."""
 
     def __init__(
