@@ -1,4 +1,4 @@
-"""Faults a world can switch on. Rates are shares of requests, drawn from the world's random numbers."""
+"""Faults a world can switch on. Rates are shares of requests, drawn by its random numbers."""
 
 from collections.abc import Callable
 from typing import Annotated

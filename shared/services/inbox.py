@@ -20,7 +20,7 @@ from shared.services.converge import Ports
 from shared.services.item import UNREADABLE
 from shared.services.items import Items, home, item_of, places
 from shared.services.links import LinkStore
-from shared.services.outcomes import events_of
+from shared.services.item_outcomes import events_of
 
 RETRIES_MAX = 1_000  # of one call
 AT_ONCE = 50  # objects whose rows are read together, and sent in one request a queue

@@ -246,8 +246,8 @@ class LinkStore:
         self, claim: Claim, operations: Sequence[Operation], owner: str, until: datetime
     ) -> None:
         """Changes that are made only while the claim is ours. Raises `TableConflict`."""
-        claim = Replace(CLAIM, {"owner": owner, "until": until}, claim.etag)
-        claim.etag = (await self._tables.transact(TABLE, claim.id, [claim, *operations]))[0]
+        row = Replace(CLAIM, {"owner": owner, "until": until}, claim.etag)
+        claim.etag = (await self._tables.transact(TABLE, claim.id, [row, *operations]))[0]
 
     async def release(self, claim: Claim) -> None:
         """Give the claim back; when it was lost meanwhile there is nothing to give."""

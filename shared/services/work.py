@@ -175,7 +175,7 @@ class Work:
 
 
 def _later(items: Sequence[Item]) -> list[Item]:
-    """Objects with two maintenance commands at once are not reapplied before the other one is done."""
+    """Reapply commands of objects that another maintenance command concerns first."""
     first = dict.fromkeys(
         (item.entity, item.object) for item in items if item.type in (VERIFY, ISOLATE)
     )

@@ -60,9 +60,9 @@ class Ward:
         for message in messages:
             name = str(message.body["object"])
             self.tried[name] = self.tried.get(name, 0) + 1
-            outcome = outcome(name)
-            if outcome is not None:
-                outcomes.append(ItemOutcome(Item(**message.body), outcome))
+            told = outcome(name)
+            if told is not None:
+                outcomes.append(ItemOutcome(Item(**message.body), told))
         await self.items.store(QUEUE, outcomes)
         return sent
 
