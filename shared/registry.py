@@ -18,9 +18,9 @@ class Entity:
 
     `queue` carries its work; `object` is the `object` field Stripe puts into it; `build` computes
     its documents; `expand` names what the fetch expands; `queries` what it must know of Dynamics
-    first. `parts`: other objects whose events lead here, with their field that names ours. `deletion`: the
-    event type by which Stripe tells that an object is deleted, where retrieving one that is deleted
-    answers `resource_missing`.
+    first. `parts`: other objects whose events lead here, with their field that names ours.
+    `deletion`: the event type by which Stripe tells that an object is deleted, where retrieving one
+    that is deleted answers `resource_missing`.
     """
 
     name: str
