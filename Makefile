@@ -1,7 +1,7 @@
 # make demo: a month of a shop, from Stripe into Dynamics 365, on this machine alone.
 # make test: everything that proves it. See README.md.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve simulate simulate-mutants test check lint types imports tidy format bench lock clean
+.PHONY: help setup demo serve simulate simulate-mutants test check lint types imports tidy docs format bench lock clean
 
 UV_VERSION := 0.13.9
 BIN := .venv/bin
@@ -59,6 +59,9 @@ imports: $(READY)
 
 tidy: $(READY)
 	@$(BIN)/python -m pytest tests/test_tidy.py
+
+docs: $(READY) ## the pages that are generated from code
+	@$(BIN)/python -m cli.mapping_fields > docs/mapping-fields.md
 
 format: $(READY) ## let ruff rewrite what it can
 	@$(BIN)/ruff check --fix $(SOURCES)

@@ -4,13 +4,16 @@ It renders the product's templates of receipts, fees, orders and their lines, wi
 and checks, as somebody would write them who never wants to change them.
 """
 
-from collections.abc import Mapping
-from datetime import date
-from typing import Any
-
+from shared.documents.journal_lines import (
+    CustomerPaymentLine,
+    GeneralLine,
+    JournalLine,
+    PaymentMethod,
+)
+from shared.documents.sales_documents import SalesOrder, SalesOrderLine
+from shared.domain.documents import AccountRole, Document
 from shared.domain.journal import Role
-from shared.domain.money import Money
-from shared.domain.records import Document, Record, Symbol, Value
+from shared.domain.records import Record, Symbol, Value
 from shared.errors import Parked
 from shared.mapping.finance import Target
 from shared.settings import Account
@@ -34,122 +37,112 @@ def _fits(value: str, name: str) -> str:
     return value
 
 
-def _money(document: Document, name: str) -> Money:
-    return Money(int(str(document.facts[name])), str(document.facts["currency"]))
-
-
-def _method(document: Document, target: Target) -> str:
-    method: Any = document.words["payment_method"]
+def _method(method: PaymentMethod, target: Target) -> str:
     table = target.mapping.tables["payment_methods"]
-    if method["wallet"]:
-        return table.get(method["wallet"], "STRWALLET")
-    if method["brand"] in BRANDS:
-        return table.get(method["brand"], "STRCARD")
-    if method["funding"]:
-        return table.get(method["funding"], "STRCARD")
-    return table.get(method["type"], "STRIPE")
+    if method.wallet:
+        return table.get(method.wallet, "STRWALLET")
+    if method.brand in BRANDS:
+        return table.get(method.brand, "STRCARD")
+    if method.funding:
+        return table.get(method.funding, "STRCARD")
+    return table.get(method.type, "STRIPE")
 
 
-def _account(part: object, document: Document, target: Target) -> tuple[str, str]:
-    if not isinstance(part, dict):
-        raise TypeError("an account is a mapping")
-    role = Role(part["role"])
-    company = target.books.companies[document.company]
-    if role is Role.CUSTOMER:
-        customer = str(part["customer"])
-        if not customer:
+def _account(side: AccountRole, line: JournalLine, target: Target) -> tuple[str, str]:
+    company = target.books.companies[line.company]
+    if side.role is Role.CUSTOMER:
+        if not side.customer:
             return "Cust", company.one_time_customer
-        return "Cust", target.customers[customer, document.company]
-    book = target.books.currencies[str(document.facts["currency"])]
+        return "Cust", target.customers[side.customer, line.company]
+    book = target.books.currencies[line.amount.currency]
     by_role = {Role.CLEARING: book.clearing, Role.BANK: book.bank}
-    account: Account | None = by_role.get(role) or company.accounts.get(role)
+    account: Account | None = by_role.get(side.role) or company.accounts.get(side.role)
     if account is None:
-        raise Parked("account_not_configured", f"no account for the role {role}", "Add it.")
+        raise Parked("account_not_configured", f"no account for the role {side.role}", "Add it.")
     return account.type, account.id
 
 
-def _journal_line(document: Document, target: Target, text: str, day: str) -> dict[str, Value]:
-    facts = document.facts
-    kind, account = _account(facts["account"], document, target)
-    offset_kind, offset = _account(facts["offset"], document, target)
-    source = _fits(str(document.words["source"]), text)
-    amount = _money(document, "amount_minor")
+def _journal_line(line: JournalLine, target: Target, text: str, day: str) -> dict[str, Value]:
+    kind, account = _account(line.account, line, target)
+    offset_kind, offset = _account(line.offset, line, target)
+    source, amount = _fits(line.source, text), line.amount
     side = "DebitAmount" if amount.minor > 0 else "CreditAmount"
     return {
-        "PaymentId": _fits(document.key, "PaymentId"),
+        "PaymentId": _fits(line.key, "PaymentId"),
         "AccountType": Symbol("LedgerJournalACType", kind),
         "AccountDisplayValue": _fits(account, "AccountDisplayValue"),
         "OffsetAccountType": Symbol("LedgerJournalACType", offset_kind),
         "OffsetAccountDisplayValue": _fits(offset, "OffsetAccountDisplayValue"),
-        "CurrencyCode": _fits(str(facts["currency"]).upper(), "CurrencyCode"),
-        day: date.fromisoformat(str(facts["date"])),
-        text: f"{source} {document.words['category']}".strip()[:TEXT_CHARS_MAX],
+        "CurrencyCode": _fits(amount.currency.upper(), "CurrencyCode"),
+        day: line.date,
+        text: f"{source} {line.category}".strip()[:TEXT_CHARS_MAX],
         side: (amount if amount.minor > 0 else -amount).decimal(),
     }
 
 
-def _receipt(document: Document, target: Target) -> Record:
-    fields = _journal_line(document, target, "TransactionText", "TransactionDate") | {
-        "PaymentNotes": _fits(str(document.words["source"]), "PaymentNotes"),
-        "PaymentMethodName": _fits(_method(document, target), "PaymentMethodName"),
+def _receipt(line: CustomerPaymentLine, target: Target) -> Record:
+    fields = _journal_line(line, target, "TransactionText", "TransactionDate") | {
+        "PaymentNotes": _fits(line.source, "PaymentNotes"),
+        "PaymentMethodName": _fits(_method(line.payment_method, target), "PaymentMethodName"),
         "IsPrepayment": Symbol("NoYes", "No"),
     }
-    if document.facts.get("marked"):
+    if line.marked_invoice:
         raise AssertionError("this sale marks no invoice")
-    return Record(document, "CustomerPaymentJournalLines", "PaymentId", fields)
+    return Record(line, "CustomerPaymentJournalLines", "PaymentId", fields)
 
 
-def _general(document: Document, target: Target) -> Record:
-    fields = _journal_line(document, target, "Text", "TransDate")
-    return Record(document, "LedgerJournalLines", "PaymentId", fields)
+def _general(line: GeneralLine, target: Target) -> Record:
+    fields = _journal_line(line, target, "Text", "TransDate")
+    return Record(line, "LedgerJournalLines", "PaymentId", fields)
 
 
-def _order(document: Document, target: Target) -> Record:
-    words = document.words
-    account = target.customers[str(document.facts["party"]), document.company]
-    name = str(words["reference"] or words["payment_intent"])[:TEXT_CHARS_MAX]
+def _order(order: SalesOrder, target: Target) -> Record:
+    account = target.customers[order.customer.customer, order.company]
+    name = (order.reference or order.payment_intent)[:TEXT_CHARS_MAX]
+    method = _fits(_method(order.payment_method, target), "CustomerPaymentMethodName")
     fields: dict[str, Value] = {
-        "CustomersOrderReference": _fits(document.key, "CustomersOrderReference"),
+        "CustomersOrderReference": _fits(order.key, "CustomersOrderReference"),
         "OrderingCustomerAccountNumber": _fits(account, "OrderingCustomerAccountNumber"),
         "InvoiceCustomerAccountNumber": _fits(account, "InvoiceCustomerAccountNumber"),
-        "CurrencyCode": _fits(str(document.facts["currency"]).upper(), "CurrencyCode"),
+        "CurrencyCode": _fits(order.currency.upper(), "CurrencyCode"),
         "IsSalesProcessingStopped": Symbol("NoYes", "Yes"),
         "SalesOrderName": name,
-        "CustomerPaymentMethodName": _fits(_method(document, target), "CustomerPaymentMethodName"),
+        "CustomerPaymentMethodName": method,
     }
-    return Record(document, "SalesOrderHeadersV2", "CustomersOrderReference", fields)
+    return Record(order, "SalesOrderHeadersV2", "CustomersOrderReference", fields)
 
 
-def _item(words: Mapping[str, Any], target: Target) -> str:
-    service = SERVICES.get(words["kind"])
+def _item(line: SalesOrderLine, target: Target) -> str:
+    service = SERVICES.get(line.kind)
     if service is not None:
         return service
-    item = str(words["item"])
-    return item or target.mapping.tables["items"].get(words["product"], "STRIPE-SALE")
+    return line.item or target.mapping.tables["items"].get(line.product, "STRIPE-SALE")
 
 
-def _order_line(document: Document, target: Target, number: str) -> Record:
-    words, order = document.words, _fits(number, "SalesOrderNumber")
+def _order_line(line: SalesOrderLine, target: Target, number: str) -> Record:
+    order = _fits(number, "SalesOrderNumber")
     fields: dict[str, Value] = {
-        "CustomersLineNumber": int(document.key),
+        "CustomersLineNumber": int(line.key),
         "SalesOrderNumber": order,
-        "OrderedSalesQuantity": int(str(document.facts["quantity"])),
-        "SalesPrice": _money(document, "price_minor").decimal(),
-        "LineDiscountAmount": _money(document, "discount_minor").decimal(),
-        "ItemNumber": _fits(_item(words, target), "ItemNumber"),
-        "LineDescription": str(words["text"])[: SIZES["LineDescription"]],
+        "OrderedSalesQuantity": line.quantity,
+        "SalesPrice": line.price.decimal(),
+        "LineDiscountAmount": line.discount.decimal(),
+        "ItemNumber": _fits(_item(line, target), "ItemNumber"),
+        "LineDescription": line.text[: SIZES["LineDescription"]],
     }
     within = {"SalesOrderNumber": order}
-    return Record(document, "SalesOrderLinesV3", "CustomersLineNumber", fields, within)
+    return Record(line, "SalesOrderLinesV3", "CustomersLineNumber", fields, within)
 
 
 def by_hand(document: Document, target: Target, number: str) -> Record:
     """The record of a document; `number`: of the order it belongs to."""
-    match document.template:
-        case "customer_payment_line":
+    match document:
+        case CustomerPaymentLine():
             return _receipt(document, target)
-        case "general_line":
+        case GeneralLine():
             return _general(document, target)
-        case "sales_order":
+        case SalesOrder():
             return _order(document, target)
-    return _order_line(document, target, number)
+        case SalesOrderLine():
+            return _order_line(document, target, number)
+    raise TypeError(f"a sale has no {document.template}")

@@ -14,7 +14,8 @@ from types import MappingProxyType
 from bench.by_hand import by_hand
 from bench.sales import customers_of, documents_of
 from local import books
-from shared.domain.records import Document, Record
+from shared.domain.documents import Document
+from shared.domain.records import Record
 from shared.mapping.finance import Target, render
 from shared.packaged import packaged_mapping
 

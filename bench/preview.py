@@ -15,7 +15,9 @@ from dataclasses import replace
 from bench.by_hand import by_hand
 from bench.sales import customers_of, documents_of
 from local import books
-from shared.domain.records import Document, Record, plain_document
+from shared.documents.kinds import product_codec
+from shared.domain.documents import Document
+from shared.domain.records import Record
 from shared.mapping.compiler import CompiledMapping
 from shared.mapping.finance import Target
 from shared.mapping.loader import load
@@ -99,7 +101,7 @@ async def _floor(tables: _Links, before: CompiledMapping, target: Target) -> int
     """How many records change, by hand."""
     old, changed = replace(target, mapping=before), 0
     for row in await tables.query(links.TABLE):
-        for document in links.documents_in(row):
+        for document in links.documents_in(row, product_codec()):
             one, two = _plain(document, old).fields, _plain(document, target).fields
             changed += any(one[name] != two[name] for name in one)
     return changed
@@ -124,7 +126,9 @@ def peak_bytes(limit: int, tables: _Links, before: CompiledMapping, target: Targ
 
 def _stored(settings: Settings) -> list[dict[str, Cell]]:
     return [
-        pack([plain_document(each) for each in documents_of(number, settings.books)])
+        pack(
+            [product_codec().plain_document(each) for each in documents_of(number, settings.books)]
+        )
         for number in range(KINDS)
     ]
 

@@ -2,7 +2,7 @@
 
 from shared.documents import balance_transaction, sale
 from shared.documents.common import Context, Json, Snapshot
-from shared.domain.records import Document
+from shared.domain.documents import Document, is_parents_patch
 from shared.policy import Policy
 from shared.settings import Books
 
@@ -77,7 +77,10 @@ def documents_of(number: int, books: Books) -> tuple[Document, ...]:
     money = Snapshot("balance_transaction", txn["id"], txn, related)
     sold = Snapshot("charge", charge["id"], charge, related, answers={"order": ()})
     receipt = balance_transaction.build(money, context).documents
-    return (*receipt, *(each for each in sale.documents(sold, context) if not each.patches))
+    return (
+        *receipt,
+        *(each for each in sale.documents(sold, context) if not is_parents_patch(each)),
+    )
 
 
 def customers_of(count: int) -> dict[tuple[str, str], str]:

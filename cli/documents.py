@@ -13,7 +13,7 @@ from shared.mapping.differences import Difference, compared, differences, lost_r
 from shared.mapping.loader import DOCUMENT_BYTES_MAX, Loaded, load, needs_quotes
 from shared.mapping.problems import MappingRefused, Problem
 from shared.mapping.schema import parse, title_of
-from shared.packaged import packaged_mapping, packaged_metadata, packaged_templates
+from shared.packaged import packaged_mapping, packaged_templates, packaged_vocabulary
 
 FILES_MAX = 200
 SUFFIXES = (".yaml", ".yml")
@@ -30,7 +30,7 @@ def check(
     Raises `MappingRefused` with every problem found.
     """
     loaded, _ = _readable(paths)
-    made = compile_mapping(packaged_templates(), loaded, packaged_metadata(), reserved)
+    made = compile_mapping(packaged_templates(), loaded, packaged_vocabulary(), reserved)
     return tuple(loaded), made, lost_rows(packaged_mapping().tables, made.tables, "the product")
 
 

@@ -18,7 +18,7 @@ import httpx
 from shared.clients.clock import SystemClock
 from shared.documents.customer_matching import CUSTOMERS
 from shared.errors import SettingsRefused
-from shared.packaged import packaged_metadata, packaged_product
+from shared.packaged import packaged_product
 from shared.ports import (
     Clock,
     DynamicsGateway,
@@ -40,7 +40,6 @@ from shared.services.items import Items
 from shared.services.maintenance import MaintenanceCommands
 from shared.services.mapping_store import MappingStore
 from shared.services.mappings import Mappings
-from shared.services.plan import KEYS
 from shared.services.proof import Prover
 from shared.services.publish import Publish
 from shared.services.published import Published
@@ -53,6 +52,7 @@ from shared.services.sweep import Sweep
 from shared.services.waiting import WaitingList
 from shared.services.work import Work
 from shared.settings import Settings, from_environment
+from shared.targets.finance import FINANCE
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
@@ -192,7 +192,8 @@ def mappings_of(settings: Settings, tables: Tables, clock: Clock) -> Mappings:
 
 def _check_customer_id_property(name: str) -> None:
     """A field that the templates render, or a key, cannot hold the Stripe id, too."""
-    taken = (*KEYS[CUSTOMERS], COMPANY, *packaged_metadata().sets[CUSTOMERS].fields)
+    row = FINANCE[CUSTOMERS]
+    taken = (*row.keys, COMPANY, *row.fields)
     if name.casefold() in {each.casefold() for each in taken}:
         reason = f"must be a field of its own: {name} of {CUSTOMERS} holds something else"
         raise SettingsRefused([f"TIEOUT_CUSTOMER_ID_PROPERTY {reason}"])

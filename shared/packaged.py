@@ -1,4 +1,4 @@
-"""The files that ship with the product: mapping templates and tables, and what they may render.
+"""The files that ship with the product: mapping templates and tables, and what they may name.
 
 Read once a process; nothing else in the product reads files.
 """
@@ -6,20 +6,21 @@ Read once a process; nothing else in the product reads files.
 import functools
 from importlib.resources import files
 
-from shared.mapping.compiler import CompiledMapping
+from shared.documents.kinds import KINDS
+from shared.mapping.catalogue import catalogue_of
+from shared.mapping.compiler import CompiledMapping, Vocabulary
 from shared.mapping.loader import Loaded, load
-from shared.mapping.metadata import Metadata, read_metadata
 from shared.mapping.product import Product, product_of
+from shared.targets.finance import FINANCE
 
-TEMPLATES_FOLDER = "templates/finance"
-ENTITIES_FILE = "data/finance_entities.json"
+TEMPLATES_FOLDER = "templates"
 
 
 @functools.cache
 def packaged_templates() -> tuple[Loaded, ...]:
     """The product's templates, as they ship. Raises `MappingRefused`."""
-    folder = files("shared.mapping") / TEMPLATES_FOLDER
-    found = sorted(folder.iterdir(), key=lambda each: each.name)
+    folder = files("shared.targets.finance") / TEMPLATES_FOLDER
+    found = sorted(folder.iterdir(), key=lambda file: file.name)
     return tuple(
         load(template.name, template.read_bytes())
         for template in found
@@ -28,10 +29,9 @@ def packaged_templates() -> tuple[Loaded, ...]:
 
 
 @functools.cache
-def packaged_metadata() -> Metadata:
-    """The entity sets that templates render, as they ship."""
-    entities = files("shared.mapping") / ENTITIES_FILE
-    return read_metadata(entities.read_text(encoding="utf-8"))
+def packaged_vocabulary() -> Vocabulary:
+    """What mappings may name, as it ships."""
+    return Vocabulary(FINANCE, catalogue_of(KINDS))
 
 
 @functools.cache
@@ -40,7 +40,7 @@ def packaged_product(reserved: tuple[str, ...] = ()) -> Product:
 
     `reserved`: names of fields that settings give. Raises `MappingRefused`.
     """
-    return product_of(packaged_templates(), packaged_metadata(), reserved)
+    return product_of(packaged_templates(), packaged_vocabulary(), reserved)
 
 
 def packaged_mapping(reserved: tuple[str, ...] = ()) -> CompiledMapping:

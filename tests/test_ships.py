@@ -30,9 +30,9 @@ import sys, pathlib
 here = pathlib.Path.cwd()
 sys.path[:] = [str(here)] + [each for each in sys.path if each not in ("", SOURCE)]
 import function_app
-from shared.packaged import packaged_metadata, packaged_templates
+from shared.packaged import packaged_vocabulary, packaged_templates
 assert len(list(function_app.app.get_functions())) > 20
-assert len(packaged_templates()) > 10 and packaged_metadata()
+assert len(packaged_templates()) > 10 and packaged_vocabulary()
 ours = [m for name, m in sys.modules.items() if name.split(".")[0] in OURS]
 outside = [m.__file__ for m in ours if not pathlib.Path(m.__file__).is_relative_to(here)]
 assert ours and not outside, outside

@@ -6,7 +6,7 @@ bank belong to the owner's company; the customer may belong to another one, over
 accounts. A charge in another currency than its settlement goes over `fx_transit`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -23,6 +23,12 @@ from shared.documents.common import (
     text,
 )
 from shared.documents.exchange import charged_amount
+from shared.documents.journal_lines import (
+    CustomerPaymentLine,
+    GeneralLine,
+    JournalLine,
+    line_kind,
+)
 from shared.documents.method import method_of
 from shared.documents.origin import GROSS, Origin, decided, origin_of
 from shared.documents.payments import charge_of_refund
@@ -35,10 +41,11 @@ from shared.documents.transaction import (
     suspended,
     transaction_of,
 )
+from shared.domain.documents import AccountRole
 from shared.domain.ids import line_key
-from shared.domain.journal import JournalKind, Line, Role
+from shared.domain.journal import Line, Role
 from shared.domain.money import Money
-from shared.domain.records import Document, Fact, Ref
+from shared.domain.records import Ref
 from shared.settings import Book
 
 FX, APPLY = "fx", "apply"
@@ -60,118 +67,82 @@ class _Booking:
     day: date
     origin: Origin | None
 
-    def line(self, line: Line) -> Document:
+    def line(self, line: Line) -> JournalLine:
         """A line of the owner's company."""
-        general = line.kind is JournalKind.GENERAL
-        template = "general_line" if general else "customer_payment_line"
-        return self._document(
+        return self._line(
+            line_kind(line.kind),
             line.component,
-            template,
-            line.kind,
-            {
-                "amount_minor": line.amount.minor,
-                "currency": line.amount.currency,
-                "account": self._account(line.account),
-                "offset": self._account(line.offset),
-            },
+            line.amount,
+            self._account(line.account),
+            self._account(line.offset),
         )
 
-    def _account(self, role: Role) -> dict[str, Fact]:
+    def _account(self, role: Role) -> AccountRole:
         if role is not Role.CUSTOMER:
-            return {"role": role.value}
+            return AccountRole(role)
         party = receipts.customer_of(self.snapshot, self.origin)
-        written: dict[str, Fact] = {"account": party.account} if party.account else {}
-        return {"role": role.value, "customer": party.customer, **written}
+        return AccountRole(role, party.customer, account=party.account)
 
-    def _document(
-        self, role: str, template: str, journal: JournalKind, facts: dict[str, Fact]
-    ) -> Document:
-        day = self.day.isoformat()
-        return Document(
+    def _line(
+        self,
+        kind: type[CustomerPaymentLine] | type[GeneralLine],
+        role: str,
+        amount: Money,
+        account: AccountRole,
+        offset: AccountRole,
+    ) -> JournalLine:
+        return kind(
             role=role,
-            template=template,
             company=self.book.company,
             key=line_key(self.snapshot.id, role),
-            facts={**facts, "date": day},
-            words={
-                "category": category_of(self.snapshot.object),
-                "source": id_of(self.snapshot.object.get("source")),
-                "payment_method": method_of(self.snapshot.related.get("charge") or {}),
-            },
-            journal=journal,
-            period=day[:7],
+            amount=amount,
+            date=self.day,
+            account=account,
+            offset=offset,
+            category=category_of(self.snapshot.object),
+            source=id_of(self.snapshot.object.get("source")),
+            payment_method=method_of(self.snapshot.related.get("charge") or {}),
         )
 
-    def in_company(self, document: Document, company: str) -> Document:
+    def in_company(self, line: JournalLine, company: str) -> JournalLine:
         """A customer's line in the company that sold; the offset stays with the owner."""
-        if company == document.company:
-            return document
-        offset = document.facts["offset"]
-        moved = {**offset, "company": document.company} if isinstance(offset, dict) else offset
-        return replace(document, company=company, facts={**document.facts, "offset": moved})
+        if company == line.company:
+            return line
+        return replace(line, company=company, offset=replace(line.offset, company=line.company))
 
-    def exchanged(self, document: Document, charged: Money) -> tuple[Document, ...]:
+    def exchanged(self, line: JournalLine, charged: Money) -> tuple[JournalLine, ...]:
         """A customer's line in the currency of the charge, and the line that brings it to the
         currency of the settlement: both over `fx_transit`."""
-        settled = Money(int(str(document.facts["amount_minor"])), self.book_currency)
+        settled = line.amount
         if charged.currency == settled.currency:
-            return (document,)
-        transit: dict[str, Fact] = {"role": Role.FX_TRANSIT.value}
-        facts = {**document.facts, "amount_minor": charged.minor, "currency": charged.currency}
-        customer = replace(document, facts={**facts, "offset": transit})
-        clearing = self._document(
-            FX,
-            "general_line",
-            JournalKind.GENERAL,
-            {
-                "amount_minor": settled.minor,
-                "currency": settled.currency,
-                "account": transit,
-                "offset": {"role": Role.CLEARING.value},
-            },
-        )
+            return (line,)
+        transit = AccountRole(Role.FX_TRANSIT)
+        customer = replace(line, amount=charged, offset=transit)
+        clearing = self._line(GeneralLine, FX, settled, transit, AccountRole(Role.CLEARING))
         return customer, clearing
 
-    @property
-    def book_currency(self) -> str:
-        return text(self.snapshot.object, "currency").lower()
+    def unapplied(self, line: JournalLine) -> JournalLine:
+        """A receipt whose invoice did not come in time: a general journal line that says whose it
+        is."""
+        customer = receipts.customer_of(self.snapshot, self.origin).customer
+        account = AccountRole(Role.UNAPPLIED_RECEIPTS)
+        return GeneralLine.of(line, account=account, receipt_of=customer)
 
-    def unapplied(self, document: Document) -> Document:
-        """A receipt whose invoice did not come in time: a general journal line. Its facts say
-        whose it is."""
-        return replace(
-            document,
-            template="general_line",
-            journal=JournalKind.GENERAL,
-            facts={
-                **document.facts,
-                "account": {"role": Role.UNAPPLIED_RECEIPTS.value},
-                "customer": receipts.customer_of(self.snapshot, self.origin).customer,
-            },
-        )
-
-    def marked(self, document: Document, invoice: str) -> Document:
+    def marked(self, line: JournalLine, invoice: str) -> JournalLine:
         """A receipt that settles a posted invoice."""
-        return replace(document, facts={**document.facts, "marked": invoice})
+        return replace(line, marked_invoice=invoice)
 
-    def applied(self, gross: Document, invoice: str) -> Document:
+    def applied(self, gross: JournalLine, invoice: str) -> JournalLine:
         """The line that brings an unapplied receipt to its customer, marked where there is an
         invoice."""
-        day = self.context.local_date(int(self.context.now.timestamp())).isoformat()
-        return replace(
+        return CustomerPaymentLine.of(
             gross,
             role=APPLY,
-            template="customer_payment_line",
             key=":".join((line_key(self.snapshot.id, APPLY), *([invoice] if invoice else []))),
-            journal=JournalKind.CUSTOMER_PAYMENT,
-            facts={
-                **gross.facts,
-                "account": self._account(Role.CUSTOMER),
-                "offset": {"role": Role.UNAPPLIED_RECEIPTS.value},
-                "date": day,
-                **({"marked": invoice} if invoice else {}),
-            },
-            period=day[:7],
+            date=self.context.local_date(int(self.context.now.timestamp())),
+            account=self._account(Role.CUSTOMER),
+            offset=AccountRole(Role.UNAPPLIED_RECEIPTS),
+            marked_invoice=invoice,
         )
 
 
@@ -187,13 +158,14 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
     day = context.local_date(moment(txn, "created", ENTITY))
     booking = _Booking(snapshot, context, book, day, origin_of(snapshot))
     desired = Desired(parked=suspended(transaction))
-    documents: list[Document] = []
+    others: list[JournalLine] = []
     for line in journal.lines:
         if line.account is Role.CUSTOMER:
             desired = _customer_side(booking, line, desired)
         else:
-            documents.append(booking.line(line))
-    documents = [*desired.documents, *documents]
+            others.append(booking.line(line))
+    settled = [each for each in desired.documents if isinstance(each, JournalLine)]
+    documents = [*settled, *others]
     _check_open(documents, snapshot, context)
     if desired.unfinished is not None:
         documents = []
@@ -209,19 +181,16 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
     )
 
 
-def _check_open(documents: list[Document], snapshot: Snapshot, context: Context) -> None:
+def _check_open(documents: Sequence[JournalLine], snapshot: Snapshot, context: Context) -> None:
     for document in documents:
         if document.role not in snapshot.links:
-            when = date.fromisoformat(str(document.facts["date"]))
-            check_open(context.company(document.company), document.company, when)
+            check_open(context.company(document.company), document.company, document.date)
 
 
-def _masters(documents: list[Document]) -> Iterator[Ref]:
+def _masters(documents: Sequence[JournalLine]) -> Iterator[Ref]:
     for document in documents:
-        account = document.facts["account"]
-        customer = account.get("customer") if isinstance(account, dict) else None
-        if customer:
-            yield Ref("customer", str(customer), document.company)
+        if document.account.customer:
+            yield Ref("customer", document.account.customer, document.company)
 
 
 def _charge(snapshot: Snapshot, context: Context) -> tuple[Ref, ...]:
@@ -252,21 +221,21 @@ def _customer_side(booking: _Booking, line: Line, desired: Desired) -> Desired:
     return _settled(booking, gross, tuple(rest), sale, desired)
 
 
-def _listed(kind: str, gross: Document, minor: int, invoice: str = "") -> Listed:
-    return Listed(kind, gross.company, invoice, minor, str(gross.facts["currency"]))
+def _listed(kind: str, gross: JournalLine, minor: int, invoice: str = "") -> Listed:
+    return Listed(kind, gross.company, invoice, minor, gross.amount.currency)
 
 
 def _settled(
     booking: _Booking,
-    gross: Document,
-    rest: tuple[Document, ...],
+    gross: JournalLine,
+    rest: tuple[JournalLine, ...],
     sale: SaleRouting,
     desired: Desired,
 ) -> Desired:
     """A new receipt: marked with its invoice, waiting for it, or over unapplied receipts."""
     snapshot, context = booking.snapshot, booking.context
-    amount = -int(str(gross.facts["amount_minor"]))
-    invoice = receipts.invoice_for(snapshot, str(gross.facts["currency"]))
+    amount = -gross.amount.minor
+    invoice = receipts.invoice_for(snapshot, gross.amount.currency)
     if invoice is None:
         if not receipts.is_expected(snapshot):
             return replace(desired, documents=(gross, *rest))
@@ -287,22 +256,22 @@ def _settled(
 
 def _applied(
     booking: _Booking,
-    gross: Document,
-    rest: tuple[Document, ...],
+    gross: JournalLine,
+    rest: tuple[JournalLine, ...],
     sale: SaleRouting | None,
     desired: Desired,
 ) -> Desired:
     """A receipt that went over unapplied receipts: applied once its invoice is posted, or is
     expected no more. `sale` None: the policy settles it no more; what was written stays."""
     snapshot = booking.snapshot
-    amount = -int(str(gross.facts["amount_minor"]))
+    amount = -gross.amount.minor
     documents = (booking.unapplied(gross), *rest)
     applied = snapshot.written(APPLY)
     if applied is not None:
         return replace(desired, documents=(*documents, applied))
     if sale is None:
         return replace(desired, documents=documents)
-    invoice = receipts.invoice_for(snapshot, str(gross.facts["currency"]))
+    invoice = receipts.invoice_for(snapshot, gross.amount.currency)
     if invoice is None and receipts.is_expected(snapshot):
         wait = receipts.not_posted(snapshot, sale)
         note = _listed(receipts.UNAPPLIED, gross, amount)

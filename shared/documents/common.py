@@ -10,9 +10,10 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from shared.domain.documents import Document
 from shared.domain.ids import is_id
 from shared.domain.money import Money
-from shared.domain.records import Choice, Document, Intent, Link, Record, Ref
+from shared.domain.records import Choice, Intent, Link, Record, Ref
 from shared.errors import Parked, TieoutError, Waiting
 from shared.policy import DEFAULT, Policy
 from shared.settings import Book, Books, Company

@@ -8,14 +8,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from shared.documents.common import Context, Desired, Query, Snapshot, text
+from shared.documents.customer_attributes import attributes_of, kind_of
 from shared.documents.customer_matching import ACCOUNT, Match, match_of, query_for
-from shared.documents.customer_words import kind_of, words_of
-from shared.domain.records import Change, Choice, Document, Fact, Link
+from shared.documents.customer_records import CustomerLink, CustomerRecord
+from shared.domain.documents import Create, CreateOrFind, Document, Follows, LinkExisting, Patch
+from shared.domain.records import Link
 from shared.errors import Parked, Skipped
 
 ENTITY = "customer"
 ROLE_PREFIX = "customer~"
-CREATED, LINKED = "customer", "customer_link"  # templates
 ACCOUNT_KEY = "dynamics_customer_account"  # of metadata in Stripe
 
 
@@ -71,42 +72,39 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
 def _document(snapshot: Snapshot, company: str, context: Context) -> Document:
     """The record of a company. Raises `Parked` where a person must decide."""
     kept = snapshot.written(role_of(company))
-    if kept is not None and kept.template == LINKED:
+    if isinstance(kept, CustomerLink):
         return kept
     choice = snapshot.choices.get(company)
-    facts = _facts(snapshot.id, choice)
+    decision = "" if choice is None else choice.id
     match = match_of(snapshot, company, context) if kept is None else None
     if match is not None:
-        return _link(snapshot.id, company, match, facts)
-    # Records of before there were kinds are organisations.
-    kind = kind_of(snapshot.object) if kept is None else str(kept.words.get("kind", ""))
-    return Document(
+        return _link(snapshot.id, company, match, decision)
+    kind = kept.kind if isinstance(kept, CustomerRecord) else kind_of(snapshot.object)
+    # A query was answered just now, under the same claim: no need to look once more.
+    is_new = snapshot.answers.get(f"id~{company}") == ()
+    return CustomerRecord(
         role=role_of(company),
-        template=CREATED,
         company=company,
         key=snapshot.id,
-        facts=facts,
-        words=words_of(snapshot.object, kind, company, context),
-        change=Change.FOLLOWS,
-        # A query was answered just now, under the same claim: no need to look once more.
-        found_first=snapshot.answers.get(f"id~{company}") != (),
+        action=Create() if is_new else CreateOrFind(),
+        later=Follows(),
+        decision=decision,
+        customer=snapshot.id,
+        **attributes_of(snapshot.object, kind, company, context),
     )
 
 
-def _facts(id: str, choice: Choice | None) -> dict[str, Fact]:
-    facts: dict[str, Fact] = {"customer": id}
-    return facts if choice is None else {**facts, "choice": choice.id}
-
-
-def _link(id: str, company: str, match: Match, facts: Mapping[str, Fact]) -> Document:
-    return Document(
+def _link(id: str, company: str, match: Match, decision: str) -> CustomerLink:
+    keys = {ACCOUNT: match.account}
+    return CustomerLink(
         role=role_of(company),
-        template=LINKED,
         company=company,
         key=id,
-        facts={**facts, "linked": match.account, "matched": match.by},
-        adopts={ACCOUNT: match.account},
-        found_first=match.shared,
+        action=LinkExisting(keys) if match.shared else Patch(keys),
+        decision=decision,
+        customer=id,
+        linked_account=match.account,
+        matched_by=match.by,
     )
 
 
@@ -114,9 +112,9 @@ def _marked(snapshot: Snapshot) -> tuple[Document, ...]:
     """The records that were created here, marked as deleted in Stripe."""
     found = [link.record.document for link in snapshot.links.values()]
     return tuple(
-        replace(document, words={**document.words, "deleted": "yes"})
+        replace(document, deleted="yes")
         for document in found
-        if document.template == CREATED
+        if isinstance(document, CustomerRecord)
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from shared.documents.common import Context, Json, Query, Snapshot
-from shared.documents.customer_words import email_of, tax_id_of
+from shared.documents.customer_attributes import email_of, tax_id_of
 from shared.domain.records import canonical
 from shared.errors import Parked
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.documents.common import Json, text
-from shared.domain.records import Fact
+from shared.documents.journal_lines import PaymentMethod
 
 
 def _part(source: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -13,7 +13,7 @@ def _part(source: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def method_of(charge: Json) -> dict[str, Fact]:
+def method_of(charge: Json) -> PaymentMethod:
     """How the customer paid: type, brand, funding and wallet; empty where it is not known."""
     details = _part(charge, "payment_method_details")
     kind = text(details, "type")
@@ -22,9 +22,9 @@ def method_of(charge: Json) -> dict[str, Fact]:
         sub = _part(charge, "source")
         kind = text(sub, "type") or text(sub, "object")
     wallet = _part(sub, "wallet")
-    return {
-        "type": kind,
-        "brand": text(sub, "brand").lower(),
-        "funding": text(sub, "funding"),
-        "wallet": text(wallet, "type"),
-    }
+    return PaymentMethod(
+        type=kind,
+        brand=text(sub, "brand").lower(),
+        funding=text(sub, "funding"),
+        wallet=text(wallet, "type"),
+    )

@@ -5,19 +5,28 @@ What of the order is invoiced already stays as it is; what is open follows the r
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
-from shared.documents.common import Query, Snapshot, id_of, text
+from shared.documents.common import Query, Snapshot, currency_of, id_of, moment, text
+from shared.documents.method import method_of
 from shared.documents.order_state import (
     LINES_ANSWER,
     ORDER,
-    WITHOUT,
     State,
     line_role,
 )
-from shared.documents.origin import Party, origin_of
+from shared.documents.origin import origin_of
 from shared.documents.sale_line import ROUNDING, ROUNDING_NUMBER, SaleLine
-from shared.domain.records import Change, Document, Fact
+from shared.documents.sale_routing import session_of
+from shared.documents.sales_documents import (
+    OmittedLine,
+    SalesOrder,
+    SalesOrderLine,
+    SalesOrderRelease,
+)
+from shared.domain.documents import Document, Open, Party, Patch
+from shared.domain.ids import is_id
+from shared.domain.money import Money
 from shared.errors import Parked
 
 RELEASE = "release"
@@ -50,51 +59,47 @@ def queries(snapshot: Snapshot, company: str) -> tuple[Query, ...]:
     return header, lines
 
 
-def header_of(
-    snapshot: Snapshot,
-    company: str,
-    words: Mapping[str, Fact],
-    without: Iterable[Fact] = (),
-) -> Document:
-    """The header of an order, held until its lines are right. `without`: lines that it does not
+def header_of(snapshot: Snapshot, company: str, omitted: Iterable[OmittedLine] = ()) -> SalesOrder:
+    """The header of an order, held until its lines are right. `omitted`: lines that it does not
     get."""
-    charge, kept = snapshot.object, tuple(without)
+    charge, session = snapshot.object, session_of(snapshot)
+    reference = text(session, "client_reference_id")
     origin = origin_of(snapshot)
     party = origin.party if origin is not None else None
-    if party is None:
-        party = Party(id_of(charge.get("customer")))
-    return Document(
+    return SalesOrder(
         role=ORDER,
-        template="sales_order",
         company=company,
         key=snapshot.id,
-        facts={
-            "currency": text(charge, "currency").lower(),
-            **party.facts,
-            **({WITHOUT: kept} if kept else {}),
-        },
-        words=words,
+        currency=currency_of(charge, "charge"),
+        customer=party or Party(id_of(charge.get("customer"))),
+        omitted=tuple(omitted),
+        session=id_of(session),
+        reference=reference if is_id(reference) else "",
+        payment_intent=id_of(charge.get("payment_intent")),
+        description=text(charge, "description"),
+        charged_at=moment(charge, "created", "charge"),
+        payment_method=method_of(charge),
     )
 
 
 def taken_before(
     lines: Sequence[SaleLine], reductions: Mapping[int, Mapping[str, int]]
-) -> dict[int, Fact]:
+) -> dict[int, OmittedLine]:
     """Lines that refunds took away before there is an order, by number.
 
-    Dynamics takes no new line of quantity 0. They are kept in the facts of the header, as if they
-    had been written and cancelled.
+    Dynamics takes no new line of quantity 0. The header remembers them, as if they had been written
+    and cancelled.
     """
-    found: dict[int, Fact] = {}
+    found: dict[int, OmittedLine] = {}
     for line in lines:
         mine = reductions.get(line.number, {})
         if mine and sum(mine.values()) == line.worth and line.number != ROUNDING_NUMBER:
-            found[line.number] = {"sold": asdict(line), "reductions": dict(mine)}
+            found[line.number] = OmittedLine(line, dict(mine))
     return found
 
 
 @dataclass(frozen=True, slots=True)
-class Rendered:
+class Figures:
     """What Dynamics is told of a line, in minor units; `amount` is what it makes of it."""
 
     quantity: int
@@ -107,7 +112,7 @@ class Rendered:
         return self.quantity * self.price - self.discount
 
 
-def render(line: SaleLine, reduced: int) -> Rendered:
+def figures_of(line: SaleLine, reduced: int) -> Figures:
     """Quantity, unit price and discount of a line that refunds reduced.
 
     The discount is told for single units alone: whether Dynamics counts it per unit or per line
@@ -116,10 +121,10 @@ def render(line: SaleLine, reduced: int) -> Rendered:
     """
     rest = line.worth - reduced
     if reduced and rest == 0:
-        return Rendered(0, line.listed // line.quantity, 0)
+        return Figures(0, line.listed // line.quantity, 0)
     if line.quantity == 1:
-        return Rendered(1, max(line.listed, rest), max(line.listed, rest) - rest)
-    return Rendered(line.quantity, _nearest(rest, line.quantity), 0)
+        return Figures(1, max(line.listed, rest), max(line.listed, rest) - rest)
+    return Figures(line.quantity, _nearest(rest, line.quantity), 0)
 
 
 def _nearest(amount: int, parts: int) -> int:
@@ -130,11 +135,11 @@ def lines_of(
     lines: Sequence[SaleLine],
     reductions: Mapping[int, Mapping[str, int]],
     state: State,
-    header: Document,
+    header: SalesOrder,
     rounding_minor_max: int,
-) -> tuple[Document, ...]:
+) -> tuple[SalesOrderLine, ...]:
     """The lines of an order; those that are invoiced stay as they are."""
-    documents = []
+    documents: list[SalesOrderLine] = []
     left = 0
     rounding = SaleLine(ROUNDING_NUMBER, ROUNDING, 0, text="Rounding")
     for line in lines:
@@ -144,9 +149,9 @@ def lines_of(
         if line.number in state.without:
             continue
         mine = reductions.get(line.number, {})
-        rendered = render(line, sum(mine.values()))
-        left += line.worth - sum(mine.values()) - rendered.amount
-        documents.append(_line(line, rendered, mine, state, header))
+        figures = figures_of(line, sum(mine.values()))
+        left += line.worth - sum(mine.values()) - figures.amount
+        documents.append(_line(line, figures, mine, state, header))
     mine = reductions.get(ROUNDING_NUMBER, {})
     amount = rounding.worth - sum(mine.values()) + left
     if abs(amount) > rounding_minor_max:
@@ -159,21 +164,21 @@ def lines_of(
     # Written when it makes up for the unit prices exactly, too: it holds what was sold.
     if amount or rounding.worth or ROUNDING_NUMBER in state.lines:
         # A line of amount 0 alone would keep an order open of which nothing is left.
-        quantity = 1 if amount or any(each.facts["quantity"] for each in documents) else 0
-        documents.append(_line(rounding, Rendered(quantity, amount, 0), mine, state, header))
+        quantity = 1 if amount or any(each.quantity for each in documents) else 0
+        documents.append(_line(rounding, Figures(quantity, amount, 0), mine, state, header))
     _check_begun(documents, state, header)
     return tuple(
-        replace(each, stands=state.stands(each))
+        replace(each, later=Open(applied=state.is_applied(each)))
         for each in documents
         if not _is_nothing(each, state)
     )
 
 
-def _is_nothing(line: Document, state: State) -> bool:
-    return line.facts["quantity"] == 0 and int(line.key) not in state.lines
+def _is_nothing(line: SalesOrderLine, state: State) -> bool:
+    return line.quantity == 0 and int(line.key) not in state.lines
 
 
-def _check_begun(lines: Sequence[Document], state: State, header: Document) -> None:
+def _check_begun(lines: Sequence[SalesOrderLine], state: State, header: SalesOrder) -> None:
     """Raises `Parked` when a refund took a line away between the header and its lines."""
     missing = [line.key for line in lines if _is_nothing(line, state)]
     if missing and len(missing) < len(lines):
@@ -188,58 +193,53 @@ def _check_begun(lines: Sequence[Document], state: State, header: Document) -> N
 
 def _line(
     line: SaleLine,
-    rendered: Rendered,
+    figures: Figures,
     reductions: Mapping[str, int],
     state: State,
-    header: Document,
-) -> Document:
+    header: SalesOrder,
+) -> SalesOrderLine:
     if not state.open_lines.get(line.number, True):
         return state.lines[line.number]
-    return Document(
+    currency = header.currency
+    return SalesOrderLine(
         role=line_role(line.number),
-        template="sales_order_line",
         company=header.company,
         key=str(line.number),
-        facts={
-            "currency": header.facts["currency"],
-            "quantity": rendered.quantity,
-            "price_minor": rendered.price,
-            "discount_minor": rendered.discount,
-            "amount_minor": rendered.amount,
-            "reductions": dict(reductions),
-            "sold": asdict(line),
-        },
-        words={
-            "kind": line.kind,
-            "product": line.product,
-            "price": line.price,
-            "item": line.item,
-            "text": line.text,
-        },
-        change=Change.OPEN,
+        later=Open(),
         parent=ORDER,
         group="lines",
+        quantity=figures.quantity,
+        price=Money(figures.price, currency),
+        discount=Money(figures.discount, currency),
+        amount=Money(figures.amount, currency),
+        reductions=dict(reductions),
+        sold=line,
+        kind=line.kind,
+        product=line.product,
+        stripe_price=line.price,
+        item=line.item,
+        text=line.text,
     )
 
 
 def release_of(
-    snapshot: Snapshot, header: Document, lines: Sequence[Document], state: State
+    snapshot: Snapshot, header: SalesOrder, lines: Sequence[SalesOrderLine], state: State
 ) -> tuple[Document, ...]:
     """The release of an order, as long as nothing of it is invoiced: when its total is right."""
     kept = snapshot.written(RELEASE)
-    total = sum(int(str(line.facts["amount_minor"])) for line in lines)
+    total = sum(line.amount.minor for line in lines)
     if state.is_invoiced or total == 0:
         return () if kept is None else (kept,)
-    release = Document(
+    money = Money(total, header.currency)
+    release = SalesOrderRelease(
         role=RELEASE,
-        template="sales_order_release",
         company=header.company,
         key=header.key,
-        facts={"currency": header.facts["currency"], "total_minor": total},
-        change=Change.OPEN,
+        action=Patch(),
+        later=Open(),
         parent=ORDER,
-        patches=True,
         after=tuple(line.role for line in lines),
-        expects={"OrderTotalAmount": total},
+        expects={"OrderTotalAmount": money},
+        total=money,
     )
     return (release,)

@@ -1,24 +1,23 @@
 """What Dynamics holds of an order of ours: its lines as they were written, and which are open.
 
 `SalesOrderLinesV3` tells amount and status of each line. Lines that were given back before the
-order was written stand in the facts of its header; for what follows they are like cancelled ones.
+order was written stand in its header; for what follows they are like cancelled ones.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
 
 from shared.documents.common import Json, Snapshot
 from shared.documents.refunding import Written
 from shared.documents.sale_line import ROUNDING_NUMBER, SaleLine
+from shared.documents.sales_documents import OmittedLine, SalesOrder, SalesOrderLine
+from shared.domain.documents import Document, has_same_facts
 from shared.domain.money import from_decimal
-from shared.domain.records import Document
 from shared.errors import Parked
 
 ORDER, LINE_PREFIX = "order", "line:"
 LINES_ANSWER = "order_lines"
-WITHOUT = "without"
 OPEN_STATUSES, CANCELED = ("None", "Backorder"), "Canceled"
 
 
@@ -36,7 +35,7 @@ class State:
     announced change of them said.
     """
 
-    lines: Mapping[int, Document] = field(default_factory=dict)
+    lines: Mapping[int, SalesOrderLine] = field(default_factory=dict)
     open_lines: Mapping[int, bool] = field(default_factory=dict)
     without: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
     is_invoiced: bool = False
@@ -44,19 +43,19 @@ class State:
 
     def written(self) -> dict[str, Written]:
         """What refunds took from the lines, by refund."""
-        taken: dict[int, object] = dict(self.without)
+        taken = dict(self.without)
         for number, document in self.lines.items():
-            taken[number] = document.facts["reductions"]
+            taken[number] = document.reductions
         found: dict[str, Written] = {}
         for number, shares in taken.items():
-            for refund, share in shares.items() if isinstance(shares, Mapping) else ():
-                found.setdefault(refund, Written()).reduced[number] = int(str(share))
+            for refund, share in shares.items():
+                found.setdefault(refund, Written()).reduced[number] = share
         return found
 
-    def stands(self, line: Document) -> bool:
-        """Whether a line is an announced change that has been made."""
+    def is_applied(self, line: SalesOrderLine) -> bool:
+        """Whether Dynamics already shows a line as it is wanted, by a change that was announced."""
         number = int(line.key)
-        return number in self.landed and line.facts == self.lines[number].facts
+        return number in self.landed and has_same_facts(line, self.lines[number])
 
     def is_open(self, line: SaleLine) -> bool:
         """Whether a line can still be reduced: several units need the rounding line too."""
@@ -93,7 +92,7 @@ def state_of(snapshot: Snapshot) -> State:
             landed += [number] if has_landed else []
             statuses.append(str(there[number]["SalesOrderLineStatus"]))
             open_lines[number] = statuses[-1] in OPEN_STATUSES
-    without = {line.number: reductions for line, reductions in _without(snapshot)}
+    without = {each.sold.number: each.reductions for each in _omitted(snapshot)}
     is_invoiced = any(status not in (*OPEN_STATUSES, CANCELED) for status in statuses)
     return State(lines, open_lines, without, is_invoiced, tuple(landed))
 
@@ -105,40 +104,28 @@ def sold_in(snapshot: Snapshot) -> tuple[SaleLine, ...]:
     """
     roles = dict.fromkeys((*snapshot.links, *snapshot.intents))
     written = [snapshot.written(role) for role in roles if role.startswith(LINE_PREFIX)]
-    found = []
-    for document in written:
-        sold = document.facts["sold"] if document is not None else None
-        if isinstance(sold, Mapping):
-            found.append(_sale_line(sold))
+    found = [document.sold for document in written if isinstance(document, SalesOrderLine)]
     if not found:
         return ()
-    found += [line for line, _ in _without(snapshot)]
+    found += [each.sold for each in _omitted(snapshot)]
     return tuple(sorted(found, key=lambda line: line.number))
 
 
-def _without(snapshot: Snapshot) -> Iterator[tuple[SaleLine, Mapping[str, int]]]:
+def _omitted(snapshot: Snapshot) -> tuple[OmittedLine, ...]:
     """Lines that an order was begun without, and what refunds had taken of each."""
     header = snapshot.written(ORDER)
-    kept = header.facts.get(WITHOUT) if header is not None else None
-    for each in kept if isinstance(kept, Sequence) and not isinstance(kept, str) else ():
-        if isinstance(each, Mapping):
-            plain: Mapping[str, Any] = each
-            yield _sale_line(plain["sold"]), plain["reductions"]
+    return header.omitted if isinstance(header, SalesOrder) else ()
 
 
-def _sale_line(plain: Mapping[str, Any]) -> SaleLine:
-    return SaleLine(**plain)
-
-
-def _as_it_is(snapshot: Snapshot, number: int, row: Json | None) -> tuple[Document, bool]:
+def _as_it_is(snapshot: Snapshot, number: int, row: Json | None) -> tuple[SalesOrderLine, bool]:
     """The document that Dynamics holds of a line, and whether it is an announced change."""
     role = line_role(number)
-    found = [snapshot.links[role].record.document]
+    found: list[Document] = [snapshot.links[role].record.document]
     if role in snapshot.intents:
         found.append(snapshot.intents[role].record.document)
-    amount = None if row is None else _minor(row, str(found[0].facts["currency"]))
-    for place, document in enumerate(found):
-        if amount is not None and document.facts["amount_minor"] == amount:
+    lines = [document for document in found if isinstance(document, SalesOrderLine)]
+    for place, document in enumerate(lines):
+        if row is not None and document.amount.minor == _minor(row, document.amount.currency):
             return document, place > 0
     raise Parked(
         "order_line_changed",

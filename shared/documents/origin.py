@@ -6,33 +6,22 @@ In this order of authority: the gross line of the charge's own transaction, its 
 the first record that was written for it. Where nothing was written, today's rule decides.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.documents.common import Decided, Json, Snapshot, id_of
+from shared.documents.journal_lines import JournalLine
 from shared.documents.order_state import ORDER
+from shared.documents.sales_documents import MemoHeader, SalesOrder
+from shared.domain.documents import AccountRole, Document, Party
 from shared.domain.journal import Role
-from shared.domain.records import Document, Fact, Record
+from shared.domain.records import Record
 
 GROSS = "gross"
 FIRST = "first"  # the record that the row `origin` of the charge names
 # Protected fields, which no mapping can change: of journal lines; of orders, credit notes, returns.
 ACCOUNT_FIELD = "AccountDisplayValue"
 PARTY_FIELDS = ("OrderingCustomerAccountNumber", "CustomerAccount", "CustomerAccountNumber")
-
-
-@dataclass(frozen=True, slots=True)
-class Party:
-    """A Stripe customer (empty: a guest), and its account in Dynamics where one was written."""
-
-    customer: str
-    account: str = ""
-
-    @property
-    def facts(self) -> dict[str, Fact]:
-        """As orders and credit notes name it."""
-        account: dict[str, Fact] = {"party_account": self.account} if self.account else {}
-        return {"party": self.customer, **account}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +54,7 @@ def origin_of(snapshot: Snapshot) -> Origin | None:
     if not records:
         return None
     first = records[0].document
-    return Origin(first.company, str(first.facts["currency"]), _party(records, first.company))
+    return Origin(first.company, currency_in(first), _party(records, first.company))
 
 
 def _party(records: Sequence[Record], company: str) -> Party | None:
@@ -82,28 +71,37 @@ def _party(records: Sequence[Record], company: str) -> Party | None:
 
 
 def party_in(record: Record) -> Party | None:
-    """The customer that a record was written with; None where it does not tell."""
-    facts = record.document.facts
-    customer = customer_in(facts)
+    """The customer that a record was written with; None where it does not say."""
+    document = record.document
+    customer = customer_in(document)
     if customer is None:
         return None
-    fields = (ACCOUNT_FIELD,) if _is_on_customer(facts) else PARTY_FIELDS
+    on_customer = isinstance(document, JournalLine) and document.account.role is Role.CUSTOMER
+    fields = (ACCOUNT_FIELD,) if on_customer else PARTY_FIELDS
     numbers = (str(record.fields[name]) for name in fields if name in record.fields)
     return Party(customer, next(numbers, ""))
 
 
-def customer_in(facts: Mapping[str, Fact]) -> str | None:
-    """The Stripe customer that facts name; empty for a guest, None where they do not tell."""
-    account = facts.get("account")
-    if _is_on_customer(facts) and isinstance(account, Mapping):
-        return str(account["customer"])
-    named = facts.get("party", facts.get("customer"))  # the latter over unapplied receipts
-    return None if named is None else str(named)
+def customer_in(document: Document) -> str | None:
+    """The Stripe customer that a document names; empty for a guest, None where it does not say."""
+    match document:
+        case JournalLine(account=AccountRole(role=Role.CUSTOMER)):
+            return document.account.customer
+        case JournalLine():
+            return document.receipt_of
+        case SalesOrder() | MemoHeader():
+            return document.customer.customer
+    return None
 
 
-def _is_on_customer(facts: Mapping[str, Fact]) -> bool:
-    account = facts.get("account")
-    return isinstance(account, Mapping) and account.get("role") == Role.CUSTOMER.value
+def currency_in(document: Document) -> str:
+    """The currency of a document that follows a sale."""
+    match document:
+        case JournalLine():
+            return document.amount.currency
+        case SalesOrder() | MemoHeader():
+            return document.currency
+    raise TypeError(f"a {document.template} has no currency")
 
 
 def decided(snapshot: Snapshot, document: Document) -> Decided | None:

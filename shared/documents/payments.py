@@ -21,6 +21,7 @@ from shared.documents.common import (
 from shared.documents.origin import decided
 from shared.documents.refunding import DEAD_STATUSES
 from shared.documents.sale_routing import session_of
+from shared.documents.sales_documents import MemoHeader, SalesOrder
 from shared.domain.records import Ref
 from shared.errors import Skipped, TieoutError, Waiting
 
@@ -57,7 +58,9 @@ def charge(snapshot: Snapshot, context: Context) -> Desired:
     except TieoutError as error:
         return Desired(money=refs, unfinished=error)
     parties = dict.fromkeys(
-        (str(each.facts["party"]), each.company) for each in documents if "party" in each.facts
+        (document.customer.customer, document.company)
+        for document in documents
+        if isinstance(document, SalesOrder | MemoHeader)
     )
     masters = tuple(Ref("customer", party, company) for party, company in parties if party)
     first = decided(snapshot, documents[0]) if documents else None

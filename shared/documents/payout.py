@@ -30,10 +30,12 @@ from shared.documents.common import (
     text,
     unreadable,
 )
+from shared.documents.journal_lines import GeneralLine
+from shared.domain.documents import AccountRole
 from shared.domain.ids import line_key
-from shared.domain.journal import JournalKind, Role
+from shared.domain.journal import Role
 from shared.domain.money import Money
-from shared.domain.records import Document, Ref
+from shared.domain.records import Ref
 from shared.errors import TieoutError, Waiting
 
 ENTITY = "payout"
@@ -104,22 +106,17 @@ def _awaited(payout: Mapping[str, Any], id: str) -> TieoutError | None:
     return None
 
 
-def _line(snapshot: Snapshot, role: str, amount: Money, when: date, company: str) -> Document:
-    return Document(
+def _line(snapshot: Snapshot, role: str, amount: Money, when: date, company: str) -> GeneralLine:
+    return GeneralLine(
         role=role,
-        template="general_line",
         company=company,
         key=line_key(snapshot.id, role),
-        facts={
-            "amount_minor": amount.minor,
-            "currency": amount.currency,
-            "date": when.isoformat(),
-            "account": {"role": Role.BANK.value},
-            "offset": {"role": Role.PAYOUTS_IN_TRANSIT.value},
-        },
-        words={"category": "payout", "source": snapshot.id, "payment_method": {}},
-        journal=JournalKind.GENERAL,
-        period=when.isoformat()[:7],
+        amount=amount,
+        date=when,
+        account=AccountRole(Role.BANK),
+        offset=AccountRole(Role.PAYOUTS_IN_TRANSIT),
+        category="payout",
+        source=snapshot.id,
     )
 
 
@@ -153,11 +150,7 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
             documents.append(_line(snapshot, "arrival_return", -amount, back, book.company))
     for document in documents:
         if document.role not in snapshot.links:
-            check_open(
-                context.company(book.company),
-                book.company,
-                date.fromisoformat(str(document.facts["date"])),
-            )
+            check_open(context.company(book.company), book.company, document.date)
     flows: tuple[FlowStart, ...] = ()
     if is_itemised(payout):
         flows = (FlowStart(FLOW, instance_of(snapshot.id), {"payout": snapshot.id}),)

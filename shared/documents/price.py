@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from shared.documents.catalogue_records import PriceJournal, PriceLine
 from shared.documents.common import (
     Context,
     Desired,
@@ -25,7 +26,8 @@ from shared.documents.common import (
     unreadable,
 )
 from shared.documents.items import is_released, item_of, not_released, query, unit_in
-from shared.domain.records import Document, Fact
+from shared.domain.documents import Document
+from shared.domain.money import Money
 from shared.errors import Parked, Skipped, Waiting
 
 ENTITY = "price"
@@ -170,7 +172,7 @@ class _Company:
         kept = {
             currency: document
             for currency, document in written.items()
-            if currency in amounts and _is_same(document, self._facts(currency, amounts[currency]))
+            if currency in amounts and self._still_holds(document, amounts[currency])
         }
         new = [currency for currency in amounts if currency not in kept]
         parents = dict.fromkeys(document.parent for document in kept.values())
@@ -190,13 +192,13 @@ class _Company:
         roles = dict.fromkeys((*self.snapshot.links, *self.snapshot.intents))
         return [role for role in roles if role.startswith(prefix)]
 
-    def _written(self) -> dict[str, Document]:
+    def _written(self) -> dict[str, PriceLine]:
         """The last line of each currency in this company."""
-        found: dict[str, Document] = {}
+        found: dict[str, PriceLine] = {}
         for role in sorted(self._roles(LINE_PREFIX), key=_number):
             document = self.snapshot.written(role)
-            if document is not None and document.company == self.company:
-                found[str(document.facts["currency"])] = document
+            if isinstance(document, PriceLine) and document.company == self.company:
+                found[document.amount.currency] = document
         return found
 
     def _generation(self) -> int:
@@ -215,46 +217,37 @@ class _Company:
 
     def _header(self, generation: int) -> Document:
         role = f"{JOURNAL_PREFIX}{generation}:{self.company}"
-        return self.snapshot.written(role) or Document(
+        return self.snapshot.written(role) or PriceJournal(
             role=role,
-            template="price_journal",
             company=self.company,
             key=f"{self.snapshot.id} {generation}",
-            facts={"price": self.snapshot.id},
+            price=self.snapshot.id,
         )
 
-    def _facts(self, currency: str, amount: Amount) -> dict[str, Fact]:
-        return {
-            "price": self.snapshot.id,
-            "item": self.item,
-            "unit": unit_in(self.snapshot, self.company),
-            "currency": currency,
-            "amount_minor": amount.minor,
-            "quantity": amount.quantity,
-        }
+    def _still_holds(self, line: PriceLine, amount: Amount) -> bool:
+        unit = unit_in(self.snapshot, self.company)
+        said = line.price, line.item, line.unit, line.amount.minor, line.quantity
+        return said == (self.snapshot.id, self.item, unit, amount.minor, amount.quantity)
 
     def _line(
         self, header: Document, generation: int, number: int, currency: str, amount: Amount
     ) -> Document:
         price: Json = self.snapshot.object
-        return Document(
+        return PriceLine(
             role=f"{LINE_PREFIX}{generation}:{currency}",
-            template="price_line",
             company=self.company,
             key=str(number),
-            facts=self._facts(currency, amount),
-            words={
-                "nickname": text(price, "nickname"),
-                "lookup_key": text(price, "lookup_key"),
-                "interval": _interval(price),
-            },
             parent=header.role,
             group=f"lines:{generation}:{self.company}",
+            price=self.snapshot.id,
+            item=self.item,
+            unit=unit_in(self.snapshot, self.company),
+            amount=Money(amount.minor, currency),
+            quantity=amount.quantity,
+            nickname=text(price, "nickname"),
+            lookup_key=text(price, "lookup_key"),
+            interval=_interval(price),
         )
-
-
-def _is_same(document: Document, facts: Mapping[str, Fact]) -> bool:
-    return all(document.facts.get(name) == value for name, value in facts.items())
 
 
 def _number(role: str) -> int:

@@ -6,6 +6,9 @@ product stays and shows since when it is not sold; one that was never written is
 products that Checkout Sessions make up. https://docs.stripe.com/api/products
 """
 
+from datetime import date
+
+from shared.documents.catalogue_records import ProductEnd, ProductRecord
 from shared.documents.common import (
     Again,
     Context,
@@ -17,11 +20,12 @@ from shared.documents.common import (
     text,
 )
 from shared.documents.items import is_released, item_of, not_released, query
-from shared.domain.records import Change, Document, Ref
+from shared.domain.documents import CreateOrFind, Document, Open, Patch
+from shared.domain.records import Ref
 from shared.errors import Skipped
 
 ENTITY = "product"
-NO_DATE = "1900-01-01"  # what Dynamics holds in an empty date
+NO_DATE = date(1900, 1, 1)  # what Dynamics holds in an empty date
 GOODS, SERVICE = "goods", "service"
 
 
@@ -63,19 +67,16 @@ def _created(snapshot: Snapshot, company: str, item: str, context: Context) -> t
     product = snapshot.object
     goods = product.get("shippable") is True or text(product, "type") == "good"
     role = f"product~{company}"
-    released = snapshot.written(role) or Document(
+    released = snapshot.written(role) or ProductRecord(
         role=role,
-        template="product",
         company=company,
         key=item,
-        facts={"product": snapshot.id},
-        words={
-            "name": text(product, "name") or snapshot.id,
-            "description": text(product, "description"),
-            "kind": GOODS if goods else SERVICE,
-            "tax_code": id_of(product.get("tax_code")),
-        },
-        found_first=True,
+        action=CreateOrFind(),
+        product=snapshot.id,
+        name=text(product, "name") or snapshot.id,
+        description=text(product, "description"),
+        kind=GOODS if goods else SERVICE,
+        tax_code=id_of(product.get("tax_code")),
     )
     return released, *_ended(snapshot, released, context)
 
@@ -89,20 +90,20 @@ def _ended(snapshot: Snapshot, released: Document, context: Context) -> tuple[Do
         if kept is None:
             return ()
         ended = NO_DATE
-    elif kept is not None and kept.facts["date"] != NO_DATE:
-        ended = str(kept.facts["date"])
+    elif isinstance(kept, ProductEnd) and kept.date != NO_DATE:
+        ended = kept.date
     else:
         since = "updated" if "updated" in product else "created"
-        ended = context.local_date(moment(product, since, ENTITY)).isoformat()
-    document = Document(
+        ended = context.local_date(moment(product, since, ENTITY))
+    document = ProductEnd(
         role=role,
-        template="product_end",
         company=released.company,
         key=released.key,
-        facts={"product": snapshot.id, "date": ended},
-        change=Change.OPEN,
+        action=Patch(),
+        later=Open(),
         parent=released.role,
-        patches=True,
+        product=snapshot.id,
+        date=ended,
     )
     return (document,)
 

@@ -7,13 +7,14 @@ invoice is there. `SalesInvoiceHeadersV2` shows posted invoices of orders,
 `CDSFreeTextInvoiceHeaders` free text invoices.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from shared.documents.common import Context, Json, Query, Snapshot, moment, text
+from shared.documents.journal_lines import JournalLine
 from shared.documents.order_state import ORDER
-from shared.documents.origin import Origin, Party, origin_of
+from shared.documents.origin import Origin, origin_of
 from shared.documents.sale_lines import captured_minor
 from shared.documents.sale_routing import (
     SaleRouting,
@@ -22,9 +23,9 @@ from shared.documents.sale_routing import (
     sale_routing,
     session_of,
 )
+from shared.domain.documents import Document, Party
 from shared.domain.journal import Role
 from shared.domain.money import exponent
-from shared.domain.records import Document
 from shared.errors import Waiting
 from shared.policy import Sale
 
@@ -115,8 +116,7 @@ def _is_over(snapshot: Snapshot) -> bool:
 
 def is_unapplied(gross: Document) -> bool:
     """Whether a receipt was written over unapplied receipts."""
-    account = gross.facts["account"]
-    return isinstance(account, Mapping) and account["role"] == Role.UNAPPLIED_RECEIPTS.value
+    return isinstance(gross, JournalLine) and gross.account.role is Role.UNAPPLIED_RECEIPTS
 
 
 def _numbers(snapshot: Snapshot) -> list[str]:

@@ -6,20 +6,17 @@ announces one, has none here; nor has one that was refunded wholly before it was
 
 from dataclasses import dataclass
 
-from shared.documents import credits, order, sold_items
+from shared.documents import credit_memos, order, sold_items
 from shared.documents.common import (
     Context,
     Json,
     Query,
     Snapshot,
     check_open,
-    id_of,
-    moment,
     text,
 )
-from shared.documents.method import method_of
 from shared.documents.order_state import ORDER, State, sold_in, state_of
-from shared.documents.origin import Party, origin_of, party_in
+from shared.documents.origin import origin_of, party_in
 from shared.documents.refunding import Effects, Shares, effects_of, refunds_of, was_given_back
 from shared.documents.sale_line import SALE, SaleLine
 from shared.documents.sale_lines import captured_minor, lines_of
@@ -30,8 +27,8 @@ from shared.documents.sale_routing import (
     sale_routing,
     session_of,
 )
-from shared.domain.ids import is_id
-from shared.domain.records import Document, Fact
+from shared.documents.sales_documents import MemoHeader, SalesOrder
+from shared.domain.documents import Document, Party
 from shared.errors import Parked, Waiting
 from shared.policy import RefundDocument, Sale
 
@@ -122,17 +119,17 @@ def _order(snapshot: Snapshot, sold: SaleRouting, context: Context) -> tuple[Doc
         {line.number: line.worth for line in lines},
         {line.number: state.is_open(line) for line in lines},
         refunds,
-        credits.written_in(snapshot, state.written()),
+        credit_memos.written_in(snapshot, state.written()),
     )
-    header = kept
+    header = kept if isinstance(kept, SalesOrder) else None
     if header is None:
         taken = order.taken_before(lines, effects.reductions)
         state = State(without={number: {} for number in taken})
-        header = order.header_of(snapshot, sold.company, _words(snapshot), taken.values())
-    rendered = order.lines_of(lines, effects.reductions, state, header, rules.rounding_minor_max)
-    release = order.release_of(snapshot, header, rendered, state)
+        header = order.header_of(snapshot, sold.company, taken.values())
+    wanted = order.lines_of(lines, effects.reductions, state, header, rules.rounding_minor_max)
+    release = order.release_of(snapshot, header, wanted, state)
     memos = _Memos(snapshot, header, lines, context).of(effects, context.policy.refunds.of_orders)
-    return (header, *rendered, *release, *memos)
+    return (header, *wanted, *release, *memos)
 
 
 def _without_order(snapshot: Snapshot) -> Parked:
@@ -152,16 +149,16 @@ def _memos_of_receipt(
     """Credit memos of a sale that is booked elsewhere and names its document in metadata."""
     memo = context.policy.refunds.of_receipts
     named = bool(sold.invoice or sold.order)
-    if not named and not any(credits.headers_in(snapshot)):
+    if not named and not any(credit_memos.headers_in(snapshot)):
         return ()
     charge = snapshot.object
     what = text(charge, "description") or snapshot.id
     captured = captured_minor(charge)
     line = SaleLine(1, SALE, captured, listed=captured, text=what)
     effects = effects_of(
-        {1: captured}, {1: False}, refunds_of(charge), credits.written_in(snapshot, {})
+        {1: captured}, {1: False}, refunds_of(charge), credit_memos.written_in(snapshot, {})
     )
-    header = order.header_of(snapshot, sold.company, {})
+    header = order.header_of(snapshot, sold.company)
     wanted = memo if named else RefundDocument.NONE
     return _Memos(snapshot, header, (line,), context).of(effects, wanted)
 
@@ -171,52 +168,33 @@ class _Memos:
     """The memos of a sale; `sale` is its order, or what stands for one."""
 
     snapshot: Snapshot
-    sale: Document
+    sale: SalesOrder
     lines: tuple[SaleLine, ...]
     context: Context
 
     def of(self, effects: Effects, memo: RefundDocument) -> tuple[Document, ...]:
         """Memos that were written, with their lines, and new ones for what is left."""
-        found = [header for _, _, header in credits.headers_in(self.snapshot)]
-        kind = credits.kind_of(memo)
+        found = [header for _, _, header in credit_memos.headers_in(self.snapshot)]
+        kind = credit_memos.kind_of(memo)
         for refund, shares in effects.credits.items() if memo is not RefundDocument.NONE else ():
             found.append(self._new(kind, refund, shares, found))
         for refund, shares in effects.reversals.items():
-            found.append(self._new(credits.REVERSAL, refund, shares, found))
-        return tuple(document for header in found for document in credits.documents_of(header))
+            found.append(self._new(credit_memos.REVERSAL, refund, shares, found))
+        return tuple(document for header in found for document in credit_memos.documents_of(header))
 
-    def _new(self, kind: str, refund: str, shares: Shares, found: list[Document]) -> Document:
+    def _new(self, kind: str, refund: str, shares: Shares, found: list[MemoHeader]) -> MemoHeader:
         before = sum(header.role.startswith(f"{kind}:{refund}:") for header in found)
         company = self.sale.company
         made = next(each for each in refunds_of(self.snapshot.object) if each.id == refund)
         day = self.context.local_date(made.created)
         check_open(self.context.company(company), company, day)
-        base: dict[str, Fact] = {
-            "currency": self.sale.facts["currency"],
-            **self._party().facts,
-            "sale": self.snapshot.id,
-            "date": day.isoformat(),
-        }
         by_number = {line.number: line for line in self.lines}
-        return credits.memo_of(
-            kind, refund, shares, by_number, base, company=company, generation=before + 1
+        return credit_memos.memo_of(
+            kind, refund, shares, by_number, self.sale, date=day, generation=before + 1
         )
 
     def _party(self) -> Party:
         """The customer of the sale, as its order was written where it has one."""
-        order, facts = self.snapshot.record(ORDER), self.sale.facts
+        order = self.snapshot.record(ORDER)
         written = party_in(order) if order is not None else None
-        return written or Party(str(facts["party"]), str(facts.get("party_account", "")))
-
-
-def _words(snapshot: Snapshot) -> dict[str, Fact]:
-    charge, session = snapshot.object, session_of(snapshot)
-    reference = text(session, "client_reference_id")
-    return {
-        "session": id_of(session),
-        "reference": reference if is_id(reference) else "",
-        "payment_intent": id_of(charge.get("payment_intent")),
-        "description": text(charge, "description"),
-        "day": moment(charge, "created", "charge"),
-        "payment_method": method_of(charge),
-    }
+        return written or self.sale.customer

@@ -1,14 +1,22 @@
-"""What templates may read: the fields of computed documents, with their kinds.
+"""What templates may read: the fields of computed documents, derived from their types.
 
 Documents decide what must exist and compute it from Stripe objects; a template reads these fields
 and no others, so a mistyped path is refused when the mapping is checked, not in production.
+`scope_of` gives a template the values of one document under the same paths.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import date
+from functools import cache
+from types import MappingProxyType, UnionType
+from typing import Any, get_args, get_type_hints
 
+from shared.domain.documents import AccountRole, Attribute, Document, Fact, Party, fields_of
+from shared.domain.money import Money
 from shared.mapping.problems import RuleRefused, shown
+
+TEXT, INTEGER, DATE, LIST = "text", "integer", "date", "list"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,197 +24,92 @@ class Source:
     """A field of a document.
 
     `kind`: text, integer, date (ISO text in the document), or list (of mappings with `fields`).
-    `personal`: its value never appears in an error.
+    `personal`: its value never appears in an error. `text`: what it is, for people.
     """
 
-    kind: str = "text"
+    kind: str = TEXT
     personal: bool = False
     fields: Mapping[str, "Source"] | None = None
+    text: str = ""
 
 
-TEXT = Source()
-INTEGER = Source("integer")
-DATE = Source("date")
-PERSONAL = Source(personal=True)
+type Sources = Mapping[str, Source]
+
+COMMON: Sources = MappingProxyType(
+    {
+        "document.key": Source(text="its key in Dynamics"),
+        "document.role": Source(text="what it is of its Stripe object: gross, fee, order, ..."),
+        "document.company": Source(text="the company (dataAreaId) it is written in"),
+        "company.customer_group": Source(text="the customer group of that company in the books"),
+    }
+)
+PLAIN = MappingProxyType({str: TEXT, int: INTEGER, date: DATE})
 
 
-def _address(path: str) -> dict[str, Source]:
-    """The parts of an address, all of them missing where it has no country."""
-    parts = ("line1", "line2", "city", "state", "postal_code")
-    return {**{f"{path}.{part}": PERSONAL for part in parts}, f"{path}.country": TEXT}
+def sources_of(kind: type[Document]) -> dict[str, Source]:
+    """What a mapping may read of a kind of document, by path."""
+    found = dict(COMMON)
+    for each in fields_of(kind):
+        if each.mark is not None:
+            found |= _sources(each.name, each.type, each.mark)
+    if kind.belongs_to:
+        found["parent.number"] = Source(text=f"the number of {kind.belongs_to} in Dynamics")
+    return found
 
 
-_DOCUMENT = MappingProxyType(
-    {"document.key": TEXT, "document.role": TEXT, "document.company": TEXT}
-)
-_METHOD = MappingProxyType(
-    {
-        "words.payment_method.type": TEXT,  # card, sepa_debit, ...
-        "words.payment_method.brand": TEXT,
-        "words.payment_method.funding": TEXT,
-        "words.payment_method.wallet": TEXT,
-    }
-)
-_LINE = MappingProxyType(
-    {
-        **_DOCUMENT,
-        "facts.amount_minor": INTEGER,  # debit to the account, credit to the offset
-        "facts.currency": TEXT,  # lower case
-        "facts.date": DATE,  # in the cut-off time zone
-        "facts.marked": TEXT,  # the posted invoice that a receipt settles
-        "account.type": TEXT,  # Cust, Bank or Ledger
-        "account.id": TEXT,
-        "offset.type": TEXT,
-        "offset.id": TEXT,
-        "offset.company": TEXT,  # only where it is another one
-        "words.category": TEXT,  # Stripe's reporting category
-        "words.source": TEXT,  # the id of the charge, refund, dispute, ...; may be empty
-        **_METHOD,
-    }
-)
-_CUSTOMER = MappingProxyType(
-    {
-        **_DOCUMENT,
-        "facts.customer": TEXT,
-        "words.kind": TEXT,  # Person or Organization, as PartyType
-        "words.name": PERSONAL,
-        "words.first_name": PERSONAL,  # of persons; empty for organisations, like the next two
-        "words.middle_name": PERSONAL,
-        "words.last_name": PERSONAL,
-        "words.email": PERSONAL,  # may be empty, like all below but the currency
-        "words.phone": PERSONAL,
-        "words.tax_id": PERSONAL,  # in capitals, without blanks
-        "words.currency": TEXT,
-        "words.deleted": TEXT,  # yes, once Stripe says so
-        **_address("words.address"),
-        **_address("words.delivery"),  # of shipping
-        "company.customer_group": TEXT,
-    }
-)
-_CUSTOMER_LINK = MappingProxyType(
-    {
-        **_DOCUMENT,
-        "facts.customer": TEXT,
-        "facts.linked": TEXT,  # the account in Dynamics
-        "facts.matched": TEXT,  # tax_id, email or choice
-    }
-)
-_ORDER = MappingProxyType(
-    {
-        **_DOCUMENT,
-        "facts.currency": TEXT,
-        "customer.account": TEXT,  # in Dynamics
-        "words.session": TEXT,  # Checkout Session; may be empty, like those below
-        "words.reference": TEXT,  # its client_reference_id
-        "words.payment_intent": TEXT,
-        "words.description": PERSONAL,
-        "words.day": INTEGER,  # when the charge was made, seconds since 1970
-        **_METHOD,
-    }
-)
-_ORDER_LINE = MappingProxyType(
-    {
-        **_DOCUMENT,
-        "facts.currency": TEXT,
-        "facts.quantity": INTEGER,
-        "facts.price_minor": INTEGER,  # of one unit
-        "facts.discount_minor": INTEGER,
-        "facts.amount_minor": INTEGER,
-        "parent.number": TEXT,  # of the order
-        "words.kind": TEXT,  # goods, shipping, tax, rounding or sale
-        "words.product": TEXT,  # Stripe's id; may be empty, like those below
-        "words.price": TEXT,
-        "words.item": TEXT,  # the item number that metadata names
-        "words.text": TEXT,
-    }
-)
-_CREDIT = MappingProxyType(
-    {
-        **_DOCUMENT,
-        "facts.currency": TEXT,
-        "facts.date": DATE,
-        "customer.account": TEXT,
-        "words.refund": TEXT,
-        "words.sale": TEXT,  # the charge
-    }
-)
-_CREDIT_LINE = MappingProxyType(
-    {
-        **_DOCUMENT,
-        "facts.currency": TEXT,
-        "facts.amount_minor": INTEGER,  # negative: given back to the customer
-        "facts.memo": TEXT,  # the key of the credit note
-        "account.type": TEXT,
-        "account.id": TEXT,
-        "words.kind": TEXT,
-        "words.product": TEXT,
-        "words.item": TEXT,
-        "words.text": TEXT,
-    }
-)
-_RETURN_LINE = MappingProxyType(
-    {
-        **_DOCUMENT,
-        "facts.currency": TEXT,
-        "facts.amount_minor": INTEGER,  # negative: given back to the customer
-        "facts.memo": TEXT,  # the key of the return order
-        "parent.number": TEXT,  # of the return order
-        "words.kind": TEXT,
-        "words.product": TEXT,
-        "words.item": TEXT,
-        "words.text": TEXT,
-    }
-)
-_PRODUCT = MappingProxyType(
-    {
-        **_DOCUMENT,
-        "facts.product": TEXT,
-        "words.name": TEXT,
-        "words.description": TEXT,  # may be empty, like the tax code
-        "words.kind": TEXT,  # goods or service
-        "words.tax_code": TEXT,
-    }
-)
-_PRODUCT_END = MappingProxyType({**_DOCUMENT, "facts.product": TEXT, "facts.date": DATE})
-_PRICE_JOURNAL = MappingProxyType({**_DOCUMENT, "facts.price": TEXT})
-_PRICE_LINE = MappingProxyType(
-    {
-        **_DOCUMENT,
-        "facts.price": TEXT,
-        "facts.item": TEXT,
-        "facts.unit": TEXT,  # that the item is sold in
-        "facts.currency": TEXT,
-        "facts.amount_minor": INTEGER,  # of so many units:
-        "facts.quantity": INTEGER,
-        "parent.number": TEXT,  # of the journal
-        "words.nickname": TEXT,  # may be empty, like those below
-        "words.lookup_key": TEXT,
-        "words.interval": TEXT,  # day, week, month or year
-    }
-)
-
-CATALOGUE: Mapping[str, Mapping[str, Source]] = MappingProxyType(
-    {
-        "customer": _CUSTOMER,
-        "customer_link": _CUSTOMER_LINK,
-        "customer_payment_line": _LINE,
-        "general_line": _LINE,
-        "sales_order": _ORDER,
-        "sales_order_line": _ORDER_LINE,
-        "sales_order_release": _DOCUMENT,
-        "credit_note": _CREDIT,
-        "credit_note_line": _CREDIT_LINE,
-        "return_order": _CREDIT,
-        "return_order_line": _RETURN_LINE,
-        "product": _PRODUCT,
-        "product_end": _PRODUCT_END,
-        "price_journal": _PRICE_JOURNAL,
-        "price_line": _PRICE_LINE,
-    }
-)
+def catalogue_of(kinds: Iterable[type[Document]]) -> dict[str, Sources]:
+    """What a mapping may read, by template and path. Raises ValueError where two kinds share a
+    template."""
+    found: dict[str, Sources] = {}
+    for kind in kinds:
+        if kind.template in found:
+            raise ValueError(f"two kinds of documents have the template {kind.template}")
+        found[kind.template] = sources_of(kind)
+    return found
 
 
-def source_at(sources: Mapping[str, Source], path: str) -> Source:
+def _sources(path: str, type_: object, mark: Fact | Attribute) -> dict[str, Source]:
+    """The paths of one field. Raises TypeError for a type that no mapping can read."""
+    text, personal = mark.text, mark.personal
+    if type_ is Money:
+        return {
+            f"{path}.minor": Source(INTEGER, personal, text=f"{text}, in minor units"),
+            f"{path}.currency": Source(text=f"{text}: its currency, lower case"),
+        }
+    if type_ is AccountRole:
+        return {
+            f"{path}.type": Source(text=f"{text}: Cust, Bank or Ledger"),
+            f"{path}.id": Source(text=f"{text}: its number"),
+            f"{path}.company": Source(text=f"{text}: its company, only where it is another one"),
+        }
+    if type_ is Party:
+        return {f"{path}.account": Source(text=f"{text}: the account in Dynamics")}
+    if isinstance(type_, type) and type_ in PLAIN:
+        return {path: Source(PLAIN[type_], personal, text=text)}
+    part = _dataclass_in(type_)
+    if part is None:
+        raise TypeError(f"{path} is of a type that no mapping can read: {type_}")
+    found: dict[str, Source] = {}
+    hints = get_type_hints(part, include_extras=True)
+    for each in fields(part):
+        hint = hints[each.name]
+        marks = getattr(hint, "__metadata__", ())
+        inner = next((one for one in marks if isinstance(one, Fact | Attribute)), None)
+        told = type(mark)(f"{text}: {each.name if inner is None else inner.text}", personal)
+        if inner is not None and inner.personal:
+            told = type(mark)(told.text, personal=True)
+        found |= _sources(f"{path}.{each.name}", getattr(hint, "__origin__", hint), told)
+    return found
+
+
+def _dataclass_in(type_: object) -> type | None:
+    """The dataclass of a field that holds one, or one or None."""
+    options = get_args(type_) if isinstance(type_, UnionType) else (type_,)
+    found = [each for each in options if isinstance(each, type) and is_dataclass(each)]
+    return found[0] if len(found) == 1 else None
+
+
+def source_at(sources: Sources, path: str) -> Source:
     """The field at a path. Raises `RuleRefused` for one that no document has."""
     found = sources.get(path)
     if found is None:
@@ -214,3 +117,40 @@ def source_at(sources: Mapping[str, Source], path: str) -> Source:
         hint = f"; did you mean {near[0]}?" if near else ""
         raise RuleRefused(f"no field {shown(path)} in these documents{hint}", path)
     return found
+
+
+# --- the values of one document -------------------------------------------------------------
+
+type Read = Callable[[Any], Any]
+
+
+def scope_of(document: Document) -> dict[str, Any]:
+    """What templates read of a document; accounts and parents are added by who renders it."""
+    scope: dict[str, Any] = {
+        "document": {"key": document.key, "role": document.role, "company": document.company}
+    }
+    kind: type = type(document)
+    for name, read in _readers(kind):
+        scope[name] = read(getattr(document, name))
+    return scope
+
+
+@cache
+def _readers(kind: type) -> tuple[tuple[str, Read], ...]:
+    return tuple(
+        (each.name, _reader(each.type))
+        for each in fields_of(kind)
+        if each.mark is not None and each.type not in (AccountRole, Party)
+    )
+
+
+def _reader(type_: object) -> Read:
+    if type_ is date:
+        return lambda value: value.isoformat()
+    if type_ is Money:
+        return lambda value: {"minor": value.minor, "currency": value.currency}
+    part = _dataclass_in(type_)
+    if part is None:
+        return lambda value: value
+    names = tuple(each.name for each in fields(part))
+    return lambda value: {} if value is None else {name: getattr(value, name) for name in names}

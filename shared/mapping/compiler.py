@@ -9,11 +9,10 @@ from types import MappingProxyType
 
 from shared.domain.records import Value, digest
 from shared.errors import Parked
-from shared.mapping.catalogue import CATALOGUE, Source
+from shared.mapping.catalogue import Sources
 from shared.mapping.expressions import Rules
 from shared.mapping.fields import Made, compile_field
 from shared.mapping.loader import Loaded
-from shared.mapping.metadata import EntitySet, Field, Metadata
 from shared.mapping.names import UNKNOWN, Names, declared
 from shared.mapping.predicates import Test
 from shared.mapping.problems import MappingRefused, Problem, RuleRefused, shown
@@ -29,6 +28,7 @@ from shared.mapping.schema import (
 )
 from shared.mapping.values import Run, Scope
 from shared.policy import DEFAULT, Policy
+from shared.targets.entity_set import EntitySet, EntitySets, Field
 
 type Layer = Template | UserMapping
 
@@ -89,10 +89,20 @@ class CompiledMapping:
     tables: Mapping[str, Mapping[str, str]]
 
 
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What mappings may name: the entity sets of the target, and by template the fields of
+    documents."""
+
+    entity_sets: EntitySets
+    catalogue: Mapping[str, Sources]
+
+
 @dataclass(slots=True)
 class _Set:
-    """The documents of one version, sorted by kind."""
+    """The documents of one version, sorted by kind. `known`: the templates that can be extended."""
 
+    known: tuple[str, ...]
     templates: dict[str, Template] = field(default_factory=dict)
     mappings: dict[str, UserMapping] = field(default_factory=dict)
     tables: dict[str, Mapping[str, str]] = field(default_factory=dict)
@@ -132,8 +142,8 @@ class _Set:
             case UserMapping() if document.extends in self.mappings:
                 other = self.mappings[document.extends].name
                 return f"{other} extends {document.extends} already; put both into one"
-            case UserMapping() if document.extends not in CATALOGUE:
-                return f"extends one of {', '.join(CATALOGUE)}"
+            case UserMapping() if document.extends not in self.known:
+                return f"extends one of {', '.join(self.known)}"
             case PolicyDocument() if self.policies:
                 return f"{self.policies[0].name} is the policy already; put both into one"
             case Table() if len(self.tables) >= TABLES_MAX:
@@ -144,7 +154,7 @@ class _Set:
 def compile_mapping(
     product: Iterable[Loaded],
     changes: Iterable[Loaded],
-    metadata: Metadata,
+    vocabulary: Vocabulary,
     reserved: Sequence[str] = (),
 ) -> CompiledMapping:
     """The product's templates with somebody's changes and tables, as closures. A table takes the
@@ -153,15 +163,15 @@ def compile_mapping(
     `reserved`: names of fields that settings give to the product (the customer's Stripe id).
     Raises `MappingRefused` with every problem found.
     """
-    found = _Set()
+    found = _Set(tuple(vocabulary.catalogue))
     for loaded in changes:
         found.add(loaded, by_product=False)
     for loaded in product:
         found.add(loaded, by_product=True)
     compiled: dict[str, Compiled] = {}
     if not found.problems:
-        for name, sources in CATALOGUE.items():
-            work = _Work(found, name, sources, metadata, tuple(reserved))
+        for name, sources in vocabulary.catalogue.items():
+            work = _Work(found, name, sources, vocabulary.entity_sets, tuple(reserved))
             made = work.compile()
             found.problems += work.problems
             if made is not None:
@@ -180,8 +190,8 @@ class _Work:
 
     documents: _Set
     name: str
-    sources: Mapping[str, Source]
-    metadata: Metadata
+    sources: Sources
+    entity_sets: EntitySets
     reserved: tuple[str, ...]
     problems: list[Problem] = field(default_factory=list)
     made: dict[str, Made] = field(default_factory=dict)
@@ -189,7 +199,7 @@ class _Work:
     def compile(self) -> Compiled | None:
         chain = self._chain()
         entity_name = next((each.entity for each in chain if each.entity), "")
-        entity = self.metadata.sets.get(entity_name)
+        entity = self.entity_sets.get(entity_name)
         key = next((each.key for each in chain if each.key), None)
         if entity is None or key is None:
             if not self.problems:
@@ -206,7 +216,7 @@ class _Work:
                 if name not in entity.protected:
                     self._refuse(each.name, "is not a protected field", f"protected.{name}")
                 self._field(each.name, entity.fields.get(name), name, rule, own)
-        custom, problems = declared(changes, entity, self.metadata)
+        custom, problems = declared(changes, entity, self.entity_sets)
         self.problems += problems
         names = Names(entity, custom, self.reserved)
         for layer in layers:

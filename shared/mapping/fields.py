@@ -8,7 +8,6 @@ from typing import Any
 from shared.domain.records import Symbol, Value
 from shared.errors import Parked
 from shared.mapping.expressions import Rules
-from shared.mapping.metadata import Field
 from shared.mapping.problems import RuleRefused, shown
 from shared.mapping.schema import Rule
 from shared.mapping.values import (
@@ -24,6 +23,7 @@ from shared.mapping.values import (
     number,
     parked,
 )
+from shared.targets.entity_set import Field
 
 INT32_MAX = 2**31 - 1
 

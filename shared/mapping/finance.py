@@ -1,22 +1,34 @@
 """How documents are rendered in Dynamics 365 Finance: `render` over a compiled mapping.
 
-Templates say which field holds what (`templates/finance`, `compiler`). Accounts by role and the
-key are given here, so that no mapping can touch them.
+Templates say which field holds what (`targets/finance/templates`, `compiler`). Accounts by role
+and the key are given here, so that no mapping can touch them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
+from shared.domain.documents import (
+    AccountRole,
+    Document,
+    Party,
+    attributes_of,
+    fields_of,
+    is_parents_patch,
+)
 from shared.domain.journal import Role
-from shared.domain.records import Document, Intent, Record
+from shared.domain.money import Money
+from shared.domain.records import Intent, Record
 from shared.errors import Parked
+from shared.mapping.catalogue import scope_of
 from shared.mapping.compiler import CompiledMapping
 from shared.mapping.fields import too_long
 from shared.settings import Account, Books
 
-SIDES = (("account", "AccountDisplayValue"), ("offset", "OffsetAccountDisplayValue"))
+DISPLAY_VALUES = MappingProxyType(
+    {"account": "AccountDisplayValue", "offset": "OffsetAccountDisplayValue"}
+)
 
 type Keys = Mapping[str, str | int]
 
@@ -47,17 +59,15 @@ def _customer(customer: str, company: str, target: Target, written: str) -> str:
     return written if written and account == one_time else account
 
 
-def _account(part: Mapping[str, Any], document: Document, target: Target) -> dict[str, str]:
-    """Type, number and company of the account of a role; `company` in the part names another one
+def _account(side: AccountRole, document: Document, target: Target) -> dict[str, str]:
+    """Type, number and company of the account of a role; the company only where it is another one
     than the document's."""
-    role = Role(part["role"])
-    name = str(part.get("company") or document.company)
+    role, name = side.role, side.company or document.company
     other = name if name != document.company else ""
     if role is Role.CUSTOMER:
-        written = str(part.get("account") or "")
-        account = _customer(str(part["customer"]), name, target, written)
+        account = _customer(side.customer, name, target, side.account)
         return {"type": "Cust", "id": account, "company": other}
-    book = target.books.currencies.get(str(document.facts.get("currency")))
+    book = target.books.currencies.get(_currency(document))
     by_role = {Role.CLEARING: book.clearing, Role.BANK: book.bank} if book else {}
     found: Account | None = by_role.get(role) or target.books.companies[name].accounts.get(role)
     if found is None:
@@ -69,26 +79,32 @@ def _account(part: Mapping[str, Any], document: Document, target: Target) -> dic
     return {"type": found.type, "id": found.id, "company": other}
 
 
+def _currency(document: Document) -> str:
+    amount = getattr(document, "amount", None)
+    return amount.currency if isinstance(amount, Money) else ""
+
+
 def _scope(document: Document, target: Target, parent: Keys) -> dict[str, Any]:
     """What templates read; `catalogue` describes it."""
-    facts: Mapping[str, Any] = document.facts
+    scope = scope_of(document)
     company = target.books.companies[document.company]
-    scope: dict[str, Any] = {
-        "document": {"key": document.key, "role": document.role, "company": document.company},
-        "facts": facts,
-        "words": document.words,
-        "company": {"customer_group": company.customer_group},
-    }
-    for side in ("account", "offset"):
-        if side in facts:
-            scope[side] = _account(facts[side], document, target)
-    if "party" in facts:
-        written = str(facts.get("party_account") or "")
-        account = _customer(str(facts["party"]), document.company, target, written)
-        scope["customer"] = {"account": account}
+    scope["company"] = {"customer_group": company.customer_group}
+    for name, side in _sides(document):
+        scope[name] = _account(side, document, target)
+    for each in fields_of(type(document)):
+        if each.type is Party:
+            party: Party = getattr(document, each.name)
+            account = _customer(party.customer, document.company, target, party.account)
+            scope[each.name] = {"account": account}
     if document.parent:
         scope["parent"] = {"number": str(next(iter(parent.values()), ""))}
     return scope
+
+
+def _sides(document: Document) -> Iterator[tuple[str, AccountRole]]:
+    for each in fields_of(type(document)):
+        if each.type is AccountRole:
+            yield each.name, getattr(document, each.name)
 
 
 def render(document: Document, target: Target, parent: Keys = MappingProxyType({})) -> Record:
@@ -102,7 +118,7 @@ def render(document: Document, target: Target, parent: Keys = MappingProxyType({
     if len(document.key) > size:
         raise too_long(key_field, size, len(document.key))
     fields = template.render(_scope(document, target, parent))
-    if not document.patches:
+    if not is_parents_patch(document):
         fields[key_field] = int(document.key) if template.key_is_number else document.key
     return Record(
         document,
@@ -117,25 +133,25 @@ def render(document: Document, target: Target, parent: Keys = MappingProxyType({
 def accounts_in(record: Record) -> dict[tuple[str, str], str]:
     """The customer accounts that a line was written with, by (Stripe customer, company)."""
     document, found = record.document, {}
-    for side, name in SIDES:
-        part = document.facts.get(side)
-        if isinstance(part, Mapping) and part.get("customer") and name in record.fields:
-            company = str(part.get("company") or document.company)
-            found[str(part["customer"]), company] = str(record.fields[name])
+    for name, side in _sides(document):
+        field = DISPLAY_VALUES[name]
+        if side.customer and field in record.fields:
+            company = side.company or document.company
+            found[side.customer, company] = str(record.fields[field])
     return found
 
 
 def rerender(
     written: Record, document: Document, target: Target, announced: Intent | None = None
 ) -> Record:
-    """A line that was written, rendered by the mapping and the accounts of now with the words of
-    now; its facts and its customer stay. A text that is left out by now becomes empty.
+    """A line that was written, rendered by the mapping and the accounts of now with the attributes
+    of now; its facts and its customer stay. A text that is left out by now becomes empty.
     `announced`: a change of it that may have been made.
 
     Raises `Parked` for a value that does not fit its field, or cannot be taken away.
     """
     customers = {**target.customers, **accounts_in(written)}
-    renewed = replace(written.document, words=document.words)
+    renewed = replace(written.document, **attributes_of(document))
     new = render(renewed, replace(target, customers=customers))
     known = {**(announced.record.fields if announced else {}), **written.fields}
     left_out = [name for name in known if name not in new.fields]

@@ -4,9 +4,9 @@ name in other letters is refused rather than taken for another field."""
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from shared.mapping.metadata import EntitySet, Field, Metadata, custom_field
 from shared.mapping.problems import Problem
 from shared.mapping.schema import UserMapping
+from shared.targets.entity_set import PRIMITIVES, EntitySet, EntitySets, Field
 
 UNKNOWN = "no such field is known; declare it under custom, with its type and size"
 
@@ -43,7 +43,7 @@ class Names:
 
 
 def declared(
-    changes: UserMapping | None, entity: EntitySet, metadata: Metadata
+    changes: UserMapping | None, entity: EntitySet, entity_sets: EntitySets
 ) -> tuple[dict[str, Field], list[Problem]]:
     """The custom fields of a mapping, and what speaks against them."""
     found: dict[str, Field] = {}
@@ -57,7 +57,8 @@ def declared(
         reason = f"is declared as {other} already" if other else reason
         if reason:
             problems.append(Problem(changes.name, reason, f"custom.{name}"))
-        found[name] = custom_field(name, custom.type, custom.size, metadata)
+        members = () if custom.type in PRIMITIVES else entity_sets.members(custom.type)
+        found[name] = Field(name, custom.type, custom.size, members)
     return found, problems
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 
-from shared.domain.records import Document, Record, Symbol, Value
+from shared.domain.documents import Document
+from shared.domain.records import Record, Symbol, Value
 from shared.errors import Parked
 from shared.mapping.compiler import CompiledMapping
 from shared.mapping.finance import Target, render

@@ -3,9 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from shared.mapping.compiler import CompiledMapping, compile_mapping
+from shared.mapping.compiler import CompiledMapping, Vocabulary, compile_mapping
 from shared.mapping.loader import Loaded
-from shared.mapping.metadata import Metadata
 from shared.mapping.problems import MappingRefused, Problem
 from shared.policy import problems
 from shared.settings import Books
@@ -13,14 +12,14 @@ from shared.settings import Books
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """Templates and tables as they ship, entity sets, and field names that settings give.
+    """Templates and tables as they ship, what they may name, and field names that settings give.
 
     `alone`: the product's mapping without anybody's changes. `books`: the companies that a policy
     may name; None: any.
     """
 
     documents: tuple[Loaded, ...]
-    metadata: Metadata
+    vocabulary: Vocabulary
     reserved: tuple[str, ...]
     alone: CompiledMapping
     books: Books | None = None
@@ -30,7 +29,7 @@ class Product:
         found = tuple(changes)
         if not found:
             return self.alone
-        made = compile_mapping(self.documents, found, self.metadata, self.reserved)
+        made = compile_mapping(self.documents, found, self.vocabulary, self.reserved)
         reasons = [] if self.books is None else problems(made.policy, self.books)
         if reasons:
             raise MappingRefused([Problem("policy", reason) for reason in reasons])
@@ -38,9 +37,9 @@ class Product:
 
 
 def product_of(
-    documents: Iterable[Loaded], metadata: Metadata, reserved: tuple[str, ...] = ()
+    documents: Iterable[Loaded], vocabulary: Vocabulary, reserved: tuple[str, ...] = ()
 ) -> Product:
     """A product of these documents. Raises `MappingRefused`."""
     found = tuple(documents)
-    alone = compile_mapping(found, (), metadata, reserved)
-    return Product(found, metadata, reserved, alone)
+    alone = compile_mapping(found, (), vocabulary, reserved)
+    return Product(found, vocabulary, reserved, alone)

@@ -12,6 +12,8 @@ from hashlib import sha256
 from shared.documents import customer
 from shared.documents.common import Context
 from shared.documents.customer_matching import ACCOUNT, CUSTOMERS, EMAIL, gone, taken
+from shared.documents.customer_records import CustomerLink
+from shared.domain.documents import Patch
 from shared.domain.records import digest
 from shared.errors import (
     CredentialsRefused,
@@ -55,15 +57,17 @@ async def reserve(tables: Tables, task: Task) -> None:
     """Take the accounts that the task is about to link. Raises `Parked` or `UpdateConflict` when
     another Stripe customer has one of them."""
     for document in task.desired.documents if task.going else ():
-        if not document.adopts or document.found_first or _is_written(task, document.role):
+        if not isinstance(document, CustomerLink) or not isinstance(document.action, Patch):
             continue
-        account, company = document.adopts[ACCOUNT], document.company
+        if _is_written(task, document.role):
+            continue
+        account, company = document.linked_account, document.company
         try:
             await tables.transact(TABLE, company, [Insert(_row(account), _cells(account, task.id))])
         except TableConflict:
             row = await tables.get(TABLE, company, _row(account))
             if row is None or row.cells["customer"] != task.id:
-                if document.facts.get("matched") == EMAIL:
+                if document.matched_by == EMAIL:
                     # Soon the account shows whose it is, and is no match any more.
                     raise UpdateConflict(f"{task.id}: another customer gets {account}") from None
                 owner = "another Stripe customer" if row is None else str(row.cells["customer"])

@@ -22,14 +22,14 @@ from shared.services.audit_spans import LOOKS_AT_ONCE, Span
 from shared.services.converge import Ports
 from shared.services.item import ISOLATE, VERIFY
 from shared.services.items import Items
-from shared.services.journals import HEADERS, POSTED, TABLE, UNPOSTED
+from shared.services.journals import POSTED, TABLE, UNPOSTED
 from shared.services.maintenance import MaintenanceCommands
 from shared.services.paging import Pages, next_cursor
 from shared.services.places import SWEEP, Cursor, Place
-from shared.services.posting_status import KINDS
 from shared.services.recovery import LOOKUP_KEYS_MAX
 from shared.services.retry import with_retries
 from shared.services.runs import Run, side_by_side
+from shared.targets.finance import BATCH_NUMBER, FINANCE
 
 AUDIT, AUDIT_DAYS = "audit", 35
 SPAN_DAYS_MAX = 7  # days of which the lines are in memory at once
@@ -218,7 +218,7 @@ class Audit:
         """Half of an overdue journal's objects leave it, or its only one parks."""
         if await self._ports.tables.get(TABLE, POSTED, row.row) is not None:
             return
-        entity_set = next(name for name, found in KINDS.items() if found is kind)
+        entity_set = FINANCE.of_journal(kind).name
         batch = row.row.split("~", maxsplit=2)[2]
         read = partial(isolation.keys_in, self._ports.dynamics, entity_set, company, batch)
         keys = await with_retries(self._ports.clock, self._ports.rng, read)
@@ -239,14 +239,14 @@ class Audit:
         by_batch = {row.row.split("~", maxsplit=2)[2]: row for row in rows}
         values: list[Value] = list(by_batch)
         lookup = Lookup(
-            HEADERS[JournalKind(kind)],
+            FINANCE.of_journal(JournalKind(kind)).header,
             company,
-            any_of=("JournalBatchNumber", values),
-            select=("JournalBatchNumber", "IsPosted"),
+            any_of=(BATCH_NUMBER, values),
+            select=(BATCH_NUMBER, "IsPosted"),
         )
         posted = 0
         for found in await self._find(lookup):
-            row = by_batch.get(str(found["JournalBatchNumber"]))
+            row = by_batch.get(str(found[BATCH_NUMBER]))
             if row is not None and found["IsPosted"] == "Yes":
                 cells = {**row.cells, "seen_posted_at": self._ports.clock.now()}
                 await self._ports.tables.transact(TABLE, POSTED, [Put(row.row, cells)])

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from functools import partial
 
+from shared.documents.journal_lines import JournalLine
 from shared.domain.ids import is_id
 from shared.domain.records import Link
 from shared.errors import TieoutError
@@ -17,14 +18,11 @@ from shared.services.links import LinkStore
 from shared.services.recovery import LOOKUP_KEYS_MAX
 from shared.services.retry import with_retries
 from shared.services.runs import Run, side_by_side
+from shared.targets.finance import BATCH_NUMBER, FINANCE, PAYMENT_ID
 
-LINE_SETS = (
-    ("CustomerPaymentJournalLines", "TransactionDate"),
-    ("LedgerJournalLines", "TransDate"),
-)
 LOOKS_AT_ONCE = 8  # requests to Dynamics under way together
 LINKS_AT_ONCE = 48  # objects whose links are read together
-KEY, BATCH, LINE = "PaymentId", "JournalBatchNumber", "LineNumber"
+KEY, BATCH, LINE = PAYMENT_ID, BATCH_NUMBER, "LineNumber"
 
 type Spot = tuple[str, int]
 """Where a line is: journal and line number."""
@@ -63,13 +61,13 @@ class Span:
     async def _lines_of(self, company: str) -> list[Json]:
         lookups = [
             Lookup(
-                entity_set,
+                lines.name,
                 company,
-                at_least={field: self._first},
-                at_most={field: self._last},
+                at_least={lines.date_field: self._first},
+                at_most={lines.date_field: self._last},
                 select=(KEY, BATCH, LINE),
             )
-            for entity_set, field in LINE_SETS
+            for lines in FINANCE.journal_lines
         ]
         found = await side_by_side(lookups, self._find)
         return [row for rows in found for row in rows]
@@ -111,8 +109,8 @@ class Span:
         return link.company in self._companies and not self._is_here(link)
 
     def _is_here(self, link: Link) -> bool:
-        when = str(link.record.document.facts.get("date", ""))
-        return self._first.isoformat() <= when <= self._last.isoformat()
+        document = link.record.document
+        return isinstance(document, JournalLine) and self._first <= document.date <= self._last
 
     def _differs(self, links: Sequence[Link]) -> bool:
         differs = False

@@ -7,9 +7,10 @@ from shared.domain.records import Link
 from shared.errors import UncertainWrite
 from shared.ports import DynamicsGateway
 from shared.services.plan import link_of
-from shared.services.posting_status import BATCH, KINDS, Batch, posted
+from shared.services.posting_status import Batch, posted
 from shared.services.task import Task
 from shared.services.verification import Rows, key_of, keys_in, rows_of
+from shared.targets.finance import BATCH_NUMBER
 
 
 async def find_drafts(dynamics: DynamicsGateway, tasks: Sequence[Task]) -> None:
@@ -35,11 +36,11 @@ async def find_drafts(dynamics: DynamicsGateway, tasks: Sequence[Task]) -> None:
 
 def _lines(task: Task) -> list[Link]:
     links = task.claim.links.values() if task.claim else ()
-    return [link for link in links if link.record.entity_set in KINDS]
+    return [link for link in links if link.record.document.journal is not None]
 
 
 def _batch(link: Link) -> Batch:
-    return link.record.entity_set, link.company, str(link.keys[BATCH])
+    return link.record.entity_set, link.company, str(link.keys[BATCH_NUMBER])
 
 
 def _is_there(link: Link, rows: Rows) -> bool:

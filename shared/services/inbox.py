@@ -18,9 +18,9 @@ from shared.ports import Json, Message, Row
 from shared.registry import ENTITIES, entity_named
 from shared.services.converge import Ports
 from shared.services.item import UNREADABLE
+from shared.services.item_outcomes import events_of
 from shared.services.items import Items, home, item_of, places
 from shared.services.links import LinkStore
-from shared.services.item_outcomes import events_of
 
 RETRIES_MAX = 1_000  # of one call
 AT_ONCE = 50  # objects whose rows are read together, and sent in one request a queue

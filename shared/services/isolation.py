@@ -13,6 +13,7 @@ from shared.errors import Parked
 from shared.ports import Cell, DynamicsGateway, Lookup, Put, Row, Tables
 from shared.services.journals import TABLE, UNPOSTED, journal_key
 from shared.services.task import Task
+from shared.targets.finance import BATCH_NUMBER, PAYMENT_ID
 
 REFUSED = "refused"  # a cell of an unposted journal's row
 
@@ -26,12 +27,10 @@ async def keys_in(
     dynamics: DynamicsGateway, entity_set: str, company: str, batch: str
 ) -> list[str]:
     """The `PaymentId`s of a journal's lines, by line number."""
-    lookup = Lookup(
-        entity_set, company, {"JournalBatchNumber": batch}, select=("PaymentId", "LineNumber")
-    )
+    lookup = Lookup(entity_set, company, {BATCH_NUMBER: batch}, select=(PAYMENT_ID, "LineNumber"))
     rows = await dynamics.find(lookup)
     rows.sort(key=lambda row: int(row["LineNumber"]))
-    return [str(row["PaymentId"]) for row in rows if row["PaymentId"]]
+    return [str(row[PAYMENT_ID]) for row in rows if row[PAYMENT_ID]]
 
 
 async def mark(tables: Tables, row: Row, cells: dict[str, Cell]) -> None:
@@ -48,7 +47,7 @@ async def plan_moves(dynamics: DynamicsGateway, tables: Tables, tasks: Sequence[
         for record, link in task.plan.verify:
             if record in task.recreate or not await _is_refused(tables, record, link):
                 continue
-            batch = str(link.keys["JournalBatchNumber"])
+            batch = str(link.keys[BATCH_NUMBER])
             keys = await keys_in(dynamics, link.record.entity_set, link.company, batch)
             if objects_of(keys) == [task.id]:
                 task.fail(_alone(record, link, batch))
@@ -60,7 +59,7 @@ async def _is_refused(tables: Tables, record: Record, link: Link) -> bool:
     kind = record.document.journal
     if kind is None:
         return False
-    key = journal_key(link.company, kind, str(link.keys["JournalBatchNumber"]))
+    key = journal_key(link.company, kind, str(link.keys[BATCH_NUMBER]))
     row = await tables.get(TABLE, UNPOSTED, key)
     return row is not None and row.cells.get(REFUSED) is True
 

@@ -9,7 +9,6 @@ by age; periods never share one.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from types import MappingProxyType
 
 from shared.domain.journal import JournalKind
 from shared.errors import DuplicateKey, UncertainWrite, limit_reached
@@ -29,15 +28,10 @@ from shared.ports import (
     WriteFailed,
 )
 from shared.settings import Settings
+from shared.targets.finance import BATCH_NUMBER, FINANCE
 
 TABLE = "journals"
 ROLLS_MAX = 1_000  # fresh journals one reservation may open
-HEADERS = MappingProxyType(
-    {
-        JournalKind.CUSTOMER_PAYMENT: "CustomerPaymentJournalHeaders",
-        JournalKind.GENERAL: "LedgerJournalHeaders",
-    }
-)
 OPENING, OPEN, CLOSED = "opening", "open", "closed"
 UNPOSTED, POSTED = "unposted", "posted"  # partitions: `<company>~<kind>~<batch>`
 
@@ -173,7 +167,7 @@ class Journals:
             "JournalName": self._name(target),
             "Description": str(row.cells["description"]),
         }
-        write = Write("POST", HEADERS[target.kind], target.company, fields)
+        write = Write("POST", FINANCE.of_journal(target.kind).header, target.company, fields)
         deadline = self._clock.now() + timedelta(seconds=self._settings.write_seconds_max)
         (result,) = await self._dynamics.apply([write], deadline)
         if isinstance(result, WriteFailed):
@@ -182,7 +176,7 @@ class Journals:
             closed = {**row.cells, "state": CLOSED}
             await self._tables.transact(TABLE, row.partition, [Replace(row.row, closed, row.etag)])
             raise result.error
-        return await self._opened(target, row, str(result.fields["JournalBatchNumber"]))
+        return await self._opened(target, row, str(result.fields[BATCH_NUMBER]))
 
     async def _opened(self, target: Target, row: Row, batch: str) -> Row:
         """The header is there: note the journal as unposted, then open it for lines."""
@@ -204,7 +198,7 @@ class Journals:
             raise UncertainWrite("the header of a new journal is not confirmed yet", wait - age)
         found = await self._dynamics.find(
             Lookup(
-                HEADERS[target.kind],
+                FINANCE.of_journal(target.kind).header,
                 target.company,
                 {
                     "JournalName": self._name(target),
@@ -213,7 +207,7 @@ class Journals:
             )
         )
         if found:
-            return await self._opened(target, row, str(found[0]["JournalBatchNumber"]))
+            return await self._opened(target, row, str(found[0][BATCH_NUMBER]))
         cells = {**row.cells, "opened_at": self._clock.now(), **self._lease(writer)}
         (etag,) = await self._tables.transact(
             TABLE, row.partition, [Replace(row.row, cells, row.etag)]

@@ -14,19 +14,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from shared.documents.kinds import product_codec
 from shared.domain.clearing import Resolution
-from shared.domain.records import (
-    Choice,
-    Document,
-    Intent,
-    Link,
-    Record,
-    canonical,
-    document_of,
-    plain_document,
-    plain_record,
-    record_of,
-)
+from shared.domain.codec import Codec
+from shared.domain.documents import Document
+from shared.domain.records import Choice, Intent, Link, Record, canonical
 from shared.errors import ClaimHeld, Parked, TableConflict
 from shared.ports import (
     Cell,
@@ -72,7 +64,7 @@ class Claim:
     decisions: int = 0
 
 
-def _link_cells(link: Link) -> dict[str, Cell]:
+def _link_cells(link: Link, codec: Codec) -> dict[str, Cell]:
     """Readable cells for people, and the record packed."""
     record = link.record
     return {
@@ -82,15 +74,15 @@ def _link_cells(link: Link) -> dict[str, Cell]:
         "clearing_minor": record.document.clearing_minor,
         "mapping": record.mapping,
         "recreated": link.recreated,
-        **pack(plain_record(record)),
+        **pack(codec.plain_record(record)),
     }
 
 
-def _link_of(row: Row) -> Link:
+def _link_of(row: Row, codec: Codec) -> Link:
     cells = row.cells
     return Link(
         keys=json.loads(str(cells["keys"])),
-        record=record_of(unpack(cells)),
+        record=codec.record_of(unpack(cells)),
         recreated=int(str(cells["recreated"])),
     )
 
@@ -104,11 +96,11 @@ def _choice_of(row: Row) -> Choice:
 def _is_superseded(link: Link, choices: Mapping[str, Choice]) -> bool:
     """Whether a person decided otherwise after the link was made."""
     choice = choices.get(link.company)
-    return choice is not None and link.record.document.facts.get("choice") != choice.id
+    return choice is not None and link.record.document.decision != choice.id
 
 
-def _links_in(rows: Sequence[Row], choices: Mapping[str, Choice]) -> dict[str, Link]:
-    found = [_link_of(row) for row in rows if row.row.startswith(LINK_PREFIX)]
+def _links_in(rows: Sequence[Row], choices: Mapping[str, Choice], codec: Codec) -> dict[str, Link]:
+    found = [_link_of(row, codec) for row in rows if row.row.startswith(LINK_PREFIX)]
     return {link.role: link for link in found if not _is_superseded(link, choices)}
 
 
@@ -117,7 +109,7 @@ def _choices_in(rows: Sequence[Row]) -> dict[str, Choice]:
     return {choice.company: choice for choice in found}
 
 
-def _intent_cells(intent: Intent) -> dict[str, Cell]:
+def _intent_cells(intent: Intent, codec: Codec) -> dict[str, Cell]:
     record = intent.record
     return {
         "company": record.document.company,
@@ -126,23 +118,25 @@ def _intent_cells(intent: Intent) -> dict[str, Cell]:
         "journal": intent.journal,
         "mapping": record.mapping,
         "at": intent.at,
-        **pack(plain_record(record)),
+        **pack(codec.plain_record(record)),
     }
 
 
-def _intent_of(row: Row) -> Intent:
+def _intent_of(row: Row, codec: Codec) -> Intent:
     cells = row.cells
-    return Intent(str(cells["journal"]), str(cells["at"]), record_of(unpack(cells)))
+    return Intent(str(cells["journal"]), str(cells["at"]), codec.record_of(unpack(cells)))
 
 
-def _document_cells(documents: Sequence[Document], settled: bool, at: datetime) -> dict[str, Cell]:
-    stored = pack([plain_document(document) for document in documents])
+def _document_cells(
+    documents: Sequence[Document], settled: bool, at: datetime, codec: Codec
+) -> dict[str, Cell]:
+    stored = pack([codec.plain_document(document) for document in documents])
     return {**stored, "settled": settled, "at": at}
 
 
-def documents_in(row: Row) -> tuple[Document, ...]:
+def documents_in(row: Row, codec: Codec) -> tuple[Document, ...]:
     """The documents that a row `document` holds: what must exist, as last computed."""
-    return tuple(document_of(plain) for plain in unpack(row.cells))
+    return tuple(codec.document_of(plain) for plain in unpack(row.cells))
 
 
 async def rows_of(tables: Tables, id: str) -> list[Row]:
@@ -163,7 +157,10 @@ async def rows_of(tables: Tables, id: str) -> list[Row]:
 class LinkStore:
     """Claims, intents and links over the storage port."""
 
-    def __init__(self, tables: Tables, clock: Clock, lease_seconds: int) -> None:
+    def __init__(
+        self, tables: Tables, clock: Clock, lease_seconds: int, codec: Codec | None = None
+    ) -> None:
+        self._codec = codec or product_codec()
         self._tables = tables
         self._clock = clock
         self._lease = timedelta(seconds=lease_seconds)
@@ -189,10 +186,10 @@ class LinkStore:
             operation = Replace(CLAIM, cells, old.etag)
         (etag,) = await self._tables.transact(TABLE, id, [operation])
         claim = Claim(id, owner, etag, until, choices=_choices_in(stored))
-        claim.links = _links_in(stored, claim.choices)
+        claim.links = _links_in(stored, claim.choices, self._codec)
         for row in stored:
             if row.row.startswith(INTENT_PREFIX):
-                claim.intents[row.row.removeprefix(INTENT_PREFIX)] = _intent_of(row)
+                claim.intents[row.row.removeprefix(INTENT_PREFIX)] = _intent_of(row, self._codec)
         claim.resolution = resolutions.resolution_of(found.get(resolutions.RESOLVED))
         claim.decisions = sum(row.row.startswith(resolutions.HISTORY_PREFIX) for row in stored)
         document = found.get(DOCUMENT)
@@ -204,9 +201,11 @@ class LinkStore:
     ) -> None:
         """Record what is about to be written. Raises `TableConflict` when the claim is lost."""
         changes: list[list[Operation]] = [
-            [Put(INTENT_PREFIX + intent.role, _intent_cells(intent))] for intent in intents
+            [Put(INTENT_PREFIX + intent.role, _intent_cells(intent, self._codec))]
+            for intent in intents
         ]
-        changes.append([Put(DOCUMENT, _document_cells(documents, False, self._clock.now()))])
+        cells = _document_cells(documents, False, self._clock.now(), self._codec)
+        changes.append([Put(DOCUMENT, cells)])
         for operations in in_transactions(changes, CLAIMS):
             await self._under_claim(claim, operations, claim.owner, claim.until)
         claim.intents.update({intent.role: intent for intent in intents})
@@ -226,17 +225,18 @@ class LinkStore:
         """
         changes: dict[str, list[Operation]] = {}
         for link in links:
-            changes[link.role] = [Put(LINK_PREFIX + link.role, _link_cells(link))]
+            changes[link.role] = [Put(LINK_PREFIX + link.role, _link_cells(link, self._codec))]
         still_open = [intent.role for intent in open_intents]
         for role in dict.fromkeys(over):
             if role in claim.intents and role not in still_open:
                 changes.setdefault(role, []).append(Delete(INTENT_PREFIX + role))
         for intent in open_intents:
-            operation = Put(INTENT_PREFIX + intent.role, _intent_cells(intent))
+            operation = Put(INTENT_PREFIX + intent.role, _intent_cells(intent, self._codec))
             changes.setdefault(intent.role, []).append(operation)
         last: list[Operation] = []
         if documents is not None:
-            last.append(Put(DOCUMENT, _document_cells(documents, True, self._clock.now())))
+            cells = _document_cells(documents, True, self._clock.now(), self._codec)
+            last.append(Put(DOCUMENT, cells))
         *parts, rest = in_transactions([*changes.values(), last], CLAIMS)
         for operations in parts:
             await self._under_claim(claim, operations, claim.owner, claim.until)
@@ -260,7 +260,7 @@ class LinkStore:
     async def links(self, id: str) -> dict[str, Link]:
         """The links of an object, without a claim: a look that may be old. Raises `Parked`."""
         stored = await rows_of(self._tables, id)
-        return _links_in(stored, _choices_in(stored))
+        return _links_in(stored, _choices_in(stored), self._codec)
 
     async def written(self, id: str, role: str) -> Record | None:
         """What was written or announced of an object in a role, without a claim."""
@@ -268,7 +268,7 @@ class LinkStore:
         intent = await self._tables.get(TABLE, id, INTENT_PREFIX + role)
         link = await self._tables.get(TABLE, id, LINK_PREFIX + role)
         row = link or intent
-        return None if row is None else record_of(unpack(row.cells))
+        return None if row is None else self._codec.record_of(unpack(row.cells))
 
     async def choose(self, id: str, choice: Choice, who: str, why: str) -> None:
         """Store what a person decided about a customer. Earlier decisions stay on record."""

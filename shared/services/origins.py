@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 
 from shared.documents import receipts
 from shared.documents.common import Context, Decided, Snapshot, id_of
-from shared.documents.credits import headers_in
+from shared.documents.credit_memos import headers_in
 from shared.documents.order_state import ORDER
-from shared.documents.origin import FIRST, GROSS, charge_of, customer_in, party_in
+from shared.documents.origin import FIRST, GROSS, charge_of, currency_in, customer_in, party_in
 from shared.domain.records import Record
 from shared.errors import ClaimHeld, TableConflict
 from shared.ports import Cell, Clock, Put, Row, Tables
@@ -112,8 +112,8 @@ def _cells(decided: Decided, mapping: str, at: datetime) -> dict[str, Cell]:
     return {
         "role": document.role,
         "company": document.company,
-        "customer": customer_in(document.facts) or "",
-        "currency": str(document.facts["currency"]),
+        "customer": customer_in(document) or "",
+        "currency": currency_in(document),
         "mapping": mapping,
         "at": at,
     }

@@ -5,6 +5,7 @@ A document is ready when every record it needs is there and is not changed in th
 
 from datetime import datetime
 
+from shared.domain.documents import Document, Open
 from shared.mapping.finance import Target, render, rerender
 from shared.services.plan import Plan, difference, frozen, link_of, merged
 from shared.services.task import Task
@@ -34,7 +35,7 @@ def plan_phase(task: Task, target: Target, now: datetime) -> None:
         if record is None:
             parent = links[document.parent].keys if document.parent else {}
             record = render(document, target, parent)
-        if document.stands and document.role in links and document.role in claim.intents:
+        if _is_applied(document) and document.role in links and document.role in claim.intents:
             old = links[document.role]
             task.linked(link_of(record, old.keys, old.recreated))
             task.records.append(record)
@@ -49,3 +50,8 @@ def plan_phase(task: Task, target: Target, now: datetime) -> None:
     if rest and not touched:
         raise RuntimeError(f"{rest[0].role} of {task.id} needs what nobody writes")
     task.pending, task.plan = tuple(rest), merged(plans)
+
+
+def _is_applied(document: Document) -> bool:
+    """Whether Dynamics shows an announced change already."""
+    return isinstance(document.later, Open) and document.later.applied

@@ -9,12 +9,21 @@ for, and not too early.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from types import MappingProxyType
 
-from shared.domain.records import Change, Document, Intent, Link, Record
+from shared.domain.documents import (
+    CreateOrFind,
+    Document,
+    Frozen,
+    LinkExisting,
+    Open,
+    has_same_facts,
+    is_parents_patch,
+)
+from shared.domain.records import Intent, Link, Record
 from shared.errors import Parked, UncertainWrite
+from shared.targets.finance import FINANCE
 
-MONEY_FACTS = ("amount_minor", "currency")
+MONEY_FIELDS = ("amount", "currency")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +68,7 @@ def difference(
     for record in records:
         document = record.document
         link, intent = links.get(document.role), intents.get(document.role)
-        changeable = document.change is not Change.FROZEN or document.role in drafts
+        changeable = not isinstance(document.later, Frozen) or document.role in drafts
         if intent is not None and (link is None or verify or changeable):
             wait = (datetime.fromisoformat(intent.at) - now).total_seconds()
             if wait > 0:
@@ -69,7 +78,9 @@ def difference(
                 draft.update.append((record, link))
             if verify:
                 draft.verify.append((record, link))
-        elif document.found_first or (intent is not None and not document.patches):
+        elif isinstance(document.action, CreateOrFind | LinkExisting) or (
+            intent is not None and not is_parents_patch(document)
+        ):
             draft.recover.append(record)
         else:
             draft.create.append(record)
@@ -79,9 +90,9 @@ def difference(
 def differs(record: Record, link: Link) -> bool:
     """Whether a record that may change is not as its link says it was written."""
     old = link.record
-    if record.document.facts_hash != old.document.facts_hash:
+    if not has_same_facts(record.document, old.document):
         return True
-    follows = record.document.change is not Change.OPEN
+    follows = not isinstance(record.document.later, Open)
     return follows and record.fields_hash != old.fields_hash
 
 
@@ -105,11 +116,11 @@ def frozen(
     settings say by now.
     """
     kept = links.get(document.role) or intents.get(document.role)
-    if kept is None or document.change is not Change.FROZEN:
+    if kept is None or not isinstance(document.later, Frozen):
         return None
     old = kept.record.document
     if old.key != document.key or any(
-        old.facts.get(name) != document.facts.get(name) for name in MONEY_FACTS
+        getattr(old, name, None) != getattr(document, name, None) for name in MONEY_FIELDS
     ):
         raise _changed(document.key, "with other amounts than Stripe shows now")
     return kept.record
@@ -133,26 +144,7 @@ def _changed(key: str, how: str) -> Parked:
 
 def found_link(record: Record, found: Mapping[str, object]) -> Link:
     """The link of a record that a look found in Dynamics."""
-    return link_of(record, {name: found[name] for name in KEYS[record.entity_set]})
-
-
-KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "CustomersV3": ("CustomerAccount",),
-        "CustomerPaymentJournalLines": ("JournalBatchNumber", "LineNumber"),
-        "LedgerJournalLines": ("JournalBatchNumber", "LineNumber"),
-        "SalesOrderHeadersV2": ("SalesOrderNumber",),
-        "SalesOrderLinesV3": ("InventoryLotId",),
-        "CDSFreeTextInvoiceHeaders": ("ExternalInvoiceId",),
-        "CDSFreeTextInvoiceLines": ("ExternalInvoiceId", "LineNumber"),
-        "ReturnOrderHeadersV2": ("ReturnOrderNumber",),
-        "ReleasedProductCreationsV2": ("ItemNumber",),
-        "ReleasedProductsV2": ("ItemNumber",),
-        "OpenTradeAgreementJournalHeadersV2": ("JournalNumber",),
-        "OpenSalesPriceJournalLinesV2": ("TradeAgreementJournalNumber", "LineNumber"),
-        "ReturnOrderLinesV2": ("ReturnOrderNumber", "ReturnInventoryLotId"),
-    }
-)
+    return link_of(record, {name: found[name] for name in FINANCE[record.entity_set].keys})
 
 
 def link_of(record: Record, keys: Mapping[str, object], recreated: int = 0) -> Link:

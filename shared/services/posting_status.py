@@ -1,20 +1,10 @@
 """Which journals are posted by now, as Dynamics says."""
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 
-from shared.domain.journal import JournalKind
 from shared.ports import DynamicsGateway, Lookup, Value
-from shared.services.journals import HEADERS
 from shared.services.recovery import LOOKUP_KEYS_MAX
-
-KINDS: Mapping[str, JournalKind] = MappingProxyType(
-    {
-        "CustomerPaymentJournalLines": JournalKind.CUSTOMER_PAYMENT,
-        "LedgerJournalLines": JournalKind.GENERAL,
-    }
-)
-BATCH = "JournalBatchNumber"
+from shared.targets.finance import BATCH_NUMBER, FINANCE
 
 type Batch = tuple[str, str, str]
 """A journal by entity set of its lines, company, number."""
@@ -30,11 +20,11 @@ async def posted(dynamics: DynamicsGateway, batches: Sequence[Batch]) -> dict[Ba
         values: list[Value] = list(names)
         for start in range(0, len(values), LOOKUP_KEYS_MAX):
             lookup = Lookup(
-                HEADERS[KINDS[entity_set]],
+                FINANCE[entity_set].header,
                 company,
-                any_of=(BATCH, values[start : start + LOOKUP_KEYS_MAX]),
-                select=(BATCH, "IsPosted"),
+                any_of=(BATCH_NUMBER, values[start : start + LOOKUP_KEYS_MAX]),
+                select=(BATCH_NUMBER, "IsPosted"),
             )
             for row in await dynamics.find(lookup):
-                found[entity_set, company, str(row[BATCH])] = row["IsPosted"] == "Yes"
+                found[entity_set, company, str(row[BATCH_NUMBER])] = row["IsPosted"] == "Yes"
     return found

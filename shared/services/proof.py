@@ -20,6 +20,7 @@ from shared.ports import Clock, DynamicsGateway, Json, Lookup, Random, StripeGat
 from shared.services.paging import Pages
 from shared.services.retry import with_retries
 from shared.settings import Settings
+from shared.targets.finance import BATCH_NUMBER, FINANCE, PAYMENT_ID
 
 TRANSACTIONS_MAX = 1_000_000
 PROOF_SECONDS_MAX = 210  # Azure ends an HTTP request after 230
@@ -28,10 +29,6 @@ VOUCHERS_PER_READ = 20
 PAYMENTS = "payments"  # the balance type that the balance is of
 SCOPE_JOURNALS = "our journals only"
 SCOPE_LEDGER = "posted ledger"
-SETS = (
-    ("CustomerPaymentJournalLines", "CustomerPaymentJournalHeaders"),
-    ("LedgerJournalLines", "LedgerJournalHeaders"),
-)
 
 
 type Resolved = Callable[[], Awaitable[Mapping[str, Resolution]]]
@@ -160,9 +157,9 @@ class Prover:
         companies = self._settings.books.companies
         found = await asyncio.gather(
             *(
-                self._lines_of(line_set, header_set, company, currency, book)
+                self._lines_of(lines.name, lines.header, company, currency, book)
                 for company in companies
-                for line_set, header_set in SETS
+                for lines in FINANCE.journal_lines
             )
         )
         return [line for part in found for line in part]
@@ -175,11 +172,11 @@ class Prover:
         for side, sign in sides:
             found = await self._touching(line_set, side, company, currency, book)
             rows += [(row, sign) for row in found]
-        batches = sorted({str(row["JournalBatchNumber"]) for row, _ in rows})
+        batches = sorted({str(row[BATCH_NUMBER]) for row, _ in rows})
         posted = await self._posted(header_set, company, batches)
         return [
             replace(
-                _booked(row, sign, currency, str(row["JournalBatchNumber"]) in posted),
+                _booked(row, sign, currency, str(row[BATCH_NUMBER]) in posted),
                 company=company,
                 voucher=str(row.get("Voucher") or ""),
             )
@@ -196,7 +193,7 @@ class Prover:
                 company,
                 {f"{side}DisplayValue": account.id, "CurrencyCode": currency.upper()},
                 select=(
-                    *("PaymentId", "DebitAmount", "CreditAmount", "JournalBatchNumber", "Voucher"),
+                    *(PAYMENT_ID, "DebitAmount", "CreditAmount", BATCH_NUMBER, "Voucher"),
                     *(f"{side}Type", "LineNumber", "OffsetCompany"),
                 ),
             )
@@ -216,11 +213,11 @@ class Prover:
             Lookup(
                 header_set,
                 company,
-                any_of=("JournalBatchNumber", values),
-                select=("JournalBatchNumber", "IsPosted"),
+                any_of=(BATCH_NUMBER, values),
+                select=(BATCH_NUMBER, "IsPosted"),
             )
         )
-        return {str(row["JournalBatchNumber"]) for row in headers if row["IsPosted"] == "Yes"}
+        return {str(row[BATCH_NUMBER]) for row in headers if row["IsPosted"] == "Yes"}
 
     async def _ledger(self, currency: str, book: Book) -> Money | None:
         entity = self._settings.ledger_entity
@@ -278,7 +275,7 @@ def _company_of(row: Json, company: str) -> str:
 def _booked(row: Json, sign: int, currency: str, posted: bool) -> BookedLine:
     amount = Decimal(row["DebitAmount"]) - Decimal(row["CreditAmount"])
     effect = from_decimal(amount * sign, currency)
-    transaction = str(row["PaymentId"]).split(":", maxsplit=1)[0]
+    transaction = str(row[PAYMENT_ID]).split(":", maxsplit=1)[0]
     if not transaction:
         transaction = f"{row['JournalBatchNumber']}/{row['LineNumber']}"
     return BookedLine(transaction, effect, posted)

@@ -9,8 +9,8 @@ from dataclasses import replace
 from decimal import Decimal
 
 from shared.documents.common import Context, Query
-from shared.domain.money import Money
-from shared.domain.records import Document, Link
+from shared.domain.documents import Document
+from shared.domain.records import Link
 from shared.errors import Parked, limit_reached
 from shared.ports import DynamicsGateway, Json, Lookup, Value
 from shared.registry import Entity
@@ -130,16 +130,14 @@ def _links(task: Task) -> Mapping[str, Link]:
 
 
 def _difference(document: Document, rows: Sequence[Json]) -> Parked | None:
-    currency = str(document.facts["currency"])
-    for name, minor in document.expects.items():
-        wanted = Money(minor, currency)
+    for name, wanted in document.expects.items():
         found = [Decimal(str(row[name])) for row in rows]
         if len(found) != 1:
             text = f"{document.key}: the record is there {len(found)} times"
         elif found[0] != wanted.decimal():
             text = (
-                f"{document.key}: {name} is {currency.upper()} {found[0]:,f}, it must be {wanted}: "
-                f"the difference is {found[0] - wanted.decimal():,f}"
+                f"{document.key}: {name} is {wanted.currency.upper()} {found[0]:,f}, it must be "
+                f"{wanted}: the difference is {found[0] - wanted.decimal():,f}"
             )
         else:
             continue

@@ -12,12 +12,14 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
-from shared.domain.records import Change, Document, record_of
+from shared.documents.kinds import product_codec
+from shared.domain.documents import Document, Follows
 from shared.mapping.finance import accounts_in
 from shared.mapping.preview import Standing, StoredDocument, StoredObject
 from shared.ports import QUERY_ROWS_MAX, Row, Tables
 from shared.services import journals, links
 from shared.services.packing import unpack
+from shared.targets.finance import BATCH_NUMBER
 
 PAGES_MAX = 10_000
 AT_ONCE = 16  # objects that are read together
@@ -53,6 +55,7 @@ class Recent:
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
+        self._codec = product_codec()
 
     async def objects(self, limit: int) -> AsyncIterator[StoredObject]:
         """The last `limit` objects, newest first."""
@@ -91,12 +94,12 @@ class Recent:
     async def _stored(self, found: _Object, posted: dict[str, bool]) -> StoredObject:
         documents: list[StoredDocument] = []
         customers: dict[tuple[str, str], str] = {}
-        for document in links.documents_in(found.document) if found.document else ():
+        for document in links.documents_in(found.document, self._codec) if found.document else ():
             posting_status = await self._standing(document, found, posted)
             documents.append(StoredDocument(document, posting_status, found.keys(document.parent)))
             row = found.links.get(document.role)
             if row is not None:
-                customers |= accounts_in(record_of(unpack(row.cells)))
+                customers |= accounts_in(self._codec.record_of(unpack(row.cells)))
         return StoredObject(found.id, tuple(documents), customers)
 
     async def _standing(
@@ -104,13 +107,13 @@ class Recent:
     ) -> Standing:
         """`posted` remembers the journals that were looked up."""
         role = document.role
-        if document.change is Change.FOLLOWS:
+        if isinstance(document.later, Follows):
             return Standing.FUTURE
         if role not in found.links:
             return Standing.DRAFT if role in found.announced else Standing.FUTURE
         if document.journal is None:
             return Standing.DRAFT
-        batch = str(found.keys(role).get("JournalBatchNumber", ""))
+        batch = str(found.keys(role).get(BATCH_NUMBER, ""))
         key = journals.journal_key(document.company, document.journal, batch)
         if key not in posted:
             row = await self._tables.get(journals.TABLE, journals.POSTED, key)

@@ -5,25 +5,18 @@ Lines: by (company, batch, PaymentId) first, then by PaymentId and date without 
 journals: posted ones have become prices in force.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
-from shared.domain.records import Change, Link, Record
+from shared.domain.documents import Frozen, LinkExisting
+from shared.domain.records import Link, Record
 from shared.errors import CredentialsRefused, Overtaken, Parked, Throttled, Unavailable
 from shared.ports import DynamicsGateway, Json, Lookup, Value
-from shared.services.plan import KEYS, differs, found_link, link_of
+from shared.services.plan import differs, found_link, link_of
 from shared.services.task import Task, failing
+from shared.targets.entity_set import PostedAs
+from shared.targets.finance import BATCH_NUMBER, FINANCE
 
-POSTED_AS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
-    {
-        "OpenSalesPriceJournalLinesV2": (
-            "SalesPriceAgreements",
-            ("ItemNumber", "PriceCurrencyCode", "Price", "SalesPriceQuantity"),
-        ),
-    }
-)
-"""Entity sets whose records leave them when they are posted: where to, and what they share."""
 LOOKUP_KEYS_MAX = 20  # keys in one request: the address has a length limit
 NO_ANSWER = (Throttled, Unavailable, CredentialsRefused)  # asking in another way is no use
 
@@ -86,9 +79,10 @@ async def recover(dynamics: DynamicsGateway, tasks: Sequence[Task]) -> None:
     wanted: list[Pair] = []
     for task in tasks:
         for record in task.plan.recover if task.going else ():
-            if record.document.adopts and record.document.found_first:
+            action = record.document.action
+            if isinstance(action, LinkExisting):
                 with failing([task]):
-                    task.linked(link_of(record, record.document.adopts))
+                    task.linked(link_of(record, action.keys))
             else:
                 wanted.append((task, record))
     finder = Finder(dynamics)
@@ -99,9 +93,10 @@ async def recover(dynamics: DynamicsGateway, tasks: Sequence[Task]) -> None:
     for task, record in missing:
         with failing([task]):
             rows = found.get(_key(record), [])
-            if rows or record.entity_set not in POSTED_AS:
+            posted_as = FINANCE[record.entity_set].posted_as
+            if rows or posted_as is None:
                 _take(task, record, rows)
-            elif task.going and await _is_posted(dynamics, record):
+            elif task.going and await _is_posted(dynamics, record, posted_as):
                 told = _announced(task, record)
                 task.linked(link_of(told, told.fields))
 
@@ -121,12 +116,12 @@ async def _find(
         _collect(found, place, group[0][1].key_field, rows)
 
 
-async def _is_posted(dynamics: DynamicsGateway, record: Record) -> bool:
+async def _is_posted(dynamics: DynamicsGateway, record: Record, posted_as: PostedAs) -> bool:
     """Whether a record that left its set is found where posting brings it."""
-    posted_set, names = POSTED_AS[record.entity_set]
-    first, *others = names
+    first, *others = names = posted_as.shared_fields
     value = {first: record.fields[first]}
-    rows = await dynamics.find(Lookup(posted_set, record.document.company, value, select=names))
+    lookup = Lookup(posted_as.entity_set, record.document.company, value, select=names)
+    rows = await dynamics.find(lookup)
     return any(all(_equal(row[name], record.fields[name]) for name in others) for row in rows)
 
 
@@ -167,9 +162,9 @@ def _lookup(records: list[Record], journal: str = "") -> Lookup:
     first = records[0]
     key_field, company = first.key_field, first.document.company
     keys: list[Value] = [record.fields[key_field] for record in records]
-    select = (key_field, *KEYS[first.entity_set])
+    select = (key_field, *FINANCE[first.entity_set].keys)
     if journal:
-        inside: dict[str, Value] = {"JournalBatchNumber": journal}
+        inside: dict[str, Value] = {BATCH_NUMBER: journal}
         return Lookup(first.entity_set, company, inside, (key_field, keys), select=select)
     bounds = _dates(records)
     return Lookup(
@@ -184,12 +179,12 @@ def _lookup(records: list[Record], journal: str = "") -> Lookup:
 
 
 def _dates(records: list[Record]) -> dict[str, tuple[Value, Value]]:
-    for name in ("TransactionDate", "TransDate"):
-        days = sorted(str(record.fields[name]) for record in records if name in record.fields)
-        if days:
-            by_text = {str(record.fields[name]): record.fields[name] for record in records}
-            return {name: (by_text[days[0]], by_text[days[-1]])}
-    return {}
+    """The first and the last date of records of one set; nothing where the set has none."""
+    name = FINANCE[records[0].entity_set].date_field
+    if not name:
+        return {}
+    by_text = {str(record.fields[name]): record.fields[name] for record in records}
+    return {name: (by_text[min(by_text)], by_text[max(by_text)])}
 
 
 async def _by_journal(finder: Finder, wanted: list[Pair]) -> list[Pair]:
@@ -230,7 +225,7 @@ def _take(task: Task, record: Record, rows: list[Json]) -> None:
     elif rows:
         link: Link = found_link(_announced(task, record), rows[0])
         task.linked(link)
-        if differs(record, link) and document.change is not Change.FROZEN:
+        if differs(record, link) and not isinstance(document.later, Frozen):
             task.fail(Overtaken("dynamics", f"{document.key} stands as it was once announced"))
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 
 from shared import telemetry
 from shared.documents.common import Desired, Snapshot
+from shared.domain.documents import Document
 from shared.domain.money import is_currency
-from shared.domain.records import Document, Link, Record, Value
+from shared.domain.records import Link, Record, Value
 from shared.errors import TieoutError
 from shared.outcomes import Kind, Outcome, outcome_of
 from shared.services.item import ISOLATE, REAPPLY, VERIFY

@@ -13,10 +13,11 @@ from shared.domain.records import Link, Record
 from shared.errors import Parked
 from shared.ports import DynamicsGateway, Json, Lookup, Tables, Value
 from shared.services.journals import POSTED, TABLE, journal_key
-from shared.services.plan import KEYS, link_of
-from shared.services.posting_status import BATCH, KINDS, Batch, posted
+from shared.services.plan import link_of
+from shared.services.posting_status import Batch, posted
 from shared.services.recovery import Finder, Place, key_text, place_of
 from shared.services.task import Task, failing
+from shared.targets.finance import BATCH_NUMBER, FINANCE
 
 
 async def verify(dynamics: DynamicsGateway, tables: Tables, tasks: Sequence[Task]) -> None:
@@ -90,16 +91,16 @@ def _lookup(records: list[Record]) -> Lookup:
     entity_set, company, within = place_of(records[0])
     key_field = records[0].key_field
     keys: list[Value] = [record.fields[key_field] for record in records]
-    select = tuple(dict.fromkeys((key_field, *KEYS[entity_set])))
+    select = tuple(dict.fromkeys((key_field, *FINANCE[entity_set].keys)))
     return Lookup(entity_set, company, dict(within), any_of=(key_field, keys), select=select)
 
 
 def _doubtful(found: Rows) -> list[Batch]:
     """The journals of lines that are there more than once."""
     return [
-        (entity_set, company, str(row[BATCH]))
+        (entity_set, company, str(row[BATCH_NUMBER]))
         for ((entity_set, company, _), _), rows in found.items()
-        if entity_set in KINDS and len(rows) > 1
+        if FINANCE[entity_set].journal and len(rows) > 1
         for row in rows
     ]
 
@@ -115,7 +116,7 @@ def _compare(
     company = record.document.company
 
     def is_posted(row: Json) -> bool:
-        batch = str(row.get("JournalBatchNumber", ""))
+        batch = str(row.get(BATCH_NUMBER, ""))
         return posted.get((record.entity_set, company, batch), False)
 
     linked = [link_of(record, keys_in(record, row), link.recreated) for row in rows]
@@ -142,12 +143,12 @@ def _compare(
 
 def keys_in(record: Record, row: Json) -> dict[str, Value]:
     """The keys that name a row in its entity set."""
-    return {name: row[name] for name in KEYS[record.entity_set]}
+    return {name: row[name] for name in FINANCE[record.entity_set].keys}
 
 
 async def _missing(tables: Tables, task: Task, record: Record, link: Link) -> None:
     document = record.document
-    batch = str(link.keys.get("JournalBatchNumber", ""))
+    batch = str(link.keys.get(BATCH_NUMBER, ""))
     if document.journal is None:
         cause, text = "vanished", "the record is gone"
     elif await _was_posted(tables, document.company, document.journal, batch):

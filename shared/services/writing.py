@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from shared import telemetry
+from shared.domain.documents import Open, Patch
 from shared.domain.journal import JournalKind
-from shared.domain.records import Change, Intent, Link, Record
+from shared.domain.records import Intent, Link, Record
 from shared.errors import (
     DuplicateKey,
     JournalPosted,
@@ -23,9 +24,10 @@ from shared.errors import (
 from shared.ports import Clock, DynamicsGateway, Value, Write, WriteFailed, Written
 from shared.services.journals import Journals, Slot, Target, Writer
 from shared.services.links import LinkStore
-from shared.services.plan import KEYS, intent_of, link_of
+from shared.services.plan import intent_of, link_of
 from shared.services.task import Task, failing
 from shared.settings import Settings
+from shared.targets.finance import BATCH_NUMBER, FINANCE
 
 WRITES_MAX = 100  # of one apply: whole objects, so that an object stays in one $batch
 
@@ -99,12 +101,10 @@ class Applier:
             group = f"{task.id}:{document.group or record.entity_set}"
             grouped = group if target or document.group else None
             write = Write("POST", record.entity_set, document.company, fields, group=grouped)
-            if document.patches:
-                parent: dict[str, Value] = dict(task.link(document.parent).keys)
-                write = Write("PATCH", record.entity_set, document.company, fields, parent)
-            elif document.adopts:
-                adopted: dict[str, Value] = dict(document.adopts)
-                write = Write("PATCH", record.entity_set, document.company, fields, adopted)
+            if isinstance(document.action, Patch):
+                named: dict[str, Value] = dict(document.action.keys)
+                named = named or dict(task.link(document.parent).keys)
+                write = Write("PATCH", record.entity_set, document.company, fields, named)
             writes.append(Pending(task, record, write, journal, target))
         for record, link in task.move:
             writes += _move(task, record, link, places)
@@ -155,7 +155,7 @@ class Applier:
         if isinstance(result, Written):
             if not deletes:
                 keys = result.fields or each.write.key
-                named = {name: keys[name] for name in KEYS[each.record.entity_set]}
+                named = {name: keys[name] for name in FINANCE[each.record.entity_set].keys}
                 task.linked(link_of(each.record, named, 1 if each.record in task.recreate else 0))
             return
         error = self._meaning(each, result.error)
@@ -185,7 +185,7 @@ class Applier:
             return error if final else UncertainWrite(str(error), settle)
         if isinstance(error, Refused) and changes:
             # What is open may have been closed since it was read.
-            is_open = each.record.document.change is Change.OPEN
+            is_open = isinstance(each.record.document.later, Open)
             return Overtaken(error.system, error.text) if is_open else error
         if isinstance(error, UncertainWrite):
             return UncertainWrite(str(error), settle)
@@ -234,7 +234,7 @@ def _change(task: Task, record: Record, link: Link) -> Pending:
     document = record.document
     group = f"{task.id}:{document.group}" if document.group else None
     write = Write("PATCH", record.entity_set, document.company, fields, key, group)
-    return Pending(task, record, write, str(key.get("JournalBatchNumber", "")))
+    return Pending(task, record, write, str(key.get(BATCH_NUMBER, "")))
 
 
 def _move(
@@ -280,9 +280,9 @@ def _target(record: Record) -> Target | None:
 def _placed(kind: JournalKind, slot: Slot) -> dict[str, Value]:
     """The journal fields of a line. Dynamics numbers ledger lines itself; customer payment lines
     get their number, so that a repeat collides on the key."""
-    if kind is JournalKind.CUSTOMER_PAYMENT:
-        return {"JournalBatchNumber": slot.batch, "LineNumber": slot.line_number}
-    return {"JournalBatchNumber": slot.batch}
+    line_number = FINANCE.of_journal(kind).line_number
+    numbered: dict[str, Value] = {line_number: slot.line_number} if line_number else {}
+    return {BATCH_NUMBER: slot.batch, **numbered}
 
 
 def _by_whole_objects(pending: list[list[Pending]]) -> list[list[list[Pending]]]:

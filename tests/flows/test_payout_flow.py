@@ -6,6 +6,8 @@ import pytest
 
 from local.stripe import PayoutSchedule, PeerSettings
 from local.world import Options, World
+from shared.documents.journal_lines import JournalLine
+from shared.domain.money import Money
 from shared.domain.records import Record
 from shared.ports import Put
 from shared.services.links import LinkStore
@@ -142,9 +144,10 @@ def test_a_payout_that_nobody_announced_is_found_by_the_timer() -> None:
 
 
 def _dearer(record: Record) -> Record:
-    facts = record.document.facts
-    dearer = {**facts, "amount_minor": int(str(facts["amount_minor"])) + 5}
-    return replace(record, document=replace(record.document, facts=dearer))
+    document = record.document
+    assert isinstance(document, JournalLine)
+    dearer = document.amount + Money(5, document.amount.currency)
+    return replace(record, document=replace(document, amount=dearer))
 
 
 def test_a_member_that_is_written_with_another_effect_is_a_difference() -> None:

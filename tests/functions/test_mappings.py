@@ -9,7 +9,7 @@ import pytest
 from functions.bodies import BODY_BYTES_MAX
 from local.world import Options, World
 from shared import bootstrap
-from shared.mapping.catalogue import CATALOGUE
+from shared.packaged import packaged_vocabulary
 from shared.services.mapping_names import CODES
 from shared.services.mapping_store import PRODUCT_ALONE, MappingStore
 from shared.services.mappings import MAPPING_FRESH_SECONDS, Mappings
@@ -35,7 +35,7 @@ name: receipts
 extends: customer_payment_line
 fields:
   PaymentReference:
-    from: words.payment_method.brand
+    from: payment_method.brand
     do: [{lookup: {table: brands, miss: OTHER}}]
 """
 BRANDS = "kind: table\nname: brands\nrows: {visa: CARD, amex: WALLET}\n"
@@ -145,7 +145,7 @@ def test_a_preview_shows_no_personal_data() -> None:
         await sold(world)
         rule = "kind: mapping\nname: ours\nextends: customer\n"
         name = await submit(
-            world, f"{rule}fields: {{OrganizationName: {{from: words.name, do: [upper]}}}}\n"
+            world, f"{rule}fields: {{OrganizationName: {{from: name, do: [upper]}}}}\n"
         )
         answer = await ask(world, "POST", "mappings/preview", encoded({"set": name, "who": "Bob"}))
         assert answer.json()["groups"]["future"]["changed"] == 1
@@ -172,7 +172,7 @@ def test_unpreviewed_stale_and_invalid_candidates_are_refused_with_a_reason() ->
                 "document": "receipts",
                 "reason": "no table 'brands'",
                 "field": "fields.PaymentReference",
-                "path": "words.payment_method.brand",
+                "path": "payment_method.brand",
             }
         ]
         found = await get(world, "mappings/history?limit=5")
@@ -239,7 +239,8 @@ def test_a_field_that_dynamics_does_not_have_is_not_published() -> None:
 
 
 def test_dynamics_has_every_field_that_the_product_sends() -> None:
-    mappings = [f"kind: mapping\nname: m{n}\nextends: {each}" for n, each in enumerate(CATALOGUE)]
+    templates = packaged_vocabulary().catalogue
+    mappings = [f"kind: mapping\nname: m{n}\nextends: {each}" for n, each in enumerate(templates)]
 
     async def story(world: World) -> None:
         before = world.dynamics.requests.get("get", 0)

@@ -158,7 +158,7 @@ def test_a_command_that_asks_an_app_needs_nothing_of_the_embedded_world(
 
 
 def test_pages_and_mapping_files_need_nothing_of_the_embedded_world() -> None:
-    template = "shared/mapping/templates/finance/items.yaml"
+    template = "shared/targets/finance/templates/items.yaml"
     done = without_the_world("mapping", "validate", template)
     assert (done.returncode, done.stderr) == (0, "")
     code = "import cli.pages, cli.mapping_pages, cli.publishing, cli.documents; print('fine')"

@@ -1,9 +1,15 @@
 """Stripe objects as the API answers them, current and old, and the books they are booked in."""
 
+from datetime import date
 from typing import Any
 
 from shared.documents.common import Context, Snapshot
-from shared.domain.records import Document, Intent, Link, Record
+from shared.documents.customer_records import CustomerRecord
+from shared.documents.journal_lines import GeneralLine
+from shared.domain.documents import AccountRole
+from shared.domain.journal import Role
+from shared.domain.money import Money
+from shared.domain.records import Intent, Link, Record
 from shared.settings import Books
 
 type Json = dict[str, Any]
@@ -221,11 +227,39 @@ def old_txn(**changes: Any) -> Json:
     return found | changes
 
 
+def general_line(role: str = "fee", company: str = "usmf", **changes: Any) -> GeneralLine:
+    """A line of the general journal."""
+    values: Json = {
+        "role": role,
+        "company": company,
+        "key": f"txn_1:{role}",
+        "amount": Money(175, "usd"),
+        "date": date(2026, 11, 1),
+        "account": AccountRole(Role.FEES),
+        "offset": AccountRole(Role.CLEARING),
+        "category": "charge",
+        "source": "ch_1",
+    }
+    return GeneralLine(**(values | changes))
+
+
+def customer_record(**changes: Any) -> CustomerRecord:
+    """The record of a customer."""
+    values: Json = {
+        "role": "customer~usmf",
+        "company": "usmf",
+        "key": "cus_1",
+        "customer": "cus_1",
+        "kind": "",
+        "name": "Ada",
+        "currency": "usd",
+    }
+    return CustomerRecord(**(values | changes))
+
+
 def link(role: str, company: str = "usmf") -> Link:
     """A record that was written before."""
-    account = {"role": "customer", "customer": "cus_1"}
-    facts: dict[str, Any] = {"currency": "usd", "account": account}
-    document = Document(role, "general_line", company, f"txn_1:{role}", facts)
+    document = general_line(role, company, account=AccountRole(Role.CUSTOMER, "cus_1"))
     return Link({"LineNumber": 1}, Record(document, "LedgerJournalLines", "PaymentId", {}))
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from shared.documents import sale
 from shared.documents.common import Snapshot
-from shared.domain.records import Document, Link, Record
+from shared.domain.documents import Document
+from shared.domain.records import Link, Record
 from shared.mapping.finance import Target, render
 from shared.packaged import packaged_mapping
 from shared.policy import Policy

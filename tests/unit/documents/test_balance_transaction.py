@@ -1,12 +1,21 @@
+from datetime import date
 from typing import Any
 
 import pytest
 
 from shared.documents.balance_transaction import build
-from shared.documents.common import Context
+from shared.documents.common import Context, Desired
+from shared.documents.journal_lines import (
+    CustomerPaymentLine,
+    GeneralLine,
+    JournalLine,
+    PaymentMethod,
+)
 from shared.documents.transaction import category_of
-from shared.domain.journal import JournalKind
-from shared.domain.records import Document, Ref
+from shared.domain.documents import AccountRole, facts_of, has_same_facts
+from shared.domain.journal import JournalKind, Role
+from shared.domain.money import Money
+from shared.domain.records import Ref
 from shared.errors import Parked
 from tests.unit.documents.objects import (
     BOOKS,
@@ -27,8 +36,17 @@ from tests.unit.documents.objects import (
 REMEDY_CHARS_MIN = 20
 
 
-def documents(object: Json, **related: Json) -> tuple[Document, ...]:
-    return build(snapshot(object, related=related), CONTEXT).documents
+CUSTOMER = AccountRole(Role.CUSTOMER, "cus_1")
+
+
+def documents(object: Json, **related: Json) -> tuple[JournalLine, ...]:
+    return lines_of(build(snapshot(object, related=related), CONTEXT))
+
+
+def lines_of(desired: Desired) -> tuple[JournalLine, ...]:
+    found = tuple(each for each in desired.documents if isinstance(each, JournalLine))
+    assert len(found) == len(desired.documents)
+    return found
 
 
 def parked(object: Json, context: Context = CONTEXT, **related: Json) -> Parked:
@@ -40,25 +58,19 @@ def parked(object: Json, context: Context = CONTEXT, **related: Json) -> Parked:
 
 def test_a_charge_becomes_a_payment_line_and_a_fee_line() -> None:
     gross, fee = documents(txn(), charge=charge())
-    assert (gross.key, gross.template, gross.journal) == (
-        "txn_1:gross",
-        "customer_payment_line",
-        JournalKind.CUSTOMER_PAYMENT,
-    )
-    assert gross.facts == {
-        "amount_minor": -5000,
-        "currency": "usd",
-        "date": "2026-11-01",
-        "account": {"role": "customer", "customer": "cus_1"},
-        "offset": {"role": "clearing"},
+    assert (type(gross), gross.key) == (CustomerPaymentLine, "txn_1:gross")
+    assert gross.journal is JournalKind.CUSTOMER_PAYMENT
+    assert facts_of(gross) == {
+        "amount": Money(-5000, "usd"),
+        "date": date(2026, 11, 1),
+        "account": CUSTOMER,
+        "offset": AccountRole(Role.CLEARING),
+        "marked_invoice": "",
+        "receipt_of": None,
     }
-    assert (fee.key, fee.template, fee.journal) == (
-        "txn_1:fee",
-        "general_line",
-        JournalKind.GENERAL,
-    )
-    assert fee.facts["account"] == {"role": "fees"}
-    assert fee.facts["amount_minor"] == 175
+    assert (type(fee), fee.key) == (GeneralLine, "txn_1:fee")
+    assert fee.journal is JournalKind.GENERAL
+    assert (fee.account, fee.amount.minor) == (AccountRole(Role.FEES), 175)
     assert (gross.company, gross.period) == ("usmf", "2026-11")
 
 
@@ -72,7 +84,7 @@ def test_the_customer_is_needed_in_the_owner_company_first() -> None:
 def test_a_charge_without_customer_needs_no_master(customer: Any) -> None:
     desired = build(snapshot(txn(), related={"charge": charge(customer=customer)}), CONTEXT)
     assert desired.masters == ()
-    assert desired.documents[0].facts["account"] == {"role": "customer", "customer": ""}
+    assert lines_of(desired)[0].account == AccountRole(Role.CUSTOMER)
 
 
 def test_an_expanded_customer_is_read_like_its_id() -> None:
@@ -88,20 +100,14 @@ def test_an_expanded_source_is_read_like_its_id() -> None:
 def test_a_refund_books_the_opposite_on_the_charges_customer() -> None:
     found = plain_txn(-1000, "refund", "refund", "re_1", id="txn_re")
     (gross,) = documents(found, refund=refund(), charge=charge())
-    assert gross.facts["amount_minor"] == 1000
-    assert gross.facts["account"] == {"role": "customer", "customer": "cus_1"}
-    assert gross.template == "customer_payment_line"
-    assert gross.words["source"] == "re_1"
+    assert (gross.amount.minor, gross.account) == (1000, CUSTOMER)
+    assert isinstance(gross, CustomerPaymentLine)
+    assert gross.source == "re_1"
 
 
 def test_how_the_customer_paid_is_handed_to_the_spelling() -> None:
     gross, _ = documents(txn(), charge=charge())
-    assert gross.words["payment_method"] == {
-        "type": "card",
-        "brand": "visa",
-        "funding": "credit",
-        "wallet": "apple_pay",
-    }
+    assert gross.payment_method == PaymentMethod("card", "visa", "credit", "apple_pay")
 
 
 @pytest.mark.parametrize(
@@ -109,20 +115,20 @@ def test_how_the_customer_paid_is_handed_to_the_spelling() -> None:
 )
 def test_a_charge_without_readable_details_is_booked_all_the_same(details: Any) -> None:
     gross, _ = documents(txn(), charge=charge(payment_method_details=details))
-    assert gross.facts["amount_minor"] == -5000
+    assert gross.amount.minor == -5000
 
 
 def test_the_facts_do_not_depend_on_how_the_customer_paid() -> None:
     one, _ = documents(txn(), charge=charge())
     other, _ = documents(txn(), charge=charge(payment_method_details=None))
-    assert one.facts_hash == other.facts_hash
+    assert has_same_facts(one, other)
 
 
 def test_a_transaction_of_2017_is_booked_by_its_type() -> None:
     gross, _ = documents(old_txn(), charge=old_charge())
-    assert gross.template == "customer_payment_line"
-    assert gross.facts["date"] == "2017-06-01"
-    assert gross.facts["account"] == {"role": "customer", "customer": "cus_old"}
+    assert isinstance(gross, CustomerPaymentLine)
+    assert gross.date == date(2017, 6, 1)
+    assert gross.account == AccountRole(Role.CUSTOMER, "cus_old")
 
 
 @pytest.mark.parametrize(
@@ -160,8 +166,8 @@ def test_a_category_that_stripe_gives_wins_over_the_type() -> None:
 def test_an_unknown_category_is_booked_on_suspense_and_parked() -> None:
     found = plain_txn(-250, "topup_reversal", "topup_reversal", "tu_1", id="txn_t")
     desired = build(snapshot(found), CONTEXT)
-    (gross,) = desired.documents
-    assert gross.facts["account"] == {"role": "suspense"}
+    (gross,) = lines_of(desired)
+    assert gross.account == AccountRole(Role.SUSPENSE)
     assert desired.parked is not None
     assert desired.parked.cause == "unsupported_category"
     assert "topup_reversal" in str(desired.parked)
@@ -182,8 +188,8 @@ def test_the_day_is_that_of_the_cut_off_time_zone() -> None:
     berlin = build(
         snapshot(late, related={"charge": charge()}), Context(BOOKS, time_zone="Europe/Berlin")
     )
-    assert utc.documents[0].facts["date"] == "2026-10-31"
-    assert berlin.documents[0].facts["date"] == "2026-11-01"
+    assert lines_of(utc)[0].date == date(2026, 10, 31)
+    assert lines_of(berlin)[0].date == date(2026, 11, 1)
     assert (utc.documents[0].period, berlin.documents[0].period) == ("2026-10", "2026-11")
 
 
@@ -253,7 +259,7 @@ def test_a_line_of_the_first_open_day_is_booked() -> None:
 
 def test_upper_case_currencies_are_read() -> None:
     gross, _ = documents(txn(currency="USD"), charge=charge(currency="USD"))
-    assert gross.facts["currency"] == "usd"
+    assert gross.amount.currency == "usd"
 
 
 def test_a_transaction_of_nothing_makes_no_lines() -> None:

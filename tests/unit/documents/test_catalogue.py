@@ -1,6 +1,6 @@
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.documents import price, product
+from shared.documents.catalogue_records import PriceLine, ProductEnd
 from shared.documents.common import Context, Desired, Snapshot
 from shared.documents.items import item_of
-from shared.domain.records import Document, Intent, Link, Record
+from shared.domain.documents import CreateOrFind, Document, attributes_of, facts_of
+from shared.domain.records import Intent, Link, Record
 from shared.errors import Parked, Skipped, TieoutError, Waiting
 from shared.policy import Catalogue, Policy
 from tests.unit.documents.objects import CONTEXT, CREATED, Json
@@ -79,7 +81,7 @@ def test_a_product_is_released_in_every_company() -> None:
     found = of(a_product())
     assert roles(found) == ["product~usmf", "product~demf"]
     assert {document.key for document in found.documents} == {"prod_1"}
-    assert all(document.found_first for document in found.documents)
+    assert all(document.action == CreateOrFind() for document in found.documents)
 
 
 @pytest.mark.parametrize(
@@ -92,12 +94,12 @@ def test_a_product_is_released_in_every_company() -> None:
     ],
 )
 def test_what_stripe_ships_is_goods(changes: Json, kind: str) -> None:
-    assert of(a_product(**changes)).documents[0].words["kind"] == kind
+    assert attributes_of(of(a_product(**changes)).documents[0])["kind"] == kind
 
 
 @pytest.mark.parametrize("name", [None, "", "  ", 7, ["a"]])
 def test_a_product_without_a_name_is_called_by_its_id(name: object) -> None:
-    assert of(a_product(name=name, tax_code=7)).documents[0].words["name"] == "prod_1"
+    assert attributes_of(of(a_product(name=name, tax_code=7)).documents[0])["name"] == "prod_1"
 
 
 def test_an_archived_product_that_was_never_written_is_left_out() -> None:
@@ -109,13 +111,13 @@ def test_the_last_day_of_a_product_stays_while_it_is_archived() -> None:
     written = of(a_product()).documents
     first = of(a_product(active=False), links=links(*written))
     assert roles(first) == ["product~usmf", "ended~usmf", "product~demf", "ended~demf"]
-    ended = [document for document in first.documents if document.patches]
-    assert {document.facts["date"] for document in ended} == {"2026-11-01"}
+    ended = [document for document in first.documents if isinstance(document, ProductEnd)]
+    assert {document.date for document in ended} == {date(2026, 11, 1)}
     later = a_product(active=False, updated=CREATED + 9 * 86_400)
     again = of(later, links=links(*first.documents))
     assert again.documents == first.documents
     back = of(a_product(), links=links(*first.documents))
-    assert {each.facts.get("date") for each in back.documents} == {None, "1900-01-01"}
+    assert {facts_of(each).get("date") for each in back.documents} == {None, date(1900, 1, 1)}
 
 
 def test_a_product_whose_release_is_announced_keeps_what_was_announced() -> None:
@@ -183,7 +185,7 @@ def test_each_currency_is_a_line_in_the_company_of_its_book() -> None:
     ]
     assert found.documents[0].key == "price_1 1"
     assert [document.key for document in found.documents[1:4]] == ["1", "2", "3"]
-    assert found.documents[1].facts["amount_minor"] == 1500
+    assert facts_of(found.documents[1])["amount"].minor == 1500
 
 
 def test_what_is_written_is_not_written_again() -> None:
@@ -226,8 +228,9 @@ def test_a_journal_that_was_left_without_lines_gets_them() -> None:
 def test_parts_of_a_minor_unit_are_the_price_of_several_units(
     decimal: str, amount: int, quantity: int
 ) -> None:
-    facts = of(a_price(unit_amount=None, unit_amount_decimal=decimal)).documents[1].facts
-    assert (facts["amount_minor"], facts["quantity"]) == (amount, quantity)
+    line = of(a_price(unit_amount=None, unit_amount_decimal=decimal)).documents[1]
+    assert isinstance(line, PriceLine)
+    assert (line.amount.minor, line.quantity) == (amount, quantity)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,18 @@ from typing import Any
 import pytest
 
 from shared.documents.customer import account_notes, build, queries, role_of
-from shared.documents.customer_words import split
-from shared.domain.records import Choice, Document, Link, Record
+from shared.documents.customer_attributes import split
+from shared.documents.customer_records import Address, CustomerLink, CustomerRecord
+from shared.domain.documents import (
+    Create,
+    CreateOrFind,
+    Document,
+    LinkExisting,
+    Patch,
+    attributes_of,
+    has_same_facts,
+)
+from shared.domain.records import Choice, Link, Record
 from shared.errors import Parked, Skipped
 from shared.policy import Customers, Policy
 from tests.unit.documents.objects import CONTEXT, Json, customer, intent, link, snapshot
@@ -14,6 +24,13 @@ from tests.unit.documents.objects import CONTEXT, Json, customer, intent, link, 
 
 def of(object: Json, **parts: Any) -> tuple[Document, ...]:
     return build(snapshot(object, **parts), CONTEXT).documents
+
+
+def record_of(object: Json, **parts: Any) -> CustomerRecord:
+    """The first record that is created for a customer."""
+    found = of(object, **parts)[0]
+    assert isinstance(found, CustomerRecord)
+    return found
 
 
 def written(*documents: Document) -> dict[str, Link]:
@@ -27,16 +44,15 @@ def written(*documents: Document) -> dict[str, Link]:
 
 
 def name_of(changes: Json) -> object:
-    (document,) = of(customer(**changes))
-    return document.words["name"]
+    return record_of(customer(**changes)).name
 
 
 def test_a_customer_is_one_record_of_the_default_company() -> None:
-    (document,) = of(customer())
+    document = record_of(customer())
     assert (document.role, document.company, document.key) == ("customer~usmf", "usmf", "cus_1")
     assert document.journal is None
-    assert document.facts == {"customer": "cus_1"}
-    assert document.words == {
+    assert document.customer == "cus_1"
+    assert attributes_of(document) == {
         "kind": "Person",
         "name": "Ada Lovelace",
         "first_name": "Ada",
@@ -46,8 +62,8 @@ def test_a_customer_is_one_record_of_the_default_company() -> None:
         "phone": "",
         "currency": "usd",
         "tax_id": "",
-        "address": {},
-        "delivery": {},
+        "address": None,
+        "delivery": None,
         "deleted": "",
     }
 
@@ -85,8 +101,7 @@ def test_the_best_name_there_is_is_taken(changes: Json, name: str) -> None:
 
 def test_a_customer_of_2017_without_the_newer_fields_is_read() -> None:
     old = {"id": "cus_1", "object": "customer", "description": "Ada, since 2017"}
-    (document,) = of(old)
-    known = {name: value for name, value in document.words.items() if value}
+    known = {name: value for name, value in attributes_of(record_of(old)).items() if value}
     assert known == {"kind": "Organization", "name": "Ada, since 2017", "currency": "usd"}
 
 
@@ -105,25 +120,32 @@ def test_a_customer_of_2017_without_the_newer_fields_is_read() -> None:
 def test_a_currency_that_the_company_does_not_book_becomes_its_first(
     currency: str | None, company: str, expected: str
 ) -> None:
-    (document,) = of(customer(currency=currency), companies=(company,))
-    assert document.words["currency"] == expected
+    assert record_of(customer(currency=currency), companies=(company,)).currency == expected
 
 
 def test_a_deleted_customer_keeps_its_accounts_and_those_created_here_are_marked() -> None:
     gone = {"id": "cus_1", "object": "customer", "deleted": True}
     assert build(snapshot(gone), CONTEXT).documents == ()
-    created = of(customer())[0]
-    linked = replace(created, role=role_of("demf"), company="demf", template="customer_link")
+    created = record_of(customer())
+    linked = CustomerLink(
+        role=role_of("demf"),
+        company="demf",
+        key="cus_1",
+        action=Patch({"CustomerAccount": "DE-1"}),
+        customer="cus_1",
+        linked_account="DE-1",
+        matched_by="email",
+    )
     found = build(snapshot(gone, links=written(created, linked)), CONTEXT)
-    assert found.documents == (replace(created, words={**created.words, "deleted": "yes"}),)
+    assert found.documents == (replace(created, deleted="yes"),)
     assert isinstance(found.unfinished, Skipped)
     assert found.unfinished.reason == "customer_deleted"
 
 
-def test_a_change_of_words_leaves_the_facts() -> None:
+def test_a_change_of_attributes_leaves_the_facts() -> None:
     (one,), (other,) = of(customer()), of(customer(name="Other", email=None))
-    assert one.facts_hash == other.facts_hash
-    assert one.words != other.words
+    assert has_same_facts(one, other)
+    assert attributes_of(one) != attributes_of(other)
 
 
 def test_a_record_whose_write_may_have_happened_is_wanted_though_another_company_has_one() -> None:
@@ -156,15 +178,15 @@ TAX = {"object": "list", "data": [{"value": " de 123 456 789", "verification": N
     ],
 )
 def test_tax_id_business_name_and_metadata_make_an_organisation(changes: Json, kind: str) -> None:
-    assert of(customer(**changes))[0].words["kind"] == kind
+    assert record_of(customer(**changes)).kind == kind
 
 
 def test_the_kind_of_a_record_never_changes_though_stripe_learns_more() -> None:
     person = of(customer())[0]
-    now = of(customer(tax_ids=TAX, name="Prince"), links=written(person))[0]
-    assert now.words["kind"] == "Person"
-    assert [now.words[part] for part in ("first_name", "last_name")] == ["Prince", ""]
-    assert now.words["tax_id"] == "DE123456789"
+    now = record_of(customer(tax_ids=TAX, name="Prince"), links=written(person))
+    assert now.kind == "Person"
+    assert (now.first_name, now.last_name) == ("Prince", "")
+    assert now.tax_id == "DE123456789"
 
 
 @pytest.mark.parametrize(
@@ -190,8 +212,8 @@ def test_the_verified_tax_id_is_taken_else_the_first() -> None:
         {"value": "ONE", "verification": {"status": "unverified"}},
         {"value": "two", "verification": {"status": "verified"}},
     ]
-    assert of(customer(tax_ids={"data": data}))[0].words["tax_id"] == "TWO"
-    assert of(customer(tax_ids={"data": data[:1]}))[0].words["tax_id"] == "ONE"
+    assert record_of(customer(tax_ids={"data": data})).tax_id == "TWO"
+    assert record_of(customer(tax_ids={"data": data[:1]})).tax_id == "ONE"
 
 
 @pytest.mark.parametrize(
@@ -212,10 +234,12 @@ def test_an_address_needs_a_country_and_takes_codes_of_states_only(
     address: object, country: str | None, state: str | None
 ) -> None:
     shipping = {"name": "Ada", "address": address}
-    words = of(customer(address=address, shipping=shipping))[0].words
-    for found in (words["address"], words["delivery"]):
-        assert isinstance(found, dict)
-        assert (found.get("country"), found.get("state")) == (country, state)
+    record = record_of(customer(address=address, shipping=shipping))
+    for found in (record.address, record.delivery):
+        assert (found is None) == (country is None)
+        if found is not None:
+            assert isinstance(found, Address)
+            assert (found.country, found.state) == (country, state)
 
 
 # --- accounts that are there already --------------------------------------------------------
@@ -245,14 +269,14 @@ def test_the_stripe_id_is_looked_for_first_then_the_tax_id_then_the_email() -> N
     answers["email~usmf"] = ()
     assert asked(known, answers=answers) == []
     created = build(snapshot(known, answers=answers), ASKING).documents[0]
-    assert (created.template, created.found_first) == ("customer", False)
+    assert (type(created), created.action) == (CustomerRecord, Create())
 
 
 def test_the_first_field_that_finds_anything_ends_the_search() -> None:
     known = customer(tax_ids=TAX)
     ours = {"id~usmf": (row("C1", "cus_1"),)}
     assert asked(known, answers=ours) == []
-    assert build(snapshot(known, answers=ours), ASKING).documents[0].found_first
+    assert build(snapshot(known, answers=ours), ASKING).documents[0].action == CreateOrFind()
     assert asked(known, answers={"id~usmf": (), "tax_id~usmf": (row("C1"),)}) == []
 
 
@@ -286,10 +310,11 @@ def decided(*rows: Json, by: str = "email", **parts: Any) -> Document:
 
 def test_one_free_account_is_linked_by_its_number() -> None:
     found = decided(row("US-1"))
-    assert (found.template, dict(found.adopts)) == ("customer_link", {"CustomerAccount": "US-1"})
-    assert found.facts == {"customer": "cus_1", "linked": "US-1", "matched": "email"}
-    assert found.words == {}
-    assert not found.found_first
+    assert isinstance(found, CustomerLink)
+    assert found.action == Patch({"CustomerAccount": "US-1"})
+    assert (found.customer, found.linked_account) == ("cus_1", "US-1")
+    assert found.matched_by == "email"
+    assert attributes_of(found) == {}
 
 
 @pytest.mark.parametrize(
@@ -338,11 +363,11 @@ def test_a_choice_comes_before_every_search() -> None:
     new = {"usmf": Choice("t1", "usmf")}
     assert asked(customer(), choices=new) == []
     created = decided(row("US-1"), row("US-2"), choices=new)
-    assert (created.template, created.facts) == ("customer", {"customer": "cus_1", "choice": "t1"})
+    assert (type(created), created.decision) == (CustomerRecord, "t1")
     match = {"usmf": Choice("t2", "usmf", "US-7")}
     assert asked(customer(), choices=match) == [("chosen~usmf", "CustomerAccount", "US-7")]
     linked = decided(row("US-7"), by="chosen", choices=match)
-    assert (dict(linked.adopts), linked.facts["choice"]) == ({"CustomerAccount": "US-7"}, "t2")
+    assert (linked.action, linked.decision) == (Patch({"CustomerAccount": "US-7"}), "t2")
 
 
 @pytest.mark.parametrize(
@@ -358,8 +383,10 @@ def test_a_chosen_account_that_is_gone_or_taken_is_decided_again(
 
 def test_a_shared_account_is_linked_without_a_change() -> None:
     shared = {"usmf": Choice("t", "usmf", "US-7", shared=True)}
-    assert decided(row("US-7", "cus_9"), by="chosen", choices=shared).found_first
-    assert not decided(row("US-7"), by="chosen", choices=shared).found_first
+    keys = {"CustomerAccount": "US-7"}
+    taken = decided(row("US-7", "cus_9"), by="chosen", choices=shared)
+    assert taken.action == LinkExisting(keys)
+    assert decided(row("US-7"), by="chosen", choices=shared).action == Patch(keys)
 
 
 def test_a_linked_account_stays_as_it_was_linked() -> None:

@@ -8,9 +8,14 @@ import pytest
 from shared.documents import payments, receipts, sale
 from shared.documents.balance_transaction import build, queries
 from shared.documents.common import Context, Desired, Snapshot
+from shared.documents.journal_lines import JournalLine
 from shared.documents.order_state import ORDER
-from shared.documents.origin import FIRST, GROSS, Party, origin_of
-from shared.domain.records import Document, Link, Record, Ref
+from shared.documents.origin import FIRST, GROSS, origin_of
+from shared.documents.sales_documents import MemoHeader, SalesOrder
+from shared.domain.documents import AccountRole, Party
+from shared.domain.journal import Role
+from shared.domain.money import Money
+from shared.domain.records import Link, Record, Ref
 from shared.errors import Parked, Waiting
 from shared.mapping.finance import Target, render
 from shared.packaged import packaged_mapping
@@ -72,8 +77,9 @@ def refunded(of_charge: dict[str, Record], context: Context = CONTEXT, **changes
     return build(snapshot(found, related=related, of_charge=of_charge), context)
 
 
-def gross_in(desired: Desired) -> Document:
+def gross_in(desired: Desired) -> JournalLine:
     [found] = [each for each in desired.documents if each.role == "gross"]
+    assert isinstance(found, JournalLine)
     return found
 
 
@@ -83,8 +89,8 @@ def test_a_refund_goes_where_the_sale_was_written(place: str) -> None:
     desired = refunded({place: record})
     gross = gross_in(desired)
     assert gross.company == "demf"
-    assert gross.facts["account"] == {"role": "customer", "customer": "cus_1", "account": "DE-001"}
-    assert gross.facts["offset"] == {"role": "clearing", "company": "usmf"}
+    assert gross.account == AccountRole(Role.CUSTOMER, "cus_1", account="DE-001")
+    assert gross.offset == AccountRole(Role.CLEARING, company="usmf")
     assert desired.masters == (Ref("customer", "cus_1", "demf"),)
     assert desired.decided is None
 
@@ -155,7 +161,7 @@ def test_a_refund_that_tells_no_currency_has_the_one_that_was_written() -> None:
     )
     related = {"charge": charge(), "refund": refund(currency=None)}
     gross = gross_in(build(snapshot(found, related=related, of_charge=receipt()), CONTEXT))
-    assert (gross.facts["currency"], gross.facts["amount_minor"]) == ("usd", 1000)
+    assert gross.amount == Money(1000, "usd")
 
 
 def test_a_company_that_left_the_books_parks_what_follows() -> None:
@@ -170,10 +176,8 @@ def test_the_owner_of_today_has_the_clearing_leg_of_a_refund() -> None:
     raw = BOOKS.model_dump(mode="json")
     raw["currencies"]["usd"]["company"] = "demf"
     gross = gross_in(refunded(receipt(CONTEXT), Context(Books.model_validate(raw))))
-    assert (gross.company, gross.facts["offset"]) == (
-        "usmf",
-        {"role": "clearing", "company": "demf"},
-    )
+    assert gross.company == "usmf"
+    assert gross.offset == AccountRole(Role.CLEARING, company="demf")
 
 
 # --- receipts and orders --------------------------------------------------------------------
@@ -209,7 +213,7 @@ def test_a_receipt_waits_for_the_invoice_of_an_order_that_was_written_in_its_com
     late = replace(context, policy=Policy.model_validate({**policy, "receipts": {"wait_hours": 0}}))
     late = replace(late, now=CONTEXT.now.replace(year=2030))
     gross = gross_in(build(answered, late))
-    assert (gross.company, gross.facts["account"]) == ("demf", {"role": "unapplied_receipts"})
+    assert (gross.company, gross.account) == ("demf", AccountRole(Role.UNAPPLIED_RECEIPTS))
 
 
 def test_an_unapplied_receipt_keeps_whose_it_is_and_is_applied_there() -> None:
@@ -228,7 +232,8 @@ def test_an_unapplied_receipt_keeps_whose_it_is_and_is_applied_there() -> None:
     desired = build(later, replace(CONTEXT, now=context.now))
     [applied] = [each for each in desired.documents if each.role == "apply"]
     assert applied.company == "demf"
-    assert applied.facts["account"] == {"role": "customer", "customer": "cus_1"}
+    assert isinstance(applied, JournalLine)
+    assert applied.account == AccountRole(Role.CUSTOMER, "cus_1")
     assert desired.masters == (Ref("customer", "cus_1", "demf"),)
 
 
@@ -245,7 +250,7 @@ def test_an_applied_receipt_stays_as_it_is_though_the_policy_settles_it_no_more(
     links["apply"] = Link({"LineNumber": 2}, written(applied, "apply"))
     now = build(received({}, CONTEXT, links), under(**policy))
     assert [each.role for each in now.documents] == ["gross", "apply", "fee"]
-    assert now.documents[0].facts["account"] == {"role": "unapplied_receipts"}
+    assert gross_in(now).account == AccountRole(Role.UNAPPLIED_RECEIPTS)
 
 
 def test_an_order_goes_to_company_and_customer_of_its_receipt() -> None:
@@ -254,7 +259,8 @@ def test_an_order_goes_to_company_and_customer_of_its_receipt() -> None:
     desired = payments.charge(found, context)
     header = desired.documents[0]
     assert (header.role, header.company) == ("order", "demf")
-    assert (header.facts["party"], header.facts["party_account"]) == ("cus_1", "DE-001")
+    assert isinstance(header, SalesOrder | MemoHeader)
+    assert header.customer == Party("cus_1", "DE-001")
     assert {each.company for each in desired.documents} == {"demf"}
     assert desired.masters == (Ref("customer", "cus_1", "demf"),)
     asked = sale.queries(replace(found, answers={}), context)
@@ -267,7 +273,8 @@ def test_a_credit_note_of_a_sale_booked_elsewhere_goes_to_its_receipt() -> None:
     found = snapshot(with_refunds(made, [given_back(1, 1_000)]), of_charge=receipt())
     [header, *lines] = sale.documents(found, context)
     assert {each.company for each in (header, *lines)} == {"demf"}
-    assert (header.facts["party"], header.facts["party_account"]) == ("cus_1", "DE-001")
+    assert isinstance(header, SalesOrder | MemoHeader)
+    assert header.customer == Party("cus_1", "DE-001")
 
 
 def test_a_first_credit_note_decides_and_says_so() -> None:
@@ -292,17 +299,14 @@ def test_an_order_of_its_own_needs_no_word() -> None:
 
 def test_the_account_comes_from_a_record_of_the_same_company_and_customer() -> None:
     ours = receipt()[GROSS]
-    unapplied = replace(
-        ours.document,
-        facts={**ours.document.facts, "account": {"role": "unapplied_receipts"}, "customer": ""},
-    )
+    assert isinstance(ours.document, JournalLine)
+    unapplied = replace(ours.document, account=AccountRole(Role.UNAPPLIED_RECEIPTS), receipt_of="")
     bare = replace(ours, document=unapplied, fields={"AccountDisplayValue": "DE-unapplied"})
     found = refunded_snapshot({GROSS: bare, **order()})
     origin = origin_of(found)
     assert origin is not None
     assert (origin.company, origin.party) == ("demf", Party(""))
-    legacy = {name: fact for name, fact in unapplied.facts.items() if name != "customer"}
-    bare = replace(bare, document=replace(unapplied, facts=legacy))
+    bare = replace(bare, document=replace(unapplied, receipt_of=None))
     origin = origin_of(refunded_snapshot({GROSS: bare, **order()}))
     assert origin is not None
     assert origin.party == Party("cus_1", "DE-001")

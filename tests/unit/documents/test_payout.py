@@ -1,9 +1,11 @@
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
 
 from shared.documents.common import Desired, FlowStart
+from shared.documents.journal_lines import GeneralLine
 from shared.documents.payout import (
     build,
     instance_of,
@@ -12,6 +14,8 @@ from shared.documents.payout import (
     payout_refs,
     returned_payout,
 )
+from shared.domain.documents import AccountRole
+from shared.domain.journal import Role
 from shared.domain.records import Ref
 from shared.errors import Parked, Waiting
 from tests.unit.documents.objects import (
@@ -34,19 +38,23 @@ def of(object: Json, *written: str) -> Desired:
     return build(snapshot(object, links=links), CONTEXT)
 
 
+def lines_of(desired: Desired) -> tuple[GeneralLine, ...]:
+    return tuple(each for each in desired.documents if isinstance(each, GeneralLine))
+
+
 def facts(desired: Desired) -> list[tuple[str, Any, Any]]:
     return [
-        (document.key, document.facts["amount_minor"], document.facts["date"])
-        for document in desired.documents
+        (document.key, document.amount.minor, document.date.isoformat())
+        for document in lines_of(desired)
     ]
 
 
 def test_a_paid_payout_moves_money_from_transit_to_the_bank_on_arrival() -> None:
     desired = of(payout())
-    (arrival,) = desired.documents
+    (arrival,) = lines_of(desired)
     assert facts(desired) == [("po_1:arrival", 12345, "2026-11-03")]
-    assert arrival.facts["account"] == {"role": "bank"}
-    assert arrival.facts["offset"] == {"role": "payouts_in_transit"}
+    assert arrival.account == AccountRole(Role.BANK)
+    assert arrival.offset == AccountRole(Role.PAYOUTS_IN_TRANSIT)
     assert (arrival.company, arrival.period) == ("usmf", "2026-11")
 
 
@@ -56,8 +64,8 @@ def test_a_payout_leads_to_its_own_transaction() -> None:
 
 def test_the_arrival_day_is_stripes_whatever_the_cut_off_zone() -> None:
     context = replace(CONTEXT, time_zone="America/Los_Angeles")
-    (arrival,) = build(snapshot(payout()), context).documents
-    assert arrival.facts["date"] == "2026-11-03"
+    (arrival,) = lines_of(build(snapshot(payout()), context))
+    assert arrival.date == date(2026, 11, 3)
 
 
 @pytest.mark.parametrize("status", ["pending", "in_transit", "failed", "canceled"])

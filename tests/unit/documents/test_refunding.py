@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from shared.domain.allotment import RefundShare, allot
+from shared.domain.money import Money
 from tests.unit.documents.sales import Shop, given_back, line_item, policy, session, sold_charge
 
 TWO = session([line_item(1), line_item(2)])
@@ -56,7 +57,7 @@ def test_an_order_goes_on_when_one_of_its_lines_was_cancelled_before_its_release
     shop.book()
     del shop.links["release"]  # its write failed
     [release] = [each for each in shop.documents() if each.role == "release"]
-    assert release.expects == {"OrderTotalAmount": 1_000}
+    assert release.expects == {"OrderTotalAmount": Money(1_000, "usd")}
 
 
 def test_a_rounding_line_closes_with_the_rest_of_its_order() -> None:

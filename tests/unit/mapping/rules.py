@@ -11,7 +11,7 @@ from shared.mapping.expressions import Rules
 from shared.mapping.loader import load
 from shared.mapping.problems import MappingRefused, RuleRefused
 from shared.mapping.schema import Rule
-from shared.packaged import packaged_metadata, packaged_templates
+from shared.packaged import packaged_templates, packaged_vocabulary
 
 LINES = {"text": Source(), "minor": Source("integer"), "day": Source("date")}
 SOURCES: Mapping[str, Source] = {
@@ -48,7 +48,7 @@ def refused_rule(rule: str, named: Mapping[str, str] | None = None) -> RuleRefus
 def compiled(*changes: str, reserved: tuple[str, ...] = ()) -> CompiledMapping:
     """The product's templates with these documents."""
     loaded = [load(f"file{index}", text) for index, text in enumerate(changes)]
-    return compile_mapping(packaged_templates(), loaded, packaged_metadata(), reserved)
+    return compile_mapping(packaged_templates(), loaded, packaged_vocabulary(), reserved)
 
 
 def refused(*changes: str, reserved: tuple[str, ...] = ()) -> str:

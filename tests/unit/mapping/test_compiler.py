@@ -1,26 +1,26 @@
 import json
 import re
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cli.mapping_fields import page
+from shared.documents.journal_lines import PaymentMethod
 from shared.domain.records import Symbol
 from shared.errors import Parked
-from shared.mapping.catalogue import CATALOGUE
 from shared.mapping.compiler import compile_mapping
 from shared.mapping.finance import Target, render
 from shared.mapping.loader import load
-from shared.mapping.metadata import read_metadata
 from shared.mapping.problems import MappingRefused
 from shared.mapping.schema import Table, parse, title_of
 from shared.mapping.transforms import TRANSFORMS
-from shared.packaged import packaged_mapping, packaged_metadata, packaged_templates
+from shared.packaged import packaged_mapping, packaged_templates, packaged_vocabulary
+from shared.targets.finance import FINANCE
 from tests.unit.documents.objects import BOOKS
 from tests.unit.mapping.rules import compiled, refused
-from tests.unit.mapping.test_finance import line, person
+from tests.unit.mapping.test_finance import FEES, line, person, receipt
 
 ROOT = Path(__file__).parents[3]
 TABLE = "kind: table\nname: brands\nrows: {visa: CC-VISA, amex: CC-AMEX}\n"
@@ -30,12 +30,14 @@ def mapping(body: str, template: str = "customer_payment_line", name: str = "our
     return f"kind: mapping\nname: {name}\nextends: {template}\n{body}\n"
 
 
-def fields_of(*changes: str, template: str = "customer_payment_line", **words: Any) -> Any:
+def fields_of(*changes: str, template: str = "customer_payment_line", **values: Any) -> Any:
     target = Target(BOOKS, "StripeCustomerId", 20, {}, compiled(*changes))
     if template == "customer":
-        return render(person(**words), target).fields
-    document = line(template, account={"role": "fees"})
-    return render(replace(document, words={**document.words, **words}), target).fields
+        return render(person(**values), target).fields
+    if "payment_method" in values:
+        values["payment_method"] = PaymentMethod(**values["payment_method"])
+    made = line if template == "general_line" else receipt
+    return render(made(account=FEES, **values), target).fields
 
 
 def test_a_mapping_adds_a_field_and_leaves_the_rest() -> None:
@@ -45,12 +47,12 @@ def test_a_mapping_adds_a_field_and_leaves_the_rest() -> None:
 
 
 def test_a_mapping_replaces_a_field() -> None:
-    after = fields_of(mapping("fields: {PaymentNotes: {concat: [words.category, words.source]}}"))
+    after = fields_of(mapping("fields: {PaymentNotes: {concat: [category, source]}}"))
     assert after["PaymentNotes"] == "chargech_1"
 
 
 def test_a_mapping_changes_a_named_rule_of_its_template() -> None:
-    changed = mapping("rules: {line_text: {from: words.category, do: [upper]}}")
+    changed = mapping("rules: {line_text: {from: category, do: [upper]}}")
     assert fields_of(changed)["TransactionText"] == "CHARGE"
 
 
@@ -64,11 +66,11 @@ METHODS = mapping(
 fields:
   PaymentMethodName:
     cases:
-      - {when: {words.payment_method.wallet: {present: true}}, value: CC-WALLET}
-      - when: {words.payment_method.type: card}
-        from: words.payment_method.brand
+      - {when: {payment_method.wallet: {present: true}}, value: CC-WALLET}
+      - when: {payment_method.type: card}
+        from: payment_method.brand
         do: [{lookup: {table: brands, miss: CC-OTHER}}]
-      - {when: {words.payment_method.type: [sepa_debit, us_bank_account]}, value: DIRECTDEB}
+      - {when: {payment_method.type: [sepa_debit, us_bank_account]}, value: DIRECTDEB}
       - {value: OTHER}
 """
 )
@@ -93,7 +95,7 @@ def test_a_payment_method_follows_wallet_brand_and_type(
 
 def test_a_custom_field_is_declared_with_its_size() -> None:
     custom = "custom: {Shop_Custom: {type: String, size: 5}, Done_Custom: {type: NoYes}}\n"
-    body = f"{custom}fields: {{Shop_Custom: {{from: words.name}}, Done_Custom: {{value: 'Yes'}}}}"
+    body = f"{custom}fields: {{Shop_Custom: {{from: name}}, Done_Custom: {{value: 'Yes'}}}}"
     found = fields_of(mapping(body, "customer"), template="customer", name="Ada")
     assert (found["Shop_Custom"], found["Done_Custom"]) == ("Ada", Symbol("NoYes", "Yes"))
     with pytest.raises(Parked) as caught:
@@ -105,30 +107,28 @@ def test_a_custom_field_is_declared_with_its_size() -> None:
 
 
 def test_a_field_that_comes_to_nothing_parks_by_name() -> None:
-    body = "fields: {PaymentReference: {from: words.payment_method.brand}}"
+    body = "fields: {NameAlias: {from: address.city}}"
     with pytest.raises(Parked) as caught:
-        fields_of(mapping(body))
+        fields_of(mapping(body, "customer"), template="customer")
     assert caught.value.cause == "value_missing"
-    assert str(caught.value) == (
-        "customer_payment_line, PaymentReference: words.payment_method.brand gives nothing"
-    )
+    assert str(caught.value) == "customer, NameAlias: address.city gives nothing"
 
 
 def test_a_field_with_a_condition_is_left_out() -> None:
-    rule = "{when: {words.payment_method.brand: {present: true}}, from: words.payment_method.brand}"
+    rule = "{when: {payment_method.brand: {present: true}}, from: payment_method.brand}"
     changed = mapping(f"fields: {{PaymentReference: {rule}}}")
     assert "PaymentReference" not in fields_of(changed)
     assert fields_of(changed, payment_method={"brand": "visa"})["PaymentReference"] == "visa"
 
 
 def test_a_constant_with_a_condition_is_left_out() -> None:
-    changed = mapping("fields: {PaymentReference: {when: {words.category: refund}, value: R}}")
+    changed = mapping("fields: {PaymentReference: {when: {category: refund}, value: R}}")
     assert "PaymentReference" not in fields_of(changed)
     assert fields_of(changed, category="refund")["PaymentReference"] == "R"
 
 
 def test_a_check_parks_with_its_message() -> None:
-    check = "{rule: {words.payment_method.type: {present: true}}, message: no payment method}"
+    check = "{rule: {payment_method.type: {present: true}}, message: no payment method}"
     with pytest.raises(Parked) as caught:
         fields_of(mapping(f"checks: [{check}]"))
     assert caught.value.cause == "mapping_check"
@@ -137,16 +137,15 @@ def test_a_check_parks_with_its_message() -> None:
 
 
 def protected_fields() -> list[tuple[str, str]]:
-    sets = packaged_metadata().sets
     names = {"customer": "CustomersV3", "customer_payment_line": "CustomerPaymentJournalLines"}
     names |= {
         "general_line": "LedgerJournalLines",
         "sales_order": "SalesOrderHeadersV2",
         "sales_order_line": "SalesOrderLinesV3",
-        "credit_note": "CDSFreeTextInvoiceHeaders",
-        "credit_note_line": "CDSFreeTextInvoiceLines",
+        "credit_memo": "CDSFreeTextInvoiceHeaders",
+        "credit_memo_line": "CDSFreeTextInvoiceLines",
     }
-    return [(name, each) for name, found in names.items() for each in sets[found].protected]
+    return [(name, each) for name, found in names.items() for each in FINANCE[found].protected]
 
 
 @pytest.mark.parametrize(("template", "name"), protected_fields())
@@ -211,27 +210,25 @@ def test_the_key_wins_over_a_field_of_its_name() -> None:
     ("document", "reason"),
     [
         (mapping("fields: {TransactionTxt: {value: x}}"), "TransactionTxt: no such field is known"),
-        (mapping("fields: {PaymentNotes: {from: words.sourc}}"), "no field 'words.sourc'"),
-        (mapping("fields: {PaymentNotes: {from: words.email}}"), "no field 'words.email'"),
-        (mapping("fields: {PaymentNotes: {from: facts.date}}"), "takes text, the rule gives date"),
+        (mapping("fields: {PaymentNotes: {from: sourc}}"), "no field 'sourc'"),
+        (mapping("fields: {PaymentNotes: {from: email}}"), "no field 'email'"),
+        (mapping("fields: {PaymentNotes: {from: date}}"), "takes text, the rule gives date"),
         (mapping("fields: {PaymentMethodName: {value: LONGER-THAN-TEN}}"), "holds 10 characters"),
         (mapping("fields: {DocumentDate: {value: soon}}", "general_line"), "is no date"),
         (mapping("fields: {Quantity: {value: many}}", "general_line"), "no plain number"),
         (mapping("fields: {OnHoldStatus: {value: Maybe}}", "customer"), "takes only No, Invoice"),
         (
-            mapping(
-                "fields: {SalesCurrencyCode: {when: {words.email: a}, value: EUR}}", "customer"
-            ),
+            mapping("fields: {SalesCurrencyCode: {when: {email: a}, value: EUR}}", "customer"),
             "must be set: it takes no when",
         ),
-        (mapping("fields: {PaymentNotes: {value: x, from: words.source}}"), "exactly one of"),
+        (mapping("fields: {PaymentNotes: {value: x, from: source}}"), "exactly one of"),
         (mapping("fields: {PaymentNotes: {do: [upper]}}"), "exactly one of"),
         (mapping("fields: {PaymentNotes: {value: x, sep: y}}"), "sep belongs to concat"),
         (
             mapping("fields: {PaymentNotes: {value: x, expression: 1 + 1}}"),
             "expression: no such key",
         ),
-        (mapping("fields: {PaymentNotes: {form: words.source}}"), "did you mean from? there are"),
+        (mapping("fields: {PaymentNotes: {form: source}}"), "did you mean from? there are"),
         (
             mapping("fields: {PaymentNotes: {concat: [{vlue: x}]}}"),
             "fields.PaymentNotes.concat.0.vlue: no such key; did you mean value? there are from,",
@@ -259,7 +256,7 @@ def test_the_key_wins_over_a_field_of_its_name() -> None:
         (mapping("custom: {A_Custom: {type: String}}"), "String needs it"),
         (mapping("custom: {A_Custom: {type: Date, size: 5}}"), "size belongs to String"),
         (mapping("custom: {A_Custom: {type: Guid}}"), "Input should be"),
-        (mapping("checks: [{rule: {words.nothing: a}, message: m}]"), "checks.0 (path words.noth"),
+        (mapping("checks: [{rule: {nothing: a}, message: m}]"), "checks.0 (path noth"),
         (mapping("fields: {}", "journal_line"), "extends one of customer, customer_link"),
         (mapping("fields: {}", "no_such"), "extends one of"),
         ("kind: template\nname: general_line\n", "templates are the product's"),
@@ -290,7 +287,7 @@ def test_all_problems_are_told_at_once() -> None:
 
 
 def test_one_mistake_in_a_list_is_told_once() -> None:
-    found = refused(mapping("fields: {PaymentNotes: {cases: [{form: words.source}]}}"))
+    found = refused(mapping("fields: {PaymentNotes: {cases: [{form: source}]}}"))
     assert len(found.splitlines()) == 1
 
 
@@ -301,15 +298,14 @@ def test_one_template_has_one_mapping_and_names_are_used_once() -> None:
 
 def test_a_table_takes_the_place_of_the_products_of_the_same_name() -> None:
     product = (*packaged_templates(), load("brands.yaml", TABLE))
-    alone = compile_mapping(product, (), packaged_metadata())
+    alone = compile_mapping(product, (), packaged_vocabulary())
     ours = load("ours", TABLE.replace("CC-AMEX", "CC-AX"))
-    found = compile_mapping(product, [ours, load("methods", METHODS)], packaged_metadata())
+    found = compile_mapping(product, [ours, load("methods", METHODS)], packaged_vocabulary())
     method = dict(found.templates["customer_payment_line"].fields)["PaymentMethodName"]
-    words = {"payment_method": {"type": "card", "brand": "amex"}}
-    assert method({"words": words}) == "CC-AX"
+    assert method({"payment_method": {"type": "card", "brand": "amex"}}) == "CC-AX"
     assert found.documents["table brands"] == ours.sha256 != alone.documents["table brands"]
     with pytest.raises(MappingRefused, match="a second table of this name"):
-        compile_mapping(product, [ours, ours], packaged_metadata())
+        compile_mapping(product, [ours, ours], packaged_vocabulary())
 
 
 def test_the_products_documents_have_names_of_their_own() -> None:
@@ -328,12 +324,12 @@ def test_the_version_follows_every_document() -> None:
 
 def product_without(old: str, new: str) -> str:
     """The refusal of the product's own templates after a change of their text."""
-    folder = ROOT / "shared/mapping/templates/finance"
+    folder = ROOT / "shared/targets/finance/templates"
     texts = {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.yaml"))}
     assert any(old in text for text in texts.values())
     loaded = [load(name, text.replace(old, new)) for name, text in texts.items()]
     with pytest.raises(MappingRefused) as caught:
-        compile_mapping(loaded, (), packaged_metadata())
+        compile_mapping(loaded, (), packaged_vocabulary())
     return str(caught.value)
 
 
@@ -355,16 +351,7 @@ def test_a_broken_template_of_the_product_is_refused(old: str, new: str, reason:
 def test_a_missing_template_of_the_product_is_refused() -> None:
     kept = [each for each in packaged_templates() if each.where != "customer.yaml"]
     with pytest.raises(MappingRefused, match="no template 'customer'"):
-        compile_mapping(kept, (), packaged_metadata())
-
-
-def test_metadata_that_contradicts_itself_is_refused() -> None:
-    entry = {"sizes": {"A": 5}, "types": {}, "mandatory": "A B", "protected": {}}
-    with pytest.raises(MappingRefused, match="mandatory but unknown: B"):
-        read_metadata(json.dumps({"enums": {}, "sets": {"X": entry}}))
-    entry = {"sizes": {}, "types": {"Colour": "A"}, "mandatory": "", "protected": {}}
-    with pytest.raises(MappingRefused, match="no enum Colour"):
-        read_metadata(json.dumps({"enums": {}, "sets": {"X": entry}}))
+        compile_mapping(kept, (), packaged_vocabulary())
 
 
 def test_the_metadata_agrees_with_the_embedded_dynamics() -> None:
@@ -372,8 +359,9 @@ def test_the_metadata_agrees_with_the_embedded_dynamics() -> None:
     sets = json.loads((data / "entity_sets.json").read_text(encoding="utf-8"))
     enums = json.loads((data / "enums.json").read_text(encoding="utf-8"))
     edm = {"Date": "DateTimeOffset"}
-    for name, found in packaged_metadata().sets.items():
-        types = {p: kind for kind, names in sets[name]["properties"].items() for p in names.split()}
+    for found in FINANCE:
+        properties = sets[found.name]["properties"]
+        types = {p: kind for kind, names in properties.items() for p in names.split()}
         unlike = [
             each.name
             for each in found.fields.values()
@@ -384,7 +372,9 @@ def test_the_metadata_agrees_with_the_embedded_dynamics() -> None:
         assert [each for each in found.protected if each not in types] == []
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "shared/mapping/templates").rglob("*.yaml")))
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "shared/targets/finance/templates").rglob("*.yaml"))
+)
 def test_every_field_of_a_template_is_explained_by_a_comment(path: Path) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()
     section = ""
@@ -431,7 +421,8 @@ METHODS_OF_ALL: tuple[tuple[dict[str, str], str], ...] = (
 
 def method_of(method: dict[str, str], currency: str, *changes: str) -> list[str]:
     """The method of payment of a receipt and of an order."""
-    scope = {"facts": {"currency": currency}, "words": {"payment_method": method}}
+    amount = {"minor": -1_000, "currency": currency}
+    scope = {"amount": amount, "currency": currency, "payment_method": method}
     found = compiled(*changes).templates
     receipt, order = (dict(found[each].fields) for each in ("customer_payment_line", "sales_order"))
     runs = (receipt["PaymentMethodName"], order["CustomerPaymentMethodName"])
@@ -460,12 +451,17 @@ def test_the_rules_of_the_documentation_keep_all_other_methods() -> None:
     assert method_of(PAYPAL, "eur", *rules) == ["STRIPE"] * 2
 
 
-def test_the_documentation_names_every_transform_and_path() -> None:
+def test_the_documentation_names_every_transform() -> None:
     text = (ROOT / "docs/mapping.md").read_text(encoding="utf-8")
     assert [name for name in TRANSFORMS if name not in text] == []
-    paths = [path for sources in CATALOGUE.values() for path in sources]
-    assert [path for path in paths if f".{path.rpartition('.')[2]}`" not in text] == []
+
+
+def test_the_page_of_fields_is_the_one_that_the_types_give() -> None:
+    text = (ROOT / "docs/mapping-fields.md").read_text(encoding="utf-8")
+    assert text == page(packaged_vocabulary().catalogue), "run make docs"
+    paths = [path for sources in packaged_vocabulary().catalogue.values() for path in sources]
+    assert [path for path in paths if f"| `{path}` |" not in text] == []
 
 
 def test_the_catalogue_and_the_templates_have_the_same_names() -> None:
-    assert list(packaged_mapping().templates) == list(CATALOGUE)
+    assert list(packaged_mapping().templates) == list(packaged_vocabulary().catalogue)

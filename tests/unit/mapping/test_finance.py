@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -8,14 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.journal import JournalKind, Role
+from shared.documents.customer_records import CustomerRecord
+from shared.documents.journal_lines import CustomerPaymentLine, GeneralLine
+from shared.documents.kinds import KINDS
+from shared.domain.documents import AccountRole, Document
+from shared.domain.journal import Role
 from shared.domain.money import Money, exponent
-from shared.domain.records import Document, Symbol
+from shared.domain.records import Symbol
 from shared.errors import Parked
 from shared.mapping.finance import Target, render
 from shared.packaged import packaged_mapping
 from shared.settings import Books
-from tests.unit.documents.objects import BOOKS
+from tests.unit.documents.objects import BOOKS, customer_record, general_line
 
 ROOT = Path(__file__).parents[3]
 TEXT_CHARS_MAX = 60
@@ -23,35 +28,20 @@ NAME_CHARS_MAX = 100
 TARGET = Target(BOOKS, "StripeCustomerId", 20, {("cus_1", "usmf"): "US-001"}, packaged_mapping())
 
 
-def line(template: str = "general_line", **changes: Any) -> Document:
-    facts: dict[str, Any] = {
-        "amount_minor": -5000,
-        "currency": "usd",
-        "date": "2026-11-01",
-        "account": {"role": "fees"},
-        "offset": {"role": "clearing"},
-    }
-    return Document(
-        role="gross",
-        template=template,
-        company="usmf",
-        key="txn_1:gross",
-        facts=facts | changes,
-        words={"category": "charge", "source": "ch_1", "payment_method": {}},
-        journal=JournalKind.GENERAL,
-        period="2026-11",
-    )
+CUSTOMER, FEES = AccountRole(Role.CUSTOMER, "cus_1"), AccountRole(Role.FEES)
 
 
-def person(**words: Any) -> Document:
-    return Document(
-        role="customer~usmf",
-        template="customer",
-        company="usmf",
-        key="cus_1",
-        facts={"customer": "cus_1"},
-        words={"name": "Ada", "email": "ada@example.com", "currency": "usd"} | words,
-    )
+def line(**changes: Any) -> GeneralLine:
+    values: dict[str, Any] = {"role": "gross", "amount": Money(-5000, "usd"), "key": "txn_1:gross"}
+    return general_line(**(values | changes))
+
+
+def receipt(**changes: Any) -> CustomerPaymentLine:
+    return CustomerPaymentLine.of(line(), **({"account": CUSTOMER} | changes))
+
+
+def person(**changes: Any) -> CustomerRecord:
+    return customer_record(**({"email": "ada@example.com"} | changes))
 
 
 def parked(document: Document, target: Target = TARGET) -> Parked:
@@ -61,8 +51,7 @@ def parked(document: Document, target: Target = TARGET) -> Parked:
 
 
 def test_a_customer_payment_line_in_the_names_of_dynamics() -> None:
-    document = line("customer_payment_line", account={"role": "customer", "customer": "cus_1"})
-    record = render(document, TARGET)
+    record = render(receipt(), TARGET)
     assert (record.entity_set, record.key_field) == ("CustomerPaymentJournalLines", "PaymentId")
     assert record.fields == {
         "PaymentId": "txn_1:gross",
@@ -81,7 +70,7 @@ def test_a_customer_payment_line_in_the_names_of_dynamics() -> None:
 
 
 def test_a_general_line_in_the_names_of_dynamics() -> None:
-    record = render(line(amount_minor=175), TARGET)
+    record = render(line(amount=Money(175, "usd")), TARGET)
     assert (record.entity_set, record.key_field) == ("LedgerJournalLines", "PaymentId")
     assert record.fields == {
         "PaymentId": "txn_1:gross",
@@ -97,21 +86,21 @@ def test_a_general_line_in_the_names_of_dynamics() -> None:
 
 
 def test_a_line_without_customer_goes_to_the_one_time_customer() -> None:
-    document = line("customer_payment_line", account={"role": "customer", "customer": ""})
+    document = receipt(account=AccountRole(Role.CUSTOMER))
     assert render(document, TARGET).fields["AccountDisplayValue"] == "US-ONE"
 
 
 @pytest.mark.parametrize("role", [role for role in Role if role is not Role.CUSTOMER])
 def test_every_role_has_its_account(role: Role) -> None:
-    offset = "clearing" if role is not Role.CLEARING else "fees"
-    record = render(line(account={"role": role.value}, offset={"role": offset}), TARGET)
+    offset = Role.CLEARING if role is not Role.CLEARING else Role.FEES
+    record = render(line(account=AccountRole(role), offset=AccountRole(offset)), TARGET)
     expected = {Role.CLEARING: "CLEARING-USD", Role.BANK: "BANK-USD"}.get(role, f"US-{role}")
     assert record.fields["AccountDisplayValue"] == expected
 
 
 @given(st.integers().filter(bool), st.sampled_from(["usd", "jpy", "kwd"]))
 def test_debits_and_credits_are_positive_and_exact(minor: int, currency: str) -> None:
-    fields = render(line(amount_minor=minor, currency=currency), TARGET).fields
+    fields = render(line(amount=Money(minor, currency)), TARGET).fields
     side, other = ("DebitAmount", "CreditAmount") if minor > 0 else ("CreditAmount", "DebitAmount")
     assert other not in fields
     amount = fields[side]
@@ -125,7 +114,7 @@ def test_a_role_without_account_parks_and_names_the_setting() -> None:
     raw = BOOKS.model_dump(mode="json")
     del raw["companies"]["usmf"]["accounts"]["reserves"]
     error = parked(
-        line(account={"role": "reserves"}), replace(TARGET, books=Books.model_validate(raw))
+        line(account=AccountRole(Role.RESERVES)), replace(TARGET, books=Books.model_validate(raw))
     )
     assert error.cause == "account_not_configured"
     assert "accounts.reserves" in error.remedy
@@ -139,14 +128,14 @@ def test_a_key_that_does_not_fit_parks() -> None:
 
 
 def test_a_long_text_is_cut_to_its_field() -> None:
-    document = replace(line(), words={"category": "c" * 70, "source": "s"})
+    document = line(category="c" * 70, source="s")
     text = render(document, TARGET).fields["Text"]
     assert isinstance(text, str)
     assert len(text) == TEXT_CHARS_MAX
 
 
 def test_a_line_without_source_has_no_trailing_space() -> None:
-    document = replace(line(), words={"category": "fee", "source": ""})
+    document = line(category="fee", source="")
     assert render(document, TARGET).fields["Text"] == "fee"
 
 
@@ -184,7 +173,8 @@ def test_a_customer_id_that_does_not_fit_its_field_parks() -> None:
 def test_every_template_that_documents_name_is_spelled() -> None:
     documents = (ROOT / "shared/documents").glob("*.py")
     code = "".join(path.read_text(encoding="utf-8") for path in documents)
-    assert [name for name in TARGET.mapping.templates if f'"{name}"' not in code] == []
+    made = [kind.template for kind in KINDS if re.search(rf"\b{kind.__name__}(\.of)?\(", code)]
+    assert [name for name in TARGET.mapping.templates if name not in made] == []
 
 
 def test_the_spelling_changes_nothing_of_the_document() -> None:

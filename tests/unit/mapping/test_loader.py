@@ -26,7 +26,7 @@ kind: mapping
 name: ours
 extends: general_line
 fields:
-  Text: {concat: [words.category, words.source], sep: " ", do: [{max: 60}]}
+  Text: {concat: [category, source], sep: " ", do: [{max: 60}]}
 """
 
 
@@ -166,7 +166,7 @@ def test_any_yaml_like_text_is_a_document_or_a_named_refusal(parts: list[str]) -
 WORDS = st.sampled_from(
     [
         *("from", "value", "concat", "cases", "sum", "use", "each", "default", "when", "do", "sep"),
-        *("words.source", "facts.amount_minor", "facts.nothing", "Text", "DebitAmount", "upper"),
+        *("source", "facts.amount_minor", "facts.nothing", "Text", "DebitAmount", "upper"),
         *("max", "lookup", "table", "miss", "gt", "all", "not", "in", "as", "give", "60", "-1"),
         *("9" * 18, "x" * 500, "", "NO", "__class__", "fields", "rules", "checks", "rule", "path"),
         *("message", "custom", "type", "size", "String", "general_line", "minor_units", "round"),
@@ -177,9 +177,7 @@ TREES = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(WORDS, inner, max_size=3)
-        | st.fixed_dictionaries(
-            {"from": st.just("words.source"), "do": st.lists(inner, max_size=2)}
-        )
+        | st.fixed_dictionaries({"from": st.just("source"), "do": st.lists(inner, max_size=2)})
         | st.fixed_dictionaries({"value": WORDS, "when": inner})
     ),
     max_leaves=12,
@@ -291,10 +289,10 @@ def test_ten_megabytes_are_refused_before_they_are_read() -> None:
 def test_large_tables_in_many_rules_are_refused_instead_of_taking_minutes() -> None:
     rows = ", ".join(f"k{n}: v{n}" for n in range(3_000))
     steps = ", ".join(["{lookup: {table: big, miss: x}}", *["upper"] * 15])
-    cases = "\n".join(f"      - {{when: {{words.source: a{n}}}, use: r}}" for n in range(150))
+    cases = "\n".join(f"      - {{when: {{source: a{n}}}, use: r}}" for n in range(150))
     document = (
         "kind: mapping\nname: ours\nextends: general_line\n"
-        f"rules:\n  r: {{from: words.source, do: [{steps}]}}\n"
+        f"rules:\n  r: {{from: source, do: [{steps}]}}\n"
         f"fields:\n  Text:\n    cases:\n{cases}\n      - {{use: r}}\n"
     )
     found = problems_of(lambda: compiled(f"kind: table\nname: big\nrows: {{{rows}}}\n", document))
@@ -303,7 +301,7 @@ def test_large_tables_in_many_rules_are_refused_instead_of_taking_minutes() -> N
 
 
 def test_long_conditions_in_many_places_are_refused_instead_of_taking_minutes() -> None:
-    conditions = ", ".join(f"{{words.source: a{n}}}" for n in range(1_000))
+    conditions = ", ".join(f"{{source: a{n}}}" for n in range(1_000))
     uses = ", ".join(["{use: r}"] * 20)
     document = (
         "kind: mapping\nname: ours\nextends: general_line\n"

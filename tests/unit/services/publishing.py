@@ -11,9 +11,9 @@ from shared.mapping.preview import StoredObject
 from shared.mapping.product import Product, product_of
 from shared.packaged import (
     TEMPLATES_FOLDER,
-    packaged_metadata,
     packaged_product,
     packaged_templates,
+    packaged_vocabulary,
 )
 from shared.services.mapping_names import PublishRefused
 from shared.services.mapping_store import Change, MappingStore
@@ -41,12 +41,12 @@ USES = (  # a rule of the product
 
 def product_with(old: str, new: str, *more: str) -> Product:
     """Another version of the product: its templates with one text replaced, and more documents."""
-    folder = files("shared.mapping") / TEMPLATES_FOLDER
+    folder = files("shared.targets.finance") / TEMPLATES_FOLDER
     texts = {each.where: (folder / each.where).read_text("utf-8") for each in packaged_templates()}
     assert any(old in text for text in texts.values())
     loaded = [load(name, text.replace(old, new)) for name, text in texts.items()]
     loaded += [load(f"more{index}", text) for index, text in enumerate(more)]
-    return product_of(loaded, packaged_metadata())
+    return product_of(loaded, packaged_vocabulary())
 
 
 @dataclass

@@ -4,7 +4,9 @@ from dataclasses import dataclass, replace
 import pytest
 
 from shared.documents.common import Desired, Snapshot
-from shared.domain.records import Choice, Document, Link, Record, Ref
+from shared.documents.customer_records import CustomerLink
+from shared.domain.documents import Document, Patch
+from shared.domain.records import Choice, Link, Record, Ref
 from shared.errors import (
     CredentialsRefused,
     Parked,
@@ -21,22 +23,25 @@ from shared.services.items import home
 from shared.services.links import Claim, LinkStore
 from shared.services.task import Task
 from shared.services.work import Received, Work
-from tests.unit.documents.objects import CONTEXT, Json, customer
+from tests.unit.documents.objects import CONTEXT, Json, customer, customer_record
 from tests.unit.services.fakes import START, FakeDynamics, FakeStripe, Rig, rig
 
 WRITING = replace(CONTEXT, policy=Policy(customers=Customers(write_back=True)))
 NOTE = {"dynamics_customer_account": "US-1"}
 
 
-def record(template: str = "customer", account: str = "") -> Record:
-    document = Document(
-        role="customer~usmf",
-        template=template,
-        company="usmf",
-        key="cus_1",
-        facts={"customer": "cus_1"},
-        adopts={"CustomerAccount": account} if account else {},
-    )
+def record(account: str = "") -> Record:
+    document: Document = customer_record()
+    if account:
+        document = CustomerLink(
+            role="customer~usmf",
+            company="usmf",
+            key="cus_1",
+            action=Patch({"CustomerAccount": account}),
+            customer="cus_1",
+            linked_account=account,
+            matched_by="tax_id",
+        )
     return Record(document, "CustomersV3", "StripeCustomerId", {"StripeCustomerId": "cus_1"})
 
 
@@ -102,7 +107,7 @@ async def test_an_outage_is_tried_again(error: Exception) -> None:
 
 
 def linking(id: str, account: str = "US-1") -> Task:
-    document = replace(record("customer_link", account).document, key=id)
+    document = replace(record(account).document, key=id)
     found = task(id, written=False)
     found.desired = Desired((document,))
     return found
@@ -212,7 +217,7 @@ async def test_a_decision_supersedes_the_link_that_was_made_before_it() -> None:
     assert await links.links("cus_1") == {}
     claim = await links.claim("cus_1", "me")
     assert (claim.links, claim.choices["usmf"].account) == ({}, "US-2")
-    decided = replace(record().document, facts={"customer": "cus_1", "choice": "t1"})
+    decided = replace(record().document, decision="t1")
     made = Link({"CustomerAccount": "US-2"}, replace(record(), document=decided))
     await links.settle(claim, [made], [], [], None)
     assert (await links.links("cus_1"))["customer~usmf"].keys == {"CustomerAccount": "US-2"}

@@ -4,14 +4,13 @@ from datetime import date, timedelta
 import pytest
 
 from local.tables import MemoryTables
-from shared.domain.journal import JournalKind
-from shared.domain.records import Document, Link, Record
+from shared.domain.records import Link, Record
 from shared.errors import QueueUnavailable, Refused
 from shared.ports import Json, Lookup, Put, Row
 from shared.services.audit import AUDIT_DAYS, Audit
 from shared.services.journals import POSTED, TABLE, UNPOSTED
 from shared.services.links import LinkStore
-from tests.unit.documents.objects import payout, plain_txn
+from tests.unit.documents.objects import general_line, payout, plain_txn
 from tests.unit.services.fakes import START, FakeDynamics, Rig, rig
 
 TODAY = START.date()
@@ -30,9 +29,7 @@ async def book(
     key = key or f"{id}:gross"
     role = key.split(":")[1]
     when = TODAY - timedelta(days=days)
-    document = Document(
-        role, "general_line", company, key, {"date": when.isoformat()}, journal=JournalKind.GENERAL
-    )
+    document = general_line(role, company, key=key, date=when)
     link = Link(
         {"JournalBatchNumber": "B1", "LineNumber": line}, Record(document, LINES, "PaymentId", {})
     )

@@ -8,7 +8,7 @@ import pytest
 
 from local.tables import MemoryTables
 from shared.documents.common import Desired, Listed, Snapshot
-from shared.domain.records import Document
+from shared.domain.documents import Document
 from shared.errors import JournalPosted, Refused, StorageUnavailable, Unavailable, UncertainWrite
 from shared.outcomes import Kind, Outcome
 from shared.packaged import packaged_mapping

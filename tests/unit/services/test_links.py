@@ -8,8 +8,9 @@ import pytest
 from local.clock import LoopClock
 from local.loop import run_virtual
 from local.tables import MemoryTables
-from shared.domain.journal import JournalKind
-from shared.domain.records import Document, Record
+from shared.documents.kinds import product_codec
+from shared.domain.money import Money
+from shared.domain.records import Record
 from shared.errors import ClaimHeld, Parked, StorageUnavailable, TableConflict
 from shared.ports import QUERY_ROWS_MAX, Operation, Put, Row
 from shared.services.links import (
@@ -24,22 +25,14 @@ from shared.services.links import (
     documents_in,
 )
 from shared.services.plan import intent_of, link_of
+from tests.unit.documents.objects import general_line
 from tests.unit.services.fakes import START, ManualClock
 
 LEASE_SECONDS = 600
 
 
 def line(role: str = "gross") -> Record:
-    document = Document(
-        role=role,
-        template="general_line",
-        company="usmf",
-        key=f"txn_1:{role}",
-        facts={"amount_minor": 5, "offset": {"role": "clearing"}},
-        words={"category": "charge"},
-        journal=JournalKind.GENERAL,
-        period="2026-11",
-    )
+    document = general_line(role, amount=Money(5, "usd"))
     return Record(document, "LedgerJournalLines", "PaymentId", {"PaymentId": document.key})
 
 
@@ -186,7 +179,7 @@ async def test_the_last_documents_are_kept() -> None:
     await shelf.store.settle(claim, [LINK], [], [], [GROSS])
     row = await shelf.tables.get(TABLE, "txn_1", DOCUMENT)
     assert row is not None
-    assert documents_in(row) == (GROSS,)
+    assert documents_in(row, product_codec()) == (GROSS,)
 
 
 async def test_more_roles_than_a_transaction_holds_are_stored_under_the_claim() -> None:

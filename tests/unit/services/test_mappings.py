@@ -175,7 +175,7 @@ async def test_a_users_table_takes_the_place_of_the_products() -> None:
     table = "kind: table\nname: kinds\nrows: {charge: SALE}\n"
     product = product_with(
         "fields:\n  # Shown in the journal and on the account's",
-        "fields:\n  Document: {from: words.category, do: "
+        "fields:\n  Document: {from: category, do: "
         "[{lookup: {table: kinds, miss: OTHER}}]}\n  # Shown in the journal and on the account's",
         table,
     )
@@ -184,7 +184,7 @@ async def test_a_users_table_takes_the_place_of_the_products() -> None:
     await shelf.publish(ours)
     found = await shelf.mappings.active()
     document = dict(found.templates["general_line"].fields)["Document"]
-    assert document({"words": {"category": "charge"}}) == "VERKAUF"
+    assert document({"category": "charge"}) == "VERKAUF"
     assert found.sha256 != product.alone.sha256
     assert list(found.documents).count("table kinds") == 1
     assert shelf.product.compile(()) is product.alone

@@ -1,13 +1,13 @@
 """What is written first: headers before lines, lines before what rests on them."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.domain.journal import JournalKind
-from shared.domain.records import Change, Document, Intent, Link, Record
+from shared.domain.documents import Document, Follows, Open, facts_of
+from shared.domain.money import Money
+from shared.domain.records import Intent, Link, Record
 from shared.errors import Parked
 from shared.mapping.finance import Target
 from shared.packaged import packaged_mapping
@@ -15,23 +15,19 @@ from shared.services.links import Claim
 from shared.services.phases import plan_phase
 from shared.services.plan import link_of
 from shared.services.task import Task
-from tests.unit.documents.objects import BOOKS
+from tests.unit.documents.objects import BOOKS, customer_record, general_line
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 TARGET = Target(BOOKS, "StripeCustomerId", 255, {}, packaged_mapping())
 
 
-def person(role: str, name: str = "Ada", after: Sequence[str] = ()) -> Document:
+def person(
+    role: str, name: str = "Ada", after: Sequence[str] = (), *, applied: bool = False
+) -> Document:
     """A document of a template that needs nothing else: what it is does not matter here."""
-    return Document(
-        role=role,
-        template="customer",
-        company="usmf",
-        key=role,
-        facts={"customer": role},
-        words={"name": name, "currency": "usd"},
-        change=Change.FOLLOWS,
-        after=tuple(after),
+    later = Open(applied=True) if applied else Follows()
+    return customer_record(
+        role=role, key=role, customer=role, name=name, after=tuple(after), later=later
     )
 
 
@@ -95,7 +91,7 @@ def test_what_needs_a_record_that_nobody_writes_is_a_fault() -> None:
 def test_an_announced_change_that_stands_there_already_is_linked_and_not_made_again() -> None:
     first = task(person("a"))
     plan_phase(first, TARGET, NOW)
-    changed = task(replace(person("a", "Ada L."), stands=True))
+    changed = task(person("a", "Ada L.", applied=True))
     assert changed.claim is not None
     changed.claim.links["a"] = link(first.plan.create[0])
     announced = task(person("a", "Ada L."))
@@ -108,25 +104,10 @@ def test_an_announced_change_that_stands_there_already_is_linked_and_not_made_ag
     assert [each.record.fields for each in changed.new_links] == [record.fields]
 
 
-def fee(text: str, bank: str = "Main account", amount_minor: int = 320) -> Document:
+def fee(text: str, invoice: str = "", amount_minor: int = 320) -> Document:
     """A fee in a journal."""
-    return Document(
-        role="fee",
-        template="general_line",
-        company="usmf",
-        key="txn_1:fee",
-        facts={
-            "amount_minor": amount_minor,
-            "currency": "usd",
-            "account": {"role": "fees"},
-            "offset": {"role": "clearing"},
-            "date": "2026-11-01",
-            "bank": bank,
-        },
-        words={"source": "ch_1", "category": text},
-        journal=JournalKind.GENERAL,
-        period="2026-11",
-    )
+    amount = Money(amount_minor, "usd")
+    return general_line(amount=amount, marked_invoice=invoice, source="ch_1", category=text)
 
 
 def drafted(document: Document) -> Task:
@@ -141,15 +122,15 @@ def drafted(document: Document) -> Task:
     return again
 
 
-def test_a_draft_takes_the_words_of_now_and_keeps_its_facts() -> None:
+def test_a_draft_takes_the_attributes_of_now_and_keeps_its_facts() -> None:
     kept = drafted(fee("new"))
     plan_phase(kept, TARGET, NOW)
     assert kept.plan.is_empty
-    again = drafted(fee("new", bank="Other"))
+    again = drafted(fee("new", invoice="INV-1"))
     again.drafts.append("fee")
     plan_phase(again, TARGET, NOW)
     ((record, old),) = again.plan.update
-    assert record.document.facts == old.record.document.facts
+    assert facts_of(record.document) == facts_of(old.record.document)
     changed = {name for name in record.fields if record.fields[name] != old.record.fields[name]}
     assert changed == {"Text"}
 

@@ -1,44 +1,26 @@
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
-from shared.domain.journal import JournalKind
-from shared.domain.records import Change, Document, Link, Record
+from shared.domain.documents import CreateOrFind, Follows
+from shared.domain.money import Money
+from shared.domain.records import Link, Record
 from shared.errors import Parked, UncertainWrite
 from shared.services.plan import difference, found_link, frozen, intent_of, link_of, unwanted
+from tests.unit.documents.objects import customer_record, general_line
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 
 def line(amount: int = 5, role: str = "gross") -> Record:
-    document = Document(
-        role=role,
-        template="general_line",
-        company="usmf",
-        key=f"txn_1:{role}",
-        facts={
-            "amount_minor": amount,
-            "account": {"role": "fees"},
-            "offset": {"role": "clearing"},
-        },
-        journal=JournalKind.GENERAL,
-        period="2026-11",
-    )
+    document = general_line(role, amount=Money(amount, "usd"))
     return Record(document, "LedgerJournalLines", "PaymentId", {"PaymentId": document.key})
 
 
 def person(name: str = "Ada") -> Record:
-    document = Document(
-        "customer~usmf",
-        "customer",
-        "usmf",
-        "cus_1",
-        {"customer": "cus_1"},
-        change=Change.FOLLOWS,
-        found_first=True,
-    )
+    document = customer_record(action=CreateOrFind(), later=Follows())
     return Record(document, "CustomersV3", "Stripe", {"Stripe": "cus_1", "Name": name})
 
 
@@ -75,9 +57,7 @@ def test_a_line_with_other_amounts_parks() -> None:
 
 def test_settings_of_today_do_not_touch_what_is_written_or_announced() -> None:
     old = line(5)
-    moved = replace(
-        old.document, facts={**old.document.facts, "date": "2026-12-01"}, company="demf"
-    )
+    moved = general_line("gross", "demf", amount=Money(5, "usd"), date=date(2026, 12, 1))
     assert frozen(moved, linked(old), {}) == old
     assert frozen(moved, {}, {"gross": intent_of(old, "B1", NOW)}) == old
     assert frozen(moved, {}, {}) is None

@@ -24,7 +24,7 @@ HOSTILE = st.sampled_from(
         *("kind: template\nname: customer\n", "kind: policy\n", f"{HEAD}unknown: x\n"),
         *(f"kind: table\nname: brands\nrows: {{visa: '{'9' * 2_000}'}}\n", "%YAML 1.1\n---\na: b"),
         *("a" * (DOCUMENT_BYTES_MAX + 1), "a: [" + "b," * NODES_MAX + "]"),
-        f"{HEAD}fields: {{Text: {{from: words.source, do: [{'upper, ' * 17}]}}}}\n",
+        f"{HEAD}fields: {{Text: {{from: source, do: [{'upper, ' * 17}]}}}}\n",
         f"{HEAD}fields: {{Text: {{value: x, do: [{{max: '{'9' * 500}'}}]}}}}\n",
         f"{HEAD}fields: {{Text: {{sum: ['{'9' * 20}', '{'9' * 20}'], do: [negate]}}}}\n",
     ]

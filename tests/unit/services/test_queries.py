@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 
 from shared.documents.common import Context, Query, Snapshot
-from shared.domain.records import Document, Link, Record
+from shared.domain.money import Money
+from shared.domain.records import Link, Record
 from shared.errors import Parked, Refused, Unavailable
 from shared.ports import Json, Lookup
 from shared.registry import Entity, entity_named
@@ -15,7 +16,7 @@ from shared.services.plan import Plan
 from shared.services.queries import ROUNDS_MAX, expect, queries_of
 from shared.services.recovery import LOOKUP_KEYS_MAX
 from shared.services.task import Task
-from tests.unit.documents.objects import CONTEXT, charge
+from tests.unit.documents.objects import CONTEXT, charge, customer_record
 from tests.unit.services.fakes import FakeDynamics
 
 
@@ -118,15 +119,9 @@ async def test_an_answer_that_nobody_can_read_fails_those_who_asked() -> None:
 
 def resting(id: str, parent: bool = True) -> Task:
     """A task whose change rests on an amount of its parent."""
-    header = Document("order", "customer", "usmf", id, {})
-    document = Document(
-        "release",
-        "customer",
-        "usmf",
-        id,
-        {"currency": "usd"},
-        parent="order",
-        expects={"Total": 500},
+    header = customer_record(role="order", key=id)
+    document = customer_record(
+        role="release", key=id, parent="order", expects={"Total": Money(500, "usd")}
     )
     made = Task(id)
     if parent:

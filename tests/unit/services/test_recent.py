@@ -4,8 +4,9 @@ from dataclasses import replace
 import pytest
 
 from local.tables import MemoryTables
-from shared.domain.journal import JournalKind
-from shared.domain.records import Change, Document, Record
+from shared.domain.documents import AccountRole, Document, Follows, Open
+from shared.domain.journal import JournalKind, Role
+from shared.domain.records import Record
 from shared.mapping.finance import render
 from shared.mapping.preview import Standing, StoredObject
 from shared.ports import QUERY_ROWS_MAX, Put
@@ -13,7 +14,7 @@ from shared.services.journals import POSTED, TABLE, journal_key
 from shared.services.links import LinkStore
 from shared.services.plan import intent_of, link_of
 from shared.services.recent import Recent
-from tests.unit.mapping.test_finance import TARGET, line, person
+from tests.unit.mapping.test_finance import CUSTOMER, TARGET, line, person
 from tests.unit.services.fakes import ManualClock
 
 
@@ -58,15 +59,15 @@ async def test_the_newest_objects_come_first_and_no_more_than_are_wanted() -> No
 
 async def test_documents_come_back_as_they_were() -> None:
     shelf = Shelf()
-    document = line(account={"role": "customer", "customer": "cus_1"})
+    document = line(account=CUSTOMER)
     other = replace(person(), role="customer~usmf")
-    await shelf.write("txn_1", document, replace(document, role="fee", journal=None))
+    await shelf.write("txn_1", document, replace(document, role="fee"))
     await shelf.write("cus_1", other)
     customer, transaction = await shelf.recent()
     assert [each.document for each in customer.documents] == [other]
     assert [each.document for each in transaction.documents] == [
         document,
-        replace(document, role="fee", journal=None),
+        replace(document, role="fee"),
     ]
     assert transaction.documents[0].document.journal is JournalKind.GENERAL
     assert transaction.customers == {("cus_1", "usmf"): "US-001"}
@@ -77,9 +78,9 @@ async def test_what_was_written_decides_the_group() -> None:
     await shelf.write("txn_1", line(), batch="")
     await shelf.write("txn_2", line(), batch="B1")
     await shelf.write("txn_3", line(), batch="B2")
-    await shelf.write("cus_1", replace(person(), change=Change.FOLLOWS))
+    await shelf.write("cus_1", person(later=Follows()))
     await shelf.announce("txn_4", line())
-    await shelf.write("ch_5", replace(line(), journal=None, change=Change.OPEN))
+    await shelf.write("ch_5", person(later=Open()))
     key = journal_key("usmf", JournalKind.GENERAL, "B2")
     await shelf.tables.transact(TABLE, POSTED, [Put(key, {})])
     found = {each.id: each.documents[0].posting_status for each in await shelf.recent()}
@@ -108,7 +109,7 @@ async def test_a_document_comes_with_the_keys_of_the_record_it_belongs_to() -> N
 
 async def test_a_customer_of_another_company_is_known_by_that_company() -> None:
     shelf = Shelf()
-    part = {"role": "customer", "customer": "cus_1", "company": "demf"}
+    part = AccountRole(Role.CUSTOMER, "cus_1", "demf")
     target = replace(TARGET, customers={("cus_1", "demf"): "DE-001"})
     record = render(line(offset=part), target)
     claim = await shelf.store.claim("txn_1", "one")

@@ -2,11 +2,11 @@ from dataclasses import replace
 from typing import Any
 
 from shared.domain.clearing import Resolution
-from shared.domain.records import Fact
+from shared.domain.money import Money
 from shared.services.links import LinkStore
 from shared.services.reconcile import Reconcile
 from shared.services.tie_outs import TABLE
-from tests.unit.documents.objects import Json, payout, plain_txn
+from tests.unit.documents.objects import Json, general_line, payout, plain_txn
 from tests.unit.services.fakes import Rig, rig
 from tests.unit.services.test_links import LINK, line
 
@@ -42,9 +42,8 @@ async def listed(found: Rig) -> Json:
 async def write(found: Rig, id: str, clearing_minor: int) -> None:
     store = LinkStore(found.tables, found.clock, 600)
     claim = await store.claim(id, "test")
-    facts: dict[str, Fact] = {"amount_minor": -clearing_minor, "offset": {"role": "clearing"}}
-    record = line()
-    record = replace(record, document=replace(record.document, facts=facts))
+    document = general_line(amount=Money(-clearing_minor, "usd"))
+    record = replace(line(), document=document)
     await store.settle(claim, [replace(LINK, record=record)], [], [], [record.document])
 
 

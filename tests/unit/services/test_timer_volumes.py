@@ -12,8 +12,8 @@ from typing import Any
 from local.clock import LoopClock
 from local.loop import run_virtual
 from local.tables import MemoryTables
-from shared.domain.journal import JournalKind
-from shared.domain.records import Document, Link, Record
+from shared.documents.kinds import product_codec
+from shared.domain.records import Link, Record
 from shared.ports import Cell, Json, Lookup, Message, Page, Put, Row
 from shared.services.audit import PAGES_AT_ONCE, Audit
 from shared.services.converge import Ports
@@ -21,6 +21,7 @@ from shared.services.journals import POSTED, UNPOSTED
 from shared.services.links import DOCUMENT, LINK_PREFIX, _link_cells
 from shared.services.runs import RUN_SECONDS_MAX
 from shared.services.sweep import Sweep
+from tests.unit.documents.objects import general_line
 from tests.unit.services.fakes import FakeDynamics, RecordingQueue, rig
 
 A_DAY = 100_000
@@ -148,17 +149,10 @@ def place_of(number: int) -> tuple[str, int]:
 def link_row(id: str) -> Row:
     number = int(id.removeprefix("txn_"))
     batch, line = place_of(number)
-    document = Document(
-        "gross",
-        "general_line",
-        "usmf",
-        f"{id}:gross",
-        {"date": day_of(number).isoformat(), "amount_minor": 1, "offset": {"role": "clearing"}},
-        journal=JournalKind.GENERAL,
-    )
+    document = general_line("gross", key=f"{id}:gross", date=day_of(number))
     record = Record(document, "LedgerJournalLines", "PaymentId", {})
     keys: dict[str, str | int] = {"JournalBatchNumber": batch, "LineNumber": line}
-    return Row(id, f"{LINK_PREFIX}gross", _link_cells(Link(keys, record)), "1")
+    return Row(id, f"{LINK_PREFIX}gross", _link_cells(Link(keys, record), product_codec()), "1")
 
 
 def is_booked(number: int) -> bool:

@@ -2,8 +2,10 @@
 
 import pytest
 
-from shared.domain.journal import JournalKind
-from shared.domain.records import Change, Document, Record
+from shared.documents.catalogue_records import ProductRecord
+from shared.documents.journal_lines import CustomerPaymentLine
+from shared.domain.documents import Follows, Later
+from shared.domain.records import Record
 from shared.errors import DuplicateKey, Refused, UncertainWrite
 from shared.ports import Write
 from shared.services.converge import Ports
@@ -12,6 +14,7 @@ from shared.services.links import LinkStore
 from shared.services.plan import Plan, intent_of, link_of
 from shared.services.task import Task
 from shared.services.writing import Applier
+from tests.unit.documents.objects import customer_record, general_line
 from tests.unit.services.fakes import START, Rig, rig
 
 WRITER = Writer("balance_transaction", 0, "one")
@@ -20,27 +23,19 @@ EXISTS = DuplicateKey("dynamics", "The record already exists.")
 
 def payment(role: str = "gross", id: str = "txn_1") -> Record:
     """A customer payment line, whose number in the journal comes from us."""
-    document = Document(
-        role=role,
-        template="customer_payment_line",
-        company="usmf",
-        key=f"{id}:{role}",
-        facts={"amount_minor": 5, "currency": "usd"},
-        journal=JournalKind.CUSTOMER_PAYMENT,
-        period="2026-11",
-    )
+    document = CustomerPaymentLine.of(general_line(role, key=f"{id}:{role}"))
     return Record(document, "CustomerPaymentJournalLines", "PaymentId", {"PaymentId": document.key})
 
 
 def item_number(id: str = "prod_1") -> Record:
     """A record whose key is ours and which is no line."""
-    document = Document("item", "item", "usmf", id, {"item": id})
+    document = ProductRecord(role="item", company="usmf", key=id, product=id, name="Thing")
     return Record(document, "ReleasedProductCreationsV2", "ItemNumber", {"ItemNumber": id})
 
 
-def person(id: str = "cus_1", change: Change = Change.FOLLOWS) -> Record:
+def person(id: str = "cus_1", later: Later = Follows()) -> Record:  # noqa: B008 - frozen
     """A customer: Dynamics gives its account number."""
-    document = Document("customer", "customer", "usmf", id, {"customer": id}, change=change)
+    document = customer_record(role="customer", key=id, customer=id, later=later)
     return Record(document, "CustomersV3", "StripeCustomerId", {"StripeCustomerId": id})
 
 

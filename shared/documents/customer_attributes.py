@@ -1,4 +1,4 @@
-"""What Stripe tells of a customer, as words: name, kind, addresses, tax id. Pure.
+"""What Stripe says of a customer, as its record needs it: name, kind, addresses, tax id. Pure.
 
 Stripe keeps persons and organisations in one object; Dynamics wants to know which. It is an
 organisation where metadata says so, where it has a tax id or a business name, or where its name
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.documents.common import Context, Json, elements, text
-from shared.domain.records import Fact
+from shared.documents.customer_records import Address
 
 ORGANIZATION, PERSON = "Organization", "Person"  # as `PartyType` of CustomersV3 renders them
 KIND_KEY = "customer_type"  # of metadata
@@ -90,8 +90,9 @@ def kind_of(customer: Json) -> str:
     return PERSON if split(_person_name(customer)) else ORGANIZATION
 
 
-def words_of(customer: Json, kind: str, company: str, context: Context) -> dict[str, Fact]:
-    """The words of a customer's record. `kind` is that of the record: Dynamics never changes it."""
+def attributes_of(customer: Json, kind: str, company: str, context: Context) -> dict[str, Any]:
+    """The attributes of a customer's record, by name. `kind` is that of the record, which Dynamics
+    never changes."""
     first, middle, last = "", "", ""
     if kind == PERSON:
         name = _person_name(customer) or display_name(customer)
@@ -114,19 +115,19 @@ def words_of(customer: Json, kind: str, company: str, context: Context) -> dict[
     }
 
 
-def _address(value: object) -> dict[str, Fact]:
-    """The parts of an address; none of one without a country: Dynamics would take its own."""
+def _address(value: object) -> Address | None:
+    """An address; none without a country, because Dynamics would take its own."""
     if not isinstance(value, Mapping):
-        return {}
+        return None
     country = text(value, "country").upper()
     if len(country) != COUNTRY_CHARS or not country.isascii() or not country.isalpha():
-        return {}
+        return None
     state = text(value, "state")
-    return {
-        "line1": text(value, "line1"),
-        "line2": text(value, "line2"),
-        "city": text(value, "city"),
-        "state": state if len(state) <= STATE_CHARS_MAX else "",
-        "postal_code": text(value, "postal_code"),
-        "country": country,
-    }
+    return Address(
+        line1=text(value, "line1"),
+        line2=text(value, "line2"),
+        city=text(value, "city"),
+        state=state if len(state) <= STATE_CHARS_MAX else "",
+        postal_code=text(value, "postal_code"),
+        country=country,
+    )

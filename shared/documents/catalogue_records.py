@@ -1,0 +1,57 @@
+"""The records of Stripe's products and prices."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, ClassVar
+
+from shared.domain.documents import Attribute, Document, Fact
+from shared.domain.money import Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductRecord(Document):
+    """A product that is released in a company."""
+
+    template: ClassVar[str] = "product"
+
+    product: Annotated[str, Fact("the Stripe id")]
+    name: Annotated[str, Attribute("name")]
+    description: Annotated[str, Attribute("description; may be empty")] = ""
+    kind: Annotated[str, Attribute("goods or service")] = ""
+    tax_code: Annotated[str, Attribute("Stripe's tax code; may be empty")] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductEnd(Document):
+    """Since when an archived product is not sold."""
+
+    template: ClassVar[str] = "product_end"
+
+    product: Annotated[str, Fact("the Stripe id")]
+    date: Annotated[date, Fact("the last day it is sold")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceJournal(Document):
+    """A journal for the lines of a price."""
+
+    template: ClassVar[str] = "price_journal"
+
+    price: Annotated[str, Fact("the Stripe id")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceLine(Document):
+    """The price of an item in one currency. `amount` is the price of `quantity` units."""
+
+    template: ClassVar[str] = "price_line"
+    belongs_to: ClassVar[str] = "the price journal"
+
+    price: Annotated[str, Fact("the Stripe id")]
+    item: Annotated[str, Fact("the item number")]
+    unit: Annotated[str, Fact("the unit that the item is sold in")]
+    amount: Annotated[Money, Fact("the price of so many units")]
+    quantity: Annotated[int, Fact("units that the amount is for")]
+    nickname: Annotated[str, Attribute("nickname; may be empty")] = ""
+    lookup_key: Annotated[str, Attribute("lookup key; may be empty")] = ""
+    interval: Annotated[str, Attribute("day, week, month or year; empty for one-time prices")] = ""

@@ -1,0 +1,76 @@
+"""Journal lines: what every entity that moves money asks for."""
+
+from dataclasses import dataclass, fields
+from datetime import date
+from typing import Annotated, Any, ClassVar, Self
+
+from shared.domain.documents import AccountRole, Attribute, Document, Fact
+from shared.domain.journal import JournalKind, Role
+from shared.domain.money import Money
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentMethod:
+    """How a customer paid; empty texts where it is not known."""
+
+    type: Annotated[str, Attribute("card, sepa_debit, ...")] = ""
+    brand: Annotated[str, Attribute("visa, amex, ..., of cards")] = ""
+    funding: Annotated[str, Attribute("credit, debit or prepaid, of cards")] = ""
+    wallet: Annotated[str, Attribute("apple_pay, google_pay, ...")] = ""
+
+
+NO_METHOD = PaymentMethod()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalLine(Document):
+    """A journal line: debit `account` by `amount` and credit `offset` by the same. `receipt_of`:
+    whose unapplied receipt it is; empty for a guest, None for any other line."""
+
+    amount: Annotated[Money, Fact("debit of the account, credit of the offset")]
+    date: Annotated[date, Fact("the accounting date, in the cut-off time zone")]
+    account: Annotated[AccountRole, Fact("the account")]
+    offset: Annotated[AccountRole, Fact("the offset account")]
+    marked_invoice: Annotated[str, Fact("the posted invoice that a receipt settles")] = ""
+    receipt_of: str | None = None
+    category: Annotated[str, Attribute("Stripe's reporting category")]
+    source: Annotated[str, Attribute("the id of the charge, refund, dispute, ...; may be empty")]
+    payment_method: Annotated[PaymentMethod, Attribute("how the customer paid")] = NO_METHOD
+
+    @property
+    def period(self) -> str:
+        """The posting period, `2026-11`."""
+        return self.date.isoformat()[:7]
+
+    @property
+    def clearing_minor(self) -> int:
+        """What the line does to the clearing account, in minor units, debits positive."""
+        return -self.amount.minor if self.offset.role is Role.CLEARING else 0
+
+    @classmethod
+    def of(cls, line: "JournalLine", **changes: Any) -> Self:  # noqa: ANN401 - fields by name
+        """A line of this kind that says what another one says, but for `changes`."""
+        for each in fields(line):
+            changes.setdefault(each.name, getattr(line, each.name))
+        return cls(**changes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerPaymentLine(JournalLine):
+    """A line of the customer payment journal: a receipt (negative) or a refund of a customer."""
+
+    template: ClassVar[str] = "customer_payment_line"
+    journal: ClassVar[JournalKind | None] = JournalKind.CUSTOMER_PAYMENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneralLine(JournalLine):
+    """A line of the general journal."""
+
+    template: ClassVar[str] = "general_line"
+    journal: ClassVar[JournalKind | None] = JournalKind.GENERAL
+
+
+def line_kind(kind: JournalKind) -> type[CustomerPaymentLine] | type[GeneralLine]:
+    """The kind of document for lines of a kind of journal."""
+    return GeneralLine if kind is JournalKind.GENERAL else CustomerPaymentLine

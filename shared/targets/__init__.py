@@ -1,0 +1,1 @@
+"""Targets: what Tieout knows of the systems that it writes to."""

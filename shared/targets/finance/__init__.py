@@ -1,0 +1,8 @@
+"""Dynamics 365 Finance as a target: its entity sets, and the templates that fill them."""
+
+from shared.targets.entity_set import EntitySets
+from shared.targets.finance.entity_sets import BATCH_NUMBER, ENTITY_SETS, ENUMS, PAYMENT_ID
+
+FINANCE = EntitySets(ENTITY_SETS, ENUMS)
+
+__all__ = ["BATCH_NUMBER", "FINANCE", "PAYMENT_ID"]
