@@ -23,7 +23,7 @@ TEXT, INTEGER, DATE, LIST = "text", "integer", "date", "list"
 class Source:
     """A field of a document.
 
-    `kind`: text, integer, date (ISO text in the document), or list (of mappings with `fields`).
+    `kind`: text, integer, date, or list (of mappings with `fields`).
     `personal`: its value never appears in an error. `text`: what it is, for people.
     """
 
@@ -145,8 +145,6 @@ def _readers(kind: type) -> tuple[tuple[str, Read], ...]:
 
 
 def _reader(type_: object) -> Read:
-    if type_ is date:
-        return lambda value: value.isoformat()
     if type_ is Money:
         return lambda value: {"minor": value.minor, "currency": value.currency}
     part = _dataclass_in(type_)

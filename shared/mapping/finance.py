@@ -6,6 +6,7 @@ and the key are given here, so that no mapping can touch them.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -91,20 +92,24 @@ def _scope(document: Document, target: Target, parent: Keys) -> dict[str, Any]:
     scope["company"] = {"customer_group": company.customer_group}
     for name, side in _sides(document):
         scope[name] = _account(side, document, target)
-    for each in fields_of(type(document)):
-        if each.type is Party:
-            party: Party = getattr(document, each.name)
-            account = _customer(party.customer, document.company, target, party.account)
-            scope[each.name] = {"account": account}
+    for name in _names(type(document), Party):
+        party: Party = getattr(document, name)
+        account = _customer(party.customer, document.company, target, party.account)
+        scope[name] = {"account": account}
     if document.parent:
         scope["parent"] = {"number": str(next(iter(parent.values()), ""))}
     return scope
 
 
 def _sides(document: Document) -> Iterator[tuple[str, AccountRole]]:
-    for each in fields_of(type(document)):
-        if each.type is AccountRole:
-            yield each.name, getattr(document, each.name)
+    for name in _names(type(document), AccountRole):
+        yield name, getattr(document, name)
+
+
+@cache
+def _names(kind: type, of_type: type) -> tuple[str, ...]:
+    """The fields of a kind that hold a type."""
+    return tuple(each.name for each in fields_of(kind) if each.type is of_type)
 
 
 def render(document: Document, target: Target, parent: Keys = MappingProxyType({})) -> Record:

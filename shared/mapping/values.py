@@ -1,6 +1,6 @@
 """Compiled expressions: what the compiler, the transforms and the predicates share.
 
-An expression is a closure from a scope (document, facts, words, ...) to a value, with what is
+An expression is a closure from a scope (document, company, amount, ...) to a value, with what is
 known of it before it runs: its kind, and whether it may be personal data.
 """
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
+from types import MappingProxyType
 from typing import Any
 
 from shared.errors import Parked
@@ -21,7 +22,7 @@ INTEGER_BITS_MAX = 330  # about as many digits
 
 TEXT, INTEGER, DECIMAL, DATE = "text", "integer", "decimal", "date"
 NUMBERS = (INTEGER, DECIMAL)
-_TYPES = ((TEXT, str), (INTEGER, int), (DATE, str), ("list", list | tuple))
+_TYPES = MappingProxyType({TEXT: (str,), INTEGER: (int,), DATE: (date,), "list": (list, tuple)})
 
 type Scope = Mapping[str, Any]
 type Run = Callable[[Scope], Any]
@@ -88,25 +89,12 @@ def read(sources: Mapping[str, Source], path: str) -> Expression:
     source = source_at(sources, path)
     if source.kind == "list":
         raise RuleRefused("is a list; read it with each", path)
-    fetch = raw_reader(path, source.kind)
-    if source.kind != DATE:
-        return Expression(fetch, source.kind, path, source.personal)
-
-    def day(scope: Scope) -> date | None:
-        found = fetch(scope)
-        if found is None:
-            return None
-        try:
-            return date.fromisoformat(found)
-        except ValueError:
-            raise parked("value_kind", f"{path} holds a text that is no date") from None
-
-    return Expression(day, DATE, path, source.personal)
+    return Expression(raw_reader(path, source.kind), source.kind, path, source.personal)
 
 
 def raw_reader(path: str, kind: str) -> Run:
     """A closure that fetches a field as the document holds it, checked for its kind."""
-    types = dict(_TYPES)[kind]
+    types = _TYPES[kind]
     first, *rest = path.split(".")
     second = rest[0] if rest else ""
 
@@ -114,9 +102,14 @@ def raw_reader(path: str, kind: str) -> Run:
         return parked("value_kind", f"{path} should be {kind}, the document has {_name(found)}")
 
     def check(found: Any) -> Any:  # noqa: ANN401 - checked here
-        if found is not None and (not isinstance(found, types) or isinstance(found, bool)):
+        if found is None or type(found) in types:
+            return found
+        if isinstance(found, bool) or not isinstance(found, types):
             raise wrong(found)
         return found
+
+    def one(scope: Scope) -> Any:  # noqa: ANN401 - of the kind
+        return check(scope.get(first))
 
     def two(scope: Scope) -> Any:  # noqa: ANN401 - of the kind
         try:
@@ -132,7 +125,7 @@ def raw_reader(path: str, kind: str) -> Run:
             found = found.get(name)
         return check(found)
 
-    return two if len(rest) == 1 else deep
+    return {0: one, 1: two}.get(len(rest), deep)
 
 
 def _name(found: object) -> str:

@@ -1,3 +1,4 @@
+from datetime import date
 from typing import Any
 
 import pytest
@@ -41,9 +42,13 @@ def holds(condition: str, **facts: Any) -> bool:
         ("{facts.minor: {gt: 0}}", {}, False),
         ("{facts.minor: {lte: {path: facts.more}}}", {"minor": 5, "more": 5}, True),
         ("{facts.minor: {lte: {path: facts.more}}}", {"minor": 5}, False),
-        ('{facts.day: {gte: "2026-11-01"}}', {"day": "2026-11-01"}, True),
-        ('{facts.day: {lt: "2026-11-01"}}', {"day": "2026-11-01"}, False),
-        ("{facts.day: {lt: {path: facts.until}}}", {"day": "2026-01-01", "until": "2026-01-02"}, 1),
+        ('{facts.day: {gte: "2026-11-01"}}', {"day": date(2026, 11, 1)}, True),
+        ('{facts.day: {lt: "2026-11-01"}}', {"day": date(2026, 11, 1)}, False),
+        (
+            "{facts.day: {lt: {path: facts.until}}}",
+            {"day": date(2026, 1, 1), "until": date(2026, 1, 2)},
+            1,
+        ),
         ("{facts.text: a, facts.minor: 1}", {"text": "a", "minor": 1}, True),
         ("{facts.text: a, facts.minor: 1}", {"text": "a", "minor": 2}, False),
         ("{all: [{facts.text: a}, {facts.minor: 1}]}", {"text": "a", "minor": 2}, False),
