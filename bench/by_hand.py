@@ -4,16 +4,16 @@ It renders the product's templates of receipts, fees, orders and their lines, wi
 and checks, as somebody would write them who never wants to change them.
 """
 
-from shared.documents.journal_lines import (
+from shared.domain.documents import AccountRole, Document
+from shared.domain.journal import Role
+from shared.domain.records import Record, Symbol, Value
+from shared.entities.common.journal_lines import (
     CustomerPaymentLine,
     GeneralLine,
     JournalLine,
     PaymentMethod,
 )
-from shared.documents.sales_documents import SalesOrder, SalesOrderLine
-from shared.domain.documents import AccountRole, Document
-from shared.domain.journal import Role
-from shared.domain.records import Record, Symbol, Value
+from shared.entities.common.sales_documents import SalesOrder, SalesOrderLine
 from shared.errors import Parked
 from shared.mapping.finance import Target
 from shared.settings import Account

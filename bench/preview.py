@@ -15,19 +15,19 @@ from dataclasses import replace
 from bench.by_hand import by_hand
 from bench.sales import customers_of, documents_of
 from local import books
-from shared.documents.kinds import product_codec
 from shared.domain.documents import Document
 from shared.domain.records import Record
+from shared.entities.kinds import product_codec
 from shared.mapping.compiler import CompiledMapping
 from shared.mapping.finance import Target
 from shared.mapping.loader import load
 from shared.mapping.preview import Comparison, Standing
 from shared.packaged import packaged_mapping, packaged_product
 from shared.ports import QUERY_ROWS_MAX, Cell, Operation, Row
-from shared.services import links
-from shared.services.packing import pack
-from shared.services.recent import Recent
+from shared.services.publishing import Recent
 from shared.settings import Settings
+from shared.stores import links
+from shared.stores.packing import pack
 
 OBJECTS = 10_000
 FEW = 1_000

@@ -1,8 +1,9 @@
 """Documents of sales, for the benches of the mapping: a receipt, its fee, an order of 3 lines."""
 
-from shared.documents import balance_transaction, sale
-from shared.documents.common import Context, Json, Snapshot
 from shared.domain.documents import Document, is_parents_patch
+from shared.entities.balance_transaction import documents as balance_transaction
+from shared.entities.charge import sale
+from shared.entities.common.objects import Context, Json, Snapshot
 from shared.policy import Policy
 from shared.settings import Books
 

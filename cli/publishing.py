@@ -234,7 +234,7 @@ def _preview(url: str, name: str, who: str, limit: int, as_json: bool) -> dict[s
 def _policy(found: Mapping[str, Any], sets: list[dict[str, Any]]) -> str:
     """What becomes of the policy, as far as the sets listed tell: `added`, `removed`, `changed`;
     empty where they do not."""
-    from shared.services.mapping_store import PRODUCT_ALONE  # noqa: PLC0415 - as above
+    from shared.stores.mapping_store import PRODUCT_ALONE  # noqa: PLC0415 - as above
 
     titles = {each["set"]: each["documents"] for each in sets} | {PRODUCT_ALONE: {}}
     before, after = titles.get(found["against"]), titles.get(found["candidate"])

@@ -8,7 +8,7 @@ from functions.flows.client import DurableFlows
 from functions.responses import error_response, json_response, refused
 from shared import bootstrap
 from shared.errors import TieoutError
-from shared.services.customers import ChoiceRefused, Decision
+from shared.services.operations import ChoiceRefused, Decision
 
 bp = df.Blueprint()
 

@@ -14,8 +14,7 @@ from functions.responses import error_response, json_response, refused
 from shared import bootstrap
 from shared.errors import TieoutError
 from shared.outcomes import Kind
-from shared.services.inbox import RETRIES_MAX, Inbox, Parked
-from shared.services.resolve import Decision, ResolutionRefused
+from shared.services.inbox import RETRIES_MAX, Decision, Inbox, Parked, ResolutionRefused
 
 bp = df.Blueprint()
 

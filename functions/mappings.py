@@ -2,7 +2,7 @@
 reapply.
 
 Refusals are JSON with a closed code (`STATUSES`) and a sentence, and `problems` where documents are
-refused. Answers have the shapes of `shared/services/publish.py` and `published.py`.
+refused. Answers have the shapes of `shared/services/publishing/publish.py` and `published.py`.
 """
 
 from collections.abc import Awaitable, Mapping
@@ -16,8 +16,7 @@ from functions.bodies import BadRequest, json_body, text_in, whole_in
 from functions.responses import error_response, json_response, refused
 from shared import bootstrap
 from shared.errors import TieoutError
-from shared.services.mapping_names import PublishRefused
-from shared.services.publish import PREVIEW_OBJECTS, Source
+from shared.services.publishing import PREVIEW_OBJECTS, PublishRefused, Source
 
 bp = func.Blueprint()
 

@@ -14,7 +14,7 @@ from functions.flows.client import DurableFlows
 from shared import bootstrap, telemetry
 from shared.bootstrap import App
 from shared.ports import Flows
-from shared.services.healing import Healing
+from shared.services.inbox import Healing
 
 bp = df.Blueprint()
 

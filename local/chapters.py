@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from local.files import Exported
-from shared.documents.common import elements, id_of
-from shared.documents.refunding import DEAD_STATUSES
+from shared.entities.common.objects import elements, id_of
+from shared.entities.common.refunding import DEAD_STATUSES
 from shared.ports import Json
 from shared.registry import entity_of_event
 

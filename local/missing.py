@@ -10,8 +10,8 @@ from local.summary import Listed
 from local.trace import Trace
 from local.witness import Witness
 from shared.clients.stripe.gateway import RESOURCES
-from shared.documents.common import elements
 from shared.domain.records import Ref
+from shared.entities.common.objects import elements
 from shared.ports import Json
 
 TRANSACTION_FIELDS = ("balance_transaction", "failure_balance_transaction", "balance_transactions")

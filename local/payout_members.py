@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from local.exported import Exported, objects_in
-from shared.documents.common import id_of
-from shared.documents.payout import ENTITY as PAYOUT
-from shared.documents.payout import is_itemised
+from shared.entities.common.objects import id_of
+from shared.entities.payout.documents import ENTITY as PAYOUT
+from shared.entities.payout.documents import is_itemised
 from shared.ports import Json
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from shared.services.publish import Publish
+from shared.services.publishing import Publish
 
 FOLDER = Path(__file__).parent
 WHO, WHY = "the embedded world", "what the world starts with"

@@ -9,9 +9,9 @@ from typing import Any
 from local.exported import CutList, Exported, LineItems, Problem, ThinEvent, mode_of, objects_in
 from local.json_text import UnusableError, clean, usable
 from local.stripe.stored import event_reason, object_reason
-from shared.documents.common import id_of
-from shared.documents.payout import ENTITY as PAYOUT
 from shared.domain.ids import EVENT_ID_CHARS_MAX, is_id
+from shared.entities.common.objects import id_of
+from shared.entities.payout.documents import ENTITY as PAYOUT
 from shared.ports import Json
 from shared.registry import ENTITIES
 

@@ -29,10 +29,10 @@ from local.summary import TIED, Summary, summarise
 from local.trace import Trace, shown, trace
 from local.witness import Witness
 from local.world import Options, World, open_world
-from shared.documents.common import Again
+from shared.converge.dispatch import Dispatch
 from shared.domain.records import Ref
-from shared.services.dispatch import Dispatch
-from shared.services.links import LinkStore
+from shared.entities.common.objects import Again
+from shared.stores.links import LinkStore
 
 EVENTS_PER_DELIVERY = 50
 SWEPT_DAYS = 3_650

@@ -9,8 +9,8 @@ from local.world import World
 from shared.domain.money import Money
 from shared.domain.records import digest
 from shared.outcomes import Kind
-from shared.services.items import TABLE, Items, places
-from shared.services.paging import rows
+from shared.stores.items import TABLE, Items, places
+from shared.stores.paging import rows
 
 TIED = "tied"
 NOTHING_TO_DO = "nothing to do: "  # of the webhook's answer, before the reason

@@ -9,18 +9,18 @@ from typing import Any
 
 from local.dynamics.schema import schema
 from local.world import World
-from shared.documents.common import Context, Snapshot, id_of, money_refs
+from shared.converge import queries, snapshots
+from shared.converge.origins import Origins
+from shared.converge.pipeline import context_of
+from shared.converge.task import Task
 from shared.domain.records import Link, Ref
+from shared.entities.common.objects import Context, Snapshot, id_of, money_refs
 from shared.errors import TieoutError
 from shared.outcomes import Kind
 from shared.ports import Json
 from shared.registry import Entity, entity_named, entity_of_event
-from shared.services import queries, snapshots
-from shared.services.converge import context_of
-from shared.services.items import Items, home
-from shared.services.links import LinkStore
-from shared.services.origins import Origins
-from shared.services.task import Task
+from shared.stores.items import Items, home
+from shared.stores.links import LinkStore
 
 WORSE = (Kind.DONE.value, Kind.SKIP.value, Kind.RETRY.value, Kind.WAITING.value, Kind.PARK.value)
 FOLLOWED_MAX = 1_000

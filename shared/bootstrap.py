@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from shared.clients.clock import SystemClock
-from shared.documents.customer_matching import CUSTOMERS
+from shared.converge.maintenance import MaintenanceCommands
+from shared.converge.pipeline import Ports
+from shared.entities.customer.matching import CUSTOMERS
 from shared.errors import SettingsRefused
 from shared.packaged import packaged_product
 from shared.ports import (
@@ -30,28 +32,17 @@ from shared.ports import (
     Tables,
 )
 from shared.services.audit import Audit
-from shared.services.backfill import Backfill
-from shared.services.converge import Ports
-from shared.services.customers import Customers
-from shared.services.health import Health
-from shared.services.inbox import Inbox
+from shared.services.inbox import Accepted, Inbox, Resolve, WaitingList
 from shared.services.ingest import Ingest
-from shared.services.items import Items
-from shared.services.maintenance import MaintenanceCommands
-from shared.services.mapping_store import MappingStore
-from shared.services.mappings import Mappings
-from shared.services.proof import Prover
-from shared.services.publish import Publish
-from shared.services.published import Published
-from shared.services.reapply import Reapply
-from shared.services.receipts import ReceiptList
-from shared.services.recent import Recent
-from shared.services.reconcile import Reconcile
-from shared.services.resolve import Accepted, Resolve
-from shared.services.sweep import Sweep
-from shared.services.waiting import WaitingList
-from shared.services.work import Work
+from shared.services.operations import Customers, Health
+from shared.services.publishing import Publish, Published, Reapply, Recent
+from shared.services.reconciliation import Prover, Reconcile
+from shared.services.work import Backfill, Sweep, Work
 from shared.settings import Settings, from_environment
+from shared.stores.items import Items
+from shared.stores.mapping_store import MappingStore
+from shared.stores.mappings import Mappings
+from shared.stores.receipts import ReceiptList
 from shared.targets.finance import FINANCE
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ Read once a process; nothing else in the product reads files.
 import functools
 from importlib.resources import files
 
-from shared.documents.kinds import KINDS
+from shared.entities.kinds import KINDS
 from shared.mapping.catalogue import catalogue_of
 from shared.mapping.compiler import CompiledMapping, Vocabulary
 from shared.mapping.loader import Loaded, load

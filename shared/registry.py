@@ -8,8 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from shared.documents import balance_transaction, customer, payments, payout, price, product, sale
-from shared.documents.common import Context, Desired, Query, Snapshot, id_of
+from shared.entities import payments
+from shared.entities.balance_transaction import documents as balance_transaction
+from shared.entities.charge import sale
+from shared.entities.common.objects import Context, Desired, Query, Snapshot, id_of
+from shared.entities.customer import documents as customer
+from shared.entities.payout import documents as payout
+from shared.entities.price import documents as price
+from shared.entities.product import documents as product
 
 
 @dataclass(frozen=True, slots=True)

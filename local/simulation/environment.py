@@ -32,8 +32,7 @@ from local.transport import Asgi, PeerTransport
 from local.world import ROOT
 from shared import bootstrap
 from shared.ports import Clock, Json
-from shared.services.publish import Publish
-from shared.services.recent import Recent
+from shared.services.publishing import Publish, Recent
 from shared.settings import Settings
 
 APP, STRIPE, DYNAMICS = "http://127.0.0.1:7071", "http://127.0.0.1:12111", "http://127.0.0.1:7365"

@@ -31,7 +31,7 @@ from local.simulation.timeline import Timeline
 from shared.domain.partition import partition_of
 from shared.domain.records import digest
 from shared.registry import ENTITIES, entity_named
-from shared.services.item import Item
+from shared.stores.item import Item
 
 DAYS = 30.0
 GLANCE_SECONDS = 2 * 3_600.0  # between looks for doubled records

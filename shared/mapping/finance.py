@@ -107,9 +107,13 @@ def _sides(document: Document) -> Iterator[tuple[str, AccountRole]]:
 
 
 @cache
+def _cached_names(kind: type, of_type: type) -> tuple[str, ...]:
+    return tuple(each.name for each in fields_of(kind) if each.type is of_type)
+
+
 def _names(kind: type, of_type: type) -> tuple[str, ...]:
     """The fields of a kind that hold a type."""
-    return tuple(each.name for each in fields_of(kind) if each.type is of_type)
+    return _cached_names(kind, of_type)
 
 
 def render(document: Document, target: Target, parent: Keys = MappingProxyType({})) -> Record:

@@ -6,11 +6,11 @@ import pytest
 
 from local.stripe import PayoutSchedule, PeerSettings
 from local.world import Options, World
-from shared.documents.journal_lines import JournalLine
 from shared.domain.money import Money
 from shared.domain.records import Record
+from shared.entities.common.journal_lines import JournalLine
 from shared.ports import Put
-from shared.services.links import LinkStore
+from shared.stores.links import LinkStore
 from tests.flows.flow_run import check_replay
 from tests.world import (
     DAY,

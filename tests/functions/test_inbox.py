@@ -12,7 +12,7 @@ from local.publishing import embedded
 from local.stripe import PeerSettings
 from local.world import Options, World
 from shared.ports import Symbol, Value, Write, Written
-from shared.services.items import home
+from shared.stores.items import home
 from tests.world import (
     DAY,
     HOUR,

@@ -10,9 +10,9 @@ from functions.bodies import BODY_BYTES_MAX
 from local.world import Options, World
 from shared import bootstrap
 from shared.packaged import packaged_vocabulary
-from shared.services.mapping_names import CODES
-from shared.services.mapping_store import PRODUCT_ALONE, MappingStore
-from shared.services.mappings import MAPPING_FRESH_SECONDS, Mappings
+from shared.services.publishing.mapping_names import CODES
+from shared.stores.mapping_store import PRODUCT_ALONE, MappingStore
+from shared.stores.mappings import MAPPING_FRESH_SECONDS, Mappings
 from tests.unit.services.publishing import USES, product_with
 from tests.world import (
     GENERAL,

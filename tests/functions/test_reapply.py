@@ -8,7 +8,7 @@ import pytest
 from local.dynamics.faults import Faults as DynamicsFaults
 from local.dynamics.settings import Settings as DynamicsSettings
 from local.world import Options, World
-from shared.services.mappings import MAPPING_FRESH_SECONDS
+from shared.stores.mappings import MAPPING_FRESH_SECONDS
 from tests.functions.test_audit import edit, path_of
 from tests.functions.test_mappings import (
     BRANDS,

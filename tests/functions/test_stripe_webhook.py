@@ -9,7 +9,7 @@ from local.books import SIGNING_SECRETS
 from local.stripe.delivery import signature
 from local.world import Options, World
 from shared.clients.stripe.signatures import StripeSignatures
-from shared.services.ingest import BODY_BYTES_MAX
+from shared.services.ingest.ingest import BODY_BYTES_MAX
 from tests.functions.webhook_rig import BODY, answered, depth, event, nothing_came_of_it
 from tests.world import (
     START,

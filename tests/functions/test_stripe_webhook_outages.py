@@ -17,7 +17,7 @@ from shared import bootstrap
 from shared.errors import QueueUnavailable
 from shared.ports import DeadLetter, Message, QueueCounts
 from shared.registry import ENTITIES
-from shared.services.ingest import ANSWER_SECONDS_MAX
+from shared.services.ingest.ingest import ANSWER_SECONDS_MAX
 from shared.settings import VARIABLES
 from tests.functions.webhook_rig import BODY, answered, nothing_came_of_it
 from tests.unit.test_settings import ENVIRONMENT

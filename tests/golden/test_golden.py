@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from shared.documents.common import Desired, Snapshot
 from shared.domain.records import Link, Record, Symbol, Value
+from shared.entities.common.objects import Desired, Snapshot
 from shared.errors import Waiting
 from shared.mapping.finance import Target, render
 from shared.packaged import packaged_mapping
 from shared.policy import Policy
 from shared.registry import entity_named
-from tests.unit.documents.objects import BOOKS, CONTEXT, Json, link
+from tests.unit.entities.objects import BOOKS, CONTEXT, Json, link
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / "golden"
 TOLD = ("unfinished", "waiting", "listed")

@@ -5,9 +5,9 @@ from datetime import date
 import pytest
 from pydantic import ValidationError
 
-from shared.documents.sale_routing import needs_session, subject_of
+from shared.entities.common.sale_routing import needs_session, subject_of
 from shared.policy import DEFAULT, Lines, Policy, RefundDocument, Sale, Subject, When, problems
-from tests.unit.documents.objects import BOOKS, CONTEXT
+from tests.unit.entities.objects import BOOKS, CONTEXT
 
 SHOP = Subject(currency="usd", metadata={"channel": "shop"}, products=("prod_1", "prod_2"))
 

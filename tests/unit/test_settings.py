@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from shared.clients.dynamics.transport import TIMEOUT_SECONDS
 from shared.errors import SettingsRefused
 from shared.settings import VARIABLES, Settings, from_environment
-from tests.unit.documents.objects import BOOKS
+from tests.unit.entities.objects import BOOKS
 
 SECRET = "whsec_very_secret"
 KEY = "sk_test_very_secret"

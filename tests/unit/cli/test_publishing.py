@@ -6,7 +6,7 @@ import pytest
 from cli.documents import write
 from cli.remote import FAILED
 from shared.mapping.problems import MappingRefused
-from shared.services.mapping_store import PRODUCT_ALONE
+from shared.stores.mapping_store import PRODUCT_ALONE
 from tests.unit.cli.apps import run, running
 from tests.unit.services.fakes import FakeDynamics
 from tests.unit.services.publishing import BRANDS, stamped

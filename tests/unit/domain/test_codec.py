@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.documents.kinds import KINDS, product_codec
-from shared.documents.sales_documents import OmittedLine, SalesOrderLine
 from shared.domain.codec import VERSION, Codec, StoredDocumentError
 from shared.domain.documents import Document, Open, Patch
 from shared.domain.money import Money
 from shared.domain.records import Record, Symbol, Value, canonical
-from tests.unit.documents.objects import general_line
+from shared.entities.common.sales_documents import OmittedLine, SalesOrderLine
+from shared.entities.kinds import KINDS, product_codec
+from tests.unit.entities.objects import general_line
 
 CODEC = product_codec()
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=8)

@@ -14,7 +14,7 @@ from shared.domain.documents import (
 )
 from shared.domain.journal import JournalKind, Role
 from shared.domain.money import Money
-from tests.unit.documents.objects import customer_record, general_line
+from tests.unit.entities.objects import customer_record, general_line
 
 LINE = general_line()
 OTHER_FACTS = (

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.records import Record, Symbol, Value, canonical, digest
-from tests.unit.documents.objects import general_line
+from tests.unit.entities.objects import general_line
 
 DOCUMENT = general_line("gross")
 

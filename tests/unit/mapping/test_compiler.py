@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from cli.mapping_fields import page
-from shared.documents.journal_lines import PaymentMethod
 from shared.domain.records import Symbol
+from shared.entities.common.journal_lines import PaymentMethod
 from shared.errors import Parked
 from shared.mapping.compiler import compile_mapping
 from shared.mapping.finance import Target, render
@@ -18,7 +18,7 @@ from shared.mapping.schema import Table, parse, title_of
 from shared.mapping.transforms import TRANSFORMS
 from shared.packaged import packaged_mapping, packaged_templates, packaged_vocabulary
 from shared.targets.finance import FINANCE
-from tests.unit.documents.objects import BOOKS
+from tests.unit.entities.objects import BOOKS
 from tests.unit.mapping.rules import compiled, refused
 from tests.unit.mapping.test_finance import FEES, line, person, receipt
 

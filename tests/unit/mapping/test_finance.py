@@ -9,18 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.documents.customer_records import CustomerRecord
-from shared.documents.journal_lines import CustomerPaymentLine, GeneralLine
-from shared.documents.kinds import KINDS
 from shared.domain.documents import AccountRole, Document
 from shared.domain.journal import Role
 from shared.domain.money import Money, exponent
 from shared.domain.records import Symbol
+from shared.entities.common.journal_lines import CustomerPaymentLine, GeneralLine
+from shared.entities.customer.records import CustomerRecord
+from shared.entities.kinds import KINDS
 from shared.errors import Parked
 from shared.mapping.finance import Target, render
 from shared.packaged import packaged_mapping
 from shared.settings import Books
-from tests.unit.documents.objects import BOOKS, customer_record, general_line
+from tests.unit.entities.objects import BOOKS, customer_record, general_line
 
 ROOT = Path(__file__).parents[3]
 TEXT_CHARS_MAX = 60

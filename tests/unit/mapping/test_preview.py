@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.documents.journal_lines import PaymentMethod
 from shared.domain.documents import AccountRole, Document
 from shared.domain.journal import Role
 from shared.domain.money import Money
+from shared.entities.common.journal_lines import PaymentMethod
 from shared.mapping import preview
 from shared.mapping.compiler import CompiledMapping
 from shared.mapping.preview import (

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from local.tables import MemoryTables
+from shared.converge.pipeline import Ports
 from shared.errors import ObjectMissing, Refused
 from shared.packaged import packaged_product
 from shared.ports import (
@@ -25,11 +26,10 @@ from shared.ports import (
     WriteFailed,
     Written,
 )
-from shared.services.converge import Ports
-from shared.services.mapping_store import MappingStore
-from shared.services.mappings import Mappings
 from shared.settings import Settings
-from tests.unit.documents.objects import BOOKS
+from shared.stores.mapping_store import MappingStore
+from shared.stores.mappings import Mappings
+from tests.unit.entities.objects import BOOKS
 
 START = datetime(2026, 11, 1, 12, tzinfo=UTC)
 

@@ -15,11 +15,11 @@ from shared.packaged import (
     packaged_templates,
     packaged_vocabulary,
 )
-from shared.services.mapping_names import PublishRefused
-from shared.services.mapping_store import Change, MappingStore
-from shared.services.mappings import Mappings
-from shared.services.publish import Candidate, Publish
-from shared.services.published import Published
+from shared.services.publishing.mapping_names import PublishRefused
+from shared.services.publishing.publish import Candidate, Publish
+from shared.services.publishing.published import Published
+from shared.stores.mapping_store import Change, MappingStore
+from shared.stores.mappings import Mappings
 from tests.unit.services.fakes import FakeDynamics, ManualClock, settings
 
 BRANDS = "kind: table\nname: brands\nrows: {visa: CC-VISA, amex: CC-AMEX}\n"

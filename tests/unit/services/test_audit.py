@@ -7,10 +7,10 @@ from local.tables import MemoryTables
 from shared.domain.records import Link, Record
 from shared.errors import QueueUnavailable, Refused
 from shared.ports import Json, Lookup, Put, Row
-from shared.services.audit import AUDIT_DAYS, Audit
-from shared.services.journals import POSTED, TABLE, UNPOSTED
-from shared.services.links import LinkStore
-from tests.unit.documents.objects import general_line, payout, plain_txn
+from shared.services.audit.audit import AUDIT_DAYS, Audit
+from shared.stores.journals import POSTED, TABLE, UNPOSTED
+from shared.stores.links import LinkStore
+from tests.unit.entities.objects import general_line, payout, plain_txn
 from tests.unit.services.fakes import START, FakeDynamics, Rig, rig
 
 TODAY = START.date()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shared.outcomes import Kind, Outcome
 from shared.ports import Put
-from shared.services.healing import (
+from shared.services.inbox.healing import (
     FOR_PEOPLE,
     GROWTH,
     HEAL,
@@ -19,8 +19,8 @@ from shared.services.healing import (
     Healing,
     next_width,
 )
-from shared.services.item import Item
-from shared.services.items import ItemOutcome, Items
+from shared.stores.item import Item
+from shared.stores.items import ItemOutcome, Items
 from tests.unit.services.fakes import Rig, rig
 
 QUEUE = "balance_transaction"

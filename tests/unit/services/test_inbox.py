@@ -7,11 +7,11 @@ import pytest
 
 from shared.domain.partition import partition_of
 from shared.outcomes import Kind, Outcome
-from shared.services.health import Health
-from shared.services.inbox import Inbox, Parked
-from shared.services.item import VERIFY, Item
-from shared.services.items import ItemOutcome, Items
-from shared.services.work import Received, Work
+from shared.services.inbox.inbox import Inbox, Parked
+from shared.services.operations.health import Health
+from shared.services.work.work import Received, Work
+from shared.stores.item import VERIFY, Item
+from shared.stores.items import ItemOutcome, Items
 from tests.unit.services.fakes import Rig, rig
 
 QUEUE = "balance_transaction"

@@ -15,7 +15,7 @@ from shared.domain.partition import partition_of
 from shared.errors import QueueUnavailable, StorageUnavailable
 from shared.outcomes import Kind
 from shared.ports import Operation
-from shared.services.ingest import (
+from shared.services.ingest.ingest import (
     ANSWER_SECONDS_MAX,
     BODY_BYTES_MAX,
     COUNT_SECONDS_MAX,
@@ -23,8 +23,8 @@ from shared.services.ingest import (
     Answer,
     Ingest,
 )
-from shared.services.items import Items, places
-from tests.unit.documents.objects import Json, charge
+from shared.stores.items import Items, places
+from tests.unit.entities.objects import Json, charge
 from tests.unit.services.fakes import START, ManualClock, RecordingQueue, settings
 
 SKIPS = ("other_mode", "connected_account", "unknown_type", "no_object_id", "other_object")

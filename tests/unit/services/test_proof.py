@@ -8,8 +8,14 @@ from shared.domain.clearing import NOT_WRITTEN, UNKNOWN_LINE, Resolution
 from shared.domain.money import Money
 from shared.errors import CredentialsRefused, Parked, Throttled, Unavailable
 from shared.ports import Json
-from shared.services.proof import READS_MAX, SCOPE_JOURNALS, SCOPE_LEDGER, Proofs, Prover
-from tests.unit.documents.objects import BOOKS, plain_txn
+from shared.services.reconciliation.proof import (
+    READS_MAX,
+    SCOPE_JOURNALS,
+    SCOPE_LEDGER,
+    Proofs,
+    Prover,
+)
+from tests.unit.entities.objects import BOOKS, plain_txn
 from tests.unit.services.fakes import START, FakeDynamics, FakeStripe, ManualClock, settings
 
 ONLY_USD = BOOKS.model_copy(update={"currencies": {"usd": BOOKS.currencies["usd"]}})

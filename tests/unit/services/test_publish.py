@@ -11,19 +11,11 @@ from shared.mapping.loader import DOCUMENT_BYTES_MAX, load
 from shared.mapping.schema import parse
 from shared.packaged import packaged_product
 from shared.ports import Json, Lookup, Operation, Put, Row
-from shared.services.mapping_names import CODES, PublishRefused
-from shared.services.mapping_store import (
-    ACTIVE,
-    DOCUMENT,
-    POINTER,
-    PRODUCT_ALONE,
-    SET,
-    TABLE,
-    Change,
-)
-from shared.services.packing import pack
-from shared.services.publish import DOCUMENTS_MAX, PREVIEW_OBJECTS_MAX, WHO_CHARS_MAX
-from tests.unit.documents.objects import BOOKS
+from shared.services.publishing.mapping_names import CODES, PublishRefused
+from shared.services.publishing.publish import DOCUMENTS_MAX, PREVIEW_OBJECTS_MAX, WHO_CHARS_MAX
+from shared.stores.mapping_store import ACTIVE, DOCUMENT, POINTER, PRODUCT_ALONE, SET, TABLE, Change
+from shared.stores.packing import pack
+from tests.unit.entities.objects import BOOKS
 from tests.unit.services.fakes import FakeDynamics
 from tests.unit.services.publishing import (
     BRANDS,

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.mapping.loader import DEPTH_MAX, DOCUMENT_BYTES_MAX, NODES_MAX, Tree
-from shared.services.mapping_names import PublishRefused
-from shared.services.mapping_store import TABLE
-from shared.services.publish import SET_BYTES_MAX, Candidate
+from shared.services.publishing.mapping_names import PublishRefused
+from shared.services.publishing.publish import SET_BYTES_MAX, Candidate
+from shared.stores.mapping_store import TABLE
 from tests.unit.mapping.test_loader import ATOMS, TREES, flow
 from tests.unit.services.publishing import BRANDS, USES, Shelf, refusal, stamped
 

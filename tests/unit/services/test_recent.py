@@ -4,16 +4,16 @@ from dataclasses import replace
 import pytest
 
 from local.tables import MemoryTables
+from shared.converge.plan import intent_of, link_of
 from shared.domain.documents import AccountRole, Document, Follows, Open
 from shared.domain.journal import JournalKind, Role
 from shared.domain.records import Record
 from shared.mapping.finance import render
 from shared.mapping.preview import Standing, StoredObject
 from shared.ports import QUERY_ROWS_MAX, Put
-from shared.services.journals import POSTED, TABLE, journal_key
-from shared.services.links import LinkStore
-from shared.services.plan import intent_of, link_of
-from shared.services.recent import Recent
+from shared.services.publishing.recent import Recent
+from shared.stores.journals import POSTED, TABLE, journal_key
+from shared.stores.links import LinkStore
 from tests.unit.mapping.test_finance import CUSTOMER, TARGET, line, person
 from tests.unit.services.fakes import ManualClock
 

@@ -3,12 +3,12 @@ from typing import Any
 
 from shared.domain.clearing import Resolution
 from shared.domain.money import Money
-from shared.services.links import LinkStore
-from shared.services.reconcile import Reconcile
-from shared.services.tie_outs import TABLE
-from tests.unit.documents.objects import Json, general_line, payout, plain_txn
+from shared.services.reconciliation.reconcile import Reconcile
+from shared.stores.links import LinkStore
+from shared.stores.tie_outs import TABLE
+from tests.unit.entities.objects import Json, general_line, payout, plain_txn
 from tests.unit.services.fakes import Rig, rig
-from tests.unit.services.test_links import LINK, line
+from tests.unit.stores.test_links import LINK, line
 
 
 def member(number: int, net: int = 100) -> Json:

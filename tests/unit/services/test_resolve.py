@@ -6,23 +6,23 @@ from typing import Any
 
 import pytest
 
+from shared.converge.dispatch import Dispatch
+from shared.converge.plan import intent_of
 from shared.domain.partition import partition_of
 from shared.domain.records import Ref
 from shared.errors import ClaimHeld, Refused
 from shared.outcomes import Kind, Outcome
-from shared.services.customers import Customers
-from shared.services.customers import Decision as Choice
-from shared.services.dispatch import Dispatch
-from shared.services.inbox import Inbox, Parked
-from shared.services.item import REAPPLY, VERIFY, Item
-from shared.services.items import ItemOutcome, Items
-from shared.services.links import TABLE, LinkStore
-from shared.services.plan import intent_of
-from shared.services.resolve import Decision, ResolutionRefused, Resolve, Resolved
-from shared.services.work import Received, Work
-from tests.unit.documents.objects import Json, charge, customer, txn
+from shared.services.inbox.inbox import Inbox, Parked
+from shared.services.inbox.resolve import Decision, ResolutionRefused, Resolve, Resolved
+from shared.services.operations.customers import Customers
+from shared.services.operations.customers import Decision as Choice
+from shared.services.work.work import Received, Work
+from shared.stores.item import REAPPLY, VERIFY, Item
+from shared.stores.items import ItemOutcome, Items
+from shared.stores.links import TABLE, LinkStore
+from tests.unit.entities.objects import Json, charge, customer, txn
 from tests.unit.services.fakes import START, Rig, rig
-from tests.unit.services.test_links import line
+from tests.unit.stores.test_links import line
 
 QUEUE = "balance_transaction"
 VOUCHER = Decision("Kim", "posted by the bank desk", "usmf", "GJ-1", 5_000, "usd")

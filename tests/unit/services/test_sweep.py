@@ -8,12 +8,12 @@ from local.tables import MemoryTables
 from shared.errors import QueueUnavailable, StorageUnavailable, TableConflict
 from shared.outcomes import Kind, Outcome
 from shared.ports import DeadLetter, Message, Operation, Put
-from shared.services.item import Item
-from shared.services.items import ItemOutcome, Items, home, places
-from shared.services.runs import FAILURES_MAX
-from shared.services.sweep import PAYOUT_DAYS, RESEND_AFTER_MAX, RESEND_AFTER_MIN, Sweep
-from shared.services.tie_outs import TABLE, TIEOUTS
-from tests.unit.documents.objects import Json, payout, plain_txn
+from shared.services.work.sweep import PAYOUT_DAYS, RESEND_AFTER_MAX, RESEND_AFTER_MIN, Sweep
+from shared.stores.item import Item
+from shared.stores.items import ItemOutcome, Items, home, places
+from shared.stores.runs import FAILURES_MAX
+from shared.stores.tie_outs import TABLE, TIEOUTS
+from tests.unit.entities.objects import Json, payout, plain_txn
 from tests.unit.services.fakes import START, RecordingQueue, Rig, rig
 from tests.unit.services.test_reconcile import write
 

@@ -12,16 +12,16 @@ from typing import Any
 from local.clock import LoopClock
 from local.loop import run_virtual
 from local.tables import MemoryTables
-from shared.documents.kinds import product_codec
+from shared.converge.pipeline import Ports
 from shared.domain.records import Link, Record
+from shared.entities.kinds import product_codec
 from shared.ports import Cell, Json, Lookup, Message, Page, Put, Row
-from shared.services.audit import PAGES_AT_ONCE, Audit
-from shared.services.converge import Ports
-from shared.services.journals import POSTED, UNPOSTED
-from shared.services.links import DOCUMENT, LINK_PREFIX, _link_cells
-from shared.services.runs import RUN_SECONDS_MAX
-from shared.services.sweep import Sweep
-from tests.unit.documents.objects import general_line
+from shared.services.audit.audit import PAGES_AT_ONCE, Audit
+from shared.services.work.sweep import Sweep
+from shared.stores.journals import POSTED, UNPOSTED
+from shared.stores.links import DOCUMENT, LINK_PREFIX, _link_cells
+from shared.stores.runs import RUN_SECONDS_MAX
+from tests.unit.entities.objects import general_line
 from tests.unit.services.fakes import FakeDynamics, RecordingQueue, rig
 
 A_DAY = 100_000

@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from shared.outcomes import Kind, Outcome
-from shared.services.item import Item
-from shared.services.items import ItemOutcome, Items, place
-from shared.services.sweep import RESEND_AFTER_MIN
-from shared.services.waiting import LISTED_MAX, Pending, WaitingList
+from shared.services.inbox.waiting import LISTED_MAX, Pending, WaitingList
+from shared.services.work.sweep import RESEND_AFTER_MIN
+from shared.stores.item import Item
+from shared.stores.items import ItemOutcome, Items, place
 from tests.unit.services.fakes import START, rig
 
 

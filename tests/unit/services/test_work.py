@@ -18,10 +18,7 @@ from shared.errors import (
 )
 from shared.outcomes import Kind
 from shared.ports import Message, Operation, Put, Row
-from shared.services.item import ISOLATE, REAPPLY, Item, read_item
-from shared.services.items import Items, home, places
-from shared.services.links import LinkStore
-from shared.services.work import (
+from shared.services.work.work import (
     OBJECTS_PER_RUN,
     SUSPECT_DELIVERIES,
     UNCOUNTED_DELAY_SECONDS,
@@ -29,7 +26,10 @@ from shared.services.work import (
     Received,
     Work,
 )
-from tests.unit.documents.objects import Json, charge, customer, payout, txn
+from shared.stores.item import ISOLATE, REAPPLY, Item, read_item
+from shared.stores.items import Items, home, places
+from shared.stores.links import LinkStore
+from tests.unit.entities.objects import Json, charge, customer, payout, txn
 from tests.unit.services.fakes import Rig, rig
 
 PARTITION = 2

@@ -1,0 +1,160 @@
+"""Customer accounts in Dynamics, beside what converge does for every object.
+
+`reserve`: an account goes to one Stripe customer, though two find it at once. `explain`: why
+Dynamics refuses what is written for a customer. `note`: the account's number in Stripe's metadata.
+Table `accounts`: partition = company, row = a hash of the account's number.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from hashlib import sha256
+
+from shared.converge.recovery import Finder
+from shared.converge.task import Task
+from shared.domain.documents import Patch
+from shared.domain.records import digest
+from shared.entities.common.objects import Context
+from shared.entities.customer import documents as customer
+from shared.entities.customer.matching import ACCOUNT, CUSTOMERS, EMAIL, gone, taken
+from shared.entities.customer.records import CustomerLink
+from shared.errors import (
+    CredentialsRefused,
+    Parked,
+    Refused,
+    TableConflict,
+    UpdateConflict,
+)
+from shared.ports import (
+    Cell,
+    DynamicsGateway,
+    Insert,
+    Lookup,
+    Put,
+    StripeGateway,
+    Tables,
+    Value,
+)
+
+TABLE = "accounts"
+HASH_CHARS = 32
+HOLD = "OnHoldStatus"
+NO_HOLDS = ("No", "Never")
+
+type Accounts = Mapping[tuple[str, str], str]
+"""(Stripe customer, company) -> account."""
+
+
+def _row(account: str) -> str:
+    # Numbers of accounts may hold signs that keys of tables may not.
+    return sha256(account.casefold().encode()).hexdigest()[:HASH_CHARS]
+
+
+def _cells(account: str, id: str) -> dict[str, Cell]:
+    return {"account": account, "customer": id}
+
+
+async def reserve(tables: Tables, task: Task) -> None:
+    """Take the accounts that the task is about to link. Raises `Parked` or `UpdateConflict` when
+    another Stripe customer has one of them."""
+    for document in task.desired.documents if task.going else ():
+        if not isinstance(document, CustomerLink) or not isinstance(document.action, Patch):
+            continue
+        if _is_written(task, document.role):
+            continue
+        account, company = document.linked_account, document.company
+        try:
+            await tables.transact(TABLE, company, [Insert(_row(account), _cells(account, task.id))])
+        except TableConflict:
+            row = await tables.get(TABLE, company, _row(account))
+            if row is None or row.cells["customer"] != task.id:
+                if document.matched_by == EMAIL:
+                    # Soon the account shows whose it is, and is no match any more.
+                    raise UpdateConflict(f"{task.id}: another customer gets {account}") from None
+                owner = "another Stripe customer" if row is None else str(row.cells["customer"])
+                raise taken(task.id, company, account, owner) from None
+
+
+async def hand_over(tables: Tables, company: str, account: str, id: str) -> None:
+    """Give an account to a Stripe customer, as a person decided."""
+    await tables.transact(TABLE, company, [Put(_row(account), _cells(account, id))])
+
+
+def _is_written(task: Task, role: str) -> bool:
+    return task.claim is not None and role in task.claim.links
+
+
+async def explain(dynamics: DynamicsGateway, tasks: Sequence[Task], accounts: Accounts) -> None:
+    """Say so where a refused write comes from a customer that is merged, deleted or on hold."""
+    refused = [task for task in tasks if isinstance(task.error, Refused)]
+    concerned = {task.id: _accounts_of(task, accounts) for task in refused}
+    places: dict[str, dict[str, None]] = {}
+    for found in concerned.values():
+        for (_, company), account in found.items():
+            places.setdefault(company, {})[account] = None
+    holds: dict[tuple[str, str], str] = {}
+    finder = Finder(dynamics)
+    unknown: list[tuple[str, str]] = []  # what Dynamics said stays; the next try asks again
+    for company, names in places.items():
+        rows, failed = await finder.each(list(names), partial(_lookup, company))
+        unknown += [(company, account) for account, _ in failed]
+        holds |= {(company, str(row[ACCOUNT])): str(row[HOLD]) for row in rows}
+    for task in refused:
+        for (id, company), account in concerned[task.id].items():
+            hold = holds.get((company, account))
+            if (company, account) in unknown:
+                continue
+            if hold is None:
+                task.error = gone(id, company, account)
+            elif hold not in NO_HOLDS:
+                task.error = _blocked(id, company, account, hold, str(task.error))
+
+
+def _accounts_of(task: Task, accounts: Accounts) -> dict[tuple[str, str], str]:
+    found = {
+        (ref.id, ref.company): accounts[ref.id, ref.company]
+        for ref in task.desired.masters
+        if (ref.id, ref.company) in accounts
+    }
+    for link in task.claim.links.values() if task.claim is not None else ():
+        if link.record.entity_set == CUSTOMERS:
+            found[task.id, link.company] = str(link.keys[ACCOUNT])
+    return found
+
+
+def _lookup(company: str, names: list[str]) -> Lookup:
+    keys: list[Value] = list(names)
+    return Lookup(CUSTOMERS, company, any_of=(ACCOUNT, keys), select=(ACCOUNT, HOLD))
+
+
+def _blocked(id: str, company: str, account: str, hold: str, text: str) -> Parked:
+    return Parked(
+        "customer_blocked",
+        f"account {account} of customer {id} in {company} is on hold ({hold}): {text}",
+        "Take the hold off in Dynamics; the item is tried again every hour, or retry it.",
+    )
+
+
+async def note(stripe: StripeGateway, task: Task, context: Context) -> None:
+    """Write the customer's accounts into Stripe's metadata, where they are not there yet.
+
+    The event that this causes finds them there and rests. Raises `Parked` where the key may not
+    write; the accounts are written all the same, so that no money waits for this.
+    """
+    snapshot, claim = task.snapshot, task.claim
+    if snapshot is None or claim is None or snapshot.entity != customer.ENTITY:
+        return
+    links = {**claim.links, **{link.role: link for link in task.new_links}}
+    notes = customer.account_notes(snapshot, links, context)
+    if not notes or not task.going:
+        return
+    # The same change twice within a day is one to Stripe; what stood there before tells two apart.
+    key = digest({"id": task.id, "notes": notes, "before": snapshot.object.get("metadata") or {}})
+    try:
+        await stripe.note(customer.ENTITY, task.id, notes, key)
+    except CredentialsRefused as error:
+        raise Parked(
+            "write_back_refused",
+            f"the account of customer {task.id} is not in Stripe's metadata: {error}",
+            "Give the Stripe key the permission to write customers, or switch "
+            "customers.write_back off in the policy; then retry. Nothing else waits for this.",
+        ) from error

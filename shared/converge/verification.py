@@ -1,0 +1,171 @@
+"""Comparing what we wrote with what Dynamics holds, object by object, and mending the difference.
+
+A line that was moved ("post and transfer") gets its new place. A draft that somebody deleted is
+written again, once. A line that was seen posted and is gone parks. Of a line that exists twice the
+extra draft is deleted; an extra posted line parks. Only queue functions do this: they hold the
+claim and the session.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from shared.converge.plan import link_of
+from shared.converge.posting_status import Batch, posted
+from shared.converge.recovery import Finder, Place, key_text, place_of
+from shared.converge.task import Task, failing
+from shared.domain.journal import JournalKind
+from shared.domain.records import Link, Record
+from shared.errors import Parked
+from shared.ports import DynamicsGateway, Json, Lookup, Tables, Value
+from shared.stores.journals import POSTED, TABLE, journal_key
+from shared.targets.finance import BATCH_NUMBER, FINANCE
+
+
+async def verify(dynamics: DynamicsGateway, tables: Tables, tasks: Sequence[Task]) -> None:
+    """Check `plan.verify` of every task that goes; each task gets its own errors."""
+    wanted = [
+        (task, record, link) for task in tasks if task.going for record, link in task.plan.verify
+    ]
+    found, unknown = await _find(dynamics, [record for _, record, _ in wanted])
+    is_posted: Mapping[Batch, bool] = {}
+    try:
+        is_posted = await posted(dynamics, _doubtful(found))
+    except Exception as error:  # which of two lines is right cannot be told
+        unknown |= {key: error for key, rows in found.items() if len(rows) > 1}
+    for task, record, link in wanted:
+        if key_of(record) in unknown:
+            task.fail(unknown[key_of(record)])
+            continue
+        with failing([task]):
+            rows = found.get(key_of(record), [])
+            intent = task.claim.intents.get(record.document.role) if task.claim else None
+            if intent is not None and intent.record.fields_hash == link.record.fields_hash:
+                task.over.append(intent.role)  # an earlier move: now it is known where it is
+            if rows:
+                _compare(task, record, link, rows, is_posted)
+            else:
+                await _missing(tables, task, record, link)
+
+
+type Key = tuple[Place, str]
+type Rows = Mapping[Key, list[Json]]
+"""The records of each key."""
+
+
+def key_of(record: Record) -> Key:
+    """Where a record is looked for, and its key."""
+    return place_of(record), record.document.key
+
+
+async def rows_of(dynamics: DynamicsGateway, records: Sequence[Record]) -> Rows:
+    """All records of each key, wherever they are. Raises the port's errors."""
+    found, unknown = await _find(dynamics, records)
+    for error in unknown.values():
+        raise error
+    return found
+
+
+async def _find(
+    dynamics: DynamicsGateway, records: Sequence[Record]
+) -> tuple[Rows, dict[Key, Exception]]:
+    """All records of each key, and the errors of the keys that could not be asked for."""
+    groups: dict[Place, list[Record]] = {}
+    for record in records:
+        groups.setdefault(place_of(record), []).append(record)
+    found: dict[Key, list[Json]] = {}
+    unknown: dict[Key, Exception] = {}
+    finder = Finder(dynamics)
+    for place, group in groups.items():
+        try:
+            rows, failed = await finder.each(group, _lookup)
+            unknown |= {key_of(record): error for record, error in failed}
+            for row in rows:
+                key = place, key_text(row[group[0].key_field])
+                found.setdefault(key, []).append(row)
+        except Exception as error:  # an answer that nobody can read
+            unknown |= {key_of(record): error for record in group}
+    return found, unknown
+
+
+def _lookup(records: list[Record]) -> Lookup:
+    """The records of some keys, all of one place."""
+    entity_set, company, within = place_of(records[0])
+    key_field = records[0].key_field
+    keys: list[Value] = [record.fields[key_field] for record in records]
+    select = tuple(dict.fromkeys((key_field, *FINANCE[entity_set].keys)))
+    return Lookup(entity_set, company, dict(within), any_of=(key_field, keys), select=select)
+
+
+def _doubtful(found: Rows) -> list[Batch]:
+    """The journals of lines that are there more than once."""
+    return [
+        (entity_set, company, str(row[BATCH_NUMBER]))
+        for ((entity_set, company, _), _), rows in found.items()
+        if FINANCE[entity_set].journal and len(rows) > 1
+        for row in rows
+    ]
+
+
+def _compare(
+    task: Task,
+    record: Record,
+    link: Link,
+    rows: list[Json],
+    posted: Mapping[Batch, bool],
+) -> None:
+    """One record should be there: keep the right one, delete or name the others."""
+    company = record.document.company
+
+    def is_posted(row: Json) -> bool:
+        batch = str(row.get(BATCH_NUMBER, ""))
+        return posted.get((record.entity_set, company, batch), False)
+
+    linked = [link_of(record, keys_in(record, row), link.recreated) for row in rows]
+    kept = next((index for index, each in enumerate(linked) if each.keys == link.keys), None)
+    if kept is None or (not is_posted(rows[kept]) and any(is_posted(row) for row in rows)):
+        kept = next((index for index, row in enumerate(rows) if is_posted(row)), 0)
+    if linked[kept].keys != link.keys:
+        task.new_links.append(linked[kept])
+    for index, row in enumerate(rows):
+        if index == kept:
+            continue
+        if record.document.journal is None or is_posted(row):
+            where = " ".join(str(value) for value in keys_in(record, row).values())
+            task.fail(
+                Parked(
+                    "duplicate_posted",
+                    f"{record.document.key} is in {company} a second time: {where}",
+                    "Reverse or merge the second one in Dynamics, then retry.",
+                )
+            )
+        else:
+            task.delete.append((record, keys_in(record, row)))
+
+
+def keys_in(record: Record, row: Json) -> dict[str, Value]:
+    """The keys that name a row in its entity set."""
+    return {name: row[name] for name in FINANCE[record.entity_set].keys}
+
+
+async def _missing(tables: Tables, task: Task, record: Record, link: Link) -> None:
+    document = record.document
+    batch = str(link.keys.get(BATCH_NUMBER, ""))
+    if document.journal is None:
+        cause, text = "vanished", "the record is gone"
+    elif await _was_posted(tables, document.company, document.journal, batch):
+        cause, text = "vanished", f"the line was posted in journal {batch} and is gone"
+    elif link.recreated:
+        cause, text = "deleted_again", "its draft was deleted a second time"
+    else:
+        task.recreate.append(record)
+        return
+    task.fail(
+        Parked(
+            cause,
+            f"{document.key} in {document.company}: {text}",
+            "Find out who removed it; book it by hand, or retry once it may be written again.",
+        )
+    )
+
+
+async def _was_posted(tables: Tables, company: str, kind: JournalKind, batch: str) -> bool:
+    return await tables.get(TABLE, POSTED, journal_key(company, kind, batch)) is not None

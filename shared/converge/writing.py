@@ -1,0 +1,297 @@
+"""Applying plans: reserve journal places, announce, write in few requests, keep what is certain.
+
+Order is what makes a write single: the intents of an object are stored before its request is sent,
+the request is not sent after the intents' window, and an answer that is lost leaves the intent open
+with the moment from which looking is safe.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from shared import telemetry
+from shared.converge.plan import intent_of, link_of
+from shared.converge.task import Task, failing
+from shared.domain.documents import Open, Patch
+from shared.domain.journal import JournalKind
+from shared.domain.records import Intent, Link, Record
+from shared.errors import (
+    DuplicateKey,
+    JournalPosted,
+    Overtaken,
+    Refused,
+    UncertainWrite,
+    UpdateConflict,
+)
+from shared.ports import Clock, DynamicsGateway, Value, Write, WriteFailed, Written
+from shared.settings import Settings
+from shared.stores.journals import Journals, Slot, Target, Writer
+from shared.stores.links import LinkStore
+from shared.targets.finance import BATCH_NUMBER, FINANCE
+
+WRITES_MAX = 100  # of one apply: whole objects, so that an object stays in one $batch
+
+
+@dataclass(slots=True)
+class Pending:
+    """One write of one task, with the place it got. `looked`: an earlier write of the record was
+    uncertain, and the look that came first in this run did not find it."""
+
+    task: Task
+    record: Record
+    write: Write
+    journal: str = ""
+    target: Target | None = None
+    recovered: bool = False
+
+
+@dataclass(slots=True)
+class Applier:
+    """Writes the plans of a batch of tasks."""
+
+    dynamics: DynamicsGateway
+    journals: Journals
+    links: LinkStore
+    clock: Clock
+    settings: Settings
+    used: dict[Target, None] = field(default_factory=dict)
+
+    async def apply(self, tasks: Sequence[Task], writer: Writer) -> None:
+        """Write all tasks that still go; each task gets its links or its error."""
+        places = await self._places(tasks, writer)
+        pending: list[list[Pending]] = []
+        for task in tasks:
+            with failing([task]):
+                writes = self._writes(task, places) if task.going else []
+                if writes:
+                    pending.append(writes)
+        for chunk in _by_whole_objects(pending):
+            with failing([writes[0].task for writes in chunk]):
+                await self._write(chunk, writer)
+
+    async def _places(self, tasks: Sequence[Task], writer: Writer) -> dict[Target, list[Slot]]:
+        """Reserve journal slots for every line to create. A journal that cannot be had fails the
+        tasks that need it."""
+        needed: dict[Target, list[Task]] = {}
+        for task in tasks:
+            for target in _targets(task) if task.going else ():
+                needed.setdefault(target, []).append(task)
+        places: dict[Target, list[Slot]] = {}
+        for target, wanting in needed.items():
+            try:
+                places[target] = await self.journals.reserve(target, len(wanting), writer)
+            except Exception as error:
+                for task in wanting:
+                    task.fail(error)
+            else:
+                self.used[target] = None
+        return places
+
+    def _writes(self, task: Task, places: Mapping[Target, list[Slot]]) -> list[Pending]:
+        writes = []
+        for record in _creates(task):
+            target = _target(record)
+            fields = dict(record.fields)
+            journal = ""
+            if target is not None:
+                slot = places[target].pop(0)
+                journal = slot.batch
+                fields |= _placed(target.kind, slot)
+            document = record.document
+            group = f"{task.id}:{document.group or record.entity_set}"
+            grouped = group if target or document.group else None
+            write = Write("POST", record.entity_set, document.company, fields, group=grouped)
+            if isinstance(document.action, Patch):
+                named: dict[str, Value] = dict(document.action.keys)
+                named = named or dict(task.link(document.parent).keys)
+                write = Write("PATCH", record.entity_set, document.company, fields, named)
+            writes.append(Pending(task, record, write, journal, target))
+        for record, link in task.move:
+            writes += _move(task, record, link, places)
+        for record, keys in task.delete:
+            write = Write("DELETE", record.entity_set, record.document.company, key=keys)
+            writes.append(Pending(task, record, write))
+        for record, link in task.plan.update:
+            writes.append(_change(task, record, link))
+        return writes
+
+    async def _write(self, chunk: list[list[Pending]], writer: Writer) -> None:
+        window = timedelta(seconds=self.settings.write_seconds_max)
+        not_after = self.clock.now() + window
+        safe_at = not_after + timedelta(seconds=self.settings.write_settle_seconds)
+        announced: list[Pending] = []
+        for writes in chunk:
+            task = writes[0].task
+            intents = [
+                intent_of(each.record, each.journal, safe_at)
+                for each in writes
+                if each.write.method != "DELETE"
+            ]
+            with failing([task]):
+                await self._announce(task, intents, writes)
+                announced += writes
+        if not announced:
+            return
+        results = await self.dynamics.apply([each.write for each in announced], not_after)
+        for each, result in zip(announced, results, strict=True):
+            with failing([each.task]):  # its announcement stays: the record is looked for
+                await self._keep(each, result, writer)
+
+    async def _announce(
+        self, task: Task, intents: Sequence[Intent], writes: Sequence[Pending]
+    ) -> None:
+        if task.claim is None:
+            raise RuntimeError(f"{task.id} is written without a claim")
+        for each in writes:
+            each.recovered = each.record.document.role in task.claim.intents
+        await self.links.intend(task.claim, intents, task.desired.documents)
+
+    async def _keep(self, each: Pending, result: Written | WriteFailed, writer: Writer) -> None:
+        """What the answer to one write means for its task: a link, or an error and what becomes of
+        the announcement. The write of a changeset that deletes leaves it to the one that creates.
+        """
+        task, role = each.task, each.record.document.role
+        deletes = each.write.method == "DELETE"
+        if isinstance(result, Written):
+            if not deletes:
+                keys = result.fields or each.write.key
+                named = {name: keys[name] for name in FINANCE[each.record.entity_set].keys}
+                task.linked(link_of(each.record, named, 1 if each.record in task.recreate else 0))
+            return
+        error = self._meaning(each, result.error)
+        task.fail(error)
+        if deletes:
+            return
+        collided = isinstance(result.error, DuplicateKey) and each.write.method == "POST"
+        is_open = collided or isinstance(error, UncertainWrite | UpdateConflict)
+        (task.uncertain if is_open else task.over).append(role)
+        collided_again = collided and each.recovered
+        leaves = isinstance(error, JournalPosted | UpdateConflict) or collided_again
+        if leaves and each.target is not None:
+            await self.journals.retire(each.target, each.journal, writer)
+
+    def _meaning(self, each: Pending, error: Exception) -> Exception:
+        """The error of a write, where the write says more than the answer.
+
+        A record of the key exists: perhaps our own, for a request may be sent again on its way.
+        So it is looked for first. It is not ours when a look found nothing and the key is taken
+        all the same. A place in a journal may be taken by somebody else's line: the next try gets
+        another place.
+        """
+        settle = self.settings.write_settle_seconds
+        changes = each.write.method == "PATCH"
+        if isinstance(error, DuplicateKey) and not changes:
+            final = each.recovered and each.target is None
+            return error if final else UncertainWrite(str(error), settle)
+        if isinstance(error, Refused) and changes:
+            # What is open may have been closed since it was read.
+            is_open = isinstance(each.record.document.later, Open)
+            return Overtaken(error.system, error.text) if is_open else error
+        if isinstance(error, UncertainWrite):
+            return UncertainWrite(str(error), settle)
+        return error
+
+    async def leave(self, writer: Writer) -> None:
+        """Give back the leases of the journals that were used. One that cannot be given back
+        runs out by itself."""
+        for target in self.used:
+            try:
+                await self.journals.release(target, writer)
+            except Exception as error:
+                telemetry.event("journal_lease_kept", company=target.company, reason=str(error))
+        self.used.clear()
+
+    def still_open(self, task: Task) -> list[Intent]:
+        """The intents of uncertain writes, with the moment from which looking is safe."""
+        safe_at = self.clock.now() + timedelta(seconds=self.settings.write_settle_seconds)
+        claim = task.claim
+        if claim is None:
+            return []
+        known = [claim.intents.get(role) for role in task.uncertain]
+        return [replace(intent, at=safe_at.isoformat()) for intent in known if intent is not None]
+
+
+def _creates(task: Task) -> list[Record]:
+    """What has to be created: planned, or looked for and not found."""
+    found = set(task.over)
+    recovered = [record for record in task.plan.recover if record.document.role not in found]
+    return [*task.plan.create, *recovered, *task.recreate]
+
+
+def _change(task: Task, record: Record, link: Link) -> Pending:
+    """A change of a record that is there: all it says but its keys and its place."""
+    kept = (record.key_field, *record.within)
+    fields = {name: value for name, value in record.fields.items() if name not in kept}
+    if record.document.role in task.drafts:  # what a person changed in a draft stays
+        intent = task.claim.intents.get(record.document.role) if task.claim else None
+        perhaps = [link.record.fields, intent.record.fields if intent else link.record.fields]
+        fields = {
+            name: value
+            for name, value in fields.items()
+            if any(value != old.get(name) for old in perhaps)
+        }
+    key: dict[str, Value] = dict(link.keys)
+    document = record.document
+    group = f"{task.id}:{document.group}" if document.group else None
+    write = Write("PATCH", record.entity_set, document.company, fields, key, group)
+    return Pending(task, record, write, str(key.get(BATCH_NUMBER, "")))
+
+
+def _move(
+    task: Task, record: Record, link: Link, places: Mapping[Target, list[Slot]]
+) -> list[Pending]:
+    """A line leaves its journal for a fresh one, in one changeset."""
+    target = _apart(record, link)
+    slot = places[target].pop(0)
+    company, group = link.company, f"{task.id}:{link.role}:move"
+    old: dict[str, Value] = dict(link.keys)
+    fields = {**record.fields, **_placed(target.kind, slot)}
+    delete = Write("DELETE", record.entity_set, company, key=old, group=group)
+    create = Write("POST", record.entity_set, company, fields, group=group)
+    return [
+        Pending(task, record, delete),
+        Pending(task, record, create, slot.batch, target),
+    ]
+
+
+def _apart(record: Record, link: Link) -> Target:
+    """The journal for what leaves a refused one: one of its own for each."""
+    kind = record.document.journal
+    if kind is None:
+        raise RuntimeError(f"{link.role} is no journal line")
+    batch = str(link.keys["JournalBatchNumber"])
+    return Target(link.company, kind, f"{record.document.period}~{batch}")
+
+
+def _targets(task: Task) -> list[Target]:
+    """The journals a task needs places in, one entry a line."""
+    found = [_target(record) for record in _creates(task)]
+    moves = [_apart(record, link) for record, link in task.move]
+    return [target for target in found if target is not None] + moves
+
+
+def _target(record: Record) -> Target | None:
+    document = record.document
+    if document.journal is None:
+        return None
+    return Target(document.company, document.journal, document.period)
+
+
+def _placed(kind: JournalKind, slot: Slot) -> dict[str, Value]:
+    """The journal fields of a line. Dynamics numbers ledger lines itself; customer payment lines
+    get their number, so that a repeat collides on the key."""
+    line_number = FINANCE.of_journal(kind).line_number
+    numbered: dict[str, Value] = {line_number: slot.line_number} if line_number else {}
+    return {BATCH_NUMBER: slot.batch, **numbered}
+
+
+def _by_whole_objects(pending: list[list[Pending]]) -> list[list[list[Pending]]]:
+    chunks: list[list[list[Pending]]] = []
+    size = WRITES_MAX + 1
+    for writes in pending:
+        if size + len(writes) > WRITES_MAX:
+            chunks.append([])
+            size = 0
+        chunks[-1].append(writes)
+        size += len(writes)
+    return chunks

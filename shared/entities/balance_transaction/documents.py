@@ -1,0 +1,282 @@
+"""Balance transactions: the only source of money lines.
+
+https://docs.stripe.com/api/balance_transactions. Facts of a line: `amount_minor` (debit to the
+account, credit to the offset), `currency`, `date`, and account and offset by role. Clearing and
+bank belong to the owner's company; the customer may belong to another one, over intercompany
+accounts. A charge in another currency than its settlement goes over `fx_transit`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+from shared.domain.documents import AccountRole
+from shared.domain.ids import line_key
+from shared.domain.journal import Line, Role
+from shared.domain.money import Money
+from shared.domain.records import Ref
+from shared.entities.charge import receipts
+from shared.entities.common.exchange import charged_amount
+from shared.entities.common.journal_lines import (
+    CustomerPaymentLine,
+    GeneralLine,
+    JournalLine,
+    line_kind,
+)
+from shared.entities.common.method import method_of
+from shared.entities.common.objects import (
+    Context,
+    Desired,
+    Listed,
+    Query,
+    Snapshot,
+    check_open,
+    id_of,
+    moment,
+    text,
+)
+from shared.entities.common.origin import GROSS, Origin, decided, origin_of
+from shared.entities.common.sale_routing import SaleRouting, sale_routing, session_of
+from shared.entities.common.transaction import (
+    ENTITY,
+    category_of,
+    journal_of,
+    suspended,
+    transaction_of,
+)
+from shared.entities.payments import charge_of_refund
+from shared.entities.payout.documents import payout_refs, returned_payout
+from shared.settings import Book
+
+FX, APPLY = "fx", "apply"
+
+
+def queries(snapshot: Snapshot, context: Context) -> tuple[Query, ...]:
+    """The posted invoice that a receipt settles."""
+    is_receipt = category_of(snapshot.object) == "charge"
+    return receipts.queries(snapshot, context) if is_receipt else ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Booking:
+    """What the lines of one transaction share. `origin`: where its sale went."""
+
+    snapshot: Snapshot
+    context: Context
+    book: Book
+    day: date
+    origin: Origin | None
+
+    def line(self, line: Line) -> JournalLine:
+        """A line of the owner's company."""
+        return self._line(
+            line_kind(line.kind),
+            line.component,
+            line.amount,
+            self._account(line.account),
+            self._account(line.offset),
+        )
+
+    def _account(self, role: Role) -> AccountRole:
+        if role is not Role.CUSTOMER:
+            return AccountRole(role)
+        party = receipts.customer_of(self.snapshot, self.origin)
+        return AccountRole(role, party.customer, account=party.account)
+
+    def _line(
+        self,
+        kind: type[CustomerPaymentLine] | type[GeneralLine],
+        role: str,
+        amount: Money,
+        account: AccountRole,
+        offset: AccountRole,
+    ) -> JournalLine:
+        return kind(
+            role=role,
+            company=self.book.company,
+            key=line_key(self.snapshot.id, role),
+            amount=amount,
+            date=self.day,
+            account=account,
+            offset=offset,
+            category=category_of(self.snapshot.object),
+            source=id_of(self.snapshot.object.get("source")),
+            payment_method=method_of(self.snapshot.related.get("charge") or {}),
+        )
+
+    def in_company(self, line: JournalLine, company: str) -> JournalLine:
+        """A customer's line in the company that sold; the offset stays with the owner."""
+        if company == line.company:
+            return line
+        return replace(line, company=company, offset=replace(line.offset, company=line.company))
+
+    def exchanged(self, line: JournalLine, charged: Money) -> tuple[JournalLine, ...]:
+        """A customer's line in the currency of the charge, and the line that brings it to the
+        currency of the settlement: both over `fx_transit`."""
+        settled = line.amount
+        if charged.currency == settled.currency:
+            return (line,)
+        transit = AccountRole(Role.FX_TRANSIT)
+        customer = replace(line, amount=charged, offset=transit)
+        clearing = self._line(GeneralLine, FX, settled, transit, AccountRole(Role.CLEARING))
+        return customer, clearing
+
+    def unapplied(self, line: JournalLine) -> JournalLine:
+        """A receipt whose invoice did not come in time: a general journal line that says whose it
+        is."""
+        customer = receipts.customer_of(self.snapshot, self.origin).customer
+        account = AccountRole(Role.UNAPPLIED_RECEIPTS)
+        return GeneralLine.of(line, account=account, receipt_of=customer)
+
+    def marked(self, line: JournalLine, invoice: str) -> JournalLine:
+        """A receipt that settles a posted invoice."""
+        return replace(line, marked_invoice=invoice)
+
+    def applied(self, gross: JournalLine, invoice: str) -> JournalLine:
+        """The line that brings an unapplied receipt to its customer, marked where there is an
+        invoice."""
+        return CustomerPaymentLine.of(
+            gross,
+            role=APPLY,
+            key=":".join((line_key(self.snapshot.id, APPLY), *([invoice] if invoice else []))),
+            date=self.context.local_date(int(self.context.now.timestamp())),
+            account=self._account(Role.CUSTOMER),
+            offset=AccountRole(Role.UNAPPLIED_RECEIPTS),
+            marked_invoice=invoice,
+        )
+
+
+def build(snapshot: Snapshot, context: Context) -> Desired:
+    """The lines of one balance transaction: gross and each fee component.
+
+    Raises `Parked` for an unknown currency, contradicting amounts, a closed period.
+    """
+    txn = snapshot.object
+    transaction = transaction_of(txn)
+    journal = journal_of(transaction)
+    book = context.book(transaction.amount.currency, text(txn, "balance_type") or "payments")
+    day = context.local_date(moment(txn, "created", ENTITY))
+    booking = _Booking(snapshot, context, book, day, origin_of(snapshot))
+    desired = Desired(parked=suspended(transaction))
+    others: list[JournalLine] = []
+    for line in journal.lines:
+        if line.account is Role.CUSTOMER:
+            desired = _customer_side(booking, line, desired)
+        else:
+            others.append(booking.line(line))
+    settled = [each for each in desired.documents if isinstance(each, JournalLine)]
+    documents = [*settled, *others]
+    _check_open(documents, snapshot, context)
+    if desired.unfinished is not None:
+        documents = []
+    return replace(
+        desired,
+        documents=tuple(documents),
+        masters=tuple(_masters(documents)),
+        money=(*_charge(snapshot, context), *payout_refs(txn)),
+        again=(
+            *charge_of_refund(snapshot.related.get("refund") or {}, context),
+            *returned_payout(txn),
+        ),
+    )
+
+
+def _check_open(documents: Sequence[JournalLine], snapshot: Snapshot, context: Context) -> None:
+    for document in documents:
+        if document.role not in snapshot.links:
+            check_open(context.company(document.company), document.company, document.date)
+
+
+def _masters(documents: Sequence[JournalLine]) -> Iterator[Ref]:
+    for document in documents:
+        if document.account.customer:
+            yield Ref("customer", document.account.customer, document.company)
+
+
+def _charge(snapshot: Snapshot, context: Context) -> tuple[Ref, ...]:
+    """The charge may have commercial documents: whoever finds its money makes it looked at."""
+    charge = snapshot.related.get("charge")
+    wanted = charge is not None and context.policy.has_documents
+    return (Ref("charge", str(charge["id"])),) if charge is not None and wanted else ()
+
+
+def _customer_side(booking: _Booking, line: Line, desired: Desired) -> Desired:
+    """The customer's line: in the company that sold, in the currency of the charge, settled."""
+    snapshot, context = booking.snapshot, booking.context
+    charge, origin = snapshot.related.get("charge"), booking.origin
+    company = origin.company if origin else ""
+    if origin is None and charge:
+        company = sale_routing(charge, session_of(snapshot), context).company
+    charged = charged_amount(snapshot, line.amount, origin)
+    gross, *rest = booking.exchanged(booking.line(line), charged)
+    gross = booking.in_company(gross, company or booking.book.company)
+    desired = replace(desired, decided=decided(snapshot, gross))
+    is_receipt = line.component == GROSS and category_of(snapshot.object) == "charge"
+    sale = receipts.sold(snapshot, context) if is_receipt else None
+    kept = snapshot.written(GROSS)
+    if kept is not None and receipts.is_unapplied(kept):
+        return _applied(booking, gross, tuple(rest), sale, desired)
+    if sale is None or kept is not None:
+        return replace(desired, documents=(gross, *rest))
+    return _settled(booking, gross, tuple(rest), sale, desired)
+
+
+def _listed(kind: str, gross: JournalLine, minor: int, invoice: str = "") -> Listed:
+    return Listed(kind, gross.company, invoice, minor, gross.amount.currency)
+
+
+def _settled(
+    booking: _Booking,
+    gross: JournalLine,
+    rest: tuple[JournalLine, ...],
+    sale: SaleRouting,
+    desired: Desired,
+) -> Desired:
+    """A new receipt: marked with its invoice, waiting for it, or over unapplied receipts."""
+    snapshot, context = booking.snapshot, booking.context
+    amount = -gross.amount.minor
+    invoice = receipts.invoice_for(snapshot, gross.amount.currency)
+    if invoice is None:
+        if not receipts.is_expected(snapshot):
+            return replace(desired, documents=(gross, *rest))
+        wait = receipts.not_posted(snapshot, sale)
+        if receipts.may_wait(snapshot, context):
+            return replace(desired, unfinished=wait)
+        documents = (booking.unapplied(gross), *rest)
+        note = _listed(receipts.UNAPPLIED, gross, amount)
+        return replace(desired, documents=documents, waiting=wait, listed=note)
+    excess = invoice.excess(amount)
+    if excess >= amount:
+        note = _listed(receipts.SECOND_PAYMENT, gross, amount, invoice.number)
+        return replace(desired, documents=(gross, *rest), listed=note)
+    note_of_rest = _listed(receipts.OVER_PAYMENT, gross, excess, invoice.number)
+    documents = (booking.marked(gross, invoice.number), *rest)
+    return replace(desired, documents=documents, listed=note_of_rest if excess else None)
+
+
+def _applied(
+    booking: _Booking,
+    gross: JournalLine,
+    rest: tuple[JournalLine, ...],
+    sale: SaleRouting | None,
+    desired: Desired,
+) -> Desired:
+    """A receipt that went over unapplied receipts: applied once its invoice is posted, or is
+    expected no more. `sale` None: the policy settles it no more; what was written stays."""
+    snapshot = booking.snapshot
+    amount = -gross.amount.minor
+    documents = (booking.unapplied(gross), *rest)
+    applied = snapshot.written(APPLY)
+    if applied is not None:
+        return replace(desired, documents=(*documents, applied))
+    if sale is None:
+        return replace(desired, documents=documents)
+    invoice = receipts.invoice_for(snapshot, gross.amount.currency)
+    if invoice is None and receipts.is_expected(snapshot):
+        wait = receipts.not_posted(snapshot, sale)
+        note = _listed(receipts.UNAPPLIED, gross, amount)
+        return replace(desired, documents=documents, waiting=wait, listed=note)
+    number = invoice.number if invoice else ""
+    note = _listed(receipts.APPLIED, gross, amount, number)
+    line = booking.applied(gross, number)
+    return replace(desired, documents=(*documents, line), listed=note)

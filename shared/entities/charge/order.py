@@ -1,0 +1,240 @@
+"""A charge as a sales order: header held, lines keyed, released when its total is the amount.
+
+What of the order is invoiced already stays as it is; what is open follows the refunds.
+`SalesOrderHeadersV2`, `SalesOrderLinesV3` (Dynamics 365 Finance, sales and marketing).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from shared.domain.documents import Document, Open, Party, Patch
+from shared.domain.ids import is_id
+from shared.domain.money import Money
+from shared.entities.common.method import method_of
+from shared.entities.common.objects import Query, Snapshot, currency_of, id_of, moment, text
+from shared.entities.common.order_state import LINES_ANSWER, ORDER, State, line_role
+from shared.entities.common.origin import origin_of
+from shared.entities.common.sale_line import ROUNDING, ROUNDING_NUMBER, SaleLine
+from shared.entities.common.sale_routing import session_of
+from shared.entities.common.sales_documents import (
+    OmittedLine,
+    SalesOrder,
+    SalesOrderLine,
+    SalesOrderRelease,
+)
+from shared.errors import Parked
+
+RELEASE = "release"
+HEADERS, LINES = "SalesOrderHeadersV2", "SalesOrderLinesV3"
+
+
+def queries(snapshot: Snapshot, company: str) -> tuple[Query, ...]:
+    """The order of a charge and its lines, as Dynamics holds them."""
+    kept = snapshot.written(ORDER)
+    company = company if kept is None else kept.company
+    header = Query(
+        ORDER,
+        HEADERS,
+        company,
+        "CustomersOrderReference",
+        snapshot.id,
+        ("SalesOrderNumber", "SalesOrderStatus"),
+    )
+    rows = snapshot.answers.get(ORDER, ())
+    if not rows:
+        return (header,)
+    lines = Query(
+        LINES_ANSWER,
+        LINES,
+        company,
+        "SalesOrderNumber",
+        str(rows[0]["SalesOrderNumber"]),
+        ("CustomersLineNumber", "LineAmount", "SalesOrderLineStatus"),
+    )
+    return header, lines
+
+
+def header_of(snapshot: Snapshot, company: str, omitted: Iterable[OmittedLine] = ()) -> SalesOrder:
+    """The header of an order, held until its lines are right. `omitted`: lines that it does not
+    get."""
+    charge, session = snapshot.object, session_of(snapshot)
+    reference = text(session, "client_reference_id")
+    origin = origin_of(snapshot)
+    party = origin.party if origin is not None else None
+    return SalesOrder(
+        role=ORDER,
+        company=company,
+        key=snapshot.id,
+        currency=currency_of(charge, "charge"),
+        customer=party or Party(id_of(charge.get("customer"))),
+        omitted=tuple(omitted),
+        session=id_of(session),
+        reference=reference if is_id(reference) else "",
+        payment_intent=id_of(charge.get("payment_intent")),
+        description=text(charge, "description"),
+        charged_at=moment(charge, "created", "charge"),
+        payment_method=method_of(charge),
+    )
+
+
+def taken_before(
+    lines: Sequence[SaleLine], reductions: Mapping[int, Mapping[str, int]]
+) -> dict[int, OmittedLine]:
+    """Lines that refunds took away before there is an order, by number.
+
+    Dynamics takes no new line of quantity 0. The header remembers them, as if they had been written
+    and cancelled.
+    """
+    found: dict[int, OmittedLine] = {}
+    for line in lines:
+        mine = reductions.get(line.number, {})
+        if mine and sum(mine.values()) == line.worth and line.number != ROUNDING_NUMBER:
+            found[line.number] = OmittedLine(line, dict(mine))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What Dynamics is told of a line, in minor units; `amount` is what it makes of it."""
+
+    quantity: int
+    price: int
+    discount: int
+
+    @property
+    def amount(self) -> int:
+        """Quantity times price less discount."""
+        return self.quantity * self.price - self.discount
+
+
+def figures_of(line: SaleLine, reduced: int) -> Figures:
+    """Quantity, unit price and discount of a line that refunds reduced.
+
+    The discount is told for single units alone: whether Dynamics counts it per unit or per line
+    makes no difference there. The price of several units is rounded; the rounding line makes up
+    for it. A line of which nothing is left has quantity 0: Dynamics cancels it.
+    """
+    rest = line.worth - reduced
+    if reduced and rest == 0:
+        return Figures(0, line.listed // line.quantity, 0)
+    if line.quantity == 1:
+        return Figures(1, max(line.listed, rest), max(line.listed, rest) - rest)
+    return Figures(line.quantity, _nearest(rest, line.quantity), 0)
+
+
+def _nearest(amount: int, parts: int) -> int:
+    return (2 * amount + parts) // (2 * parts)
+
+
+def lines_of(
+    lines: Sequence[SaleLine],
+    reductions: Mapping[int, Mapping[str, int]],
+    state: State,
+    header: SalesOrder,
+    rounding_minor_max: int,
+) -> tuple[SalesOrderLine, ...]:
+    """The lines of an order; those that are invoiced stay as they are."""
+    documents: list[SalesOrderLine] = []
+    left = 0
+    rounding = SaleLine(ROUNDING_NUMBER, ROUNDING, 0, text="Rounding")
+    for line in lines:
+        if line.number == ROUNDING_NUMBER:
+            rounding = line
+            continue
+        if line.number in state.without:
+            continue
+        mine = reductions.get(line.number, {})
+        figures = figures_of(line, sum(mine.values()))
+        left += line.worth - sum(mine.values()) - figures.amount
+        documents.append(_line(line, figures, mine, state, header))
+    mine = reductions.get(ROUNDING_NUMBER, {})
+    amount = rounding.worth - sum(mine.values()) + left
+    if abs(amount) > rounding_minor_max:
+        raise Parked(
+            "rounding_too_large",
+            f"the unit prices of charge {header.key} round by {amount} minor units",
+            "Raise orders.rounding_minor_max in the policy, or book the order by hand and name it "
+            "in the charge's metadata (dynamics_sales_order); then retry.",
+        )
+    # Written when it makes up for the unit prices exactly, too: it holds what was sold.
+    if amount or rounding.worth or ROUNDING_NUMBER in state.lines:
+        # A line of amount 0 alone would keep an order open of which nothing is left.
+        quantity = 1 if amount or any(each.quantity for each in documents) else 0
+        documents.append(_line(rounding, Figures(quantity, amount, 0), mine, state, header))
+    _check_begun(documents, state, header)
+    return tuple(
+        replace(each, later=Open(applied=state.is_applied(each)))
+        for each in documents
+        if not _is_nothing(each, state)
+    )
+
+
+def _is_nothing(line: SalesOrderLine, state: State) -> bool:
+    return line.quantity == 0 and int(line.key) not in state.lines
+
+
+def _check_begun(lines: Sequence[SalesOrderLine], state: State, header: SalesOrder) -> None:
+    """Raises `Parked` when a refund took a line away between the header and its lines."""
+    missing = [line.key for line in lines if _is_nothing(line, state)]
+    if missing and len(missing) < len(lines):
+        raise Parked(
+            "refunded_while_written",
+            f"the order of charge {header.key} was begun, then line {', '.join(missing)} of it was "
+            "refunded before it was written",
+            "Delete the order's header in Dynamics, write the order by hand, name it in the "
+            "charge's metadata (dynamics_sales_order) and resolve this item.",
+        )
+
+
+def _line(
+    line: SaleLine,
+    figures: Figures,
+    reductions: Mapping[str, int],
+    state: State,
+    header: SalesOrder,
+) -> SalesOrderLine:
+    if not state.open_lines.get(line.number, True):
+        return state.lines[line.number]
+    currency = header.currency
+    return SalesOrderLine(
+        role=line_role(line.number),
+        company=header.company,
+        key=str(line.number),
+        later=Open(),
+        parent=ORDER,
+        group="lines",
+        quantity=figures.quantity,
+        price=Money(figures.price, currency),
+        discount=Money(figures.discount, currency),
+        amount=Money(figures.amount, currency),
+        reductions=dict(reductions),
+        sold=line,
+        kind=line.kind,
+        product=line.product,
+        stripe_price=line.price,
+        item=line.item,
+        text=line.text,
+    )
+
+
+def release_of(
+    snapshot: Snapshot, header: SalesOrder, lines: Sequence[SalesOrderLine], state: State
+) -> tuple[Document, ...]:
+    """The release of an order, as long as nothing of it is invoiced: when its total is right."""
+    kept = snapshot.written(RELEASE)
+    total = sum(line.amount.minor for line in lines)
+    if state.is_invoiced or total == 0:
+        return () if kept is None else (kept,)
+    money = Money(total, header.currency)
+    release = SalesOrderRelease(
+        role=RELEASE,
+        company=header.company,
+        key=header.key,
+        action=Patch(),
+        later=Open(),
+        parent=ORDER,
+        after=tuple(line.role for line in lines),
+        expects={"OrderTotalAmount": money},
+        total=money,
+    )
+    return (release,)

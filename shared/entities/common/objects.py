@@ -1,0 +1,264 @@
+"""What the documents of all entities share: their input, their result, small readers.
+
+Readers take Stripe objects of any API version since 2017: a field may be missing, null, an id or
+an expanded object. What cannot be read parks with the name of the field.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from shared.domain.documents import Document
+from shared.domain.ids import is_id
+from shared.domain.money import Money
+from shared.domain.records import Choice, Intent, Link, Record, Ref
+from shared.errors import Parked, TieoutError, Waiting
+from shared.policy import DEFAULT, Policy
+from shared.settings import Book, Books, Company
+
+type Json = dict[str, Any]
+
+MOMENT_MAX = 253_402_214_400  # 9999-12-31, a day early: a zone may be ahead of UTC
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What documents need to know of Dynamics: the records whose `field` is `value`.
+
+    The answer appears in `Snapshot.answers` under `name`, with the properties of `select`.
+    """
+
+    name: str
+    entity_set: str
+    company: str
+    field: str
+    value: str
+    select: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The current state of a Stripe object, with what else its documents need.
+
+    `related`: further objects by name (`charge`: the charge that a refund belongs to).
+    `companies`: for master data, the companies that need it. `links`: what was written for the
+    object before, by role; `intents`: what may have been. `answers`: records of Dynamics by the
+    name of the query. `choices`: what people decided about the customer, by company.
+    `was_settled`: all that was wanted then was written before. `of_charge`: what was written or
+    announced under other objects for the charge behind this one (`entities/common/origin.py`).
+    """
+
+    entity: str
+    id: str
+    object: Json
+    related: Mapping[str, Json] = field(default_factory=dict)
+    companies: tuple[str, ...] = ()
+    links: Mapping[str, Link] = field(default_factory=dict)
+    intents: Mapping[str, Intent] = field(default_factory=dict)
+    answers: Mapping[str, tuple[Json, ...]] = field(default_factory=dict)
+    choices: Mapping[str, Choice] = field(default_factory=dict)
+    was_settled: bool = False
+    of_charge: Mapping[str, Record] = field(default_factory=dict)
+
+    def record(self, role: str) -> Record | None:
+        """The record of a role as it was written or announced."""
+        kept = self.links.get(role) or self.intents.get(role)
+        return None if kept is None else kept.record
+
+    def written(self, role: str) -> Document | None:
+        """The document of a role as it was written or announced."""
+        record = self.record(role)
+        return None if record is None else record.document
+
+
+@dataclass(frozen=True, slots=True)
+class FlowStart:
+    """A durable flow that has to run for the object."""
+
+    name: str
+    instance: str
+    input: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """An object that must be converged although it may be settled; `id` names the reason, so that
+    one reason leads to one message."""
+
+    ref: Ref
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A document for a charge of which nothing was written yet: today's rule decided its company
+    and customer, and what follows goes there too, once it is written."""
+
+    charge: str
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A receipt that a person may want to know of: on account, unapplied, applied later."""
+
+    kind: str
+    company: str
+    invoice: str
+    amount_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """What must exist for one object.
+
+    `documents` to hold in Dynamics, parents before what belongs to them; `masters` first, inline;
+    `money` to converge by its own queue unless it is settled, `again` in any case; `flows` to
+    start; `parked`, `waiting`: written all the same, then put before a person or on the list.
+    `unfinished`: documents are missing, for this reason; what is there goes on without them.
+    `listed`: for the list of receipts. `decided`: to be on record before anything is written.
+    """
+
+    documents: tuple[Document, ...] = ()
+    masters: tuple[Ref, ...] = ()
+    money: tuple[Ref, ...] = ()
+    again: tuple[Again, ...] = ()
+    flows: tuple[FlowStart, ...] = ()
+    parked: Parked | None = None
+    waiting: Waiting | None = None
+    unfinished: TieoutError | None = None
+    listed: Listed | None = None
+    decided: Decided | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What documents may depend on besides their snapshot: settings, policy, the moment.
+
+    `customer_id_property`: the field of customers that holds the Stripe id. `items`: item numbers
+    by Stripe's products, the table of the mapping.
+    """
+
+    books: Books
+    time_zone: str = "UTC"
+    policy: Policy = DEFAULT
+    now: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    customer_id_property: str = ""
+    items: Mapping[str, str] = field(default_factory=dict)
+
+    def book(self, currency: str, balance_type: str = "payments") -> Book:
+        """The book of a settlement currency. Raises `Parked` when there is none."""
+        book = self.books.currencies.get(currency)
+        if book is None or book.balance_type != balance_type:
+            kind = "" if balance_type == "payments" else f" (balance type {balance_type})"
+            raise Parked(
+                "currency_not_configured",
+                f"no book is set up for {currency.upper()}{kind}",
+                "Add the currency to TIEOUT_BOOKS with company, clearing and bank, then retry.",
+            )
+        return book
+
+    def company(self, name: str) -> Company:
+        """The settings of a company. Raises `Parked` for one that was written to and is not in the
+        books any more; books and policy name only companies that exist."""
+        if name not in self.books.companies:
+            raise Parked(
+                "company_not_configured",
+                f"the sale was booked in company {name}, which TIEOUT_BOOKS does not have any more",
+                "Put the company back into TIEOUT_BOOKS (companies), then retry.",
+            )
+        return self.books.companies[name]
+
+    def is_within(self, hours: int, seconds: int) -> bool:
+        """Whether no more than so many hours have passed since a moment (seconds since 1970)."""
+        return self.now.timestamp() - seconds <= timedelta(hours=hours).total_seconds()
+
+    def local_date(self, seconds: int) -> date:
+        """The day of a moment in the cut-off time zone."""
+        return day(seconds, ZoneInfo(self.time_zone))
+
+
+def day(seconds: int, zone: tzinfo = UTC) -> date:
+    """The day of a Stripe time stamp (seconds since 1970) in a zone."""
+    return datetime.fromtimestamp(seconds, zone).date()
+
+
+def check_open(company: Company, name: str, when: date) -> None:
+    """Raises `Parked` when the books of the company are closed for this day."""
+    if company.closed_through is not None and when <= company.closed_through:
+        raise Parked(
+            "period_closed",
+            f"{name} is closed through {company.closed_through}, the line is of {when}",
+            "Open the period in Dynamics and in TIEOUT_BOOKS (closed_through), then retry.",
+        )
+
+
+def id_of(value: object) -> str:
+    """The id of a reference: an id, an expanded object, or nothing (empty text)."""
+    if isinstance(value, Mapping):
+        value = value.get("id")
+    return value if isinstance(value, str) and is_id(value) else ""
+
+
+def unreadable(entity: str, id: str, name: str) -> Parked:
+    """The error for a field that is missing or of another kind than Stripe documents."""
+    return Parked(
+        "unreadable_object",
+        f"{entity} {id}: {name} is missing or not of the documented kind",
+        "Compare the object in Stripe with the API reference and report the difference.",
+    )
+
+
+def integer(source: Mapping[str, Any], name: str, entity: str) -> int:
+    """A required integer field. Raises `Parked`."""
+    value = source.get(name)
+    if type(value) is not int:
+        raise unreadable(entity, id_of(source), name)
+    return value
+
+
+def moment(source: Mapping[str, Any], name: str, entity: str) -> int:
+    """A required time stamp (seconds since 1970) of a day the calendar has. Raises `Parked`."""
+    value = integer(source, name, entity)
+    if not 0 <= value <= MOMENT_MAX:
+        raise unreadable(entity, id_of(source), name)
+    return value
+
+
+def text(source: Mapping[str, Any], *names: str) -> str:
+    """The first of the fields that holds text; empty when none does.
+
+    JSON may hold halves of surrogate pairs, which no encoding can carry on: each becomes `?`.
+    """
+    for name in names:
+        value = source.get(name)
+        if isinstance(value, str) and value.strip():
+            return value.strip().encode(errors="replace").decode()
+    return ""
+
+
+def currency_of(source: Mapping[str, Any], entity: str) -> str:
+    """The lower-case currency. Raises `Parked` for what is no currency code."""
+    value = text(source, "currency").lower()
+    try:
+        return Money(0, value).currency
+    except ValueError:
+        raise unreadable(entity, id_of(source), "currency") from None
+
+
+def elements(values: object) -> tuple[object, ...]:
+    """What a list field holds: a plain list, or Stripe's list object with `data`."""
+    if isinstance(values, Mapping):
+        values = values.get("data")
+    if not isinstance(values, Sequence) or isinstance(values, str):
+        return ()
+    return tuple(values)
+
+
+def money_refs(*values: object) -> tuple[Ref, ...]:
+    """References to balance transactions, without gaps and doubles, in order."""
+    ids = dict.fromkeys(found for found in (id_of(value) for value in values) if found)
+    return tuple(Ref("balance_transaction", found) for found in ids)

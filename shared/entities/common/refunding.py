@@ -1,0 +1,177 @@
+"""What refunds take from the lines of a sale.
+
+A refund takes from lines that are not invoiced yet (they are reduced) and from the others by a
+credit memo; what was written of it stays what it is. A refund that failed gives back: an open line
+grows again, what is invoiced or credited is reversed by a document of its own.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.domain.allotment import AllotmentError, RefundShare, allot
+from shared.entities.common.objects import Json, elements, id_of, integer, moment, text, unreadable
+from shared.errors import Parked
+
+DEAD_STATUSES = ("failed", "canceled")
+LINES_KEY = "lines"  # metadata of a refund: its shares, {"1": 500}, line number to minor units
+CREDIT_NOTE_KEY = "dynamics_credit_note"  # metadata of a refund that began in Dynamics
+FAILED_MAX = 10  # refunds of a charge that are told apart
+REVERSAL_CATEGORY = "partial_capture_reversal"
+
+type Shares = dict[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """A refund of a charge, made at `created` (seconds). `wanted`: the shares that its metadata
+    gives; `elsewhere`: its credit note exists in Dynamics already."""
+
+    id: str
+    amount: int
+    alive: bool
+    created: int = 0
+    wanted: Mapping[int, int] | None = None
+    elsewhere: bool = False
+
+
+@dataclass(slots=True)
+class Written:
+    """What was written of one refund: shares by line that reduced it, and that were credited or
+    given back by documents."""
+
+    reduced: Shares = field(default_factory=dict)
+    credited: Shares = field(default_factory=dict)
+    reversed: Shares = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """What refunds do to a sale: reductions by line and refund; credits and reversals by refund,
+    as far as they are not written yet."""
+
+    reductions: Mapping[int, Mapping[str, int]]
+    credits: Mapping[str, Shares]
+    reversals: Mapping[str, Shares]
+
+
+def refunds_of(charge: Json) -> tuple[Refund, ...]:
+    """The refunds of a charge in the order they were made, each once; a released part of an
+    authorisation is none. Raises `Parked` for refunds or metadata that cannot be read."""
+    by_id = {}  # a list that grows while its pages are read may show one twice
+    for item in elements(charge.get("refunds")):
+        if not isinstance(item, Mapping) or not id_of(item):
+            raise unreadable("charge", id_of(charge), "refunds")
+        txn = item.get("balance_transaction")
+        if isinstance(txn, Mapping) and txn.get("reporting_category") == REVERSAL_CATEGORY:
+            continue
+        by_id[id_of(item)] = _refund(item)
+    return tuple(sorted(by_id.values(), key=lambda each: (each.created, each.id)))
+
+
+def was_given_back(refunds: Sequence[Refund], captured: int) -> bool:
+    """Whether refunds may have added up to all that was captured at some time: when those that
+    failed did so is not known. Of too many failed ones the answer is that they may."""
+    alive, sums, dead = 0, {0: None}, 0  # of the failed ones: every sum that they can have had
+    for refund in refunds:
+        if refund.alive:
+            alive += refund.amount
+        else:
+            dead += 1
+            sums |= {each + refund.amount: None for each in list(sums)}
+        if captured - alive in sums or dead > FAILED_MAX:
+            return True
+    return False
+
+
+def _refund(item: Mapping[str, Any]) -> Refund:
+    metadata = item.get("metadata")
+    metadata = metadata if isinstance(metadata, Mapping) else {}
+    return Refund(
+        id_of(item),
+        integer(item, "amount", "refund"),
+        text(item, "status") not in DEAD_STATUSES,
+        moment(item, "created", "refund"),
+        _wanted(id_of(item), text(metadata, LINES_KEY)),
+        bool(text(metadata, CREDIT_NOTE_KEY)),
+    )
+
+
+def _wanted(refund: str, given: str) -> Mapping[int, int] | None:
+    if not given:
+        return None
+    try:
+        found = json.loads(given)
+        shares = {int(number): share for number, share in found.items()}
+        if not all(type(share) is int for share in shares.values()):
+            raise TypeError("shares are whole numbers")  # noqa: TRY301 - one way out
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        raise Parked(
+            "metadata_lines_unreadable",
+            f"the metadata `lines` of refund {refund} does not say what of which line",
+            'Write it as JSON, {"1": 500}: line number of the order to minor units; then retry.',
+        ) from None
+    return shares
+
+
+def effects_of(
+    worth: Mapping[int, int],
+    open_lines: Mapping[int, bool],
+    refunds: Sequence[Refund],
+    written: Mapping[str, Written],
+) -> Effects:
+    """What the refunds do to lines that are worth so much (minor units by line number).
+
+    `open_lines`: whether a line can still be reduced. Raises `Parked` when shares do not fit.
+    """
+    refund_shares = []
+    for refund in refunds:
+        known = written.get(refund.id, Written())
+        if refund.alive:
+            fixed = _sum(known.reduced, known.credited, _negative(known.reversed))
+            refund_shares.append(RefundShare(refund.id, refund.amount, fixed, refund.wanted))
+    try:
+        shares = allot(worth, refund_shares)
+    except AllotmentError as error:
+        raise Parked(
+            "refund_does_not_fit",
+            f"the refunds do not fit the lines of the sale: {error}",
+            "Correct the refund's metadata `lines` in Stripe, or compare the order with the "
+            "charge; then retry.",
+        ) from None
+    reductions: dict[int, dict[str, int]] = {}
+    credits: dict[str, Shares] = {}
+    reversals: dict[str, Shares] = {}
+    for refund in refunds:
+        known = written.get(refund.id, Written())
+        for number, share in known.reduced.items():
+            if refund.alive or not open_lines[number]:
+                reductions.setdefault(number, {})[refund.id] = share
+        if not refund.alive:
+            closed = {n: share for n, share in known.reduced.items() if not open_lines[n]}
+            back = _sum(closed, known.credited, _negative(known.reversed))
+            if back:
+                reversals[refund.id] = back
+            continue
+        fixed = _sum(known.reduced, known.credited, _negative(known.reversed))
+        for number, share in _sum(shares[refund.id], _negative(fixed)).items():
+            if open_lines[number]:
+                mine = reductions.setdefault(number, {})
+                mine[refund.id] = mine.get(refund.id, 0) + share
+            elif not refund.elsewhere:
+                credits.setdefault(refund.id, {})[number] = share
+    return Effects(reductions, credits, reversals)
+
+
+def _negative(shares: Mapping[int, int]) -> Shares:
+    return {number: -share for number, share in shares.items()}
+
+
+def _sum(*parts: Mapping[int, int]) -> Shares:
+    """Shares added up; lines where nothing is left are left out."""
+    found: Shares = {}
+    for part in parts:
+        for number, share in part.items():
+            found[number] = found.get(number, 0) + share
+    return {number: share for number, share in found.items() if share}

@@ -1,0 +1,117 @@
+"""Credit memos of refunds, and what reverses them when the refund fails.
+
+A free text credit note (`CDSFreeTextInvoiceHeaders`, negative amounts, our id is its key; header
+and lines share one changeset) or a return order with disposition "credit only"
+(`ReturnOrderHeadersV2`). Reversals are free text invoices. The header remembers its lines, so
+that what was announced once is written to its end, whatever happened meanwhile.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any
+
+from shared.domain.documents import AccountRole, Document
+from shared.domain.journal import Role
+from shared.domain.money import Money
+from shared.entities.common.objects import Snapshot
+from shared.entities.common.refunding import Shares, Written
+from shared.entities.common.sale_line import TAX, SaleLine
+from shared.entities.common.sales_documents import (
+    CreditMemo,
+    CreditMemoLine,
+    MemoHeader,
+    MemoLine,
+    ReturnOrder,
+    ReturnOrderLine,
+    SalesOrder,
+)
+from shared.policy import RefundDocument
+
+CREDIT, RETURN, REVERSAL = "credit", "return", "reversal"
+KINDS = (CREDIT, RETURN, REVERSAL)
+
+
+def headers_in(snapshot: Snapshot) -> Iterator[tuple[str, str, MemoHeader]]:
+    """Kind, refund and header of each memo that was written or announced."""
+    for role in dict.fromkeys((*snapshot.links, *snapshot.intents)):
+        kind, _, rest = role.partition(":")
+        document = snapshot.written(role)
+        if kind in KINDS and isinstance(document, MemoHeader):
+            yield kind, rest.partition(":")[0], document
+
+
+def written_in(snapshot: Snapshot, into: dict[str, Written]) -> dict[str, Written]:
+    """Add to `into` what memos were written or announced, by refund."""
+    for kind, refund, header in headers_in(snapshot):
+        mine = into.setdefault(refund, Written())
+        target, sign = (mine.reversed, 1) if kind == REVERSAL else (mine.credited, -1)
+        for line in header.lines:
+            target[line.number] = target.get(line.number, 0) + sign * line.amount_minor
+    return into
+
+
+def memo_of(
+    kind: str,
+    refund: str,
+    shares: Shares,
+    lines: Mapping[int, SaleLine],
+    sale: SalesOrder,
+    *,
+    date: date,
+    generation: int,
+) -> MemoHeader:
+    """The header of a new memo. `sale`: the order that it gives back of, or what stands for one."""
+    sign = 1 if kind == REVERSAL else -1
+    parts = [refund]
+    parts += [REVERSAL] if kind == REVERSAL else []
+    parts += [str(generation)] if generation > 1 else []
+    role = f"{kind}:{refund}:{generation}"
+    header = ReturnOrder if kind == RETURN else CreditMemo
+    return header(
+        role=role,
+        company=sale.company,
+        key=":".join(parts),
+        group="" if kind == RETURN else role,
+        currency=sale.currency,
+        customer=sale.customer,
+        sale=sale.key,
+        date=date,
+        lines=tuple(
+            _remembered(lines[number], sign * share) for number, share in sorted(shares.items())
+        ),
+        refund=refund,
+    )
+
+
+def _remembered(line: SaleLine, amount_minor: int) -> MemoLine:
+    return MemoLine(line.number, amount_minor, line.kind, line.product, line.item, line.text)
+
+
+def documents_of(header: MemoHeader) -> tuple[Document, ...]:
+    """A memo's header with its lines."""
+    return (header, *(_line(header, line) for line in header.lines))
+
+
+def _line(header: MemoHeader, line: MemoLine) -> Document:
+    kind, _, rest = header.role.partition(":")
+    shared: dict[str, Any] = {
+        "role": f"{kind}_line:{rest}:{line.number}",
+        "company": header.company,
+        "key": str(line.number),
+        "group": header.group or f"{header.role}:lines",
+        "amount": Money(line.amount_minor, header.currency),
+        "memo": header.key,
+        "kind": line.kind,
+        "product": line.product,
+        "item": line.item,
+        "text": line.text,
+    }
+    if kind == RETURN:
+        return ReturnOrderLine(parent=header.role, **shared)
+    role = Role.SALES_TAX if line.kind == TAX else Role.SALES_RETURNS
+    return CreditMemoLine(account=AccountRole(role), **shared)
+
+
+def kind_of(memo: RefundDocument) -> str:
+    """The kind of document that a policy's choice means."""
+    return RETURN if memo is RefundDocument.RETURN_ORDER else CREDIT

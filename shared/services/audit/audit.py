@@ -1,0 +1,287 @@
+"""The nightly audit: do our links and Dynamics say the same? And which journals are posted?
+
+The audit reads and enqueues: what differs is verified, and mended, by the queue function of its
+object. `PaymentId` is not unique in Dynamics, drafts can be deleted, and posting can move lines:
+this is where that shows. A pass goes from today back, some days at a time; what one run has no time
+for the next one does.
+"""
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from functools import partial
+from zoneinfo import ZoneInfo
+
+from shared import telemetry
+from shared.converge import isolation
+from shared.converge.maintenance import MaintenanceCommands
+from shared.converge.pipeline import Ports
+from shared.converge.recovery import LOOKUP_KEYS_MAX
+from shared.domain.journal import JournalKind
+from shared.ports import Cell, Delete, Json, Lookup, Page, Put, Row, Value
+from shared.services.audit.spans import LOOKS_AT_ONCE, Span
+from shared.stores.item import ISOLATE, VERIFY
+from shared.stores.items import Items
+from shared.stores.journals import POSTED, TABLE, UNPOSTED
+from shared.stores.paging import Pages, next_cursor
+from shared.stores.places import SWEEP, Cursor, Place
+from shared.stores.retry import with_retries
+from shared.stores.runs import Run, side_by_side
+from shared.targets.finance import BATCH_NUMBER, FINANCE
+
+AUDIT, AUDIT_DAYS = "audit", 35
+SPAN_DAYS_MAX = 7  # days of which the lines are in memory at once
+QUIET_LINES_MAX = 5_000  # of a span; after more, the next one is a day
+LANES = 24  # parts of a span that is not quiet; their transactions are read side by side
+PAGES_AT_ONCE = 8
+STRANGERS_AT_ONCE = 500  # objects
+JOURNALS_PAGE = 100  # unposted journals that are looked at together
+DONE = "-"  # instead of a cursor: the lane was read to its end
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """How far an audit is: the span of days under way, and what of it is done.
+
+    `lanes`: for each part of the span's transactions, then for its payouts, the object that the
+    next page follows. `after`: the last object of those whose lines nothing else led to.
+    """
+
+    began: date
+    first: date
+    last: date
+    lanes: tuple[str, ...]
+    after: str = ""
+    sent: int = 0
+
+    @property
+    def days(self) -> int:
+        """The length of the span."""
+        return (self.last - self.first).days + 1
+
+    def cells(self) -> dict[str, Cell]:
+        """The row that keeps it."""
+        return {
+            "began": self.began.isoformat(),
+            "first": self.first.isoformat(),
+            "last": self.last.isoformat(),
+            "lanes": json.dumps(self.lanes),
+            "after": self.after,
+            "sent": self.sent,
+        }
+
+
+class Audit:
+    """What the audit timers call."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+        self._zone = ZoneInfo(ports.settings.time_zone)
+        items = Items(ports.tables, ports.clock)
+        self._maintenance = MaintenanceCommands(ports.queue, items, ports.settings)
+        self._pages = Pages(ports.stripe, ports.clock, ports.rng)
+
+    async def lines(self) -> int:
+        """Enqueue a verification of every object of the last `AUDIT_DAYS` whose lines are not
+        exactly where the links say. Goes on with a pass that is under way, or begins one.
+
+        Returns how many were enqueued by this run. Raises `ExceptionGroup` at the end for companies
+        and objects that could not be read.
+        """
+        return await self._work(begin=True)
+
+    async def go_on(self) -> int:
+        """Go on with a pass that is under way; nothing where there is none."""
+        return await self._work(begin=False)
+
+    async def _work(self, *, begin: bool) -> int:
+        run = Run("audit_lines", self._ports.clock)
+        cursor = Cursor(self._ports.tables, SWEEP, AUDIT)
+        now = _pass_in(await cursor.read())
+        if now is None and begin:
+            today = self._ports.clock.now().astimezone(self._zone).date()
+            now = Pass(today, today, today, _lanes(1))
+            await cursor.keep(now.cells())
+        sent = 0
+        while now is not None and not run.is_over:
+            before = now.sent
+            reached, lines = await self._span(run, cursor, now)
+            sent += reached.sent - before
+            if lines is None:
+                break
+            now = _next_span(reached, lines)
+            await cursor.keep({} if now is None else now.cells())
+            if now is None:
+                telemetry.event("audit_done", days=AUDIT_DAYS, suspects=reached.sent)
+        telemetry.count("audit_suspects", sent)
+        run.close()
+        return sent
+
+    async def _span(self, run: Run, cursor: Cursor, now: Pass) -> tuple[Pass, int | None]:
+        """Go on with a span. Returns how far it came, and how many lines it has when it is done."""
+        span = Span(self._ports, run, now.first, now.last)
+        await span.load()
+        if span.lines > QUIET_LINES_MAX and not any(now.lanes):
+            now = replace(now, lanes=_lanes(LANES))
+        while True:
+            open_lanes = [n for n, after in enumerate(now.lanes) if after != DONE]
+            if open_lanes:
+                now = await self._round(span, now, open_lanes[:PAGES_AT_ONCE])
+            else:
+                ids = span.strangers(now.after)[:STRANGERS_AT_ONCE]
+                if not ids:
+                    return now, span.lines
+                sent = await self._verify(await span.unknown(ids))
+                now = replace(now, after=ids[-1], sent=now.sent + sent)
+            await cursor.keep(now.cells())
+            if run.is_over:
+                return now, None
+
+    async def _round(self, span: Span, now: Pass, numbers: list[int]) -> Pass:
+        """The next page of some lanes, side by side."""
+        pages = await side_by_side(numbers, lambda number: self._page(now, number))
+        ids = list(dict.fromkeys(str(item["id"]) for page in pages for item in page.data))
+        sent = await self._verify(await span.suspects(ids))
+        lanes = list(now.lanes)
+        for number, page in zip(numbers, pages, strict=True):
+            lanes[number] = next_cursor(page) or DONE
+        return replace(now, lanes=tuple(lanes), sent=now.sent + sent)
+
+    async def _page(self, now: Pass, number: int) -> Page:
+        payouts = len(now.lanes) - 1
+        start, end = self._moment(now.first), self._moment(now.last + timedelta(days=1))
+        entity = "payout"
+        if number < payouts:
+            entity = "balance_transaction"
+            span = end - start
+            start, end = (start + span * each // payouts for each in (number, number + 1))
+        bounds: dict[str, str | int] = {"created[gte]": start, "created[lt]": end}
+        return await self._pages.one(entity, bounds, now.lanes[number])
+
+    def _moment(self, day: date) -> int:
+        return int(datetime.combine(day, time(), self._zone).timestamp())
+
+    async def _verify(self, ids: list[str]) -> int:
+        return await self._maintenance.send(ids, VERIFY, "verify")
+
+    async def journals(self) -> int:
+        """Note which journals are posted by now, and isolated what holds the others up.
+
+        Returns how many are not posted. Raises `ExceptionGroup` at the end for the companies and
+        journals that could not be looked at.
+        """
+        run = Run("watch_journals", self._ports.clock)
+        waiting = 0
+        pages = Place(self._ports.tables, "unposted_journals").pages(
+            run, TABLE, UNPOSTED, size=JOURNALS_PAGE
+        )
+        async for page in pages:
+            waiting += await self._watch(run, page)
+        run.close()
+        return waiting
+
+    async def _watch(self, run: Run, rows: list[Row]) -> int:
+        """Returns how many of some unposted journals are not posted."""
+        groups: dict[tuple[str, str], list[Row]] = {}
+        for row in rows:
+            company, kind, _ = row.row.split("~", maxsplit=2)
+            groups.setdefault((company, kind), []).append(row)
+        parts = [
+            (company, kind, group[start : start + LOOKUP_KEYS_MAX])
+            for (company, kind), group in groups.items()
+            for start in range(0, len(group), LOOKUP_KEYS_MAX)
+        ]
+
+        async def note(part: tuple[str, str, list[Row]]) -> int:
+            company, kind, group = part
+            name = f"{kind} journals of {company}"
+            return await run.part(name, lambda: self._note(company, kind, group), 0)
+
+        posted = sum(await side_by_side(parts, note, LOOKS_AT_ONCE))
+        for (company, kind), group in groups.items():
+            for row in group:
+                if self._is_overdue(row):
+                    name = f"journal {row.row}"
+                    step = partial(self._isolate, company, JournalKind(kind), row)
+                    await run.part(name, step, None)
+        return len(rows) - posted
+
+    def _is_overdue(self, row: Row) -> bool:
+        """True when the posting job had time enough for a journal and did not post it."""
+        since = row.cells["opened_at"]
+        wait = timedelta(hours=self._ports.settings.posting_wait_hours)
+        return isinstance(since, datetime) and self._ports.clock.now() - since > wait
+
+    async def _isolate(self, company: str, kind: JournalKind, row: Row) -> None:
+        """Half of an overdue journal's objects leave it, or its only one parks."""
+        if await self._ports.tables.get(TABLE, POSTED, row.row) is not None:
+            return
+        entity_set = FINANCE.of_journal(kind).name
+        batch = row.row.split("~", maxsplit=2)[2]
+        read = partial(isolation.keys_in, self._ports.dynamics, entity_set, company, batch)
+        keys = await with_retries(self._ports.clock, self._ports.rng, read)
+        ids = isolation.objects_of(keys)
+        if not ids:
+            await self._ports.tables.transact(TABLE, UNPOSTED, [Delete(row.row)])
+            return
+        telemetry.event("journal_overdue", logging.WARNING, company=company, journal=batch)
+        rounds = int(str(row.cells.get("rounds", 0)))
+        cells: dict[str, Cell] = {"opened_at": self._ports.clock.now(), "rounds": rounds + 1}
+        await isolation.mark(self._ports.tables, row, cells)
+        # Dynamics may refuse to move a bad line, so the halves take turns.
+        middle = len(ids) // 2
+        half = ids[middle:] if rounds % 2 == 0 or len(ids) == 1 else ids[:middle]
+        await self._maintenance.send(half, ISOLATE, "isolate")
+
+    async def _note(self, company: str, kind: str, rows: list[Row]) -> int:
+        by_batch = {row.row.split("~", maxsplit=2)[2]: row for row in rows}
+        values: list[Value] = list(by_batch)
+        lookup = Lookup(
+            FINANCE.of_journal(JournalKind(kind)).header,
+            company,
+            any_of=(BATCH_NUMBER, values),
+            select=(BATCH_NUMBER, "IsPosted"),
+        )
+        posted = 0
+        for found in await self._find(lookup):
+            row = by_batch.get(str(found[BATCH_NUMBER]))
+            if row is not None and found["IsPosted"] == "Yes":
+                cells = {**row.cells, "seen_posted_at": self._ports.clock.now()}
+                await self._ports.tables.transact(TABLE, POSTED, [Put(row.row, cells)])
+                await self._ports.tables.transact(TABLE, UNPOSTED, [Delete(row.row)])
+                posted += 1
+        return posted
+
+    async def _find(self, lookup: Lookup) -> list[Json]:
+        return await with_retries(
+            self._ports.clock, self._ports.rng, partial(self._ports.dynamics.find, lookup)
+        )
+
+
+def _lanes(parts: int) -> tuple[str, ...]:
+    """So many parts of transactions, and one of payouts, of which nothing is read yet."""
+    return ("",) * (parts + 1)
+
+
+def _next_span(done: Pass, lines: int) -> Pass | None:
+    """The days before a span, more or fewer by its lines; None after the last."""
+    end = done.began - timedelta(days=AUDIT_DAYS)
+    last = done.first - timedelta(days=1)
+    if last < end:
+        return None
+    days = 1
+    if lines <= QUIET_LINES_MAX and done.last != done.began:  # today is not over
+        days = min(2 * done.days, SPAN_DAYS_MAX)
+    first = max(last - timedelta(days=days - 1), end)
+    return Pass(done.began, first, last, _lanes(1), "", done.sent)
+
+
+def _pass_in(cells: Mapping[str, Cell]) -> Pass | None:
+    if "began" not in cells:
+        return None
+    days = ("began", "first", "last")
+    began, first, last = (date.fromisoformat(str(cells[name])) for name in days)
+    lanes = tuple(json.loads(str(cells["lanes"])))
+    return Pass(began, first, last, lanes, str(cells["after"]), int(str(cells["sent"])))

@@ -1,0 +1,18 @@
+"""What needs a person: parked items, their resolutions, what heals by itself, what waits."""
+
+from shared.services.inbox.healing import Healing
+from shared.services.inbox.inbox import RETRIES_MAX, Inbox, Parked
+from shared.services.inbox.resolve import Accepted, Decision, ResolutionRefused, Resolve
+from shared.services.inbox.waiting import WaitingList
+
+__all__ = [
+    "RETRIES_MAX",
+    "Accepted",
+    "Decision",
+    "Healing",
+    "Inbox",
+    "Parked",
+    "ResolutionRefused",
+    "Resolve",
+    "WaitingList",
+]

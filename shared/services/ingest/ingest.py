@@ -1,0 +1,188 @@
+"""The webhook's service: verify, classify, enqueue a thin envelope.
+
+https://docs.stripe.com/webhooks. The answer is given only when the broker has the message. What is
+refused: a body that is too large (413), a signature that is wrong or too old or too new (400), and
+a body that is not a Stripe event (400). What is not ours to handle is accepted and counted (202).
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from shared import telemetry
+from shared.domain.ids import EVENT_ID_CHARS_MAX, is_id
+from shared.domain.partition import partition_of
+from shared.entities.common.objects import id_of
+from shared.errors import SignatureRefused, TieoutError
+from shared.ports import Clock, Json, Queue, Signatures, Tables
+from shared.registry import entity_named, entity_of_event
+from shared.settings import Settings
+from shared.stores.item import Item
+from shared.stores.items import Items, home
+
+BODY_BYTES_MAX = 1_048_576
+ANSWER_SECONDS_MAX = 10  # outlasts the queue client, which gives up by itself
+COUNT_SECONDS_MAX = 2
+INGEST = "webhook"  # the place of the counters of what never became an item
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the webhook answers: an HTTP status, a closed code and a sentence."""
+
+    status: int
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What the webhook needs to know of an event."""
+
+    id: str
+    type: str
+    livemode: bool
+    account: str
+    object: Mapping[str, Any]
+
+
+class MalformedEventError(ValueError):
+    """The body is not a Stripe event; the text says why."""
+
+
+def parse(body: bytes) -> Arrival:
+    """A snapshot event from its raw body. Raises `MalformedEventError`."""
+    try:
+        event = json.loads(body.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise MalformedEventError("the body is not UTF-8") from error
+    except (ValueError, RecursionError) as error:
+        raise MalformedEventError("the body is not JSON") from error
+    return arrival_of(event)
+
+
+def arrival_of(event: object) -> Arrival:
+    """The parts of an event that matter here. Raises `MalformedEventError`."""
+    if not isinstance(event, dict):
+        raise MalformedEventError("the body is not a JSON object")
+    id, type_ = event.get("id"), event.get("type")
+    if not isinstance(id, str) or not is_id(id, EVENT_ID_CHARS_MAX):
+        raise MalformedEventError("the event has no usable id")
+    if not isinstance(type_, str) or not type_:
+        raise MalformedEventError("the event has no type")
+    data = event.get("data")
+    found = data.get("object") if isinstance(data, dict) else None
+    if not isinstance(found, dict):
+        raise MalformedEventError("the event has no data.object")
+    livemode = event.get("livemode")
+    if not isinstance(livemode, bool):
+        raise MalformedEventError("the event has no livemode")
+    account = event.get("account")
+    return Arrival(id, type_, livemode, account if isinstance(account, str) else "", found)
+
+
+def classify(arrival: Arrival, settings: Settings) -> tuple[str, Item | None]:
+    """The item to enqueue for an event, or the reason why there is none."""
+    if arrival.livemode is not settings.stripe_livemode:
+        return "other_mode", None
+    if arrival.account:
+        return "connected_account", None
+    entity = entity_of_event(arrival.type)
+    if entity is None:
+        return "unknown_type", None
+    found = entity.id_in(arrival.object)
+    if not found:
+        return "no_object_id", None
+    known = (None, entity.object, *(part for part, _ in entity.parts))
+    if arrival.object.get("object") not in known:
+        return "other_object", None
+    return "", Item(arrival.id, arrival.type, entity.name, found)
+
+
+def lane_of(arrival: Arrival, item: Item, partitions: int) -> tuple[str, int]:
+    """Queue and partition: by the customer where the event names one, else by the object."""
+    root = id_of(arrival.object.get("customer")) or item.object
+    return entity_named(item.entity).queue, partition_of(root, partitions)
+
+
+def route(event: Json, settings: Settings) -> tuple[str, int, Item] | None:
+    """Queue, partition and item of an event as Stripe's list shows it; None when it is not ours."""
+    try:
+        arrival = arrival_of(event)
+    except MalformedEventError as error:
+        telemetry.event("event_unreadable", reason=str(error))
+        return None
+    _, item = classify(arrival, settings)
+    if item is None:
+        return None
+    return *lane_of(arrival, item, settings.partitions), item
+
+
+class Ingest:
+    """Receives Stripe's deliveries."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        signatures: Signatures,
+        queue: Queue,
+        tables: Tables,
+        clock: Clock,
+    ) -> None:
+        self._settings = settings
+        self._signatures = signatures
+        self._queue = queue
+        self._items = Items(tables, clock)
+        self._clock = clock
+        self._secrets = tuple(
+            secret.get_secret_value() for secret in settings.stripe_webhook_secrets
+        )
+
+    async def receive(self, body: bytes, signature: str | None) -> Answer:
+        """Handle one delivery; never raises for bad input."""
+        if len(body) > BODY_BYTES_MAX:
+            return Answer(413, "too_large", f"the body is larger than {BODY_BYTES_MAX} bytes")
+        try:
+            self._verify(body, signature)
+            arrival = parse(body)
+        except SignatureRefused as error:
+            telemetry.count("webhook_refused", code="bad_signature")
+            return Answer(400, "bad_signature", str(error))
+        except MalformedEventError as error:
+            telemetry.count("webhook_refused", code="malformed")
+            return Answer(400, "malformed", str(error))
+        reason, item = classify(arrival, self._settings)
+        if item is None:
+            return await self._skip(arrival, reason)
+        return await self._enqueue(arrival, item)
+
+    def _verify(self, body: bytes, signature: str | None) -> None:
+        if not signature:
+            raise SignatureRefused("the Stripe-Signature header is missing")
+        signed_at = self._signatures.verify(body, signature, self._secrets)
+        tolerance = timedelta(seconds=self._settings.signature_tolerance_seconds)
+        if abs(self._clock.now() - signed_at) > tolerance:
+            raise SignatureRefused("the signature's time is too far from now")
+
+    async def _skip(self, arrival: Arrival, reason: str) -> Answer:
+        """Accepted and counted. A counter that cannot be written must not make Stripe repeat."""
+        telemetry.count("webhook_skipped", reason=reason, type=arrival.type)
+        try:
+            async with asyncio.timeout(COUNT_SECONDS_MAX):
+                await self._items.skip(home(INGEST, arrival.id))
+        except (TieoutError, TimeoutError) as error:
+            telemetry.event("skip_not_counted", item=arrival.id, error=type(error).__name__)
+        return Answer(202, "skipped", f"nothing to do: {reason}")
+
+    async def _enqueue(self, arrival: Arrival, item: Item) -> Answer:
+        queue, partition = lane_of(arrival, item, self._settings.partitions)
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS_MAX):
+                await self._queue.send(queue, [item.message(partition)])
+        except (TieoutError, TimeoutError) as error:
+            telemetry.count("webhook_unavailable", error=type(error).__name__)
+            return Answer(503, "queue_unavailable", "the queue did not take the event, try again")
+        return Answer(202, "accepted", "the event is queued")

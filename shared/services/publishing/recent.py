@@ -1,0 +1,121 @@
+"""The objects that converge wrote or planned last, with their documents: what previews read.
+
+One pass over the table `links` finds the newest objects; only their times and ids are kept. Each is
+read when its turn comes, a few at once: memory holds `AT_ONCE` objects, and some hundred bytes for
+each that is wanted. What counts as posted is what the audit saw (`watch_journals`): it may be hours
+old.
+"""
+
+import asyncio
+import heapq
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+
+from shared.domain.documents import Document, Follows
+from shared.entities.kinds import product_codec
+from shared.mapping.finance import accounts_in
+from shared.mapping.preview import Standing, StoredDocument, StoredObject
+from shared.ports import QUERY_ROWS_MAX, Row, Tables
+from shared.stores import journals, links
+from shared.stores.packing import unpack
+from shared.targets.finance import BATCH_NUMBER
+
+PAGES_MAX = 10_000
+AT_ONCE = 16  # objects that are read together
+
+
+@dataclass(slots=True)
+class _Object:
+    """The rows of one object."""
+
+    id: str
+    document: Row | None = None
+    links: dict[str, Row] = field(default_factory=dict)
+    announced: dict[str, None] = field(default_factory=dict)
+
+    def take(self, row: Row) -> None:
+        """One more row of the object."""
+        if row.row == links.DOCUMENT:
+            self.document = row
+        elif row.row.startswith(links.LINK_PREFIX):
+            self.links[row.row.removeprefix(links.LINK_PREFIX)] = row
+        elif row.row.startswith(links.INTENT_PREFIX):
+            self.announced[row.row.removeprefix(links.INTENT_PREFIX)] = None
+
+    def keys(self, role: str) -> Mapping[str, str | int]:
+        """The keys in Dynamics of a record that was written; nothing of one that was not."""
+        row = self.links.get(role)
+        found: dict[str, str | int] = {} if row is None else json.loads(str(row.cells["keys"]))
+        return found
+
+
+class Recent:
+    """Reads stored documents. It takes no claim: an object may change while it is read."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._codec = product_codec()
+
+    async def objects(self, limit: int) -> AsyncIterator[StoredObject]:
+        """The last `limit` objects, newest first."""
+        newest: list[tuple[str, str]] = []
+        async for at, id in self._marks():
+            if len(newest) < limit:
+                heapq.heappush(newest, (at, id))
+            else:
+                heapq.heappushpop(newest, (at, id))
+        newest.sort(reverse=True)
+        posted: dict[str, bool] = {}
+        for start in range(0, len(newest), AT_ONCE):
+            part = newest[start : start + AT_ONCE]
+            for found in await asyncio.gather(*(self._object(id) for _, id in part)):
+                yield await self._stored(found, posted)
+
+    async def _marks(self) -> AsyncIterator[tuple[str, str]]:
+        """When the documents of every object were stored last, and its id."""
+        after: tuple[str, str] | None = None
+        for _ in range(PAGES_MAX):
+            page = await self._tables.query(links.TABLE, after=after)
+            for row in page:
+                if row.row == links.DOCUMENT:
+                    yield str(row.cells["at"]), row.partition
+            if len(page) < QUERY_ROWS_MAX:
+                return
+            after = (page[-1].partition, page[-1].row)
+        raise RuntimeError(f"more than {PAGES_MAX} pages of {links.TABLE}")
+
+    async def _object(self, id: str) -> _Object:
+        found = _Object(id)
+        for row in await links.rows_of(self._tables, id):
+            found.take(row)
+        return found
+
+    async def _stored(self, found: _Object, posted: dict[str, bool]) -> StoredObject:
+        documents: list[StoredDocument] = []
+        customers: dict[tuple[str, str], str] = {}
+        for document in links.documents_in(found.document, self._codec) if found.document else ():
+            posting_status = await self._standing(document, found, posted)
+            documents.append(StoredDocument(document, posting_status, found.keys(document.parent)))
+            row = found.links.get(document.role)
+            if row is not None:
+                customers |= accounts_in(self._codec.record_of(unpack(row.cells)))
+        return StoredObject(found.id, tuple(documents), customers)
+
+    async def _standing(
+        self, document: Document, found: _Object, posted: dict[str, bool]
+    ) -> Standing:
+        """`posted` remembers the journals that were looked up."""
+        role = document.role
+        if isinstance(document.later, Follows):
+            return Standing.FUTURE
+        if role not in found.links:
+            return Standing.DRAFT if role in found.announced else Standing.FUTURE
+        if document.journal is None:
+            return Standing.DRAFT
+        batch = str(found.keys(role).get(BATCH_NUMBER, ""))
+        key = journals.journal_key(document.company, document.journal, batch)
+        if key not in posted:
+            row = await self._tables.get(journals.TABLE, journals.POSTED, key)
+            posted[key] = row is not None
+        return Standing.POSTED if posted[key] else Standing.DRAFT

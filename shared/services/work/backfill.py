@@ -1,0 +1,82 @@
+"""Backfill: the transaction sweep over a longer range, page by page, with its progress kept.
+
+Table `cursors`, partition `backfill`, row `progress`. One backfill runs at a time.
+"""
+
+from datetime import datetime, timedelta
+
+from shared.converge.pipeline import Ports
+from shared.ports import Cell, Json, Put
+from shared.services.work.sweep import Sweep
+
+TABLE = "cursors"
+BACKFILL, PROGRESS = "backfill", "progress"
+FLOW, INSTANCE = "backfill_flow", "backfill"
+DAYS_MAX = 3_650
+RUNNING, DONE = "running", "done"
+
+
+class Backfill:
+    """Starts a backfill, does one page of it, tells how far it is."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+
+    async def start(self, days: int) -> Json:
+        """Start the flow for the last `days`; one that runs goes on instead.
+
+        Raises ValueError for a number of days out of range.
+        """
+        if not 1 <= days <= DAYS_MAX:
+            raise ValueError(f"days must be a whole number from 1 to {DAYS_MAX}")
+        found = await self.progress()
+        if found["status"] == RUNNING and await self._ports.flows.status(INSTANCE) == "Running":
+            return found
+        since = int((self._ports.clock.now() - timedelta(days=days)).timestamp())
+        await self._keep(since, since_now(self._ports.clock.now()), 0, 0, RUNNING)
+        await self._ports.flows.start(
+            FLOW, INSTANCE, {"since": since, "cursor": "", "seen": 0, "sent": 0}
+        )
+        return await self.progress()
+
+    async def page(self, state: Json) -> Json:
+        """One page: `{since, cursor, seen, sent}` in and out; an empty cursor ends it."""
+        page = await Sweep(self._ports).transaction_page(state["since"], state["cursor"])
+        seen, sent = state["seen"] + page["seen"], state["sent"] + page["sent"]
+        status = RUNNING if page["cursor"] else DONE
+        oldest = page["oldest"] if page["cursor"] else state["since"]
+        await self._keep(state["since"], oldest, seen, sent, status)
+        return {"since": state["since"], "cursor": page["cursor"], "seen": seen, "sent": sent}
+
+    async def _keep(self, since: int, oldest: int, seen: int, sent: int, status: str) -> None:
+        cells: dict[str, Cell] = {
+            "since": since,
+            "oldest": oldest,
+            "seen": seen,
+            "sent": sent,
+            "status": status,
+            "at": self._ports.clock.now(),
+        }
+        await self._ports.tables.transact(TABLE, BACKFILL, [Put(PROGRESS, cells)])
+
+    async def progress(self) -> Json:
+        """`status` (none, running, done), `seen`, `sent`, and `share` done in per cent."""
+        row = await self._ports.tables.get(TABLE, BACKFILL, PROGRESS)
+        if row is None:
+            return {"status": "none", "seen": 0, "sent": 0, "percent": 0}
+        cells = row.cells
+        since, oldest = int(str(cells["since"])), int(str(cells["oldest"]))
+        span = max(since_now(self._ports.clock.now()) - since, 1)
+        covered = span - (oldest - since)
+        percent = 100 if cells["status"] == DONE else min(99, max(0, 100 * covered // span))
+        return {
+            "status": cells["status"],
+            "seen": cells["seen"],
+            "sent": cells["sent"],
+            "percent": percent,
+        }
+
+
+def since_now(now: datetime) -> int:
+    """A moment in whole seconds since 1970."""
+    return int(now.timestamp())

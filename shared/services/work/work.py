@@ -1,0 +1,195 @@
+"""A batch of messages of one session: converge their objects, then settle what became of each.
+
+Order: schedule the copies of what must be tried again, then store the outcomes, then let the
+messages complete. A crash in between repeats work that changes nothing: copies have deterministic
+ids, outcomes are stored by item.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from shared import telemetry
+from shared.converge.pipeline import Converge, Ports
+from shared.errors import TieoutError
+from shared.outcomes import Kind, Outcome
+from shared.ports import Message
+from shared.stores.item import (
+    FIND_SENDER,
+    ISOLATE,
+    REAPPLY,
+    UNREADABLE,
+    VERIFY,
+    Item,
+    UnreadableItemError,
+    read_item,
+    unreadable_item,
+)
+from shared.stores.items import ItemOutcome, Items
+from shared.stores.journals import Writer
+
+OBJECTS_PER_RUN = 50  # two lines each fill one $batch
+SUSPECT_DELIVERIES = 3  # from here on a message is handled alone
+UNCOUNTED_DELAY_SECONDS = 15
+UNCOUNTED_MAX = 1_000  # retries: three hours; a dead worker's claim lasts two at the longest
+FAILURE_PAUSE_SECONDS = 20.0
+NOT_BEGUN = Outcome(
+    Kind.RETRY,
+    counts=False,
+    delay_seconds=1.0,
+    cause="not_begun",
+    text="the time of its batch was over before its turn came",
+    remedy="Batches take too long: check how fast Stripe, Dynamics and storage answer, or raise "
+    "TIEOUT_BATCH_SECONDS_MAX; then retry.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message as the queue function got it. `delivery_count` starts at 1."""
+
+    id: str
+    body: bytes
+    delivery_count: int
+
+
+class Work:
+    """Handles what the queue functions receive."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+        self._converge = Converge(ports)
+        self._items = Items(ports.tables, ports.clock)
+
+    async def handle(self, queue: str, partition: int, messages: Sequence[Received]) -> None:
+        """Handle a batch. When this returns the messages may complete; what it raises is the
+        failure of a store or the broker, and the messages come again."""
+        items: dict[str, Item] = {}
+        item_outcomes: list[ItemOutcome] = []
+        for message in messages:
+            try:
+                item = read_item(message.body)
+            except UnreadableItemError as error:
+                item_outcomes.append(_unreadable(queue, message, str(error)))
+            else:
+                known = items.get(item.id)
+                if known is None or (known.generation, known.copy) < (item.generation, item.copy):
+                    items[item.id] = item
+        alone = any(message.delivery_count >= SUSPECT_DELIVERIES for message in messages)
+        later = _later(list(items.values()))
+        item_outcomes += [ItemOutcome(item, NOT_BEGUN) for item in later]
+        now = [item for item in items.values() if item not in later]
+        outcomes = await self._run(queue, partition, now, alone)
+        for item in now:
+            item_outcomes.append(
+                ItemOutcome(item, self._judge(item, outcomes[item.entity, item.object]))
+            )
+        try:
+            await self._settle(queue, partition, item_outcomes)
+        except TieoutError:
+            # The host abandons at once and without delay: ten tries should outlast a short outage.
+            await self._ports.clock.sleep(FAILURE_PAUSE_SECONDS)
+            raise
+
+    async def _run(
+        self, queue: str, partition: int, items: list[Item], alone: bool
+    ) -> dict[tuple[str, str], Outcome]:
+        """Verdicts by (entity, object); duplicates are folded, and what the time does not allow
+        is left for another message."""
+        ports = self._ports
+        started = ports.clock.now()
+        deadline = started + timedelta(seconds=ports.settings.batch_seconds_max)
+        owner = f"{queue}-{partition}-{ports.rng.getrandbits(64):016x}"
+        writer = Writer(queue, partition, owner)
+        entities: dict[str, dict[str, None]] = {}
+        for item in items:
+            entities.setdefault(item.entity, {})[item.object] = None
+        asked: dict[str, list[str]] = {}
+        for item in items:
+            asked.setdefault(item.object, []).append(item.type)
+        outcomes: dict[tuple[str, str], Outcome] = {}
+        size = 1 if alone else OBJECTS_PER_RUN
+        for entity, found in entities.items():
+            ids = list(found)
+            for start in range(0, len(ids), size):
+                part = ids[start : start + size]
+                if ports.clock.now() >= deadline:
+                    results = dict.fromkeys(part, NOT_BEGUN)
+                else:
+                    results = await self._converge.run(
+                        entity, dict.fromkeys(part, ()), writer, asked
+                    )
+                outcomes |= {(entity, id): outcome for id, outcome in results.items()}
+        return outcomes
+
+    def _judge(self, item: Item, outcome: Outcome) -> Outcome:
+        """A retry that used up its attempts is parked; so is one that never counts and never ends:
+        what is parked is seen, and healing tries it again."""
+        if outcome.kind is not Kind.RETRY:
+            return outcome
+        attempts, uncounted = item.attempt + 1, item.copy - item.attempt + 1
+        if outcome.counts and attempts >= self._ports.settings.attempts_max:
+            given_up = f"given up after {attempts} attempts"
+        elif not outcome.counts and uncounted >= UNCOUNTED_MAX:
+            given_up = f"given up after {item.copy + 1:,} tries, {uncounted:,} of them uncounted"
+        else:
+            return outcome
+        return replace(outcome, kind=Kind.PARK, text=f"{given_up}: {outcome.text}")
+
+    def _delay_seconds(self, item: Item, outcome: Outcome) -> float:
+        """Capped exponential back-off with jitter, never shorter than the outcome demands."""
+        settings = self._ports.settings
+        base: float = UNCOUNTED_DELAY_SECONDS
+        if outcome.counts:
+            doubled: float = settings.retry_base_seconds * (1 << min(item.attempt, 30))
+            base = min(doubled, settings.retry_cap_seconds)
+        jittered = base * (0.5 + 0.5 * self._ports.rng.random())
+        return max(jittered, outcome.delay_seconds or 0.0)
+
+    async def _settle(
+        self, queue: str, partition: int, item_outcomes: Sequence[ItemOutcome]
+    ) -> None:
+        copies: list[Message] = []
+        told: list[ItemOutcome] = []
+        now = self._ports.clock.now()
+        for item_outcome in item_outcomes:
+            item, outcome = item_outcome.item, item_outcome.outcome
+            if outcome.kind is Kind.RETRY:
+                seconds = self._delay_seconds(item, outcome)
+                due_at = now + timedelta(seconds=seconds)
+                copies.append(item.again(outcome.counts).message(partition, due_at))
+                outcome = replace(outcome, delay_seconds=seconds)
+            told.append(ItemOutcome(item, outcome))
+            if outcome.kind is not Kind.DONE:
+                telemetry.event(
+                    outcome.kind.value,
+                    item=item.id,
+                    entity=item.entity,
+                    object=item.object,
+                    cause=outcome.cause,
+                    attempt=item.attempt,
+                )
+        if copies:
+            await self._ports.queue.send(queue, copies)
+        await self._items.store(queue, told)
+
+
+def _later(items: Sequence[Item]) -> list[Item]:
+    """Reapply commands of objects that another maintenance command concerns first."""
+    first = dict.fromkeys(
+        (item.entity, item.object) for item in items if item.type in (VERIFY, ISOLATE)
+    )
+    return [item for item in items if item.type == REAPPLY and (item.entity, item.object) in first]
+
+
+def _unreadable(queue: str, message: Received, text: str) -> ItemOutcome:
+    item = unreadable_item(queue, message.id)
+    return ItemOutcome(
+        item,
+        Outcome(
+            Kind.PARK,
+            cause=UNREADABLE,
+            text=text,
+            remedy=FIND_SENDER,
+        ),
+    )

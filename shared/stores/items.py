@@ -1,0 +1,210 @@
+"""What became of each unit of work, in the table `events`; and the counters of `/api/status`.
+
+Partition key `<queue>~<place>`. The place follows from the object's id alone, so all rows of an
+object are together whatever `TIEOUT_PARTITIONS` is or was, and its rows, its place in a list and
+the counters change in one transaction. Rows:
+
+* `event~<item id>`: what became of each item; the generation that its next message must exceed.
+* `object~<key>`: what became of each object, and which events led to it. The key is the object's
+  id, of commands `verify-<object id>` and so on.
+* `parked~<key>`, `waiting~<key>`, `resolved~<key>`: the lists of objects.
+* `counter`: how many objects came to what.
+
+Nothing is ever deleted but places in lists, and rows of commands that their objects stand for.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import replace
+
+from shared import telemetry
+from shared.domain.partition import partition_of
+from shared.errors import Refused, TableConflict, clean_text
+from shared.outcomes import Kind, Outcome
+from shared.ports import (
+    TRANSACTION_OPERATIONS_MAX,
+    Cell,
+    Clock,
+    Insert,
+    Replace,
+    Row,
+    Tables,
+)
+from shared.stores.item_outcomes import ItemOutcome, item_of
+from shared.stores.item_rows import (
+    COUNTED,
+    EVENT,
+    OBJECT,
+    TEXT_CHARS_MAX,
+    ItemRows,
+    keys_read,
+    operations_of,
+)
+from shared.stores.paging import rows
+
+__all__ = ("ItemOutcome", "Items", "home", "item_of", "place", "places")
+
+TABLE = "events"
+COUNTER = "counter"
+PLACES = 4  # of a queue; changing it would move objects
+CONFLICTS_MAX = 20
+LEFT_PER_TRANSACTION = TRANSACTION_OPERATIONS_MAX - 1  # and the counter
+
+
+def place(queue: str, number: int) -> str:
+    """The partition key of a place."""
+    return f"{queue}~{number}"
+
+
+def places(queues: Iterable[str]) -> list[str]:
+    """All places of queues."""
+    return [place(queue, number) for queue in queues for number in range(PLACES)]
+
+
+def home(queue: str, object: str) -> str:
+    """The place of an object."""
+    return place(queue, partition_of(object, PLACES))
+
+
+class Items:
+    """The rows of units of work."""
+
+    def __init__(self, tables: Tables, clock: Clock) -> None:
+        self._tables = tables
+        self._clock = clock
+
+    async def get(self, where: str, id: str) -> Row | None:
+        """The row of an item, or None."""
+        return await self._tables.get(TABLE, where, f"{EVENT}{id}")
+
+    async def object(self, where: str, key: str) -> Row | None:
+        """The row of an object, or of a command on it; or None."""
+        return await self._tables.get(TABLE, where, f"{OBJECT}{key}")
+
+    async def store(self, queue: str, item_outcomes: Sequence[ItemOutcome]) -> None:
+        """Store outcomes of a queue, each at home. Raises as `record` does."""
+        parts: dict[str, list[ItemOutcome]] = {}
+        for item_outcome in item_outcomes:
+            parts.setdefault(home(queue, item_outcome.item.object), []).append(item_outcome)
+        for where, part in parts.items():
+            await self.record(where, part)
+
+    async def record(self, where: str, item_outcomes: Sequence[ItemOutcome]) -> None:
+        """Store outcomes of one place and move the counters with them; recording twice changes
+        nothing.
+
+        A retry that is older than what a row tells is not stored. Raises `TableConflict` when
+        others keep changing the same rows.
+        """
+        last = {item_outcome.item.id: item_outcome for item_outcome in item_outcomes}
+        refused: Refused | None = None
+        for part in _in_transactions(list(last.values())):
+            try:
+                await self._record(where, part)
+            except Refused:  # one row that storage refuses holds up none of the others
+                for item_outcome in part:
+                    refused = await self._alone(where, item_outcome) or refused
+        if refused is not None:
+            raise refused
+
+    async def _alone(self, where: str, item_outcome: ItemOutcome) -> Refused | None:
+        """Store one outcome, without its evidence where storage refuses it. Returns the error of
+        one that cannot be stored at all."""
+        try:
+            await self._record(where, [item_outcome])
+        except Refused as error:
+            telemetry.event("outcome_shortened", item=item_outcome.item.id, reason=str(error))
+            plain = replace(
+                item_outcome.outcome,
+                text=clean_text(item_outcome.outcome.text),
+                remedy=clean_text(item_outcome.outcome.remedy)[:TEXT_CHARS_MAX],
+                evidence="",
+            )
+            try:
+                await self._record(where, [replace(item_outcome, outcome=plain)])
+            except Refused as last:
+                return last
+        return None
+
+    async def _record(self, where: str, item_outcomes: Sequence[ItemOutcome]) -> None:
+        def tell(found: ItemRows) -> None:
+            for item_outcome in item_outcomes:
+                found.tell(item_outcome)
+
+        keys = [key for item_outcome in item_outcomes for key in keys_read(item_outcome)]
+        await self._change(where, keys, tell)
+
+    async def reopen(self, where: str, key: str, outcome: Outcome) -> None:
+        """Put a resolved object back among the parked ones, for the reason that `outcome` gives."""
+        await self._change(where, [f"{OBJECT}{key}"], lambda found: found.reopen(key, outcome))
+
+    async def _change(
+        self, where: str, keys: Iterable[str], change: Callable[[ItemRows], None]
+    ) -> None:
+        wanted = list(dict.fromkeys([COUNTER, *keys]))
+        for _ in range(CONFLICTS_MAX):
+            found = await asyncio.gather(*(self._tables.get(TABLE, where, key) for key in wanted))
+            counter = found[0]
+            changed = ItemRows(dict(zip(wanted, found, strict=True)), self._clock.now())
+            change(changed)
+            operations = changed.operations()
+            if not operations:
+                return
+            cells: dict[str, Cell] = {
+                kind.value: _count(counter, kind) + more for kind, more in changed.counted().items()
+            }
+            operations.append(
+                Insert(COUNTER, cells) if counter is None else Replace(COUNTER, cells, counter.etag)
+            )
+            try:
+                await self._tables.transact(TABLE, where, operations)
+            except TableConflict:
+                continue
+            return
+        raise TableConflict(f"the counters of {where} keep changing")
+
+    def listed(self, where: str, kind: Kind) -> AsyncIterator[Row]:
+        """The objects of one list (`LISTED`), page by page."""
+        return rows(self._tables, TABLE, where, f"{kind.value}~")
+
+    async def skip(self, where: str) -> None:
+        """Count something that was skipped before it became an item."""
+        for _ in range(CONFLICTS_MAX):
+            counter = await self._tables.get(TABLE, where, COUNTER)
+            counts = {kind.value: _count(counter, kind) for kind in COUNTED}
+            counts[Kind.SKIP.value] += 1
+            operation = (
+                Insert(COUNTER, counts)
+                if counter is None
+                else Replace(COUNTER, counts, counter.etag)
+            )
+            try:
+                await self._tables.transact(TABLE, where, [operation])
+            except TableConflict:
+                continue
+            return
+        raise TableConflict(f"the counters of {where} keep changing")
+
+    async def counts(self, places: Sequence[str]) -> dict[str, int]:
+        """The sums of the counters over the given partitions."""
+        rows = await asyncio.gather(*(self._tables.get(TABLE, key, COUNTER) for key in places))
+        return {kind.value: sum(_count(row, kind) for row in rows) for kind in COUNTED}
+
+
+def _count(row: Row | None, kind: Kind) -> int:
+    value = row.cells.get(kind.value, 0) if row is not None else 0
+    return value if isinstance(value, int) else 0
+
+
+def _in_transactions(item_outcomes: Sequence[ItemOutcome]) -> list[list[ItemOutcome]]:
+    """Outcomes in as few parts as transactions hold."""
+    parts: list[list[ItemOutcome]] = []
+    left = 0
+    for item_outcome in item_outcomes:
+        needed = operations_of(item_outcome)
+        if needed > left:
+            parts.append([])
+            left = LEFT_PER_TRANSACTION
+        parts[-1].append(item_outcome)
+        left -= needed
+    return parts

@@ -1,0 +1,309 @@
+"""What we wrote for each Stripe object: claims, intents and links, in the table `links`.
+
+Partition key = Stripe object id, so that one object is one entity-group transaction. Rows:
+`claim` (who works on it, until when), `intent~<role>` (a write announced and not settled),
+`link~<role>` (a record that exists), `document` (the last documents and records, packed),
+`choice~<company>` (what a person decided about a customer), `chosen~<moment>` (all such decisions),
+`origin~<object>` (of a charge: who decided where what follows it goes, `origins.py`).
+`resolved` and `resolution~...` (what a person settled by hand, `stores/resolutions.py`).
+Every write is conditional on the claim's ETag: a worker that lost its claim changes nothing.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from shared.domain.clearing import Resolution
+from shared.domain.codec import Codec
+from shared.domain.documents import Document
+from shared.domain.records import Choice, Intent, Link, Record, canonical
+from shared.entities.kinds import product_codec
+from shared.errors import ClaimHeld, Parked, TableConflict
+from shared.ports import (
+    Cell,
+    Clock,
+    Delete,
+    Insert,
+    Operation,
+    Put,
+    Replace,
+    Row,
+    Tables,
+)
+from shared.stores import resolutions
+from shared.stores.packing import in_transactions, pack, unpack
+from shared.stores.paging import rows
+
+TABLE = "links"
+CLAIM = "claim"
+DOCUMENT = "document"
+INTENT_PREFIX = "intent~"
+LINK_PREFIX = "link~"
+ORIGIN_PREFIX = "origin~"
+CHOICE_PREFIX = "choice~"
+CHOSEN_PREFIX = "chosen~"
+CLAIMS = 1  # operations on the claim in each transaction
+ROWS_MAX = 20_000  # of one object: its order's 90 lines, with the credit lines of 200 refunds
+
+
+@dataclass(slots=True)
+class Claim:
+    """An object under our claim, and what is known of it. `choices`: by company. `resolution`: a
+    person settled it by hand; `decisions`: how often people resolved or reopened it."""
+
+    id: str
+    owner: str
+    etag: str
+    until: datetime
+    links: dict[str, Link] = field(default_factory=dict)
+    intents: dict[str, Intent] = field(default_factory=dict)
+    choices: dict[str, Choice] = field(default_factory=dict)
+    settled: bool = False
+    resolution: Resolution | None = None
+    decisions: int = 0
+
+
+def _link_cells(link: Link, codec: Codec) -> dict[str, Cell]:
+    """Readable cells for people, and the record packed."""
+    record = link.record
+    return {
+        "company": link.company,
+        "entity_set": record.entity_set,
+        "keys": canonical(dict(link.keys)),
+        "clearing_minor": record.document.clearing_minor,
+        "mapping": record.mapping,
+        "recreated": link.recreated,
+        **pack(codec.plain_record(record)),
+    }
+
+
+def _link_of(row: Row, codec: Codec) -> Link:
+    cells = row.cells
+    return Link(
+        keys=json.loads(str(cells["keys"])),
+        record=codec.record_of(unpack(cells)),
+        recreated=int(str(cells["recreated"])),
+    )
+
+
+def _choice_of(row: Row) -> Choice:
+    cells = row.cells
+    company = row.row.removeprefix(CHOICE_PREFIX)
+    return Choice(str(cells["id"]), company, str(cells["account"]), cells["shared"] is True)
+
+
+def _is_superseded(link: Link, choices: Mapping[str, Choice]) -> bool:
+    """Whether a person decided otherwise after the link was made."""
+    choice = choices.get(link.company)
+    return choice is not None and link.record.document.decision != choice.id
+
+
+def _links_in(rows: Sequence[Row], choices: Mapping[str, Choice], codec: Codec) -> dict[str, Link]:
+    found = [_link_of(row, codec) for row in rows if row.row.startswith(LINK_PREFIX)]
+    return {link.role: link for link in found if not _is_superseded(link, choices)}
+
+
+def _choices_in(rows: Sequence[Row]) -> dict[str, Choice]:
+    found = [_choice_of(row) for row in rows if row.row.startswith(CHOICE_PREFIX)]
+    return {choice.company: choice for choice in found}
+
+
+def _intent_cells(intent: Intent, codec: Codec) -> dict[str, Cell]:
+    record = intent.record
+    return {
+        "company": record.document.company,
+        "entity_set": record.entity_set,
+        "key": record.document.key,
+        "journal": intent.journal,
+        "mapping": record.mapping,
+        "at": intent.at,
+        **pack(codec.plain_record(record)),
+    }
+
+
+def _intent_of(row: Row, codec: Codec) -> Intent:
+    cells = row.cells
+    return Intent(str(cells["journal"]), str(cells["at"]), codec.record_of(unpack(cells)))
+
+
+def _document_cells(
+    documents: Sequence[Document], settled: bool, at: datetime, codec: Codec
+) -> dict[str, Cell]:
+    stored = pack([codec.plain_document(document) for document in documents])
+    return {**stored, "settled": settled, "at": at}
+
+
+def documents_in(row: Row, codec: Codec) -> tuple[Document, ...]:
+    """The documents that a row `document` holds: what must exist, as last computed."""
+    return tuple(codec.document_of(plain) for plain in unpack(row.cells))
+
+
+async def rows_of(tables: Tables, id: str) -> list[Row]:
+    """Every row of an object, page by page. Raises `Parked` beyond `ROWS_MAX`."""
+    found: list[Row] = []
+    async for row in rows(tables, TABLE, id):
+        if len(found) == ROWS_MAX:
+            raise Parked(
+                "limit_reached",
+                f"{id} has more than {ROWS_MAX:,} rows in the table links; nothing was written",
+                "Compare the object with Dynamics and book what is missing by hand; then resolve "
+                "the item.",
+            )
+        found.append(row)
+    return found
+
+
+class LinkStore:
+    """Claims, intents and links over the storage port."""
+
+    def __init__(
+        self, tables: Tables, clock: Clock, lease_seconds: int, codec: Codec | None = None
+    ) -> None:
+        self._codec = codec or product_codec()
+        self._tables = tables
+        self._clock = clock
+        self._lease = timedelta(seconds=lease_seconds)
+
+    async def claim(self, id: str, owner: str) -> Claim:
+        """Take the object for `lease_seconds`. Raises `ClaimHeld`, `TableConflict` or `Parked`.
+
+        The rows may come in several pages. The claim's row sorts before documents, intents and
+        links, so these are read after it, and whoever changes one of them changes the claim's ETag
+        with it: our own change of the claim is refused then, and nothing stale is used.
+        """
+        stored = await rows_of(self._tables, id)
+        found = {row.row: row for row in stored}
+        now = self._clock.now()
+        until = now + self._lease
+        cells: dict[str, Cell] = {"owner": owner, "until": until}
+        operation: Operation = Insert(CLAIM, cells)
+        old = found.get(CLAIM)
+        if old is not None:
+            held_until = old.cells["until"]
+            if old.cells["owner"] and isinstance(held_until, datetime) and held_until > now:
+                raise ClaimHeld(id, held_until)
+            operation = Replace(CLAIM, cells, old.etag)
+        (etag,) = await self._tables.transact(TABLE, id, [operation])
+        claim = Claim(id, owner, etag, until, choices=_choices_in(stored))
+        claim.links = _links_in(stored, claim.choices, self._codec)
+        for row in stored:
+            if row.row.startswith(INTENT_PREFIX):
+                claim.intents[row.row.removeprefix(INTENT_PREFIX)] = _intent_of(row, self._codec)
+        claim.resolution = resolutions.resolution_of(found.get(resolutions.RESOLVED))
+        claim.decisions = sum(row.row.startswith(resolutions.HISTORY_PREFIX) for row in stored)
+        document = found.get(DOCUMENT)
+        claim.settled = document is not None and document.cells["settled"] is True
+        return claim
+
+    async def intend(
+        self, claim: Claim, intents: Sequence[Intent], documents: Sequence[Document]
+    ) -> None:
+        """Record what is about to be written. Raises `TableConflict` when the claim is lost."""
+        changes: list[list[Operation]] = [
+            [Put(INTENT_PREFIX + intent.role, _intent_cells(intent, self._codec))]
+            for intent in intents
+        ]
+        cells = _document_cells(documents, False, self._clock.now(), self._codec)
+        changes.append([Put(DOCUMENT, cells)])
+        for operations in in_transactions(changes, CLAIMS):
+            await self._under_claim(claim, operations, claim.owner, claim.until)
+        claim.intents.update({intent.role: intent for intent in intents})
+
+    async def settle(
+        self,
+        claim: Claim,
+        links: Sequence[Link],
+        over: Sequence[str],
+        open_intents: Sequence[Intent],
+        documents: Sequence[Document] | None,
+    ) -> None:
+        """Store new links, drop the intents of the roles in `over`, keep `open_intents` with
+        their new times, and release the claim.
+
+        `documents` not None: all of them exist now, the object is settled.
+        """
+        changes: dict[str, list[Operation]] = {}
+        for link in links:
+            changes[link.role] = [Put(LINK_PREFIX + link.role, _link_cells(link, self._codec))]
+        still_open = [intent.role for intent in open_intents]
+        for role in dict.fromkeys(over):
+            if role in claim.intents and role not in still_open:
+                changes.setdefault(role, []).append(Delete(INTENT_PREFIX + role))
+        for intent in open_intents:
+            operation = Put(INTENT_PREFIX + intent.role, _intent_cells(intent, self._codec))
+            changes.setdefault(intent.role, []).append(operation)
+        last: list[Operation] = []
+        if documents is not None:
+            cells = _document_cells(documents, True, self._clock.now(), self._codec)
+            last.append(Put(DOCUMENT, cells))
+        *parts, rest = in_transactions([*changes.values(), last], CLAIMS)
+        for operations in parts:
+            await self._under_claim(claim, operations, claim.owner, claim.until)
+        await self._under_claim(claim, rest, "", self._clock.now())
+
+    async def _under_claim(
+        self, claim: Claim, operations: Sequence[Operation], owner: str, until: datetime
+    ) -> None:
+        """Changes that are made only while the claim is ours. Raises `TableConflict`."""
+        row = Replace(CLAIM, {"owner": owner, "until": until}, claim.etag)
+        claim.etag = (await self._tables.transact(TABLE, claim.id, [row, *operations]))[0]
+
+    async def release(self, claim: Claim) -> None:
+        """Give the claim back; when it was lost meanwhile there is nothing to give."""
+        cells: dict[str, Cell] = {"owner": "", "until": self._clock.now()}
+        try:
+            await self._tables.transact(TABLE, claim.id, [Replace(CLAIM, cells, claim.etag)])
+        except TableConflict:
+            return
+
+    async def links(self, id: str) -> dict[str, Link]:
+        """The links of an object, without a claim: a look that may be old. Raises `Parked`."""
+        stored = await rows_of(self._tables, id)
+        return _links_in(stored, _choices_in(stored), self._codec)
+
+    async def written(self, id: str, role: str) -> Record | None:
+        """What was written or announced of an object in a role, without a claim."""
+        # Settling stores the link and drops the intent at once: read last, the link is not missed.
+        intent = await self._tables.get(TABLE, id, INTENT_PREFIX + role)
+        link = await self._tables.get(TABLE, id, LINK_PREFIX + role)
+        row = link or intent
+        return None if row is None else self._codec.record_of(unpack(row.cells))
+
+    async def choose(self, id: str, choice: Choice, who: str, why: str) -> None:
+        """Store what a person decided about a customer. Earlier decisions stay on record."""
+        at = self._clock.now()
+        cells: dict[str, Cell] = {
+            "id": choice.id,
+            "account": choice.account,
+            "shared": choice.shared,
+            "who": who,
+            "why": why,
+            "at": at,
+        }
+        record: dict[str, Cell] = {**cells, "company": choice.company}
+        operations: list[Operation] = [
+            Put(CHOICE_PREFIX + choice.company, cells),
+            Put(CHOSEN_PREFIX + choice.id, record),
+        ]
+        await self._tables.transact(TABLE, id, operations)
+
+    async def resolve(self, claim: Claim, resolution: Resolution) -> None:
+        """Store that a person settled the object by hand, and release the claim. Raises
+        `TableConflict` when the claim is lost."""
+        operations = resolutions.resolving(resolution, claim.decisions)
+        await self._under_claim(claim, operations, "", self._clock.now())
+
+    async def reopen(self, claim: Claim, who: str) -> None:
+        """Take such a decision back, and release the claim. Raises `TableConflict`."""
+        now = self._clock.now()
+        await self._under_claim(claim, resolutions.reopening(who, now, claim.decisions), "", now)
+
+    async def resolution(self, id: str) -> Resolution | None:
+        """What a person decided about an object; None where Tieout is to write it."""
+        return resolutions.resolution_of(await self._tables.get(TABLE, id, resolutions.RESOLVED))
+
+    async def is_settled(self, id: str) -> bool:
+        """True when everything the object needs was written."""
+        row = await self._tables.get(TABLE, id, DOCUMENT)
+        return row is not None and row.cells["settled"] is True

@@ -1,0 +1,96 @@
+"""Which mapping is in force: what converge renders with, read from the pointer and compiled.
+
+An instance looks at the pointer once in `MAPPING_FRESH_SECONDS`. When storage does not answer it
+goes on with the version it knows, which is never the product's own where a pointer was known. A
+set that does not compile here stops the work instead of being guessed at.
+"""
+
+import asyncio
+import logging
+from datetime import datetime, timedelta
+
+from shared import telemetry
+from shared.errors import MappingUnusable, TieoutError
+from shared.mapping.compiler import CompiledMapping
+from shared.mapping.problems import MappingRefused
+from shared.mapping.product import Product
+from shared.ports import Clock
+from shared.stores.mapping_store import PRODUCT_ALONE, MappingStore, Version
+
+MAPPING_FRESH_SECONDS = 30
+VERSIONS_KEPT = 4  # compiled: the active one, and those that are previewed and compared
+
+
+class Mappings:
+    """Compiled versions of one running instance. `active` is what converge asks for."""
+
+    def __init__(self, store: MappingStore, clock: Clock, product: Product) -> None:
+        self.store = store
+        self.product = product
+        self._clock = clock
+        self._kept: dict[str, CompiledMapping] = {}
+        self._set = ""
+        self._known: CompiledMapping | MappingUnusable | None = None
+        self._looked_at: datetime | None = None
+        self._lock = asyncio.Lock()  # one look at a time
+
+    async def active(self) -> CompiledMapping:
+        """The mapping in force, at most `MAPPING_FRESH_SECONDS` old.
+
+        Raises `MappingUnusable` when the active set cannot be used, and the error of storage when
+        no version is known yet.
+        """
+        async with self._lock:
+            now = self._clock.now()
+            fresh = timedelta(seconds=MAPPING_FRESH_SECONDS)
+            if self._looked_at is None or not timedelta() <= now - self._looked_at < fresh:
+                await self._look()
+                self._looked_at = now
+        if isinstance(self._known, CompiledMapping):
+            return self._known
+        raise MappingUnusable(str(self._known))
+
+    async def _look(self) -> None:
+        """Follow the pointer; what cannot be read leaves the version that is known."""
+        try:
+            pointer = await self.store.pointer()
+            if pointer.set != self._set or not isinstance(self._known, CompiledMapping):
+                self._known = await self._take(pointer.set)
+                self._set = pointer.set
+        except TieoutError as error:
+            if self._known is None:
+                raise
+            name = type(error).__name__
+            telemetry.event("mapping_refresh_failed", logging.ERROR, error=name, set=self._set)
+
+    async def _take(self, sha256: str) -> CompiledMapping | MappingUnusable:
+        """The compiled set, noted as a version before any record carries it."""
+        try:
+            found = await self.compiled(sha256)
+        except (MappingRefused, MappingUnusable) as error:
+            telemetry.event("mapping_unusable", logging.ERROR, set=sha256)
+            return MappingUnusable(f"the active mapping {sha256} cannot be used here: {error}")
+        product = self.product.alone.sha256
+        version = Version(found.sha256, sha256, product, found.documents)
+        await self.store.note(version, self._clock.now())
+        telemetry.event("mapping_active", set=sha256, version=version.sha256)
+        return found
+
+    async def compiled(self, sha256: str) -> CompiledMapping:
+        """A set compiled with the product; the last `VERSIONS_KEPT` are kept.
+
+        Raises `MappingRefused` where this product refuses it, and `MappingUnusable` where it is
+        not stored whole.
+        """
+        if sha256 == PRODUCT_ALONE:
+            return self.product.alone
+        found = self._kept.pop(sha256, None)
+        if found is None:
+            stored = await self.store.set(sha256)
+            if stored is None:
+                raise MappingUnusable(f"the set {sha256} is not stored")
+            found = self.product.compile(await self.store.documents(stored))
+        self._kept[sha256] = found
+        while len(self._kept) > VERSIONS_KEPT:
+            del self._kept[next(iter(self._kept))]
+        return found

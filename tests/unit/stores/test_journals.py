@@ -1,0 +1,281 @@
+import random
+
+import pytest
+
+from local.tables import MemoryTables
+from shared.domain.journal import JournalKind
+from shared.errors import (
+    CredentialsRefused,
+    DuplicateKey,
+    Parked,
+    Refused,
+    TableConflict,
+    UncertainWrite,
+)
+from shared.ports import Row
+from shared.stores.journals import ROLLS_MAX, TABLE, Journals, Slot, Target, Writer
+from tests.unit.services.fakes import FakeDynamics, ManualClock, settings
+
+PAYMENTS = Target("usmf", JournalKind.CUSTOMER_PAYMENT, "2026-11")
+HEADERS = "CustomerPaymentJournalHeaders"
+PLACE = "usmf~USPay~charge~0"
+WRITER = Writer("charge", 0, "one")
+OTHER = Writer("charge", 0, "other")
+LOST = ("lost", UncertainWrite("time-out"))
+SETTINGS = settings(
+    journal_lines_max=10, journal_hours_max=24, lease_seconds=600, write_settle_seconds=300
+)
+
+
+class LaggingTables(MemoryTables):
+    """Once `stale` is set, reads show it: what somebody read before another wrote."""
+
+    stale: Row | None = None
+
+    async def get(self, table: str, partition: str, row: str) -> Row | None:
+        return self.stale or await super().get(table, partition, row)
+
+
+class Desk:
+    """Journals over fakes."""
+
+    def __init__(self) -> None:
+        self.dynamics, self.tables, self.clock = FakeDynamics(), LaggingTables(), ManualClock()
+        self.journals = Journals(self.tables, self.dynamics, self.clock, random.Random(1), SETTINGS)
+
+    async def reserve(
+        self, count: int = 1, target: Target = PAYMENTS, writer: Writer = WRITER
+    ) -> list[Slot]:
+        return await self.journals.reserve(target, count, writer)
+
+    async def batches(self, count: int = 1, writer: Writer = WRITER) -> list[str]:
+        return list(dict.fromkeys(slot.batch for slot in await self.reserve(count, writer=writer)))
+
+    @property
+    def headers(self) -> list[dict[str, object]]:
+        return self.dynamics.rows.get(HEADERS, [])
+
+
+async def test_the_first_reservation_opens_a_journal() -> None:
+    desk = Desk()
+    slots = await desk.reserve(3)
+    (header,) = desk.headers
+    assert header["JournalName"] == "USPay"
+    assert str(header["Description"]).startswith("Stripe 2026-11 charge 0 ")
+    assert slots == [Slot(str(header["JournalBatchNumber"]), number) for number in (1, 2, 3)]
+
+
+async def test_the_description_fits_its_field() -> None:
+    desk = Desk()
+    target = Target("usmf", JournalKind.GENERAL, "2026-11")
+    await desk.reserve(1, target, Writer("balance_transaction", 63, "one"))
+    (header,) = desk.dynamics.rows["LedgerJournalHeaders"]
+    assert len(str(header["Description"])) <= 60
+
+
+async def test_the_next_reservation_goes_on_where_the_last_ended() -> None:
+    desk = Desk()
+    first = await desk.reserve(3)
+    second = await desk.reserve(2)
+    assert [slot.line_number for slot in second] == [4, 5]
+    assert second[0].batch == first[0].batch
+    assert len(desk.headers) == 1
+
+
+async def test_a_full_journal_is_followed_by_a_fresh_one() -> None:
+    desk = Desk()
+    slots = await desk.reserve(25)
+    assert [slot.line_number for slot in slots] == [*range(1, 11), *range(1, 11), *range(1, 6)]
+    assert len(dict.fromkeys(slot.batch for slot in slots)) == 3
+    assert len(desk.headers) == 3
+    assert [slot.line_number for slot in await desk.reserve(1)] == [6]
+
+
+async def test_an_exactly_full_journal_is_not_used_again() -> None:
+    desk = Desk()
+    (first,) = await desk.batches(10)
+    (second,) = await desk.batches(1)
+    assert first != second
+
+
+async def test_an_old_journal_is_followed_by_a_fresh_one() -> None:
+    desk = Desk()
+    first = await desk.batches()
+    desk.clock.advance(24 * 3_600)
+    assert await desk.batches() == first
+    desk.clock.advance(1)
+    assert await desk.batches() != first
+
+
+async def test_posting_periods_never_share_a_journal() -> None:
+    desk = Desk()
+    (november,) = await desk.reserve()
+    (december,) = await desk.reserve(1, Target("usmf", JournalKind.CUSTOMER_PAYMENT, "2026-12"))
+    assert november.batch != december.batch
+    assert (await desk.reserve())[0] == Slot(november.batch, 2)
+
+
+async def test_companies_kinds_queues_and_partitions_never_share_a_journal() -> None:
+    desk = Desk()
+    found = [
+        (await desk.reserve(1, target, writer))[0].batch
+        for target in (
+            PAYMENTS,
+            Target("demf", JournalKind.CUSTOMER_PAYMENT, "2026-11"),
+            Target("usmf", JournalKind.GENERAL, "2026-11"),
+        )
+        for writer in (WRITER, Writer("refund", 0, "one"), Writer("charge", 1, "one"))
+    ]
+    assert len(dict.fromkeys(found)) == 9
+
+
+async def test_a_journal_that_another_holds_is_left_for_a_fresh_one() -> None:
+    desk = Desk()
+    first = await desk.batches(writer=WRITER)
+    desk.clock.advance(599)
+    assert await desk.batches(writer=OTHER) != first
+
+
+async def test_a_lease_that_ran_out_hands_the_journal_over() -> None:
+    desk = Desk()
+    first = await desk.batches(writer=WRITER)
+    desk.clock.advance(600)
+    assert await desk.batches(writer=OTHER) == first
+
+
+async def test_a_released_journal_is_taken_over_at_once() -> None:
+    desk = Desk()
+    first = await desk.batches(writer=WRITER)
+    await desk.journals.release(PAYMENTS, WRITER)
+    assert await desk.batches(writer=OTHER) == first
+
+
+async def test_a_journal_is_released_by_its_holder_alone() -> None:
+    desk = Desk()
+    first = await desk.batches(writer=WRITER)
+    await desk.journals.release(PAYMENTS, OTHER)
+    assert await desk.batches(writer=OTHER) != first
+
+
+async def test_two_writers_at_once_never_get_the_same_place() -> None:
+    desk = Desk()
+    await desk.reserve()
+    await desk.journals.release(PAYMENTS, WRITER)
+    stale = await desk.tables.get(TABLE, PLACE, "open~2026-11")
+    mine = await desk.reserve(writer=WRITER)
+    desk.tables.stale = stale
+    with pytest.raises(TableConflict):
+        await desk.reserve(writer=OTHER)
+    assert mine[0].line_number == 2
+
+
+async def test_a_lost_answer_for_a_header_waits_and_then_finds_it() -> None:
+    desk = Desk()
+    desk.dynamics.script = [LOST]
+    with pytest.raises(UncertainWrite) as caught:
+        await desk.reserve()
+    assert caught.value.retry_after_seconds == 300
+    desk.clock.advance(300)
+    with pytest.raises(UncertainWrite) as caught:
+        await desk.reserve()
+    assert caught.value.retry_after_seconds == 120
+    desk.clock.advance(120)
+    (slot,) = await desk.reserve()
+    (header,) = desk.headers
+    assert slot == Slot(str(header["JournalBatchNumber"]), 1)
+    (lookup,) = desk.dynamics.lookups
+    assert lookup.equals == {
+        "JournalName": "USPay",
+        "Description": str(header["Description"]),
+    }
+
+
+async def test_a_header_that_is_not_found_is_made_under_the_same_description() -> None:
+    desk = Desk()
+    desk.dynamics.script = [UncertainWrite("time-out")]
+    with pytest.raises(UncertainWrite):
+        await desk.reserve()
+    desk.clock.advance(420)
+    assert (await desk.reserve())[0].line_number == 1
+    descriptions = [str(batch[0].fields["Description"]) for batch in desk.dynamics.batches]
+    assert len(descriptions) == 2
+    assert descriptions[0] == descriptions[1]
+    assert len(desk.headers) == 1
+
+
+async def test_another_worker_does_not_open_a_second_journal_meanwhile() -> None:
+    desk = Desk()
+    desk.dynamics.script = [LOST]
+    with pytest.raises(UncertainWrite):
+        await desk.reserve(writer=WRITER)
+    with pytest.raises(UncertainWrite):
+        await desk.reserve(writer=OTHER)
+    assert len(desk.dynamics.batches) == 1
+
+
+async def test_a_header_whose_number_is_taken_is_looked_for() -> None:
+    desk = Desk()
+    desk.dynamics.script = [("lost", DuplicateKey("Dynamics", "The record already exists."))]
+    with pytest.raises(UncertainWrite):
+        await desk.reserve()
+    desk.clock.advance(420)
+    (slot,) = await desk.reserve()
+    assert [header["JournalBatchNumber"] for header in desk.headers] == [slot.batch]
+
+
+@pytest.mark.parametrize(
+    "error", [Refused("Dynamics", "journal name"), CredentialsRefused("Dynamics", "401")]
+)
+async def test_a_header_that_is_refused_is_tried_anew_next_time(error: Exception) -> None:
+    desk = Desk()
+    desk.dynamics.script = [error]
+    with pytest.raises(type(error)):
+        await desk.reserve()
+    assert (await desk.reserve())[0].line_number == 1
+    assert len(desk.headers) == 1
+
+
+async def test_a_retired_journal_is_not_used_again() -> None:
+    desk = Desk()
+    (first,) = await desk.batches()
+    await desk.journals.retire(PAYMENTS, first, WRITER)
+    (second,) = await desk.batches()
+    assert first != second
+    closed = await desk.tables.get(TABLE, PLACE, f"closed~{first}")
+    assert closed is not None
+    assert closed.cells["state"] == "closed"
+
+
+async def test_retiring_a_journal_that_was_left_already_changes_nothing() -> None:
+    desk = Desk()
+    (first,) = await desk.batches()
+    await desk.journals.retire(PAYMENTS, first, WRITER)
+    (second,) = await desk.batches()
+    await desk.journals.retire(PAYMENTS, first, WRITER)
+    assert await desk.batches() == [second]
+    await desk.journals.retire(PAYMENTS, "B-unknown", OTHER)
+    assert await desk.batches() == [second]
+
+
+async def test_every_journal_that_was_left_is_remembered() -> None:
+    desk = Desk()
+    await desk.reserve(35)
+    rows = await desk.tables.query(TABLE, partition=PLACE, prefix="closed~")
+    assert [row.cells["lines"] for row in rows] == [10, 10, 10]
+
+
+async def test_the_same_chance_gives_the_same_descriptions() -> None:
+    found = []
+    for _ in range(2):
+        desk = Desk()
+        await desk.reserve(25)
+        found.append([header["Description"] for header in desk.headers])
+    assert found[0] == found[1]
+    assert len(dict.fromkeys(found[0])) == 3
+
+
+async def test_a_reservation_that_needs_too_many_journals_parks() -> None:
+    desk = Desk()
+    with pytest.raises(Parked, match="TIEOUT_JOURNAL_LINES_MAX") as caught:
+        await desk.reserve(SETTINGS.journal_lines_max * ROLLS_MAX + 1)
+    assert caught.value.cause == "limit_reached"
