@@ -17,13 +17,13 @@ from bench.sales import customers_of, documents_of
 from local import books
 from shared.domain.documents import Document
 from shared.domain.records import Record
-from shared.entities.kinds import product_codec
 from shared.mapping.compiler import CompiledMapping
 from shared.mapping.finance import Target
 from shared.mapping.loader import load
 from shared.mapping.preview import Comparison, Standing
 from shared.packaged import packaged_mapping, packaged_product
 from shared.ports import QUERY_ROWS_MAX, Cell, Operation, Row
+from shared.registry import product_codec
 from shared.services.publishing import Recent
 from shared.settings import Settings
 from shared.stores import links

@@ -1,8 +1,8 @@
 """Documents of sales, for the benches of the mapping: a receipt, its fee, an order of 3 lines."""
 
 from shared.domain.documents import Document, is_parents_patch
-from shared.entities.balance_transaction import documents as balance_transaction
-from shared.entities.charge import sale
+from shared.entities.balance_transaction import BALANCE_TRANSACTION
+from shared.entities.charge import CHARGE
 from shared.entities.common.objects import Context, Json, Snapshot
 from shared.policy import Policy
 from shared.settings import Books
@@ -47,6 +47,7 @@ def _charge(number: int, session: Json) -> Json:
         "object": "charge",
         "amount": amount,
         "amount_captured": amount,
+        "balance_transaction": f"txn_{number:024}",
         "captured": True,
         "created": CREATED + number,
         "currency": "usd",
@@ -77,10 +78,10 @@ def documents_of(number: int, books: Books) -> tuple[Document, ...]:
     related = {"charge": charge, "checkout_session": session}
     money = Snapshot("balance_transaction", txn["id"], txn, related)
     sold = Snapshot("charge", charge["id"], charge, related, answers={"order": ()})
-    receipt = balance_transaction.build(money, context).documents
+    receipt = BALANCE_TRANSACTION.build(money, context).documents
     return (
         *receipt,
-        *(each for each in sale.documents(sold, context) if not is_parents_patch(each)),
+        *(each for each in CHARGE.build(sold, context).documents if not is_parents_patch(each)),
     )
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from local.exported import Exported, objects_in
 from shared.entities.common.objects import id_of
-from shared.entities.payout.documents import ENTITY as PAYOUT
-from shared.entities.payout.documents import is_itemised
+from shared.entities.payout import ENTITY as PAYOUT
+from shared.entities.payout import is_itemised
 from shared.ports import Json
 
 

@@ -15,10 +15,11 @@ from shared.converge.pipeline import context_of
 from shared.converge.task import Task
 from shared.domain.records import Link, Ref
 from shared.entities.common.objects import Context, Snapshot, id_of, money_refs
+from shared.entities.entity import Entity
 from shared.errors import TieoutError
 from shared.outcomes import Kind
 from shared.ports import Json
-from shared.registry import Entity, entity_named, entity_of_event
+from shared.registry import entity_named, entity_of_event
 from shared.stores.items import Items, home
 from shared.stores.links import LinkStore
 

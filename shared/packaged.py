@@ -6,11 +6,11 @@ Read once a process; nothing else in the product reads files.
 import functools
 from importlib.resources import files
 
-from shared.entities.kinds import KINDS
 from shared.mapping.catalogue import catalogue_of
 from shared.mapping.compiler import CompiledMapping, Vocabulary
 from shared.mapping.loader import Loaded, load
 from shared.mapping.product import Product, product_of
+from shared.registry import KINDS
 from shared.targets.finance import FINANCE
 
 TEMPLATES_FOLDER = "templates"

@@ -1,139 +1,43 @@
-"""The one table to read: which event types lead to which entity, and what builds its documents.
+"""The one table to read: which entities there are; each folder of `entities` tells its row.
 
 The webhook's allow-list, the queue functions and the routing derive from `ENTITIES`. An event type
 that no row names is answered with 202 and counted. https://docs.stripe.com/api/events/types
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from functools import cache
 
-from shared.entities import payments
-from shared.entities.balance_transaction import documents as balance_transaction
-from shared.entities.charge import sale
-from shared.entities.common.objects import Context, Desired, Query, Snapshot, id_of
-from shared.entities.customer import documents as customer
-from shared.entities.payout import documents as payout
-from shared.entities.price import documents as price
-from shared.entities.product import documents as product
-
-
-@dataclass(frozen=True, slots=True)
-class Entity:
-    """A Stripe object type that converge knows.
-
-    `queue` carries its work; `object` is the `object` field Stripe puts into it; `build` computes
-    its documents; `expand` names what the fetch expands; `queries` what it must know of Dynamics
-    first. `parts`: other objects whose events lead here, with their field that names ours.
-    `deletion`: the event type by which Stripe tells that an object is deleted, where retrieving one
-    that is deleted answers `resource_missing`.
-    """
-
-    name: str
-    queue: str
-    object: str
-    event_types: tuple[str, ...]
-    build: Callable[[Snapshot, Context], Desired]
-    expand: tuple[str, ...] = ()
-    queries_of: Callable[[Snapshot, Context], tuple[Query, ...]] | None = None
-    parts: tuple[tuple[str, str], ...] = ()
-    deletion: str = ""
-
-    def id_in(self, found: Mapping[str, Any]) -> str:
-        """The id of our object in the object of an event; empty where it names none."""
-        for part, field in self.parts:
-            if found.get("object") == part:
-                return id_of(found.get(field))
-        return id_of(found)
-
+from shared.domain.codec import Codec
+from shared.domain.documents import Document
+from shared.entities.balance_transaction import BALANCE_TRANSACTION
+from shared.entities.charge import CHARGE
+from shared.entities.customer import CUSTOMER
+from shared.entities.dispute import DISPUTE
+from shared.entities.entity import Entity
+from shared.entities.payout import PAYOUT
+from shared.entities.price import PRICE
+from shared.entities.product import PRODUCT
+from shared.entities.refund import REFUND
 
 ENTITIES: tuple[Entity, ...] = (
-    Entity(
-        "customer",
-        "customer",
-        "customer",
-        (
-            *("customer.created", "customer.updated", "customer.deleted"),
-            *("customer.tax_id.created", "customer.tax_id.updated", "customer.tax_id.deleted"),
-        ),
-        customer.build,
-        ("tax_ids",),
-        customer.queries,
-        (("tax_id", "customer"),),
-    ),
-    Entity(
-        "charge",
-        "charge",
-        "charge",
-        (
-            *("charge.succeeded", "charge.captured", "charge.updated", "charge.refunded"),
-            *("charge.failed", "charge.pending", "charge.expired"),
-        ),
-        payments.charge,
-        ("refunds", "refunds.data.balance_transaction"),
-        sale.queries,
-    ),
-    Entity(
-        "refund",
-        "refund",
-        "refund",
-        ("refund.created", "refund.updated", "refund.failed", "charge.refund.updated"),
-        payments.refund,
-        ("charge",),
-    ),
-    Entity(
-        "dispute",
-        "dispute",
-        "dispute",
-        (
-            *("charge.dispute.created", "charge.dispute.updated", "charge.dispute.closed"),
-            *("charge.dispute.funds_withdrawn", "charge.dispute.funds_reinstated"),
-        ),
-        payments.dispute,
-    ),
-    Entity(
-        "balance_transaction",
-        "balance_transaction",
-        "balance_transaction",
-        (),
-        balance_transaction.build,
-        ("source",),
-        balance_transaction.queries,
-    ),
-    Entity(
-        "payout",
-        "payout",
-        "payout",
-        (
-            *("payout.created", "payout.updated", "payout.paid", "payout.failed"),
-            *("payout.canceled", "payout.reconciliation_completed"),
-        ),
-        payout.build,
-        ("failure_balance_transaction",),
-    ),
-    # Stripe deletes products and prices only where nothing was sold by them: no event is needed,
-    # but an earlier event may arrive when the object is gone.
-    Entity(
-        "product",
-        "catalogue",
-        "product",
-        ("product.created", "product.updated"),
-        product.build,
-        (),
-        product.queries,
-        deletion="product.deleted",
-    ),
-    Entity(
-        "price",
-        "catalogue",
-        "price",
-        ("price.created", "price.updated"),
-        price.build,
-        ("product", "currency_options", "tiers"),
-        price.queries,
-        deletion="price.deleted",
-    ),
+    CUSTOMER,
+    CHARGE,
+    REFUND,
+    DISPUTE,
+    BALANCE_TRANSACTION,
+    PAYOUT,
+    PRODUCT,
+    PRICE,
 )
+
+KINDS: tuple[type[Document], ...] = tuple(
+    dict.fromkeys(kind for entity in ENTITIES for kind in entity.documents)
+)
+
+
+@cache
+def product_codec() -> Codec:
+    """How the product's documents are stored; made once a process."""
+    return Codec(KINDS)
 
 
 def entity_named(name: str) -> Entity:

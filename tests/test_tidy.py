@@ -285,6 +285,53 @@ def test_orchestrators_decide_and_do_nothing_else(node: ast.FunctionDef) -> None
     assert [each for each in ast.walk(node) if isinstance(each, ast.Await)] == []
 
 
+ROOMS = tuple(
+    sorted(
+        name_of(path.parent)
+        for folder in ("shared/services", "shared/entities")
+        for path in files(folder, pattern="__init__.py")
+        if path.parent.parent.name in ("services", "entities") and path.parent.name != "common"
+    )
+)
+ROOM_MODULES_MAX = 8
+
+
+def doors_missed(path: Path) -> list[str]:
+    """What a file imports from the insides of a room that is not its own."""
+    missed: list[str] = []
+    for node in ast.walk(tree_of(path)):
+        if not isinstance(node, ast.ImportFrom) or not node.module:
+            continue
+        for room in ROOMS:
+            dotted_room = room.replace("/", ".")
+            if name_of(path).startswith(f"{room}/"):
+                continue
+            if node.module.startswith(f"{dotted_room}."):
+                missed.append(node.module)
+            if node.module == dotted_room:
+                shown = (ROOT / room / "__init__.py").read_text(encoding="utf-8")
+                open_names = shown.partition("__all__")[2]
+                missed += [a.name for a in node.names if f'"{a.name}"' not in open_names]
+    return missed
+
+
+def test_there_are_rooms() -> None:
+    assert "shared/services/work" in ROOMS
+    assert "shared/entities/charge" in ROOMS
+
+
+@pytest.mark.parametrize("path", files("shared", "functions", "local", "cli", "bench"), ids=name_of)
+def test_a_room_is_used_through_its_door(path: Path) -> None:
+    """What others may use of a room stands in `__all__` of its `__init__`."""
+    assert doors_missed(path) == []
+
+
+@pytest.mark.parametrize("room", [room for room in ROOMS if "/services/" in room])
+def test_a_room_of_services_stays_small(room: str) -> None:
+    modules = [path for path in files(room) if path.name != "__init__.py"]
+    assert 0 < len(modules) <= ROOM_MODULES_MAX
+
+
 def test_the_queues_of_the_registry_are_those_that_are_deployed() -> None:
     deployed = json.loads((ROOT / "infra/queues.json").read_text(encoding="utf-8"))["queues"]
     names = [queue["name"] for queue in deployed]

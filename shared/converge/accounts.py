@@ -14,9 +14,16 @@ from shared.converge.task import Task
 from shared.domain.documents import Patch
 from shared.domain.records import digest
 from shared.entities.common.objects import Context
-from shared.entities.customer import documents as customer
-from shared.entities.customer.matching import ACCOUNT, CUSTOMERS, EMAIL, gone, taken
-from shared.entities.customer.records import CustomerLink
+from shared.entities.customer import (
+    ACCOUNT,
+    CUSTOMERS,
+    EMAIL,
+    CustomerLink,
+    account_notes,
+    gone,
+    taken,
+)
+from shared.entities.customer import ENTITY as CUSTOMER_ENTITY
 from shared.errors import (
     CredentialsRefused,
     Parked,
@@ -141,16 +148,16 @@ async def note(stripe: StripeGateway, task: Task, context: Context) -> None:
     write; the accounts are written all the same, so that no money waits for this.
     """
     snapshot, claim = task.snapshot, task.claim
-    if snapshot is None or claim is None or snapshot.entity != customer.ENTITY:
+    if snapshot is None or claim is None or snapshot.entity != CUSTOMER_ENTITY:
         return
     links = {**claim.links, **{link.role: link for link in task.new_links}}
-    notes = customer.account_notes(snapshot, links, context)
+    notes = account_notes(snapshot, links, context)
     if not notes or not task.going:
         return
     # The same change twice within a day is one to Stripe; what stood there before tells two apart.
     key = digest({"id": task.id, "notes": notes, "before": snapshot.object.get("metadata") or {}})
     try:
-        await stripe.note(customer.ENTITY, task.id, notes, key)
+        await stripe.note(CUSTOMER_ENTITY, task.id, notes, key)
     except CredentialsRefused as error:
         raise Parked(
             "write_back_refused",

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from shared.converge.task import Task
 from shared.domain.records import Record
-from shared.entities.charge import receipts
+from shared.entities.common import receipts
 from shared.entities.common.objects import Context, Decided, Snapshot, id_of
 from shared.entities.common.order_state import ORDER
 from shared.entities.common.origin import (
@@ -23,7 +23,7 @@ from shared.entities.common.origin import (
     customer_in,
     party_in,
 )
-from shared.entities.refund.credit_memos import headers_in
+from shared.entities.refund import headers_in
 from shared.errors import ClaimHeld, TableConflict
 from shared.ports import Cell, Clock, Put, Row, Tables
 from shared.stores.links import ORIGIN_PREFIX, TABLE, LinkStore

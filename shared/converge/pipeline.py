@@ -23,7 +23,8 @@ from shared.converge.task import Task, failing, task_for
 from shared.converge.writing import Applier
 from shared.domain.records import Link, Ref
 from shared.entities.common.objects import Context
-from shared.entities.customer.documents import role_of
+from shared.entities.customer import role_of
+from shared.entities.entity import Entity
 from shared.errors import TieoutError, limit_reached
 from shared.mapping.compiler import CompiledMapping
 from shared.mapping.finance import Target
@@ -37,7 +38,7 @@ from shared.ports import (
     StripeGateway,
     Tables,
 )
-from shared.registry import Entity, entity_named
+from shared.registry import entity_named
 from shared.settings import Settings
 from shared.stores import receipts, resolutions, tie_outs
 from shared.stores.journals import Journals, Writer

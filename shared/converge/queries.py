@@ -13,9 +13,9 @@ from shared.converge.task import Task, failing
 from shared.domain.documents import Document
 from shared.domain.records import Link
 from shared.entities.common.objects import Context, Query
+from shared.entities.entity import Entity
 from shared.errors import Parked, limit_reached
 from shared.ports import DynamicsGateway, Json, Lookup, Value
-from shared.registry import Entity
 
 ROUNDS_MAX = 4  # an answer may lead to a further query
 

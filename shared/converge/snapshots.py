@@ -10,9 +10,9 @@ from types import MappingProxyType
 from shared.domain.records import Choice, Intent, Link
 from shared.entities.common.objects import Context, Snapshot, id_of
 from shared.entities.common.sale_routing import needs_session
+from shared.entities.entity import Entity
 from shared.errors import ObjectMissing
 from shared.ports import Json, StripeGateway
-from shared.registry import Entity
 from shared.stores.paging import next_cursor
 
 CHARGE_PREFIXES = ("ch_", "py_")

@@ -18,7 +18,6 @@ from shared.domain.clearing import Resolution
 from shared.domain.codec import Codec
 from shared.domain.documents import Document
 from shared.domain.records import Choice, Intent, Link, Record, canonical
-from shared.entities.kinds import product_codec
 from shared.errors import ClaimHeld, Parked, TableConflict
 from shared.ports import (
     Cell,
@@ -31,6 +30,7 @@ from shared.ports import (
     Row,
     Tables,
 )
+from shared.registry import product_codec
 from shared.stores import resolutions
 from shared.stores.packing import in_transactions, pack, unpack
 from shared.stores.paging import rows

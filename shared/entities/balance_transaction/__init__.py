@@ -1,0 +1,22 @@
+"""Balance transactions: every movement of money, and the only objects that book it.
+
+No event tells of them; the objects that they belong to lead here.
+https://docs.stripe.com/api/balance_transactions
+"""
+
+from shared.entities.balance_transaction import documents
+from shared.entities.common.journal_lines import CustomerPaymentLine, GeneralLine
+from shared.entities.entity import Entity
+
+BALANCE_TRANSACTION = Entity(
+    name="balance_transaction",
+    queue="balance_transaction",
+    object="balance_transaction",
+    event_types=(),
+    expand=("source",),
+    queries_of=documents.queries,
+    build=documents.build,
+    documents=(CustomerPaymentLine, GeneralLine),
+)
+
+__all__ = ["BALANCE_TRANSACTION"]

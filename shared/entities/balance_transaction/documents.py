@@ -15,7 +15,7 @@ from shared.domain.ids import line_key
 from shared.domain.journal import Line, Role
 from shared.domain.money import Money
 from shared.domain.records import Ref
-from shared.entities.charge import receipts
+from shared.entities.common import receipts
 from shared.entities.common.exchange import charged_amount
 from shared.entities.common.journal_lines import (
     CustomerPaymentLine,
@@ -36,6 +36,7 @@ from shared.entities.common.objects import (
     text,
 )
 from shared.entities.common.origin import GROSS, Origin, decided, origin_of
+from shared.entities.common.refunding import charge_of_refund
 from shared.entities.common.sale_routing import SaleRouting, sale_routing, session_of
 from shared.entities.common.transaction import (
     ENTITY,
@@ -44,8 +45,7 @@ from shared.entities.common.transaction import (
     suspended,
     transaction_of,
 )
-from shared.entities.payments import charge_of_refund
-from shared.entities.payout.documents import payout_refs, returned_payout
+from shared.entities.payout import payout_refs, returned_payout
 from shared.settings import Book
 
 FX, APPLY = "fx", "apply"

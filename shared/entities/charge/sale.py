@@ -8,8 +8,16 @@ from dataclasses import dataclass
 
 from shared.domain.documents import Document, Party
 from shared.entities.charge import order, sold_items
-from shared.entities.charge.sale_lines import captured_minor, lines_of
-from shared.entities.common.objects import Context, Json, Query, Snapshot, check_open, text
+from shared.entities.charge.sale_lines import lines_of
+from shared.entities.common.objects import (
+    Context,
+    Json,
+    Query,
+    Snapshot,
+    captured_minor,
+    check_open,
+    text,
+)
 from shared.entities.common.order_state import ORDER, State, sold_in, state_of
 from shared.entities.common.origin import origin_of, party_in
 from shared.entities.common.refunding import Effects, Shares, effects_of, refunds_of, was_given_back

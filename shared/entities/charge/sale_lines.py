@@ -12,7 +12,7 @@ from dataclasses import replace
 from shared.domain.allotment import RefundShare, allot
 from shared.domain.money import Money
 from shared.entities.charge.session_lines import lines_of_session
-from shared.entities.common.objects import Json, id_of, integer, text
+from shared.entities.common.objects import Json, captured_minor, id_of, integer, text
 from shared.entities.common.sale_line import (
     AMOUNT_MAX,
     GOODS,
@@ -29,13 +29,6 @@ from shared.errors import Parked
 from shared.policy import Orders
 
 LINES_MAX = 90  # of an order: they are written in one changeset
-
-
-def captured_minor(charge: Json) -> int:
-    """What was taken from the customer. Versions before 2020 do not tell: then all of it was."""
-    if type(charge.get("amount_captured")) is int:
-        return integer(charge, "amount_captured", "charge")
-    return integer(charge, "amount", "charge") if charge.get("captured") is True else 0
 
 
 def lines_of(charge: Json, session: Json, orders: Orders) -> tuple[SaleLine, ...]:

@@ -262,3 +262,10 @@ def money_refs(*values: object) -> tuple[Ref, ...]:
     """References to balance transactions, without gaps and doubles, in order."""
     ids = dict.fromkeys(found for found in (id_of(value) for value in values) if found)
     return tuple(Ref("balance_transaction", found) for found in ids)
+
+
+def captured_minor(charge: Json) -> int:
+    """What was taken from the customer. Versions before 2020 do not tell: then all of it was."""
+    if type(charge.get("amount_captured")) is int:
+        return integer(charge, "amount_captured", "charge")
+    return integer(charge, "amount", "charge") if charge.get("captured") is True else 0

@@ -11,7 +11,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.domain.allotment import AllotmentError, RefundShare, allot
-from shared.entities.common.objects import Json, elements, id_of, integer, moment, text, unreadable
+from shared.domain.records import Ref
+from shared.entities.common.objects import (
+    Again,
+    Context,
+    Json,
+    elements,
+    id_of,
+    integer,
+    moment,
+    text,
+    unreadable,
+)
 from shared.errors import Parked
 
 DEAD_STATUSES = ("failed", "canceled")
@@ -175,3 +186,11 @@ def _sum(*parts: Mapping[int, int]) -> Shares:
         for number, share in part.items():
             found[number] = found.get(number, 0) + share
     return {number: share for number, share in found.items() if share}
+
+
+def charge_of_refund(refund: Mapping[str, Any], context: Context) -> tuple[Again, ...]:
+    """The charge that a refund may have credit memos at, to be looked at once for each status."""
+    found = id_of(refund.get("charge"))
+    if not found or not context.policy.has_documents:
+        return ()
+    return (Again(Ref("charge", found), f"{id_of(refund)}-{text(refund, 'status')}"),)

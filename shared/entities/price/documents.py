@@ -15,7 +15,6 @@ from typing import Any
 
 from shared.domain.documents import Document
 from shared.domain.money import Money
-from shared.entities.common.catalogue_records import PriceJournal, PriceLine
 from shared.entities.common.items import is_released, item_of, not_released, query, unit_in
 from shared.entities.common.objects import (
     Context,
@@ -28,6 +27,7 @@ from shared.entities.common.objects import (
     text,
     unreadable,
 )
+from shared.entities.price.records import PriceJournal, PriceLine
 from shared.errors import Parked, Skipped, Waiting
 
 ENTITY = "price"

@@ -10,7 +10,6 @@ from datetime import date
 
 from shared.domain.documents import CreateOrFind, Document, Open, Patch
 from shared.domain.records import Ref
-from shared.entities.common.catalogue_records import ProductEnd, ProductRecord
 from shared.entities.common.items import is_released, item_of, not_released, query
 from shared.entities.common.objects import (
     Again,
@@ -22,6 +21,7 @@ from shared.entities.common.objects import (
     moment,
     text,
 )
+from shared.entities.product.records import ProductEnd, ProductRecord
 from shared.errors import Skipped
 
 ENTITY = "product"

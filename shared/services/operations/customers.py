@@ -13,7 +13,7 @@ from shared.converge.pipeline import Ports
 from shared.domain.ids import is_id
 from shared.domain.records import Choice, Ref
 from shared.entities.common.objects import Again
-from shared.entities.customer.matching import ACCOUNT, CAUSES, CUSTOMERS
+from shared.entities.customer import ACCOUNT, CAUSES, CUSTOMERS
 from shared.ports import Lookup
 from shared.services.inbox import Inbox
 from shared.stores.links import LinkStore

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from shared.converge.accounts import HOLD, NO_HOLDS
 from shared.domain.journal import JournalKind
-from shared.entities.customer.matching import ACCOUNT, CUSTOMERS
+from shared.entities.customer import ACCOUNT, CUSTOMERS
 from shared.errors import MappingUnusable, Refused
 from shared.ports import DynamicsGateway, Json, Lookup, Value
 from shared.services.operations.readiness import Probe

@@ -13,10 +13,10 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
 from shared.domain.documents import Document, Follows
-from shared.entities.kinds import product_codec
 from shared.mapping.finance import accounts_in
 from shared.mapping.preview import Standing, StoredDocument, StoredObject
 from shared.ports import QUERY_ROWS_MAX, Row, Tables
+from shared.registry import product_codec
 from shared.stores import journals, links
 from shared.stores.packing import unpack
 from shared.targets.finance import BATCH_NUMBER

@@ -16,7 +16,7 @@ from shared.converge.dispatch import Dispatch, message_for
 from shared.converge.pipeline import Ports
 from shared.domain.partition import partition_of
 from shared.domain.records import Ref
-from shared.entities.payout.documents import is_itemised, payout_of
+from shared.entities.payout import is_itemised, payout_of
 from shared.errors import Unavailable
 from shared.outcomes import Kind, Outcome
 from shared.ports import DeadLetter, Json, LetterNotKept, Message, Page, Row

@@ -13,9 +13,10 @@ from shared.converge.task import Task
 from shared.domain.money import Money
 from shared.domain.records import Link, Record
 from shared.entities.common.objects import Context, Query, Snapshot
+from shared.entities.entity import Entity
 from shared.errors import Parked, Refused, Unavailable
 from shared.ports import Json, Lookup
-from shared.registry import Entity, entity_named
+from shared.registry import entity_named
 from tests.unit.entities.objects import CONTEXT, charge, customer_record
 from tests.unit.services.fakes import FakeDynamics
 

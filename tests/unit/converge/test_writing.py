@@ -8,8 +8,8 @@ from shared.converge.task import Task
 from shared.converge.writing import Applier
 from shared.domain.documents import Follows, Later
 from shared.domain.records import Record
-from shared.entities.common.catalogue_records import ProductRecord
 from shared.entities.common.journal_lines import CustomerPaymentLine
+from shared.entities.product.records import ProductRecord
 from shared.errors import DuplicateKey, Refused, UncertainWrite
 from shared.ports import Write
 from shared.stores.journals import Journals, Writer

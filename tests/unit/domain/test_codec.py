@@ -13,7 +13,7 @@ from shared.domain.documents import Document, Open, Patch
 from shared.domain.money import Money
 from shared.domain.records import Record, Symbol, Value, canonical
 from shared.entities.common.sales_documents import OmittedLine, SalesOrderLine
-from shared.entities.kinds import KINDS, product_codec
+from shared.registry import KINDS, product_codec
 from tests.unit.entities.objects import general_line
 
 CODEC = product_codec()

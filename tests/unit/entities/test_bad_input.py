@@ -8,11 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.entities.common.objects import Snapshot
-from shared.entities.kinds import product_codec
 from shared.errors import Parked, Skipped, Waiting
 from shared.mapping.finance import Target, render
 from shared.packaged import packaged_mapping
-from shared.registry import entity_named
+from shared.registry import entity_named, product_codec
 from tests.unit.entities.objects import (
     BOOKS,
     CONTEXT,

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from shared.domain.documents import CreateOrFind, Document, attributes_of, facts_of
 from shared.domain.records import Intent, Link, Record
-from shared.entities.common.catalogue_records import PriceLine, ProductEnd
 from shared.entities.common.items import item_of
 from shared.entities.common.objects import Context, Desired, Snapshot
 from shared.entities.price import documents as price
+from shared.entities.price.records import PriceLine
 from shared.entities.product import documents as product
+from shared.entities.product.records import ProductEnd
 from shared.errors import Parked, Skipped, TieoutError, Waiting
 from shared.policy import Catalogue, Policy
 from tests.unit.entities.objects import CONTEXT, CREATED, Json

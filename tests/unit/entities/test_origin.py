@@ -9,9 +9,10 @@ from shared.domain.documents import AccountRole, Party
 from shared.domain.journal import Role
 from shared.domain.money import Money
 from shared.domain.records import Link, Record, Ref
-from shared.entities import payments
 from shared.entities.balance_transaction.documents import build, queries
-from shared.entities.charge import receipts, sale
+from shared.entities.charge import documents as charge_documents
+from shared.entities.charge import sale
+from shared.entities.common import receipts
 from shared.entities.common.journal_lines import JournalLine
 from shared.entities.common.objects import Context, Desired, Snapshot
 from shared.entities.common.order_state import ORDER
@@ -257,7 +258,7 @@ def test_an_applied_receipt_stays_as_it_is_though_the_policy_settles_it_no_more(
 def test_an_order_goes_to_company_and_customer_of_its_receipt() -> None:
     context = under(**ORDERS)
     found = snapshot(charge(customer="cus_2"), answers={"order": ()}, of_charge=receipt())
-    desired = payments.charge(found, context)
+    desired = charge_documents.build(found, context)
     header = desired.documents[0]
     assert (header.role, header.company) == ("order", "demf")
     assert isinstance(header, SalesOrder | MemoHeader)
@@ -281,7 +282,7 @@ def test_a_credit_note_of_a_sale_booked_elsewhere_goes_to_its_receipt() -> None:
 def test_a_first_credit_note_decides_and_says_so() -> None:
     context = under(refunds={"of_receipts": "free_text"}, **ROUTED)
     made = sold_charge(5_000, "usd", metadata=NAMED)
-    desired = payments.charge(snapshot(with_refunds(made, [given_back(1, 1_000)])), context)
+    desired = charge_documents.build(snapshot(with_refunds(made, [given_back(1, 1_000)])), context)
     assert desired.decided is not None
     document = desired.decided.document
     assert (document.role, document.company) == ("credit:re_1:1", "demf")
@@ -292,7 +293,7 @@ def test_a_first_credit_note_decides_and_says_so() -> None:
 
 def test_an_order_of_its_own_needs_no_word() -> None:
     found = snapshot(charge(), answers={"order": ()})
-    assert payments.charge(found, under(**ORDERS, **ROUTED)).decided is None
+    assert charge_documents.build(found, under(**ORDERS, **ROUTED)).decided is None
 
 
 # --- the records ----------------------------------------------------------------------------

@@ -3,7 +3,9 @@ from typing import Any
 import pytest
 
 from shared.domain.records import Ref
-from shared.entities import payments
+from shared.entities.charge import CHARGE
+from shared.entities.dispute import DISPUTE
+from shared.entities.refund import REFUND
 from shared.errors import Skipped, Waiting
 from tests.unit.entities.objects import (
     CONTEXT,
@@ -22,7 +24,7 @@ def money(*ids: str) -> tuple[Ref, ...]:
 
 
 def of(object: Json) -> tuple[Ref, ...]:
-    build = {"charge": payments.charge, "refund": payments.refund, "dispute": payments.dispute}
+    build = {entity.name: entity.build for entity in (CHARGE, REFUND, DISPUTE)}
     desired = build[object["object"]](snapshot(object), CONTEXT)
     assert desired.documents == ()
     return desired.money

@@ -15,10 +15,10 @@ from shared.domain.money import Money, exponent
 from shared.domain.records import Symbol
 from shared.entities.common.journal_lines import CustomerPaymentLine, GeneralLine
 from shared.entities.customer.records import CustomerRecord
-from shared.entities.kinds import KINDS
 from shared.errors import Parked
 from shared.mapping.finance import Target, render
 from shared.packaged import packaged_mapping
+from shared.registry import KINDS
 from shared.settings import Books
 from tests.unit.entities.objects import BOOKS, customer_record, general_line
 

@@ -14,8 +14,8 @@ from local.loop import run_virtual
 from local.tables import MemoryTables
 from shared.converge.pipeline import Ports
 from shared.domain.records import Link, Record
-from shared.entities.kinds import product_codec
 from shared.ports import Cell, Json, Lookup, Message, Page, Put, Row
+from shared.registry import product_codec
 from shared.services.audit.audit import PAGES_AT_ONCE, Audit
 from shared.services.work.sweep import Sweep
 from shared.stores.journals import POSTED, UNPOSTED

@@ -11,9 +11,9 @@ from local.tables import MemoryTables
 from shared.converge.plan import intent_of, link_of
 from shared.domain.money import Money
 from shared.domain.records import Record
-from shared.entities.kinds import product_codec
 from shared.errors import ClaimHeld, Parked, StorageUnavailable, TableConflict
 from shared.ports import QUERY_ROWS_MAX, Operation, Put, Row
+from shared.registry import product_codec
 from shared.stores.links import (
     CHOSEN_PREFIX,
     CLAIM,

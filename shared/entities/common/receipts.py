@@ -14,9 +14,16 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from shared.domain.documents import Document, Party
 from shared.domain.journal import Role
 from shared.domain.money import exponent
-from shared.entities.charge.sale_lines import captured_minor
 from shared.entities.common.journal_lines import JournalLine
-from shared.entities.common.objects import Context, Json, Query, Snapshot, moment, text
+from shared.entities.common.objects import (
+    Context,
+    Json,
+    Query,
+    Snapshot,
+    captured_minor,
+    moment,
+    text,
+)
 from shared.entities.common.order_state import ORDER
 from shared.entities.common.origin import Origin, origin_of
 from shared.entities.common.sale_routing import (
