@@ -22,7 +22,7 @@ STRANGE = (
     *(".env", ".venv/bin/python", "local.settings.sample.json", "infra/queues.json", "notes.md"),
     *("new_folder/secret.txt", "tests/functions/host.json", "local/shared/x.py", "sharedx/a.py"),
     *("shared/__pycache__/errors.cpython-313.pyc", "functions/flows/__pycache__/a.cpython-313.pyc"),
-    *("shared/.env", "shared/targets/finance/templates/.secret.yaml.swp"),
+    *("shared/.env", "shared/targets/finance/.secret.yaml.swp"),
     *("functions/notes.md", "requirements-dev.txt", "cli/main.py"),
 )
 IMPORT = """

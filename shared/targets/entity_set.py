@@ -1,6 +1,6 @@
 """What Tieout knows of one entity set of a target."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -98,34 +98,32 @@ def entity_set(
     )
 
 
+@dataclass(frozen=True, slots=True)
 class EntitySets:
-    """The entity sets of a target, by name."""
+    """The entity sets of a target: `rows` by name, and the members of its `enums`."""
 
-    def __init__(
-        self, rows: Iterable[EntitySet], enums: Mapping[str, tuple[str, ...]] | None = None
-    ) -> None:
-        self._rows = {row.name: row for row in rows}
-        self._enums = dict(enums or {})
+    rows: Mapping[str, EntitySet]
+    enums: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
     def __getitem__(self, name: str) -> EntitySet:
         """The row of a set. Raises KeyError."""
-        return self._rows[name]
+        return self.rows[name]
 
     def get(self, name: str) -> EntitySet | None:
         """The row of a set, or None."""
-        return self._rows.get(name)
+        return self.rows.get(name)
 
     def __iter__(self) -> Iterator[EntitySet]:
-        return iter(self._rows.values())
+        return iter(self.rows.values())
 
     def members(self, enum: str) -> tuple[str, ...]:
         """The members of an enum; none for an unknown one."""
-        return self._enums.get(enum, ())
+        return self.enums.get(enum, ())
 
     @property
     def journal_lines(self) -> tuple[EntitySet, ...]:
         """The sets of journal lines."""
-        return tuple(row for row in self._rows.values() if row.journal is not None)
+        return tuple(row for row in self.rows.values() if row.journal is not None)
 
     def of_journal(self, kind: JournalKind) -> EntitySet:
         """The set of the lines of a kind of journal. Raises KeyError."""

@@ -19,4 +19,4 @@ BALANCE_TRANSACTION = Entity(
     documents=(CustomerPaymentLine, GeneralLine),
 )
 
-__all__ = ["BALANCE_TRANSACTION"]
+__all__ = ("BALANCE_TRANSACTION",)

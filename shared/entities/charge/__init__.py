@@ -37,4 +37,4 @@ CHARGE = Entity(
     ),
 )
 
-__all__ = ["CHARGE"]
+__all__ = ("CHARGE",)

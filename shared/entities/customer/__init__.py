@@ -24,7 +24,7 @@ CUSTOMER = Entity(
     documents=(CustomerRecord, CustomerLink),
 )
 
-__all__ = [
+__all__ = (
     "ACCOUNT",
     "CAUSES",
     "CUSTOMER",
@@ -36,4 +36,4 @@ __all__ = [
     "gone",
     "role_of",
     "taken",
-]
+)

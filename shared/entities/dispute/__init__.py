@@ -17,4 +17,4 @@ DISPUTE = Entity(
     build=documents.build,
 )
 
-__all__ = ["DISPUTE"]
+__all__ = ("DISPUTE",)

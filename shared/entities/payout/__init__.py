@@ -27,4 +27,4 @@ PAYOUT = Entity(
     documents=(GeneralLine,),
 )
 
-__all__ = ["ENTITY", "PAYOUT", "is_itemised", "payout_of", "payout_refs", "returned_payout"]
+__all__ = ("ENTITY", "PAYOUT", "is_itemised", "payout_of", "payout_refs", "returned_payout")

@@ -20,4 +20,4 @@ PRICE = Entity(
     documents=(PriceJournal, PriceLine),
 )
 
-__all__ = ["PRICE"]
+__all__ = ("PRICE",)

@@ -19,4 +19,4 @@ PRODUCT = Entity(
     documents=(ProductEnd, ProductRecord),
 )
 
-__all__ = ["PRODUCT"]
+__all__ = ("PRODUCT",)

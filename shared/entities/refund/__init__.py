@@ -16,4 +16,4 @@ REFUND = Entity(
     build=documents.build,
 )
 
-__all__ = ["REFUND", "credit_memos", "headers_in"]
+__all__ = ("REFUND", "credit_memos", "headers_in")

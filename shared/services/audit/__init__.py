@@ -2,4 +2,4 @@
 
 from shared.services.audit.audit import Audit
 
-__all__ = ["Audit"]
+__all__ = ("Audit",)

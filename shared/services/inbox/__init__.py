@@ -5,7 +5,7 @@ from shared.services.inbox.inbox import RETRIES_MAX, Inbox, Parked
 from shared.services.inbox.resolve import Accepted, Decision, ResolutionRefused, Resolve
 from shared.services.inbox.waiting import WaitingList
 
-__all__ = [
+__all__ = (
     "RETRIES_MAX",
     "Accepted",
     "Decision",
@@ -15,4 +15,4 @@ __all__ = [
     "ResolutionRefused",
     "Resolve",
     "WaitingList",
-]
+)

@@ -2,4 +2,4 @@
 
 from shared.services.ingest.ingest import INGEST, Ingest, route
 
-__all__ = ["INGEST", "Ingest", "route"]
+__all__ = ("INGEST", "Ingest", "route")

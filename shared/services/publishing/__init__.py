@@ -6,7 +6,7 @@ from shared.services.publishing.published import Published
 from shared.services.publishing.reapply import Reapply
 from shared.services.publishing.recent import Recent
 
-__all__ = [
+__all__ = (
     "PREVIEW_OBJECTS",
     "Publish",
     "PublishRefused",
@@ -14,4 +14,4 @@ __all__ = [
     "Reapply",
     "Recent",
     "Source",
-]
+)

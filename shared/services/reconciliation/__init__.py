@@ -3,4 +3,4 @@
 from shared.services.reconciliation.proof import Prover
 from shared.services.reconciliation.reconcile import Reconcile
 
-__all__ = ["Prover", "Reconcile"]
+__all__ = ("Prover", "Reconcile")

@@ -4,4 +4,4 @@ from shared.services.work.backfill import Backfill
 from shared.services.work.sweep import Sweep, next_look_at
 from shared.services.work.work import Received, Work
 
-__all__ = ["Backfill", "Received", "Sweep", "Work", "next_look_at"]
+__all__ = ("Backfill", "Received", "Sweep", "Work", "next_look_at")

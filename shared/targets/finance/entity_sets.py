@@ -6,7 +6,6 @@ https://learn.microsoft.com/dynamics365/fin-ops-core/dev-itpro/data-entities/dat
 """
 
 from collections.abc import Mapping
-from functools import partial
 from types import MappingProxyType
 
 from shared.domain.journal import JournalKind
@@ -32,11 +31,11 @@ ENUMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """The members of the enums that fields have, as Dynamics names them."""
 
-_row = partial(entity_set, enums=ENUMS)
 
 ENTITY_SETS: tuple[EntitySet, ...] = (
-    _row(
+    entity_set(
         "CustomersV3",
+        enums=ENUMS,
         keys=("CustomerAccount",),
         sizes=(
             "OrganizationName:100 NameAlias:20 PartyType:20 PersonFirstName:25 "
@@ -59,8 +58,9 @@ ENTITY_SETS: tuple[EntitySet, ...] = (
             "account": "InvoiceAccount IsOneTimeCustomer",
         },
     ),
-    _row(
+    entity_set(
         "CustomerPaymentJournalLines",
+        enums=ENUMS,
         keys=("JournalBatchNumber", "LineNumber"),
         journal=JournalKind.CUSTOMER_PAYMENT,
         header="CustomerPaymentJournalHeaders",
@@ -102,8 +102,9 @@ ENTITY_SETS: tuple[EntitySet, ...] = (
             "settlement": "MarkedInvoice MarkedInvoiceCompany SettleVoucher",
         },
     ),
-    _row(
+    entity_set(
         "LedgerJournalLines",
+        enums=ENUMS,
         keys=("JournalBatchNumber", "LineNumber"),
         journal=JournalKind.GENERAL,
         header="LedgerJournalHeaders",
@@ -140,8 +141,9 @@ ENTITY_SETS: tuple[EntitySet, ...] = (
             ),
         },
     ),
-    _row(
+    entity_set(
         "SalesOrderHeadersV2",
+        enums=ENUMS,
         keys=("SalesOrderNumber",),
         sizes=(
             "CustomersOrderReference:60 OrderingCustomerAccountNumber:20 "
@@ -169,8 +171,9 @@ ENTITY_SETS: tuple[EntitySet, ...] = (
             "settlement": "CustomerTransactionSettlementType",
         },
     ),
-    _row(
+    entity_set(
         "SalesOrderLinesV3",
+        enums=ENUMS,
         keys=("InventoryLotId",),
         sizes=(
             "SalesOrderNumber:20 ItemNumber:20 LineDescription:1000 ExternalItemNumber:20 "
@@ -192,8 +195,9 @@ ENTITY_SETS: tuple[EntitySet, ...] = (
             "tax": "SalesTaxGroupCode SalesTaxItemGroupCode",
         },
     ),
-    _row(
+    entity_set(
         "CDSFreeTextInvoiceHeaders",
+        enums=ENUMS,
         keys=("ExternalInvoiceId",),
         sizes=(
             "ExternalInvoiceId:200 CustomerAccount:20 InvoiceAccount:20 CurrencyCode:3 "
@@ -213,8 +217,9 @@ ENTITY_SETS: tuple[EntitySet, ...] = (
             "tax": "SalesTaxGroupId SalesTaxItemGroupId",
         },
     ),
-    _row(
+    entity_set(
         "CDSFreeTextInvoiceLines",
+        enums=ENUMS,
         keys=("ExternalInvoiceId", "LineNumber"),
         sizes="ExternalInvoiceId:200 Description:60 InvoiceText:1000 MainAccountDisplayValue:500",
         types={
@@ -231,8 +236,9 @@ ENTITY_SETS: tuple[EntitySet, ...] = (
             "tax": "SalesTaxGroupId SalesTaxItemGroupId",
         },
     ),
-    _row(
+    entity_set(
         "ReturnOrderHeadersV2",
+        enums=ENUMS,
         keys=("ReturnOrderNumber",),
         sizes=(
             "CustomersOrderReference:60 CustomerAccountNumber:20 InvoiceCustomerAccountNumber:20 "
@@ -253,8 +259,9 @@ ENTITY_SETS: tuple[EntitySet, ...] = (
             ),
         },
     ),
-    _row(
+    entity_set(
         "ReturnOrderLinesV2",
+        enums=ENUMS,
         keys=("ReturnOrderNumber", "ReturnInventoryLotId"),
         sizes=(
             "ReturnOrderNumber:20 ExternalItemNumber:20 ItemNumber:20 LineDescription:1000 "
@@ -275,8 +282,9 @@ ENTITY_SETS: tuple[EntitySet, ...] = (
             ),
         },
     ),
-    _row(
+    entity_set(
         "ReleasedProductCreationsV2",
+        enums=ENUMS,
         keys=("ItemNumber",),
         sizes=(
             "ItemNumber:20 ProductNumber:20 ProductName:60 ProductDescription:1000 "
@@ -297,8 +305,9 @@ ENTITY_SETS: tuple[EntitySet, ...] = (
             "key": "ItemNumber ProductNumber dataAreaId",
         },
     ),
-    _row(
+    entity_set(
         "ReleasedProductsV2",
+        enums=ENUMS,
         keys=("ItemNumber",),
         sizes="ItemNumber:20 SearchName:20 ProductGroupId:10 ProductLifecycleStateId:20",
         types={
@@ -310,8 +319,9 @@ ENTITY_SETS: tuple[EntitySet, ...] = (
             "date": "SellEndDate",
         },
     ),
-    _row(
+    entity_set(
         "OpenTradeAgreementJournalHeadersV2",
+        enums=ENUMS,
         keys=("JournalNumber",),
         sizes="JournalNumber:20 JournalDescription:60 TradeAgreementJournalNameId:10",
         mandatory="JournalDescription TradeAgreementJournalNameId",
@@ -319,8 +329,9 @@ ENTITY_SETS: tuple[EntitySet, ...] = (
             "key": "JournalNumber JournalDescription dataAreaId",
         },
     ),
-    _row(
+    entity_set(
         "OpenSalesPriceJournalLinesV2",
+        enums=ENUMS,
         keys=("TradeAgreementJournalNumber", "LineNumber"),
         posted_as=PostedAs(
             "SalesPriceAgreements",

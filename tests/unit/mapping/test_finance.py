@@ -171,7 +171,7 @@ def test_a_customer_id_that_does_not_fit_its_field_parks() -> None:
 
 
 def test_every_template_that_documents_name_is_spelled() -> None:
-    documents = (ROOT / "shared/documents").glob("*.py")
+    documents = (ROOT / "shared/entities").rglob("*.py")
     code = "".join(path.read_text(encoding="utf-8") for path in documents)
     made = [kind.template for kind in KINDS if re.search(rf"\b{kind.__name__}(\.of)?\(", code)]
     assert [name for name in TARGET.mapping.templates if name not in made] == []
