@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from shared.converge.task import Task
 from shared.domain.records import Record
-from shared.entities.common import receipts
+from shared.entities.charge import receipts
 from shared.entities.common.objects import Context, Decided, Snapshot, id_of
 from shared.entities.common.order_state import ORDER
 from shared.entities.common.origin import (
@@ -23,11 +23,14 @@ from shared.entities.common.origin import (
     customer_in,
     party_in,
 )
-from shared.entities.refund import headers_in
-from shared.errors import ClaimHeld, TableConflict
+from shared.entities.common.transaction import category_of
+from shared.entities.refund import REVERSAL, headers_in
+from shared.errors import ClaimHeld, Parked, TableConflict
 from shared.ports import Cell, Clock, Put, Row, Tables
 from shared.stores.links import ORIGIN_PREFIX, TABLE, LinkStore
+from shared.stores.paging import rows
 
+DECISIONS_MAX = 5_000  # objects that may decide where a charge goes: no charge has as many refunds
 PLACE = ("company", "customer", "currency")
 
 
@@ -51,6 +54,8 @@ class Origins:
             found |= await self._written(GROSS, transaction, GROSS)
         if snapshot.entity != "charge" and not any(map(party_in, found.values())):
             found |= await self._written(ORDER, id_of(charge), ORDER)
+        if ORDER in found and category_of(snapshot.object) == "charge":
+            found |= await self.links.all_written(id_of(charge), f"{REVERSAL}:")
         if not found and snapshot.record(GROSS) is None:
             for row in await self._rows(id_of(charge)):
                 found = found or await self._named(row)
@@ -61,12 +66,19 @@ class Origins:
         return {} if record is None else {place: record}
 
     async def _rows(self, charge: str) -> list[Row]:
-        """What was decided for a charge, the first decision first.
-
-        One page holds them all: no charge is read that has more refunds (`LIST_PAGES_MAX`).
-        """
-        rows = await self.tables.query(TABLE, partition=charge, prefix=ORIGIN_PREFIX)
-        return sorted(rows, key=lambda row: (_at(row), row.row))
+        """What was decided for a charge, the first decision first. Raises `Parked` beyond
+        `DECISIONS_MAX`."""
+        found: list[Row] = []
+        async for row in rows(self.tables, TABLE, charge, ORIGIN_PREFIX):
+            if len(found) == DECISIONS_MAX:
+                raise Parked(
+                    "limit_reached",
+                    f"more than {DECISIONS_MAX:,} objects decided where charge {charge} goes, and "
+                    "none of them is known to be written; nothing was written",
+                    "Book the charge by hand, then retry what follows it.",
+                )
+            found.append(row)
+        return sorted(found, key=lambda row: (_at(row), row.row))
 
     async def _named(self, row: Row) -> dict[str, Record]:
         return await self._written(FIRST, _by(row), str(row.cells["role"]))

@@ -2,8 +2,8 @@
 
 https://docs.stripe.com/api/balance_transactions. Facts of a line: `amount_minor` (debit to the
 account, credit to the offset), `currency`, `date`, and account and offset by role. Clearing and
-bank belong to the owner's company; the customer may belong to another one, over intercompany
-accounts. A charge in another currency than its settlement goes over `fx_transit`.
+bank belong to the owner's company; the customer, and what is disputed, may belong to another one,
+over intercompany accounts. A charge in another currency than its settlement goes over `fx_transit`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from shared.domain.ids import line_key
 from shared.domain.journal import Line, Role
 from shared.domain.money import Money
 from shared.domain.records import Ref
-from shared.entities.common import receipts
+from shared.entities.charge import receipts
 from shared.entities.common.exchange import charged_amount
 from shared.entities.common.journal_lines import (
     CustomerPaymentLine,
@@ -105,7 +105,7 @@ class _Booking:
         )
 
     def in_company(self, line: JournalLine, company: str) -> JournalLine:
-        """A customer's line in the company that sold; the offset stays with the owner."""
+        """A line of a sale in the company that sold; the offset stays with the owner."""
         if company == line.company:
             return line
         return replace(line, company=company, offset=replace(line.offset, company=line.company))
@@ -121,12 +121,22 @@ class _Booking:
         clearing = self._line(GeneralLine, FX, settled, transit, AccountRole(Role.CLEARING))
         return customer, clearing
 
+    def company_of_sale(self) -> str:
+        """Where the sale was written, else where it goes by now: the owner's without a charge."""
+        if self.origin is not None:
+            return self.origin.company
+        charge = self.snapshot.related.get("charge")
+        if not charge:
+            return self.book.company
+        sold = sale_routing(charge, session_of(self.snapshot), self.context)
+        return sold.company or self.book.company
+
     def unapplied(self, line: JournalLine) -> JournalLine:
         """A receipt whose invoice did not come in time: a general journal line that says whose it
         is."""
         customer = receipts.customer_of(self.snapshot, self.origin).customer
         account = AccountRole(Role.UNAPPLIED_RECEIPTS)
-        return GeneralLine.of(line, account=account, receipt_of=customer)
+        return GeneralLine.of(line, account=account, customer=customer)
 
     def marked(self, line: JournalLine, invoice: str) -> JournalLine:
         """A receipt that settles a posted invoice."""
@@ -162,6 +172,8 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
     for line in journal.lines:
         if line.account is Role.CUSTOMER:
             desired = _customer_side(booking, line, desired)
+        elif line.account is Role.DISPUTES:
+            desired = _dispute_side(booking, line, desired)
         else:
             others.append(booking.line(line))
     settled = [each for each in desired.documents if isinstance(each, JournalLine)]
@@ -203,13 +215,9 @@ def _charge(snapshot: Snapshot, context: Context) -> tuple[Ref, ...]:
 def _customer_side(booking: _Booking, line: Line, desired: Desired) -> Desired:
     """The customer's line: in the company that sold, in the currency of the charge, settled."""
     snapshot, context = booking.snapshot, booking.context
-    charge, origin = snapshot.related.get("charge"), booking.origin
-    company = origin.company if origin else ""
-    if origin is None and charge:
-        company = sale_routing(charge, session_of(snapshot), context).company
-    charged = charged_amount(snapshot, line.amount, origin)
+    charged = charged_amount(snapshot, line.amount, booking.origin)
     gross, *rest = booking.exchanged(booking.line(line), charged)
-    gross = booking.in_company(gross, company or booking.book.company)
+    gross = booking.in_company(gross, booking.company_of_sale())
     desired = replace(desired, decided=decided(snapshot, gross))
     is_receipt = line.component == GROSS and category_of(snapshot.object) == "charge"
     sale = receipts.sold(snapshot, context) if is_receipt else None
@@ -219,6 +227,19 @@ def _customer_side(booking: _Booking, line: Line, desired: Desired) -> Desired:
     if sale is None or kept is not None:
         return replace(desired, documents=(gross, *rest))
     return _settled(booking, gross, tuple(rest), sale, desired)
+
+
+def _dispute_side(booking: _Booking, line: Line, desired: Desired) -> Desired:
+    """The line of a dispute: in the company that sold, in the currency of the settlement. It says
+    whose sale it was."""
+    snapshot = booking.snapshot
+    gross = booking.in_company(booking.line(line), booking.company_of_sale())
+    kept = snapshot.written(GROSS)
+    says_whose = not isinstance(kept, JournalLine) or kept.customer is not None
+    if snapshot.related.get("charge") and says_whose:
+        customer = receipts.customer_of(snapshot, booking.origin).customer
+        gross = replace(gross, customer=customer)
+    return replace(desired, documents=(gross,), decided=decided(snapshot, gross))
 
 
 def _listed(kind: str, gross: JournalLine, minor: int, invoice: str = "") -> Listed:

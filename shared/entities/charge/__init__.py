@@ -3,7 +3,7 @@
 https://docs.stripe.com/api/charges
 """
 
-from shared.entities.charge import documents, sale
+from shared.entities.charge import documents, receipts, sale
 from shared.entities.common.sales_documents import (
     CreditMemo,
     CreditMemoLine,
@@ -37,4 +37,4 @@ CHARGE = Entity(
     ),
 )
 
-__all__ = ("CHARGE",)
+__all__ = ("CHARGE", "receipts")

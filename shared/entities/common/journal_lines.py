@@ -24,15 +24,15 @@ NO_METHOD = PaymentMethod()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalLine(Document):
-    """A journal line: debit `account` by `amount` and credit `offset` by the same. `receipt_of`:
-    whose unapplied receipt it is; empty for a guest, None for any other line."""
+    """A journal line: debit `account` by `amount` and credit `offset` by the same. `customer`:
+    whose unapplied receipt or disputed sale it is; empty for a guest, None for any other line."""
 
     amount: Annotated[Money, Fact("debit of the account, credit of the offset")]
     date: Annotated[date, Fact("the accounting date, in the cut-off time zone")]
     account: Annotated[AccountRole, Fact("the account")]
     offset: Annotated[AccountRole, Fact("the offset account")]
     marked_invoice: Annotated[str, Fact("the posted invoice that a receipt settles")] = ""
-    receipt_of: str | None = None
+    customer: str | None = None
     category: Annotated[str, Attribute("Stripe's reporting category")]
     source: Annotated[str, Attribute("the id of the charge, refund, dispute, ...; may be empty")]
     payment_method: Annotated[PaymentMethod, Attribute("how the customer paid")] = NO_METHOD

@@ -1,7 +1,8 @@
 """Where a sale went: company, customer and currency as they were written for its charge.
 
 What follows a sale goes where the sale went, whatever policy, metadata and books say by now: its
-refunds and failures, its credit notes, its receipt after its order and its order after its receipt.
+refunds and failures, its disputes, its credit notes, its receipt after its order and its order
+after its receipt.
 In this order of authority: the gross line of the charge's own transaction, its sales order, else
 the first record that was written for it. Where nothing was written, today's rule decides.
 """
@@ -26,7 +27,8 @@ PARTY_FIELDS = ("OrderingCustomerAccountNumber", "CustomerAccount", "CustomerAcc
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a sale was written. `party` None: what was written names no customer."""
+    """Where a sale was written. `currency` of the sale, empty where only a dispute was written,
+    which is in the currency of the settlement. `party` None: what was written names no customer."""
 
     company: str
     currency: str
@@ -54,7 +56,15 @@ def origin_of(snapshot: Snapshot) -> Origin | None:
     if not records:
         return None
     first = records[0].document
-    return Origin(first.company, currency_in(first), _party(records, first.company))
+    return Origin(first.company, _currency(records), _party(records, first.company))
+
+
+def _currency(records: Sequence[Record]) -> str:
+    for record in records:
+        line = record.document
+        if not isinstance(line, JournalLine) or line.account.role is not Role.DISPUTES:
+            return currency_in(line)
+    return ""
 
 
 def _party(records: Sequence[Record], company: str) -> Party | None:
@@ -88,7 +98,7 @@ def customer_in(document: Document) -> str | None:
         case JournalLine(account=AccountRole(role=Role.CUSTOMER)):
             return document.account.customer
         case JournalLine():
-            return document.receipt_of
+            return document.customer
         case SalesOrder() | MemoHeader():
             return document.customer.customer
     return None

@@ -8,6 +8,8 @@ from shared.entities.entity import Entity
 from shared.entities.payout import documents
 from shared.entities.payout.documents import (
     ENTITY,
+    FLOW,
+    instance_of,
     is_itemised,
     payout_of,
     payout_refs,
@@ -27,4 +29,13 @@ PAYOUT = Entity(
     documents=(GeneralLine,),
 )
 
-__all__ = ("ENTITY", "PAYOUT", "is_itemised", "payout_of", "payout_refs", "returned_payout")
+__all__ = (
+    "ENTITY",
+    "FLOW",
+    "PAYOUT",
+    "instance_of",
+    "is_itemised",
+    "payout_of",
+    "payout_refs",
+    "returned_payout",
+)

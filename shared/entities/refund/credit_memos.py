@@ -50,6 +50,11 @@ def written_in(snapshot: Snapshot, into: dict[str, Written]) -> dict[str, Writte
     return into
 
 
+def amount_in(header: MemoHeader) -> int:
+    """What a memo comes to, in minor units; negative for a credit memo."""
+    return sum(line.amount_minor for line in header.lines)
+
+
 def memo_of(
     kind: str,
     refund: str,

@@ -14,6 +14,8 @@ from shared import telemetry
 from shared.converge.pipeline import Ports
 from shared.domain.clearing import Resolution
 from shared.domain.money import Money, is_currency
+from shared.entities.payout import ENTITY as PAYOUT
+from shared.entities.payout import is_itemised
 from shared.errors import ClaimHeld, ObjectMissing, TableConflict
 from shared.outcomes import Kind, Outcome
 from shared.ports import Clock, Tables
@@ -24,8 +26,9 @@ from shared.stores.item import REAPPLY, UNREADABLE
 from shared.stores.items import ItemOutcome, Items, item_of, places
 from shared.stores.links import LinkStore
 from shared.stores.resolutions import cells_of, said
+from shared.stores.tie_outs import expect
 
-MONEY = ("balance_transaction", "payout")  # entities that write journal lines
+MONEY = ("balance_transaction", PAYOUT)  # entities that write journal lines
 REASON_CHARS_MAX = 500
 VOUCHER_CHARS_MAX = 50
 
@@ -107,6 +110,8 @@ class Resolve:
             return False
         if is_money(parked) and not decision.not_to_book:
             await self._check_amount(parked, decision)
+        if is_money(parked) and parked.entity == PAYOUT:
+            await self._expect_tie_out(parked.object)
         resolution = Resolution(
             who=decision.who,
             why=decision.why,
@@ -155,6 +160,16 @@ class Resolve:
                 f"clearing of {currency.upper()} is in {book.company}, and {decision.company} was "
                 f"said: name the voucher that {book.company} has"
             )
+
+    async def _expect_tie_out(self, id: str) -> None:
+        """The bank line of the payout is settled by hand; its members have to tie out all the same.
+        The payouts timer starts the flow of each tie-out that is open."""
+        try:
+            payout = await self._ports.stripe.retrieve(PAYOUT, id)
+        except ObjectMissing:
+            return  # without it Stripe lists no members either
+        if is_itemised(payout):
+            await expect(self._ports.tables, payout, self._ports.clock.now())
 
     async def _store(self, parked: Parked, resolution: Resolution) -> None:
         """The row of the object, under its claim. Raises `ResolutionRefused`, `ClaimHeld` and

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from local.tables import MemoryTables
+from shared.converge.origins import DECISIONS_MAX
 from shared.converge.pipeline import Converge
 from shared.domain.records import Link
 from shared.errors import Refused, UncertainWrite
@@ -15,7 +16,7 @@ from shared.mapping.compiler import CompiledMapping
 from shared.outcomes import Kind
 from shared.packaged import packaged_mapping, packaged_product
 from shared.policy import Policy
-from shared.ports import Json, Operation, Row
+from shared.ports import QUERY_ROWS_MAX, Cell, Json, Operation, Put, Row
 from shared.stores.journals import Writer
 from shared.stores.links import ORIGIN_PREFIX, LinkStore
 from shared.stores.mapping_store import MappingStore
@@ -136,6 +137,34 @@ async def test_a_write_whose_answer_was_lost_binds() -> None:
     assert await sale.line(FIRST) is None
     assert await sale.book(SECOND, policy=HERE) == [Kind.DONE]
     assert (await sale.place(SECOND))[0] == "demf"
+
+
+async def undecided(sale: Sale, count: int) -> None:
+    """Decisions of which nothing was ever written, all of them before any other one's row."""
+    cells: dict[str, Cell] = {"role": "gross", "company": "usmf", "customer": "", "currency": "usd"}
+    cells |= {"mapping": "", "at": sale.rig.clock.now()}
+    for start in range(0, count, 90):
+        rows = range(start, min(start + 90, count))
+        operations = [Put(f"{ORIGIN_PREFIX}txn_0_{n:05}", cells) for n in rows]
+        await sale.rig.tables.transact("links", "ch_1", operations)
+
+
+async def test_a_decision_behind_the_first_page_of_them_binds_too() -> None:
+    sale = Sale()
+    await undecided(sale, QUERY_ROWS_MAX)
+    sale.rig.clock.advance(LEASE_SECONDS)
+    assert await sale.book(FIRST, policy=ELSEWHERE) == [Kind.DONE]
+    assert await sale.book(SECOND, policy=HERE) == [Kind.DONE]
+    assert await sale.place(SECOND) == await sale.place(FIRST)
+
+
+async def test_a_charge_that_more_objects_decided_about_than_are_read_parks() -> None:
+    sale = Sale()
+    await undecided(sale, DECISIONS_MAX + 1)
+    [outcome] = (await sale.converge.run("balance_transaction", {FIRST: ()}, WRITER)).values()
+    assert (outcome.kind, outcome.cause) == (Kind.PARK, "limit_reached")
+    assert "ch_1" in outcome.text
+    assert await sale.line(FIRST) is None
 
 
 class Overtaken(MemoryTables):

@@ -5,14 +5,13 @@ from typing import Any
 
 import pytest
 
-from shared.domain.documents import AccountRole, Party
+from shared.domain.documents import AccountRole, Party, facts_of
 from shared.domain.journal import Role
 from shared.domain.money import Money
 from shared.domain.records import Link, Record, Ref
 from shared.entities.balance_transaction.documents import build, queries
 from shared.entities.charge import documents as charge_documents
-from shared.entities.charge import sale
-from shared.entities.common import receipts
+from shared.entities.charge import receipts, sale
 from shared.entities.common.journal_lines import JournalLine
 from shared.entities.common.objects import Context, Desired, Snapshot
 from shared.entities.common.order_state import ORDER
@@ -182,6 +181,73 @@ def test_the_owner_of_today_has_the_clearing_leg_of_a_refund() -> None:
     assert gross.offset == AccountRole(Role.CLEARING, company="demf")
 
 
+# --- disputes -------------------------------------------------------------------------------
+
+
+def disputed(
+    of_charge: dict[str, Record], context: Context = CONTEXT, links: Any = None, **related: Json
+) -> Desired:
+    found = plain_txn(
+        *(-5_000, "dispute", "adjustment", "du_1"),
+        id="txn_du",
+        fee=1_500,
+        net=-6_500,
+        fee_details=[{"type": "stripe_fee", "amount": 1_500, "currency": "usd"}],
+    )
+    parts = {"related": related, "of_charge": of_charge, "links": links or {}}
+    return build(snapshot(found, **parts), context)
+
+
+@pytest.mark.parametrize("place", [GROSS, ORDER, FIRST])
+def test_a_dispute_goes_where_the_sale_was_written_and_its_fee_to_the_owner(place: str) -> None:
+    record = (order() if place == ORDER else receipt())[ORDER if place == ORDER else GROSS]
+    desired = disputed({place: record}, charge=charge(customer="cus_2"))
+    gross, fee = desired.documents
+    assert isinstance(gross, JournalLine)
+    assert isinstance(fee, JournalLine)
+    assert (gross.company, gross.customer) == ("demf", "cus_1")
+    assert gross.account == AccountRole(Role.DISPUTES)
+    assert gross.offset == AccountRole(Role.CLEARING, company="usmf")
+    assert (fee.role, fee.company, fee.offset) == ("fee", "usmf", AccountRole(Role.CLEARING))
+    assert desired.decided is None
+
+
+def test_a_dispute_of_which_no_sale_is_written_goes_as_the_policy_says_and_says_so() -> None:
+    desired = disputed({}, under(**ROUTED), charge=charge())
+    assert gross_in(desired).company == "demf"
+    assert desired.decided is not None
+    assert (desired.decided.charge, desired.decided.document) == ("ch_1", gross_in(desired))
+
+
+def test_a_dispute_without_a_charge_is_the_owners() -> None:
+    gross = gross_in(disputed({}, under(**ROUTED)))
+    assert (gross.company, gross.customer) == ("usmf", None)
+
+
+def test_a_refund_after_a_dispute_alone_keeps_company_and_customer_and_its_own_currency() -> None:
+    """The dispute is in the currency of the settlement, the refund in that of the charge."""
+    first = {FIRST: written(disputed({}, under(**ROUTED), charge=charge()), "gross")}
+    found = plain_txn(
+        *(-1_100, "refund", "refund", "re_1"), id="txn_re", currency="usd", exchange_rate=1.1
+    )
+    related = {
+        "charge": charge(currency="eur", customer="cus_2"),
+        "refund": refund(currency="eur", amount=1_000),
+    }
+    gross = gross_in(build(snapshot(found, related=related, of_charge=first), CONTEXT))
+    assert gross.company == "demf"
+    assert gross.amount == Money(1_000, "eur")
+    assert gross.account == AccountRole(Role.CUSTOMER, "cus_1")
+
+
+def test_a_dispute_that_was_written_without_a_customer_stays_as_it_is() -> None:
+    before = written(disputed({}), "gross")
+    links = {"gross": Link({"LineNumber": 1}, before)}
+    gross = gross_in(disputed(receipt(), CONTEXT, links, charge=charge()))
+    assert gross.company == before.document.company
+    assert facts_of(gross) == facts_of(before.document)
+
+
 # --- receipts and orders --------------------------------------------------------------------
 
 
@@ -302,13 +368,13 @@ def test_an_order_of_its_own_needs_no_word() -> None:
 def test_the_account_comes_from_a_record_of_the_same_company_and_customer() -> None:
     ours = receipt()[GROSS]
     assert isinstance(ours.document, JournalLine)
-    unapplied = replace(ours.document, account=AccountRole(Role.UNAPPLIED_RECEIPTS), receipt_of="")
+    unapplied = replace(ours.document, account=AccountRole(Role.UNAPPLIED_RECEIPTS), customer="")
     bare = replace(ours, document=unapplied, fields={"AccountDisplayValue": "DE-unapplied"})
     found = refunded_snapshot({GROSS: bare, **order()})
     origin = origin_of(found)
     assert origin is not None
     assert (origin.company, origin.party) == ("demf", Party(""))
-    bare = replace(bare, document=replace(unapplied, receipt_of=None))
+    bare = replace(bare, document=replace(unapplied, customer=None))
     origin = origin_of(refunded_snapshot({GROSS: bare, **order()}))
     assert origin is not None
     assert origin.party == Party("cus_1", "DE-001")

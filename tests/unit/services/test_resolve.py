@@ -20,7 +20,9 @@ from shared.services.work.work import Received, Work
 from shared.stores.item import REAPPLY, VERIFY, Item
 from shared.stores.items import ItemOutcome, Items
 from shared.stores.links import TABLE, LinkStore
-from tests.unit.entities.objects import Json, charge, customer, txn
+from shared.stores.tie_outs import TABLE as PAYOUTS
+from shared.stores.tie_outs import TIEOUTS
+from tests.unit.entities.objects import Json, charge, customer, payout, txn
 from tests.unit.services.fakes import START, Rig, rig
 from tests.unit.stores.test_links import line
 
@@ -87,6 +89,26 @@ async def test_nothing_of_a_resolved_object_is_fetched_or_written() -> None:
     told = await desk.items.get(kept.where, "evt_2")
     assert told is not None
     assert (told.cells["status"], told.cells["cause"]) == ("skipped", "resolved")
+
+
+@pytest.mark.parametrize(("automatic", "noted"), [(True, ["po_1"]), (False, [])])
+async def test_a_resolved_payout_that_stripe_itemises_has_still_to_tie_out(
+    automatic: bool, noted: list[str]
+) -> None:
+    desk = Desk(payout(amount=5_000, automatic=automatic))
+    await desk.work(object="po_1", entity="payout")
+    assert await desk.run(VOUCHER) == Resolved(1, ())
+    rows = await desk.rig.tables.query(PAYOUTS, partition=TIEOUTS)
+    assert [row.row for row in rows] == noted
+    assert all(row.cells["status"] == "open" for row in rows)
+
+
+async def test_a_payout_that_stripe_does_not_have_is_resolved_without_a_tie_out() -> None:
+    desk = Desk(payout(amount=5_000))
+    await desk.work(object="po_1", entity="payout")
+    del desk.rig.stripe.objects["payout", "po_1"]
+    assert await desk.run(NOWHERE) == Resolved(1, ())
+    assert await desk.rig.tables.query(PAYOUTS, partition=TIEOUTS) == []
 
 
 async def test_a_resolved_object_is_not_dispatched() -> None:
