@@ -10,8 +10,8 @@ from typing import Any
 from local.dynamics.schema import schema
 from local.world import World
 from shared.converge import queries, snapshots
+from shared.converge.deciding import context_of
 from shared.converge.origins import Origins
-from shared.converge.pipeline import context_of
 from shared.converge.task import Task
 from shared.domain.records import Link, Ref
 from shared.entities.common.objects import Context, Snapshot, id_of, money_refs

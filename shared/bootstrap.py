@@ -17,7 +17,7 @@ import httpx
 
 from shared.clients.clock import SystemClock
 from shared.converge.maintenance import MaintenanceCommands
-from shared.converge.pipeline import Ports
+from shared.converge.ports import Ports
 from shared.entities.customer import CUSTOMERS
 from shared.errors import SettingsRefused
 from shared.packaged import packaged_product

@@ -332,6 +332,20 @@ def test_a_room_of_services_stays_small(room: str) -> None:
     assert 0 < len(modules) <= ROOM_MODULES_MAX
 
 
+STAGE_IMPORTS_MAX = 12
+
+
+@pytest.mark.parametrize("path", files("shared/converge"), ids=name_of)
+def test_a_stage_of_converge_needs_few_modules(path: Path) -> None:
+    needed = set()
+    for name in imports(tree_of(path)):
+        module = ROOT / f"{name.replace('.', '/')}.py"
+        if name.startswith("shared.") and (module.is_file() or module.with_suffix("").is_dir()):
+            needed.add(name)
+    packages = {name for name in needed if any(each.startswith(f"{name}.") for each in needed)}
+    assert len(needed - packages) <= STAGE_IMPORTS_MAX
+
+
 def test_the_queues_of_the_registry_are_those_that_are_deployed() -> None:
     deployed = json.loads((ROOT / "infra/queues.json").read_text(encoding="utf-8"))["queues"]
     names = [queue["name"] for queue in deployed]

@@ -8,6 +8,7 @@ from datetime import datetime
 from shared.converge.plan import Plan, difference, frozen, link_of, merged
 from shared.converge.task import Task
 from shared.domain.documents import Document, Open
+from shared.errors import limit_reached
 from shared.mapping.finance import Target, render, rerender
 
 PHASES_MAX = 5
@@ -55,3 +56,9 @@ def plan_phase(task: Task, target: Target, now: datetime) -> None:
 def _is_applied(document: Document) -> bool:
     """Whether Dynamics shows an announced change already."""
     return isinstance(document.later, Open) and document.later.applied
+
+
+def not_whole(task: Task) -> Exception:
+    """The error of an object that is not whole after all phases."""
+    text = f"{task.id} is not written whole after {PHASES_MAX} phases"
+    return limit_reached(f"{text}; what is written stays")

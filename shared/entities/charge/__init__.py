@@ -4,6 +4,7 @@ https://docs.stripe.com/api/charges
 """
 
 from shared.entities.charge import documents, receipts, sale
+from shared.entities.charge.receipts import APPLIED
 from shared.entities.common.sales_documents import (
     CreditMemo,
     CreditMemoLine,
@@ -37,4 +38,4 @@ CHARGE = Entity(
     ),
 )
 
-__all__ = ("CHARGE", "receipts")
+__all__ = ("APPLIED", "CHARGE", "receipts")

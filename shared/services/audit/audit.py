@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from shared import telemetry
 from shared.converge import isolation
 from shared.converge.maintenance import MaintenanceCommands
-from shared.converge.pipeline import Ports
+from shared.converge.ports import Ports
 from shared.converge.recovery import LOOKUP_KEYS_MAX
 from shared.domain.journal import JournalKind
 from shared.ports import Cell, Delete, Json, Lookup, Page, Put, Row, Value

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from functools import partial
 
-from shared.converge.pipeline import Ports
+from shared.converge.ports import Ports
 from shared.converge.recovery import LOOKUP_KEYS_MAX
 from shared.domain.ids import is_id
 from shared.domain.records import Link

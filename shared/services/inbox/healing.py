@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from shared import telemetry
-from shared.converge.pipeline import Ports
+from shared.converge.ports import Ports
 from shared.outcomes import Kind
 from shared.ports import Cell, Delete, Put, Row
 from shared.services.inbox.inbox import Inbox, Parked

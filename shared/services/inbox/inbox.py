@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared import telemetry
-from shared.converge.pipeline import Ports
+from shared.converge.ports import Ports
 from shared.domain.partition import partition_of
 from shared.outcomes import Kind, Outcome
 from shared.ports import Json, Message, Row

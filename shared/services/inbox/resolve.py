@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from shared import telemetry
-from shared.converge.pipeline import Ports
+from shared.converge.ports import Ports
 from shared.domain.clearing import Resolution
 from shared.domain.money import Money, is_currency
 from shared.entities.payout import ENTITY as PAYOUT

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.converge.pipeline import Ports
+from shared.converge.ports import Ports
 from shared.outcomes import Kind
 from shared.ports import Row
 from shared.registry import ENTITIES

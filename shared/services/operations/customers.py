@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from shared import telemetry
 from shared.converge import accounts
 from shared.converge.dispatch import Dispatch
-from shared.converge.pipeline import Ports
+from shared.converge.ports import Ports
 from shared.domain.ids import is_id
 from shared.domain.records import Choice, Ref
 from shared.entities.common.objects import Again

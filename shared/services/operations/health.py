@@ -4,7 +4,7 @@ import asyncio
 from contextlib import suppress
 from functools import partial
 
-from shared.converge.pipeline import Ports
+from shared.converge.ports import Ports
 from shared.errors import CredentialsRefused, TableConflict
 from shared.ports import Delete, Json
 from shared.registry import ENTITIES

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.converge.dispatch import Dispatch
-from shared.converge.pipeline import CONCURRENCY_MAX, Ports
+from shared.converge.ports import Ports
+from shared.converge.steps import CONCURRENCY_MAX
 from shared.domain.matching import TieOut
 from shared.domain.money import Money
 from shared.domain.records import Ref

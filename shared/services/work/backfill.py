@@ -5,7 +5,7 @@ Table `cursors`, partition `backfill`, row `progress`. One backfill runs at a ti
 
 from datetime import datetime, timedelta
 
-from shared.converge.pipeline import Ports
+from shared.converge.ports import Ports
 from shared.ports import Cell, Json, Put
 from shared.services.work.sweep import Sweep
 

@@ -13,7 +13,7 @@ from functools import partial
 
 from shared import telemetry
 from shared.converge.dispatch import Dispatch, message_for
-from shared.converge.pipeline import Ports
+from shared.converge.ports import Ports
 from shared.domain.partition import partition_of
 from shared.domain.records import Ref
 from shared.entities.payout import FLOW, instance_of, is_itemised, payout_of

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from shared import telemetry
-from shared.converge.pipeline import Converge, Ports
+from shared.converge.pipeline import Converge
+from shared.converge.ports import Ports
 from shared.errors import TieoutError
 from shared.outcomes import Kind, Outcome
 from shared.ports import Message

@@ -7,24 +7,27 @@ from datetime import datetime
 import pytest
 
 from local.tables import MemoryTables
-from shared.converge.phases import PHASES_MAX
+from shared.converge.applying import Phases
+from shared.converge.deciding import target_of
+from shared.converge.phases import PHASES_MAX, plan_phase
 from shared.converge.pipeline import Converge
+from shared.converge.recording import Recorder
 from shared.converge.task import Task
-from shared.converge.writing import Applier
 from shared.domain.documents import Document
 from shared.entities.common.objects import Desired, Listed, Snapshot
 from shared.errors import JournalPosted, Refused, StorageUnavailable, Unavailable, UncertainWrite
+from shared.mapping.finance import Target
 from shared.outcomes import Kind, Outcome
 from shared.packaged import packaged_mapping
 from shared.ports import Json, Lookup, Message, Operation, Write, WriteFailed, Written
 from shared.stores import receipts
 from shared.stores.item import VERIFY
 from shared.stores.journals import TABLE as JOURNALS
-from shared.stores.journals import Journals, Writer
+from shared.stores.journals import Writer
 from shared.stores.links import INTENT_PREFIX, LinkStore
 from shared.stores.links import TABLE as LINKS
 from tests.unit.converge.test_phases import person
-from tests.unit.entities.objects import charge, customer, txn
+from tests.unit.entities.objects import CONTEXT, charge, customer, txn
 from tests.unit.services.fakes import FakeDynamics, RecordingQueue, Rig, rig
 
 WRITER = Writer("balance_transaction", 0, "one")
@@ -212,28 +215,35 @@ async def test_a_list_that_cannot_be_stored_keeps_the_links_and_the_object_unset
         return StorageUnavailable("away") if table == receipts.TABLE else None
 
     bench.tables.refuse = refuse
-    task, applier, store = await _written(bench, person("a"))
+    task, recorder, store = await _written(bench, person("a"))
     task.desired = replace(task.desired, listed=Listed("over_payment", "usmf", "", 1, "usd"))
-    await bench.converge._settle(task, applier)
+    await recorder.record([task], CONTEXT)
     assert isinstance(task.error, StorageUnavailable)
     assert list(await store.links(task.id)) == ["a"]
     assert not await store.is_settled(task.id)
 
 
-async def _written(bench: Bench, *documents: Document) -> tuple[Task, Applier, LinkStore]:
+async def _written(bench: Bench, *documents: Document) -> tuple[Task, Recorder, LinkStore]:
     """A task whose documents were written and are not settled."""
-    ports = bench.ports
-    store = LinkStore(ports.tables, ports.clock, 600)
-    journals = Journals(ports.tables, ports.dynamics, ports.clock, ports.rng, ports.settings)
-    applier = Applier(ports.dynamics, journals, store, ports.clock, ports.settings)
+    task, recorder, store = await _read(bench, *documents)
+    plan_phase(task, _target(bench), bench.ports.clock.now())
+    await recorder.applier.apply([task], WRITER)
+    assert task.error is None
+    return task, recorder, store
+
+
+async def _read(bench: Bench, *documents: Document) -> tuple[Task, Recorder, LinkStore]:
+    """A task that is claimed and wants the documents, and the recorder of its run."""
+    store = LinkStore(bench.ports.tables, bench.ports.clock, 600)
     task = Task("cus_1", claim=await store.claim("cus_1", "one"))
     task.snapshot = Snapshot("customer", "cus_1", customer())
     task.desired = Desired(documents)
     task.pending = documents
-    bench.converge._plan([task], bench.converge._target(packaged_mapping(), {}))
-    await applier.apply([task], WRITER)
-    assert task.error is None
-    return task, applier, store
+    return task, Recorder.of(bench.ports, store), store
+
+
+def _target(bench: Bench) -> Target:
+    return target_of(bench.ports.settings, packaged_mapping(), {})
 
 
 def chain(length: int) -> tuple[Document, ...]:
@@ -244,13 +254,9 @@ def chain(length: int) -> tuple[Document, ...]:
 @pytest.mark.parametrize("length", [PHASES_MAX - 1, PHASES_MAX, PHASES_MAX + 1, PHASES_MAX + 3])
 async def test_an_object_that_needs_more_phases_than_there_are_parks_unsettled(length: int) -> None:
     bench = Bench()
-    store = LinkStore(bench.tables, bench.rig.clock, 600)
-    task = Task("cus_1", claim=await store.claim("cus_1", "one"))
-    task.snapshot = Snapshot("customer", "cus_1", customer())
-    task.desired = Desired(chain(length))
-    task.pending = task.desired.documents
-    target = bench.converge._target(packaged_mapping(), {})
-    await bench.converge._apply([task], target, WRITER)
+    task, recorder, store = await _read(bench, *chain(length))
+    await Phases(bench.ports, recorder.applier, _target(bench), WRITER).run([task])
+    await recorder.record([task], CONTEXT)
     assert len(await store.links("cus_1")) == min(length, PHASES_MAX)
     fits = length <= PHASES_MAX
     assert await store.is_settled("cus_1") is fits

@@ -2,8 +2,8 @@
 
 import pytest
 
-from shared.converge.pipeline import Ports
 from shared.converge.plan import Plan, intent_of, link_of
+from shared.converge.ports import Ports
 from shared.converge.task import Task
 from shared.converge.writing import Applier
 from shared.domain.documents import Follows, Later

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from local.tables import MemoryTables
-from shared.converge.pipeline import Ports
+from shared.converge.ports import Ports
 from shared.errors import ObjectMissing, Refused
 from shared.packaged import packaged_product
 from shared.ports import (
