@@ -38,7 +38,7 @@ from shared.ports import (
     StripeGateway,
     Tables,
 )
-from shared.registry import entity_named
+from shared.registry import Registry
 from shared.settings import Settings
 from shared.stores import receipts, resolutions, tie_outs
 from shared.stores.journals import Journals, Writer
@@ -63,6 +63,12 @@ class Ports:
     rng: Random
     settings: Settings
     mappings: Mappings
+    registry: Registry
+
+    def links(self) -> LinkStore:
+        """The store of what was written, for the documents of the registry."""
+        lease_seconds = self.settings.lease_seconds
+        return LinkStore(self.tables, self.clock, lease_seconds, self.registry.codec)
 
 
 def context_of(settings: Settings, mapping: CompiledMapping, now: datetime) -> Context:
@@ -105,10 +111,10 @@ class Converge:
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
         settings = ports.settings
-        self._links = LinkStore(ports.tables, ports.clock, settings.lease_seconds)
+        self._links = ports.links()
         lease_seconds = settings.lease_seconds
         self._origins = Origins(ports.tables, self._links, ports.clock, lease_seconds)
-        self._dispatch = Dispatch(self._links, ports.queue, ports.clock, settings)
+        self._dispatch = Dispatch(self._links, ports.queue, ports.clock, settings, ports.registry)
 
     async def run(
         self,
@@ -122,7 +128,7 @@ class Converge:
         `asked`: what else is to be done with an object, by item types (`item.VERIFY`...).
         Returns one outcome an id; raises nothing of its own.
         """
-        entity = entity_named(entity_name)
+        entity = self._ports.registry.named(entity_name)
         tasks = [task_for(id, found, asked.get(id, ())) for id, found in wanted.items()]
         try:
             mapping = await self._ports.mappings.active()
@@ -253,7 +259,8 @@ class Converge:
         ports = self._ports
         settings = ports.settings
         journals = Journals(ports.tables, ports.dynamics, ports.clock, ports.rng, settings)
-        applier = Applier(ports.dynamics, journals, self._links, ports.clock, settings)
+        sets = ports.registry.entity_sets
+        applier = Applier(ports.dynamics, journals, self._links, ports.clock, settings, sets)
         for phase in range(PHASES_MAX + 1):
             self._plan(tasks, target)
             going = [task for task in tasks if task.going and not task.plan.is_empty]
@@ -280,11 +287,11 @@ class Converge:
         self, going: Sequence[Task], applier: Applier, writer: Writer, customers: Accounts
     ) -> None:
         """One phase. Each step fails the tasks that it concerns, and what is written stays so."""
-        ports = self._ports
+        ports, sets = self._ports, self._ports.registry.entity_sets
         with failing(going):
-            await recovery.recover(ports.dynamics, going)
+            await recovery.recover(ports.dynamics, going, sets)
         with failing(going):
-            await verification.verify(ports.dynamics, ports.tables, going)
+            await verification.verify(ports.dynamics, ports.tables, going, sets)
         moving = [task for task in going if task.isolation]
         await _one_by_one(moving, partial(plan_moves, ports.dynamics, ports.tables))
         with failing(going):
