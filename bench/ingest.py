@@ -19,6 +19,7 @@ from local.stripe import StripePeer
 from local.tables import MemoryTables
 from shared.clients.stripe.signatures import StripeSignatures
 from shared.ports import Message, QueueCounts
+from shared.registry import REGISTRY
 from shared.services.ingest import Ingest
 
 BODIES = 400
@@ -111,7 +112,7 @@ async def measure() -> tuple[float, float, int]:
     cases = deliveries()
     settings = books.settings(stripe_url="", dynamics_url="https://example.invalid")
     clock = _Clock()
-    ingest = Ingest(settings, StripeSignatures(), _Sink(), MemoryTables(), clock)
+    ingest = Ingest(settings, StripeSignatures(), _Sink(), MemoryTables(), clock, registry=REGISTRY)
     gc.disable()
     pairs = [(await handler(ingest, cases), floor(cases)) for _ in range(ROUNDS)]
     size = sum(len(body) for body, _ in cases) // len(cases)

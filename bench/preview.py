@@ -23,7 +23,7 @@ from shared.mapping.loader import load
 from shared.mapping.preview import Comparison, Standing
 from shared.packaged import packaged_mapping, packaged_product
 from shared.ports import QUERY_ROWS_MAX, Cell, Operation, Row
-from shared.registry import product_codec
+from shared.registry import REGISTRY
 from shared.services.publishing import Recent
 from shared.settings import Settings
 from shared.stores import links
@@ -88,7 +88,7 @@ async def _preview(
     tables: _Links, limit: int, before: CompiledMapping, target: Target
 ) -> Comparison:
     comparison = Comparison(before, target.mapping, target)
-    async for stored in Recent(tables).objects(limit):
+    async for stored in Recent(tables, REGISTRY.codec).objects(limit):
         comparison.add(stored)
     return comparison
 
@@ -101,7 +101,7 @@ async def _floor(tables: _Links, before: CompiledMapping, target: Target) -> int
     """How many records change, by hand."""
     old, changed = replace(target, mapping=before), 0
     for row in await tables.query(links.TABLE):
-        for document in links.documents_in(row, product_codec()):
+        for document in links.documents_in(row, REGISTRY.codec):
             one, two = _plain(document, old).fields, _plain(document, target).fields
             changed += any(one[name] != two[name] for name in one)
     return changed
@@ -126,9 +126,7 @@ def peak_bytes(limit: int, tables: _Links, before: CompiledMapping, target: Targ
 
 def _stored(settings: Settings) -> list[dict[str, Cell]]:
     return [
-        pack(
-            [product_codec().plain_document(each) for each in documents_of(number, settings.books)]
-        )
+        pack([REGISTRY.codec.plain_document(each) for each in documents_of(number, settings.books)])
         for number in range(KINDS)
     ]
 

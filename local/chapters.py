@@ -15,7 +15,7 @@ from local.files import Exported
 from shared.entities.common.objects import elements, id_of
 from shared.entities.common.refunding import DEAD_STATUSES
 from shared.ports import Json
-from shared.registry import entity_of_event
+from shared.registry import REGISTRY
 
 LOOKED_AT = ("charge", "dispute", "payout", "refund")  # they lead to their transactions
 REFUND_EVENTS = ("charge.refunded", "refund.created")
@@ -212,7 +212,7 @@ def _is_refund(event: Json) -> bool:
 
 def _told_by(event: Json) -> Iterator[str]:
     """What an event makes looked at: its object, and the charge of a refund."""
-    entity = entity_of_event(event["type"])
+    entity = REGISTRY.of_event(event["type"])
     if entity is not None and not event.get("account"):
         yield id_of(event["data"]["object"])
         if entity.name == "refund":

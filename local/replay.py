@@ -170,7 +170,7 @@ async def _tell(
 
 def _dispatch(world: World) -> Dispatch:
     links = LinkStore(world.tables, world.clock, world.settings.lease_seconds)
-    return Dispatch(links, world.app.queue, world.clock, world.settings)
+    return Dispatch(links, world.app.queue, world.clock, world.settings, world.app.registry)
 
 
 async def _look_at(world: World, objects: Mapping[str, str], chapter: int) -> None:

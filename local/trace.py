@@ -19,7 +19,6 @@ from shared.entities.entity import Entity
 from shared.errors import TieoutError
 from shared.outcomes import Kind
 from shared.ports import Json
-from shared.registry import entity_named, entity_of_event
 from shared.stores.items import Items, home
 from shared.stores.links import LinkStore
 
@@ -58,7 +57,7 @@ class _Found:
 async def trace(world: World, event: Json, answer: Mapping[str, Any]) -> Trace:
     """Follow one delivered event to its item, its transactions' items and its records."""
     body = _body(answer.get("body"))
-    entity = entity_of_event(str(event.get("type")))
+    entity = world.app.registry.of_event(str(event.get("type")))
     source = event["data"]["object"]
     found = id_of(source) if entity is None else entity.id_in(source)
     status = answer.get("status")
@@ -154,7 +153,7 @@ async def _snapshot(
 
 async def _masters(world: World, id: str, context: Context) -> list[Ref]:
     """The customer that a transaction's lines are booked on."""
-    entity = entity_named("balance_transaction")
+    entity = world.app.registry.named("balance_transaction")
     try:
         snapshot = await _snapshot(world, entity, id, context, {})
         return list(entity.build(snapshot, context).masters)

@@ -30,8 +30,13 @@ from local.tables import MemoryTables
 from local.transport import PeerTransport
 from shared import bootstrap
 from shared.clients.stripe.signatures import StripeSignatures
+from shared.entities.entity import Entity
+from shared.packaged import Templates
 from shared.ports import Clock, Json, StripeGateway
+from shared.registry import ENTITIES
 from shared.settings import Settings
+from shared.targets.entity_set import EntitySets
+from shared.targets.finance import FINANCE
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 INSTALLED = CHECKOUT / "tieout_app"  # of a wheel (pyproject.toml)
@@ -60,7 +65,8 @@ class Options:
     `settings` changes fields of the app's settings; `currencies` adds books; `documents` are the
     published mapping (none: the product's own). `sockets`: the parts
     reach each other over the network, which needs the real driver. `watch`: put around the app's
-    way to Stripe.
+    way to Stripe. `entities`, `templates` and `entity_sets`: what the app converges
+    (`bootstrap.build`).
     """
 
     seed: int = 1
@@ -76,6 +82,9 @@ class Options:
     instances: int = 1
     sockets: bool = False
     watch: Callable[[StripeGateway], StripeGateway] | None = None
+    entities: tuple[Entity, ...] = ENTITIES
+    templates: Templates = ()
+    entity_sets: EntitySets = FINANCE
 
 
 class World:
@@ -146,8 +155,12 @@ class World:
         gateway: StripeGateway = bootstrap.stripe_gateway(self.settings, stripe, self.clock, rng)
         if self.options.watch is not None:
             gateway = self.options.watch(gateway)
+        options = self.options
         return bootstrap.build(
             self.settings,
+            options.entities,
+            templates=options.templates,
+            entity_sets=options.entity_sets,
             clock=self.clock,
             rng=rng,
             tables=self.tables,

@@ -19,8 +19,9 @@ from shared.clients.clock import SystemClock
 from shared.converge.maintenance import MaintenanceCommands
 from shared.converge.ports import Ports
 from shared.entities.customer import CUSTOMERS
+from shared.entities.entity import Entity
 from shared.errors import SettingsRefused
-from shared.packaged import packaged_product
+from shared.packaged import Templates, packaged_product
 from shared.ports import (
     Clock,
     DynamicsGateway,
@@ -31,6 +32,7 @@ from shared.ports import (
     StripeGateway,
     Tables,
 )
+from shared.registry import ENTITIES, REGISTRY, Registry
 from shared.services.audit import Audit
 from shared.services.inbox import Accepted, Inbox, Resolve, WaitingList
 from shared.services.ingest import Ingest
@@ -43,6 +45,7 @@ from shared.stores.items import Items
 from shared.stores.mapping_store import MappingStore
 from shared.stores.mappings import Mappings
 from shared.stores.receipts import ReceiptList
+from shared.targets.entity_set import EntitySets
 from shared.targets.finance import FINANCE
 
 if TYPE_CHECKING:
@@ -65,6 +68,7 @@ class App:
     rng: Random
     signatures: Signatures
     mappings: Mappings
+    registry: Registry
     flows: Flows | None = None
 
     def ports(self, flows: Flows) -> Ports:
@@ -79,15 +83,17 @@ class App:
             self.rng,
             self.settings,
             self.mappings,
+            self.registry,
         )
 
     def ingest(self) -> Ingest:
         """The webhook's service."""
-        return Ingest(self.settings, self.signatures, self.queue, self.tables, self.clock)
+        ports = (self.settings, self.signatures, self.queue, self.tables, self.clock)
+        return Ingest(*ports, registry=self.registry)
 
     def prover(self) -> Prover:
         """The clearing proof."""
-        by_hand = Accepted(self.tables, self.clock, self.settings).transactions
+        by_hand = Accepted(self.tables, self.clock, self.settings, self.registry).transactions
         ports = (self.stripe, self.dynamics, self.settings, self.clock, self.rng)
         return Prover(*ports, resolved=by_hand)
 
@@ -133,13 +139,14 @@ class App:
 
     def publish(self) -> Publish:
         """Submitting, previewing and publishing mappings."""
-        recent = Recent(self.tables).objects
+        recent = Recent(self.tables, self.registry.codec).objects
         return Publish(self.mappings, self.settings, self.clock, recent, self.dynamics)
 
     def reapply(self) -> Reapply:
         """Rendering drafts as the active mapping says."""
-        maintenance = MaintenanceCommands(self.queue, Items(self.tables, self.clock), self.settings)
-        return Reapply(self.mappings.store, Recent(self.tables).objects, maintenance, self.clock)
+        items, recent = Items(self.tables, self.clock), Recent(self.tables, self.registry.codec)
+        maintenance = MaintenanceCommands(self.queue, items, self.settings, self.registry)
+        return Reapply(self.mappings.store, recent.objects, maintenance, self.clock)
 
     def published(self) -> Published:
         """What of mappings is and was published."""
@@ -174,11 +181,17 @@ def _from_process() -> App:
     return build(from_environment(os.environ))
 
 
-def mappings_of(settings: Settings, tables: Tables, clock: Clock) -> Mappings:
+def mappings_of(
+    settings: Settings,
+    tables: Tables,
+    clock: Clock,
+    registry: Registry = REGISTRY,
+    templates: Templates = (),
+) -> Mappings:
     """The published mappings over this version's own templates. Raises `SettingsRefused`."""
     _check_customer_id_property(settings.customer_id_property)
-    product = replace(packaged_product((settings.customer_id_property,)), books=settings.books)
-    return Mappings(MappingStore(tables), clock, product)
+    product = packaged_product((settings.customer_id_property,), registry, templates)
+    return Mappings(MappingStore(tables), clock, replace(product, books=settings.books))
 
 
 def _check_customer_id_property(name: str) -> None:
@@ -190,16 +203,30 @@ def _check_customer_id_property(name: str) -> None:
         raise SettingsRefused([f"TIEOUT_CUSTOMER_ID_PROPERTY {reason}"])
 
 
-def build(settings: Settings, **overrides: Any) -> App:  # noqa: ANN401 - ports by name
-    """An App of the production clients, any of them replaced by name. Opens no connection."""
+def build(
+    settings: Settings,
+    entities: tuple[Entity, ...] = ENTITIES,
+    *,
+    templates: Templates = (),
+    entity_sets: EntitySets = FINANCE,
+    **overrides: Any,  # noqa: ANN401 - ports by name
+) -> App:
+    """An App of the production clients, any of them replaced by name. Opens no connection.
+
+    `entities`: what it converges. `templates`: the rendering of those that are not the product's,
+    beside the product's own. `entity_sets`: where all of them are written.
+    """
+    registry = Registry(entities, entity_sets)
     clock: Clock = overrides.get("clock") or SystemClock()
     rng: Random = overrides.get("rng") or random.SystemRandom()
     parts: dict[str, Any] = {
         name: overrides[name] if name in overrides else make(settings, clock, rng)
         for name, make in MAKERS.items()
     }
-    mappings = mappings_of(settings, parts["tables"], clock)
-    made = App(settings=settings, clock=clock, rng=rng, mappings=mappings, **parts)
+    mappings = mappings_of(settings, parts["tables"], clock, registry, templates)
+    made = App(
+        settings=settings, clock=clock, rng=rng, mappings=mappings, registry=registry, **parts
+    )
     unknown = [name for name in overrides if name not in (*MAKERS, "clock", "rng", "flows")]
     if unknown:
         raise TypeError(f"no such ports: {', '.join(unknown)}")

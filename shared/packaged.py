@@ -10,10 +10,12 @@ from shared.mapping.catalogue import catalogue_of
 from shared.mapping.compiler import CompiledMapping, Vocabulary
 from shared.mapping.loader import Loaded, load
 from shared.mapping.product import Product, product_of
-from shared.registry import KINDS
-from shared.targets.finance import FINANCE
+from shared.registry import REGISTRY, Registry
 
 TEMPLATES_FOLDER = "templates"
+
+type Templates = tuple[tuple[str, str], ...]
+"""Templates beside the product's own: name and YAML of each."""
 
 
 @functools.cache
@@ -29,18 +31,22 @@ def packaged_templates() -> tuple[Loaded, ...]:
 
 
 @functools.cache
-def packaged_vocabulary() -> Vocabulary:
+def packaged_vocabulary(registry: Registry = REGISTRY) -> Vocabulary:
     """What mappings may name, as it ships."""
-    return Vocabulary(FINANCE, catalogue_of(KINDS))
+    return Vocabulary(registry.entity_sets, catalogue_of(registry.kinds))
 
 
 @functools.cache
-def packaged_product(reserved: tuple[str, ...] = ()) -> Product:
+def packaged_product(
+    reserved: tuple[str, ...] = (), registry: Registry = REGISTRY, templates: Templates = ()
+) -> Product:
     """What ships of the mapping, compiled; kept for the process's life.
 
-    `reserved`: names of fields that settings give. Raises `MappingRefused`.
+    `reserved`: names of fields that settings give. `templates`: of entities that only `registry`
+    has. Raises `MappingRefused`.
     """
-    return product_of(packaged_templates(), packaged_vocabulary(), reserved)
+    added = tuple(load(name, text) for name, text in templates)
+    return product_of((*packaged_templates(), *added), packaged_vocabulary(registry), reserved)
 
 
 def packaged_mapping(reserved: tuple[str, ...] = ()) -> CompiledMapping:

@@ -4,6 +4,7 @@ The webhook's allow-list, the queue functions and the routing derive from `ENTIT
 that no row names is answered with 202 and counted. https://docs.stripe.com/api/events/types
 """
 
+from dataclasses import dataclass
 from functools import cache
 
 from shared.domain.codec import Codec
@@ -17,6 +18,8 @@ from shared.entities.payout import PAYOUT
 from shared.entities.price import PRICE
 from shared.entities.product import PRODUCT
 from shared.entities.refund import REFUND
+from shared.targets.entity_set import EntitySets
+from shared.targets.finance import FINANCE
 
 ENTITIES: tuple[Entity, ...] = (
     CUSTOMER,
@@ -29,28 +32,50 @@ ENTITIES: tuple[Entity, ...] = (
     PRICE,
 )
 
-KINDS: tuple[type[Document], ...] = tuple(
-    dict.fromkeys(kind for entity in ENTITIES for kind in entity.documents)
-)
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """The entities of an application, the entity sets they are written to, and what derives from
+    them. `bootstrap.build` makes the application's; services read no other."""
+
+    entities: tuple[Entity, ...]
+    entity_sets: EntitySets = FINANCE
+
+    def named(self, name: str) -> Entity:
+        """The entity of a name. Raises KeyError: names come from our own messages."""
+        for entity in self.entities:
+            if entity.name == name:
+                return entity
+        raise KeyError(name)
+
+    def of_event(self, event_type: str) -> Entity | None:
+        """The entity an event type leads to, or None when it is not on the list."""
+        for entity in self.entities:
+            if event_type in entity.event_types:
+                return entity
+        return None
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """The queues that carry the entities' work, each once."""
+        return tuple(dict.fromkeys(entity.queue for entity in self.entities))
+
+    @property
+    def kinds(self) -> tuple[type[Document], ...]:
+        """The kinds of documents that the entities can ask for, each once."""
+        return tuple(dict.fromkeys(kind for entity in self.entities for kind in entity.documents))
+
+    @property
+    def codec(self) -> Codec:
+        """How documents of these kinds are stored."""
+        return _codec_of(self.kinds)
 
 
 @cache
-def product_codec() -> Codec:
-    """How the product's documents are stored; made once a process."""
-    return Codec(KINDS)
+def _codec_of(kinds: tuple[type[Document], ...]) -> Codec:
+    """Made once a process: the adapters take time."""
+    return Codec(kinds)
 
 
-def entity_named(name: str) -> Entity:
-    """The entity of a name. Raises KeyError: names come from our own messages."""
-    for entity in ENTITIES:
-        if entity.name == name:
-            return entity
-    raise KeyError(name)
-
-
-def entity_of_event(event_type: str) -> Entity | None:
-    """The entity an event type leads to, or None when it is not on the list."""
-    for entity in ENTITIES:
-        if event_type in entity.event_types:
-            return entity
-    return None
+REGISTRY = Registry(ENTITIES)
+"""The product's own."""

@@ -34,6 +34,7 @@ from local.transport import Asgi, PeerTransport
 from local.world import ROOT
 from shared import bootstrap
 from shared.ports import Clock, Json
+from shared.registry import REGISTRY
 from shared.services.publishing import Publish, Recent
 from shared.settings import Settings
 
@@ -135,7 +136,7 @@ class Environment:
         documents = (policy(routes=routes),) if self.conditions.orders else ()
         settings = self.settings()
         mappings = bootstrap.mappings_of(settings, self.tables, self.clock)
-        recent = Recent(self.tables).objects
+        recent = Recent(self.tables, REGISTRY.codec).objects
         http = self._client(self.dynamics.asgi)
         dynamics = bootstrap.dynamics_gateway(settings, http, self.clock)
         await publish(Publish(mappings, settings, self.clock, recent, dynamics), documents)

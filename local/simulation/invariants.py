@@ -13,7 +13,7 @@ from local.stripe import StripePeer
 from local.tables import MemoryTables
 from shared.outcomes import Kind
 from shared.ports import QUERY_ROWS_MAX, Row
-from shared.registry import entity_of_event
+from shared.registry import REGISTRY
 
 UNREADABLE = "unreadable_message"  # what somebody else sends names no object and no amount
 AWAY = "unavailable"  # what parks while a system does not answer
@@ -64,7 +64,7 @@ async def overtaken(subject: Subject) -> list[Violation]:
             f"{each['id']} {each.get('type')} is older than the cursor {through}"
             for each in subject.stripe.objects(name)
             if began <= each["created"] < before and each["id"] not in known
-            if name != "event" or entity_of_event(each["type"]) is not None
+            if name != "event" or REGISTRY.of_event(each["type"]) is not None
         ]
     return listed("cursor_overtakes", found)
 
@@ -139,7 +139,7 @@ async def _items(subject: Subject) -> list[Violation]:
     lost = [
         f"{event['id']} {event['type']}"
         for event in subject.stripe.objects("event")
-        if entity_of_event(event["type"]) is not None and event["id"] not in known
+        if REGISTRY.of_event(event["type"]) is not None and event["id"] not in known
         if event["created"] >= subject.history.began.timestamp()
     ]
     return (

@@ -14,7 +14,7 @@ from local.simulation.invariants_books import accepted_gaps
 from local.simulation.subject import Violation
 from shared.domain.partition import partition_of
 from shared.domain.records import digest
-from shared.registry import ENTITIES, entity_named
+from shared.registry import ENTITIES, REGISTRY
 from shared.stores.item import Item
 
 ALL_AGAIN = 1_000_000  # generation of the items that converge everything once more
@@ -81,7 +81,7 @@ def _send(environment: Environment, item: Item) -> None:
     message = item.message(partition_of(item.object, partitions))
     body: str = simplejson.dumps(message.body)
     outgoing = Outgoing(message.id, body.encode(), message.session)
-    environment.broker.send(entity_named(item.entity).queue, [outgoing])
+    environment.broker.send(REGISTRY.named(item.entity).queue, [outgoing])
 
 
 def _records(environment: Environment) -> dict[str, str]:

@@ -48,10 +48,11 @@ class Phases:
     async def _write(self, going: Sequence[Task]) -> None:
         """One phase. Each step fails the tasks that it concerns, and what is written stays so."""
         dynamics, tables = self.ports.dynamics, self.ports.tables
+        sets = self.ports.registry.entity_sets
         with failing(going):
-            await recovery.recover(dynamics, going)
+            await recovery.recover(dynamics, going, sets)
         with failing(going):
-            await verification.verify(dynamics, tables, going)
+            await verification.verify(dynamics, tables, going, sets)
         moving = [task for task in going if task.isolation]
         await one_by_one(moving, partial(plan_moves, dynamics, tables))
         with failing(going):

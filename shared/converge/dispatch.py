@@ -8,7 +8,7 @@ from shared.domain.partition import partition_of
 from shared.domain.records import Ref
 from shared.entities.common.objects import Again
 from shared.ports import Clock, Message, Queue
-from shared.registry import entity_named
+from shared.registry import Registry
 from shared.settings import Settings
 from shared.stores.item import Item
 from shared.stores.links import LinkStore
@@ -32,8 +32,15 @@ def next_full(now: datetime, seconds: int) -> datetime | None:
 class Dispatch:
     """Sends objects to their queues."""
 
-    def __init__(self, links: LinkStore, queue: Queue, clock: Clock, settings: Settings) -> None:
-        self._links, self._queue = links, queue
+    def __init__(
+        self,
+        links: LinkStore,
+        queue: Queue,
+        clock: Clock,
+        settings: Settings,
+        registry: Registry,
+    ) -> None:
+        self._links, self._queue, self._registry = links, queue, registry
         self._clock, self._settings = clock, settings
 
     async def unsettled(self, refs: Sequence[Ref]) -> list[Ref]:
@@ -65,7 +72,7 @@ class Dispatch:
         visible_at = next_full(self._clock.now(), self._settings.gather_seconds)
         for ref in refs:
             message = message_for(ref, self._settings.partitions, visible_at)
-            queues.setdefault(entity_named(ref.entity).queue, []).append(message)
+            queues.setdefault(self._registry.named(ref.entity).queue, []).append(message)
         for queue, messages in queues.items():
             await self._queue.send(queue, messages)
         return len(refs)
@@ -78,6 +85,6 @@ class Dispatch:
             ref = again.ref
             item = Item(again.id, "", ref.entity, ref.id)
             message = item.message(partition_of(ref.id, partitions))
-            queues.setdefault(entity_named(ref.entity).queue, {})[message.id] = message
+            queues.setdefault(self._registry.named(ref.entity).queue, {})[message.id] = message
         for queue, messages in queues.items():
             await self._queue.send(queue, list(messages.values()))

@@ -7,7 +7,7 @@ from datetime import datetime
 from shared.domain.ids import is_id
 from shared.domain.partition import partition_of
 from shared.ports import Message, Queue
-from shared.registry import entity_named
+from shared.registry import Registry
 from shared.settings import Settings
 from shared.stores.item import Item
 from shared.stores.items import Items, home
@@ -19,8 +19,9 @@ AT_ONCE = 100  # objects whose items are read together, and sent in one request 
 class MaintenanceCommands:
     """Sends objects that have journal lines a maintenance command."""
 
-    def __init__(self, queue: Queue, items: Items, settings: Settings) -> None:
+    def __init__(self, queue: Queue, items: Items, settings: Settings, registry: Registry) -> None:
         self._queue, self._items, self._settings = queue, items, settings
+        self._registry = registry
 
     async def send(
         self, ids: Iterable[str], type: str, prefix: str, visible_at: datetime | None = None
@@ -41,7 +42,7 @@ class MaintenanceCommands:
         return len(wanted)
 
     async def _message(self, name: str, type: str, entity: str, id: str) -> tuple[str, Item, int]:
-        queue = entity_named(entity).queue
+        queue = self._registry.named(entity).queue
         partition = partition_of(id, self._settings.partitions)
         item = Item(name, type, entity, id)
         row = await self._items.get(home(queue, id), item.id)

@@ -18,7 +18,6 @@ from shared.converge.steps import each
 from shared.converge.task import task_for
 from shared.errors import TieoutError
 from shared.outcomes import Outcome, outcome_of
-from shared.registry import entity_named
 from shared.stores.journals import Writer
 
 
@@ -42,7 +41,7 @@ class Converge:
         Returns one outcome an id; raises nothing of its own.
         """
         ports, reader = self._ports, self._reader
-        entity = entity_named(entity_name)
+        entity = ports.registry.named(entity_name)
         tasks = [task_for(id, found, asked.get(id, ())) for id, found in wanted.items()]
         try:
             mapping = await ports.mappings.active()

@@ -21,7 +21,7 @@ from shared.domain.documents import (
 )
 from shared.domain.records import Intent, Link, Record
 from shared.errors import Parked, UncertainWrite
-from shared.targets.finance import FINANCE
+from shared.targets.entity_set import EntitySet
 
 MONEY_FIELDS = ("amount", "currency")
 
@@ -142,9 +142,9 @@ def _changed(key: str, how: str) -> Parked:
     )
 
 
-def found_link(record: Record, found: Mapping[str, object]) -> Link:
-    """The link of a record that a look found in Dynamics."""
-    return link_of(record, {name: found[name] for name in FINANCE[record.entity_set].keys})
+def found_link(record: Record, found: Mapping[str, object], row: EntitySet) -> Link:
+    """The link of a record that a look found in Dynamics. `row`: of its entity set."""
+    return link_of(record, {name: found[name] for name in row.keys})
 
 
 def link_of(record: Record, keys: Mapping[str, object], recreated: int = 0) -> Link:

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from shared.ports import Clock, DynamicsGateway, Flows, Queue, Random, StripeGateway, Tables
+from shared.registry import Registry
 from shared.settings import Settings
+from shared.stores.links import LinkStore
 from shared.stores.mappings import Mappings
 
 
@@ -20,3 +22,9 @@ class Ports:
     rng: Random
     settings: Settings
     mappings: Mappings
+    registry: Registry
+
+    def links(self) -> LinkStore:
+        """The store of what was written, for the documents of the registry."""
+        lease_seconds = self.settings.lease_seconds
+        return LinkStore(self.tables, self.clock, lease_seconds, self.registry.codec)

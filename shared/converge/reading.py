@@ -23,8 +23,7 @@ class Reader:
     @classmethod
     def of(cls, ports: Ports) -> "Reader":
         """A reader with the stores that it needs."""
-        lease_seconds = ports.settings.lease_seconds
-        links = LinkStore(ports.tables, ports.clock, lease_seconds)
+        links, lease_seconds = ports.links(), ports.settings.lease_seconds
         return cls(ports, links, Origins(ports.tables, links, ports.clock, lease_seconds))
 
     async def claim_and_read(

@@ -27,10 +27,11 @@ class Recorder:
     @classmethod
     def of(cls, ports: Ports, links: LinkStore) -> "Recorder":
         """A recorder for one run, and its applier."""
-        clock, settings = ports.clock, ports.settings
+        clock, settings, registry = ports.clock, ports.settings, ports.registry
         journals = Journals(ports.tables, ports.dynamics, clock, ports.rng, settings)
-        applier = Applier(ports.dynamics, journals, links, clock, settings)
-        return cls(ports, links, Dispatch(links, ports.queue, clock, settings), applier)
+        applier = Applier(ports.dynamics, journals, links, clock, settings, registry.entity_sets)
+        dispatch = Dispatch(links, ports.queue, clock, settings, registry)
+        return cls(ports, links, dispatch, applier)
 
     async def record(self, tasks: Sequence[Task], context: Context) -> None:
         """Settle what is claimed, note new accounts at Stripe, hand on what others have to do."""

@@ -14,7 +14,7 @@ from shared.domain.documents import Frozen, LinkExisting
 from shared.domain.records import Link, Record
 from shared.errors import CredentialsRefused, Overtaken, Parked, Throttled, Unavailable
 from shared.ports import DynamicsGateway, Json, Lookup, Value
-from shared.targets.entity_set import PostedAs
+from shared.targets.entity_set import EntitySet, EntitySets, PostedAs
 from shared.targets.finance import BATCH_NUMBER, FINANCE
 
 LOOKUP_KEYS_MAX = 20  # keys in one request: the address has a length limit
@@ -38,6 +38,7 @@ class Finder:
     """
 
     dynamics: DynamicsGateway
+    entity_sets: EntitySets = FINANCE
     silent: Exception | None = None
 
     async def each[T](
@@ -70,7 +71,9 @@ class Finder:
         return rows, failed
 
 
-async def recover(dynamics: DynamicsGateway, tasks: Sequence[Task]) -> None:
+async def recover(
+    dynamics: DynamicsGateway, tasks: Sequence[Task], entity_sets: EntitySets = FINANCE
+) -> None:
     """Find the records of `plan.recover`; found ones become links, the others stay to be created.
 
     Each task gets its own error: a record that occurs more than once, or that could not be asked
@@ -85,7 +88,7 @@ async def recover(dynamics: DynamicsGateway, tasks: Sequence[Task]) -> None:
                     task.linked(link_of(record, action.keys))
             else:
                 wanted.append((task, record))
-    finder = Finder(dynamics)
+    finder = Finder(dynamics, entity_sets)
     missing = await _by_journal(finder, wanted)
     found: Found = {}
     for place, group in _grouped(missing).items():
@@ -93,10 +96,10 @@ async def recover(dynamics: DynamicsGateway, tasks: Sequence[Task]) -> None:
     for task, record in missing:
         with failing([task]):
             rows = found.get(_key(record), [])
-            posted_as = FINANCE[record.entity_set].posted_as
-            if rows or posted_as is None:
-                _take(task, record, rows)
-            elif task.going and await _is_posted(dynamics, record, posted_as):
+            row = entity_sets[record.entity_set]
+            if rows or row.posted_as is None:
+                _take(task, record, rows, row)
+            elif task.going and await _is_posted(dynamics, record, row.posted_as):
                 told = _announced(task, record)
                 task.linked(link_of(told, told.fields))
 
@@ -107,7 +110,8 @@ async def _find(
     """Add the records of a group to `found`; tasks of what cannot be asked for fail."""
 
     def lookup_of(part: list[Pair]) -> Lookup:
-        return _lookup([record for _, record in part], journal)
+        records = [record for _, record in part]
+        return _lookup(records, finder.entity_sets[records[0].entity_set], journal)
 
     rows, failed = await finder.each(group, lookup_of)
     for (task, _), error in failed:
@@ -158,15 +162,15 @@ def _collect(found: Found, place: Place, key_field: str, rows: list[Json]) -> No
         found.setdefault((place, key_text(row[key_field])), []).append(row)
 
 
-def _lookup(records: list[Record], journal: str = "") -> Lookup:
+def _lookup(records: list[Record], row: EntitySet, journal: str = "") -> Lookup:
     first = records[0]
     key_field, company = first.key_field, first.document.company
     keys: list[Value] = [record.fields[key_field] for record in records]
-    select = (key_field, *FINANCE[first.entity_set].keys)
+    select = (key_field, *row.keys)
     if journal:
         inside: dict[str, Value] = {BATCH_NUMBER: journal}
         return Lookup(first.entity_set, company, inside, (key_field, keys), select=select)
-    bounds = _dates(records)
+    bounds = _dates(records, row.date_field)
     return Lookup(
         first.entity_set,
         company,
@@ -178,9 +182,8 @@ def _lookup(records: list[Record], journal: str = "") -> Lookup:
     )
 
 
-def _dates(records: list[Record]) -> dict[str, tuple[Value, Value]]:
+def _dates(records: list[Record], name: str) -> dict[str, tuple[Value, Value]]:
     """The first and the last date of records of one set; nothing where the set has none."""
-    name = FINANCE[records[0].entity_set].date_field
     if not name:
         return {}
     by_text = {str(record.fields[name]): record.fields[name] for record in records}
@@ -204,13 +207,13 @@ async def _by_journal(finder: Finder, wanted: list[Pair]) -> list[Pair]:
             rows = found.get(_key(record), [])
             if rows:
                 with failing([task]):
-                    _take(task, record, rows)
+                    _take(task, record, rows, finder.entity_sets[record.entity_set])
             elif task.going:
                 rest.append((task, record))
     return rest
 
 
-def _take(task: Task, record: Record, rows: list[Json]) -> None:
+def _take(task: Task, record: Record, rows: list[Json], row: EntitySet) -> None:
     document = record.document
     if len(rows) > 1:
         cause = "duplicate_customer" if document.journal is None else "duplicate_line"
@@ -223,7 +226,7 @@ def _take(task: Task, record: Record, rows: list[Json]) -> None:
             )
         )
     elif rows:
-        link: Link = found_link(_announced(task, record), rows[0])
+        link: Link = found_link(_announced(task, record), rows[0], row)
         task.linked(link)
         if differs(record, link) and not isinstance(document.later, Frozen):
             task.fail(Overtaken("dynamics", f"{document.key} stands as it was once announced"))

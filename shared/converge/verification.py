@@ -7,6 +7,7 @@ claim and the session.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from shared.converge.plan import link_of
 from shared.converge.posting_status import Batch, posted
@@ -17,18 +18,24 @@ from shared.domain.records import Link, Record
 from shared.errors import Parked
 from shared.ports import DynamicsGateway, Json, Lookup, Tables, Value
 from shared.stores.journals import POSTED, TABLE, journal_key
+from shared.targets.entity_set import EntitySets
 from shared.targets.finance import BATCH_NUMBER, FINANCE
 
 
-async def verify(dynamics: DynamicsGateway, tables: Tables, tasks: Sequence[Task]) -> None:
+async def verify(
+    dynamics: DynamicsGateway,
+    tables: Tables,
+    tasks: Sequence[Task],
+    entity_sets: EntitySets = FINANCE,
+) -> None:
     """Check `plan.verify` of every task that goes; each task gets its own errors."""
     wanted = [
         (task, record, link) for task in tasks if task.going for record, link in task.plan.verify
     ]
-    found, unknown = await _find(dynamics, [record for _, record, _ in wanted])
+    found, unknown = await _find(dynamics, [record for _, record, _ in wanted], entity_sets)
     is_posted: Mapping[Batch, bool] = {}
     try:
-        is_posted = await posted(dynamics, _doubtful(found))
+        is_posted = await posted(dynamics, _doubtful(found, entity_sets))
     except Exception as error:  # which of two lines is right cannot be told
         unknown |= {key: error for key, rows in found.items() if len(rows) > 1}
     for task, record, link in wanted:
@@ -41,7 +48,8 @@ async def verify(dynamics: DynamicsGateway, tables: Tables, tasks: Sequence[Task
             if intent is not None and intent.record.fields_hash == link.record.fields_hash:
                 task.over.append(intent.role)  # an earlier move: now it is known where it is
             if rows:
-                _compare(task, record, link, rows, is_posted)
+                keys = entity_sets[record.entity_set].keys
+                _compare(task, record, link, rows, is_posted, keys=keys)
             else:
                 await _missing(tables, task, record, link)
 
@@ -57,15 +65,15 @@ def key_of(record: Record) -> Key:
 
 
 async def rows_of(dynamics: DynamicsGateway, records: Sequence[Record]) -> Rows:
-    """All records of each key, wherever they are. Raises the port's errors."""
-    found, unknown = await _find(dynamics, records)
+    """All journal lines of each key, wherever they are. Raises the port's errors."""
+    found, unknown = await _find(dynamics, records, FINANCE)
     for error in unknown.values():
         raise error
     return found
 
 
 async def _find(
-    dynamics: DynamicsGateway, records: Sequence[Record]
+    dynamics: DynamicsGateway, records: Sequence[Record], entity_sets: EntitySets
 ) -> tuple[Rows, dict[Key, Exception]]:
     """All records of each key, and the errors of the keys that could not be asked for."""
     groups: dict[Place, list[Record]] = {}
@@ -73,10 +81,10 @@ async def _find(
         groups.setdefault(place_of(record), []).append(record)
     found: dict[Key, list[Json]] = {}
     unknown: dict[Key, Exception] = {}
-    finder = Finder(dynamics)
+    finder = Finder(dynamics, entity_sets)
     for place, group in groups.items():
         try:
-            rows, failed = await finder.each(group, _lookup)
+            rows, failed = await finder.each(group, partial(_lookup, entity_sets))
             unknown |= {key_of(record): error for record, error in failed}
             for row in rows:
                 key = place, key_text(row[group[0].key_field])
@@ -86,21 +94,21 @@ async def _find(
     return found, unknown
 
 
-def _lookup(records: list[Record]) -> Lookup:
+def _lookup(entity_sets: EntitySets, records: list[Record]) -> Lookup:
     """The records of some keys, all of one place."""
     entity_set, company, within = place_of(records[0])
     key_field = records[0].key_field
     keys: list[Value] = [record.fields[key_field] for record in records]
-    select = tuple(dict.fromkeys((key_field, *FINANCE[entity_set].keys)))
+    select = tuple(dict.fromkeys((key_field, *entity_sets[entity_set].keys)))
     return Lookup(entity_set, company, dict(within), any_of=(key_field, keys), select=select)
 
 
-def _doubtful(found: Rows) -> list[Batch]:
+def _doubtful(found: Rows, entity_sets: EntitySets) -> list[Batch]:
     """The journals of lines that are there more than once."""
     return [
         (entity_set, company, str(row[BATCH_NUMBER]))
         for ((entity_set, company, _), _), rows in found.items()
-        if FINANCE[entity_set].journal and len(rows) > 1
+        if entity_sets[entity_set].journal and len(rows) > 1
         for row in rows
     ]
 
@@ -111,6 +119,8 @@ def _compare(
     link: Link,
     rows: list[Json],
     posted: Mapping[Batch, bool],
+    *,
+    keys: tuple[str, ...],
 ) -> None:
     """One record should be there: keep the right one, delete or name the others."""
     company = record.document.company
@@ -119,7 +129,7 @@ def _compare(
         batch = str(row.get(BATCH_NUMBER, ""))
         return posted.get((record.entity_set, company, batch), False)
 
-    linked = [link_of(record, keys_in(record, row), link.recreated) for row in rows]
+    linked = [link_of(record, _named(row, keys), link.recreated) for row in rows]
     kept = next((index for index, each in enumerate(linked) if each.keys == link.keys), None)
     if kept is None or (not is_posted(rows[kept]) and any(is_posted(row) for row in rows)):
         kept = next((index for index, row in enumerate(rows) if is_posted(row)), 0)
@@ -129,7 +139,7 @@ def _compare(
         if index == kept:
             continue
         if record.document.journal is None or is_posted(row):
-            where = " ".join(str(value) for value in keys_in(record, row).values())
+            where = " ".join(str(value) for value in _named(row, keys).values())
             task.fail(
                 Parked(
                     "duplicate_posted",
@@ -138,12 +148,16 @@ def _compare(
                 )
             )
         else:
-            task.delete.append((record, keys_in(record, row)))
+            task.delete.append((record, _named(row, keys)))
 
 
 def keys_in(record: Record, row: Json) -> dict[str, Value]:
-    """The keys that name a row in its entity set."""
-    return {name: row[name] for name in FINANCE[record.entity_set].keys}
+    """The keys that name a journal line's row in its entity set."""
+    return _named(row, FINANCE[record.entity_set].keys)
+
+
+def _named(row: Json, keys: tuple[str, ...]) -> dict[str, Value]:
+    return {name: row[name] for name in keys}
 
 
 async def _missing(tables: Tables, task: Task, record: Record, link: Link) -> None:

@@ -27,7 +27,7 @@ from shared.ports import Clock, DynamicsGateway, Value, Write, WriteFailed, Writ
 from shared.settings import Settings
 from shared.stores.journals import Journals, Slot, Target, Writer
 from shared.stores.links import LinkStore
-from shared.targets.finance import BATCH_NUMBER, FINANCE
+from shared.targets.finance import BATCH_NUMBER, FINANCE, EntitySets
 
 WRITES_MAX = 100  # of one apply: whole objects, so that an object stays in one $batch
 
@@ -54,6 +54,7 @@ class Applier:
     links: LinkStore
     clock: Clock
     settings: Settings
+    entity_sets: EntitySets = FINANCE
     used: dict[Target, None] = field(default_factory=dict)
 
     async def apply(self, tasks: Sequence[Task], writer: Writer) -> None:
@@ -155,7 +156,7 @@ class Applier:
         if isinstance(result, Written):
             if not deletes:
                 keys = result.fields or each.write.key
-                named = {name: keys[name] for name in FINANCE[each.record.entity_set].keys}
+                named = {name: keys[name] for name in self.entity_sets[each.record.entity_set].keys}
                 task.linked(link_of(each.record, named, 1 if each.record in task.recreate else 0))
             return
         error = self._meaning(each, result.error)

@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.domain.ids import copy_id, is_id
 from shared.ports import Message
-from shared.registry import ENTITIES
+from shared.registry import REGISTRY, Registry
 
 VERIFY = "verify"  # the type of an item whose records are to be compared with Dynamics
 ISOLATE = "isolate"  # besides, its lines are to leave journals that Dynamics does not post
@@ -72,7 +72,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def read_item(body: bytes) -> Item:
+def read_item(body: bytes, registry: Registry = REGISTRY) -> Item:
     """The item in a message body. Raises `UnreadableItemError`, and nothing else: anybody may send
     to a queue."""
     try:
@@ -85,7 +85,7 @@ def read_item(body: bytes) -> Item:
     numbers = (value["generation"], value["copy"], value["attempt"])
     if not all(is_id(text) for text in texts) or not _is_type(value["type"]):
         raise UnreadableItemError("the envelope names no object")
-    if all(entity.name != value["entity"] for entity in ENTITIES):
+    if all(entity.name != value["entity"] for entity in registry.entities):
         raise UnreadableItemError("the envelope names an entity that this version does not know")
     if not all(type(number) is int and 0 <= number <= COUNTER_MAX for number in numbers):
         raise UnreadableItemError("the envelope's counters are not counters")

@@ -30,7 +30,7 @@ from shared.ports import (
     Row,
     Tables,
 )
-from shared.registry import product_codec
+from shared.registry import REGISTRY
 from shared.stores import resolutions
 from shared.stores.packing import in_transactions, pack, unpack
 from shared.stores.paging import rows
@@ -160,7 +160,7 @@ class LinkStore:
     def __init__(
         self, tables: Tables, clock: Clock, lease_seconds: int, codec: Codec | None = None
     ) -> None:
-        self._codec = codec or product_codec()
+        self._codec = codec or REGISTRY.codec
         self._tables = tables
         self._clock = clock
         self._lease = timedelta(seconds=lease_seconds)

@@ -98,9 +98,10 @@ def entity_set(
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class EntitySets:
-    """The entity sets of a target: `rows` by name, and the members of its `enums`."""
+    """The entity sets of a target: `rows` by name, and the members of its `enums`. Two tables are
+    the same only where they are one object."""
 
     rows: Mapping[str, EntitySet]
     enums: Mapping[str, tuple[str, ...]] = MappingProxyType({})

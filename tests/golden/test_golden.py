@@ -15,7 +15,7 @@ from shared.errors import Waiting
 from shared.mapping.finance import Target, render
 from shared.packaged import packaged_mapping
 from shared.policy import Policy
-from shared.registry import entity_named
+from shared.registry import REGISTRY
 from tests.unit.entities.objects import BOOKS, CONTEXT, Json, link
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / "golden"
@@ -60,7 +60,7 @@ def _built(case: Json, links: dict[str, Link]) -> Desired:
     policy = Policy.model_validate(case.get("policy", {}))
     now = datetime.fromisoformat(case.get("now", "1970-01-01T00:00:00+00:00"))
     context = replace(CONTEXT, policy=policy, items=case.get("items", {}), now=now)
-    return entity_named(case["entity"]).build(_snapshot(case, links), context)
+    return REGISTRY.named(case["entity"]).build(_snapshot(case, links), context)
 
 
 def built(case: Json) -> Desired:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.registry import ENTITIES, entity_named, entity_of_event
+from shared.registry import ENTITIES, REGISTRY
 
 EVENT_TYPES = (
     (Path(__file__).parents[1] / "fixtures" / "stripe_event_types.txt").read_text().split()
@@ -24,25 +24,25 @@ def test_an_event_type_leads_to_one_entity() -> None:
     assert len(dict.fromkeys(types)) == len(types)
     for entity in ENTITIES:
         for event_type in entity.event_types:
-            assert entity_of_event(event_type) is entity
+            assert REGISTRY.of_event(event_type) is entity
 
 
 def test_entities_are_found_by_name() -> None:
     for entity in ENTITIES:
-        assert entity_named(entity.name) is entity
+        assert REGISTRY.named(entity.name) is entity
 
 
 @pytest.mark.parametrize(
     "event_type", ["", "*", "charge", "charge.", "invoice.paid", "Charge.succeeded"]
 )
 def test_an_event_type_that_is_not_listed_leads_nowhere(event_type: str) -> None:
-    assert entity_of_event(event_type) is None
+    assert REGISTRY.of_event(event_type) is None
 
 
 def test_an_unknown_name_is_a_fault() -> None:
     with pytest.raises(KeyError):
-        entity_named("invoice")
+        REGISTRY.named("invoice")
 
 
 def test_money_is_booked_by_balance_transactions_which_no_event_announces() -> None:
-    assert entity_named("balance_transaction").event_types == ()
+    assert REGISTRY.named("balance_transaction").event_types == ()

@@ -80,7 +80,7 @@ class Audit:
         self._ports = ports
         self._zone = ZoneInfo(ports.settings.time_zone)
         items = Items(ports.tables, ports.clock)
-        self._maintenance = MaintenanceCommands(ports.queue, items, ports.settings)
+        self._maintenance = MaintenanceCommands(ports.queue, items, ports.settings, ports.registry)
         self._pages = Pages(ports.stripe, ports.clock, ports.rng)
 
     async def lines(self) -> int:

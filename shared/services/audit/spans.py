@@ -15,7 +15,6 @@ from shared.domain.records import Link
 from shared.entities.common.journal_lines import JournalLine
 from shared.errors import TieoutError
 from shared.ports import Json, Lookup, Value
-from shared.stores.links import LinkStore
 from shared.stores.retry import with_retries
 from shared.stores.runs import Run, side_by_side
 from shared.targets.finance import BATCH_NUMBER, FINANCE, PAYMENT_ID
@@ -36,7 +35,7 @@ class Span:
     def __init__(self, ports: Ports, run: Run, first: date, last: date) -> None:
         self._ports, self._run = ports, run
         self._first, self._last = first, last
-        self._links = LinkStore(ports.tables, ports.clock, ports.settings.lease_seconds)
+        self._links = ports.links()
         self._spots: dict[Place, list[Spot]] = {}
         self._companies: dict[str, None] = {}
         self._unseen: dict[Place, None] = {}

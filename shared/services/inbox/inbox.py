@@ -16,11 +16,9 @@ from shared.converge.ports import Ports
 from shared.domain.partition import partition_of
 from shared.outcomes import Kind, Outcome
 from shared.ports import Json, Message, Row
-from shared.registry import ENTITIES, entity_named
 from shared.stores.item import UNREADABLE
 from shared.stores.item_outcomes import events_of
 from shared.stores.items import Items, home, item_of, places
-from shared.stores.links import LinkStore
 
 RETRIES_MAX = 1_000  # of one call
 AT_ONCE = 50  # objects whose rows are read together, and sent in one request a queue
@@ -89,11 +87,11 @@ class Inbox:
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
         self._items = Items(ports.tables, ports.clock)
-        self._links = LinkStore(ports.tables, ports.clock, ports.settings.lease_seconds)
+        self._links = ports.links()
 
     async def each(self, cause: str = "", kind: Kind = Kind.PARK) -> AsyncIterator[Parked]:
         """Every parked item (or, by `kind`, resolved one), or those of one cause; page by page."""
-        for queue in sorted(dict.fromkeys(entity.queue for entity in ENTITIES)):
+        for queue in sorted(self._ports.registry.queues):
             for where in places([queue]):
                 async for row in self._items.listed(where, kind):
                     if not cause or row.cells["cause"] == cause:
@@ -175,7 +173,7 @@ class Inbox:
         """
         if await self._links.resolution(id) is None:
             return
-        queue = entity_named(entity).queue
+        queue = self._ports.registry.named(entity).queue
         row = await self._items.object(home(queue, id), id)
         if row is not None and row.cells["status"] == Kind.RESOLVED.value:
             await self.reopen(_parked(queue, row), who)

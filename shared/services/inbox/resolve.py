@@ -19,7 +19,7 @@ from shared.entities.payout import is_itemised
 from shared.errors import ClaimHeld, ObjectMissing, TableConflict
 from shared.outcomes import Kind, Outcome
 from shared.ports import Clock, Tables
-from shared.registry import entity_named
+from shared.registry import Registry
 from shared.services.inbox.inbox import AT_ONCE, RETRIES_MAX, WHO_CHARS_MAX, Parked
 from shared.settings import Books, Settings
 from shared.stores.item import REAPPLY, UNREADABLE
@@ -84,7 +84,7 @@ class Resolve:
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
         self._items = Items(ports.tables, ports.clock)
-        self._links = LinkStore(ports.tables, ports.clock, ports.settings.lease_seconds)
+        self._links = ports.links()
 
     async def run(self, items: Sequence[Parked], decision: Decision) -> Resolved:
         """Resolve parked items. Their rows stay, with who decided and why.
@@ -188,15 +188,18 @@ class Resolve:
 class Accepted:
     """The transactions that people settled by hand, for the proof."""
 
-    def __init__(self, tables: Tables, clock: Clock, settings: Settings) -> None:
+    def __init__(
+        self, tables: Tables, clock: Clock, settings: Settings, registry: Registry
+    ) -> None:
+        self._registry = registry
         self._items = Items(tables, clock)
-        self._links = LinkStore(tables, clock, settings.lease_seconds)
+        self._links = LinkStore(tables, clock, settings.lease_seconds, registry.codec)
 
     async def transactions(self) -> dict[str, Resolution]:
         """By id. The inbox lists them; what holds is in the objects' own rows."""
         entity = "balance_transaction"
         ids = []
-        for where in places([entity_named(entity).queue]):
+        for where in places([self._registry.named(entity).queue]):
             async for row in self._items.listed(where, Kind.RESOLVED):
                 if row.cells["entity"] == entity:
                     ids.append(str(row.cells["object"]))

@@ -6,7 +6,6 @@ from datetime import datetime
 from shared.converge.ports import Ports
 from shared.outcomes import Kind
 from shared.ports import Row
-from shared.registry import ENTITIES
 from shared.services.work import next_look_at
 from shared.stores.items import Items, item_of, places
 
@@ -44,7 +43,7 @@ class WaitingList:
         more = 0
         for kind in (Kind.WAITING, Kind.RETRY):
             count = 0
-            for where in places(dict.fromkeys(entity.queue for entity in ENTITIES)):
+            for where in places(self._ports.registry.queues):
                 async for row in self._items.listed(where, kind):
                     count += 1
                     if count <= LISTED_MAX:

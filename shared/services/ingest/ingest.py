@@ -18,7 +18,7 @@ from shared.domain.partition import partition_of
 from shared.entities.common.objects import id_of
 from shared.errors import SignatureRefused, TieoutError
 from shared.ports import Clock, Json, Queue, Signatures, Tables
-from shared.registry import entity_named, entity_of_event
+from shared.registry import Registry
 from shared.settings import Settings
 from shared.stores.item import Item
 from shared.stores.items import Items, home
@@ -84,13 +84,13 @@ def arrival_of(event: object) -> Arrival:
     return Arrival(id, type_, livemode, account if isinstance(account, str) else "", found)
 
 
-def classify(arrival: Arrival, settings: Settings) -> tuple[str, Item | None]:
+def classify(arrival: Arrival, settings: Settings, registry: Registry) -> tuple[str, Item | None]:
     """The item to enqueue for an event, or the reason why there is none."""
     if arrival.livemode is not settings.stripe_livemode:
         return "other_mode", None
     if arrival.account:
         return "connected_account", None
-    entity = entity_of_event(arrival.type)
+    entity = registry.of_event(arrival.type)
     if entity is None:
         return "unknown_type", None
     found = entity.id_in(arrival.object)
@@ -102,23 +102,23 @@ def classify(arrival: Arrival, settings: Settings) -> tuple[str, Item | None]:
     return "", Item(arrival.id, arrival.type, entity.name, found)
 
 
-def lane_of(arrival: Arrival, item: Item, partitions: int) -> tuple[str, int]:
+def lane_of(arrival: Arrival, item: Item, partitions: int, registry: Registry) -> tuple[str, int]:
     """Queue and partition: by the customer where the event names one, else by the object."""
     root = id_of(arrival.object.get("customer")) or item.object
-    return entity_named(item.entity).queue, partition_of(root, partitions)
+    return registry.named(item.entity).queue, partition_of(root, partitions)
 
 
-def route(event: Json, settings: Settings) -> tuple[str, int, Item] | None:
+def route(event: Json, settings: Settings, registry: Registry) -> tuple[str, int, Item] | None:
     """Queue, partition and item of an event as Stripe's list shows it; None when it is not ours."""
     try:
         arrival = arrival_of(event)
     except MalformedEventError as error:
         telemetry.event("event_unreadable", reason=str(error))
         return None
-    _, item = classify(arrival, settings)
+    _, item = classify(arrival, settings, registry)
     if item is None:
         return None
-    return *lane_of(arrival, item, settings.partitions), item
+    return *lane_of(arrival, item, settings.partitions, registry), item
 
 
 class Ingest:
@@ -131,8 +131,11 @@ class Ingest:
         queue: Queue,
         tables: Tables,
         clock: Clock,
+        *,
+        registry: Registry,
     ) -> None:
         self._settings = settings
+        self._registry = registry
         self._signatures = signatures
         self._queue = queue
         self._items = Items(tables, clock)
@@ -154,7 +157,7 @@ class Ingest:
         except MalformedEventError as error:
             telemetry.count("webhook_refused", code="malformed")
             return Answer(400, "malformed", str(error))
-        reason, item = classify(arrival, self._settings)
+        reason, item = classify(arrival, self._settings, self._registry)
         if item is None:
             return await self._skip(arrival, reason)
         return await self._enqueue(arrival, item)
@@ -178,7 +181,8 @@ class Ingest:
         return Answer(202, "skipped", f"nothing to do: {reason}")
 
     async def _enqueue(self, arrival: Arrival, item: Item) -> Answer:
-        queue, partition = lane_of(arrival, item, self._settings.partitions)
+        partitions = self._settings.partitions
+        queue, partition = lane_of(arrival, item, partitions, self._registry)
         try:
             async with asyncio.timeout(ANSWER_SECONDS_MAX):
                 await self._queue.send(queue, [item.message(partition)])

@@ -16,7 +16,6 @@ from shared.entities.common.objects import Again
 from shared.entities.customer import ACCOUNT, CAUSES, CUSTOMERS
 from shared.ports import Lookup
 from shared.services.inbox import Inbox
-from shared.stores.links import LinkStore
 
 WHY_CHARS_MAX = 500
 ACCOUNT_CHARS_MAX = 20
@@ -45,8 +44,8 @@ class Customers:
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
         settings = ports.settings
-        self._links = LinkStore(ports.tables, ports.clock, settings.lease_seconds)
-        self._dispatch = Dispatch(self._links, ports.queue, ports.clock, settings)
+        self._links = ports.links()
+        self._dispatch = Dispatch(self._links, ports.queue, ports.clock, settings, ports.registry)
 
     async def accept(self, decision: Decision) -> int:
         """Store a decision and try again what waits for it; returns how many items were sent.

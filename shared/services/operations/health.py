@@ -7,7 +7,6 @@ from functools import partial
 from shared.converge.ports import Ports
 from shared.errors import CredentialsRefused, TableConflict
 from shared.ports import Delete, Json
-from shared.registry import ENTITIES
 from shared.services.ingest import INGEST
 from shared.services.operations.dynamics_setup import DynamicsSetup, Problems
 from shared.services.operations.readiness import TRY_AGAIN, Check, Probe, checked
@@ -28,7 +27,7 @@ class Health:
         objects that are `waiting`, `parked`, `done`, `skipped`."""
         ports = self._ports
         counts = await ports.queue.counts()
-        queues = dict.fromkeys(entity.queue for entity in ENTITIES)
+        queues = ports.registry.queues
         items = await Items(ports.tables, ports.clock).counts(places([*queues, INGEST]))
         return {
             "queued": counts.queued if counts else None,
@@ -49,7 +48,7 @@ class Health:
         )
         permissions = "Give the restricted key these permissions (README.md, Prepare Stripe)."
         unusable = "Publish a mapping that this version compiles (docs/mapping.md)."
-        queues = dict.fromkeys(entity.queue for entity in ENTITIES)
+        queues = self._ports.registry.queues
         return [
             Probe({"stripe": other_mode}, self._stripe),
             Probe({"stripe permissions": permissions}, self._permissions),

@@ -12,11 +12,11 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
+from shared.domain.codec import Codec
 from shared.domain.documents import Document, Follows
 from shared.mapping.finance import accounts_in
 from shared.mapping.preview import Standing, StoredDocument, StoredObject
 from shared.ports import QUERY_ROWS_MAX, Row, Tables
-from shared.registry import product_codec
 from shared.stores import journals, links
 from shared.stores.packing import unpack
 from shared.targets.finance import BATCH_NUMBER
@@ -53,9 +53,9 @@ class _Object:
 class Recent:
     """Reads stored documents. It takes no claim: an object may change while it is read."""
 
-    def __init__(self, tables: Tables) -> None:
+    def __init__(self, tables: Tables, codec: Codec) -> None:
         self._tables = tables
-        self._codec = product_codec()
+        self._codec = codec
 
     async def objects(self, limit: int) -> AsyncIterator[StoredObject]:
         """The last `limit` objects, newest first."""

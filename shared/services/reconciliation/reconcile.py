@@ -18,7 +18,6 @@ from shared.domain.money import Money
 from shared.domain.records import Ref
 from shared.entities.common.objects import currency_of, id_of
 from shared.ports import Delete, Json, Operation, Put, Row
-from shared.stores.links import LinkStore
 from shared.stores.paging import next_cursor, rows
 from shared.stores.tie_outs import TABLE, TIEOUTS, cells_of, status_of
 
@@ -31,8 +30,10 @@ class Reconcile:
 
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
-        self._links = LinkStore(ports.tables, ports.clock, ports.settings.lease_seconds)
-        self._dispatch = Dispatch(self._links, ports.queue, ports.clock, ports.settings)
+        self._links = ports.links()
+        self._dispatch = Dispatch(
+            self._links, ports.queue, ports.clock, ports.settings, ports.registry
+        )
 
     async def membership_page(self, payout_id: str, cursor: str) -> Json:
         """Store one page of members and enqueue those without lines.

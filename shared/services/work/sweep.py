@@ -20,7 +20,6 @@ from shared.entities.payout import FLOW, instance_of, is_itemised, payout_of
 from shared.errors import Unavailable
 from shared.outcomes import Kind, Outcome
 from shared.ports import DeadLetter, Json, LetterNotKept, Message, Page, Row
-from shared.registry import ENTITIES, entity_named
 from shared.services.ingest import route
 from shared.services.reconciliation import Reconcile
 from shared.stores.item import (
@@ -33,7 +32,6 @@ from shared.stores.item import (
 )
 from shared.stores.items import TABLE as ITEMS
 from shared.stores.items import ItemOutcome, Items, home, item_of, places
-from shared.stores.links import LinkStore
 from shared.stores.paging import Pages, next_cursor
 from shared.stores.places import SWEEP, Cursor, Place, Window, Windows
 from shared.stores.runs import Run, side_by_side
@@ -56,8 +54,10 @@ class Sweep:
 
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
-        self._links = LinkStore(ports.tables, ports.clock, ports.settings.lease_seconds)
-        self._dispatch = Dispatch(self._links, ports.queue, ports.clock, ports.settings)
+        self._links = ports.links()
+        self._dispatch = Dispatch(
+            self._links, ports.queue, ports.clock, ports.settings, ports.registry
+        )
         self._items = Items(ports.tables, ports.clock)
         self._pages = Pages(ports.stripe, ports.clock, ports.rng)
         self._windows = Windows(ports.tables, ports.clock)
@@ -125,7 +125,9 @@ class Sweep:
 
     async def _kept(self, ref: Ref) -> bool:
         """True for an object that is parked or waiting: another list has it."""
-        row = await self._items.object(home(entity_named(ref.entity).queue, ref.id), ref.id)
+        row = await self._items.object(
+            home(self._ports.registry.named(ref.entity).queue, ref.id), ref.id
+        )
         return row is not None and row.cells["status"] in (Kind.PARK.value, Kind.WAITING.value)
 
     # --- events -----------------------------------------------------------------------------
@@ -164,7 +166,9 @@ class Sweep:
 
     async def _enqueue_events(self, run: Run, events: Sequence[Json]) -> int:
         settings = self._ports.settings
-        routed = [found for event in events if (found := route(event, settings)) is not None]
+        registry = self._ports.registry
+        found = [route(event, settings, registry) for event in events]
+        routed = [each for each in found if each is not None]
 
         async def is_known(found: tuple[str, int, Item]) -> bool:
             queue, _, item = found
@@ -236,7 +240,7 @@ class Sweep:
     async def _send_again(self, ids: Sequence[str]) -> int:
         """Send payouts that may have been sent before, each as a new generation of its item;
         parked and waiting ones are left to their lists."""
-        queue = entity_named("payout").queue
+        queue = self._ports.registry.named("payout").queue
 
         async def message(id: str) -> Message | None:
             if await self._kept(Ref("payout", id)):
@@ -333,7 +337,7 @@ class Sweep:
             remedy="Look for crashes in the log around this item, then retry it.",
         )
         try:
-            item = read_item(letter.body)
+            item = read_item(letter.body, self._ports.registry)
         except UnreadableItemError as error:
             telemetry.fault("dead_letter_unreadable", error, queue=queue, message=letter.id)
             item = unreadable_item(queue, letter.id)
@@ -341,7 +345,7 @@ class Sweep:
         await self._items.store(queue, [ItemOutcome(item, outcome)])
 
     def _queues(self) -> list[str]:
-        return list(dict.fromkeys(entity.queue for entity in ENTITIES))
+        return list(self._ports.registry.queues)
 
     def _places(self) -> list[tuple[str, str]]:
         return [(queue, where) for queue in self._queues() for where in places([queue])]

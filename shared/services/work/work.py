@@ -69,7 +69,7 @@ class Work:
         item_outcomes: list[ItemOutcome] = []
         for message in messages:
             try:
-                item = read_item(message.body)
+                item = read_item(message.body, self._ports.registry)
             except UnreadableItemError as error:
                 item_outcomes.append(_unreadable(queue, message, str(error)))
             else:

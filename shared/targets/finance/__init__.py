@@ -7,4 +7,4 @@ from shared.targets.finance.entity_sets import BATCH_NUMBER, ENTITY_SETS, ENUMS,
 
 FINANCE = EntitySets(MappingProxyType({row.name: row for row in ENTITY_SETS}), ENUMS)
 
-__all__ = ("BATCH_NUMBER", "FINANCE", "PAYMENT_ID")
+__all__ = ("BATCH_NUMBER", "FINANCE", "PAYMENT_ID", "EntitySets")

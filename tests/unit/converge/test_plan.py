@@ -9,6 +9,7 @@ from shared.domain.documents import CreateOrFind, Follows
 from shared.domain.money import Money
 from shared.domain.records import Link, Record
 from shared.errors import Parked, UncertainWrite
+from shared.targets.finance import FINANCE
 from tests.unit.entities.objects import customer_record, general_line
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -107,7 +108,7 @@ def test_a_second_line_is_created_beside_the_first() -> None:
 
 def test_a_found_record_becomes_a_link_with_whole_numbers() -> None:
     row = {"JournalBatchNumber": "00042", "LineNumber": Decimal("3.0000000000"), "Text": "x"}
-    link = found_link(line(), row)
+    link = found_link(line(), row, FINANCE[line().entity_set])
     assert link.keys == {"JournalBatchNumber": "00042", "LineNumber": 3}
     assert (link.role, link.company, link.record) == ("gross", "usmf", line())
 

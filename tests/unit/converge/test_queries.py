@@ -16,7 +16,7 @@ from shared.entities.common.objects import Context, Query, Snapshot
 from shared.entities.entity import Entity
 from shared.errors import Parked, Refused, Unavailable
 from shared.ports import Json, Lookup
-from shared.registry import entity_named
+from shared.registry import REGISTRY
 from tests.unit.entities.objects import CONTEXT, charge, customer_record
 from tests.unit.services.fakes import FakeDynamics
 
@@ -33,7 +33,7 @@ def rounds(count: int) -> Entity:
         known = len(snapshot.answers)
         return (query(f"q{known}", f"{known}@example.com"),) if known < count else ()
 
-    return replace(entity_named("charge"), queries_of=queries)
+    return replace(REGISTRY.named("charge"), queries_of=queries)
 
 
 def mails() -> Entity:
@@ -43,7 +43,7 @@ def mails() -> Entity:
         del context
         return (query("mail", str(snapshot.object["mail"])),)
 
-    return replace(entity_named("charge"), queries_of=queries)
+    return replace(REGISTRY.named("charge"), queries_of=queries)
 
 
 def task(id: str = "ch_1", mail: str = "ada@example.com") -> Task:

@@ -4,7 +4,7 @@ import pytest
 
 from shared.converge import snapshots
 from shared.errors import ObjectMissing
-from shared.registry import entity_named
+from shared.registry import REGISTRY
 from tests.unit.entities.objects import CONTEXT, Json
 from tests.unit.services.fakes import FakeStripe
 
@@ -20,7 +20,7 @@ async def test_a_missing_object_is_deleted_when_an_event_of_any_page_says_so(
 ) -> None:
     others = [deletion(n, f"{name}.deleted", name, f"{id}{n}") for n in range(150)]
     stripe = FakeStripe(*others, deletion(200, f"{name}.deleted", name, id))
-    found = await snapshots.fetch(stripe, entity_named(name), id, CONTEXT)
+    found = await snapshots.fetch(stripe, REGISTRY.named(name), id, CONTEXT)
     assert found.object == {"id": id, "object": name, "deleted": True}
 
 
@@ -38,4 +38,4 @@ async def test_an_object_that_no_event_calls_deleted_is_missing(
     name: str, id: str, events: tuple[Json, ...]
 ) -> None:
     with pytest.raises(ObjectMissing):
-        await snapshots.fetch(FakeStripe(*events), entity_named(name), id, CONTEXT)
+        await snapshots.fetch(FakeStripe(*events), REGISTRY.named(name), id, CONTEXT)

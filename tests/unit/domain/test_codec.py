@@ -13,15 +13,15 @@ from shared.domain.documents import Document, Open, Patch
 from shared.domain.money import Money
 from shared.domain.records import Record, Symbol, Value, canonical
 from shared.entities.common.sales_documents import OmittedLine, SalesOrderLine
-from shared.registry import KINDS, product_codec
+from shared.registry import REGISTRY
 from tests.unit.entities.objects import general_line
 
-CODEC = product_codec()
+CODEC = REGISTRY.codec
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=8)
 COUNTS = st.integers(-(2**63), 2**63)
 st.register_type_strategy(str, TEXTS)
 st.register_type_strategy(Money, st.builds(Money, COUNTS, st.sampled_from(["usd", "jpy", "kwd"])))
-DOCUMENTS = st.one_of(*(st.builds(kind) for kind in KINDS))
+DOCUMENTS = st.one_of(*(st.builds(kind) for kind in REGISTRY.kinds))
 VALUES: st.SearchStrategy[Value] = st.one_of(
     TEXTS,
     st.integers(),

@@ -11,7 +11,7 @@ from shared.entities.common.objects import Snapshot
 from shared.errors import Parked, Skipped, Waiting
 from shared.mapping.finance import Target, render
 from shared.packaged import packaged_mapping
-from shared.registry import entity_named, product_codec
+from shared.registry import REGISTRY
 from tests.unit.entities.objects import (
     BOOKS,
     CONTEXT,
@@ -106,7 +106,7 @@ def damaged(draw: st.DrawFn) -> Snapshot:
 
 @given(damaged())
 def test_a_damaged_object_is_built_or_parked_or_waits_or_is_skipped(snapshot: Snapshot) -> None:
-    build = entity_named(snapshot.entity).build
+    build = REGISTRY.named(snapshot.entity).build
     try:
         desired = build(snapshot, CONTEXT)
     except (Parked, Waiting, Skipped):
@@ -114,7 +114,7 @@ def test_a_damaged_object_is_built_or_parked_or_waits_or_is_skipped(snapshot: Sn
     accounts = {(ref.id, ref.company): "US-001" for ref in desired.masters}
     target = Target(BOOKS, "StripeCustomerId", 255, accounts, packaged_mapping())
     for document in desired.documents:
-        codec = product_codec()
+        codec = REGISTRY.codec
         assert codec.document_of(codec.plain_document(document)) == document
         try:
             record = render(document, target)
@@ -127,7 +127,7 @@ def test_a_damaged_object_is_built_or_parked_or_waits_or_is_skipped(snapshot: Sn
 def test_the_undamaged_objects_are_built(seed: int) -> None:
     entity, object, related = SEEDS[seed]
     snapshot = Snapshot(entity, object["id"], object, related)
-    desired = entity_named(entity).build(snapshot, CONTEXT)
+    desired = REGISTRY.named(entity).build(snapshot, CONTEXT)
     assert desired.documents or desired.money
 
 
@@ -135,7 +135,7 @@ def test_an_empty_object_of_every_entity_is_refused_or_read() -> None:
     answers = {}
     for entity in ("customer", "charge", "refund", "dispute", "balance_transaction", "payout"):
         try:
-            desired = entity_named(entity).build(Snapshot(entity, "x_1", {}), CONTEXT)
+            desired = REGISTRY.named(entity).build(Snapshot(entity, "x_1", {}), CONTEXT)
             answers[entity] = str(len(desired.documents))
         except (Parked, Waiting) as error:
             answers[entity] = type(error).__name__

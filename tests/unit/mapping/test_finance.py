@@ -18,7 +18,7 @@ from shared.entities.customer.records import CustomerRecord
 from shared.errors import Parked
 from shared.mapping.finance import Target, render
 from shared.packaged import packaged_mapping
-from shared.registry import KINDS
+from shared.registry import REGISTRY
 from shared.settings import Books
 from tests.unit.entities.objects import BOOKS, customer_record, general_line
 
@@ -173,7 +173,9 @@ def test_a_customer_id_that_does_not_fit_its_field_parks() -> None:
 def test_every_template_that_documents_name_is_spelled() -> None:
     documents = (ROOT / "shared/entities").rglob("*.py")
     code = "".join(path.read_text(encoding="utf-8") for path in documents)
-    made = [kind.template for kind in KINDS if re.search(rf"\b{kind.__name__}(\.of)?\(", code)]
+    made = [
+        kind.template for kind in REGISTRY.kinds if re.search(rf"\b{kind.__name__}(\.of)?\(", code)
+    ]
     assert [name for name in TARGET.mapping.templates if name not in made] == []
 
 

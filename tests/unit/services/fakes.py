@@ -26,6 +26,7 @@ from shared.ports import (
     WriteFailed,
     Written,
 )
+from shared.registry import REGISTRY
 from shared.settings import Settings
 from shared.stores.mapping_store import MappingStore
 from shared.stores.mappings import Mappings
@@ -284,5 +285,6 @@ def rig(*objects: Json, tables: MemoryTables | None = None, **changes: Any) -> R
         random.Random(1),
         settings(**changes),
         Mappings(MappingStore(tables), clock, packaged_product()),
+        REGISTRY,
     )
     return Rig(stripe, dynamics, queue, flows, tables, clock, ports)

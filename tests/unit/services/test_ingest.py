@@ -15,6 +15,7 @@ from shared.domain.partition import partition_of
 from shared.errors import QueueUnavailable, StorageUnavailable
 from shared.outcomes import Kind
 from shared.ports import Operation
+from shared.registry import REGISTRY
 from shared.services.ingest.ingest import (
     ANSWER_SECONDS_MAX,
     BODY_BYTES_MAX,
@@ -52,7 +53,9 @@ class Door:
 
     def __init__(self) -> None:
         self.queue, self.tables, self.clock = RecordingQueue(), MemoryTables(), ManualClock()
-        self.ingest = Ingest(settings(), StripeSignatures(), self.queue, self.tables, self.clock)
+        self.ingest = Ingest(
+            settings(), StripeSignatures(), self.queue, self.tables, self.clock, registry=REGISTRY
+        )
 
     async def receive(self, content: Json | bytes, signature: str | None = "sign") -> Answer:
         body = content if isinstance(content, bytes) else json.dumps(content).encode()
@@ -241,14 +244,18 @@ class HangingTables(MemoryTables):
 
 async def test_a_skip_that_cannot_be_counted_is_accepted_all_the_same() -> None:
     door = Door()
-    door.ingest = Ingest(settings(), StripeSignatures(), door.queue, DownTables(), door.clock)
+    door.ingest = Ingest(
+        settings(), StripeSignatures(), door.queue, DownTables(), door.clock, registry=REGISTRY
+    )
     assert (await door.receive(event(livemode=True))).status == 202
 
 
 def test_a_skip_is_not_held_up_by_slow_storage() -> None:
     async def main(clock: LoopClock) -> float:
         tables = HangingTables(clock)
-        ingest = Ingest(settings(), StripeSignatures(), RecordingQueue(), tables, clock)
+        ingest = Ingest(
+            settings(), StripeSignatures(), RecordingQueue(), tables, clock, registry=REGISTRY
+        )
         body = json.dumps(event(livemode=True)).encode()
         answer = await ingest.receive(body, signed(body))
         assert answer.status == 202

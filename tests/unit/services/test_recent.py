@@ -11,6 +11,7 @@ from shared.domain.records import Record
 from shared.mapping.finance import render
 from shared.mapping.preview import Standing, StoredObject
 from shared.ports import QUERY_ROWS_MAX, Put
+from shared.registry import REGISTRY
 from shared.services.publishing.recent import Recent
 from shared.stores.journals import POSTED, TABLE, journal_key
 from shared.stores.links import LinkStore
@@ -39,7 +40,7 @@ class Shelf:
         await self.store.intend(claim, [intent], [document])
 
     async def recent(self, limit: int = 100) -> list[StoredObject]:
-        return [each async for each in Recent(self.tables).objects(limit)]
+        return [each async for each in Recent(self.tables, REGISTRY.codec).objects(limit)]
 
 
 def _keys(record: Record, keys: dict[str, object]) -> dict[str, object]:

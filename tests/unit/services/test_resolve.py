@@ -116,7 +116,7 @@ async def test_a_resolved_object_is_not_dispatched() -> None:
     await desk.work()
     await desk.run(VOUCHER)
     ports = desk.rig.ports
-    dispatch = Dispatch(desk.links, ports.queue, ports.clock, ports.settings)
+    dispatch = Dispatch(desk.links, ports.queue, ports.clock, ports.settings, ports.registry)
     refs = [Ref(QUEUE, "txn_1"), Ref(QUEUE, "txn_2")]
     assert await dispatch.unsettled(refs) == refs[1:]
 

@@ -15,7 +15,7 @@ from local.tables import MemoryTables
 from shared.converge.ports import Ports
 from shared.domain.records import Link, Record
 from shared.ports import Cell, Json, Lookup, Message, Page, Put, Row
-from shared.registry import product_codec
+from shared.registry import REGISTRY
 from shared.services.audit.audit import PAGES_AT_ONCE, Audit
 from shared.services.work.sweep import Sweep
 from shared.stores.journals import POSTED, UNPOSTED
@@ -152,7 +152,7 @@ def link_row(id: str) -> Row:
     document = general_line("gross", key=f"{id}:gross", date=day_of(number))
     record = Record(document, "LedgerJournalLines", "PaymentId", {})
     keys: dict[str, str | int] = {"JournalBatchNumber": batch, "LineNumber": line}
-    return Row(id, f"{LINK_PREFIX}gross", _link_cells(Link(keys, record), product_codec()), "1")
+    return Row(id, f"{LINK_PREFIX}gross", _link_cells(Link(keys, record), REGISTRY.codec), "1")
 
 
 def is_booked(number: int) -> bool:

@@ -13,7 +13,7 @@ from shared.domain.money import Money
 from shared.domain.records import Record
 from shared.errors import ClaimHeld, Parked, StorageUnavailable, TableConflict
 from shared.ports import QUERY_ROWS_MAX, Operation, Put, Row
-from shared.registry import product_codec
+from shared.registry import REGISTRY
 from shared.stores.links import (
     CHOSEN_PREFIX,
     CLAIM,
@@ -179,7 +179,7 @@ async def test_the_last_documents_are_kept() -> None:
     await shelf.store.settle(claim, [LINK], [], [], [GROSS])
     row = await shelf.tables.get(TABLE, "txn_1", DOCUMENT)
     assert row is not None
-    assert documents_in(row, product_codec()) == (GROSS,)
+    assert documents_in(row, REGISTRY.codec) == (GROSS,)
 
 
 async def test_more_roles_than_a_transaction_holds_are_stored_under_the_claim() -> None:
