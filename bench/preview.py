@@ -20,7 +20,7 @@ from shared.domain.records import Record
 from shared.mapping.compiler import CompiledMapping
 from shared.mapping.finance import Target
 from shared.mapping.loader import load
-from shared.mapping.preview import Comparison, Standing
+from shared.mapping.preview import Comparison, PostingStatus
 from shared.packaged import packaged_mapping, packaged_product
 from shared.ports import QUERY_ROWS_MAX, Cell, Operation, Row
 from shared.registry import REGISTRY
@@ -140,7 +140,7 @@ def main() -> None:
     packed = _stored(settings)
     few, all_ = _Links(packed, ROUND_OBJECTS), _Links(packed, OBJECTS)
     found = asyncio.run(_preview(few, ROUND_OBJECTS, before, target))
-    if found.groups[Standing.FUTURE].changed != asyncio.run(_floor(few, before, target)):
+    if found.groups[PostingStatus.FUTURE].changed != asyncio.run(_floor(few, before, target)):
         raise AssertionError("the preview and the floor count other changes")
     pairs = [
         (

@@ -1,4 +1,4 @@
-"""How commands render what an app answers."""
+"""How commands word what an app answers."""
 
 from datetime import UTC, datetime
 

@@ -74,7 +74,7 @@ def uses(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 PRODUCT = files("shared", "functions", "function_app.py")
 SOURCES = files("shared", "functions", "function_app.py", "local", "cli", "bench")
-CORE = files("shared/domain", "shared/documents", "shared/mapping")
+CORE = files("shared/domain", "shared/entities", "shared/mapping")
 
 
 def all_of(paths: list[Path]) -> pytest.MarkDecorator:

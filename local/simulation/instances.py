@@ -16,14 +16,14 @@ from local.simulation.crash_faults import CrashFaults
 from local.simulation.faults import Injector
 from local.simulation.instance_flows import InstanceFlows
 from local.simulation.instrumented_ports import (
-    LivedBus,
-    LivedDynamics,
-    LivedFlows,
-    LivedQueue,
-    LivedStripe,
-    LivedTables,
+    InstrumentedBus,
+    InstrumentedDynamics,
+    InstrumentedFlows,
+    InstrumentedQueue,
+    InstrumentedStripe,
+    InstrumentedTables,
 )
-from local.simulation.network import LivedTransport, Network
+from local.simulation.network import InstrumentedTransport, Network
 from local.simulation.observers import JournalWatch
 from local.simulation.port_faults import FaultyFlows
 from local.simulation.process import LifeClock, Process
@@ -186,7 +186,7 @@ class Instances:
             self._around.app_dir,
             {"ServiceBusConnection": CONNECTION},
             LifeClock(process, skewed=False),
-            LivedBus(process, self._around.broker, self._around.injector),
+            InstrumentedBus(process, self._around.broker, self._around.injector),
             self._store,
             context=contextvars.Context(),
             leads=False,
@@ -215,16 +215,16 @@ class Instances:
             settings,
             clock=clock,
             rng=rng,
-            tables=LivedTables(process, around.tables, around.timeline),
-            queue=LivedQueue(process, around.queue, around.timeline),
+            tables=InstrumentedTables(process, around.tables, around.timeline),
+            queue=InstrumentedQueue(process, around.queue, around.timeline),
             signatures=StripeSignatures(),
-            stripe=LivedStripe(process, stripe, around.timeline),
-            dynamics=LivedDynamics(process, dynamics, around.timeline, self.watch),
-            flows=LivedFlows(process, flows, around.timeline),
+            stripe=InstrumentedStripe(process, stripe, around.timeline),
+            dynamics=InstrumentedDynamics(process, dynamics, around.timeline, self.watch),
+            flows=InstrumentedFlows(process, flows, around.timeline),
         )
 
     def _client(self, process: Process, asgi: Asgi, name: str) -> httpx.AsyncClient:
-        transport = LivedTransport(
+        transport = InstrumentedTransport(
             process, PeerTransport(asgi, self._around.clock), name, self._around.network
         )
         return httpx.AsyncClient(transport=transport, timeout=bootstrap.HTTP_SECONDS_MAX)

@@ -31,7 +31,7 @@ from shared.ports import (
 )
 
 
-class LivedTables:
+class InstrumentedTables:
     """`shared.ports.Tables`. Reads are crash points, but are not told to the timeline."""
 
     def __init__(self, process: Process, inner: Tables, timeline: Timeline) -> None:
@@ -71,7 +71,7 @@ class LivedTables:
         )
 
 
-class LivedQueue:
+class InstrumentedQueue:
     """`shared.ports.Queue`."""
 
     def __init__(self, process: Process, inner: Queue, timeline: Timeline) -> None:
@@ -106,7 +106,7 @@ class LivedQueue:
         return await self._process.through("queue.counts", self._inner.counts)
 
 
-class LivedFlows:
+class InstrumentedFlows:
     """`shared.ports.Flows`."""
 
     def __init__(self, process: Process, inner: Flows, timeline: Timeline) -> None:
@@ -127,7 +127,7 @@ class LivedFlows:
         return await self._process.through("flows.status", lambda: self._inner.status(instance))
 
 
-class LivedStripe:
+class InstrumentedStripe:
     """`shared.ports.StripeGateway`."""
 
     def __init__(self, process: Process, inner: StripeGateway, timeline: Timeline) -> None:
@@ -156,7 +156,7 @@ class LivedStripe:
         return await self._process.through("stripe.note", lambda: self._inner.note(*given))
 
 
-class LivedDynamics:
+class InstrumentedDynamics:
     """`shared.ports.DynamicsGateway`."""
 
     def __init__(
@@ -204,7 +204,7 @@ def _told(write: Write) -> str:
     return f"{write.method} {write.entity_set} {write.company} {shown}"
 
 
-class LivedBus:
+class InstrumentedBus:
     """The broker as the host of one process uses it."""
 
     def __init__(self, process: Process, inner: Bus, injector: Injector) -> None:

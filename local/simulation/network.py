@@ -44,7 +44,7 @@ class Network:
             raise httpx.ReadError("reset by peer (simulated)", request=request)
 
 
-class LivedTransport(httpx.AsyncBaseTransport):
+class InstrumentedTransport(httpx.AsyncBaseTransport):
     """The process's connections to one vendor. What a frozen process had not sent is never sent:
     meanwhile its connection is gone. (Else a request could leave long after the lease was
     checked.)"""

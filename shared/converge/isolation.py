@@ -39,7 +39,7 @@ async def mark(tables: Tables, row: Row, cells: dict[str, Cell]) -> None:
 
 
 async def plan_moves(dynamics: DynamicsGateway, tables: Tables, tasks: Sequence[Task]) -> None:
-    """For tasks to isolated: move their lines out of refused journals, or park them when they
+    """For tasks that isolate: move their lines out of refused journals, or park them when they
     are alone in one. Raises the ports' errors."""
     for task in tasks:
         if not task.going or not task.isolation:

@@ -242,7 +242,7 @@ def _move(
     task: Task, record: Record, link: Link, places: Mapping[Target, list[Slot]]
 ) -> list[Pending]:
     """A line leaves its journal for a fresh one, in one changeset."""
-    target = _apart(record, link)
+    target = _isolated(record, link)
     slot = places[target].pop(0)
     company, group = link.company, f"{task.id}:{link.role}:move"
     old: dict[str, Value] = dict(link.keys)
@@ -255,7 +255,7 @@ def _move(
     ]
 
 
-def _apart(record: Record, link: Link) -> Target:
+def _isolated(record: Record, link: Link) -> Target:
     """The journal for what leaves a refused one: one of its own for each."""
     kind = record.document.journal
     if kind is None:
@@ -267,7 +267,7 @@ def _apart(record: Record, link: Link) -> Target:
 def _targets(task: Task) -> list[Target]:
     """The journals a task needs places in, one entry a line."""
     found = [_target(record) for record in _creates(task)]
-    moves = [_apart(record, link) for record, link in task.move]
+    moves = [_isolated(record, link) for record, link in task.move]
     return [target for target in found if target is not None] + moves
 
 

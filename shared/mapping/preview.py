@@ -22,7 +22,7 @@ UNKNOWN_ACCOUNT = "(its account)"
 UNKNOWN_PARENT = MappingProxyType({"number": "(its number)"})
 
 
-class Standing(StrEnum):
+class PostingStatus(StrEnum):
     """What was written of a document, and so what a new rendering would do to its record."""
 
     FUTURE = "future"  # not written yet, or master data: the next write takes the new rendering
@@ -36,7 +36,7 @@ class StoredDocument:
     record it belongs to, where it does."""
 
     document: Document
-    posting_status: Standing
+    posting_status: PostingStatus
     parent: Mapping[str, str | int] = field(default_factory=dict)
 
 
@@ -120,7 +120,7 @@ class Comparison:
     ) -> None:
         self._before, self._after, self._target = before, after, target
         self.objects = 0
-        self.groups = {posting_status: Group() for posting_status in Standing}
+        self.groups = {posting_status: Group() for posting_status in PostingStatus}
 
     def add(self, stored: StoredObject) -> None:
         """Compare the documents of one object."""

@@ -104,7 +104,7 @@ def json_of(name: str, value: Value) -> str | int | Decimal:
             return f"{value.isoformat()}T12:00:00Z"
         case Symbol(_, symbol):
             return symbol
-    raise Refused(SYSTEM, f"{name}: {value!r} has no rendering in Dynamics")
+    raise Refused(SYSTEM, f"{name}: {value!r} has no representation in Dynamics")
 
 
 def queries(lookup: Lookup, delimiter: str = DELIMITER) -> Iterator[str]:

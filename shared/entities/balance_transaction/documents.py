@@ -206,7 +206,7 @@ def _masters(documents: Sequence[JournalLine]) -> Iterator[Ref]:
 
 
 def _charge(snapshot: Snapshot, context: Context) -> tuple[Ref, ...]:
-    """The charge may have commercial documents: whoever finds its money makes it looked at."""
+    """The charge may have commercial documents: re-enqueue it when its transaction is processed."""
     charge = snapshot.related.get("charge")
     wanted = charge is not None and context.policy.has_documents
     return (Ref("charge", str(charge["id"])),) if charge is not None and wanted else ()

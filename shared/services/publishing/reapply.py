@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from shared import telemetry
 from shared.converge.maintenance import MaintenanceCommands
-from shared.mapping.preview import Standing, StoredObject
+from shared.mapping.preview import PostingStatus, StoredObject
 from shared.ports import Clock
 from shared.services.publishing.mapping_names import PublishRefused
 from shared.services.publishing.publish import PREVIEW_OBJECTS_MAX, Recent, moved, said_by
@@ -74,6 +74,6 @@ class Reapply:
 
 def _has_drafts(stored: StoredObject) -> bool:
     return any(
-        each.document.journal is not None and each.posting_status is Standing.DRAFT
+        each.document.journal is not None and each.posting_status is PostingStatus.DRAFT
         for each in stored.documents
     )

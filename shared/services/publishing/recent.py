@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from shared.domain.codec import Codec
 from shared.domain.documents import Document, Follows
 from shared.mapping.finance import accounts_in
-from shared.mapping.preview import Standing, StoredDocument, StoredObject
+from shared.mapping.preview import PostingStatus, StoredDocument, StoredObject
 from shared.ports import QUERY_ROWS_MAX, Row, Tables
 from shared.stores import journals, links
 from shared.stores.packing import unpack
@@ -104,18 +104,18 @@ class Recent:
 
     async def _standing(
         self, document: Document, found: _Object, posted: dict[str, bool]
-    ) -> Standing:
+    ) -> PostingStatus:
         """`posted` remembers the journals that were looked up."""
         role = document.role
         if isinstance(document.later, Follows):
-            return Standing.FUTURE
+            return PostingStatus.FUTURE
         if role not in found.links:
-            return Standing.DRAFT if role in found.announced else Standing.FUTURE
+            return PostingStatus.DRAFT if role in found.announced else PostingStatus.FUTURE
         if document.journal is None:
-            return Standing.DRAFT
+            return PostingStatus.DRAFT
         batch = str(found.keys(role).get(BATCH_NUMBER, ""))
         key = journals.journal_key(document.company, document.journal, batch)
         if key not in posted:
             row = await self._tables.get(journals.TABLE, journals.POSTED, key)
             posted[key] = row is not None
-        return Standing.POSTED if posted[key] else Standing.DRAFT
+        return PostingStatus.POSTED if posted[key] else PostingStatus.DRAFT

@@ -66,7 +66,7 @@ def test_a_charge_becomes_a_payment_line_and_a_fee_line() -> None:
         "account": CUSTOMER,
         "offset": AccountRole(Role.CLEARING),
         "marked_invoice": "",
-        "receipt_of": None,
+        "customer": None,
     }
     assert (type(fee), fee.key) == (GeneralLine, "txn_1:fee")
     assert fee.journal is JournalKind.GENERAL

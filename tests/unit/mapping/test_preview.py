@@ -19,8 +19,8 @@ from shared.mapping.preview import (
     PERSONAL,
     Comparison,
     FieldChange,
+    PostingStatus,
     RecordChange,
-    Standing,
     StoredDocument,
     StoredObject,
 )
@@ -46,7 +46,9 @@ def receipt(brand: str, **changes: Any) -> Document:
     return customer_receipt(**({"payment_method": method} | changes))
 
 
-def stored(id: str, *documents: Document, standing: Standing = Standing.DRAFT) -> StoredObject:
+def stored(
+    id: str, *documents: Document, standing: PostingStatus = PostingStatus.DRAFT
+) -> StoredObject:
     return StoredObject(id, tuple(StoredDocument(each, standing) for each in documents))
 
 
@@ -68,7 +70,7 @@ def test_editing_a_table_lists_exactly_the_records_that_would_change() -> None:
     brands = ["visa", "amex", "jcb", "diners", "visa", "amex"]
     objects = [stored(f"txn_{n}", receipt(brand)) for n, brand in enumerate(brands)]
     found = compared(before, after, *objects)
-    group = found.groups[Standing.DRAFT]
+    group = found.groups[PostingStatus.DRAFT]
     assert [(each.object, each.fields) for each in group.listed] == [
         ("txn_1", (FieldChange("PaymentMethodName", "CC-AMEX", "CC-AX"),)),
         ("txn_2", (FieldChange("PaymentMethodName", "OTHER", "CC-JCB"),)),
@@ -83,8 +85,8 @@ def test_editing_a_table_lists_exactly_the_records_that_would_change() -> None:
 def test_each_record_counts_in_the_group_of_what_was_written() -> None:
     before, after = with_brands("amex: CC-AMEX"), with_brands("amex: CC-AX")
     objects = [
-        *(stored("txn_1", receipt("amex"), standing=each) for each in Standing),
-        stored("txn_2", receipt("amex"), receipt("visa"), standing=Standing.POSTED),
+        *(stored("txn_1", receipt("amex"), standing=each) for each in PostingStatus),
+        stored("txn_2", receipt("amex"), receipt("visa"), standing=PostingStatus.POSTED),
     ]
     found = compared(before, after, *objects)
     counts = {name: (group.changed, group.unchanged) for name, group in found.groups.items()}
@@ -94,16 +96,16 @@ def test_each_record_counts_in_the_group_of_what_was_written() -> None:
 def test_what_would_be_rejected_or_accepted_says_why() -> None:
     open_, strict = with_brands("amex: CC-AMEX"), with_brands("amex: CC-AMEX", "reject")
     object = stored("txn_1", receipt("jcb"), receipt("visa"))
-    (newly,) = compared(open_, strict, object).groups[Standing.DRAFT].listed
+    (newly,) = compared(open_, strict, object).groups[PostingStatus.DRAFT].listed
     assert newly.rejected
     assert "table brands has no row for 'jcb'" in newly.reason
-    (newly,) = compared(strict, open_, object).groups[Standing.DRAFT].listed
+    (newly,) = compared(strict, open_, object).groups[PostingStatus.DRAFT].listed
     assert newly.accepted
     assert "table brands has no row for 'jcb'" in newly.reason
     assert compared(strict, strict, object).counts()["unchanged"] == 2
     found = compared(None, open_, object)
     assert found.counts()["accepted"] == 2
-    assert "cannot be used" in found.groups[Standing.DRAFT].listed[0].reason
+    assert "cannot be used" in found.groups[PostingStatus.DRAFT].listed[0].reason
 
 
 def test_a_field_that_comes_or_goes_is_shown_as_none() -> None:
@@ -111,7 +113,7 @@ def test_a_field_that_comes_or_goes_is_shown_as_none() -> None:
     without, with_ = packaged_mapping(), compiled(rule)
     for before, after, values in ((without, with_, (None, "A")), (with_, without, ("A", None))):
         found = compared(before, after, stored("txn_1", line()))
-        (change,) = found.groups[Standing.DRAFT].listed
+        (change,) = found.groups[PostingStatus.DRAFT].listed
         fields = (FieldChange("Document", *values),)
         assert change == RecordChange("txn_1", "gross", "general_line", fields)
 
@@ -137,9 +139,9 @@ def test_personal_values_are_never_shown(rule: str) -> None:
         compiled(SHOUTED % rule),
         stored("cus_1", person(name="Ada Ács", email="ada@example.com")),
     )
-    (change,) = found.groups[Standing.DRAFT].listed
+    (change,) = found.groups[PostingStatus.DRAFT].listed
     assert change.fields[0].after == PERSONAL
-    text = str(asdict(found.groups[Standing.DRAFT]))
+    text = str(asdict(found.groups[PostingStatus.DRAFT]))
     for value in ("Ada", "ADA", "ada@", "usdAda"):
         assert value not in text
 
@@ -151,12 +153,14 @@ def test_an_account_that_is_not_known_is_the_same_in_both() -> None:
     document = line(account=AccountRole(Role.CUSTOMER, "cus_9"))
     (change,) = (
         compared(packaged_mapping(), compiled(rule), stored("txn_1", document))
-        .groups[Standing.DRAFT]
+        .groups[PostingStatus.DRAFT]
         .listed
     )
     assert [each.field for each in change.fields] == ["Document"]
     known = replace(stored("txn_1", document), customers={("cus_9", "usmf"): "US-009"})
-    (change,) = compared(packaged_mapping(), compiled(rule), known).groups[Standing.DRAFT].listed
+    (change,) = (
+        compared(packaged_mapping(), compiled(rule), known).groups[PostingStatus.DRAFT].listed
+    )
     assert change.fields == (FieldChange("Document", None, "US-009"),)
 
 
@@ -166,8 +170,8 @@ def test_a_record_that_belongs_to_one_without_a_number_yet_is_compared_all_the_s
     found = [
         compared(before, after, StoredObject("txn_1", (StoredDocument(child, standing, keys),)))
         for standing, keys in (
-            (Standing.FUTURE, {}),
-            (Standing.DRAFT, {"SalesOrderNumber": "SO-1"}),
+            (PostingStatus.FUTURE, {}),
+            (PostingStatus.DRAFT, {"SalesOrderNumber": "SO-1"}),
         )
     ]
     assert [each.counts()["changed"] for each in found] == [1, 1]
@@ -189,7 +193,7 @@ def test_the_list_is_bounded_and_what_is_left_out_is_counted() -> None:
     before, after = with_brands("amex: CC-AMEX"), with_brands("amex: CC-AX")
     object = stored("txn_1", receipt("amex"))
     found = compared(before, after, *[object] * (LISTED_MAX + 7))
-    group = found.groups[Standing.DRAFT]
+    group = found.groups[PostingStatus.DRAFT]
     assert (group.changed, len(group.listed), group.more) == (LISTED_MAX + 7, LISTED_MAX, 7)
 
 
@@ -213,7 +217,9 @@ def test_a_long_value_is_cut_where_it_is_shown() -> None:
     rule = f"kind: mapping\nname: ours\nextends: general_line\n{custom}"
     after = compiled(f"{rule}fields: {{X_Custom: {{value: {'x' * size}}}}}\n")
     (change,) = (
-        compared(packaged_mapping(), after, stored("txn_1", line())).groups[Standing.DRAFT].listed
+        compared(packaged_mapping(), after, stored("txn_1", line()))
+        .groups[PostingStatus.DRAFT]
+        .listed
     )
     assert change.fields[0].after == "x" * preview.VALUE_CHARS_MAX + "..."
 
@@ -222,9 +228,9 @@ BRAND = st.sampled_from(["visa", "amex", "jcb", ""])
 TABLES = st.dictionaries(st.sampled_from(["visa", "amex"]), st.sampled_from("AB"))
 
 
-@given(TABLES, TABLES, st.lists(st.tuples(BRAND, st.sampled_from(list(Standing))), max_size=5))
+@given(TABLES, TABLES, st.lists(st.tuples(BRAND, st.sampled_from(list(PostingStatus))), max_size=5))
 def test_every_record_is_counted_once_and_changes_mirror_when_the_two_are_swapped(
-    one: dict[str, str], other: dict[str, str], records: list[tuple[str, Standing]]
+    one: dict[str, str], other: dict[str, str], records: list[tuple[str, PostingStatus]]
 ) -> None:
     mappings = [_of(*sorted(rows.items())) for rows in (one, other)]
     objects = [

@@ -9,7 +9,7 @@ from shared.domain.documents import AccountRole, Document, Follows, Open
 from shared.domain.journal import JournalKind, Role
 from shared.domain.records import Record
 from shared.mapping.finance import render
-from shared.mapping.preview import Standing, StoredObject
+from shared.mapping.preview import PostingStatus, StoredObject
 from shared.ports import QUERY_ROWS_MAX, Put
 from shared.registry import REGISTRY
 from shared.services.publishing.recent import Recent
@@ -86,12 +86,12 @@ async def test_what_was_written_decides_the_group() -> None:
     await shelf.tables.transact(TABLE, POSTED, [Put(key, {})])
     found = {each.id: each.documents[0].posting_status for each in await shelf.recent()}
     assert found == {
-        "txn_1": Standing.FUTURE,
-        "txn_2": Standing.DRAFT,
-        "txn_3": Standing.POSTED,
-        "cus_1": Standing.FUTURE,
-        "txn_4": Standing.DRAFT,
-        "ch_5": Standing.DRAFT,
+        "txn_1": PostingStatus.FUTURE,
+        "txn_2": PostingStatus.DRAFT,
+        "txn_3": PostingStatus.POSTED,
+        "cus_1": PostingStatus.FUTURE,
+        "txn_4": PostingStatus.DRAFT,
+        "ch_5": PostingStatus.DRAFT,
     }
 
 
@@ -140,7 +140,9 @@ async def test_objects_are_whole_where_pages_end(count: int) -> None:
         await shelf.tables.transact("links", f"txn_b{number:04}", puts)
     found = await shelf.recent(10_000)
     assert len(found) == count + 1
-    assert [each.documents[0].posting_status for each in found] == [Standing.DRAFT] * len(found)
+    assert [each.documents[0].posting_status for each in found] == [PostingStatus.DRAFT] * len(
+        found
+    )
 
 
 async def test_an_object_of_more_rows_than_a_page_is_whole() -> None:
@@ -148,4 +150,4 @@ async def test_an_object_of_more_rows_than_a_page_is_whole() -> None:
     count = QUERY_ROWS_MAX + 20
     await shelf.write("ch_1", *(replace(line(), role=f"line_{n:04}") for n in range(count)))
     (found,) = await shelf.recent()
-    assert [each.posting_status for each in found.documents] == [Standing.DRAFT] * count
+    assert [each.posting_status for each in found.documents] == [PostingStatus.DRAFT] * count
