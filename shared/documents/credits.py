@@ -48,6 +48,11 @@ def lines_in(header: Document) -> Sequence[Mapping[str, Any]]:
     return ()
 
 
+def amount_in(header: Document) -> int:
+    """What a memo comes to, in minor units; negative for a credit note."""
+    return sum(int(line["amount_minor"]) for line in lines_in(header))
+
+
 def memo_of(
     kind: str,
     refund: str,

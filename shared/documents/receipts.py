@@ -4,15 +4,18 @@ Two posted transactions cannot be settled over OData: a receipt is marked on its
 invoice is not posted yet waits; after `receipts.wait_hours` it goes over the role
 `unapplied_receipts`, and a line `<txn>:apply:<invoice>` brings it to the customer, marked, once the
 invoice is there. `SalesInvoiceHeadersV2` shows posted invoices of orders,
-`CDSFreeTextInvoiceHeaders` free text invoices.
+`CDSFreeTextInvoiceHeaders` free text invoices. What Tieout cancelled of its order for a refund that
+failed afterwards is invoiced by a reversal, a free text invoice.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
+from shared.documents import order
 from shared.documents.common import Context, Json, Question, Snapshot, moment, text
-from shared.documents.order_state import ORDER
+from shared.documents.credits import REVERSAL, amount_in
+from shared.documents.order_state import CANCELED, ORDER
 from shared.documents.origin import Origin, Party, origin_of
 from shared.documents.sale_lines import captured_minor
 from shared.documents.selling import (
@@ -95,6 +98,7 @@ def questions(snapshot: Snapshot, context: Context) -> tuple[Question, ...]:
     else:
         field = "CustomersOrderReference"
         asked.append(Question("invoices", INVOICES, company, field, charge, select))
+        asked += _questions_of_reversals(snapshot, charge)
     for number in _numbers(snapshot):
         asked.append(
             Question(
@@ -107,6 +111,43 @@ def questions(snapshot: Snapshot, context: Context) -> tuple[Question, ...]:
             )
         )
     return tuple(asked)
+
+
+def _questions_of_reversals(snapshot: Snapshot, charge: str) -> list[Question]:
+    """Which reversals are posted, and whether the order can still be invoiced."""
+    found = _reversals(snapshot)
+    if not found:
+        return []
+    company, field = found[0].company, "CustomersOrderReference"
+    select = ("SalesOrderNumber", "SalesOrderStatus")
+    asked = [Question(ORDER, order.HEADERS, company, field, charge, select)]
+    for reversal in found:
+        select = ("InvoiceId", "IsPosted")
+        name, field = _answer_of(reversal), "ExternalInvoiceId"
+        asked.append(Question(name, FREE_TEXT, reversal.company, field, reversal.key, select))
+    return asked
+
+
+def _reversals(snapshot: Snapshot) -> list[Document]:
+    """The reversals that were written for the charge of a receipt."""
+    found = snapshot.of_charge.items()
+    return [record.document for place, record in found if place.startswith(f"{REVERSAL}:")]
+
+
+def _answer_of(reversal: Document) -> str:
+    return f"reversal {reversal.key}"
+
+
+def _posted_reversals(snapshot: Snapshot) -> Iterator[tuple[str, Document]]:
+    """The reversals that are posted, by number. None as long as the order can be invoiced: its
+    invoice takes more of the receipt, and a receipt is marked with one."""
+    orders, invoices = snapshot.answers.get(ORDER, ()), snapshot.answers.get("invoices", ())
+    if not invoices and any(row["SalesOrderStatus"] != CANCELED for row in orders):
+        return
+    for reversal in _reversals(snapshot):
+        for row in snapshot.answers.get(_answer_of(reversal), ()):
+            if row["IsPosted"] == "Yes":
+                yield str(row["InvoiceId"]), reversal
 
 
 def _is_over(snapshot: Snapshot) -> bool:
@@ -130,11 +171,13 @@ def _numbers(snapshot: Snapshot) -> list[str]:
         for row in snapshot.answers.get("free_text", ())
         if row["IsPosted"] == "Yes"
     ]
+    posted += [number for number, _ in _posted_reversals(snapshot)]
     return list(dict.fromkeys(posted))
 
 
 def invoice_for(snapshot: Snapshot, currency: str) -> Invoice | None:
-    """The posted invoice of the sale with most open; None while none is posted."""
+    """The posted invoice of the sale with most open, of equal ones that of an order; None while
+    none is posted."""
     found: list[Invoice] = []
     for row in snapshot.answers.get("invoices", ()):
         if str(row["CurrencyCode"]).lower() == currency:
@@ -143,8 +186,13 @@ def invoice_for(snapshot: Snapshot, currency: str) -> Invoice | None:
             left = total - _received(snapshot, number, currency)
             open_minor = _whole_minor(left, currency, is_new=left == total)
             found.append(Invoice(number, open_minor))
+    found.sort(key=lambda each: each.number, reverse=True)
+    for number, reversal in _posted_reversals(snapshot):
+        if reversal.facts["currency"] == currency:
+            taken = _received(snapshot, number, currency).scaleb(exponent(currency))
+            found.append(Invoice(number, amount_in(reversal) - int(taken)))
     if found:
-        return max(found, key=lambda each: (each.open_minor or 0, each.number))
+        return max(found, key=lambda each: each.open_minor or 0)  # the first of equal ones
     for row in snapshot.answers.get("free_text", ()):
         if row["IsPosted"] == "Yes" and str(row["CurrencyCode"]).lower() == currency:
             return Invoice(str(row["InvoiceId"]), None)
@@ -186,7 +234,9 @@ def may_wait(snapshot: Snapshot, context: Context) -> bool:
 
 def not_posted(snapshot: Snapshot, found: Selling) -> Waiting:
     """The word for a receipt without a posted invoice."""
-    what = found.invoice or found.order or f"of charge {snapshot.related['charge']['id']}"
+    reversals = " or ".join(each.key for each in _reversals(snapshot))
+    of_charge = f"of charge {snapshot.related['charge']['id']}"
+    what = found.invoice or found.order or " or ".join(filter(None, (of_charge, reversals)))
     return Waiting("invoice_not_posted", f"{snapshot.id}: invoice {what} is not posted yet")
 
 

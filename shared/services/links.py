@@ -270,6 +270,11 @@ class LinkStore:
         row = link or intent
         return None if row is None else record_of(unpack(row.cells))
 
+    async def all_written(self, id: str, prefix: str) -> dict[str, Record]:
+        """What was written of an object in the roles that begin with `prefix`, without a claim."""
+        found = rows(self._tables, TABLE, id, LINK_PREFIX + prefix)
+        return {link.role: link.record async for link in (_link_of(row) async for row in found)}
+
     async def choose(self, id: str, choice: Choice, who: str, why: str) -> None:
         """Store what a person decided about a customer. Earlier decisions stay on record."""
         at = self._clock.now()

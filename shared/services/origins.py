@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 
 from shared.documents import receipts
 from shared.documents.common import Context, Decided, Snapshot, id_of
-from shared.documents.credits import headers_in
+from shared.documents.credits import REVERSAL, headers_in
 from shared.documents.order_state import ORDER
 from shared.documents.origin import FIRST, GROSS, charge_of, customer_in, party_in
+from shared.documents.transaction import category_of
 from shared.domain.records import Record
 from shared.errors import ClaimHeld, TableConflict
 from shared.ports import Cell, Clock, Put, Row, Tables
@@ -44,6 +45,8 @@ class Origins:
             found |= await self._written(GROSS, transaction, GROSS)
         if snapshot.entity != "charge" and not any(map(party_in, found.values())):
             found |= await self._written(ORDER, id_of(charge), ORDER)
+        if ORDER in found and category_of(snapshot.object) == "charge":
+            found |= await self.links.all_written(id_of(charge), f"{REVERSAL}:")
         if not found and snapshot.record(GROSS) is None:
             for row in await self._rows(id_of(charge)):
                 found = found or await self._named(row)

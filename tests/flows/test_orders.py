@@ -1,5 +1,6 @@
 """Order to cash in a whole world: sales orders, their receipts and what is given back."""
 
+import json
 from decimal import Decimal
 
 import pytest
@@ -11,6 +12,7 @@ from local.world import Options, World
 from tests.world import (
     DAY,
     HOUR,
+    MINUTE,
     Json,
     booked_and_proved,
     check_out,
@@ -263,6 +265,111 @@ def test_an_unapplied_receipt_is_freed_when_all_the_money_goes_back() -> None:
         assert balance(world) == 0
         assert await waiting(world) == []
         assert (await world.get("receipts"))["receipts"] == []
+        await booked_and_proved(world)
+
+    live(story, OPTIONS)
+
+
+async def sale_that_came_back(world: World, *refunds_minor: int | None) -> tuple[str, Json]:
+    """A sale refunded before its order was invoiced, whose first refund fails at once: the charge
+    and its transaction. The receipt waits through all of it."""
+    charge = sell_basket(world, new_customer(world))
+    await rest(world, HOUR / 3)
+    refunds = [give_back(world, charge, each) for each in refunds_minor]
+    await rest(world, 2 * MINUTE)
+    world.stripe.fail_refund(refunds[0])
+    await rest(world, MINUTE)
+    assert [item.cause for item in await waiting(world)] == ["invoice_not_posted"]
+    [txn] = transactions_of(world, charge)
+    return charge, txn
+
+
+def marks(world: World, transaction: str) -> list[tuple[str, Decimal]]:
+    """The invoices that the receipts of a transaction are marked with, and their amounts."""
+    return [
+        (row["MarkedInvoice"], Decimal(row["CreditAmount"]))
+        for row in world.dynamics.records("CustomerPaymentJournalLines")
+        if row["PaymentId"].partition(":")[0] == transaction and row["MarkedInvoice"]
+    ]
+
+
+def reversal(world: World) -> str:
+    """The number under which the one reversal was posted."""
+    [row] = world.dynamics.records("CDSFreeTextInvoiceHeaders")
+    assert row["ExternalInvoiceId"].endswith(":reversal")
+    return str(row["InvoiceId"])
+
+
+def test_a_receipt_settles_the_reversal_when_the_order_was_given_back_and_the_refund_failed() -> (
+    None
+):
+    async def story(world: World) -> None:
+        _, txn = await sale_that_came_back(world, None)
+        await rest(world, 2 * DAY)
+        assert world.dynamics.records("SalesInvoiceHeadersV2") == []
+        assert credited(world) == Decimal("106.63")
+        assert marks(world, txn["id"]) == [(reversal(world), Decimal("106.63"))]
+        assert balance(world) == 0
+        assert await waiting(world) == []
+        assert (await world.get("receipts"))["receipts"] == []
+        await booked_and_proved(world)
+
+    live(story, OPTIONS)
+
+
+def test_an_unapplied_receipt_is_applied_to_the_reversal_of_an_order_that_was_given_back() -> None:
+    async def story(world: World) -> None:
+        charge, _ = await stopped_sale(world)
+        [txn] = transactions_of(world, charge)
+        await rest(world, 2 * DAY)  # over unapplied receipts
+        refund = give_back(world, charge)
+        await rest(world, 2 * MINUTE)
+        world.stripe.fail_refund(refund)
+        await rest(world, 3 * DAY)
+        assert marks(world, txn["id"]) == [(reversal(world), Decimal("106.63"))]
+        assert f"{txn['id']}:apply:{reversal(world)}" in lines(world, txn["id"])
+        assert balance(world) == 0
+        assert await waiting(world) == []
+        await booked_and_proved(world)
+
+    live(story, OPTIONS)
+
+
+def test_a_receipt_settles_the_reversal_of_one_refund_when_another_one_stays() -> None:
+    async def story(world: World) -> None:
+        _, txn = await sale_that_came_back(world, 8_000, 2_663)
+        await rest(world, 2 * DAY)
+        assert world.dynamics.records("SalesInvoiceHeadersV2") == []
+        assert credited(world) == Decimal("80.00")
+        assert marks(world, txn["id"]) == [(reversal(world), Decimal("106.63"))]
+        assert balance(world) == 0
+        assert await waiting(world) == []
+        await booked_and_proved(world)
+
+    live(story, OPTIONS)
+
+
+def test_a_receipt_waits_for_what_is_left_of_its_order_though_a_reversal_is_posted() -> None:
+    """The lamp is given back and the refund fails; the T-shirts stay on the order."""
+
+    async def story(world: World) -> None:
+        charge, order = await stopped_sale(world)
+        [txn] = transactions_of(world, charge)
+        lines_given = json.dumps({"2": 4_550})
+        given = {"charge": charge, "amount": 4_550, "metadata": {"lines": lines_given}}
+        refund = world.stripe.request("POST", "/v1/refunds", given)["id"]
+        await rest(world, 2 * MINUTE)
+        held(world, order, "Yes")  # the smaller order was released
+        world.stripe.fail_refund(refund)
+        await rest(world, 10 * HOUR)
+        assert reversal(world)
+        assert marks(world, txn["id"]) == []
+        held(world, order, "No")
+        await rest(world, 2 * DAY)
+        [invoice] = world.dynamics.records("SalesInvoiceHeadersV2")
+        assert marks(world, txn["id"]) == [(invoice["InvoiceNumber"], Decimal("106.63"))]
+        assert balance(world) == 0
+        assert await waiting(world) == []
         await booked_and_proved(world)
 
     live(story, OPTIONS)
