@@ -2,8 +2,8 @@
 
 https://docs.stripe.com/api/balance_transactions. Facts of a line: `amount_minor` (debit to the
 account, credit to the offset), `currency`, `date`, and account and offset by role. Clearing and
-bank belong to the owner's company; the customer may belong to another one, over intercompany
-accounts. A charge in another currency than its settlement goes over `fx_transit`.
+bank belong to the owner's company; the customer, and what is disputed, may belong to another one,
+over intercompany accounts. A charge in another currency than its settlement goes over `fx_transit`.
 """
 
 from collections.abc import Iterator
@@ -103,7 +103,7 @@ class _Booking:
         )
 
     def in_company(self, document: Document, company: str) -> Document:
-        """A customer's line in the company that sold; the offset stays with the owner."""
+        """A line of a sale in the company that sold; the offset stays with the owner."""
         if company == document.company:
             return document
         offset = document.facts["offset"]
@@ -131,6 +131,16 @@ class _Booking:
             },
         )
         return customer, clearing
+
+    def company_of_sale(self) -> str:
+        """Where the sale was written, else where it goes by now: the owner's without a charge."""
+        if self.origin is not None:
+            return self.origin.company
+        charge = self.snapshot.related.get("charge")
+        if not charge:
+            return self.book.company
+        sold = selling(charge, session_of(self.snapshot), self.context)
+        return sold.company or self.book.company
 
     @property
     def book_currency(self) -> str:
@@ -191,6 +201,8 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
     for line in journal.lines:
         if line.account is Role.CUSTOMER:
             desired = _customer_side(booking, line, desired)
+        elif line.account is Role.DISPUTES:
+            desired = _dispute_side(booking, line, desired)
         else:
             documents.append(booking.line(line))
     documents = [*desired.documents, *documents]
@@ -234,13 +246,9 @@ def _charge(snapshot: Snapshot, context: Context) -> tuple[Ref, ...]:
 def _customer_side(booking: _Booking, line: Line, desired: Desired) -> Desired:
     """The customer's line: in the company that sold, in the currency of the charge, settled."""
     snapshot, context = booking.snapshot, booking.context
-    charge, origin = snapshot.related.get("charge"), booking.origin
-    company = origin.company if origin else ""
-    if origin is None and charge:
-        company = selling(charge, session_of(snapshot), context).company
-    charged = charged_amount(snapshot, line.amount, origin)
+    charged = charged_amount(snapshot, line.amount, booking.origin)
     gross, *rest = booking.exchanged(booking.line(line), charged)
-    gross = booking.in_company(gross, company or booking.book.company)
+    gross = booking.in_company(gross, booking.company_of_sale())
     desired = replace(desired, decided=decided(snapshot, gross))
     is_receipt = line.component == GROSS and category_of(snapshot.object) == "charge"
     sale = receipts.sold(snapshot, context) if is_receipt else None
@@ -250,6 +258,18 @@ def _customer_side(booking: _Booking, line: Line, desired: Desired) -> Desired:
     if sale is None or kept is not None:
         return replace(desired, documents=(gross, *rest))
     return _settled(booking, gross, tuple(rest), sale, desired)
+
+
+def _dispute_side(booking: _Booking, line: Line, desired: Desired) -> Desired:
+    """The line of a dispute: in the company that sold, in the currency of the settlement. Its facts
+    say whose sale it was."""
+    snapshot = booking.snapshot
+    gross = booking.in_company(booking.line(line), booking.company_of_sale())
+    kept = snapshot.written(GROSS)
+    if snapshot.related.get("charge") and (kept is None or "customer" in kept.facts):
+        customer = receipts.customer_of(snapshot, booking.origin).customer
+        gross = replace(gross, facts={**gross.facts, "customer": customer})
+    return replace(desired, documents=(gross,), decided=decided(snapshot, gross))
 
 
 def _listed(kind: str, gross: Document, minor: int, invoice: str = "") -> Listed:

@@ -23,14 +23,14 @@ def charged_amount(snapshot: Snapshot, settled: Money, origin: Origin | None = N
     read, or is not the one that the sale was written in.
     """
     source = snapshot.related.get("refund") or snapshot.related.get("charge") or {}
-    currency = origin.currency if origin is not None else settled.currency
+    written = origin.currency if origin is not None else ""
+    currency = written or settled.currency
     if source.get("currency"):
         currency = currency_of(source, "charge")
-    if origin is not None and origin.currency != currency:
+    if written and written != currency:
         raise Parked(
             "facts_changed",
-            f"{snapshot.id} is in {currency.upper()}, its sale was written in "
-            f"{origin.currency.upper()}",
+            f"{snapshot.id} is in {currency.upper()}, its sale was written in {written.upper()}",
             "Compare the sale's line in Dynamics with Stripe; book this transaction by hand.",
         )
     rate = _rate(snapshot.object)

@@ -1,7 +1,8 @@
 """Where a sale went: company, customer and currency as they were written for its charge.
 
 What follows a sale goes where the sale went, whatever policy, metadata and books say by now: its
-refunds and failures, its credit notes, its receipt after its order and its order after its receipt.
+refunds and failures, its disputes, its credit notes, its receipt after its order and its order
+after its receipt.
 In this order of authority: the gross line of the charge's own transaction, its sales order, else
 the first record that was written for it. Where nothing was written, today's rule decides.
 """
@@ -37,7 +38,8 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a sale was written. `party` None: what was written names no customer."""
+    """Where a sale was written. `currency` of the sale, empty where only a dispute was written,
+    which is in the currency of the settlement. `party` None: what was written names no customer."""
 
     company: str
     currency: str
@@ -65,7 +67,15 @@ def origin_of(snapshot: Snapshot) -> Origin | None:
     if not records:
         return None
     first = records[0].document
-    return Origin(first.company, str(first.facts["currency"]), _party(records, first.company))
+    return Origin(first.company, _currency(records), _party(records, first.company))
+
+
+def _currency(records: Sequence[Record]) -> str:
+    for record in records:
+        account = record.document.facts.get("account")
+        if not isinstance(account, Mapping) or account.get("role") != Role.DISPUTES.value:
+            return str(record.document.facts["currency"])
+    return ""
 
 
 def _party(records: Sequence[Record], company: str) -> Party | None:

@@ -1,7 +1,7 @@
 """Fetching the current state of an object, with what its documents need besides.
 
-One expanded GET an object; a refund's transaction takes a second one, for the customer of its
-charge. https://docs.stripe.com/api/expanding_objects
+One expanded GET an object; the transaction of a refund or a dispute takes a second one, for the
+charge behind it. https://docs.stripe.com/api/expanding_objects
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from shared.documents.common import Context, Snapshot, id_of
 from shared.documents.selling import needs_session
+from shared.documents.transaction import DISPUTE_PREFIXES
 from shared.domain.records import Choice, Intent, Link
 from shared.errors import ObjectMissing
 from shared.ports import Json, StripeGateway
@@ -89,19 +90,21 @@ async def _is_told_deleted(stripe: StripeGateway, event_type: str, id: str) -> b
 
 
 async def _source(stripe: StripeGateway, txn: Json) -> dict[str, Json]:
-    """The charge behind a transaction, and the refund where it is one."""
+    """The charge behind a transaction, and the refund or dispute where it is one."""
     source = txn.get("source")
     related: dict[str, Json] = {}
     source_id = id_of(source)
     if not source_id:
         return related
     body = source if isinstance(source, dict) else None
-    if source_id.startswith(REFUND_PREFIXES):
-        refund = body or await stripe.retrieve("refund", source_id)
-        related["refund"] = refund
-        source_id, body = id_of(refund.get("charge")), None
-        if isinstance(refund.get("charge"), dict):
-            body = refund["charge"]
+    between = "refund" if source_id.startswith(REFUND_PREFIXES) else ""
+    between = "dispute" if source_id.startswith(DISPUTE_PREFIXES) else between
+    if between:
+        found = body or await stripe.retrieve(between, source_id)
+        related[between] = found
+        source_id, body = id_of(found.get("charge")), None
+        if isinstance(found.get("charge"), dict):
+            body = found["charge"]
     if source_id.startswith(CHARGE_PREFIXES):
         related["charge"] = body or await stripe.retrieve("charge", source_id)
     return related

@@ -13,6 +13,8 @@ from local.world import Options, World
 from shared import bootstrap
 from tests.world import (
     DAY,
+    DISPUTES,
+    FEES,
     GENERAL,
     HOUR,
     MINUTE,
@@ -79,6 +81,18 @@ def now_the_books_are(world: World, change: Callable[[Json], None]) -> None:
     )
     world.app = world._build()
     world.host.context.run(bootstrap.use, world.app)
+
+
+def closed(books: Json) -> None:
+    """The first day is in a closed period."""
+    for company in books["companies"].values():
+        company["closed_through"] = "2026-10-01"
+
+
+def opened(books: Json) -> None:
+    """Every period is open."""
+    for company in books["companies"].values():
+        company["closed_through"] = None
 
 
 def gross_of(world: World, source: str, category: str = "") -> Booked:
@@ -220,14 +234,6 @@ def test_the_first_refund_of_a_sale_that_is_not_booked_decides_for_all_that_foll
         assert [(line.company, line.account) for line in found] == [("demf", account)] * 3
         await booked_and_proved(world)
 
-    def closed(books: Json) -> None:
-        for company in books["companies"].values():
-            company["closed_through"] = "2026-10-01"
-
-    def opened(books: Json) -> None:
-        for company in books["companies"].values():
-            company["closed_through"] = None
-
     live(story, options(ROUTED))
 
 
@@ -333,6 +339,60 @@ def test_a_sale_whose_company_left_the_books_parks_what_follows() -> None:
         [item] = await parked(world)
         assert item.cause == "company_not_configured"
         assert "demf" in item.text
+
+    live(story, options(ROUTED))
+
+
+@pytest.mark.parametrize(("won", "left"), [(True, "0.00"), (False, "100.00")])
+def test_a_dispute_is_in_the_company_of_its_sale_and_its_fee_stays_with_the_owner(
+    won: bool, left: str
+) -> None:
+    async def story(world: World) -> None:
+        charge = sell(world, 10_000, "usd", new_customer(world), metadata=SHOP)
+        await rest(world)
+        assert gross_of(world, charge).company == "demf"
+        await now_the_policy_is(world, UNROUTED)
+        dispute = world.stripe.dispute_charge(charge)
+        await rest(world)
+        withdrawn = gross_of(world, dispute)
+        assert (withdrawn.company, withdrawn.account) == ("demf", DISPUTES)
+        assert (withdrawn.offset, withdrawn.amount) == ("Bank STRIPE-USD", Decimal("100.00"))
+        [row] = world.dynamics.records("LedgerJournalLines", "demf")
+        assert row["OffsetCompany"] == "usmf"
+        [txn] = transactions_of(world, dispute)
+        fee = lines(world, txn["id"])[f"{txn['id']}:fee"]
+        assert (fee.company, fee.account, fee.amount) == ("usmf", FEES, Decimal("15.00"))
+        await booked_and_proved(world)
+        (world.stripe.win_dispute if won else world.stripe.lose_dispute)(dispute)
+        await rest(world, DAY)
+        held = [line for line in lines(world).values() if line.account == DISPUTES]
+        assert {line.company for line in held} == {"demf"}
+        assert sum(line.amount for line in held) == Decimal(left)
+        await booked_and_proved(world)
+
+    live(story, options(ROUTED))
+
+
+def test_a_dispute_of_a_sale_that_is_not_booked_decides_for_all_that_follows() -> None:
+    """The sale's own transaction parks, because its period is closed; the dispute is later."""
+
+    async def story(world: World) -> None:
+        now_the_books_are(world, closed)
+        ada = new_customer(world)
+        charge = sell(world, 10_000, customer=ada, metadata=SHOP)
+        await rest(world, DAY)
+        dispute = world.stripe.dispute_charge(charge)
+        await rest(world)
+        await now_the_policy_is(world, UNROUTED)
+        world.stripe.win_dispute(dispute)
+        await rest(world)
+        now_the_books_are(world, opened)
+        await rest(world, 3 * HOUR)  # what is parked is tried again
+        assert gross_of(world, charge).company == "demf"
+        assert gross_of(world, charge).account == account_of(world, ada, "demf")
+        found = [gross_of(world, dispute, f"dispute{kind}") for kind in ("", "_reversal")]
+        assert [(line.company, line.account) for line in found] == [("demf", DISPUTES)] * 2
+        await booked_and_proved(world)
 
     live(story, options(ROUTED))
 

@@ -176,6 +176,70 @@ def test_the_owner_of_today_has_the_clearing_leg_of_a_refund() -> None:
     )
 
 
+# --- disputes -------------------------------------------------------------------------------
+
+
+def disputed(
+    of_charge: dict[str, Record], context: Context = CONTEXT, links: Any = None, **related: Json
+) -> Desired:
+    found = plain_txn(
+        *(-5_000, "dispute", "adjustment", "du_1"),
+        id="txn_du",
+        fee=1_500,
+        net=-6_500,
+        fee_details=[{"type": "stripe_fee", "amount": 1_500, "currency": "usd"}],
+    )
+    parts = {"related": related, "of_charge": of_charge, "links": links or {}}
+    return build(snapshot(found, **parts), context)
+
+
+@pytest.mark.parametrize("place", [GROSS, ORDER, FIRST])
+def test_a_dispute_goes_where_the_sale_was_written_and_its_fee_to_the_owner(place: str) -> None:
+    record = (order() if place == ORDER else receipt())[ORDER if place == ORDER else GROSS]
+    desired = disputed({place: record}, charge=charge(customer="cus_2"))
+    gross, fee = desired.documents
+    assert (gross.company, gross.facts["customer"]) == ("demf", "cus_1")
+    assert gross.facts["account"] == {"role": "disputes"}
+    assert gross.facts["offset"] == {"role": "clearing", "company": "usmf"}
+    assert (fee.role, fee.company, fee.facts["offset"]) == ("fee", "usmf", {"role": "clearing"})
+    assert desired.decided is None
+
+
+def test_a_dispute_of_which_no_sale_is_written_goes_as_the_policy_says_and_says_so() -> None:
+    desired = disputed({}, under(**ROUTED), charge=charge())
+    assert gross_in(desired).company == "demf"
+    assert desired.decided is not None
+    assert (desired.decided.charge, desired.decided.document) == ("ch_1", gross_in(desired))
+
+
+def test_a_dispute_without_a_charge_is_the_owners() -> None:
+    gross = gross_in(disputed({}, under(**ROUTED)))
+    assert (gross.company, "customer" in gross.facts) == ("usmf", False)
+
+
+def test_a_refund_after_a_dispute_alone_keeps_company_and_customer_and_its_own_currency() -> None:
+    """The dispute is in the currency of the settlement, the refund in that of the charge."""
+    first = {FIRST: written(disputed({}, under(**ROUTED), charge=charge()), "gross")}
+    found = plain_txn(
+        *(-1_100, "refund", "refund", "re_1"), id="txn_re", currency="usd", exchange_rate=1.1
+    )
+    related = {
+        "charge": charge(currency="eur", customer="cus_2"),
+        "refund": refund(currency="eur", amount=1_000),
+    }
+    gross = gross_in(build(snapshot(found, related=related, of_charge=first), CONTEXT))
+    assert gross.company == "demf"
+    assert (gross.facts["currency"], gross.facts["amount_minor"]) == ("eur", 1_000)
+    assert gross.facts["account"] == {"role": "customer", "customer": "cus_1"}
+
+
+def test_a_dispute_that_was_written_without_a_customer_stays_as_it_is() -> None:
+    before = written(disputed({}), "gross")
+    links = {"gross": Link({"LineNumber": 1}, before)}
+    gross = gross_in(disputed(receipt(), CONTEXT, links, charge=charge()))
+    assert (gross.company, gross.facts) == (before.document.company, before.document.facts)
+
+
 # --- receipts and orders --------------------------------------------------------------------
 
 
