@@ -17,11 +17,13 @@ from shared.documents.order_state import ORDER
 from shared.documents.origin import FIRST, GROSS, charge_of, customer_in, party_in
 from shared.documents.transaction import category_of
 from shared.domain.records import Record
-from shared.errors import ClaimHeld, TableConflict
+from shared.errors import ClaimHeld, Parked, TableConflict
 from shared.ports import Cell, Clock, Put, Row, Tables
 from shared.services.links import ORIGIN_PREFIX, TABLE, LinkStore
+from shared.services.paging import rows
 from shared.services.task import Task
 
+DECISIONS_MAX = 5_000  # objects that may decide where a charge goes: no charge has as many refunds
 PLACE = ("company", "customer", "currency")
 
 
@@ -57,12 +59,19 @@ class Origins:
         return {} if record is None else {place: record}
 
     async def _rows(self, charge: str) -> list[Row]:
-        """What was decided for a charge, the first decision first.
-
-        One page holds them all: no charge is read that has more refunds (`LIST_PAGES_MAX`).
-        """
-        rows = await self.tables.query(TABLE, partition=charge, prefix=ORIGIN_PREFIX)
-        return sorted(rows, key=lambda row: (_at(row), row.row))
+        """What was decided for a charge, the first decision first. Raises `Parked` beyond
+        `DECISIONS_MAX`."""
+        found: list[Row] = []
+        async for row in rows(self.tables, TABLE, charge, ORIGIN_PREFIX):
+            if len(found) == DECISIONS_MAX:
+                raise Parked(
+                    "limit_reached",
+                    f"more than {DECISIONS_MAX:,} objects decided where charge {charge} goes, and "
+                    "none of them is known to be written; nothing was written",
+                    "Book the charge by hand, then retry what follows it.",
+                )
+            found.append(row)
+        return sorted(found, key=lambda row: (_at(row), row.row))
 
     async def _named(self, row: Row) -> dict[str, Record]:
         return await self._written(FIRST, _by(row), str(row.cells["role"]))

@@ -13,12 +13,13 @@ from shared.errors import Refused, UncertainWrite
 from shared.mapping.compiler import CompiledMapping
 from shared.packaged import packaged_mapping, packaged_product
 from shared.policy import Policy
-from shared.ports import Json, Operation, Row
+from shared.ports import QUERY_ROWS_MAX, Cell, Json, Operation, Put, Row
 from shared.services.converge import Converge
 from shared.services.journals import Writer
 from shared.services.links import ORIGIN_PREFIX, LinkStore
 from shared.services.mapping_store import MappingStore
 from shared.services.mappings import Mappings
+from shared.services.origins import DECISIONS_MAX
 from shared.verdicts import Kind
 from tests.unit.documents.objects import charge, customer, plain_txn, refund, txn
 from tests.unit.services.fakes import Rig, rig
@@ -136,6 +137,34 @@ async def test_a_write_whose_answer_was_lost_binds() -> None:
     assert await sale.line(FIRST) is None
     assert await sale.book(SECOND, policy=HERE) == [Kind.DONE]
     assert (await sale.place(SECOND))[0] == "demf"
+
+
+async def undecided(sale: Sale, count: int) -> None:
+    """Decisions of which nothing was ever written, all of them before any other one's row."""
+    cells: dict[str, Cell] = {"role": "gross", "company": "usmf", "customer": "", "currency": "usd"}
+    cells |= {"mapping": "", "at": sale.rig.clock.now()}
+    for start in range(0, count, 90):
+        rows = range(start, min(start + 90, count))
+        operations = [Put(f"{ORIGIN_PREFIX}txn_0_{n:05}", cells) for n in rows]
+        await sale.rig.tables.transact("links", "ch_1", operations)
+
+
+async def test_a_decision_behind_the_first_page_of_them_binds_too() -> None:
+    sale = Sale()
+    await undecided(sale, QUERY_ROWS_MAX)
+    sale.rig.clock.advance(LEASE_SECONDS)
+    assert await sale.book(FIRST, policy=ELSEWHERE) == [Kind.DONE]
+    assert await sale.book(SECOND, policy=HERE) == [Kind.DONE]
+    assert await sale.place(SECOND) == await sale.place(FIRST)
+
+
+async def test_a_charge_that_more_objects_decided_about_than_are_read_parks() -> None:
+    sale = Sale()
+    await undecided(sale, DECISIONS_MAX + 1)
+    [verdict] = (await sale.converge.run("balance_transaction", {FIRST: ()}, WRITER)).values()
+    assert (verdict.kind, verdict.cause) == (Kind.PARK, "limit_reached")
+    assert "ch_1" in verdict.text
+    assert await sale.line(FIRST) is None
 
 
 class Overtaken(MemoryTables):
