@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from shared import telemetry
+from shared.documents.payout import ENTITY as PAYOUT
+from shared.documents.payout import is_itemised
 from shared.domain.clearing import Resolution
 from shared.domain.money import Money, is_currency
 from shared.errors import ClaimHeld, ObjectMissing, TableConflict
@@ -22,10 +24,11 @@ from shared.services.item import REAPPLY, UNREADABLE
 from shared.services.items import Items, Outcome, item_of, places
 from shared.services.links import LinkStore
 from shared.services.resolutions import cells_of, said
+from shared.services.tie_outs import expect
 from shared.settings import Books, Settings
 from shared.verdicts import Kind, Verdict
 
-MONEY = ("balance_transaction", "payout")  # entities that write journal lines
+MONEY = ("balance_transaction", PAYOUT)  # entities that write journal lines
 REASON_CHARS_MAX = 500
 VOUCHER_CHARS_MAX = 50
 
@@ -107,6 +110,8 @@ class Resolve:
             return False
         if is_money(parked) and not decision.not_to_book:
             await self._check_amount(parked, decision)
+        if is_money(parked) and parked.entity == PAYOUT:
+            await self._expect_tie_out(parked.object)
         resolution = Resolution(
             who=decision.who,
             why=decision.why,
@@ -155,6 +160,16 @@ class Resolve:
                 f"clearing of {currency.upper()} is in {book.company}, and {decision.company} was "
                 f"said: name the voucher that {book.company} has"
             )
+
+    async def _expect_tie_out(self, id: str) -> None:
+        """The bank line of the payout is settled by hand; its members have to tie out all the same.
+        The payouts timer starts the flow of each tie-out that is open."""
+        try:
+            payout = await self._ports.stripe.retrieve(PAYOUT, id)
+        except ObjectMissing:
+            return  # without it Stripe lists no members either
+        if is_itemised(payout):
+            await expect(self._ports.tables, payout, self._ports.clock.now())
 
     async def _store(self, parked: Parked, resolution: Resolution) -> None:
         """The row of the object, under its claim. Raises `ResolutionRefused`, `ClaimHeld` and

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from shared import telemetry
-from shared.documents.payout import is_itemised, payout_of
+from shared.documents.payout import FLOW, instance_of, is_itemised, payout_of
 from shared.domain.partition import partition_of
 from shared.domain.records import Ref
 from shared.errors import Unavailable
@@ -36,7 +36,7 @@ from shared.services.paging import Pages, next_cursor
 from shared.services.places import SWEEP, Cursor, Place, Window, Windows
 from shared.services.reconcile import Reconcile
 from shared.services.runs import Run, side_by_side
-from shared.services.tie_outs import OPEN, TIEOUTS
+from shared.services.tie_outs import OPEN, TIEOUTS, expect
 from shared.services.tie_outs import TABLE as PAYOUTS
 from shared.verdicts import Kind, Verdict
 
@@ -56,8 +56,8 @@ class Sweep:
 
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
-        links = LinkStore(ports.tables, ports.clock, ports.settings.lease_seconds)
-        self._dispatch = Dispatch(links, ports.queue, ports.clock, ports.settings)
+        self._links = LinkStore(ports.tables, ports.clock, ports.settings.lease_seconds)
+        self._dispatch = Dispatch(self._links, ports.queue, ports.clock, ports.settings)
         self._items = Items(ports.tables, ports.clock)
         self._pages = Pages(ports.stripe, ports.clock, ports.chance)
         self._windows = Windows(ports.tables, ports.clock)
@@ -190,6 +190,8 @@ class Sweep:
         """Converge payouts that are not complete, or not tied out: their flow starts or goes on.
 
         Reads Stripe's list of the last `PAYOUT_DAYS`, and every tie-out that is open, of any age.
+        Nothing is written of a payout that a person resolved, but its members have to tie out, too:
+        its flow starts from here. Returns how many were enqueued.
         """
         run = self._run("sweep_payouts")
         sent = await self._windows.walk(
@@ -201,7 +203,7 @@ class Sweep:
         )
         async for page in Place(self._ports.tables, "open_tie_outs").pages(run, PAYOUTS, TIEOUTS):
             ids = [row.row for row in page if row.cells["status"] == OPEN]
-            sent += await run.part("open tie-outs", partial(self._send_again, ids), 0)
+            sent += await run.part("open tie-outs", partial(self._take_up, ids), 0)
         run.close()
         return sent
 
@@ -209,11 +211,27 @@ class Sweep:
         """Those of a page that are not complete; open tie-outs have a list of their own."""
         refs = [Ref("payout", str(payout["id"])) for payout in payouts]
         unsettled = await self._dispatch.unsettled(refs)
-        itemised = [str(payout["id"]) for payout in payouts if is_itemised(payout)]
-        noted = await side_by_side(itemised, Reconcile(self._ports).is_noted)
-        wanted = dict.fromkeys(ref.id for ref in unsettled)
-        wanted |= {id: None for id, is_there in zip(itemised, noted, strict=True) if not is_there}
-        return await self._send_again(list(wanted))
+        itemised = {str(payout["id"]): payout for payout in payouts if is_itemised(payout)}
+        noted = await side_by_side(list(itemised), Reconcile(self._ports).is_noted)
+        unnoted = [id for id, is_there in zip(itemised, noted, strict=True) if not is_there]
+        resolved = await self._resolved(unnoted)
+        for id in resolved:  # taken up with the open ones
+            await expect(self._ports.tables, itemised[id], self._ports.clock.now())
+        wanted = dict.fromkeys([*(ref.id for ref in unsettled), *unnoted])
+        return await self._send_again([id for id in wanted if id not in resolved])
+
+    async def _take_up(self, ids: Sequence[str]) -> int:
+        """Send payouts whose tie-out is open, or start the flow of those that are resolved."""
+        resolved = await self._resolved(ids)
+        sent = await self._send_again([id for id in ids if id not in resolved])
+        for id in resolved:
+            await self._ports.flows.start(FLOW, instance_of(id), {"payout": id})
+        return sent
+
+    async def _resolved(self, ids: Sequence[str]) -> list[str]:
+        """Those that a person settled by hand."""
+        found = await side_by_side(ids, self._links.resolution)
+        return [id for id, resolution in zip(ids, found, strict=True) if resolution is not None]
 
     async def _send_again(self, ids: Sequence[str]) -> int:
         """Send payouts that may have been sent before, each as a new generation of its item;

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
-from local.stripe import PeerSettings
+from local.stripe import PayoutSchedule, PeerSettings
 from local.world import Options, World
+from tests.flows.test_what_follows_a_sale import now_the_books_are
 from tests.world import (
     BANK,
     DAY,
@@ -12,9 +13,13 @@ from tests.world import (
     HOUR,
     TRANSIT,
     Booked,
+    Json,
+    ask,
     booked_and_proved,
+    encoded,
     lines,
     live,
+    parked,
     rest,
     sell,
     transactions_of,
@@ -99,3 +104,27 @@ def test_a_payout_that_is_canceled_comes_back() -> None:
         await booked_and_proved(world)
 
     live(story, MANUAL)
+
+
+def test_the_members_of_a_payout_that_a_person_resolved_tie_out_without_its_bank_line() -> None:
+    def without_the_bank(books: Json) -> None:
+        books["currencies"]["usd"]["bank"]["id"] = "GONE"
+
+    async def story(world: World) -> None:
+        now_the_books_are(world, without_the_bank)
+        sell(world)
+        await rest(world, 6 * DAY)
+        [item] = await parked(world)
+        assert item.entity == "payout"
+        assert (await world.get("payouts"))["payouts"] == []
+        said = {"ids": [item.item], "reason": "booked by hand", "who": "Kim", "not_to_book": True}
+        answer = await ask(world, "POST", "inbox/resolve", encoded(said))
+        assert answer.json() == {"resolved": 1, "refused": []}
+        await rest(world, 5 * HOUR)
+        [found] = (await world.get("payouts"))["payouts"]
+        assert (found["payout"], found["status"]) == (item.object, "tied")
+        assert lines(world, item.object) == {}
+        await booked_and_proved(world)
+
+    schedule = PayoutSchedule(reconcile_seconds=(80.0 * HOUR, 80.0 * HOUR))  # after it was paid
+    live(story, Options(stripe=PeerSettings(payouts=schedule)))

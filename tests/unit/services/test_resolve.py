@@ -18,9 +18,11 @@ from shared.services.items import Items, Outcome
 from shared.services.links import TABLE, LinkStore
 from shared.services.plan import intent_of
 from shared.services.resolve import Decision, ResolutionRefused, Resolve, Resolved
+from shared.services.tie_outs import TABLE as PAYOUTS
+from shared.services.tie_outs import TIEOUTS
 from shared.services.work import Received, Work
 from shared.verdicts import Kind, Verdict
-from tests.unit.documents.objects import Json, charge, customer, txn
+from tests.unit.documents.objects import Json, charge, customer, payout, txn
 from tests.unit.services.fakes import START, Rig, rig
 from tests.unit.services.test_links import line
 
@@ -87,6 +89,26 @@ async def test_nothing_of_a_resolved_object_is_fetched_or_written() -> None:
     told = await desk.items.get(kept.where, "evt_2")
     assert told is not None
     assert (told.cells["status"], told.cells["cause"]) == ("skipped", "resolved")
+
+
+@pytest.mark.parametrize(("automatic", "noted"), [(True, ["po_1"]), (False, [])])
+async def test_a_resolved_payout_that_stripe_itemises_has_still_to_tie_out(
+    automatic: bool, noted: list[str]
+) -> None:
+    desk = Desk(payout(amount=5_000, automatic=automatic))
+    await desk.work(object="po_1", entity="payout")
+    assert await desk.run(VOUCHER) == Resolved(1, ())
+    rows = await desk.rig.tables.query(PAYOUTS, partition=TIEOUTS)
+    assert [row.row for row in rows] == noted
+    assert all(row.cells["status"] == "open" for row in rows)
+
+
+async def test_a_payout_that_stripe_does_not_have_is_resolved_without_a_tie_out() -> None:
+    desk = Desk(payout(amount=5_000))
+    await desk.work(object="po_1", entity="payout")
+    del desk.rig.stripe.objects["payout", "po_1"]
+    assert await desk.run(NOWHERE) == Resolved(1, ())
+    assert await desk.rig.tables.query(PAYOUTS, partition=TIEOUTS) == []
 
 
 async def test_a_resolved_object_is_not_dispatched() -> None:

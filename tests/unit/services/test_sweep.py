@@ -5,10 +5,12 @@ from datetime import timedelta
 import pytest
 
 from local.tables import MemoryTables
+from shared.domain.clearing import Resolution
 from shared.errors import QueueUnavailable, StorageUnavailable, TableConflict
 from shared.ports import DeadLetter, Message, Operation, Put
 from shared.services.item import Item
 from shared.services.items import Items, Outcome, home, places
+from shared.services.links import LinkStore
 from shared.services.runs import FAILURES_MAX
 from shared.services.sweep import PAYOUT_DAYS, RESEND_AFTER_MAX, RESEND_AFTER_MIN, Sweep
 from shared.services.tie_outs import TABLE, TIEOUTS
@@ -138,6 +140,29 @@ async def test_an_open_tie_out_whose_payout_another_list_holds_is_left_to_it(kin
     item = Item("po_1", "", "payout", "po_1")
     await store(found, "payout", item, kind)
     assert await Sweep(found.ports).payouts() == 0
+
+
+async def resolve(found: Rig, id: str) -> None:
+    """A person settles a payout by hand."""
+    store = LinkStore(found.tables, found.clock, 600)
+    held = await store.claim(id, "test")
+    await store.resolve(held, Resolution("Kim", "by hand", found.clock.now(), not_to_book=True))
+
+
+@pytest.mark.parametrize("has_tie_out", [True, False])
+async def test_a_resolved_payout_gets_its_flow_and_is_not_sent(has_tie_out: bool) -> None:
+    found = rig(payout(created=NOW - DAY), payout(id="po_2", created=NOW - DAY, automatic=False))
+    for id in ("po_1", "po_2"):
+        await resolve(found, id)
+    if has_tie_out:
+        await note_tie_out(found, "po_1", "open")
+    for _ in range(2):
+        assert await Sweep(found.ports).payouts() == 0
+    assert found.flows.started == [("payout_flow", "payout-po_1", {"payout": "po_1"})] * 2
+    await note_tie_out(found, "po_1", "tied")
+    found.flows.started.clear()
+    assert await Sweep(found.ports).payouts() == 0
+    assert found.flows.started == []
 
 
 async def test_a_transaction_of_a_payout_leads_the_sweep_to_it_though_it_is_written() -> None:
