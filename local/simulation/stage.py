@@ -76,12 +76,16 @@ class Stage:
         self.weather = Weather(clock, seed, injector, timeline)
         queue = FaultyQueue(LocalQueue(self.broker), injector, self.weather, clock, conditions)
         stripe_seconds = self._between("stripe seconds", conditions.stripe_seconds)
+        read_seconds = self._between("read seconds", conditions.read_seconds)
         table_seconds = self._between("table seconds", conditions.table_seconds)
+        tables = FaultyTables(
+            self.tables, injector, self.weather, clock, read_seconds, table_seconds
+        )
         around = Surroundings(
             app_dir=ROOT,
             clock=clock,
             broker=self.broker,
-            tables=FaultyTables(self.tables, injector, self.weather, clock, table_seconds),
+            tables=tables,
             queue=queue,
             network=Network(injector, self.weather, clock, {"stripe": stripe_seconds}),
             stripe=self.stripe.asgi,
