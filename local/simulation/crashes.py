@@ -16,9 +16,10 @@ from local.dynamics import DynamicsPeer
 from local.loop import run_virtual
 from local.simulation.conditions import Conditions
 from local.simulation.faults import Injector
-from local.simulation.invariants import Violation, at_rest
+from local.simulation.invariants import at_rest
 from local.simulation.life import Life
 from local.simulation.stage import Stage, open_stage
+from local.simulation.subject import Violation
 from local.simulation.timeline import Timeline
 from local.stripe import FEES_WITH_EUR_TAX, PayoutSchedule, PeerSettings
 

@@ -36,6 +36,7 @@ class FaultyTables:
         injector: Injector,
         weather: Weather,
         clock: Clock,
+        *,
         read_seconds: Callable[[], float],
         write_seconds: Callable[[], float],
     ) -> None:

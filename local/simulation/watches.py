@@ -1,10 +1,14 @@
 """Who does what now, seen from outside the processes: what the judge cannot read from state."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 
+from local.servicebus import DEAD_LETTER_SUFFIX, Broker
 from local.simulation.life import Life
 from local.simulation.timeline import Timeline
-from shared.ports import Message
+from shared.ports import Clock, Message
+
+LETTERS_STAY_MAX = timedelta(hours=36)  # as many as a dozen drains and more, some of which fail
 
 
 class JournalWatch:
@@ -46,3 +50,31 @@ class QueueWatch:
         for message in messages:
             self.items[str(message.body["id"])] = None
             self.objects[str(message.body["object"])] = None
+
+
+class LetterWatch:
+    """How long dead letters stay. `look` notes those that are there now."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._since: dict[tuple[str, int], datetime] = {}
+
+    def look(self, broker: Broker) -> None:
+        """Note what is there; what left is forgotten."""
+        now = self._clock.now()
+        there = {
+            (queue.name, letter.sequence_number): None
+            for queue in broker.queues
+            for letter in broker.peek(queue.name + DEAD_LETTER_SUFFIX)
+        }
+        self._since = {key: self._since.get(key, now) for key in there}
+
+    def left(self, broker: Broker) -> list[str]:
+        """Letters that stayed longer than a drain may leave them."""
+        self.look(broker)
+        now = self._clock.now()
+        return [
+            f"letter {number} of {queue} since {since}"
+            for (queue, number), since in self._since.items()
+            if now - since > LETTERS_STAY_MAX
+        ]
