@@ -1,16 +1,15 @@
 """The independent judge of origins: what follows a sale stands where the sale's own line stands.
 
-Like `oracle` it shares no code with the product.
+Like `oracle` it shares no code with the product. Disputes are left out: they stay with the owner of
+the Stripe account.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Mapping
 from typing import Any
 
 from local.dynamics import DynamicsPeer
 from local.simulation.oracle import WAITS
 from local.stripe import StripePeer
-
-DISPUTES = "132900"
 
 type Place = tuple[str, str]
 """Company and customer; the customer is empty where the record names none."""
@@ -40,7 +39,7 @@ def _lines(dynamics: DynamicsPeer) -> dict[str, dict[Place, str]]:
     places: dict[str, dict[Place, str]] = {}
     for line in (*ledger.posted, *ledger.drafts):
         is_customer = line.account_type == "Cust"
-        if line.payment_id and (is_customer or line.account in (WAITS, DISPUTES)):
+        if line.payment_id and (is_customer or line.account == WAITS):
             txn, _, component = line.payment_id.partition(":")
             customer = line.account if is_customer else ""
             places.setdefault(txn, {})[line.company, customer] = component
@@ -66,17 +65,12 @@ def _members(stripe: StripePeer) -> dict[str, list[str]]:
     """The balance transactions of each charge: its own, and those of what followed."""
     members: dict[str, list[str]] = {}
     for charge in stripe.objects("charge"):
-        members.setdefault(str(charge["id"]), []).extend(_transactions([charge]))
-    for type in ("refund", "dispute"):
-        for each in stripe.objects(type):
-            members.setdefault(str(each["charge"]), []).extend(_transactions([each]))
+        members.setdefault(str(charge["id"]), []).extend(_transactions(charge))
+    for refund in stripe.objects("refund"):
+        members.setdefault(str(refund["charge"]), []).extend(_transactions(refund))
     return members
 
 
-def _transactions(objects: Iterable[dict[str, Any]]) -> Iterator[str]:
-    for each in objects:
-        for name in ("balance_transaction", "failure_balance_transaction"):
-            if each.get(name):
-                yield str(each[name])
-        for txn in each.get("balance_transactions") or ():
-            yield str(txn["id"] if isinstance(txn, dict) else txn)
+def _transactions(source: Mapping[str, Any]) -> list[str]:
+    names = ("balance_transaction", "failure_balance_transaction")
+    return [str(source[name]) for name in names if source.get(name)]
