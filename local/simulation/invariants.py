@@ -54,7 +54,7 @@ async def overtaken(subject: Subject) -> list[Violation]:
         ("event", subject.given.items),
     ):
         row = await subject.tables.get("cursors", "sweep", name)
-        through = row.cells["through"] if row is not None else None
+        through = row.cells.get("through") if row is not None else None
         if not isinstance(through, datetime):
             continue
         before = (through - timedelta(hours=subject.overlap_hours)).timestamp()
