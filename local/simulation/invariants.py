@@ -47,8 +47,9 @@ def doubled(subject: Subject) -> list[Violation]:
 
 
 async def overtaken(subject: Subject) -> list[Violation]:
-    """A sweep's cursor may pass only what the queues were given: nothing looks there again."""
-    found = []
+    """A sweep's cursor may pass only what the queues were given: nothing looks there again. What
+    was before the app was switched on is the backfill's."""
+    found, began = [], subject.history.began.timestamp()
     for name, known in (
         ("balance_transaction", subject.given.objects),
         ("event", subject.given.items),
@@ -61,7 +62,7 @@ async def overtaken(subject: Subject) -> list[Violation]:
         found += [
             f"{each['id']} {each.get('type')} is older than the cursor {through}"
             for each in subject.stripe.objects(name)
-            if each["created"] < before and each["id"] not in known
+            if began <= each["created"] < before and each["id"] not in known
             if name != "event" or entity_of_event(each["type"]) is not None
         ]
     return listed("cursor_overtakes", found)
