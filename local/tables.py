@@ -7,6 +7,7 @@ Contents live as long as the object, so a store can outlive the application that
 """
 
 import asyncio
+import json
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,9 +15,19 @@ from datetime import UTC, datetime
 
 from shared.clients.table_rules import RowRefused, check_key, check_operations, check_table
 from shared.errors import TableConflict
-from shared.ports import QUERY_ROWS_MAX, Cell, Delete, Insert, Operation, Put, Replace, Row
+from shared.ports import (
+    QUERY_ROWS_MAX,
+    TRANSACTION_BYTES_MAX,
+    Cell,
+    Delete,
+    Insert,
+    Operation,
+    Put,
+    Replace,
+    Row,
+)
 
-TRANSACTION_BYTES_MAX = 4 * 1024 * 1024
+OPERATION_BYTES = 600  # the head of an operation's part in the request, without cells
 
 
 @dataclass(slots=True)
@@ -199,9 +210,9 @@ def _check_condition(table: str, partition: str, rows: _Partition, operation: Op
 
 
 def _check_size(operations: Sequence[Operation]) -> None:
-    """The service counts the bytes of the request; names and texts alone make nearly all."""
-    size_bytes = sum(
-        len(name.encode()) + (len(cell.encode()) if isinstance(cell, str) else 0)
+    """The service counts the bytes of the request: heads of parts, and names and texts as JSON."""
+    size_bytes = OPERATION_BYTES * len(operations) + sum(
+        len(name.encode()) + (len(json.dumps(cell)) if isinstance(cell, str) else 0)
         for operation in operations
         if not isinstance(operation, Delete)
         for name, cell in operation.cells.items()

@@ -19,6 +19,7 @@ from shared.services import asking, snapshots
 from shared.services.converge import context_of
 from shared.services.items import Items, place
 from shared.services.links import LinkStore
+from shared.services.origins import Origins
 from shared.services.task import Task
 from shared.verdicts import Kind
 
@@ -132,7 +133,10 @@ async def _snapshot(
     world: World, entity: Entity, id: str, context: Context, links: Mapping[str, Link]
 ) -> Snapshot:
     """What the app would compute documents from, its questions answered. Raises `TieoutError`."""
+    store = LinkStore(world.tables, world.clock, world.settings.lease_seconds)
+    origins = Origins(world.tables, store, world.clock, world.settings.lease_seconds)
     fetched = await snapshots.fetch(world.app.stripe, entity, id, context, links=links)
+    fetched = await origins.read(fetched, context)
     task = Task(id, snapshot=fetched)
     await asking.ask(world.app.dynamics, entity, [task], context)
     if isinstance(task.error, TieoutError):

@@ -24,13 +24,26 @@
 `shared/verdicts.py` holds the table that says so.
 """
 
+import re
 from datetime import datetime
 
 TEXT_CHARS_MAX = 500  # of a vendor's message that we keep
 
+_HALVES = re.compile("[\ud800-\udfff]")
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+
+
+def clean_text(text: str) -> str:
+    """A text that can be stored and sent: halves of surrogate pairs, which no encoding carries,
+    become `?`, control characters other than tabs and line ends become blanks."""
+    return _CONTROLS.sub(" ", _HALVES.sub("?", text))
+
 
 class TieoutError(Exception):
-    """Base of all errors the application raises on purpose."""
+    """Base of all errors the application raises on purpose. Its text is clean, whoever wrote it."""
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(clean_text(text))
 
 
 class Throttled(TieoutError):
@@ -133,7 +146,7 @@ class Refused(TieoutError):
 
     def __init__(self, system: str, text: str) -> None:
         super().__init__(f"{system} refuses: {text[:TEXT_CHARS_MAX]}")
-        self.system, self.text = system, text[:TEXT_CHARS_MAX]
+        self.system, self.text = system, clean_text(text[:TEXT_CHARS_MAX])
 
 
 class DuplicateKey(Refused):
@@ -167,7 +180,14 @@ class Parked(TieoutError):
 
     def __init__(self, cause: str, text: str, remedy: str, evidence: str = "") -> None:
         super().__init__(text)
-        self.cause, self.remedy, self.evidence = cause, remedy, evidence
+        self.cause, self.remedy = cause, clean_text(remedy)
+        self.evidence = clean_text(evidence)
+
+
+def limit_reached(text: str) -> Parked:
+    """What becomes of an object that reaches a limit of ours. `text`: which limit, what is left."""
+    remedy = "Retry: that goes on where this ended. Report it, with its log, if it parks again."
+    return Parked("limit_reached", text, remedy)
 
 
 class SignatureRefused(TieoutError):

@@ -17,7 +17,9 @@ type Cell = str | int | bool | datetime
 """A value of a table property. Integers up to 2**63 - 1; text up to `CELL_CHARS_MAX`."""
 
 CELL_CHARS_MAX = 32_000  # a table property holds 64 KiB of UTF-16
+ENTITY_BYTES_MAX = 1024 * 1024  # one row with its keys and the names of its cells
 TRANSACTION_OPERATIONS_MAX = 100  # entity-group transaction
+TRANSACTION_BYTES_MAX = 4 * 1024 * 1024  # the request that carries one
 QUERY_ROWS_MAX = 1_000  # one page of a table query
 
 

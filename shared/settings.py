@@ -29,6 +29,8 @@ from shared.errors import SettingsRefused
 
 UNRESOLVED_REFERENCE = "@Microsoft.KeyVault("
 PARTITIONS_MAX = 64
+BATCH_SECONDS = (60, 180)
+WRITE_SECONDS_MIN = 90  # a request to Dynamics takes up to 60, announcing it some more
 REQUIRED_ROLES = (
     *(Role.FEES, Role.FEE_TAX, Role.DISPUTES, Role.PAYOUTS_IN_TRANSIT, Role.SUSPENSE),
 )
@@ -130,7 +132,7 @@ class Settings(Model):
     signature_tolerance_seconds: int = Field(default=300, ge=1, le=3_600)
     write_settle_seconds: int = Field(default=300, ge=60, le=3_600)
     lease_seconds: int = Field(default=600, ge=120, le=7_200)
-    batch_seconds_max: int = Field(default=120, ge=10, le=180)
+    batch_seconds_max: int = 120
     gather_seconds: int = Field(default=10, ge=0, le=300)
     attempts_max: int = Field(default=12, ge=1, le=100)
     retry_base_seconds: int = Field(default=5, ge=1, le=600)
@@ -159,11 +161,45 @@ class Settings(Model):
             raise ValueError("must be an https address")
         return value.rstrip("/")
 
+    @field_validator("batch_seconds_max")
+    @classmethod
+    def _batch(cls, value: int) -> int:
+        low, high = BATCH_SECONDS
+        if not low <= value <= high:
+            raise ValueError(
+                f"must be {low} to {high}: one request to Dynamics may take {low} seconds, and the "
+                "lock of a batch ends after 300"
+            )
+        return value
+
     @model_validator(mode="after")
-    def _lease_outlives_settling(self) -> Self:
-        if self.lease_seconds <= self.write_settle_seconds:
-            raise ValueError("lease_seconds must be longer than write_settle_seconds")
+    def _fit_together(self) -> Self:
+        lease, settle = self.lease_seconds, self.write_settle_seconds
+        problems = []
+        if lease <= settle:
+            problems.append(
+                f"TIEOUT_LEASE_SECONDS ({lease}) must be longer than TIEOUT_WRITE_SETTLE_SECONDS "
+                f"({settle}): else a write of a dead worker may land after the next one looked"
+            )
+        if lease <= self.write_seconds_max:
+            problems.append(
+                f"TIEOUT_LEASE_SECONDS ({lease}) must be longer than TIEOUT_BATCH_SECONDS_MAX, and "
+                f"than {self.write_seconds_max}: else claims end while their batch is written"
+            )
+        if self.retry_cap_seconds < self.retry_base_seconds:
+            problems.append(
+                f"TIEOUT_RETRY_CAP_SECONDS ({self.retry_cap_seconds}) must not be shorter than "
+                f"TIEOUT_RETRY_BASE_SECONDS ({self.retry_base_seconds}): the longest wait is no "
+                "shorter than the first one"
+            )
+        if problems:
+            raise ValueError("; ".join(problems))
         return self
+
+    @property
+    def write_seconds_max(self) -> int:
+        """How long after its announcement a write may be under way, in seconds."""
+        return max(self.batch_seconds_max, WRITE_SECONDS_MIN)
 
 
 class Variable(Model):
@@ -266,9 +302,10 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
             name = named.get(field, field)
             if name in broken:
                 continue
-            where = ".".join([name, *rest]) if name else "settings"
             reason = "is missing" if item["type"] == "missing" else item["msg"]
-            problems.append(f"{where} {reason}")
+            reason = reason.removeprefix("Value error, ")
+            where = ".".join([name, *rest])
+            problems += [f"{where} {reason}"] if where else reason.split("; ")
         raise SettingsRefused(problems) from None
     if problems:
         raise SettingsRefused(problems)

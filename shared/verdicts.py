@@ -27,6 +27,7 @@ from shared.errors import (
     UncertainWrite,
     UpdateConflict,
     Waiting,
+    clean_text,
 )
 
 
@@ -91,10 +92,38 @@ TABLE: tuple[TableRow, ...] = (
         "Dynamics kept losing answers; check its health, then retry: the record is looked for "
         "before it is written again.",
     ),
-    TableRow(LeaseOver, Kind.RETRY, False, "lease_over", ""),
-    TableRow(ClaimHeld, Kind.RETRY, False, "claim_held", ""),
-    TableRow(TableConflict, Kind.RETRY, False, "table_conflict", ""),
-    TableRow(JournalPosted, Kind.RETRY, False, "journal_posted", ""),
+    TableRow(
+        LeaseOver,
+        Kind.RETRY,
+        False,
+        "lease_over",
+        "Too little time was left for a request to Dynamics each time: check how fast storage and "
+        "Dynamics answer, or raise TIEOUT_BATCH_SECONDS_MAX; then retry.",
+    ),
+    TableRow(
+        ClaimHeld,
+        Kind.RETRY,
+        False,
+        "claim_held",
+        "Another worker holds it each time: look in the log for the workers that take this object; "
+        "a claim ends by itself after TIEOUT_LEASE_SECONDS. Then retry.",
+    ),
+    TableRow(
+        TableConflict,
+        Kind.RETRY,
+        False,
+        "table_conflict",
+        "Somebody else changes the same rows each time: see whether two apps share the storage "
+        "account; then retry.",
+    ),
+    TableRow(
+        JournalPosted,
+        Kind.RETRY,
+        False,
+        "journal_posted",
+        "Dynamics posts our journals while they are filled: let the posting job run less often; "
+        "then retry.",
+    ),
     TableRow(
         UpdateConflict,
         Kind.RETRY,
@@ -153,6 +182,6 @@ def verdict_of(error: Exception) -> Verdict:
     return Verdict(
         Kind.PARK,
         cause="unexpected",
-        text=f"{type(error).__name__}: {error}"[:TEXT_CHARS_MAX],
+        text=clean_text(f"{type(error).__name__}: {error}"[:TEXT_CHARS_MAX]),
         remedy="This is a fault of Tieout itself: report it with the log of this event.",
     )

@@ -7,7 +7,8 @@ https://learn.microsoft.com/azure/service-bus-messaging/duplicate-detection
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta
 
@@ -24,6 +25,7 @@ from shared.errors import QueueUnavailable, Refused
 from shared.ports import Clock, DeadLetter, Message, QueueCounts
 
 ENQUEUE_SECONDS_MAX = 8  # Stripe waits for the webhook's answer; a silent peer never gives one
+TURN_SHARE = 0.5  # of that; the rest is for the link, and opening one takes half a second
 CLOSE_SECONDS_MAX = 2
 RECEIVE_SECONDS_MAX = 5
 SETTLE_SECONDS_MAX = 8
@@ -46,7 +48,9 @@ class ServiceBusQueue:
     """`shared.ports.Queue` on Azure Service Bus.
 
     Opening a link costs about half a second, so each queue keeps one sender for the life of the
-    process; after any failure it is dropped, and the next send opens a new one. A send that timed
+    process; after any failure it is dropped, and the next send opens a new one. A send that waits
+    for its turn longer than `TURN_SHARE` of its time is refused: with too little time left it would
+    be cancelled while it opens the link, and so drop that link for all behind it. A send that timed
     out may still have arrived: the repeat carries the same message id, and duplicate detection
     drops it. Raises `QueueUnavailable` for whatever the SDK raises, `Refused` for a message that
     can never be sent.
@@ -66,6 +70,7 @@ class ServiceBusQueue:
         self._links = links
         self._clock = clock
         self._enqueue_seconds_max = enqueue_seconds_max
+        self._turn_seconds_max = enqueue_seconds_max * TURN_SHARE
         self._close_seconds_max = close_seconds_max
         self._lanes: dict[str, _Lane] = {}
 
@@ -81,7 +86,10 @@ class ServiceBusQueue:
         lane = self._lanes.setdefault(queue, _Lane())
         dropped: Sender | None = None
         try:
-            async with asyncio.timeout(self._enqueue_seconds_max) as limit, lane.lock:
+            async with (
+                asyncio.timeout(self._enqueue_seconds_max) as limit,
+                self._turn(queue, lane.lock),
+            ):
                 sender = lane.sender = lane.sender or self._links.sender(queue)
                 try:
                     await _send_batches(sender, built)
@@ -90,7 +98,7 @@ class ServiceBusQueue:
                 except BaseException:  # of any kind, cancelling too: its link may be half written
                     lane.sender, dropped = None, sender
                     raise
-        except Refused:
+        except (Refused, QueueUnavailable):
             raise
         except Exception as error:
             text = f"no answer within {self._enqueue_seconds_max} s" if limit.expired() else None
@@ -98,6 +106,20 @@ class ServiceBusQueue:
         finally:
             if dropped is not None:
                 await self._close(dropped)
+
+    @asynccontextmanager
+    async def _turn(self, queue: str, lock: asyncio.Lock) -> AsyncIterator[None]:
+        """Hold the lock; refuse when earlier sends keep it too long."""
+        try:
+            async with asyncio.timeout(self._turn_seconds_max):
+                await lock.acquire()
+        except TimeoutError as error:
+            text = f"earlier sends kept the queue's link for {self._turn_seconds_max:g} s"
+            raise _unavailable(queue, error, f"nothing was sent: {text}") from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     async def drain_dead_letters(
         self, queue: str, keep: Callable[[DeadLetter], Awaitable[None]], limit: int

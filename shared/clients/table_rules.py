@@ -18,8 +18,8 @@ from shared.ports import (
     Operation,
     Replace,
 )
+from shared.ports import ENTITY_BYTES_MAX as ENTITY_BYTES_MAX
 
-ENTITY_BYTES_MAX = 1024 * 1024
 KEY_CHARS_MAX = 512  # 1 KiB of UTF-16
 CELLS_MAX = 252
 CELL_NAME_CHARS_MAX = 255

@@ -24,6 +24,7 @@ from shared.documents.common import (
 )
 from shared.documents.exchange import charged_amount
 from shared.documents.method import method_of
+from shared.documents.origin import GROSS, Origin, decided, origin_of
 from shared.documents.payments import charge_of_refund
 from shared.documents.selling import Selling, selling, session_of
 from shared.documents.transaction import (
@@ -39,7 +40,7 @@ from shared.domain.money import Money
 from shared.domain.records import Document, Fact, Ref
 from shared.settings import Book
 
-GROSS, FX, APPLY = "gross", "fx", "apply"
+FX, APPLY = "fx", "apply"
 
 
 def questions(snapshot: Snapshot, context: Context) -> tuple[Question, ...]:
@@ -50,12 +51,13 @@ def questions(snapshot: Snapshot, context: Context) -> tuple[Question, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Booking:
-    """What the lines of one transaction share."""
+    """What the lines of one transaction share. `origin`: where its sale went."""
 
     snapshot: Snapshot
     context: Context
     book: Book
     day: date
+    origin: Origin | None
 
     def line(self, line: Line) -> Document:
         """A line of the owner's company."""
@@ -74,9 +76,11 @@ class _Booking:
         )
 
     def _account(self, role: Role) -> dict[str, Fact]:
-        if role is Role.CUSTOMER:
-            return {"role": role.value, "customer": receipts.customer_of(self.snapshot)}
-        return {"role": role.value}
+        if role is not Role.CUSTOMER:
+            return {"role": role.value}
+        party = receipts.customer_of(self.snapshot, self.origin)
+        written: dict[str, Fact] = {"account": party.account} if party.account else {}
+        return {"role": role.value, "customer": party.customer, **written}
 
     def _document(
         self, role: str, template: str, journal: JournalKind, facts: dict[str, Fact]
@@ -132,12 +136,17 @@ class _Booking:
         return text(self.snapshot.object, "currency").lower()
 
     def unapplied(self, document: Document) -> Document:
-        """A receipt whose invoice did not come in time: a general journal line."""
+        """A receipt whose invoice did not come in time: a general journal line. Its facts say
+        whose it is."""
         return replace(
             document,
             template="general_line",
             journal=JournalKind.GENERAL,
-            facts={**document.facts, "account": {"role": Role.UNAPPLIED_RECEIPTS.value}},
+            facts={
+                **document.facts,
+                "account": {"role": Role.UNAPPLIED_RECEIPTS.value},
+                "customer": receipts.customer_of(self.snapshot, self.origin).customer,
+            },
         )
 
     def marked(self, document: Document, invoice: str) -> Document:
@@ -175,7 +184,7 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
     journal = journal_of(transaction)
     book = context.book(transaction.amount.currency, text(txn, "balance_type") or "payments")
     day = context.local_date(moment(txn, "created", ENTITY))
-    booking = _Booking(snapshot, context, book, day)
+    booking = _Booking(snapshot, context, book, day, origin_of(snapshot))
     desired = Desired(parked=suspended(transaction))
     documents: list[Document] = []
     for line in journal.lines:
@@ -221,18 +230,22 @@ def _charge(snapshot: Snapshot, context: Context) -> tuple[Ref, ...]:
 def _customer_side(booking: _Booking, line: Line, desired: Desired) -> Desired:
     """The customer's line: in the company that sold, in the currency of the charge, settled."""
     snapshot, context = booking.snapshot, booking.context
-    charge = snapshot.related.get("charge")
-    company = selling(charge, session_of(snapshot), context).company if charge else ""
-    gross, *rest = booking.exchanged(booking.line(line), charged_amount(snapshot, line.amount))
+    charge, origin = snapshot.related.get("charge"), booking.origin
+    company = origin.company if origin else ""
+    if origin is None and charge:
+        company = selling(charge, session_of(snapshot), context).company
+    charged = charged_amount(snapshot, line.amount, origin)
+    gross, *rest = booking.exchanged(booking.line(line), charged)
     gross = booking.in_company(gross, company or booking.book.company)
+    desired = replace(desired, decided=decided(snapshot, gross))
     is_receipt = line.component == GROSS and category_of(snapshot.object) == "charge"
     sale = receipts.sold(snapshot, context) if is_receipt else None
     kept = snapshot.written(GROSS)
-    if sale is None or (kept is not None and not receipts.is_unapplied(kept)):
+    if kept is not None and receipts.is_unapplied(kept):
+        return _applied(booking, gross, tuple(rest), sale, desired)
+    if sale is None or kept is not None:
         return replace(desired, documents=(gross, *rest))
-    if kept is None:
-        return _settled(booking, gross, tuple(rest), sale, desired)
-    return _applied(booking, gross, tuple(rest), sale, desired)
+    return _settled(booking, gross, tuple(rest), sale, desired)
 
 
 def _listed(kind: str, gross: Document, minor: int, invoice: str = "") -> Listed:
@@ -265,16 +278,22 @@ def _settled(
 
 
 def _applied(
-    booking: _Booking, gross: Document, rest: tuple[Document, ...], sale: Selling, desired: Desired
+    booking: _Booking,
+    gross: Document,
+    rest: tuple[Document, ...],
+    sale: Selling | None,
+    desired: Desired,
 ) -> Desired:
     """A receipt that went over unapplied receipts: applied once its invoice is posted, or is
-    expected no more."""
+    expected no more. `sale` None: the policy settles it no more; what was written stays."""
     snapshot = booking.snapshot
     amount = -int(str(gross.facts["amount_minor"]))
     documents = (booking.unapplied(gross), *rest)
     applied = snapshot.written(APPLY)
     if applied is not None:
         return replace(desired, documents=(*documents, applied))
+    if sale is None:
+        return replace(desired, documents=documents)
     invoice = receipts.invoice_for(snapshot, str(gross.facts["currency"]))
     if invoice is None and receipts.is_expected(snapshot):
         wait = receipts.not_posted(snapshot, sale)

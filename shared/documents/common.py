@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from shared.domain.ids import is_id
 from shared.domain.money import Money
-from shared.domain.records import Choice, Document, Intent, Link, Ref
+from shared.domain.records import Choice, Document, Intent, Link, Record, Ref
 from shared.errors import Parked, TieoutError, Waiting
 from shared.policy import DEFAULT, Policy
 from shared.settings import Book, Books, Company
@@ -45,7 +45,8 @@ class Snapshot:
     `companies`: for master data, the companies that need it. `links`: what was written for the
     object before, by role; `intents`: what may have been. `answers`: records of Dynamics by the
     name of the question. `choices`: what people decided about the customer, by company.
-    `was_settled`: all that was wanted then was written before.
+    `was_settled`: all that was wanted then was written before. `of_charge`: what was written or
+    announced under other objects for the charge behind this one (`documents/origin.py`).
     """
 
     entity: str
@@ -58,11 +59,17 @@ class Snapshot:
     answers: Mapping[str, tuple[Json, ...]] = field(default_factory=dict)
     choices: Mapping[str, Choice] = field(default_factory=dict)
     was_settled: bool = False
+    of_charge: Mapping[str, Record] = field(default_factory=dict)
+
+    def record(self, role: str) -> Record | None:
+        """The record of a role as it was written or announced."""
+        kept = self.links.get(role) or self.intents.get(role)
+        return None if kept is None else kept.record
 
     def written(self, role: str) -> Document | None:
         """The document of a role as it was written or announced."""
-        kept = self.links.get(role) or self.intents.get(role)
-        return None if kept is None else kept.record.document
+        record = self.record(role)
+        return None if record is None else record.document
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +91,15 @@ class Again:
 
 
 @dataclass(frozen=True, slots=True)
+class Decided:
+    """A document for a charge of which nothing was written yet: today's rule decided its company
+    and customer, and what follows goes there too, once it is written."""
+
+    charge: str
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
 class Listed:
     """A receipt that a person may want to know of: on account, unapplied, applied later."""
 
@@ -102,7 +118,7 @@ class Desired:
     `money` to converge by its own queue unless it is settled, `again` in any case; `flows` to
     start; `parked`, `waiting`: written all the same, then put before a person or on the list.
     `unfinished`: documents are missing, for this reason; what is there goes on without them.
-    `listed`: for the list of receipts.
+    `listed`: for the list of receipts. `decided`: to be on record before anything is written.
     """
 
     documents: tuple[Document, ...] = ()
@@ -114,6 +130,7 @@ class Desired:
     waiting: Waiting | None = None
     unfinished: TieoutError | None = None
     listed: Listed | None = None
+    decided: Decided | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +161,14 @@ class Context:
         return book
 
     def company(self, name: str) -> Company:
-        """The settings of a company; books name only companies that exist."""
+        """The settings of a company. Raises `Parked` for one that was written to and is not in the
+        books any more; books and policy name only companies that exist."""
+        if name not in self.books.companies:
+            raise Parked(
+                "company_not_configured",
+                f"the sale was booked in company {name}, which TIEOUT_BOOKS does not have any more",
+                "Put the company back into TIEOUT_BOOKS (companies), then retry.",
+            )
         return self.books.companies[name]
 
     def is_within(self, hours: int, seconds: int) -> bool:

@@ -7,6 +7,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from shared.documents.common import Json, Snapshot, currency_of
+from shared.documents.origin import Origin
 from shared.domain.money import Money
 from shared.errors import Parked
 
@@ -14,14 +15,24 @@ RATE_TOLERANCE = Decimal("0.001")  # Stripe shows a few digits of its rate
 AMOUNTS = ("amount", "amount_captured", "amount_refunded")
 
 
-def charged_amount(snapshot: Snapshot, settled: Money) -> Money:
+def charged_amount(snapshot: Snapshot, settled: Money, origin: Origin | None = None) -> Money:
     """A customer's line in the currency that the customer paid, with the sign of `settled`.
 
     The same amount where the currencies are the same. Raises `Parked` where no amount of the
-    charge (or refund) fits the exchange rate of the transaction, or its currency cannot be read.
+    charge (or refund) fits the exchange rate of the transaction, where its currency cannot be
+    read, or is not the one that the sale was written in.
     """
     source = snapshot.related.get("refund") or snapshot.related.get("charge") or {}
-    currency = currency_of(source, "charge") if source.get("currency") else settled.currency
+    currency = origin.currency if origin is not None else settled.currency
+    if source.get("currency"):
+        currency = currency_of(source, "charge")
+    if origin is not None and origin.currency != currency:
+        raise Parked(
+            "facts_changed",
+            f"{snapshot.id} is in {currency.upper()}, its sale was written in "
+            f"{origin.currency.upper()}",
+            "Compare the sale's line in Dynamics with Stripe; book this transaction by hand.",
+        )
     rate = _rate(snapshot.object)
     if currency == settled.currency and rate in (None, 1):
         return settled

@@ -15,6 +15,7 @@ from shared.documents.order_state import (
     State,
     line_role,
 )
+from shared.documents.origin import Party, origin_of
 from shared.documents.sale_line import ROUNDING, ROUNDING_NUMBER, SaleLine
 from shared.domain.records import Change, Document, Fact
 from shared.errors import Parked
@@ -58,6 +59,10 @@ def header_of(
     """The header of an order, held until its lines are right. `without`: lines that it does not
     get."""
     charge, kept = snapshot.object, tuple(without)
+    origin = origin_of(snapshot)
+    party = origin.party if origin is not None else None
+    if party is None:
+        party = Party(id_of(charge.get("customer")))
     return Document(
         role=ORDER,
         template="sales_order",
@@ -65,7 +70,7 @@ def header_of(
         key=snapshot.id,
         facts={
             "currency": text(charge, "currency").lower(),
-            "party": id_of(charge.get("customer")),
+            **party.facts,
             **({WITHOUT: kept} if kept else {}),
         },
         words=words,

@@ -18,6 +18,7 @@ from shared.documents.common import (
     money_refs,
     text,
 )
+from shared.documents.origin import decided
 from shared.documents.refunding import DEAD_STATUSES
 from shared.documents.selling import session_of
 from shared.domain.records import Ref
@@ -59,7 +60,8 @@ def charge(snapshot: Snapshot, context: Context) -> Desired:
         (str(each.facts["party"]), each.company) for each in documents if "party" in each.facts
     )
     masters = tuple(Ref("customer", party, company) for party, company in parties if party)
-    return Desired(documents, masters, refs)
+    first = decided(snapshot, documents[0]) if documents else None
+    return Desired(documents, masters, refs, decided=first)
 
 
 def refund(snapshot: Snapshot, context: Context) -> Desired:

@@ -8,10 +8,12 @@ invoice is there. `SalesInvoiceHeadersV2` shows posted invoices of orders,
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from shared.documents.common import Context, Json, Question, Snapshot, moment, text
+from shared.documents.order_state import ORDER
+from shared.documents.origin import Origin, Party, origin_of
 from shared.documents.sale_lines import captured_minor
 from shared.documents.selling import (
     Selling,
@@ -48,13 +50,18 @@ class Invoice:
 
 
 def sold(snapshot: Snapshot, context: Context) -> Selling | None:
-    """How the charge behind a receipt is sold; None where no document is to be settled."""
+    """How the charge behind a receipt is sold; None where no document is to be settled.
+
+    An order of ours that was written is one, whatever the policy says by now.
+    """
     charge = snapshot.related.get("charge") or {}
     if context.policy.receipts.settle != "marked" or not charge:
         return None
-    found = selling(charge, session_of(snapshot), context)
+    found = selling(charge, session_of(snapshot), context, origin_of(snapshot))
     if found.order or found.invoice:
         return found
+    if ORDER in snapshot.of_charge:
+        return replace(found, sale=Sale.ORDER)
     invoiced = is_invoiced(snapshot, charge) or announces_invoice(session_of(snapshot))
     return found if found.sale is Sale.ORDER and not invoiced else None
 
@@ -183,8 +190,10 @@ def not_posted(snapshot: Snapshot, found: Selling) -> Waiting:
     return Waiting("invoice_not_posted", f"{snapshot.id}: invoice {what} is not posted yet")
 
 
-def customer_of(snapshot: Snapshot) -> str:
-    """The Stripe customer of the charge; empty for a guest."""
+def customer_of(snapshot: Snapshot, origin: Origin | None) -> Party:
+    """The customer of the sale as it was written, else that of the charge; empty for a guest."""
+    if origin is not None and origin.party is not None:
+        return origin.party
     charge = snapshot.related.get("charge") or {}
     customer = charge.get("customer")
-    return text(customer, "id") if isinstance(customer, dict) else text(charge, "customer")
+    return Party(text(customer, "id") if isinstance(customer, dict) else text(charge, "customer"))

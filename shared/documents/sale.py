@@ -19,6 +19,7 @@ from shared.documents.common import (
 )
 from shared.documents.method import method_of
 from shared.documents.order_state import ORDER, State, sold_in, state_of
+from shared.documents.origin import Party, origin_of, party_in
 from shared.documents.refunding import Effects, Shares, effects_of, refunds_of, was_given_back
 from shared.documents.sale_line import SALE, SaleLine
 from shared.documents.sale_lines import captured_minor, lines_of
@@ -57,7 +58,7 @@ def questions(snapshot: Snapshot, context: Context) -> tuple[Question, ...]:
     try:
         if captured_minor(snapshot.object) == 0:
             return ()
-        sold = selling(snapshot.object, session_of(snapshot), context)
+        sold = selling(snapshot.object, session_of(snapshot), context, origin_of(snapshot))
         if not _is_ours(snapshot, sold):
             return ()
     except Parked:
@@ -86,7 +87,7 @@ def documents(snapshot: Snapshot, context: Context) -> tuple[Document, ...]:
     charge = snapshot.object
     if captured_minor(charge) == 0:
         return ()
-    sold = selling(charge, session_of(snapshot), context)
+    sold = selling(charge, session_of(snapshot), context, origin_of(snapshot))
     if _is_ours(snapshot, sold):
         return _order(snapshot, sold, context)
     return _memos_of_receipt(snapshot, sold, context)
@@ -190,7 +191,7 @@ class _Memos:
         check_open(self.context.company(company), company, day)
         base: dict[str, Fact] = {
             "currency": self.sale.facts["currency"],
-            "party": self.sale.facts["party"],
+            **self._party().facts,
             "sale": self.snapshot.id,
             "date": day.isoformat(),
         }
@@ -198,6 +199,12 @@ class _Memos:
         return credits.memo_of(
             kind, refund, shares, by_number, base, company=company, generation=before + 1
         )
+
+    def _party(self) -> Party:
+        """The customer of the sale, as its order was written where it has one."""
+        order, facts = self.snapshot.record(ORDER), self.sale.facts
+        written = party_in(order) if order is not None else None
+        return written or Party(str(facts["party"]), str(facts.get("party_account", "")))
 
 
 def _words(snapshot: Snapshot) -> dict[str, Fact]:

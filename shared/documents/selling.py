@@ -5,10 +5,11 @@ One revenue document a sale, always: an invoice of Stripe's, an order that someb
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from shared.documents.common import Context, Json, Snapshot, elements, id_of, moment, text
+from shared.documents.origin import Origin
 from shared.policy import Lines, Policy, Sale, Subject
 
 ORDER_KEY = "dynamics_sales_order"  # metadata: the sale is that order
@@ -71,11 +72,18 @@ def needs_session(policy: Policy) -> bool:
     return orders or any(when.product or when.metadata or when.lines for when in conditions)
 
 
-def selling(charge: Json, session: Json, context: Context) -> "Selling":
-    """How a charge is sold. Raises `Parked` when its currency has no book and it would matter."""
+def selling(
+    charge: Json, session: Json, context: Context, origin: Origin | None = None
+) -> "Selling":
+    """How a charge is sold; the company is that of its origin, where it has one.
+
+    Raises `Parked` when its currency has no book and it would matter.
+    """
     currency = text(charge, "currency").lower()
     book = context.books.currencies.get(currency)
     sold = selling_of(charge, session, book.company if book else "", context)
+    if origin is not None:
+        return replace(sold, company=origin.company)
     if book is None and (sold.sale is Sale.ORDER or sold.order or sold.invoice):
         context.book(currency)
     return sold

@@ -36,11 +36,15 @@ class Target:
     mapping: CompiledMapping
 
 
-def _customer(customer: str, company: str, target: Target) -> str:
-    """The customer's account in a company; the one-time customer for nobody."""
-    if not customer:
-        return target.books.companies[company].one_time_customer
-    return target.customers[customer, company]
+def _customer(customer: str, company: str, target: Target, written: str) -> str:
+    """The customer's account in a company; the one-time customer for nobody.
+
+    `written`: the account that the sale was written on. A customer's own account is the one it has
+    now, which only a person changes; who has none stays where the sale is.
+    """
+    one_time = target.books.companies[company].one_time_customer
+    account = target.customers[customer, company] if customer else one_time
+    return written if written and account == one_time else account
 
 
 def _account(part: Mapping[str, Any], document: Document, target: Target) -> dict[str, str]:
@@ -50,7 +54,8 @@ def _account(part: Mapping[str, Any], document: Document, target: Target) -> dic
     name = str(part.get("company") or document.company)
     other = name if name != document.company else ""
     if role is Role.CUSTOMER:
-        account = _customer(str(part["customer"]), name, target)
+        written = str(part.get("account") or "")
+        account = _customer(str(part["customer"]), name, target, written)
         return {"type": "Cust", "id": account, "company": other}
     book = target.books.currencies.get(str(document.facts.get("currency")))
     by_role = {Role.CLEARING: book.clearing, Role.BANK: book.bank} if book else {}
@@ -78,7 +83,8 @@ def _scope(document: Document, target: Target, parent: Keys) -> dict[str, Any]:
         if side in facts:
             scope[side] = _account(facts[side], document, target)
     if "party" in facts:
-        account = _customer(str(facts["party"]), document.company, target)
+        written = str(facts.get("party_account") or "")
+        account = _customer(str(facts["party"]), document.company, target, written)
         scope["customer"] = {"account": account}
     if document.parent:
         scope["parent"] = {"number": str(next(iter(parent.values()), ""))}

@@ -6,6 +6,7 @@ Table `accounts`: partition = company, row = a hash of the account's number.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from hashlib import sha256
 
 from shared.documents import customer
@@ -17,21 +18,19 @@ from shared.errors import (
     Parked,
     Refused,
     TableConflict,
-    TieoutError,
     UpdateConflict,
 )
 from shared.ports import (
     Cell,
     DynamicsGateway,
     Insert,
-    Json,
     Lookup,
     Put,
     StripeGateway,
     Tables,
     Value,
 )
-from shared.services.looking import LOOK_KEYS_MAX
+from shared.services.looking import find_each
 from shared.services.task import Task
 
 TABLE = "accounts"
@@ -89,15 +88,16 @@ async def explain(dynamics: DynamicsGateway, tasks: Sequence[Task], accounts: Ac
         for (_, company), account in found.items():
             places.setdefault(company, {})[account] = None
     holds: dict[tuple[str, str], str] = {}
+    unknown: list[tuple[str, str]] = []  # what Dynamics said stays; the next try asks again
     for company, names in places.items():
-        try:
-            rows = await _rows(dynamics, company, list(names))
-        except TieoutError:
-            return  # what Dynamics said stays; the next try asks again
+        rows, failed = await find_each(dynamics, list(names), partial(_lookup, company))
+        unknown += [(company, account) for account, _ in failed]
         holds |= {(company, str(row[ACCOUNT])): str(row[HOLD]) for row in rows}
     for task in refused:
         for (id, company), account in concerned[task.id].items():
             hold = holds.get((company, account))
+            if (company, account) in unknown:
+                continue
             if hold is None:
                 task.error = gone(id, company, account)
             elif hold not in NO_HOLDS:
@@ -116,13 +116,9 @@ def _accounts_of(task: Task, accounts: Accounts) -> dict[tuple[str, str], str]:
     return found
 
 
-async def _rows(dynamics: DynamicsGateway, company: str, names: list[str]) -> list[Json]:
-    rows: list[Json] = []
-    for start in range(0, len(names), LOOK_KEYS_MAX):
-        keys: list[Value] = list(names[start : start + LOOK_KEYS_MAX])
-        lookup = Lookup(CUSTOMERS, company, any_of=(ACCOUNT, keys), select=(ACCOUNT, HOLD))
-        rows += await dynamics.find(lookup)
-    return rows
+def _lookup(company: str, names: list[str]) -> Lookup:
+    keys: list[Value] = list(names)
+    return Lookup(CUSTOMERS, company, any_of=(ACCOUNT, keys), select=(ACCOUNT, HOLD))
 
 
 def _blocked(id: str, company: str, account: str, hold: str, text: str) -> Parked:

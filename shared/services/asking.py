@@ -11,11 +11,11 @@ from decimal import Decimal
 from shared.documents.common import Context, Question
 from shared.domain.money import Money
 from shared.domain.records import Document, Link
-from shared.errors import Parked
+from shared.errors import Parked, limit_reached
 from shared.ports import DynamicsGateway, Json, Lookup, Value
 from shared.registry import Entity
-from shared.services.looking import LOOK_KEYS_MAX
-from shared.services.task import Task
+from shared.services.looking import find_each
+from shared.services.task import Task, failing
 
 ROUNDS_MAX = 4  # an answer may lead to a further question
 
@@ -25,31 +25,26 @@ type Place = tuple[str, str, str, tuple[str, ...]]
 async def ask(
     dynamics: DynamicsGateway, entity: Entity, tasks: Sequence[Task], context: Context
 ) -> None:
-    """Answer the questions of all tasks that go. A task gets its own error when its questions
-    cannot be asked; errors of the port are those of every task that asked."""
+    """Answer the questions of all tasks that go, round by round. A task gets its own error when
+    one of its questions cannot be asked, or when it still asks after the last round."""
     if entity.ask is None:
         return
-    wanted: list[tuple[Task, Question]] = []
-    for _ in range(ROUNDS_MAX):
-        wanted = []
+    for asked in range(ROUNDS_MAX + 1):
+        wanted: list[tuple[Task, Question]] = []
         for task in tasks:
-            if task.going and task.snapshot is not None:
-                try:
-                    questions = entity.ask(task.snapshot, context)
-                except Exception as error:
-                    task.fail(error)
-                else:
+            with failing([task]):
+                if task.going and task.snapshot is not None:
                     known = task.snapshot.answers
+                    questions = entity.ask(task.snapshot, context)
                     wanted += [(task, each) for each in questions if each.name not in known]
         if not wanted:
             return
-        try:
+        if asked < ROUNDS_MAX:
             await _answer(dynamics, wanted)
-        except Exception as error:
-            for task, _question in wanted:
-                task.fail(error)
-    for task, _question in wanted:
-        task.fail(RuntimeError(f"{entity.name} asks more than {ROUNDS_MAX} times"))
+            continue
+        for task, question in wanted:
+            text = f"{task.id} asks more than {ROUNDS_MAX} times, at last for {question.name}"
+            task.fail(limit_reached(f"{text}; nothing of it was written"))
 
 
 async def _answer(dynamics: DynamicsGateway, wanted: Sequence[tuple[Task, Question]]) -> None:
@@ -57,12 +52,18 @@ async def _answer(dynamics: DynamicsGateway, wanted: Sequence[tuple[Task, Questi
     for _, question in wanted:
         values = places.setdefault(_place(question), {})
         values[question.value] = []
+    errors: dict[Place, dict[str, Exception]] = {}
     for place, values in places.items():
-        await _find(dynamics, place, values)
+        with failing([task for task, question in wanted if _place(question) == place]):
+            errors[place] = await _find(dynamics, place, values)
     for task, question in wanted:
-        snapshot = task.snapshot
-        if snapshot is not None:
-            rows = places[_place(question)][question.value]
+        snapshot, place = task.snapshot, _place(question)
+        if place not in errors:
+            continue
+        if question.value in errors[place]:
+            task.fail(errors[place][question.value])
+        elif snapshot is not None:
+            rows = places[place][question.value]
             answers = {**snapshot.answers, question.name: tuple(rows)}
             task.snapshot = replace(snapshot, answers=answers)
 
@@ -71,21 +72,27 @@ def _place(question: Question) -> Place:
     return question.entity_set, question.company, question.field, question.select
 
 
-async def _find(dynamics: DynamicsGateway, place: Place, values: dict[str, list[Json]]) -> None:
-    """All records of one set with one of the values; Dynamics compares without case."""
+async def _find(
+    dynamics: DynamicsGateway, place: Place, values: dict[str, list[Json]]
+) -> dict[str, Exception]:
+    """All records of one set with one of the values; Dynamics compares without case. Returns the
+    errors of the values that could not be asked for."""
     entity_set, company, field, select = place
     names = list(values)
     by_folded = {name.casefold(): name for name in names}
-    for start in range(0, len(names), LOOK_KEYS_MAX):
-        keys: list[Value] = list(names[start : start + LOOK_KEYS_MAX])
-        lookup = Lookup(
-            entity_set, company, any_of=(field, keys), select=tuple(dict.fromkeys((field, *select)))
-        )
-        for row in await dynamics.find(lookup):
-            # Dynamics ignores blanks at the end, too.
-            name = by_folded.get(str(row[field]).strip().casefold())
-            if name is not None:
-                values[name].append(row)
+
+    def lookup_of(part: list[str]) -> Lookup:
+        keys: list[Value] = list(part)
+        fields = tuple(dict.fromkeys((field, *select)))
+        return Lookup(entity_set, company, any_of=(field, keys), select=fields)
+
+    rows, failed = await find_each(dynamics, names, lookup_of)
+    for row in rows:
+        # Dynamics ignores blanks at the end, too.
+        name = by_folded.get(str(row[field]).strip().casefold())
+        if name is not None:
+            values[name].append(row)
+    return dict(failed)
 
 
 async def expect(dynamics: DynamicsGateway, tasks: Sequence[Task]) -> None:

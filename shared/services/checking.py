@@ -13,28 +13,36 @@ from shared.domain.records import Link, Record
 from shared.errors import Parked
 from shared.ports import DynamicsGateway, Json, Lookup, Tables, Value
 from shared.services.journals import POSTED, TABLE, journal_key
-from shared.services.looking import LOOK_KEYS_MAX, Place, key_text, place_of
+from shared.services.looking import Place, find_each, key_text, place_of
 from shared.services.plan import KEYS, link_of
 from shared.services.standing import BATCH, KINDS, Batch, posted
-from shared.services.task import Task
+from shared.services.task import Task, failing
 
 
 async def check(dynamics: DynamicsGateway, tables: Tables, tasks: Sequence[Task]) -> None:
-    """Check `plan.check` of every task that goes; raises the ports' errors."""
+    """Check `plan.check` of every task that goes; each task gets its own errors."""
     wanted = [
         (task, record, link) for task in tasks if task.going for record, link in task.plan.check
     ]
-    found = await rows_of(dynamics, [record for _, record, _ in wanted])
-    is_posted = await posted(dynamics, _doubtful(found))
+    found, unknown = await _find(dynamics, [record for _, record, _ in wanted])
+    is_posted: Mapping[Batch, bool] = {}
+    try:
+        is_posted = await posted(dynamics, _doubtful(found))
+    except Exception as error:  # which of two lines is right cannot be told
+        unknown |= {key: error for key, rows in found.items() if len(rows) > 1}
     for task, record, link in wanted:
-        rows = found.get(key_of(record), [])
-        intent = task.held.intents.get(record.document.role) if task.held else None
-        if intent is not None and intent.record.spelling_hash == link.record.spelling_hash:
-            task.over.append(intent.role)  # an earlier move: now it is known where it is
-        if rows:
-            _compare(task, record, link, rows, is_posted)
-        else:
-            await _missing(tables, task, record, link)
+        if key_of(record) in unknown:
+            task.fail(unknown[key_of(record)])
+            continue
+        with failing([task]):
+            rows = found.get(key_of(record), [])
+            intent = task.held.intents.get(record.document.role) if task.held else None
+            if intent is not None and intent.record.spelling_hash == link.record.spelling_hash:
+                task.over.append(intent.role)  # an earlier move: now it is known where it is
+            if rows:
+                _compare(task, record, link, rows, is_posted)
+            else:
+                await _missing(tables, task, record, link)
 
 
 type Key = tuple[Place, str]
@@ -48,28 +56,41 @@ def key_of(record: Record) -> Key:
 
 
 async def rows_of(dynamics: DynamicsGateway, records: Sequence[Record]) -> Rows:
-    """All records of each key, wherever they are."""
+    """All records of each key, wherever they are. Raises the port's errors."""
+    found, unknown = await _find(dynamics, records)
+    for error in unknown.values():
+        raise error
+    return found
+
+
+async def _find(
+    dynamics: DynamicsGateway, records: Sequence[Record]
+) -> tuple[Rows, dict[Key, Exception]]:
+    """All records of each key, and the errors of the keys that could not be asked for."""
     groups: dict[Place, list[Record]] = {}
     for record in records:
         groups.setdefault(place_of(record), []).append(record)
     found: dict[Key, list[Json]] = {}
+    unknown: dict[Key, Exception] = {}
     for place, group in groups.items():
-        entity_set, company, within = place
-        key_field = group[0].key_field
-        for start in range(0, len(group), LOOK_KEYS_MAX):
-            keys: list[Value] = [
-                record.fields[key_field] for record in group[start : start + LOOK_KEYS_MAX]
-            ]
-            lookup = Lookup(
-                entity_set,
-                company,
-                dict(within),
-                any_of=(key_field, keys),
-                select=tuple(dict.fromkeys((key_field, *KEYS[entity_set]))),
-            )
-            for row in await dynamics.find(lookup):
-                found.setdefault((place, key_text(row[key_field])), []).append(row)
-    return found
+        try:
+            rows, failed = await find_each(dynamics, group, _lookup)
+            unknown |= {key_of(record): error for record, error in failed}
+            for row in rows:
+                key = place, key_text(row[group[0].key_field])
+                found.setdefault(key, []).append(row)
+        except Exception as error:  # an answer that nobody can read
+            unknown |= {key_of(record): error for record in group}
+    return found, unknown
+
+
+def _lookup(records: list[Record]) -> Lookup:
+    """The records of some keys, all of one place."""
+    entity_set, company, within = place_of(records[0])
+    key_field = records[0].key_field
+    keys: list[Value] = [record.fields[key_field] for record in records]
+    select = tuple(dict.fromkeys((key_field, *KEYS[entity_set])))
+    return Lookup(entity_set, company, dict(within), any_of=(key_field, keys), select=select)
 
 
 def _doubtful(found: Rows) -> list[Batch]:

@@ -9,13 +9,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 
-from shared import telemetry
 from shared.documents.common import Context
 from shared.documents.customer import role_of
 from shared.domain.records import Link, Ref
-from shared.errors import TieoutError
+from shared.errors import TieoutError, limit_reached
 from shared.mapping.compiler import CompiledMapping
 from shared.mapping.finance import Target
 from shared.ports import (
@@ -35,9 +35,10 @@ from shared.services.drafts import find_drafts
 from shared.services.journals import Journals, Writer
 from shared.services.links import LinkStore
 from shared.services.mappings import Mappings
+from shared.services.origins import Origins
 from shared.services.phases import PHASES_MAX, plan_phase
 from shared.services.plan import unwanted
-from shared.services.task import Task, task_for
+from shared.services.task import Task, failing, task_for
 from shared.services.writing import Applier
 from shared.settings import Settings
 from shared.verdicts import Kind, NeedsMaster, Verdict, verdict_of
@@ -68,6 +69,22 @@ def context_of(settings: Settings, mapping: CompiledMapping, now: datetime) -> C
     return Context(settings.books, settings.time_zone, mapping.policy, now, id_property, items)
 
 
+async def _together(
+    tasks: Sequence[Task], step: Callable[[Sequence[Task]], Awaitable[None]]
+) -> None:
+    """A step of many tasks at once, which may be done twice; where one of them makes it
+    impossible, each does it alone. A system that does not answer fails them all."""
+    try:
+        await step(tasks)
+    except looking.NO_ANSWER as error:
+        for task in tasks:
+            task.fail(error)
+    except Exception:  # whose it is shows when each does it alone
+        for task in tasks:
+            with failing([task]):
+                await step([task])
+
+
 class Converge:
     """The one way in which anything is written to Dynamics."""
 
@@ -75,6 +92,8 @@ class Converge:
         self._ports = ports
         settings = ports.settings
         self._links = LinkStore(ports.tables, ports.clock, settings.lease_seconds)
+        lease_seconds = settings.lease_seconds
+        self._origins = Origins(ports.tables, self._links, ports.clock, lease_seconds)
         self._dispatch = Dispatch(self._links, ports.queue, ports.clock, settings)
 
     async def run(
@@ -97,11 +116,13 @@ class Converge:
             return dict.fromkeys(wanted, verdict_of(error))
         context = context_of(self._ports.settings, mapping, self._ports.clock.now())
         await self._each(tasks, lambda task: self._claim_and_fetch(entity, task, writer, context))
-        await asking.ask(self._ports.dynamics, entity, tasks, context)
+        with failing(tasks):
+            await asking.ask(self._ports.dynamics, entity, tasks, context)
         self._build(entity, tasks, context)
         await self._each(tasks, lambda task: accounts.reserve(self._ports.tables, task))
         customers = await self._masters(tasks, writer)
         await self._drafts(tasks)
+        await self._each(tasks, lambda task: self._origins.note(task, mapping.sha256))
         await self._apply(tasks, self._target(mapping, customers), writer)
         await self._each(tasks, lambda task: accounts.note(self._ports.stripe, task, context))
         await self._follow_up(tasks)
@@ -118,25 +139,18 @@ class Converge:
 
         async def guarded(task: Task) -> None:
             async with limit:
-                try:
+                with failing([task]):
                     await step(task)
-                except Exception as error:
-                    self._failed(task, error)
 
         async with asyncio.TaskGroup() as group:
             for task in tasks:
                 group.create_task(guarded(task))
 
-    def _failed(self, task: Task, error: Exception) -> None:
-        if not isinstance(error, TieoutError):
-            telemetry.fault("converge_failed", error, object=task.id)
-        task.fail(error)
-
     async def _claim_and_fetch(
         self, entity: Entity, task: Task, writer: Writer, context: Context
     ) -> None:
         held = task.held = await self._links.claim(task.id, writer.owner)
-        task.snapshot = await snapshots.fetch(
+        fetched = await snapshots.fetch(
             self._ports.stripe,
             entity,
             task.id,
@@ -147,16 +161,14 @@ class Converge:
             companies=task.companies,
             was_settled=held.settled,
         )
+        task.snapshot = await self._origins.read(fetched, context)
 
     def _build(self, entity: Entity, tasks: Sequence[Task], context: Context) -> None:
         for task in tasks:
             if task.going and task.snapshot is not None and task.held is not None:
-                try:
+                with failing([task]):
                     task.desired = entity.build(task.snapshot, context)
                     unwanted(task.desired.documents, task.held.links)
-                except Exception as error:
-                    self._failed(task, error)
-                else:
                     task.pending = task.desired.documents
 
     async def _masters(self, tasks: Sequence[Task], writer: Writer) -> dict[tuple[str, str], str]:
@@ -180,7 +192,10 @@ class Converge:
             verdicts = await self.run("customer", wanted, writer)
             for ref in needed:
                 if ref.id in missing and ref.company in missing[ref.id]:
-                    await self._after_inline(ref, verdicts[ref.id], found, errors)
+                    try:
+                        await self._after_inline(ref, verdicts[ref.id], found, errors)
+                    except Exception as error:
+                        errors[ref] = error
         for task in tasks:
             for ref in task.desired.masters:
                 if ref in errors:
@@ -190,11 +205,11 @@ class Converge:
     async def _account(self, ref: Ref, errors: dict[Ref, Exception]) -> str | None:
         try:
             links = await self._links.links(ref.id)
-        except TieoutError as error:
+            link: Link | None = links.get(role_of(ref.company))
+            return None if link is None else str(link.keys["CustomerAccount"])
+        except Exception as error:
             errors[ref] = error
             return None
-        link: Link | None = links.get(role_of(ref.company))
-        return None if link is None else str(link.keys["CustomerAccount"])
 
     async def _after_inline(
         self,
@@ -215,12 +230,8 @@ class Converge:
 
     async def _drafts(self, tasks: Sequence[Task]) -> None:
         """Which lines may be spelled anew; without an answer nothing of them is."""
-        try:
-            await find_drafts(self._ports.dynamics, tasks)
-        except TieoutError as error:
-            for task in tasks:
-                if task.reapply:
-                    task.fail(error)
+        wanted = [task for task in tasks if task.going and task.reapply]
+        await _together(wanted, partial(find_drafts, self._ports.dynamics))
 
     async def _apply(self, tasks: Sequence[Task], target: Target, writer: Writer) -> None:
         """Plan and write, phase by phase, what has all it needs; then settle every claim."""
@@ -228,12 +239,17 @@ class Converge:
         settings = ports.settings
         journals = Journals(ports.tables, ports.dynamics, ports.clock, ports.chance, settings)
         applier = Applier(ports.dynamics, journals, self._links, ports.clock, settings)
-        for _ in range(PHASES_MAX):
+        for phase in range(PHASES_MAX + 1):
             self._plan(tasks, target)
             going = [task for task in tasks if task.going and not task.plan.is_empty]
             if not going:
                 break
-            await self._write(going, applier, writer, target.customers)
+            if phase < PHASES_MAX:
+                await self._write(going, applier, writer, target.customers)
+                continue
+            for task in going:
+                text = f"{task.id} is not written whole after {PHASES_MAX} phases"
+                task.fail(limit_reached(f"{text}; what is written stays"))
         await applier.leave(writer)
         held = [task for task in tasks if task.held is not None]
         await self._each(held, lambda task: self._settle(task, applier))
@@ -241,27 +257,26 @@ class Converge:
     def _plan(self, tasks: Sequence[Task], target: Target) -> None:
         now = self._ports.clock.now()
         for task in tasks:
-            if not task.going:
-                continue
-            try:
-                plan_phase(task, target, now)
-            except Exception as error:
-                self._failed(task, error)
+            with failing([task]):
+                if task.going:
+                    plan_phase(task, target, now)
 
     async def _write(
         self, going: Sequence[Task], applier: Applier, writer: Writer, customers: Accounts
     ) -> None:
+        """One phase. Each step fails the tasks that it concerns, and what is written stays so."""
         ports = self._ports
-        try:
+        with failing(going):
             await looking.look(ports.dynamics, going)
+        with failing(going):
             await checking.check(ports.dynamics, ports.tables, going)
-            await plan_moves(ports.dynamics, ports.tables, going)
-            await asking.expect(ports.dynamics, going)
-            await applier.apply(going, writer)
+        for task in going:
+            with failing([task]):
+                await plan_moves(ports.dynamics, ports.tables, [task])
+                await asking.expect(ports.dynamics, [task])
+        await applier.apply(going, writer)
+        with failing([task for task in going if not task.going]):
             await accounts.explain(ports.dynamics, going, customers)
-        except Exception as error:
-            for task in going:
-                self._failed(task, error)
 
     async def _settle(self, task: Task, applier: Applier) -> None:
         held = task.held
@@ -269,7 +284,8 @@ class Converge:
             return
         if task.going and task.desired.listed is not None:
             now = self._ports.clock.now()
-            await receipts.note(self._ports.tables, task.id, task.desired.listed, now)
+            with failing([task]):  # not settled, but what is written is linked
+                await receipts.note(self._ports.tables, task.id, task.desired.listed, now)
         whole = task.going and task.desired.unfinished is None
         complete = task.desired.documents if whole else None
         open_intents = applier.still_open(task)
@@ -283,13 +299,14 @@ class Converge:
 
         Money does not wait for a commercial document that could not be written.
         """
-        try:
-            await self._dispatch.enqueue([ref for task in tasks for ref in task.desired.money])
-            await self._dispatch.again([each for task in tasks for each in task.desired.again])
-        except TieoutError as error:
-            for task in tasks:
-                if task.desired.money or task.desired.again:
-                    task.fail(error)
+
+        async def hand_on(some: Sequence[Task]) -> None:
+            await self._dispatch.enqueue([ref for task in some for ref in task.desired.money])
+            await self._dispatch.again([each for task in some for each in task.desired.again])
+
+        await _together(
+            [task for task in tasks if task.desired.money or task.desired.again], hand_on
+        )
 
         async def start(task: Task) -> None:
             for flow in task.desired.flows:

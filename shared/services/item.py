@@ -64,12 +64,21 @@ def _is_type(value: object) -> bool:
     return isinstance(value, str) and len(value) <= TYPE_CHARS_MAX and value.isascii()
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of which no name stands twice: else nobody knows which of the two counts."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands twice")
+    return found
+
+
 def read_item(body: bytes) -> Item:
-    """The item in a message body. Raises `UnreadableItemError`."""
+    """The item in a message body. Raises `UnreadableItemError`, and nothing else: anybody may send
+    to a queue."""
     try:
-        value: Any = json.loads(body)
-    except ValueError as error:
-        raise UnreadableItemError("the message is not JSON") from error
+        value: Any = json.loads(body, object_pairs_hook=_once)
+    except (ValueError, RecursionError) as error:  # the latter: nested too deeply
+        raise UnreadableItemError("the message is not JSON that we can read") from error
     if not isinstance(value, dict) or set(value) != set(Item.__dataclass_fields__):
         raise UnreadableItemError("the message is not an envelope of ours")
     texts = (value["id"], value["entity"], value["object"])

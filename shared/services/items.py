@@ -7,9 +7,10 @@ waiting items, and the counters change in one transaction. Rows: `event~<id>`, `
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from shared.errors import TableConflict
+from shared import telemetry
+from shared.errors import Refused, TableConflict, clean_text
 from shared.ports import (
     Cell,
     Clock,
@@ -66,8 +67,35 @@ class Items:
         """
         last = {outcome.item.id: outcome for outcome in outcomes}
         chosen = list(last.values())
+        refused: Refused | None = None
         for start in range(0, len(chosen), ITEMS_PER_TRANSACTION):
-            await self._record(where, chosen[start : start + ITEMS_PER_TRANSACTION])
+            part = chosen[start : start + ITEMS_PER_TRANSACTION]
+            try:
+                await self._record(where, part)
+            except Refused:  # one row that storage refuses holds up none of the others
+                for outcome in part:
+                    refused = await self._alone(where, outcome) or refused
+        if refused is not None:
+            raise refused
+
+    async def _alone(self, where: str, outcome: Outcome) -> Refused | None:
+        """Store one outcome, without its evidence where storage refuses it. Returns the error of
+        one that cannot be stored at all."""
+        try:
+            await self._record(where, [outcome])
+        except Refused as error:
+            telemetry.event("outcome_shortened", item=outcome.item.id, reason=str(error))
+            plain = replace(
+                outcome.verdict,
+                text=clean_text(outcome.verdict.text),
+                remedy=clean_text(outcome.verdict.remedy)[:TEXT_CHARS_MAX],
+                evidence="",
+            )
+            try:
+                await self._record(where, [replace(outcome, verdict=plain)])
+            except Refused as last:
+                return last
+        return None
 
     async def _record(self, where: str, outcomes: Sequence[Outcome]) -> None:
         for _ in range(CONFLICTS_MAX):

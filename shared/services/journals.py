@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from shared.domain.journal import JournalKind
-from shared.errors import UncertainWrite
+from shared.errors import DuplicateKey, UncertainWrite, limit_reached
 from shared.ports import (
     Cell,
     Chance,
@@ -116,7 +116,8 @@ class Journals:
             slots += [Slot(batch, lines + 1 + index) for index in range(room)]
             if len(slots) == count:
                 return slots
-        raise RuntimeError(f"more than {ROLLS_MAX} journals for one reservation")
+        text = f"{count} lines need more than {ROLLS_MAX} journals of {target.company}"
+        raise limit_reached(f"{text}; raise TIEOUT_JOURNAL_LINES_MAX")
 
     def _lease(self, writer: Writer) -> dict[str, Cell]:
         until = self._clock.now() + timedelta(seconds=self._settings.lease_seconds)
@@ -173,10 +174,10 @@ class Journals:
             "Description": str(row.cells["description"]),
         }
         write = Write("POST", HEADERS[target.kind], target.company, fields)
-        deadline = self._clock.now() + timedelta(seconds=self._settings.batch_seconds_max)
+        deadline = self._clock.now() + timedelta(seconds=self._settings.write_seconds_max)
         (result,) = await self._dynamics.apply([write], deadline)
         if isinstance(result, WriteFailed):
-            if isinstance(result.error, UncertainWrite):
+            if isinstance(result.error, UncertainWrite | DuplicateKey):  # its own echo, perhaps
                 raise UncertainWrite(str(result.error), self._settings.write_settle_seconds)
             closed = {**row.cells, "state": CLOSED}
             await self._tables.transact(TABLE, row.partition, [Replace(row.row, closed, row.etag)])
@@ -197,7 +198,7 @@ class Journals:
     async def _finish_opening(self, target: Target, writer: Writer, row: Row) -> Row:
         """A header was announced and its answer lost: look for it, not too early."""
         opened = row.cells["opened_at"]
-        wait = self._settings.batch_seconds_max + self._settings.write_settle_seconds
+        wait = self._settings.write_seconds_max + self._settings.write_settle_seconds
         age = (self._clock.now() - opened).total_seconds() if isinstance(opened, datetime) else wait
         if age < wait:
             raise UncertainWrite("the header of a new journal is not confirmed yet", wait - age)

@@ -3,7 +3,8 @@
 Partition key = Stripe object id, so that one object is one entity-group transaction. Rows:
 `claim` (who works on it, until when), `intent~<role>` (a write announced and not settled),
 `link~<role>` (a record that exists), `document` (the last documents and records, packed),
-`choice~<company>` (what a person decided about a customer), `chosen~<moment>` (all such decisions).
+`choice~<company>` (what a person decided about a customer), `chosen~<moment>` (all such decisions),
+`origin~<object>` (of a charge: who decided where what follows it goes, `origins.py`).
 Every write is conditional on the claim's ETag: a worker that lost its claim changes nothing.
 """
 
@@ -17,15 +18,15 @@ from shared.domain.records import (
     Document,
     Intent,
     Link,
+    Record,
     canonical,
     document_of,
     plain_document,
     plain_record,
     record_of,
 )
-from shared.errors import ClaimHeld, TableConflict
+from shared.errors import ClaimHeld, Parked, TableConflict
 from shared.ports import (
-    TRANSACTION_OPERATIONS_MAX,
     Cell,
     Clock,
     Delete,
@@ -36,16 +37,19 @@ from shared.ports import (
     Row,
     Tables,
 )
-from shared.services.packing import pack, unpack
+from shared.services.packing import in_transactions, pack, unpack
+from shared.services.paging import rows
 
 TABLE = "links"
 CLAIM = "claim"
 DOCUMENT = "document"
 INTENT_PREFIX = "intent~"
 LINK_PREFIX = "link~"
+ORIGIN_PREFIX = "origin~"
 CHOICE_PREFIX = "choice~"
 CHOSEN_PREFIX = "chosen~"
-CHANGES_PER_TRANSACTION = TRANSACTION_OPERATIONS_MAX - 1  # and the claim
+CLAIMS = 1  # operations on the claim in each transaction
+ROWS_MAX = 20_000  # of one object: its order's 90 lines, with the credit lines of 200 refunds
 
 
 @dataclass(slots=True)
@@ -135,14 +139,19 @@ def documents_in(row: Row) -> tuple[Document, ...]:
     return tuple(document_of(plain) for plain in unpack(row.cells))
 
 
-def _in_transactions(changes: Sequence[Sequence[Operation]]) -> list[list[Operation]]:
-    """Changes in as few transactions as hold them; what belongs to one role stays together."""
-    parts: list[list[Operation]] = [[]]
-    for change in changes:
-        if len(parts[-1]) + len(change) > CHANGES_PER_TRANSACTION:
-            parts.append([])
-        parts[-1] += change
-    return parts
+async def rows_of(tables: Tables, id: str) -> list[Row]:
+    """Every row of an object, page by page. Raises `Parked` beyond `ROWS_MAX`."""
+    found: list[Row] = []
+    async for row in rows(tables, TABLE, id):
+        if len(found) == ROWS_MAX:
+            raise Parked(
+                "limit_reached",
+                f"{id} has more than {ROWS_MAX:,} rows in the table links; nothing was written",
+                "Compare the object with Dynamics and book what is missing by hand; then resolve "
+                "the item.",
+            )
+        found.append(row)
+    return found
 
 
 class LinkStore:
@@ -154,9 +163,14 @@ class LinkStore:
         self._lease = timedelta(seconds=lease_seconds)
 
     async def claim(self, id: str, owner: str) -> Held:
-        """Take the object for `lease_seconds`. Raises `ClaimHeld` or `TableConflict`."""
-        rows = await self._tables.query(TABLE, partition=id)
-        found = {row.row: row for row in rows}
+        """Take the object for `lease_seconds`. Raises `ClaimHeld`, `TableConflict` or `Parked`.
+
+        The rows may come in several pages. The claim's row sorts before documents, intents and
+        links, so these are read after it, and whoever changes one of them changes the claim's ETag
+        with it: our own change of the claim is refused then, and nothing stale is used.
+        """
+        stored = await rows_of(self._tables, id)
+        found = {row.row: row for row in stored}
         now = self._clock.now()
         until = now + self._lease
         cells: dict[str, Cell] = {"owner": owner, "until": until}
@@ -168,9 +182,9 @@ class LinkStore:
                 raise ClaimHeld(id, held_until)
             operation = Replace(CLAIM, cells, old.etag)
         (etag,) = await self._tables.transact(TABLE, id, [operation])
-        held = Held(id, owner, etag, until, choices=_choices_in(rows))
-        held.links = _links_in(rows, held.choices)
-        for row in rows:
+        held = Held(id, owner, etag, until, choices=_choices_in(stored))
+        held.links = _links_in(stored, held.choices)
+        for row in stored:
             if row.row.startswith(INTENT_PREFIX):
                 held.intents[row.row.removeprefix(INTENT_PREFIX)] = _intent_of(row)
         document = found.get(DOCUMENT)
@@ -185,7 +199,7 @@ class LinkStore:
             [Put(INTENT_PREFIX + intent.role, _intent_cells(intent))] for intent in intents
         ]
         changes.append([Put(DOCUMENT, _document_cells(documents, False, self._clock.now()))])
-        for operations in _in_transactions(changes):
+        for operations in in_transactions(changes, CLAIMS):
             await self._under_claim(held, operations, held.owner, held.until)
         held.intents.update({intent.role: intent for intent in intents})
 
@@ -205,8 +219,9 @@ class LinkStore:
         changes: dict[str, list[Operation]] = {}
         for link in links:
             changes[link.role] = [Put(LINK_PREFIX + link.role, _link_cells(link))]
+        still_open = [intent.role for intent in open_intents]
         for role in dict.fromkeys(over):
-            if role in held.intents:
+            if role in held.intents and role not in still_open:
                 changes.setdefault(role, []).append(Delete(INTENT_PREFIX + role))
         for intent in open_intents:
             operation = Put(INTENT_PREFIX + intent.role, _intent_cells(intent))
@@ -214,7 +229,7 @@ class LinkStore:
         last: list[Operation] = []
         if documents is not None:
             last.append(Put(DOCUMENT, _document_cells(documents, True, self._clock.now())))
-        *parts, rest = _in_transactions([*changes.values(), last])
+        *parts, rest = in_transactions([*changes.values(), last], CLAIMS)
         for operations in parts:
             await self._under_claim(held, operations, held.owner, held.until)
         await self._under_claim(held, rest, "", self._clock.now())
@@ -235,9 +250,17 @@ class LinkStore:
             return
 
     async def links(self, id: str) -> dict[str, Link]:
-        """The links of an object, without a claim: a look that may be old."""
-        rows = await self._tables.query(TABLE, partition=id)
-        return _links_in(rows, _choices_in(rows))
+        """The links of an object, without a claim: a look that may be old. Raises `Parked`."""
+        stored = await rows_of(self._tables, id)
+        return _links_in(stored, _choices_in(stored))
+
+    async def written(self, id: str, role: str) -> Record | None:
+        """What was written or announced of an object in a role, without a claim."""
+        # Settling stores the link and drops the intent at once: read last, the link is not missed.
+        intent = await self._tables.get(TABLE, id, INTENT_PREFIX + role)
+        link = await self._tables.get(TABLE, id, LINK_PREFIX + role)
+        row = link or intent
+        return None if row is None else record_of(unpack(row.cells))
 
     async def choose(self, id: str, choice: Choice, who: str, why: str) -> None:
         """Store what a person decided about a customer. Earlier decisions stay on record."""

@@ -5,14 +5,14 @@ Lines: by (company, batch, PaymentId) first, then by PaymentId and date without 
 journals: posted ones have become prices in force.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from shared.domain.records import Change, Link, Record
-from shared.errors import Overtaken, Parked
+from shared.errors import CredentialsRefused, Overtaken, Parked, Throttled, Unavailable
 from shared.ports import DynamicsGateway, Json, Lookup, Value
 from shared.services.plan import KEYS, differs, found_link, link_of
-from shared.services.task import Task
+from shared.services.task import Task, failing
 
 POSTED_AS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
     {
@@ -24,38 +24,83 @@ POSTED_AS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
 )
 """Entity sets whose records leave them when they are posted: where to, and what they share."""
 LOOK_KEYS_MAX = 20  # keys in one request: the address has a length limit
-
+NO_ANSWER = (Throttled, Unavailable, CredentialsRefused)  # asking in another way is no use
 
 type Place = tuple[str, str, tuple[tuple[str, Value], ...]]
 """Entity set, company, and the part of the set that the key is unique in."""
+type Found = dict[tuple[Place, str], list[Json]]
+"""Records by place and key."""
+
+
+type Pair = tuple[Task, Record]
+
+
+async def find_each[T](
+    dynamics: DynamicsGateway, wanted: Sequence[T], lookup_of: Callable[[list[T]], Lookup]
+) -> tuple[list[Json], list[tuple[T, Exception]]]:
+    """The records of all that is wanted, `LOOK_KEYS_MAX` in a request, and the error of each that
+    could not be asked for.
+
+    What makes a request impossible is asked for alone, so that it fails nothing else.
+    """
+    rows: list[Json] = []
+    failed: list[tuple[T, Exception]] = []
+    for start in range(0, len(wanted), LOOK_KEYS_MAX):
+        part = list(wanted[start : start + LOOK_KEYS_MAX])
+        try:
+            rows += await dynamics.find(lookup_of(part))
+        except Exception as error:
+            if len(part) == 1 or isinstance(error, NO_ANSWER):
+                failed += [(each, error) for each in part]
+                continue
+            for each in part:
+                found, errors = await find_each(dynamics, [each], lookup_of)
+                rows += found
+                failed += errors
+    return rows, failed
 
 
 async def look(dynamics: DynamicsGateway, tasks: Sequence[Task]) -> None:
     """Find the records of `plan.look`; found ones become links, the others stay to be created.
 
-    Each task gets its own error when its record occurs more than once. Raises the port's errors,
-    which concern all tasks.
+    Each task gets its own error: a record that occurs more than once, or that could not be asked
+    for.
     """
-    wanted = []
+    wanted: list[Pair] = []
     for task in tasks:
         for record in task.plan.look if task.going else ():
             if record.document.adopts and record.document.found_first:
-                task.linked(link_of(record, record.document.adopts))
+                with failing([task]):
+                    task.linked(link_of(record, record.document.adopts))
             else:
                 wanted.append((task, record))
     missing = await _by_journal(dynamics, wanted)
-    found: dict[tuple[Place, str], list[Json]] = {}
+    found: Found = {}
     for place, group in _grouped(missing).items():
-        for chunk in _chunks([record for _, record in group]):
-            rows = await dynamics.find(_lookup(chunk))
-            _collect(found, place, chunk[0].key_field, rows)
+        await _find(dynamics, found, place, group)
     for task, record in missing:
-        rows = found.get(_key(record), [])
-        if rows or record.entity_set not in POSTED_AS:
-            _take(task, record, rows)
-        elif await _is_posted(dynamics, record):
-            told = _announced(task, record)
-            task.linked(link_of(told, told.fields))
+        with failing([task]):
+            rows = found.get(_key(record), [])
+            if rows or record.entity_set not in POSTED_AS:
+                _take(task, record, rows)
+            elif task.going and await _is_posted(dynamics, record):
+                told = _announced(task, record)
+                task.linked(link_of(told, told.fields))
+
+
+async def _find(
+    dynamics: DynamicsGateway, found: Found, place: Place, group: list[Pair], journal: str = ""
+) -> None:
+    """Add the records of a group to `found`; tasks of what cannot be asked for fail."""
+
+    def lookup_of(part: list[Pair]) -> Lookup:
+        return _lookup([record for _, record in part], journal)
+
+    rows, failed = await find_each(dynamics, group, lookup_of)
+    for (task, _), error in failed:
+        task.fail(error)
+    with failing([task for task, _ in group]):
+        _collect(found, place, group[0][1].key_field, rows)
 
 
 async def _is_posted(dynamics: DynamicsGateway, record: Record) -> bool:
@@ -88,22 +133,14 @@ def _key(record: Record) -> tuple[Place, str]:
     return place_of(record), record.document.key
 
 
-def _grouped(wanted: Iterable[tuple[Task, Record]]) -> dict[Place, list[tuple[Task, Record]]]:
-    groups: dict[Place, list[tuple[Task, Record]]] = {}
+def _grouped(wanted: Iterable[Pair]) -> dict[Place, list[Pair]]:
+    groups: dict[Place, list[Pair]] = {}
     for task, record in wanted:
         groups.setdefault(place_of(record), []).append((task, record))
     return groups
 
 
-def _chunks(records: list[Record]) -> list[list[Record]]:
-    return [
-        records[start : start + LOOK_KEYS_MAX] for start in range(0, len(records), LOOK_KEYS_MAX)
-    ]
-
-
-def _collect(
-    found: dict[tuple[Place, str], list[Json]], place: Place, key_field: str, rows: list[Json]
-) -> None:
+def _collect(found: Found, place: Place, key_field: str, rows: list[Json]) -> None:
     for row in rows:
         found.setdefault((place, key_text(row[key_field])), []).append(row)
 
@@ -137,11 +174,9 @@ def _dates(records: list[Record]) -> dict[str, tuple[Value, Value]]:
     return {}
 
 
-async def _by_journal(
-    dynamics: DynamicsGateway, wanted: list[tuple[Task, Record]]
-) -> list[tuple[Task, Record]]:
+async def _by_journal(dynamics: DynamicsGateway, wanted: list[Pair]) -> list[Pair]:
     """Look in the journals that the intents name; returns what was not found there."""
-    journals: dict[tuple[Place, str], list[tuple[Task, Record]]] = {}
+    journals: dict[tuple[Place, str], list[Pair]] = {}
     rest = []
     for task, record in wanted:
         intent = task.held.intents.get(record.document.role) if task.held else None
@@ -150,15 +185,14 @@ async def _by_journal(
         else:
             journals.setdefault((place_of(record), intent.journal), []).append((task, record))
     for (place, journal), group in journals.items():
-        found: dict[tuple[Place, str], list[Json]] = {}
-        for chunk in _chunks([record for _, record in group]):
-            rows = await dynamics.find(_lookup(chunk, journal))
-            _collect(found, place, chunk[0].key_field, rows)
+        found: Found = {}
+        await _find(dynamics, found, place, group, journal)
         for task, record in group:
             rows = found.get(_key(record), [])
             if rows:
-                _take(task, record, rows)
-            else:
+                with failing([task]):
+                    _take(task, record, rows)
+            elif task.going:
                 rest.append((task, record))
     return rest
 

@@ -17,7 +17,6 @@ from shared.domain.records import digest
 from shared.errors import MappingUnusable, TableConflict
 from shared.mapping.loader import Loaded
 from shared.ports import (
-    TRANSACTION_OPERATIONS_MAX,
     Cell,
     Insert,
     Operation,
@@ -26,7 +25,7 @@ from shared.ports import (
     Row,
     Tables,
 )
-from shared.services.packing import pack, unpack
+from shared.services.packing import in_transactions, pack, unpack
 from shared.services.paging import rows
 
 TABLE = "mappings"
@@ -149,9 +148,8 @@ class MappingStore:
 
     async def keep(self, found: StoredSet, documents: Sequence[Loaded]) -> None:
         """Store a set with its documents; the set's row comes last, and stays the first one."""
-        puts = [Put(each.sha256, pack(each.tree)) for each in documents]
-        for start in range(0, len(puts), TRANSACTION_OPERATIONS_MAX):
-            part = puts[start : start + TRANSACTION_OPERATIONS_MAX]
+        puts = [[Put(each.sha256, pack(each.tree))] for each in documents]
+        for part in in_transactions(puts) if puts else ():
             await self._tables.transact(TABLE, DOCUMENT, part)
         if await self.set(found.sha256) is None:
             cells = {**pack(dict(found.documents)), "by": found.by, **_moment("at", found.at)}

@@ -84,7 +84,7 @@ class Recent:
 
     async def _object(self, id: str) -> _Object:
         found = _Object(id)
-        for row in await self._tables.query(links.TABLE, partition=id):
+        for row in await links.rows_of(self._tables, id):
             found.take(row)
         return found
 

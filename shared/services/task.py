@@ -1,11 +1,14 @@
 """One object on its way through converge, and the small steps that only concern itself."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
+from shared import telemetry
 from shared.documents.common import Desired, Snapshot
 from shared.domain.money import is_currency
 from shared.domain.records import Document, Link, Record, Value
+from shared.errors import TieoutError
 from shared.services.item import APART, REAPPLY, VERIFY
 from shared.services.links import Held
 from shared.services.plan import Plan
@@ -60,6 +63,8 @@ class Task:
 
     def fail(self, error: Exception) -> None:
         """The first error decides; an uncertain write is never hidden by a later one."""
+        if not isinstance(error, TieoutError):
+            telemetry.fault("converge_failed", error, object=self.id)
         if self.error is None:
             self.error = error
 
@@ -74,6 +79,16 @@ class Task:
         if type(amount) is not int or abs(amount) >= AMOUNT_BOUND or not is_currency(currency):
             return verdict_of(error)
         return replace(verdict_of(error), amount_minor=amount, currency=str(currency))
+
+
+@contextmanager
+def failing(tasks: Iterable[Task]) -> Iterator[None]:
+    """What goes wrong inside fails these tasks, the ones that it concerns, and goes no further."""
+    try:
+        yield
+    except Exception as error:
+        for task in tasks:
+            task.fail(error)
 
 
 def task_for(id: str, companies: tuple[str, ...], asked: Collection[str]) -> Task:

@@ -31,8 +31,17 @@ from shared.verdicts import Kind, Verdict
 OBJECTS_PER_RUN = 50  # two lines each fill one $batch
 SUSPECT_DELIVERIES = 3  # from here on a message is handled alone
 UNCOUNTED_DELAY_SECONDS = 15
+UNCOUNTED_MAX = 1_000  # retries: three hours; a dead worker's claim lasts two at the longest
 FAILURE_PAUSE_SECONDS = 20.0
-NOT_BEGUN = Verdict(Kind.RETRY, counts=False, delay_seconds=1.0, cause="not_begun")
+NOT_BEGUN = Verdict(
+    Kind.RETRY,
+    counts=False,
+    delay_seconds=1.0,
+    cause="not_begun",
+    text="the time of its batch was over before its turn came",
+    remedy="Batches take too long: check how fast Stripe, Dynamics and storage answer, or raise "
+    "TIEOUT_BATCH_SECONDS_MAX; then retry.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +121,18 @@ class Work:
         return verdicts
 
     def _judge(self, item: Item, verdict: Verdict) -> Verdict:
-        """A retry that used up its attempts is parked."""
-        exhausted = item.attempt + 1 >= self._ports.settings.attempts_max
-        if verdict.kind is Kind.RETRY and verdict.counts and exhausted:
-            return replace(
-                verdict,
-                kind=Kind.PARK,
-                text=f"given up after {item.attempt + 1} attempts: {verdict.text}",
-            )
-        return verdict
+        """A retry that used up its attempts is parked; so is one that never counts and never ends:
+        what is parked is seen, and healing tries it again."""
+        if verdict.kind is not Kind.RETRY:
+            return verdict
+        attempts, uncounted = item.attempt + 1, item.copy - item.attempt + 1
+        if verdict.counts and attempts >= self._ports.settings.attempts_max:
+            given_up = f"given up after {attempts} attempts"
+        elif not verdict.counts and uncounted >= UNCOUNTED_MAX:
+            given_up = f"given up after {item.copy + 1:,} tries, {uncounted:,} of them uncounted"
+        else:
+            return verdict
+        return replace(verdict, kind=Kind.PARK, text=f"{given_up}: {verdict.text}")
 
     def _delay_seconds(self, item: Item, verdict: Verdict) -> float:
         """Capped exponential back-off with jitter, never shorter than the verdict demands."""

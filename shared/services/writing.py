@@ -17,7 +17,6 @@ from shared.errors import (
     JournalPosted,
     Overtaken,
     Refused,
-    TieoutError,
     UncertainWrite,
     UpdateConflict,
 )
@@ -25,7 +24,7 @@ from shared.ports import Clock, DynamicsGateway, Value, Write, WriteFailed, Writ
 from shared.services.journals import Journals, Slot, Target, Writer
 from shared.services.links import LinkStore
 from shared.services.plan import KEYS, intent_of, link_of
-from shared.services.task import Task
+from shared.services.task import Task, failing
 from shared.settings import Settings
 
 WRITES_MAX = 100  # of one apply: whole objects, so that an object stays in one $batch
@@ -33,13 +32,15 @@ WRITES_MAX = 100  # of one apply: whole objects, so that an object stays in one 
 
 @dataclass(slots=True)
 class Pending:
-    """One write of one task, with the place it got."""
+    """One write of one task, with the place it got. `looked`: an earlier write of the record was
+    uncertain, and the look that came first in this run did not find it."""
 
     task: Task
     record: Record
     write: Write
     journal: str = ""
     target: Target | None = None
+    looked: bool = False
 
 
 @dataclass(slots=True)
@@ -58,12 +59,13 @@ class Applier:
         places = await self._places(tasks, writer)
         pending: list[list[Pending]] = []
         for task in tasks:
-            if task.going:
-                writes = self._writes(task, places)
+            with failing([task]):
+                writes = self._writes(task, places) if task.going else []
                 if writes:
                     pending.append(writes)
         for chunk in _by_whole_objects(pending):
-            await self._write(chunk, writer)
+            with failing([writes[0].task for writes in chunk]):
+                await self._write(chunk, writer)
 
     async def _places(self, tasks: Sequence[Task], writer: Writer) -> dict[Target, list[Slot]]:
         """Reserve journal slots for every line to create. A journal that cannot be had fails the
@@ -76,7 +78,7 @@ class Applier:
         for target, wanting in needed.items():
             try:
                 places[target] = await self.journals.reserve(target, len(wanting), writer)
-            except TieoutError as error:
+            except Exception as error:
                 for task in wanting:
                     task.fail(error)
             else:
@@ -114,7 +116,7 @@ class Applier:
         return writes
 
     async def _write(self, chunk: list[list[Pending]], writer: Writer) -> None:
-        window = timedelta(seconds=self.settings.batch_seconds_max)
+        window = timedelta(seconds=self.settings.write_seconds_max)
         not_after = self.clock.now() + window
         safe_at = not_after + timedelta(seconds=self.settings.write_settle_seconds)
         announced: list[Pending] = []
@@ -125,49 +127,69 @@ class Applier:
                 for each in writes
                 if each.write.method != "DELETE"
             ]
-            try:
-                if task.held is None:
-                    raise RuntimeError(f"{task.id} is written without a claim")
-                await self.links.intend(task.held, intents, task.desired.documents)
-            except TieoutError as error:
-                task.fail(error)
-            else:
+            with failing([task]):
+                await self._announce(task, intents, writes)
                 announced += writes
         if not announced:
             return
         results = await self.dynamics.apply([each.write for each in announced], not_after)
         for each, result in zip(announced, results, strict=True):
-            await self._keep(each, result, writer)
+            with failing([each.task]):  # its announcement stays: the record is looked for
+                await self._keep(each, result, writer)
+
+    async def _announce(
+        self, task: Task, intents: Sequence[Intent], writes: Sequence[Pending]
+    ) -> None:
+        if task.held is None:
+            raise RuntimeError(f"{task.id} is written without a claim")
+        for each in writes:
+            each.looked = each.record.document.role in task.held.intents
+        await self.links.intend(task.held, intents, task.desired.documents)
 
     async def _keep(self, each: Pending, result: Written | WriteFailed, writer: Writer) -> None:
+        """What the answer to one write means for its task: a link, or an error and what becomes of
+        the announcement. The write of a changeset that deletes leaves it to the one that creates.
+        """
         task, role = each.task, each.record.document.role
-        if isinstance(result, Written) and each.write.method == "DELETE":
-            return
+        deletes = each.write.method == "DELETE"
         if isinstance(result, Written):
-            recreated = 1 if each.record in task.recreate else 0
-            keys = result.fields or each.write.key
-            named = {name: keys[name] for name in KEYS[each.record.entity_set]}
-            task.linked(link_of(each.record, named, recreated))
+            if not deletes:
+                keys = result.fields or each.write.key
+                named = {name: keys[name] for name in KEYS[each.record.entity_set]}
+                task.linked(link_of(each.record, named, 1 if each.record in task.recreate else 0))
             return
-        error = result.error
-        own_key = each.record.key_field in KEYS[each.record.entity_set]
-        if isinstance(error, DuplicateKey) and (each.target is not None or own_key):
-            # A line of this number is in the journal: ours, perhaps. Look for it by its key.
-            error = UncertainWrite(str(error))
-        elif isinstance(error, Refused) and each.write.method == "PATCH":
+        error = self._meaning(each, result.error)
+        task.fail(error)
+        if deletes:
+            return
+        collided = isinstance(result.error, DuplicateKey) and each.write.method == "POST"
+        is_open = collided or isinstance(error, UncertainWrite | UpdateConflict)
+        (task.uncertain if is_open else task.over).append(role)
+        collided_again = collided and each.looked
+        leaves = isinstance(error, JournalPosted | UpdateConflict) or collided_again
+        if leaves and each.target is not None:
+            await self.journals.retire(each.target, each.journal, writer)
+
+    def _meaning(self, each: Pending, error: Exception) -> Exception:
+        """The error of a write, where the write says more than the answer.
+
+        A record of the key exists: perhaps our own, for a request may be sent again on its way.
+        So it is looked for first. It is not ours when a look found nothing and the key is taken
+        all the same. A place in a journal may be taken by somebody else's line: the next try gets
+        another place.
+        """
+        settle = self.settings.write_settle_seconds
+        changes = each.write.method == "PATCH"
+        if isinstance(error, DuplicateKey) and not changes:
+            final = each.looked and each.target is None
+            return error if final else UncertainWrite(str(error), settle)
+        if isinstance(error, Refused) and changes:
             # What is open may have been closed since it was read.
             is_open = each.record.document.change is Change.OPEN
-            error = Overtaken(error.system, error.text) if is_open else error
-        if isinstance(error, UncertainWrite | UpdateConflict):
-            task.uncertain.append(role)
-            if isinstance(error, UncertainWrite):
-                settle = self.settings.write_settle_seconds
-                error = UncertainWrite(str(error), settle)
-        else:
-            task.over.append(role)
-        task.fail(error)
-        if isinstance(error, JournalPosted | UpdateConflict) and each.target is not None:
-            await self.journals.retire(each.target, each.journal, writer)
+            return Overtaken(error.system, error.text) if is_open else error
+        if isinstance(error, UncertainWrite):
+            return UncertainWrite(str(error), settle)
+        return error
 
     async def leave(self, writer: Writer) -> None:
         """Give back the leases of the journals that were used. One that cannot be given back
@@ -175,7 +197,7 @@ class Applier:
         for target in self.used:
             try:
                 await self.journals.release(target, writer)
-            except TieoutError as error:
+            except Exception as error:
                 telemetry.event("journal_lease_kept", company=target.company, reason=str(error))
         self.used.clear()
 

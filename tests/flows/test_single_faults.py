@@ -3,7 +3,10 @@
 import asyncio
 import json
 import random
+from collections.abc import Sequence
 from dataclasses import replace
+
+import httpx
 
 from local.dynamics.faults import Faults as DynamicsFaults
 from local.servicebus.messages import Outgoing
@@ -12,10 +15,12 @@ from local.stripe import DeliveryFaults
 from local.stripe import Faults as StripeFaults
 from local.summary import Listed
 from local.tables import MemoryTables
+from local.transport import PeerTransport
 from local.world import Options, World
 from shared import bootstrap
 from shared.errors import StorageUnavailable
-from shared.ports import Row
+from shared.ports import Clock, Operation, Row
+from shared.settings import BATCH_SECONDS
 from tests.flows.month import CHARGES, CUSTOMERS, all_is_well, month, options
 from tests.world import (
     DAY,
@@ -26,6 +31,7 @@ from tests.world import (
     customers,
     doubles,
     gaps,
+    give_back,
     lines,
     live,
     new_customer,
@@ -206,3 +212,72 @@ def test_what_its_queue_gave_up_is_parked_and_shown() -> None:
         assert world.broker.depth("customer").dead == 0
 
     live(story)
+
+
+class RepeatingGateway(httpx.AsyncBaseTransport):
+    """Something between us and Dynamics that sends one request twice and hands on the second
+    answer: the first write of a line of `entity_set` that travels alone."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, entity_set: str) -> None:
+        self._inner, self._entity_set = inner, entity_set
+        self.answers: list[bytes] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        answer = await self._inner.handle_async_request(request)
+        is_line = request.method == "POST" and request.url.path.endswith(self._entity_set)
+        if is_line and not self.answers:
+            answer = await self._inner.handle_async_request(request)
+            self.answers.append(await answer.aread())
+        return answer
+
+
+def test_a_write_that_a_gateway_repeats_is_looked_for_and_neither_parked_nor_doubled() -> None:
+    async def story(world: World) -> None:
+        charge = sell(world, customer=new_customer(world))
+        await rest(world)
+        inner = PeerTransport(world.dynamics.asgi, world.clock)
+        gateway = RepeatingGateway(inner, "CustomerPaymentJournalLines")
+        async with httpx.AsyncClient(transport=gateway) as client:
+            dynamics = bootstrap.dynamics_gateway(world.settings, client, world.clock)
+            app = replace(world.app, dynamics=dynamics)
+            world.host.context.run(bootstrap.use, app)
+            refund = give_back(world, charge)
+            await rest(world)
+            (txn,) = transactions_of(world, refund)
+            assert list(lines(world, txn["id"])) == [f"{txn['id']}:gross"]
+            assert b"already exists" in gateway.answers[0]
+            assert await parked(world) == []
+            await rest(world, 3 * HOUR)  # long enough for healing to try
+            assert list(lines(world, txn["id"])) == [f"{txn['id']}:gross"]
+            assert await gaps(world) == NO_GAPS
+
+    live(story)
+
+
+class SlowTables(MemoryTables):
+    """Table storage that takes a moment for each write."""
+
+    clock: Clock | None = None
+
+    async def transact(
+        self, table: str, partition: str, operations: Sequence[Operation]
+    ) -> tuple[str, ...]:
+        if self.clock is not None:
+            await self.clock.sleep(0.02)
+        return await super().transact(table, partition, operations)
+
+
+def test_the_shortest_batch_time_that_settings_take_is_enough_to_write() -> None:
+    async def story(world: World) -> None:
+        tables = SlowTables()
+        tables.clock = world.clock
+        world.host.context.run(bootstrap.use, replace(world.app, tables=tables))
+        world.tables = tables
+        charge = sell(world, customer=new_customer(world))
+        await world.clock.sleep(HOUR / 2)
+        (txn,) = transactions_of(world, charge)
+        assert sorted(lines(world)) == [f"{txn['id']}:fee", f"{txn['id']}:gross"]
+
+    shortest, _ = BATCH_SECONDS
+    latency = DynamicsFaults(latency_seconds=(0.5, 5.0))
+    live(story, Options(settings={"batch_seconds_max": shortest}, dynamics_faults=latency))

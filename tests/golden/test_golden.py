@@ -44,7 +44,16 @@ def _snapshot(case: Json, links: dict[str, Link]) -> Snapshot:
         case["related"],
         links=links,
         answers=answers,
+        of_charge={
+            place: _written(sale, place) for place, sale in case.get("of_charge", {}).items()
+        },
     )
+
+
+def _written(sale: Json, role: str) -> Record:
+    """What was written of the sale that an object follows: `sale` is a case of its own."""
+    [found] = [each for each in _built(sale, {}).documents if each.role == role]
+    return render(found, TARGET, PARENT)
 
 
 def _built(case: Json, links: dict[str, Link]) -> Desired:

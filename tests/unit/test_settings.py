@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from shared.clients.dynamics.transport import TIMEOUT_SECONDS
 from shared.errors import SettingsRefused
 from shared.settings import VARIABLES, Settings, from_environment
 from tests.unit.documents.objects import BOOKS
@@ -233,9 +234,56 @@ def test_addresses_of_this_machine_may_go_without_tls(url: str) -> None:
     assert read(DYNAMICS_URL=url).dynamics_url == url.rstrip("/")
 
 
-def test_a_lease_shorter_than_the_settling_of_writes_is_refused() -> None:
-    (problem,) = problems(TIEOUT_LEASE_SECONDS="300", TIEOUT_WRITE_SETTLE_SECONDS="300")
-    assert "lease_seconds must be longer than write_settle_seconds" in problem
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        (
+            {"TIEOUT_LEASE_SECONDS": "300", "TIEOUT_WRITE_SETTLE_SECONDS": "300"},
+            "TIEOUT_LEASE_SECONDS (300) must be longer than TIEOUT_WRITE_SETTLE_SECONDS (300): ",
+        ),
+        (
+            {
+                "TIEOUT_LEASE_SECONDS": "120",
+                "TIEOUT_WRITE_SETTLE_SECONDS": "60",
+                "TIEOUT_BATCH_SECONDS_MAX": "120",
+            },
+            "TIEOUT_LEASE_SECONDS (120) must be longer than TIEOUT_BATCH_SECONDS_MAX, ",
+        ),
+        (
+            {"TIEOUT_RETRY_CAP_SECONDS": "4"},
+            "TIEOUT_RETRY_CAP_SECONDS (4) must not be shorter than TIEOUT_RETRY_BASE_SECONDS (5): ",
+        ),
+    ],
+)
+def test_settings_that_cannot_work_together_are_refused_by_name_and_reason(
+    changes: dict[str, str], text: str
+) -> None:
+    (problem,) = problems(**changes)
+    assert problem.startswith(text)
+
+
+def test_several_contradictions_are_told_at_once() -> None:
+    found = problems(
+        TIEOUT_LEASE_SECONDS="120",
+        TIEOUT_RETRY_CAP_SECONDS="4",
+    )
+    assert [problem.split(" ")[0] for problem in found] == [
+        "TIEOUT_LEASE_SECONDS",
+        "TIEOUT_LEASE_SECONDS",
+        "TIEOUT_RETRY_CAP_SECONDS",
+    ]
+
+
+@pytest.mark.parametrize("seconds", ["10", "59", "181", "-1"])
+def test_a_batch_that_is_shorter_than_a_request_is_refused_with_the_reason(seconds: str) -> None:
+    (problem,) = problems(TIEOUT_BATCH_SECONDS_MAX=seconds)
+    assert problem.startswith("TIEOUT_BATCH_SECONDS_MAX must be 60 to 180: one request to Dynamics")
+
+
+@pytest.mark.parametrize("seconds", [60, 61, 120, 180])
+def test_within_any_batch_time_a_request_to_dynamics_can_be_sent(seconds: int) -> None:
+    settings = read(TIEOUT_BATCH_SECONDS_MAX=str(seconds))
+    assert settings.write_seconds_max >= max(TIMEOUT_SECONDS + 30, seconds)
 
 
 def test_the_stores_may_be_reached_by_identity() -> None:

@@ -16,6 +16,7 @@ import simplejson
 
 from shared.clients.dynamics.errors import SYSTEM
 from shared.clients.dynamics.transport import DATA_PATH
+from shared.clients.texts import cleaned
 from shared.errors import Refused
 from shared.ports import Json, Lookup, Symbol, Value, Write
 
@@ -138,7 +139,7 @@ def rows_of(body: bytes, delimiter: str = DELIMITER) -> tuple[list[Json], str]:
 
     Raises `ValueError` when this is no page of records.
     """
-    match simplejson.loads(body, use_decimal=True):
+    match cleaned(body, simplejson.loads(body, use_decimal=True)):
         case {"value": list(rows), "@odata.nextLink": str(next_link)}:
             return [_record(row, delimiter) for row in rows], next_link
         case {"value": list(rows), **rest} if rest.get("@odata.nextLink") is None:
@@ -151,7 +152,7 @@ def record_of(body: bytes, delimiter: str = DELIMITER) -> Json:
 
     Raises `ValueError` when this is no record.
     """
-    return _record(simplejson.loads(body, use_decimal=True), delimiter)
+    return _record(cleaned(body, simplejson.loads(body, use_decimal=True)), delimiter)
 
 
 def escaped(account: str, delimiter: str = DELIMITER) -> str:

@@ -16,6 +16,7 @@ import stripe
 from shared.clients.stripe.errors import SYSTEM, translated
 from shared.clients.stripe.http import HttpxTransport
 from shared.clients.stripe.token_bucket import TokenBucket
+from shared.clients.texts import cleaned
 from shared.errors import CredentialsRefused, Refused, Throttled, Unavailable
 from shared.ports import Chance, Clock, Json, Page
 
@@ -164,14 +165,16 @@ class StripeApi:
         await bucket.take()
         try:
             response = await self._client.raw_request_async(method, path, **params)
-            body: Any = json.loads(response.body)
+            raw = response.body.encode() if isinstance(response.body, str) else response.body
+            body: Any = cleaned(raw, json.loads(raw))
         except stripe.StripeError as error:
             problem = translated(error, entity, id, self._clock.now())
             if isinstance(problem, Throttled):
                 bucket.pause(problem.retry_after_seconds or PAUSE_SECONDS)
             raise problem from error
-        except (AttributeError, UnicodeDecodeError) as error:
-            # Answers of a proxy trip the SDK: an `error` that is a text, a body not in UTF-8.
+        except (AttributeError, ValueError, RecursionError) as error:
+            # Answers of a proxy trip the SDK: an `error` that is a text, a body not in UTF-8,
+            # JSON that is nested without end.
             raise Unavailable(SYSTEM, "the answer is not Stripe's") from error
         if not isinstance(body, dict):
             raise Unavailable(SYSTEM, f"the answer to {path} is not an object")

@@ -367,3 +367,10 @@ def test_an_unknown_delimiter_is_refused_at_the_start() -> None:
     http = DynamicsHttp("https://env.example", Tokens(), httpx.AsyncClient(), clock)
     with pytest.raises(ValueError, match="delimiter"):
         FinanceGateway(http, clock, delimiter="+")
+
+
+async def test_halves_of_characters_and_controls_do_not_come_in() -> None:
+    page = b'{"value": [{"CustomerAccount": "C1", "Name": "Bro\\ud83dken\\u0001"}]}'
+    environment = Environment(lambda _: httpx.Response(200, content=page))
+    (row,) = await environment.gateway.find(Lookup("CustomersV3", "usmf"))
+    assert row["Name"] == "Bro?ken "

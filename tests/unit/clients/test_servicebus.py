@@ -371,6 +371,103 @@ def test_those_behind_a_hanging_sender_are_bounded_too_and_leave_it_alone() -> N
     assert hanging.close_count == 1
 
 
+OPEN_SECONDS = 0.5  # what opening a link costs
+SEND_SECONDS = 0.005
+STALL_SECONDS = 9
+
+
+class StallingLinks:
+    """Links of a broker that stalls once, from the 20th send on, for `STALL_SECONDS`."""
+
+    def __init__(self) -> None:
+        self.made = 0
+        self.accepted: list[str | None] = []
+        self._stalled_until = 0.0
+
+    def sender(self, queue: str) -> Sender:
+        self.made += 1
+        return StallingSender(self)
+
+    def dead_letters(self, queue: str) -> Receiver:
+        raise AssertionError(f"nobody drains {queue} here")
+
+    async def close(self) -> None:
+        """Nothing is shared."""
+
+    async def answer(self, seconds: float) -> None:
+        now = asyncio.get_running_loop().time()
+        if len(self.accepted) == 20 and not self._stalled_until:
+            self._stalled_until = now + STALL_SECONDS
+        await asyncio.sleep(max(self._stalled_until - now, seconds))
+
+
+class StallingSender:
+    """A sender whose first batch opens the link."""
+
+    def __init__(self, links: StallingLinks) -> None:
+        self._links = links
+        self._is_open = False
+
+    async def create_message_batch(self) -> ServiceBusMessageBatch:
+        if not self._is_open:
+            await self._links.answer(OPEN_SECONDS)
+            self._is_open = True
+        return ServiceBusMessageBatch(max_size_in_bytes=BATCH_BYTES)
+
+    async def send_messages(self, message: ServiceBusMessageBatch) -> None:
+        await self._links.answer(SEND_SECONDS)
+        self._links.accepted += [each.message_id for each in message._messages]
+
+    async def close(self) -> None:
+        """Closes at once."""
+
+
+@pytest.mark.parametrize("sends_per_second", [2.5, 10])
+def test_a_sender_recovers_from_a_stall_though_sends_go_on(sends_per_second: float) -> None:
+    count = int(60 * sends_per_second)
+
+    async def main(clock: LoopClock) -> list[BaseException | None]:
+        queue = ServiceBusQueue(links, clock)
+
+        async def send(number: int) -> None:
+            await clock.sleep(number / sends_per_second)
+            began = clock.now()
+            try:
+                await queue.send("charge", [message(f"evt_{number}")])
+            finally:
+                assert (clock.now() - began).total_seconds() <= ENQUEUE_SECONDS_MAX + 0.001
+
+        return await asyncio.gather(*map(send, range(count)), return_exceptions=True)
+
+    links = StallingLinks()
+    results = run_virtual(main, start=START)
+    failed = [number for number, result in enumerate(results) if result is not None]
+    assert {type(results[number]) for number in failed} == {QueueUnavailable}
+    stalled_at = 20 / sends_per_second
+    assert failed[-1] / sends_per_second <= stalled_at + STALL_SECONDS
+    assert set(links.accepted) == {f"evt_{n}" for n in range(count) if n not in failed}
+    assert links.made == 2
+
+
+def test_a_send_that_waited_too_long_for_its_turn_is_refused_before_it_touches_the_link() -> None:
+    async def main(clock: LoopClock) -> tuple[str, float]:
+        queue = ServiceBusQueue(links, clock)
+        first = asyncio.create_task(queue.send("charge", [message("a")]))
+        await clock.sleep(1)
+        with pytest.raises(QueueUnavailable) as caught:
+            await queue.send("charge", [message("b")])
+        seconds = (clock.now() - START).total_seconds()
+        with pytest.raises(QueueUnavailable, match="no answer within 8 s"):
+            await first
+        return str(caught.value), seconds
+
+    links = FakeLinks(FakeSender(never))
+    text, seconds = run_virtual(main, start=START)
+    assert "charge: nothing was sent: earlier sends kept the queue's link for 4 s" in text
+    assert seconds == pytest.approx(5)
+    assert len(links.made) == 1
+
+
 async def test_a_caller_that_is_cancelled_drops_the_sender() -> None:
     links = FakeLinks(hanging := FakeSender(never))
     queue = queue_of(links)

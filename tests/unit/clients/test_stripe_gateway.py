@@ -209,6 +209,7 @@ async def test_an_id_of_odd_characters_is_refused_before_anything_is_sent(id_: s
         (200, b"", Unavailable, "HTTP 200"),
         (200, b'["x"]', Unavailable, "is not an object"),
         (200, b"null", Unavailable, "is not an object"),
+        (400, error_body(message="Bro\ud83dken"), Refused, r"400: Bro\?ken"),
     ],
 )
 async def test_every_bad_answer_has_its_meaning(
@@ -354,3 +355,16 @@ async def test_metadata_is_written_to_no_path_that_is_no_id(id: str) -> None:
     with pytest.raises(Refused):
         await api_of(peer).note("customer", id, {"a": "1"}, "key-1")
     assert peer.requests == []
+
+
+async def test_halves_of_characters_and_controls_do_not_come_in() -> None:
+    sent = b"""{"id": "cus_1", "name": "Bro\\ud83dken", "address": {"line1": "\\u0000\\b1\\n2"},
+        "metadata": {"k\\udfffey": "\\ud83d\\ude00 ok"}, "list": ["\\u0085", 1, null, true]}"""
+    found = await api_of(Peer(httpx.Response(200, content=sent))).retrieve("customer", "cus_1")
+    assert found == {
+        "id": "cus_1",
+        "name": "Bro?ken",
+        "address": {"line1": "  1\n2"},
+        "metadata": {"k?ey": "😀 ok"},
+        "list": [" ", 1, None, True],
+    }

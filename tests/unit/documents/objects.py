@@ -223,7 +223,9 @@ def old_txn(**changes: Any) -> Json:
 
 def link(role: str, company: str = "usmf") -> Link:
     """A record that was written before."""
-    document = Document(role, "general_line", company, f"txn_1:{role}", {})
+    account = {"role": "customer", "customer": "cus_1"}
+    facts: dict[str, Any] = {"currency": "usd", "account": account}
+    document = Document(role, "general_line", company, f"txn_1:{role}", facts)
     return Link({"LineNumber": 1}, Record(document, "LedgerJournalLines", "PaymentId", {}))
 
 

@@ -36,6 +36,13 @@ async def test_a_transaction_of_more_than_four_mebibytes_is_refused() -> None:
         await MemoryTables().transact("links", "p", [Put(f"r{n}", cells) for n in range(5)])
 
 
+async def test_a_transaction_counts_text_as_its_request_spells_it() -> None:
+    cells: dict[str, Cell] = {f"c{n}": "ж" * (CELL_CHARS_MAX // 2) for n in range(15)}
+    puts = [Put(f"r{n}", cells) for n in range(3)]  # 1.4 MiB of text, 4.1 MiB of escapes
+    with pytest.raises(RowRefused, match="a transaction holds at most"):
+        await MemoryTables().transact("links", "p", puts)
+
+
 @pytest.mark.parametrize(
     ("cells", "text"),
     [

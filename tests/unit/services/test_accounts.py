@@ -1,5 +1,5 @@
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -14,13 +14,14 @@ from shared.errors import (
     UncertainWrite,
 )
 from shared.policy import Customers, Policy
+from shared.ports import Lookup
 from shared.services import accounts
 from shared.services.item import Item
 from shared.services.links import Held, LinkStore
 from shared.services.task import Task
 from shared.services.work import Received, Work
 from tests.unit.documents.objects import CONTEXT, Json, customer
-from tests.unit.services.fakes import START, FakeStripe, Rig, rig
+from tests.unit.services.fakes import START, FakeDynamics, FakeStripe, Rig, rig
 
 WRITING = replace(CONTEXT, policy=Policy(customers=Customers(write_back=True)))
 NOTE = {"dynamics_customer_account": "US-1"}
@@ -165,6 +166,27 @@ async def test_nobody_is_asked_while_nothing_is_refused() -> None:
     await accounts.explain(found.dynamics, [made, task()], {("cus_1", "usmf"): "US-1"})
     assert found.dynamics.lookups == []
     assert isinstance(made.error, Throttled)
+
+
+async def test_an_account_that_cannot_be_asked_for_is_not_called_gone() -> None:
+    @dataclass
+    class PickyDynamics(FakeDynamics):
+        async def find(self, lookup: Lookup) -> list[Json]:
+            if lookup.any_of and "US-1" in lookup.any_of[1]:
+                raise Refused("Dynamics", "odd name")
+            return await super().find(lookup)
+
+    first, second = task(), task()
+    for made, id in ((first, "cus_1"), (second, "cus_2")):
+        made.id = id
+        made.held = None
+        made.desired = Desired(masters=(Ref("customer", id, "usmf"),))
+        made.fail(Refused("Dynamics", "the customer is on hold"))
+    known = {("cus_1", "usmf"): "US-1", ("cus_2", "usmf"): "US-2"}
+    await accounts.explain(PickyDynamics(), [first, second], known)
+    assert isinstance(first.error, Refused)
+    assert isinstance(second.error, Parked)
+    assert second.error.cause == "customer_merged"
 
 
 async def test_a_customer_that_cannot_be_changed_is_explained_alike() -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.ids import EVENT_ID_CHARS_MAX
+from shared.domain.ids import EVENT_ID_CHARS_MAX, is_id
 from shared.services.item import Item, UnreadableItemError, read_item
 from tests.unit.services.fakes import START
 
@@ -71,6 +71,23 @@ def test_the_message_ids_of_the_longest_event_fit() -> None:
         body(copy=1.0),
         body(attempt="1"),
         body(attempt=True),
+        body(generation=False),
+        body(copy=10**9 + 1),
+        body(copy=float("nan")),
+        body(copy=1e300),
+        body(attempt="00"),
+        body(attempt=None),
+        body(id="\ud83d"),
+        body(object="ch_\udc00"),
+        body(type="charge.\ud83d"),
+        body(id=["evt_1"]),
+        body(entity={"charge": 1}),
+        body(copy=0).replace(b'"copy": 0', b'"copy": ' + b"9" * 5_000),
+        body().replace(b'"id": "evt_1"', b'"id": "evt_1", "id": "evt_2"'),
+        b"[" * 10_000,
+        b"[" * 10_000 + b"]" * 10_000,
+        b'{"id":' * 10_000 + b"1" + b"}" * 10_000,
+        body().replace(b'"ch_1"', b"[" * 100_000 + b"]" * 100_000),
     ],
 )
 def test_what_is_no_envelope_of_ours_is_refused(text: bytes) -> None:
@@ -80,3 +97,37 @@ def test_what_is_no_envelope_of_ours_is_refused(text: bytes) -> None:
 
 def test_an_object_that_no_event_announced_has_no_type() -> None:
     assert read_item(body(type="")).type == ""
+
+
+ODD = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.sampled_from(["evt_1", "charge", "\ud83d", "x" * 300, 10**4_000]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+ENVELOPES = st.fixed_dictionaries(
+    {},
+    optional=dict.fromkeys((*Item.__dataclass_fields__, "surplus"), ODD),
+).map(lambda changes: body(**changes))
+NESTED = st.builds(
+    lambda opening, depth, rest: opening * depth + rest,
+    st.sampled_from([b"[", b'{"id":', b'["', b'{"']),
+    st.integers(0, 100) | st.just(20_000),
+    st.binary(max_size=20),
+)
+
+
+@given(st.binary() | ODD.map(lambda value: json.dumps(value).encode()) | ENVELOPES | NESTED)
+def test_any_bytes_are_an_item_of_ours_or_refused(text: bytes) -> None:
+    try:
+        item = read_item(text)
+    except UnreadableItemError:
+        return
+    assert is_id(item.id)
+    assert is_id(item.object)
+    assert {type(n) for n in (item.generation, item.copy, item.attempt)} == {int}
+    assert read_item(json.dumps(item.message(0).body).encode()) == item

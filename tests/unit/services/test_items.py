@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from local.clock import LoopClock
 from local.loop import run_virtual
 from local.tables import MemoryTables
-from shared.errors import TableConflict
-from shared.ports import QUERY_ROWS_MAX, Operation, Row
+from shared.errors import Refused, TableConflict
+from shared.ports import CELL_CHARS_MAX, QUERY_ROWS_MAX, Operation, Row
 from shared.services.item import Item
 from shared.services.items import (
     CONFLICTS_MAX,
@@ -243,3 +243,38 @@ async def test_an_item_is_read_back_from_its_row() -> None:
     row = await items.get(WHERE, item.id)
     assert row is not None
     assert item_of(row) == item
+
+
+def told(number: int, text: str = "text", evidence: str = "") -> Outcome:
+    verdict = Verdict(Kind.PARK, cause="refused", text=text, remedy="remedy", evidence=evidence)
+    return Outcome(outcome(number, Kind.PARK).item, verdict)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        told(2, text="account Bro\ud83dken"),
+        told(2, evidence='{"name": "\udfff"}'),
+        told(2, evidence="x" * (CELL_CHARS_MAX + 1)),
+    ],
+)
+async def test_a_row_that_storage_refuses_holds_up_no_other(odd: Outcome) -> None:
+    tables = MemoryTables()
+    items = Items(tables, ManualClock())
+    await items.record(WHERE, [outcome(1, Kind.DONE), odd, outcome(3, Kind.PARK)])
+    assert await check(tables, items) == {"done": 1, "skipped": 0, "parked": 2, "waiting": 0}
+    row = await items.get(WHERE, "evt_2")
+    assert row is not None
+    assert (row.cells["cause"], row.cells["remedy"]) == ("refused", "remedy")
+    assert row.cells["text"] in ("text", "account Bro?ken")
+
+
+async def test_an_outcome_that_no_row_can_hold_is_told_after_the_others_are_stored() -> None:
+    tables = MemoryTables()
+    items = Items(tables, ManualClock())
+    odd = Outcome(Item("evt/2", "", "charge", "ch_2"), Verdict(Kind.DONE))
+    for _ in range(2):
+        with pytest.raises(Refused):
+            await items.record(WHERE, [outcome(1, Kind.DONE), odd, outcome(3, Kind.PARK)])
+        assert (await check(tables, items))["done"] == 1
+    assert await items.get(WHERE, "evt_3") is not None

@@ -4,9 +4,16 @@ import pytest
 
 from local.tables import MemoryTables
 from shared.domain.journal import JournalKind
-from shared.errors import CredentialsRefused, Refused, TableConflict, UncertainWrite
+from shared.errors import (
+    CredentialsRefused,
+    DuplicateKey,
+    Parked,
+    Refused,
+    TableConflict,
+    UncertainWrite,
+)
 from shared.ports import Row
-from shared.services.journals import TABLE, Journals, Slot, Target, Writer
+from shared.services.journals import ROLLS_MAX, TABLE, Journals, Slot, Target, Writer
 from tests.unit.services.fakes import FakeDynamics, ManualClock, settings
 
 PAYMENTS = Target("usmf", JournalKind.CUSTOMER_PAYMENT, "2026-11")
@@ -206,6 +213,16 @@ async def test_another_worker_does_not_open_a_second_journal_meanwhile() -> None
     assert len(desk.dynamics.batches) == 1
 
 
+async def test_a_header_whose_number_is_taken_is_looked_for() -> None:
+    desk = Desk()
+    desk.dynamics.script = [("lost", DuplicateKey("Dynamics", "The record already exists."))]
+    with pytest.raises(UncertainWrite):
+        await desk.reserve()
+    desk.clock.advance(420)
+    (slot,) = await desk.reserve()
+    assert [header["JournalBatchNumber"] for header in desk.headers] == [slot.batch]
+
+
 @pytest.mark.parametrize(
     "error", [Refused("Dynamics", "journal name"), CredentialsRefused("Dynamics", "401")]
 )
@@ -255,3 +272,10 @@ async def test_the_same_chance_gives_the_same_descriptions() -> None:
         found.append([header["Description"] for header in desk.headers])
     assert found[0] == found[1]
     assert len(dict.fromkeys(found[0])) == 3
+
+
+async def test_a_reservation_that_needs_too_many_journals_parks() -> None:
+    desk = Desk()
+    with pytest.raises(Parked, match="TIEOUT_JOURNAL_LINES_MAX") as caught:
+        await desk.reserve(SETTINGS.journal_lines_max * ROLLS_MAX + 1)
+    assert caught.value.cause == "limit_reached"

@@ -1,5 +1,6 @@
 import asyncio
-from collections.abc import Sequence
+import random
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -9,9 +10,19 @@ from local.loop import run_virtual
 from local.tables import MemoryTables
 from shared.domain.journal import JournalKind
 from shared.domain.records import Document, Record
-from shared.errors import ClaimHeld, StorageUnavailable, TableConflict
-from shared.ports import Operation
-from shared.services.links import DOCUMENT, TABLE, Held, LinkStore, documents_in
+from shared.errors import ClaimHeld, Parked, StorageUnavailable, TableConflict
+from shared.ports import QUERY_ROWS_MAX, Operation, Put, Row
+from shared.services.links import (
+    CHOSEN_PREFIX,
+    CLAIM,
+    DOCUMENT,
+    LINK_PREFIX,
+    ROWS_MAX,
+    TABLE,
+    Held,
+    LinkStore,
+    documents_in,
+)
 from shared.services.plan import intent_of, link_of
 from tests.unit.services.fakes import START, ManualClock
 
@@ -215,3 +226,103 @@ async def test_storage_that_is_down_is_no_silent_release() -> None:
     store = LinkStore(FlakyTables(), shelf.clock, LEASE_SECONDS)
     with pytest.raises(StorageUnavailable):
         await store.release(held)
+
+
+async def written(shelf: Shelf, id: str, count: int) -> None:
+    """An object with `count` links."""
+    held = await shelf.store.claim(id, "one")
+    keys = {"JournalBatchNumber": "B1", "LineNumber": 7}
+    links = [link_of(line(f"line_{number:04}"), keys) for number in range(count)]
+    await shelf.store.settle(held, links, [], [], [])
+
+
+async def test_links_beyond_the_first_page_of_rows_are_read() -> None:
+    shelf = Shelf()
+    count = QUERY_ROWS_MAX + 80  # an order of 90 lines with 11 refunds of all of them
+    await written(shelf, "ch_1", count)
+    assert len(await shelf.store.links("ch_1")) == count
+    held = await shelf.store.claim("ch_1", "other")
+    assert len(held.links) == count
+    assert held.settled
+
+
+async def test_choices_on_the_first_page_do_not_hide_the_claim() -> None:
+    shelf = Shelf()
+    for number in range(0, QUERY_ROWS_MAX, 50):
+        puts = [Put(f"{CHOSEN_PREFIX}{number + n:05}", {"id": "x"}) for n in range(50)]
+        await shelf.tables.transact(TABLE, "cus_1", puts)
+    held = await shelf.store.claim("cus_1", "one")
+    with pytest.raises(ClaimHeld):
+        await shelf.store.claim("cus_1", "other")
+    await shelf.store.settle(held, [LINK], [], [], [GROSS])
+    assert (await shelf.store.claim("cus_1", "other")).links == {"gross": LINK}
+
+
+class PausingTables(MemoryTables):
+    """Storage in which something happens right before the second page of a query."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before_second_page: Callable[[], Awaitable[None]] | None = None
+
+    async def query(
+        self,
+        table: str,
+        *,
+        partition: str | None = None,
+        prefix: str = "",
+        after: tuple[str, str] | None = None,
+        limit: int = QUERY_ROWS_MAX,
+    ) -> list[Row]:
+        act = self.before_second_page
+        if after is not None and act is not None:
+            self.before_second_page = None
+            await act()
+        return await super().query(
+            table, partition=partition, prefix=prefix, after=after, limit=limit
+        )
+
+
+async def test_a_claim_is_refused_when_another_worker_writes_between_two_pages() -> None:
+    tables, clock = PausingTables(), ManualClock()
+    shelf = Shelf()
+    shelf.tables, shelf.store = tables, LinkStore(tables, clock, LEASE_SECONDS)
+    await written(shelf, "ch_1", QUERY_ROWS_MAX)
+
+    async def other() -> None:
+        held = await shelf.store.claim("ch_1", "fast")
+        await shelf.store.settle(held, [LINK], [], [], None)
+
+    tables.before_second_page = other
+    with pytest.raises(TableConflict):
+        await shelf.store.claim("ch_1", "slow")
+    assert "gross" in (await shelf.store.claim("ch_1", "slow")).links
+
+
+async def test_an_object_of_more_rows_than_the_limit_parks_and_is_not_claimed() -> None:
+    shelf = Shelf()
+    for start in range(0, ROWS_MAX + 1, 100):
+        puts = [Put(f"{LINK_PREFIX}{start + n:06}", {"a": 1}) for n in range(100)]
+        await shelf.tables.transact(TABLE, "ch_1", puts)
+    with pytest.raises(Parked) as caught:
+        await shelf.store.claim("ch_1", "one")
+    assert caught.value.cause == "limit_reached"
+    assert caught.value.remedy
+    assert await shelf.tables.get(TABLE, "ch_1", CLAIM) is None
+
+
+async def test_large_records_are_announced_and_settled_in_requests_that_storage_takes() -> None:
+    shelf = Shelf()
+    held = await shelf.store.claim("ch_1", "one")
+    words = [random.Random(number).randbytes(300_000).hex() for number in range(12)]
+    records = [
+        replace(line(f"line_{number:02}"), fields={"Text": text})
+        for number, text in enumerate(words)
+    ]
+    intents = [intent_of(record, "", START) for record in records]
+    await shelf.store.intend(held, intents, [GROSS])
+    links = [link_of(record, {"JournalBatchNumber": "B1", "LineNumber": 7}) for record in records]
+    await shelf.store.settle(held, links, [link.role for link in links], [], [GROSS])
+    again = await shelf.store.claim("ch_1", "other")
+    assert [link.record.fields["Text"] for link in again.links.values()] == words
+    assert (again.intents, again.settled) == ({}, True)

@@ -1,12 +1,23 @@
 import logging
+import random
 
 import pytest
 
 from local.tables import MemoryTables
+from shared.domain.records import digest
 from shared.errors import MappingUnusable, StorageUnavailable
 from shared.mapping.compiler import CompiledMapping
+from shared.mapping.loader import Loaded
 from shared.ports import Delete, Row
-from shared.services.mapping_store import ACTIVE, DOCUMENT, SET, TABLE, VERSION
+from shared.services.mapping_store import (
+    ACTIVE,
+    DOCUMENT,
+    SET,
+    TABLE,
+    VERSION,
+    MappingStore,
+    StoredSet,
+)
 from shared.services.mappings import MAPPING_FRESH_SECONDS, VERSIONS_KEPT
 from shared.verdicts import Kind, verdict_of
 from tests.unit.services.publishing import USES, Shelf, product_with, stamped
@@ -178,3 +189,12 @@ async def test_a_users_table_takes_the_place_of_the_products() -> None:
     assert list(found.documents).count("table kinds") == 1
     assert shelf.product.compile(()) is product.alone
     assert product.alone.documents["table kinds"] != found.documents["table kinds"]
+
+
+async def test_large_documents_are_kept_in_requests_that_storage_takes() -> None:
+    store = MappingStore(MemoryTables())
+    trees = [{"rows": random.Random(number).randbytes(300_000).hex()} for number in range(12)]
+    documents = [Loaded(f"table t{n}", tree, digest(tree)) for n, tree in enumerate(trees)]
+    found = StoredSet("a" * 64, {each.where: each.sha256 for each in documents})
+    await store.keep(found, documents)
+    assert [dict(each.tree) for each in await store.documents(found)] == trees

@@ -139,3 +139,11 @@ async def test_objects_are_whole_where_pages_end(count: int) -> None:
     found = await shelf.recent(10_000)
     assert len(found) == count + 1
     assert [each.documents[0].standing for each in found] == [Standing.DRAFT] * len(found)
+
+
+async def test_an_object_of_more_rows_than_a_page_is_whole() -> None:
+    shelf = Shelf()
+    count = QUERY_ROWS_MAX + 20
+    await shelf.write("ch_1", *(replace(line(), role=f"line_{n:04}") for n in range(count)))
+    (found,) = await shelf.recent()
+    assert [each.standing for each in found.documents] == [Standing.DRAFT] * count

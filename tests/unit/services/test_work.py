@@ -1,5 +1,6 @@
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from local.tables import MemoryTables
 from shared.errors import (
     CredentialsRefused,
     QueueUnavailable,
+    Refused,
     StorageUnavailable,
     Throttled,
     Unavailable,
@@ -17,7 +19,14 @@ from shared.ports import Message, Operation, Row
 from shared.services.item import APART, REAPPLY, Item, read_item
 from shared.services.items import Items, place
 from shared.services.links import LinkStore
-from shared.services.work import SUSPECT_DELIVERIES, Received, Work
+from shared.services.work import (
+    OBJECTS_PER_RUN,
+    SUSPECT_DELIVERIES,
+    UNCOUNTED_DELAY_SECONDS,
+    UNCOUNTED_MAX,
+    Received,
+    Work,
+)
 from shared.verdicts import Kind
 from tests.unit.documents.objects import Json, charge, customer, payout, txn
 from tests.unit.services.fakes import Rig, rig
@@ -102,7 +111,9 @@ async def test_duplicates_in_a_batch_are_folded() -> None:
     assert await bench.status("evt_1") == await bench.status("evt_2") == ("done", "")
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"id": "evt_1"}', b"\xff\xfe\x00"])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b'{"id": "evt_1"}', b"\xff\xfe\x00", b"[" * 10_000]
+)
 async def test_an_unreadable_message_is_parked_and_the_rest_is_done(body: bytes) -> None:
     bench = Bench()
     await bench.handle([Received("odd/id?", body, 1), *received(item())])
@@ -223,12 +234,12 @@ async def test_a_message_that_came_too_often_is_handled_alone() -> None:
 async def test_what_the_time_does_not_allow_is_sent_again_uncounted() -> None:
     count = 60
     objects = [txn(id=f"txn_{number}") for number in range(count)]
-    bench = Bench(*objects, charge(), customer(), batch_seconds_max=10)
+    bench = Bench(*objects, charge(), customer(), batch_seconds_max=60)
     asked: list[str] = []
 
     def slow(id: str) -> None:
         asked.append(id)
-        bench.rig.clock.advance(1)
+        bench.rig.clock.advance(2)
 
     bench.rig.stripe.on_retrieve = slow
     await bench.handle(received(*(item(f"txn_{number}", number) for number in range(count))))
@@ -336,3 +347,48 @@ async def test_an_object_on_two_errands_is_reapplied_after_the_other_one() -> No
         "reapply-2-txn_1"
     ]
     assert not [message for message in bench.copies if "apart" in message.id]
+
+
+async def test_a_vendors_half_character_holds_up_no_outcome_of_its_batch() -> None:
+    bench = Bench(txn(), txn(id="txn_2"), charge(), customer())
+    bench.rig.stripe.errors["txn_1"] = Refused("stripe", "no such thing: Bro\ud83dken\x00")
+    await bench.handle(received(item("txn_1", 1), item("txn_2", 2)))
+    assert await bench.status("evt_1") == ("parked", "refused")
+    assert (await bench.row("evt_1")).cells["text"] == "stripe refuses: no such thing: Bro?ken "
+    assert await bench.status("evt_2") == ("done", "")
+
+
+@pytest.mark.parametrize("attempt", [0, 3])
+async def test_a_retry_that_never_counts_and_never_ends_is_parked(attempt: int) -> None:
+    bench = Bench()
+    await LinkStore(bench.rig.tables, bench.rig.clock, 600).claim("txn_1", "other")
+    last = replace(item(), copy=UNCOUNTED_MAX - 1 + attempt, attempt=attempt)
+    await bench.handle(received(replace(last, copy=last.copy - 1)))
+    assert await bench.status("evt_1") == ("retry", "claim_held")
+    bench.rig.queue.sent.clear()
+    await bench.handle(received(last))
+    cells = (await bench.row("evt_1")).cells
+    assert (cells["status"], cells["cause"]) == ("parked", "claim_held")
+    tries = UNCOUNTED_MAX + attempt
+    assert str(cells["text"]).startswith(f"given up after {tries:,} tries, 1,000 of them uncounted")
+    assert cells["remedy"]
+    assert bench.copies == []
+
+
+async def test_a_claim_of_the_longest_lease_ends_before_its_retries_do() -> None:
+    lease_seconds_max = 7_200
+    mean_seconds = UNCOUNTED_DELAY_SECONDS * 3 / 4  # half of the wait is drawn
+    assert UNCOUNTED_MAX * mean_seconds > 1.3 * lease_seconds_max
+
+
+async def test_what_is_never_begun_parks_with_words() -> None:
+    bench = Bench(batch_seconds_max=60)
+    count = OBJECTS_PER_RUN + 1
+    items = [item(f"txn_{n}", n) for n in range(count)]
+    items[-1] = replace(items[-1], copy=UNCOUNTED_MAX - 1)
+    bench.rig.stripe.on_retrieve = lambda _id: bench.rig.clock.advance(2)
+    await bench.handle(received(*items))
+    cells = (await bench.row(f"evt_{count - 1}")).cells
+    assert (cells["status"], cells["cause"]) == ("parked", "not_begun")
+    assert cells["text"]
+    assert cells["remedy"]

@@ -1,0 +1,270 @@
+"""One object's failure touches no other: each step fails the objects that it concerns."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import pytest
+
+from local.tables import MemoryTables
+from shared.documents.common import Desired, Listed, Snapshot
+from shared.domain.records import Document
+from shared.errors import JournalPosted, Refused, StorageUnavailable, Unavailable, UncertainWrite
+from shared.packaged import packaged_mapping
+from shared.ports import Json, Lookup, Message, Operation, Write, WriteFailed, Written
+from shared.services import receipts
+from shared.services.converge import Converge
+from shared.services.item import VERIFY
+from shared.services.journals import TABLE as JOURNALS
+from shared.services.journals import Journals, Writer
+from shared.services.links import INTENT_PREFIX, LinkStore
+from shared.services.links import TABLE as LINKS
+from shared.services.phases import PHASES_MAX
+from shared.services.task import Task
+from shared.services.writing import Applier
+from shared.verdicts import Kind, Verdict
+from tests.unit.documents.objects import charge, customer, txn
+from tests.unit.services.fakes import FakeDynamics, RecordingQueue, Rig, rig
+from tests.unit.services.test_phases import person
+
+WRITER = Writer("balance_transaction", 0, "one")
+TWO = {"txn_1": (), "txn_2": ()}
+LINE = "CustomerPaymentJournalLines"
+
+
+@dataclass
+class PickyDynamics(FakeDynamics):
+    """Refuses some lookups; may answer writes without some fields."""
+
+    refuse: Callable[[Lookup], Exception | None] = lambda _lookup: None
+    answer: Callable[[Write, Json], Json] = lambda _write, row: row
+    asked: list[Lookup] = field(default_factory=list)
+
+    async def find(self, lookup: Lookup) -> list[Json]:
+        self.asked.append(lookup)
+        error = self.refuse(lookup)
+        if error is not None:
+            raise error
+        return await super().find(lookup)
+
+    async def apply(
+        self, writes: Sequence[Write], not_after: datetime
+    ) -> list[Written | WriteFailed]:
+        results = await super().apply(writes, not_after)
+        return [
+            Written(self.answer(write, result.fields)) if isinstance(result, Written) else result
+            for write, result in zip(writes, results, strict=True)
+        ]
+
+
+class PickyTables(MemoryTables):
+    """Refuses some transactions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refuse: Callable[[str, str, Operation], Exception | None] = lambda *_: None
+
+    async def transact(
+        self, table: str, partition: str, operations: Sequence[Operation]
+    ) -> tuple[str, ...]:
+        for operation in operations:
+            error = self.refuse(table, partition, operation)
+            if error is not None:
+                raise error
+        return await super().transact(table, partition, operations)
+
+
+class Bench:
+    """Converge over two transactions of one charge, with fakes that can be picky."""
+
+    def __init__(self) -> None:
+        self.tables, self.dynamics = PickyTables(), PickyDynamics()
+        self.rig: Rig = rig(txn(), txn(id="txn_2"), charge(), customer(), tables=self.tables)
+        self.ports = replace(self.rig.ports, dynamics=self.dynamics)
+        self.converge = Converge(self.ports)
+
+    async def run(self, *, verify: bool = False) -> dict[str, Verdict]:
+        asked = dict.fromkeys(TWO, (VERIFY,)) if verify else {}
+        return await self.converge.run("balance_transaction", TWO, WRITER, asked)
+
+    async def kinds(self, *, verify: bool = False) -> list[Kind]:
+        verdicts = await self.run(verify=verify)
+        return [verdicts[id].kind for id in TWO]
+
+    def lines(self) -> list[str]:
+        return sorted(
+            str(row["PaymentId"])
+            for name in (LINE, "LedgerJournalLines")
+            for row in self.dynamics.rows.get(name, [])
+        )
+
+
+ALL_LINES = ["txn_1:fee", "txn_1:gross", "txn_2:fee", "txn_2:gross"]
+
+
+def names(lookup: Lookup, id: str) -> bool:
+    """Whether a lookup asks for something of an object."""
+    values = lookup.any_of[1] if lookup.any_of else ()
+    return any(str(value).startswith(id) for value in values)
+
+
+def refuses_first(lookup: Lookup) -> Exception | None:
+    return Refused("dynamics", "no such name") if names(lookup, "txn_1") else None
+
+
+async def test_a_look_that_is_refused_for_one_object_finds_the_others() -> None:
+    bench = Bench()
+    lost = ("lost", UncertainWrite("time-out"))
+    bench.dynamics.script = [None, None, None, *(lost for _ in range(4))]
+    assert await bench.kinds() == [Kind.RETRY, Kind.RETRY]
+    bench.rig.clock.advance(3_600)
+    bench.dynamics.refuse = refuses_first
+    assert await bench.kinds() == [Kind.PARK, Kind.DONE]
+    bench.dynamics.refuse = lambda _lookup: None
+    assert await bench.kinds() == [Kind.DONE, Kind.DONE]
+    assert bench.lines() == ALL_LINES
+
+
+async def test_a_check_that_is_refused_for_one_object_compares_the_others() -> None:
+    bench = Bench()
+    assert await bench.kinds() == [Kind.DONE, Kind.DONE]
+    bench.dynamics.refuse = refuses_first
+    assert await bench.kinds(verify=True) == [Kind.PARK, Kind.DONE]
+
+
+async def test_an_answer_without_its_keys_is_looked_for_and_fails_nobody_else() -> None:
+    bench = Bench()
+
+    def without_number(write: Write, row: Json) -> Json:
+        is_it = write.fields.get("PaymentId") == "txn_1:gross"
+        return {name: row[name] for name in row if not is_it or name != "LineNumber"}
+
+    bench.dynamics.answer = without_number
+    assert await bench.kinds() == [Kind.PARK, Kind.DONE]
+    bench.rig.clock.advance(3_600)
+    assert await bench.kinds() == [Kind.DONE, Kind.DONE]
+    assert bench.lines() == ALL_LINES
+
+
+@pytest.mark.parametrize("error", [RuntimeError("odd"), StorageUnavailable("away")])
+async def test_an_object_that_cannot_be_announced_is_not_sent_and_the_others_are(
+    error: Exception,
+) -> None:
+    bench = Bench()
+
+    def refuse(table: str, partition: str, operation: Operation) -> Exception | None:
+        is_it = (table, partition) == (LINKS, "txn_1") and operation.row.startswith(INTENT_PREFIX)
+        return error if is_it else None
+
+    bench.tables.refuse = refuse
+    first, second = await bench.kinds()
+    assert first in (Kind.PARK, Kind.RETRY)
+    assert second is Kind.DONE
+    assert bench.lines() == ["txn_2:fee", "txn_2:gross"]
+
+
+async def test_a_journal_that_cannot_be_left_costs_nobody_what_was_written() -> None:
+    bench = Bench()
+    posted = JournalPosted("posted")
+    bench.dynamics.script = [None, None, None, posted]  # customer, two headers, the first line
+
+    def refuse(table: str, _partition: str, operation: Operation) -> Exception | None:
+        cells = getattr(operation, "cells", {})
+        is_it = table == JOURNALS and cells.get("state") == "closed"
+        return StorageUnavailable("away") if is_it else None
+
+    bench.tables.refuse = refuse
+    assert await bench.kinds() == [Kind.RETRY, Kind.DONE]
+    assert "gross" in await LinkStore(bench.tables, bench.rig.clock, 600).links("txn_2")
+
+
+async def test_asking_why_a_write_was_refused_changes_nothing_for_what_was_written() -> None:
+    bench = Bench()
+    bench.dynamics.script = [None, None, None, Refused("dynamics", "on hold")]
+
+    def refuse(lookup: Lookup) -> Exception | None:
+        return RuntimeError("odd") if "OnHoldStatus" in lookup.select else None
+
+    bench.dynamics.refuse = refuse
+    verdicts = await bench.run()
+    assert (verdicts["txn_1"].cause, verdicts["txn_2"].kind) == ("refused", Kind.DONE)
+
+
+async def test_a_follow_up_that_cannot_be_sent_fails_its_own_object() -> None:
+    class PickyQueue(RecordingQueue):
+        async def send(self, queue: str, messages: Sequence[Message]) -> None:
+            if any(message.id == "txn_1" for message in messages):
+                raise ValueError("this message cannot be sent")
+            await super().send(queue, messages)
+
+    queue = PickyQueue()
+    found = rig(charge(), charge(id="ch_2", balance_transaction="txn_2"), customer())
+    converge = Converge(replace(found.ports, queue=queue))
+    verdicts = await converge.run("charge", {"ch_1": (), "ch_2": ()}, WRITER)
+    assert [verdicts[id].kind for id in ("ch_1", "ch_2")] == [Kind.PARK, Kind.DONE]
+    assert [message.id for _, message in queue.sent] == ["txn_2"]
+
+
+async def test_a_list_that_cannot_be_stored_keeps_the_links_and_the_object_unsettled() -> None:
+    bench = Bench()
+
+    def refuse(table: str, _partition: str, _operation: Operation) -> Exception | None:
+        return StorageUnavailable("away") if table == receipts.TABLE else None
+
+    bench.tables.refuse = refuse
+    task, applier, store = await _written(bench, person("a"))
+    task.desired = replace(task.desired, listed=Listed("over_payment", "usmf", "", 1, "usd"))
+    await bench.converge._settle(task, applier)
+    assert isinstance(task.error, StorageUnavailable)
+    assert list(await store.links(task.id)) == ["a"]
+    assert not await store.is_settled(task.id)
+
+
+async def _written(bench: Bench, *documents: Document) -> tuple[Task, Applier, LinkStore]:
+    """A task whose documents were written and are not settled."""
+    ports = bench.ports
+    store = LinkStore(ports.tables, ports.clock, 600)
+    journals = Journals(ports.tables, ports.dynamics, ports.clock, ports.chance, ports.settings)
+    applier = Applier(ports.dynamics, journals, store, ports.clock, ports.settings)
+    task = Task("cus_1", held=await store.claim("cus_1", "one"))
+    task.snapshot = Snapshot("customer", "cus_1", customer())
+    task.desired = Desired(documents)
+    task.pending = documents
+    bench.converge._plan([task], bench.converge._target(packaged_mapping(), {}))
+    await applier.apply([task], WRITER)
+    assert task.error is None
+    return task, applier, store
+
+
+def chain(length: int) -> tuple[Document, ...]:
+    """Documents of which each needs the one before."""
+    return tuple(person(f"d{n}", after=[f"d{n - 1}"] if n else []) for n in range(length))
+
+
+@pytest.mark.parametrize("length", [PHASES_MAX - 1, PHASES_MAX, PHASES_MAX + 1, PHASES_MAX + 3])
+async def test_an_object_that_needs_more_phases_than_there_are_parks_unsettled(length: int) -> None:
+    bench = Bench()
+    store = LinkStore(bench.tables, bench.rig.clock, 600)
+    task = Task("cus_1", held=await store.claim("cus_1", "one"))
+    task.snapshot = Snapshot("customer", "cus_1", customer())
+    task.desired = Desired(chain(length))
+    task.pending = task.desired.documents
+    target = bench.converge._target(packaged_mapping(), {})
+    await bench.converge._apply([task], target, WRITER)
+    assert len(await store.links("cus_1")) == min(length, PHASES_MAX)
+    fits = length <= PHASES_MAX
+    assert await store.is_settled("cus_1") is fits
+    verdict = task.verdict()
+    assert (verdict.kind, verdict.cause) == (
+        (Kind.DONE, "") if fits else (Kind.PARK, "limit_reached")
+    )
+    assert fits or verdict.remedy
+
+
+async def test_a_system_that_does_not_answer_is_not_asked_for_each_object_again() -> None:
+    bench = Bench()
+    assert await bench.kinds() == [Kind.DONE, Kind.DONE]
+    bench.dynamics.asked.clear()
+    bench.dynamics.refuse = lambda _lookup: Unavailable("dynamics", "503")
+    assert await bench.kinds(verify=True) == [Kind.RETRY, Kind.RETRY]
+    assert len(bench.dynamics.asked) == 2  # the two entity sets
