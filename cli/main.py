@@ -8,15 +8,14 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import quote
 
 import simplejson
 import typer
 
 from cli.customers import customers
+from cli.inbox import inbox
 from cli.mapping import mapping
 from cli.remote import DEFAULT_URL, AsJson, Url, ask
 
@@ -191,60 +190,9 @@ def backfill(
         typer.echo(f"{found['seen']} transactions seen, {found['sent']} handed on to be booked")
 
 
-inbox = typer.Typer(no_args_is_help=True, help="Parked items of a running app.")
 app.add_typer(inbox, name="inbox")
 app.add_typer(mapping, name="mapping")
 app.add_typer(customers, name="customers")
-
-
-@inbox.command("list")
-def inbox_list(
-    cause: Annotated[str, typer.Option(help="Only this cause.")] = "",
-    url: Url = DEFAULT_URL,
-    as_json: AsJson = False,
-) -> None:
-    """What is parked, why, and what to do; exit 1 when there is anything."""
-    found = ask(url, f"inbox?cause={quote(cause)}")
-    if as_json:
-        typer.echo(json.dumps(found))
-    else:
-        from cli import pages  # noqa: PLC0415 - as above
-
-        pages.inbox_page(found, pages.console())
-    if found["items"]:
-        raise typer.Exit(1)
-
-
-@inbox.command("retry")
-def inbox_retry(
-    ids: Annotated[list[str] | None, typer.Argument(help="Items to try again.")] = None,
-    cause: Annotated[str, typer.Option(help="Or all of a cause.")] = "",
-    url: Url = DEFAULT_URL,
-) -> None:
-    """Converge parked items again."""
-    body = {"ids": ids} if ids else {"cause": cause}
-    _done(ask(url, "inbox/retry", (202,), body)["sent"], "sent", ids or ())
-
-
-@inbox.command("resolve")
-def inbox_resolve(
-    ids: Annotated[list[str], typer.Argument(help="Items that a person has settled.")],
-    reason: Annotated[str, typer.Option(help="Why; kept with the item.")],
-    who: Annotated[str, typer.Option(help="Who decided.")],
-    url: Url = DEFAULT_URL,
-) -> None:
-    """Take items out of the inbox; their rows stay, with reason and name."""
-    body = {"ids": ids, "reason": reason, "who": who}
-    _done(ask(url, "inbox/resolve", (200,), body)["resolved"], "resolved", ids)
-
-
-def _done(count: int, done: str, ids: Sequence[str]) -> None:
-    """Say how many; exit 1 when it was not done to all that were named."""
-    typer.echo(f"{count} {done}")
-    missing = len(dict.fromkeys(ids)) - count
-    if missing > 0:
-        typer.echo(f"{missing} of those named: not parked, or nothing to converge", err=True)
-        raise typer.Exit(1)
 
 
 def main() -> None:

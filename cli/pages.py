@@ -216,10 +216,22 @@ def proof_page(proof: Mapping[str, Any], out: Console) -> None:
             )
         for difference in each["differences"][:PARKED_SHOWN_MAX]:
             amount = Money(int(difference["amount_minor"]), name)
-            out.print(f"  {difference['kind']} {difference['id']}: {amount}", markup=False)
+            note = _accepted(difference.get("accepted"))
+            out.print(f"  {difference['kind']} {difference['id']}: {amount}{note}", markup=False)
         more = len(each["differences"]) - PARKED_SHOWN_MAX
         if more > 0:
             out.print(f"  ... and {more} more in {name.upper()} (--json shows all)")
+
+
+def _accepted(accepted: Mapping[str, Any] | None) -> str:
+    """Who settled a transaction by hand, and why it is in the gap all the same."""
+    if accepted is None:
+        return ""
+    if accepted["not_to_book"]:
+        where = "not to be booked"
+    else:
+        where = f"voucher {accepted['voucher']} is not confirmed by the posted ledger"
+    return f" ({where}; {accepted['who']}: {accepted['why']})"
 
 
 def _suggestion(found: Mapping[str, Any]) -> str:
@@ -231,16 +243,17 @@ def _suggestion(found: Mapping[str, Any]) -> str:
     return f"--account {found['account']}: same {found['matched'].replace('_', ' ')}{note}"
 
 
-def inbox_page(found: Mapping[str, Any], out: Console) -> None:
-    """The groups of parked items, then the items."""
+def inbox_page(found: Mapping[str, Any], out: Console, *, resolved: bool = False) -> None:
+    """The groups of parked items, then the items; or the items that people resolved."""
     if not found["items"]:
-        out.print("nothing is parked")
+        out.print("nothing is resolved" if resolved else "nothing is parked")
         return
     for group in found["groups"]:
         out.print(
             f"{group['count']:>6}  {group['cause']}  since {group['oldest_at']}", markup=False
         )
-        out.print(f"        what to do: {group['remedy']}", markup=False)
+        if group["remedy"]:
+            out.print(f"        what to do: {group['remedy']}", markup=False)
     for item in found["items"]:
         stake = ""
         if item["currency"]:
@@ -250,6 +263,9 @@ def inbox_page(found: Mapping[str, Any], out: Console) -> None:
             markup=False,
         )
         out.print(f"    {item['text']}", markup=False)
+        if item.get("event_count", 1) > 1:
+            named = ", ".join(each["type"] or each["id"] for each in item["events"])
+            out.print(f"    {item['event_count']} events led to it: {named}", markup=False)
         for each in (item.get("evidence") or {}).get("suggestions", ()):
             out.print(f"    - {_suggestion(each)}", markup=False)
     if found["more"]:

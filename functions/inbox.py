@@ -1,21 +1,26 @@
-"""The inbox of parked items, for support: list, groups, retry, resolve."""
+"""The inbox of parked objects, for support: list, groups, retry, resolve."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from itertools import islice
+from typing import Any
 
 import azure.durable_functions as df
 import azure.functions as func
 
-from functions.bodies import BadRequest, json_body
+from functions.bodies import BadRequest, json_body, text_in
 from functions.flows.client import DurableFlows
 from functions.outcomes import error_response, json_response, refused
 from shared import bootstrap
 from shared.errors import TieoutError
 from shared.services.inbox import RETRIES_MAX, Inbox, Parked
+from shared.services.resolve import Decision, ResolutionRefused
+from shared.verdicts import Kind
 
 bp = df.Blueprint()
 
 LISTED_MAX = 1_000
+STATUSES = (Kind.PARK.value, Kind.RESOLVED.value)
 
 
 @bp.route("inbox", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
@@ -23,11 +28,15 @@ LISTED_MAX = 1_000
 async def inbox_list(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
-    """Parked items, at most `LISTED_MAX`, and the groups by cause; `?cause=` narrows."""
+    """Parked objects, at most `LISTED_MAX`, and the groups by cause; `?cause=` narrows,
+    `?status=resolved` lists those that people took out."""
     inbox = bootstrap.app().inbox(DurableFlows(client))
     try:
-        items = [item async for item in inbox.each(req.params.get("cause", ""))]
-        groups = await inbox.groups()
+        kind = _kind(req.params.get("status", Kind.PARK.value))
+        items = [item async for item in inbox.each(req.params.get("cause", ""), kind)]
+        groups = await inbox.groups(kind)
+    except BadRequest as error:
+        return error_response(400, "malformed", str(error))
     except TieoutError as error:
         return refused(error)
     body = {
@@ -43,11 +52,16 @@ async def inbox_list(
 async def inbox_retry(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
-    """Body `{"ids": [...]}` or `{"cause": "..."}`: converge these again. -> `{"sent": n}`"""
+    """Body `{"ids": [...]}` or `{"cause": "..."}`: converge these again. -> `{"sent": n}`
+
+    Ids of resolved objects need `"who"`: the resolution is taken back."""
     inbox = bootstrap.app().inbox(DurableFlows(client))
     try:
-        chosen = await _chosen(inbox, req)
-        return json_response({"sent": await inbox.retry(chosen)}, 202)
+        body = json_body(req)
+        chosen = await _chosen(inbox, body, Kind.PARK)
+        if "ids" in body:
+            chosen += await _chosen(inbox, body, Kind.RESOLVED)
+        return json_response({"sent": await inbox.retry(chosen, text_in(body, "who", ""))}, 202)
     except ValueError as error:
         return error_response(400, "malformed", str(error))
     except TieoutError as error:
@@ -59,28 +73,57 @@ async def inbox_retry(
 async def inbox_resolve(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
-    """Body `{"ids": [...], "reason": "...", "who": "..."}`: a person decided, `{"resolved": n}`."""
-    inbox = bootstrap.app().inbox(DurableFlows(client))
+    """Body `{"ids": [...], "reason": "...", "who": "..."}`: a person settled these by hand.
+
+    Money needs `"company"`, `"voucher"`, `"amount_minor"`, `"currency"`, or `"not_to_book": true`.
+    -> `{"resolved": n, "refused": [{"id", "reason"}]}`; 409 when all of them were refused."""
+    app, flows = bootstrap.app(), DurableFlows(client)
     try:
-        chosen = await _chosen(inbox, req)
         body = json_body(req)
-        done = await inbox.resolve(chosen, str(body.get("reason", "")), str(body.get("who", "")))
-        return json_response({"resolved": done})
+        decision = _decision(body)
+        chosen = await _chosen(app.inbox(flows), body, Kind.PARK)
+        found = await app.resolve(flows).run(chosen, decision)
+    except ResolutionRefused as error:
+        return error_response(400, "resolution_refused", str(error))
     except ValueError as error:
         return error_response(400, "malformed", str(error))
     except TieoutError as error:
         return refused(error)
+    return json_response(asdict(found), 409 if found.refused and not found.resolved else 200)
 
 
-async def _chosen(inbox: Inbox, req: func.HttpRequest) -> list[Parked]:
+def _kind(status: str) -> Kind:
+    if status not in STATUSES:
+        raise BadRequest(f"status is one of {', '.join(STATUSES)}")
+    return Kind(status)
+
+
+def _decision(body: Mapping[str, Any]) -> Decision:
+    """Raises `BadRequest`."""
+    amount_minor, not_to_book = body.get("amount_minor"), body.get("not_to_book")
+    if amount_minor is not None and type(amount_minor) is not int:
+        raise BadRequest("amount_minor must be a whole number of minor units")
+    if not_to_book not in (None, True, False):
+        raise BadRequest("not_to_book is true or false")
+    return Decision(
+        who=text_in(body, "who", ""),
+        why=text_in(body, "reason", ""),
+        company=text_in(body, "company", ""),
+        voucher=text_in(body, "voucher", ""),
+        amount_minor=amount_minor,
+        currency=text_in(body, "currency", ""),
+        not_to_book=bool(not_to_book),
+    )
+
+
+async def _chosen(inbox: Inbox, body: Mapping[str, Any], kind: Kind) -> list[Parked]:
     """The items that the body names. Raises `BadRequest`."""
-    body = json_body(req)
     ids, cause = body.get("ids"), body.get("cause")
     if isinstance(cause, str) and cause and ids is None:
-        return [item async for item in inbox.each(cause)]
+        return [item async for item in inbox.each(cause, kind)]
     if not isinstance(ids, list) or not ids or not all(isinstance(id, str) for id in ids):
         raise BadRequest("the body must hold ids (a list of texts) or cause (a text)")
     if len(ids) > RETRIES_MAX:
         raise BadRequest(f"at most {RETRIES_MAX} ids in one request")
     wanted = dict.fromkeys(ids)
-    return [item async for item in inbox.each() if item.id in wanted]
+    return [item async for item in inbox.each(kind=kind) if item.is_named(wanted)]

@@ -9,7 +9,7 @@ from functions.bodies import BadRequest, json_body
 from functions.flows.client import DurableFlows
 from functions.outcomes import error_response, json_response, refused
 from shared import bootstrap
-from shared.domain.clearing import Proof
+from shared.domain.clearing import Difference, Proof
 from shared.errors import TieoutError
 
 bp = df.Blueprint()
@@ -89,11 +89,21 @@ def _proof(proof: Proof) -> dict[str, object]:
         "gap_minor": proof.gap.minor,
         "unexplained_minor": proof.unexplained.minor,
         "transactions": proof.transactions,
-        "differences": [
-            {"kind": each.kind, "id": each.id, "amount_minor": each.amount.minor}
-            for each in proof.differences
-        ],
+        "by_hand_minor": proof.by_hand.minor,
+        "differences": [_difference(each) for each in proof.differences],
     }
+
+
+def _difference(difference: Difference) -> dict[str, object]:
+    found: dict[str, object] = {
+        "kind": difference.kind,
+        "id": difference.id,
+        "amount_minor": difference.amount.minor,
+    }
+    accepted = difference.resolution
+    if accepted is not None:
+        found["accepted"] = asdict(accepted)
+    return found
 
 
 @bp.route("receipts", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)

@@ -90,6 +90,7 @@ def settings(
         },
         "ledger_entity": {
             "entity_set": "GeneralJournalAccountEntries",
+            "voucher": "Voucher",
             "accounts": MAIN_ACCOUNTS,
         },
     }

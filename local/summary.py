@@ -7,7 +7,7 @@ from typing import Any
 from local.world import World
 from shared.domain.money import Money
 from shared.domain.records import digest
-from shared.services.items import Items, place
+from shared.services.items import Items, places
 from shared.verdicts import Kind
 
 RECORD_SETS = (
@@ -115,9 +115,9 @@ async def listed(world: World) -> list[Listed]:
     items = Items(world.tables, world.clock)
     found = []
     for queue in world.broker.queues:
-        for partition in range(world.settings.partitions):
+        for where in places([queue.name]):
             for kind in (Kind.PARK, Kind.WAITING):
-                async for row in items.listed(place(queue.name, partition), kind):
+                async for row in items.listed(where, kind):
                     cells = row.cells
                     found.append(
                         Listed(

@@ -10,14 +10,13 @@ from typing import Any
 from local.dynamics.schema import schema
 from local.world import World
 from shared.documents.common import Context, Snapshot, id_of, money_refs
-from shared.domain.partition import partition_of
 from shared.domain.records import Link, Ref
 from shared.errors import TieoutError
 from shared.ports import Json
 from shared.registry import Entity, entity_named, entity_of_event
 from shared.services import asking, snapshots
 from shared.services.converge import context_of
-from shared.services.items import Items, place
+from shared.services.items import Items, home
 from shared.services.links import LinkStore
 from shared.services.origins import Origins
 from shared.services.task import Task
@@ -63,8 +62,8 @@ async def trace(world: World, event: Json, answer: Mapping[str, Any]) -> Trace:
     if body.get("code") == "skipped":
         verdict = _Found(Kind.SKIP.value, body["message"].removeprefix("nothing to do: "))
     elif body.get("code") == "accepted" and entity is not None:
-        root = id_of(source.get("customer")) or found
-        verdict = await _item(world, entity.queue, root, str(event["id"]))
+        object = entity.id_in(source)
+        verdict = await _item(world, entity.queue, object, str(event["id"]))
         for ref in await _followed(world, entity, found):
             if ref.entity not in (entity.name, "customer"):
                 verdict = _worse(verdict, await _item(world, ref.entity, ref.id, ref.id))
@@ -90,12 +89,15 @@ def _body(text: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-async def _item(world: World, queue: str, root: str, id: str) -> _Found:
+async def _item(world: World, queue: str, object: str, id: str) -> _Found:
     """The state of an item; one that left no row needed no work."""
-    partition = partition_of(root, world.settings.partitions)
-    row = await Items(world.tables, world.clock).get(place(queue, partition), id)
+    items = Items(world.tables, world.clock)
+    row = await items.get(home(queue, object), id)
     if row is None:
         return _Found(Kind.DONE.value)
+    if row.cells["status"] not in (Kind.DONE.value, Kind.SKIP.value):
+        # A later event or a retry may have settled the object meanwhile.
+        row = await items.object(home(queue, object), object) or row
     cells = row.cells
     return _Found(
         str(cells["status"]), str(cells["cause"]), str(cells["text"]), str(cells["remedy"])

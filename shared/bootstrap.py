@@ -45,6 +45,7 @@ from shared.services.reapply import Reapply
 from shared.services.receipts import ReceiptList
 from shared.services.recent import Recent
 from shared.services.reconcile import Reconcile
+from shared.services.resolve import Accepted, Resolve
 from shared.services.sweep import Sweep
 from shared.services.work import Work
 from shared.settings import Settings, from_environment
@@ -90,7 +91,9 @@ class App:
 
     def prover(self) -> Prover:
         """The clearing proof."""
-        return Prover(self.stripe, self.dynamics, self.settings, self.clock, self.chance)
+        by_hand = Accepted(self.tables, self.clock, self.settings).transactions
+        ports = (self.stripe, self.dynamics, self.settings, self.clock, self.chance)
+        return Prover(*ports, resolved=by_hand)
 
     def work(self, flows: Flows) -> Work:
         """What the queue functions call."""
@@ -115,6 +118,10 @@ class App:
     def inbox(self, flows: Flows) -> Inbox:
         """The inbox of parked items."""
         return Inbox(self.ports(flows))
+
+    def resolve(self, flows: Flows) -> Resolve:
+        """Taking parked objects out of the inbox by hand."""
+        return Resolve(self.ports(flows))
 
     def receipts(self) -> ReceiptList:
         """Receipts that no invoice took, wholly or in part."""

@@ -169,8 +169,8 @@ class Waiting(TieoutError):
 class Skipped(TieoutError):
     """Nothing has to be done, by rule."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
+    def __init__(self, reason: str, text: str = "") -> None:
+        super().__init__(text or reason)
         self.reason = reason
 
 

@@ -103,6 +103,7 @@ class LedgerEntity(Model):
     account: str = "MainAccountId"
     currency: str = "TransactionCurrencyCode"
     amount: str = "TransactionCurrencyAmount"
+    voucher: str = ""  # empty: vouchers that people name are never confirmed
     accounts: Mapping[str, str] = Field(default_factory=dict)  # clearing account -> main account
 
 

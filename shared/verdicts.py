@@ -42,6 +42,9 @@ class Kind(StrEnum):
     RESOLVED = "resolved"  # parked, then taken out of the inbox by a person
 
 
+RESOLVED_CAUSE = "resolved"  # why an object is skipped that a person took out of the inbox
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The outcome of one unit of work.

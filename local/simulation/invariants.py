@@ -114,13 +114,15 @@ def _queues(subject: Subject) -> list[Violation]:
 
 
 async def _items(subject: Subject) -> list[Violation]:
-    """Every event of ours is done, skipped or parked; parked ones say why and what to do."""
+    """Every object is done, skipped or parked; parked ones say why and what to do. Every event of
+    ours is known."""
     limbo, mute, unhealed, worthless, known = [], [], [], [], {}
     hopeless = _hopeless(subject.stripe)
     async for row in _rows(subject.tables, "event~"):
+        known[row.row.partition("~")[2]] = str(row.cells["status"])
+    async for row in _rows(subject.tables, "object~"):
         id, cells = row.row.partition("~")[2], row.cells
         status, cause = str(cells["status"]), str(cells["cause"])
-        known[id] = status
         told = f"{id} {cells['entity']} {cells['object']} {status} {cause}: {cells['text']}"
         if status in (Kind.RETRY.value, Kind.WAITING.value):
             limbo.append(told)

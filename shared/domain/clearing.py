@@ -6,6 +6,8 @@ check and not a definition.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
 
 from shared.domain.money import Money, total
 
@@ -13,6 +15,7 @@ NOT_WRITTEN = "not_written"
 WRONG_AMOUNT = "wrong_amount"
 UNKNOWN_LINE = "unknown_line"
 OTHER_LEDGER_ENTRIES = "other_ledger_entries"
+ACCEPTED = "accepted"
 LISTING_DIFFERS = "listing_differs_from_balance"
 
 
@@ -26,23 +29,47 @@ class BookedLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Resolution:
+    """A person's decision that an object is settled by hand: who, why, when.
+
+    Money: `voucher` of `company` holds it, `amount_minor` of `currency`; or `not_to_book`. Both are
+    empty where no money is at stake.
+    """
+
+    who: str
+    why: str
+    at: datetime
+    company: str = ""
+    voucher: str = ""
+    amount_minor: int = 0
+    currency: str = ""
+    not_to_book: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Difference:
-    """One exception; `amount` is what it adds to the gap (balance minus books)."""
+    """One exception; `amount` is what it adds to the gap (balance minus books). `resolution`: a
+    person accepted it."""
 
     kind: str
     id: str
     amount: Money
+    resolution: Resolution | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """The proof of one currency. `gap` = balance - posted - draft; `unexplained` must be zero."""
+    """The proof of one currency. `gap` = balance - posted - draft; `unexplained` must be zero.
+
+    `by_hand`: the part of `posted` that people booked, in vouchers that the posted ledger confirms.
+    """
 
     balance: Money
     posted: Money
     draft: Money
     transactions: int
     differences: tuple[Difference, ...]
+    by_hand: Money
 
     @property
     def gap(self) -> Money:
@@ -61,12 +88,18 @@ def prove(
     transactions: Mapping[str, int],
     lines: Iterable[BookedLine],
     ledger: Money | None = None,
+    *,
+    resolutions: Mapping[str, Resolution] = MappingProxyType({}),
+    vouchers: Mapping[tuple[str, str], Money] = MappingProxyType({}),
 ) -> Proof:
     """Compare a Stripe balance with the books.
 
     `transactions`: net in minor units by id, all that made up the balance. `ledger`: the clearing
-    account as the posted ledger shows it, when an entity for that is configured. Time and memory
-    grow with the number of transactions.
+    account as the posted ledger shows it, when an entity for that is configured. `resolutions`:
+    transactions that people settled by hand. `vouchers`: what the posted ledger shows on clearing
+    of the vouchers that they name, by company and case-folded voucher. A voucher is confirmed when
+    it holds all that the transactions which name it lack. Time and memory grow with the number of
+    transactions.
     """
     currency = balance.currency
     zero = Money(0, currency)
@@ -78,22 +111,52 @@ def prove(
             posted = posted + line.effect
         else:
             draft = draft + line.effect
-    differences = _differences(transactions, booked, currency)
+    differences = _differences(transactions, booked, resolutions, currency)
+    confirmed = _confirmed(differences, vouchers, currency)
+    differences = [each for each in differences if _voucher(each) not in confirmed]
+    by_hand = total((vouchers[key] for key in confirmed), currency)
+    posted = posted + by_hand
     if ledger is not None and ledger != posted:
         differences.append(Difference(OTHER_LEDGER_ENTRIES, "", posted - ledger))
         posted = ledger
     listed = Money(sum(transactions.values()), currency)
     if listed != balance:
         differences.append(Difference(LISTING_DIFFERS, "", balance - listed))
-    return Proof(balance, posted, draft, len(transactions), tuple(differences))
+    return Proof(balance, posted, draft, len(transactions), tuple(differences), by_hand)
+
+
+def _voucher(difference: Difference) -> tuple[str, str] | None:
+    """Company and voucher in which a person says to have booked what a transaction lacks."""
+    resolution = difference.resolution
+    if resolution is None or resolution.not_to_book or not resolution.voucher:
+        return None
+    return resolution.company, resolution.voucher.casefold()
+
+
+def _confirmed(
+    differences: Iterable[Difference], vouchers: Mapping[tuple[str, str], Money], currency: str
+) -> list[tuple[str, str]]:
+    """The vouchers that hold what the transactions which name them lack."""
+    lacking: dict[tuple[str, str], Money] = {}
+    for difference in differences:
+        key = _voucher(difference)
+        if key is not None:
+            lacking[key] = lacking.get(key, Money(0, currency)) + difference.amount
+    return [key for key, amount in lacking.items() if vouchers.get(key) == amount]
 
 
 def _differences(
-    transactions: Mapping[str, int], booked: Mapping[str, int], currency: str
+    transactions: Mapping[str, int],
+    booked: Mapping[str, int],
+    resolutions: Mapping[str, Resolution],
+    currency: str,
 ) -> list[Difference]:
     found: list[Difference] = []
     for id, net in transactions.items():
-        if id not in booked and net:
+        lacking = Money(net - booked.get(id, 0), currency)
+        if id in resolutions and lacking:
+            found.append(Difference(ACCEPTED, id, lacking, resolutions[id]))
+        elif id not in booked and net:
             found.append(Difference(NOT_WRITTEN, id, Money(net, currency)))
         elif booked.get(id, 0) != net:
             found.append(Difference(WRONG_AMOUNT, id, Money(net - booked.get(id, 0), currency)))

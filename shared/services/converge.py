@@ -28,7 +28,7 @@ from shared.ports import (
     Tables,
 )
 from shared.registry import Entity, entity_named
-from shared.services import accounts, asking, checking, looking, receipts, snapshots
+from shared.services import accounts, asking, checking, looking, receipts, resolutions, snapshots
 from shared.services.apart import plan_moves
 from shared.services.dispatch import Dispatch
 from shared.services.drafts import find_drafts
@@ -41,7 +41,7 @@ from shared.services.plan import unwanted
 from shared.services.task import Task, failing, task_for
 from shared.services.writing import Applier
 from shared.settings import Settings
-from shared.verdicts import Kind, NeedsMaster, Verdict, verdict_of
+from shared.verdicts import RESOLVED_CAUSE, Kind, Verdict, verdict_of
 
 CONCURRENCY_MAX = 16  # port calls of one step under way at once
 
@@ -150,6 +150,7 @@ class Converge:
         self, entity: Entity, task: Task, writer: Writer, context: Context
     ) -> None:
         held = task.held = await self._links.claim(task.id, writer.owner)
+        resolutions.respect(held.resolution)
         fetched = await snapshots.fetch(
             self._ports.stripe,
             entity,
@@ -218,7 +219,7 @@ class Converge:
         found: dict[tuple[str, str], str],
         errors: dict[Ref, Exception],
     ) -> None:
-        if verdict.kind is Kind.SKIP:
+        if verdict.kind is Kind.SKIP and verdict.cause != RESOLVED_CAUSE:
             company = self._ports.settings.books.companies[ref.company]
             found[ref.id, ref.company] = company.one_time_customer
             return
@@ -226,7 +227,7 @@ class Converge:
         if account is not None:
             found[ref.id, ref.company] = account
         elif ref not in errors:
-            errors[ref] = NeedsMaster(f"customer {ref.id} in {ref.company}", verdict)
+            errors[ref] = resolutions.no_account(ref, verdict)
 
     async def _drafts(self, tasks: Sequence[Task]) -> None:
         """Which lines may be spelled anew; without an answer nothing of them is."""

@@ -64,6 +64,7 @@ class Customers:
                     f"account {account} of {decision.company} belongs to {owner}; say shared to "
                     "link it all the same"
                 )
+        await Inbox(self._ports).lift("customer", decision.customer, decision.who.strip())
         now = self._ports.clock.now()
         stamp = f"{now:%Y%m%dT%H%M%S%f}"
         choice = Choice(stamp, decision.company, account, shared)

@@ -37,12 +37,15 @@ class Dispatch:
         self._clock, self._settings = clock, settings
 
     async def unsettled(self, refs: Sequence[Ref]) -> list[Ref]:
-        """Those of the objects that are not written completely, each once."""
+        """Those of the objects that are not written completely, each once; without those that a
+        person settled by hand."""
         limit = asyncio.Semaphore(CONCURRENCY_MAX)
 
         async def check(ref: Ref) -> bool:
             async with limit:
-                return await self._links.is_settled(ref.id)
+                if await self._links.is_settled(ref.id):
+                    return True
+                return await self._links.resolution(ref.id) is not None
 
         wanted = list(dict.fromkeys(refs))
         settled = await asyncio.gather(*(check(ref) for ref in wanted))

@@ -9,7 +9,7 @@ from shared.domain.partition import partition_of
 from shared.ports import Message, Queue
 from shared.registry import entity_named
 from shared.services.item import Item
-from shared.services.items import Items, place
+from shared.services.items import Items, home
 from shared.settings import Settings
 
 ENTITY_OF_PREFIX = (("txn_", "balance_transaction"), ("po_", "payout"))
@@ -44,7 +44,7 @@ class Errands:
         queue = entity_named(entity).queue
         partition = partition_of(id, self._settings.partitions)
         item = Item(name, type, entity, id)
-        row = await self._items.get(place(queue, partition), item.id)
+        row = await self._items.get(home(queue, id), item.id)
         if row is not None:
             item = item.renewed(int(str(row.cells["generation"])) + 1)
         return queue, item, partition

@@ -11,7 +11,7 @@ from shared.ports import Json, Lookup, Value
 from shared.registry import ENTITIES
 from shared.services.converge import Ports
 from shared.services.ingest import INGEST
-from shared.services.items import Items, place
+from shared.services.items import Items, places
 
 JOURNAL_TYPES = MappingProxyType(
     {JournalKind.CUSTOMER_PAYMENT: "CustPayment", JournalKind.GENERAL: "Daily"}
@@ -41,15 +41,11 @@ class Health:
 
     async def status(self) -> Json:
         """`queued`, `in_flight`, `scheduled` (null where the broker does not tell), and the
-        items that are `waiting`, `parked`, `done`, `skipped`."""
+        objects that are `waiting`, `parked`, `done`, `skipped`."""
         ports = self._ports
         counts = await ports.queue.counts()
-        partitions = range(ports.settings.partitions)
         queues = dict.fromkeys(entity.queue for entity in ENTITIES)
-        places = [
-            place(queue, partition) for queue in [*queues, INGEST] for partition in partitions
-        ]
-        items = await Items(ports.tables, ports.clock).counts(places)
+        items = await Items(ports.tables, ports.clock).counts(places([*queues, INGEST]))
         return {
             "queued": counts.queued if counts else None,
             "in_flight": counts.in_flight if counts else None,

@@ -1,27 +1,33 @@
-"""The inbox of parked items: list, group by cause, retry, resolve, heal. Nothing is deleted.
+"""The inbox of parked objects: list, group by cause, retry, reopen, heal. Nothing is deleted.
 
-A retry is converge again under a new generation; the row stays parked until its outcome is known.
-A resolved item keeps its row, with who decided and why. Healing: of each cause that can disappear
-by itself one item is tried again; when it comes through, the others of its cause follow.
+One object is one item, whichever events led to it. A retry is converge again under a new
+generation; the row stays parked until its outcome is known. A resolved item keeps its row, with who
+decided and why (`services/resolve.py`). Healing: of each cause that can disappear by itself one
+item is tried again; when it comes through, the others of its cause follow.
 """
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared import telemetry
-from shared.ports import Cell, Json, Put, Row
-from shared.registry import ENTITIES
+from shared.domain.partition import partition_of
+from shared.ports import Cell, Json, Message, Put, Row
+from shared.registry import ENTITIES, entity_named
 from shared.services.converge import Ports
 from shared.services.item import UNREADABLE
-from shared.services.items import Items, Outcome, item_of, place
+from shared.services.items import Items, home, item_of, places
+from shared.services.links import LinkStore
+from shared.services.outcomes import events_of
 from shared.verdicts import Kind, Verdict
 
 HEAL_TABLE = "cursors"
 HEAL = "heal"
 RETRIES_MAX = 1_000  # of one call
-REASON_CHARS_MAX = 500
+AT_ONCE = 50  # objects whose rows are read together, and sent in one request a queue
+WHO_CHARS_MAX = 100
 
 # Causes that only a person can remove; trying again would change nothing.
 FOR_PEOPLE = (
@@ -33,14 +39,24 @@ FOR_PEOPLE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Parked:
-    """A parked item as people see it. `at_stake_minor` of `currency` is the money it is about.
+class EventSeen:
+    """An event, or another reason, that led to an object. `type` is empty for no event."""
 
-    `evidence`: what a choice rests on, as JSON; None where there is nothing to choose.
+    id: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A parked object as people see it. `at_stake_minor` of `currency` is the money it is about.
+
+    `id` is the object's, of a command on it `verify-<object>` and so on. `events`: ids and types of
+    the newest of the `event_count` items that led to it. `evidence`: what a choice rests on, as
+    JSON; None where there is nothing to choose.
     """
 
+    status: str
     queue: str
-    partition: int
     id: str
     type: str
     entity: str
@@ -53,7 +69,18 @@ class Parked:
     attempts: int
     first_seen_at: datetime
     updated_at: datetime
+    events: tuple[EventSeen, ...] = ()
+    event_count: int = 1
     evidence: Json | None = None
+
+    @property
+    def where(self) -> str:
+        """The place of its rows."""
+        return home(self.queue, self.object)
+
+    def is_named(self, ids: Collection[str]) -> bool:
+        """True when one of these ids is this item's, or one of its events'."""
+        return self.id in ids or any(event.id in ids for event in self.events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +100,20 @@ class Inbox:
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
         self._items = Items(ports.tables, ports.clock)
+        self._links = LinkStore(ports.tables, ports.clock, ports.settings.lease_seconds)
 
-    async def each(self, cause: str = "") -> AsyncIterator[Parked]:
-        """Every parked item, or those of one cause; page by page."""
+    async def each(self, cause: str = "", kind: Kind = Kind.PARK) -> AsyncIterator[Parked]:
+        """Every parked item (or, by `kind`, resolved one), or those of one cause; page by page."""
         for queue in dict.fromkeys(entity.queue for entity in ENTITIES):
-            for partition in range(self._ports.settings.partitions):
-                async for row in self._items.listed(place(queue, partition), Kind.PARK):
+            for where in places([queue]):
+                async for row in self._items.listed(where, kind):
                     if not cause or row.cells["cause"] == cause:
-                        yield _parked(queue, partition, row)
+                        yield _parked(queue, row)
 
-    async def groups(self) -> list[Group]:
+    async def groups(self, kind: Kind = Kind.PARK) -> list[Group]:
         """The causes, most frequent first; memory grows with the number of causes only."""
         found: dict[str, Group] = {}
-        async for item in self.each():
+        async for item in self.each(kind=kind):
             old = found.get(item.cause)
             if old is None:
                 found[item.cause] = Group(item.cause, 1, item.first_seen_at, item.text, item.remedy)
@@ -94,48 +122,87 @@ class Inbox:
                 found[item.cause] = Group(old.cause, old.count + 1, oldest, old.example, old.remedy)
         return sorted(found.values(), key=lambda group: (-group.count, group.cause))
 
-    async def retry(self, items: Sequence[Parked]) -> int:
+    async def retry(self, items: Sequence[Parked], who: str = "", limit: int = RETRIES_MAX) -> int:
         """Converge parked items again; returns how many were sent. What could not be read names
-        no object: there is nothing to converge."""
+        no object: there is nothing to converge. Of resolved ones the resolution is taken back.
+
+        Raises as `reopen` does.
+        """
         sent = 0
-        for item in items[:RETRIES_MAX]:
-            if item.cause != UNREADABLE:
-                sent += await self._send(item)
+        chosen = [item for item in items[:limit] if item.cause != UNREADABLE]
+        for parked in chosen:
+            if parked.status == Kind.RESOLVED.value:
+                await self.reopen(parked, who)
+        for start in range(0, len(chosen), AT_ONCE):
+            part = chosen[start : start + AT_ONCE]
+            messages: dict[str, list[Message]] = {}
+            found = await asyncio.gather(*(self._message(parked) for parked in part))
+            for parked, message in zip(part, found, strict=True):
+                if message is not None:
+                    messages.setdefault(parked.queue, []).append(message)
+            for queue, batch in messages.items():
+                await self._ports.queue.send(queue, batch)
+                sent += len(batch)
         return sent
 
-    async def _send(self, parked: Parked) -> bool:
-        row = await self._items.get(place(parked.queue, parked.partition), parked.id)
+    async def _message(self, parked: Parked) -> Message | None:
+        """The next message of a parked object; None when it is not parked any more."""
+        row = await self._items.object(parked.where, parked.id)
         if row is None or row.cells["status"] != Kind.PARK.value:
-            return False
+            return None
         item = item_of(row)
-        renewed = item.renewed(item.generation + 1)
-        await self._ports.queue.send(parked.queue, [renewed.message(parked.partition)])
-        return True
+        # Its own row knows every generation: an id that was sent before would be dropped.
+        told = await self._items.get(parked.where, item.id)
+        generation = item.generation if told is None else item_of(told).generation
+        partition = partition_of(item.object, self._ports.settings.partitions)
+        return item.renewed(generation + 1).message(partition)
 
-    async def resolve(self, items: Sequence[Parked], reason: str, who: str) -> int:
-        """Take items out of the inbox with a reason; their rows stay.
+    async def reopen(self, parked: Parked, who: str) -> Parked:
+        """Take a resolution back: the object is parked as it was, and may be retried.
 
-        Raises ValueError for an empty reason or name.
+        Raises ValueError without a name, and `ClaimHeld` or `TableConflict` while somebody works
+        on the object.
         """
-        if not reason.strip() or not who.strip():
-            raise ValueError("a resolution needs a reason and a name")
-        done = 0
-        for parked in items[:RETRIES_MAX]:
-            where = place(parked.queue, parked.partition)
-            row = await self._items.get(where, parked.id)
-            if row is None or row.cells["status"] != Kind.PARK.value:
-                continue
-            verdict = Verdict(
-                Kind.RESOLVED,
-                cause=parked.cause,
-                text=f"resolved by {who.strip()}: {reason.strip()}"[:REASON_CHARS_MAX],
-                amount_minor=parked.at_stake_minor,
-                currency=parked.currency,
-            )
-            await self._items.record(where, [Outcome(item_of(row), verdict)])
-            telemetry.event("resolved", item=parked.id, cause=parked.cause)
-            done += 1
-        return done
+        if not who.strip():
+            raise ValueError(f"{parked.id} is resolved: to retry it, say who decided that")
+        text = f"retried by {who.strip()[:WHO_CHARS_MAX]}; it was {parked.text}"
+        verdict = Verdict(
+            Kind.PARK,
+            cause=parked.cause,
+            text=text,
+            remedy="Wait for what comes of the retry; retry again when this does not change.",
+            amount_minor=parked.at_stake_minor,
+            currency=parked.currency,
+        )
+        # In this order: a crash in between leaves it parked, or resolved as it was.
+        await self._items.reopen(parked.where, parked.id, verdict)
+        await self._lift(parked.object, who.strip()[:WHO_CHARS_MAX])
+        return replace(parked, status=Kind.PARK.value, text=text, remedy=verdict.remedy)
+
+    async def lift(self, entity: str, id: str, who: str) -> None:
+        """Let converge write an object again, which a person may have resolved.
+
+        Raises as `reopen` does.
+        """
+        if await self._links.resolution(id) is None:
+            return
+        queue = entity_named(entity).queue
+        row = await self._items.object(home(queue, id), id)
+        if row is not None and row.cells["status"] == Kind.RESOLVED.value:
+            await self.reopen(_parked(queue, row), who)
+        else:
+            await self._lift(id, who)
+
+    async def _lift(self, id: str, who: str) -> None:
+        if await self._links.resolution(id) is None:
+            return
+        owner = f"inbox-{self._ports.chance.getrandbits(64):016x}"
+        held = await self._links.claim(id, owner)
+        if held.resolution is None:
+            await self._links.release(held)
+        else:
+            await self._links.reopen(held, who)
+            telemetry.event("reopened", object=id)
 
     async def heal(self) -> int:
         """Try one item of each cause; where the last try came through, try them all.
@@ -154,7 +221,7 @@ class Inbox:
             chosen = items if await self._came_through(cause) else items[:1]
             sent += await self.retry(chosen)
             cells: dict[str, Cell] = {
-                "place": place(chosen[0].queue, chosen[0].partition),
+                "place": chosen[0].where,
                 "item": chosen[0].id,
             }
             await self._ports.tables.transact(HEAL_TABLE, HEAL, [Put(cause, cells)])
@@ -165,18 +232,18 @@ class Inbox:
         row = await self._ports.tables.get(HEAL_TABLE, HEAL, cause)
         if row is None:
             return False
-        tried = await self._items.get(str(row.cells["place"]), str(row.cells["item"]))
+        tried = await self._items.object(str(row.cells["place"]), str(row.cells["item"]))
         return tried is not None and tried.cells["status"] in (Kind.DONE.value, Kind.SKIP.value)
 
 
-def _parked(queue: str, partition: int, row: Row) -> Parked:
+def _parked(queue: str, row: Row) -> Parked:
     cells = row.cells
     first, updated = cells["first_seen_at"], cells["updated_at"]
     if not isinstance(first, datetime) or not isinstance(updated, datetime):
         raise TypeError(f"{row.row} has no times")
     return Parked(
+        status=str(cells["status"]),
         queue=queue,
-        partition=partition,
         id=row.row.split("~", maxsplit=1)[1],
         type=str(cells["type"]),
         entity=str(cells["entity"]),
@@ -189,5 +256,7 @@ def _parked(queue: str, partition: int, row: Row) -> Parked:
         attempts=int(str(cells["attempt"])),
         first_seen_at=first,
         updated_at=updated,
+        events=tuple(EventSeen(id, type) for id, type in events_of(cells)),
+        event_count=int(str(cells["event_count"])),
         evidence=json.loads(str(cells["evidence"])) if cells.get("evidence") else None,
     )

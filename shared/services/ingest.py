@@ -20,7 +20,7 @@ from shared.errors import SignatureRefused, TieoutError
 from shared.ports import Clock, Json, Queue, Signatures, Tables
 from shared.registry import entity_named, entity_of_event
 from shared.services.item import Item
-from shared.services.items import Items, place
+from shared.services.items import Items, home
 from shared.settings import Settings
 
 BODY_BYTES_MAX = 1_048_576
@@ -170,10 +170,9 @@ class Ingest:
     async def _skip(self, arrival: Arrival, reason: str) -> Answer:
         """Accepted and counted. A counter that cannot be written must not make Stripe repeat."""
         telemetry.count("webhook_skipped", reason=reason, type=arrival.type)
-        partition = partition_of(arrival.id, self._settings.partitions)
         try:
             async with asyncio.timeout(COUNT_SECONDS_MAX):
-                await self._items.skip(place(INGEST, partition))
+                await self._items.skip(home(INGEST, arrival.id))
         except (TieoutError, TimeoutError) as error:
             telemetry.event("skip_not_counted", item=arrival.id, error=type(error).__name__)
         return Answer(202, "skipped", f"nothing to do: {reason}")

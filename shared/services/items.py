@@ -1,51 +1,69 @@
 """What became of each unit of work, in the table `events`; and the counters of `/api/status`.
 
-Partition key `<queue>~<partition>`, so that an item's row, its place in the lists of parked and
-waiting items, and the counters change in one transaction. Rows: `event~<id>`, `parked~<id>`,
-`waiting~<id>`, `counter`. Nothing is ever deleted but places in lists.
+Partition key `<queue>~<place>`. The place follows from the object's id alone, so all rows of an
+object are together whatever `TIEOUT_PARTITIONS` is or was, and its rows, its place in a list and
+the counters change in one transaction. Rows:
+
+* `event~<item id>`: what became of each item; the generation that its next message must exceed.
+* `object~<key>`: what became of each object, and which events led to it. The key is the object's
+  id, of commands `verify-<object id>` and so on.
+* `parked~<key>`, `waiting~<key>`, `resolved~<key>`: the lists of objects.
+* `counter`: how many objects came to what.
+
+Nothing is ever deleted but places in lists, and rows of commands that their objects stand for.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import replace
 
 from shared import telemetry
+from shared.domain.partition import partition_of
 from shared.errors import Refused, TableConflict, clean_text
 from shared.ports import (
+    TRANSACTION_OPERATIONS_MAX,
     Cell,
     Clock,
-    Delete,
     Insert,
-    Operation,
-    Put,
     Replace,
     Row,
     Tables,
 )
-from shared.services.item import Item
+from shared.services.item_rows import (
+    COUNTED,
+    EVENT,
+    OBJECT,
+    TEXT_CHARS_MAX,
+    ItemRows,
+    keys_read,
+    operations_of,
+)
+from shared.services.outcomes import Outcome, item_of
 from shared.services.paging import rows
 from shared.verdicts import Kind, Verdict
 
+__all__ = ("Items", "Outcome", "home", "item_of", "place", "places")
+
 TABLE = "events"
 COUNTER = "counter"
-ITEMS_PER_TRANSACTION = 30  # three operations each, and the counter
+PLACES = 4  # of a queue; changing it would move objects
 CONFLICTS_MAX = 20
-LISTED = (Kind.PARK, Kind.WAITING)
-COUNTED = (Kind.DONE, Kind.SKIP, Kind.PARK, Kind.WAITING)
-TEXT_CHARS_MAX = 1_000
+LEFT_PER_TRANSACTION = TRANSACTION_OPERATIONS_MAX - 1  # and the counter
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """An item and what became of it. `at_stake_minor` is the money the item is about."""
-
-    item: Item
-    verdict: Verdict
+def place(queue: str, number: int) -> str:
+    """The partition key of a place."""
+    return f"{queue}~{number}"
 
 
-def place(queue: str, partition: int | str) -> str:
-    """The partition key of the items of one session."""
-    return f"{queue}~{partition}"
+def places(queues: Iterable[str]) -> list[str]:
+    """All places of queues."""
+    return [place(queue, number) for queue in queues for number in range(PLACES)]
+
+
+def home(queue: str, object: str) -> str:
+    """The place of an object."""
+    return place(queue, partition_of(object, PLACES))
 
 
 class Items:
@@ -57,19 +75,30 @@ class Items:
 
     async def get(self, where: str, id: str) -> Row | None:
         """The row of an item, or None."""
-        return await self._tables.get(TABLE, where, f"event~{id}")
+        return await self._tables.get(TABLE, where, f"{EVENT}{id}")
+
+    async def object(self, where: str, key: str) -> Row | None:
+        """The row of an object, or of a command on it; or None."""
+        return await self._tables.get(TABLE, where, f"{OBJECT}{key}")
+
+    async def store(self, queue: str, outcomes: Sequence[Outcome]) -> None:
+        """Store outcomes of a queue, each at home. Raises as `record` does."""
+        parts: dict[str, list[Outcome]] = {}
+        for outcome in outcomes:
+            parts.setdefault(home(queue, outcome.item.object), []).append(outcome)
+        for where, part in parts.items():
+            await self.record(where, part)
 
     async def record(self, where: str, outcomes: Sequence[Outcome]) -> None:
-        """Store outcomes and move the counters with them; recording twice changes nothing.
+        """Store outcomes of one place and move the counters with them; recording twice changes
+        nothing.
 
         A retry that is older than what a row tells is not stored. Raises `TableConflict` when
         others keep changing the same rows.
         """
         last = {outcome.item.id: outcome for outcome in outcomes}
-        chosen = list(last.values())
         refused: Refused | None = None
-        for start in range(0, len(chosen), ITEMS_PER_TRANSACTION):
-            part = chosen[start : start + ITEMS_PER_TRANSACTION]
+        for part in _in_transactions(list(last.values())):
             try:
                 await self._record(where, part)
             except Refused:  # one row that storage refuses holds up none of the others
@@ -98,15 +127,32 @@ class Items:
         return None
 
     async def _record(self, where: str, outcomes: Sequence[Outcome]) -> None:
+        def tell(found: ItemRows) -> None:
+            for outcome in outcomes:
+                found.tell(outcome)
+
+        keys = [key for outcome in outcomes for key in keys_read(outcome)]
+        await self._change(where, keys, tell)
+
+    async def reopen(self, where: str, key: str, verdict: Verdict) -> None:
+        """Put a resolved object back among the parked ones, for the reason that `verdict` gives."""
+        await self._change(where, [f"{OBJECT}{key}"], lambda found: found.reopen(key, verdict))
+
+    async def _change(
+        self, where: str, keys: Iterable[str], change: Callable[[ItemRows], None]
+    ) -> None:
+        wanted = list(dict.fromkeys([COUNTER, *keys]))
         for _ in range(CONFLICTS_MAX):
-            keys = [f"event~{outcome.item.id}" for outcome in outcomes]
-            rows = await asyncio.gather(*(self._tables.get(TABLE, where, key) for key in keys))
-            counter = await self._tables.get(TABLE, where, COUNTER)
-            counts = {kind: _count(counter, kind) for kind in COUNTED}
-            operations: list[Operation] = []
-            for outcome, row in zip(outcomes, rows, strict=True):
-                operations += self._change(outcome, row, counts)
-            cells: dict[str, Cell] = {kind.value: number for kind, number in counts.items()}
+            found = await asyncio.gather(*(self._tables.get(TABLE, where, key) for key in wanted))
+            counter = found[0]
+            changed = ItemRows(dict(zip(wanted, found, strict=True)), self._clock.now())
+            change(changed)
+            operations = changed.operations()
+            if not operations:
+                return
+            cells: dict[str, Cell] = {
+                kind.value: _count(counter, kind) + more for kind, more in changed.counted().items()
+            }
             operations.append(
                 Insert(COUNTER, cells) if counter is None else Replace(COUNTER, cells, counter.etag)
             )
@@ -117,50 +163,8 @@ class Items:
             return
         raise TableConflict(f"the counters of {where} keep changing")
 
-    def _change(
-        self, outcome: Outcome, row: Row | None, counts: dict[Kind, int]
-    ) -> list[Operation]:
-        item, verdict = outcome.item, outcome.verdict
-        told = _order(row)
-        if verdict.kind is Kind.RETRY and told > (item.generation, item.copy):
-            return []  # a worker that stood still: the copy it sent told its own outcome since
-        # Never back, or the id of the next message is one that the queue has seen.
-        generation, copy = max(told, (item.generation, item.copy))
-        now = self._clock.now()
-        old = Kind(str(row.cells["status"])) if row is not None else None
-        if old in counts:
-            counts[old] -= 1
-        if verdict.kind in counts:
-            counts[verdict.kind] += 1
-        cells: dict[str, Cell] = {
-            "status": verdict.kind.value,
-            "type": item.type,
-            "entity": item.entity,
-            "object": item.object,
-            "generation": generation,
-            "copy": copy,
-            "attempt": item.attempt,
-            "cause": verdict.cause,
-            "text": verdict.text[:TEXT_CHARS_MAX],
-            "remedy": verdict.remedy,
-            "evidence": verdict.evidence,
-            "amount_minor": verdict.amount_minor,
-            "currency": verdict.currency,
-            "first_seen_at": row.cells["first_seen_at"] if row is not None else now,
-            "updated_at": now,
-        }
-        key = f"event~{item.id}"
-        operations: list[Operation] = [
-            Insert(key, cells) if row is None else Replace(key, cells, row.etag)
-        ]
-        if old in LISTED and old is not verdict.kind:
-            operations.append(Delete(f"{old.value}~{item.id}"))
-        if verdict.kind in LISTED:
-            operations.append(Put(f"{verdict.kind.value}~{item.id}", cells))
-        return operations
-
     def listed(self, where: str, kind: Kind) -> AsyncIterator[Row]:
-        """The rows of one list (`Kind.PARK` or `Kind.WAITING`), page by page."""
+        """The objects of one list (`LISTED`), page by page."""
         return rows(self._tables, TABLE, where, f"{kind.value}~")
 
     async def skip(self, where: str) -> None:
@@ -187,26 +191,20 @@ class Items:
         return {kind.value: sum(_count(row, kind) for row in rows) for kind in COUNTED}
 
 
-def _order(row: Row | None) -> tuple[int, int]:
-    """Generation and copy of the latest outcome that a row tells of."""
-    if row is None:
-        return 0, 0
-    return int(str(row.cells["generation"])), int(str(row.cells.get("copy", 0)))
-
-
 def _count(row: Row | None, kind: Kind) -> int:
     value = row.cells.get(kind.value, 0) if row is not None else 0
     return value if isinstance(value, int) else 0
 
 
-def item_of(row: Row) -> Item:
-    """The item that a row is about."""
-    cells = row.cells
-    return Item(
-        id=row.row.split("~", maxsplit=1)[1],
-        type=str(cells["type"]),
-        entity=str(cells["entity"]),
-        object=str(cells["object"]),
-        generation=int(str(cells["generation"])),
-        attempt=int(str(cells["attempt"])),
-    )
+def _in_transactions(outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
+    """Outcomes in as few parts as transactions hold."""
+    parts: list[list[Outcome]] = []
+    left = 0
+    for outcome in outcomes:
+        needed = operations_of(outcome)
+        if needed > left:
+            parts.append([])
+            left = LEFT_PER_TRANSACTION
+        parts[-1].append(outcome)
+        left -= needed
+    return parts

@@ -5,6 +5,7 @@ Partition key = Stripe object id, so that one object is one entity-group transac
 `link~<role>` (a record that exists), `document` (the last documents and records, packed),
 `choice~<company>` (what a person decided about a customer), `chosen~<moment>` (all such decisions),
 `origin~<object>` (of a charge: who decided where what follows it goes, `origins.py`).
+`resolved` and `resolution~...` (what a person settled by hand, `services/resolutions.py`).
 Every write is conditional on the claim's ETag: a worker that lost its claim changes nothing.
 """
 
@@ -13,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from shared.domain.clearing import Resolution
 from shared.domain.records import (
     Choice,
     Document,
@@ -37,6 +39,7 @@ from shared.ports import (
     Row,
     Tables,
 )
+from shared.services import resolutions
 from shared.services.packing import in_transactions, pack, unpack
 from shared.services.paging import rows
 
@@ -54,7 +57,8 @@ ROWS_MAX = 20_000  # of one object: its order's 90 lines, with the credit lines 
 
 @dataclass(slots=True)
 class Held:
-    """An object under our claim, and what is known of it. `choices`: by company."""
+    """An object under our claim, and what is known of it. `choices`: by company. `resolution`: a
+    person settled it by hand; `decisions`: how often people resolved or reopened it."""
 
     id: str
     owner: str
@@ -64,6 +68,8 @@ class Held:
     intents: dict[str, Intent] = field(default_factory=dict)
     choices: dict[str, Choice] = field(default_factory=dict)
     settled: bool = False
+    resolution: Resolution | None = None
+    decisions: int = 0
 
 
 def _link_cells(link: Link) -> dict[str, Cell]:
@@ -187,6 +193,8 @@ class LinkStore:
         for row in stored:
             if row.row.startswith(INTENT_PREFIX):
                 held.intents[row.row.removeprefix(INTENT_PREFIX)] = _intent_of(row)
+        held.resolution = resolutions.resolution_of(found.get(resolutions.RESOLVED))
+        held.decisions = sum(row.row.startswith(resolutions.HISTORY_PREFIX) for row in stored)
         document = found.get(DOCUMENT)
         held.settled = document is not None and document.cells["settled"] is True
         return held
@@ -279,6 +287,21 @@ class LinkStore:
             Put(CHOSEN_PREFIX + choice.id, record),
         ]
         await self._tables.transact(TABLE, id, operations)
+
+    async def resolve(self, held: Held, resolution: Resolution) -> None:
+        """Store that a person settled the object by hand, and release the claim. Raises
+        `TableConflict` when the claim is lost."""
+        operations = resolutions.resolving(resolution, held.decisions)
+        await self._under_claim(held, operations, "", self._clock.now())
+
+    async def reopen(self, held: Held, who: str) -> None:
+        """Take such a decision back, and release the claim. Raises `TableConflict`."""
+        now = self._clock.now()
+        await self._under_claim(held, resolutions.reopening(who, now, held.decisions), "", now)
+
+    async def resolution(self, id: str) -> Resolution | None:
+        """What a person decided about an object; None where Tieout is to write it."""
+        return resolutions.resolution_of(await self._tables.get(TABLE, id, resolutions.RESOLVED))
 
     async def is_settled(self, id: str) -> bool:
         """True when everything the object needs was written."""

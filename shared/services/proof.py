@@ -7,22 +7,23 @@ covers our journals only. Time and memory grow with the number of transactions.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 
-from shared.domain.clearing import BookedLine, Proof, prove
+from shared.domain.clearing import BookedLine, Proof, Resolution, prove
 from shared.domain.money import Money, from_decimal, is_currency, total
 from shared.errors import Parked, Unavailable
 from shared.ports import Chance, Clock, DynamicsGateway, Json, Lookup, StripeGateway, Value
 from shared.services.paging import Pages
 from shared.services.patience import patiently
-from shared.settings import Account, Book, Settings
+from shared.settings import Account, Book, LedgerEntity, Settings
 
 TRANSACTIONS_MAX = 1_000_000
 PROOF_SECONDS_MAX = 210  # Azure ends an HTTP request after 230
 READS_MAX = 5
+VOUCHERS_PER_READ = 20
 PAYMENTS = "payments"  # the balance type that the balance is of
 SCOPE_JOURNALS = "our journals only"
 SCOPE_LEDGER = "posted ledger"
@@ -30,6 +31,15 @@ SETS = (
     ("CustomerPaymentJournalLines", "CustomerPaymentJournalHeaders"),
     ("LedgerJournalLines", "LedgerJournalHeaders"),
 )
+
+
+type Resolved = Callable[[], Awaitable[Mapping[str, Resolution]]]
+"""The transactions that people settled by hand, by id."""
+
+
+async def nobody() -> Mapping[str, Resolution]:
+    """No transaction was settled by hand."""
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +65,10 @@ class Prover:
         settings: Settings,
         clock: Clock,
         chance: Chance,
+        *,
+        resolved: Resolved = nobody,
     ) -> None:
+        self._resolved = resolved
         self._stripe = stripe
         self._dynamics = dynamics
         self._settings = settings
@@ -88,14 +101,19 @@ class Prover:
         balance = {name: minor for name, minor in balance.items() if is_currency(name)}
         held = [currency for currency, minor in balance.items() if minor]
         without_book = tuple(sorted({name for name in (*held, *transactions) if name not in books}))
+        resolutions = await self._resolved()
         proofs = {}
         for currency in (*books, *without_book):
             book = books.get(currency)
+            found = transactions.get(currency, {})
+            by_hand = {id: each for id, each in resolutions.items() if id in found}
             proofs[currency] = prove(
                 Money(balance.get(currency, 0), currency),
-                transactions.get(currency, {}),
+                found,
                 await self._lines(currency, book) if book else (),
                 await self._ledger(currency, book) if book else None,
+                resolutions=by_hand,
+                vouchers=await self._vouchers(currency, book, by_hand.values()) if book else {},
             )
         scope = SCOPE_LEDGER if self._settings.ledger_entity else SCOPE_JOURNALS
         return Proofs(scope, proofs, without_book, not_proved)
@@ -203,17 +221,48 @@ class Prover:
         entity = self._settings.ledger_entity
         if entity is None:
             return None
-        account = entity.accounts.get(book.clearing.id, book.clearing.id)
-        rows = await self._find(
-            Lookup(
-                entity.entity_set,
-                book.company,
-                {entity.account: account, entity.currency: currency.upper()},
-                select=(entity.amount,),
-            )
-        )
+        rows = await self._find(_on_clearing(entity, currency, book))
         amounts = (from_decimal(Decimal(row[entity.amount]), currency) for row in rows)
         return total(amounts, currency)
+
+    async def _vouchers(
+        self, currency: str, book: Book, resolutions: Iterable[Resolution]
+    ) -> dict[tuple[str, str], Money]:
+        """What the posted ledger shows on clearing of the vouchers that people named."""
+        entity = self._settings.ledger_entity
+        wanted = dict.fromkeys(
+            each.voucher
+            for each in resolutions
+            if each.voucher and not each.not_to_book and each.company == book.company
+        )
+        names: list[Value] = list(wanted)
+        if entity is None or not entity.voucher:
+            return {}
+        found: dict[tuple[str, str], Money] = {}
+        for start in range(0, len(names), VOUCHERS_PER_READ):
+            part = names[start : start + VOUCHERS_PER_READ]
+            lookup = _on_clearing(entity, currency, book)
+            lookup = replace(
+                lookup, any_of=(entity.voucher, part), select=(entity.amount, entity.voucher)
+            )
+            for row in await self._find(lookup):
+                key = book.company, str(row[entity.voucher]).casefold()
+                amount = from_decimal(Decimal(row[entity.amount]), currency)
+                found[key] = found.get(key, Money(0, currency)) + amount
+        return found
+
+
+def _on_clearing(entity: LedgerEntity, currency: str, book: Book) -> Lookup:
+    """The posted entries of a currency on the clearing account."""
+    return Lookup(
+        entity.entity_set,
+        book.company,
+        {
+            entity.account: entity.accounts.get(book.clearing.id, book.clearing.id),
+            entity.currency: currency.upper(),
+        },
+        select=(entity.amount,),
+    )
 
 
 def _company_of(row: Json, company: str) -> str:

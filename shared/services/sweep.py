@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from shared import telemetry
 from shared.documents.payout import is_itemised
-from shared.domain.partition import partition_in, partition_of
+from shared.domain.partition import partition_of
 from shared.domain.records import Ref
 from shared.ports import Cell, DeadLetter, Insert, Json, Message, Operation, Replace, Row
 from shared.registry import ENTITIES, entity_named
@@ -25,7 +25,7 @@ from shared.services.item import (
     read_item,
     unreadable_item,
 )
-from shared.services.items import Items, Outcome, item_of, place
+from shared.services.items import Items, Outcome, home, item_of, places
 from shared.services.links import LinkStore
 from shared.services.paging import PAGES_MAX, Pages, next_cursor
 from shared.services.reconcile import Reconcile
@@ -117,7 +117,7 @@ class Sweep:
             if routed is None:
                 continue
             queue, partition, item = routed
-            if await self._items.get(place(queue, partition), item.id) is None:
+            if await self._items.get(home(queue, item.object), item.id) is None:
                 queues.setdefault(queue, []).append(item.message(partition))
         for queue, messages in queues.items():
             await self._ports.queue.send(queue, messages)
@@ -142,8 +142,7 @@ class Sweep:
 
     async def _kept(self, ref: Ref) -> bool:
         """True for an object that is parked or waiting: another list has it."""
-        partition = partition_of(ref.id, self._ports.settings.partitions)
-        row = await self._items.get(place(entity_named(ref.entity).queue, partition), ref.id)
+        row = await self._items.object(home(entity_named(ref.entity).queue, ref.id), ref.id)
         return row is not None and row.cells["status"] in (Kind.PARK.value, Kind.WAITING.value)
 
     async def payouts(self) -> int:
@@ -163,7 +162,7 @@ class Sweep:
         """Send an object that may have been sent before: a new generation of its item."""
         partition = partition_of(ref.id, self._ports.settings.partitions)
         queue = entity_named(ref.entity).queue
-        row = await self._items.get(place(queue, partition), ref.id)
+        row = await self._items.get(home(queue, ref.id), ref.id)
         if row is None:
             message = message_for(ref, self._ports.settings.partitions)
         else:
@@ -178,14 +177,15 @@ class Sweep:
         """
         sent = 0
         now = self._ports.clock.now()
-        for queue, partition in self._places():
-            where = place(queue, partition)
+        partitions = self._ports.settings.partitions
+        for queue, where in self._places():
             count = 0
             async for row in self._items.listed(where, Kind.WAITING):
                 if not _is_due(row, now):
                     continue
                 item = item_of(row)
                 renewed = item.renewed(item.generation + 1)
+                partition = partition_of(item.object, partitions)
                 await self._ports.queue.send(queue, [renewed.message(partition)])
                 count += 1
                 if count == RESENDS_MAX:
@@ -217,15 +217,13 @@ class Sweep:
             telemetry.fault("dead_letter_unreadable", error, queue=queue, message=letter.id)
             item = unreadable_item(queue, letter.id)
             verdict = replace(verdict, cause=UNREADABLE, remedy=FIND_SENDER)
-        partition = partition_in(letter.session, self._ports.settings.partitions)
-        await self._items.record(place(queue, partition), [Outcome(item, verdict)])
+        await self._items.store(queue, [Outcome(item, verdict)])
 
     def _queues(self) -> list[str]:
         return list(dict.fromkeys(entity.queue for entity in ENTITIES))
 
-    def _places(self) -> list[tuple[str, int]]:
-        partitions = range(self._ports.settings.partitions)
-        return [(queue, partition) for queue in self._queues() for partition in partitions]
+    def _places(self) -> list[tuple[str, str]]:
+        return [(queue, where) for queue in self._queues() for where in places([queue])]
 
 
 def _is_due(row: Row, now: datetime) -> bool:

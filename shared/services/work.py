@@ -24,7 +24,7 @@ from shared.services.item import (
     read_item,
     unreadable_item,
 )
-from shared.services.items import Items, Outcome, place
+from shared.services.items import Items, Outcome
 from shared.services.journals import Writer
 from shared.verdicts import Kind, Verdict
 
@@ -163,7 +163,7 @@ class Work:
                 )
         if copies:
             await self._ports.queue.send(queue, copies)
-        await self._items.record(place(queue, partition), outcomes)
+        await self._items.store(queue, outcomes)
 
 
 def _later(items: Sequence[Item]) -> list[Item]:

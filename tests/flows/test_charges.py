@@ -80,7 +80,7 @@ def test_a_charge_is_settled_only_when_its_transaction_is_made() -> None:
         assert len(lines(world)) == 2
         assert await waiting(world) == []
         stored = await world.tables.query("events")
-        rows = [row.cells for row in stored if row.cells.get("object") == charge]
+        rows = [row.cells for row in stored if row.row == f"object~{charge}"]
         assert {(cells["status"], cells["attempt"]) for cells in rows} == {("done", 0)}
         await booked_and_proved(world)
 

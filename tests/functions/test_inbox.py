@@ -2,9 +2,27 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
+import pytest
+
+from local.publishing import embedded
 from local.world import Options, World
-from tests.world import HOUR, ask, lines, live, new_customer, parked, rest, sell
+from shared.services.items import home
+from tests.world import (
+    DAY,
+    HOUR,
+    ask,
+    give_back,
+    lines,
+    live,
+    new_customer,
+    parked,
+    rest,
+    sell,
+    stripe_object,
+    transactions_of,
+)
 
 CLOSED = "STRGONE"
 
@@ -19,7 +37,7 @@ def _options() -> Options:
     return replace(Options(), settings={"books": value})
 
 
-async def _post(world: World, route: str, **body: object) -> tuple[int, dict[str, object]]:
+async def _post(world: World, route: str, **body: object) -> tuple[int, dict[str, Any]]:
     answer = await ask(world, "POST", route, json.dumps(body).encode())
     return answer.status_code, answer.json()
 
@@ -80,14 +98,13 @@ def test_a_resolved_item_leaves_the_inbox_and_keeps_its_row() -> None:
         await _park(world)
         [first, *rest_] = (await ask(world, "GET", "inbox")).json()["items"]
         assert (await _post(world, "inbox/resolve", ids=[first["id"]]))[0] == 400
-        status, body = await _post(
-            world, "inbox/resolve", ids=[first["id"]], reason="booked by hand", who="Kim"
-        )
-        assert (status, body) == (200, {"resolved": 1})
+        said = {"reason": "booked by hand", "who": "Kim", "not_to_book": True}
+        status, body = await _post(world, "inbox/resolve", ids=[first["id"]], **said)
+        assert (status, body) == (200, {"resolved": 1, "refused": []})
         left = (await ask(world, "GET", "inbox")).json()["items"]
         assert [item["id"] for item in left] == [item["id"] for item in rest_]
         row = await world.tables.get(
-            "events", f"{first['queue']}~{first['partition']}", f"event~{first['id']}"
+            "events", home(first["queue"], first["object"]), f"object~{first['id']}"
         )
         assert row is not None
         assert row.cells["status"] == "resolved"
@@ -104,3 +121,127 @@ def test_a_body_that_names_nothing_is_refused() -> None:
             assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
 
     live(story)
+
+
+def test_one_parked_charge_is_one_item_with_its_events() -> None:
+    async def story(world: World) -> None:
+        shop = {"items": "no list of lines"}
+        charge = sell(world, 5_000, "eur", new_customer(world), metadata=shop)
+        await rest(world)
+        for _ in range(2):
+            give_back(world, charge, 1_000)  # each tells the charge to be looked at again
+            await rest(world)
+        [found] = [each for each in await _listed(world) if each["object"] == charge]
+        assert (found["id"], found["entity"]) == (charge, "charge")
+        assert found["event_count"] >= 3
+        assert "charge.succeeded" in [event["type"] for event in found["events"]]
+        items = await _listed(world)
+        assert (await world.get("status"))["parked"] == len(items)
+        assert len({(item["entity"], item["object"]) for item in items}) == len(items)
+        event = found["events"][0]["id"]
+        assert await _post(world, "inbox/retry", ids=[event]) == (202, {"sent": 1})
+
+    live(story, replace(Options(), documents=embedded()))
+
+
+VOUCHER = {"company": "usmf", "voucher": "GJ-00123", "currency": "usd", "amount_minor": 5_000}
+SAID = {"reason": "posted by the bank desk", "who": "Kim"}
+
+
+def test_what_was_booked_by_hand_is_not_booked_again() -> None:
+    async def story(world: World) -> None:
+        await _park(world)
+        [first, *rest_] = await _listed(world)
+        status, _ = await _post(
+            world, "inbox/resolve", ids=[first["id"]], **SAID, **VOUCHER, not_to_book=False
+        )
+        assert status == 200
+        _mend(world)
+        await rest(world, 10 * DAY)  # the queue has forgotten which messages it saw
+        assert len([key for key in lines(world) if key.endswith(":gross")]) >= len(rest_)
+        charge = stripe_object(world, "balance_transaction", first["object"])["source"]
+        refund = give_back(world, charge)
+        assert (await ask(world, "POST", "backfill", b'{"days": 60}')).status_code == 202
+        await rest(world, DAY)
+        assert not lines(world, first["object"])
+        [money] = transactions_of(world, refund)
+        assert len(lines(world, money["id"])) == 1
+        [kept] = (await ask(world, "GET", "inbox?status=resolved")).json()["items"]
+        assert (kept["id"], kept["status"]) == (first["id"], "resolved")
+        assert "Kim" in kept["text"]
+        assert "GJ-00123" in kept["text"]
+        proof = (await world.get("proof"))["currencies"]["usd"]
+        [accepted] = proof["differences"]
+        assert (accepted["kind"], accepted["id"]) == ("accepted", first["object"])
+        assert accepted["accepted"]["voucher"] == "GJ-00123"
+        assert (proof["gap_minor"], proof["unexplained_minor"]) == (accepted["amount_minor"], 0)
+
+    live(story, _options())
+
+
+def test_a_resolved_object_is_written_when_a_person_retries_it() -> None:
+    async def story(world: World) -> None:
+        await _park(world)
+        [first, *_] = await _listed(world)
+        await _post(world, "inbox/resolve", ids=[first["id"]], **SAID, not_to_book=True)
+        _mend(world)
+        assert (await _post(world, "inbox/retry", ids=[first["id"]]))[0] == 400  # who?
+        asked = await _post(world, "inbox/retry", ids=[first["id"]], who="Lee")
+        assert asked == (202, {"sent": 1})
+        await rest(world)
+        assert len(lines(world, first["object"])) == 2
+        assert not (await ask(world, "GET", "inbox?status=resolved")).json()["items"]
+        rows = await world.tables.query("links", partition=first["object"], prefix="resol")
+        told = [(row.cells["action"], row.cells["who"]) for row in rows]
+        assert told == [("resolved", "Kim"), ("retried", "Lee")]
+
+    live(story, _options())
+
+
+@pytest.mark.parametrize(
+    ("changes", "part"),
+    [
+        ({"amount_minor": 4_999}, "is USD 50.00 in Stripe, and USD 49.99 was said"),
+        ({"currency": "eur"}, "is USD 50.00 in Stripe, and EUR 50.00 was said"),
+        ({"company": "demf"}, "clearing of USD is in usmf"),
+    ],
+)
+def test_a_voucher_that_does_not_fit_is_refused(changes: dict[str, Any], part: str) -> None:
+    async def story(world: World) -> None:
+        await _park(world)
+        [first, *_] = await _listed(world)
+        given: dict[str, Any] = {**SAID, **VOUCHER, **changes}
+        status, body = await _post(world, "inbox/resolve", ids=[first["id"]], **given)
+        assert status == 409
+        [refused] = body["refused"]
+        assert part in refused["reason"]
+        assert len(await _listed(world)) == 3
+
+    live(story, _options())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"amount_minor": "5000"},
+        {"amount_minor": 50.0},
+        {"amount_minor": True},
+        {"not_to_book": "yes"},
+        {"company": 1},
+        {"voucher": None},
+        {"who": ["Kim"]},
+    ],
+)
+def test_a_resolution_of_the_wrong_kinds_is_refused(body: dict[str, Any]) -> None:
+    async def story(world: World) -> None:
+        given: dict[str, Any] = {"ids": ["txn_1"], **SAID, **VOUCHER, **body}
+        status, found = await _post(world, "inbox/resolve", **given)
+        assert (status, found["code"]) == (400, "malformed")
+        assert (await ask(world, "GET", "inbox?status=odd")).status_code == 400
+
+    live(story)
+
+
+async def _listed(world: World) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = (await ask(world, "GET", "inbox")).json()["items"]
+    return found

@@ -17,6 +17,7 @@ ANONYMOUS = ["health", "webhooks/stripe"]
 ROUTES = {"health", "payouts", "proof", "ready", "receipts", "status", "webhooks/stripe"}
 STATUS = ["queued", "in_flight", "scheduled", "waiting", "parked", "done", "skipped"]
 PROOF = ["balance_minor", "posted_minor", "draft_minor", "gap_minor", "unexplained_minor"]
+PROOF += ["by_hand_minor"]
 
 
 def functions(kind: str) -> dict[str, Function]:

@@ -1,15 +1,19 @@
 from collections import defaultdict
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.clearing import (
+    ACCEPTED,
     LISTING_DIFFERS,
     NOT_WRITTEN,
     OTHER_LEDGER_ENTRIES,
     UNKNOWN_LINE,
     WRONG_AMOUNT,
     BookedLine,
+    Resolution,
     prove,
 )
 from shared.domain.money import Money, total
@@ -94,3 +98,57 @@ def test_the_exceptions_add_up_exactly_to_the_gap(
         sums[id] += minor
     wrong = [id for id in {**transactions, **sums} if transactions.get(id, 0) != sums[id]]
     assert sorted(each.id for each in proof.differences if each.id) == sorted(wrong)
+
+
+BY_HAND = Resolution("Kim", "by the bank desk", datetime(2026, 11, 2, tzinfo=UTC), "usmf", "GJ-1")
+NOWHERE = Resolution("Kim", "a test", datetime(2026, 11, 2, tzinfo=UTC), not_to_book=True)
+KEY = ("usmf", "gj-1")
+
+
+def test_what_a_person_settled_stays_in_the_gap_and_is_named_as_accepted() -> None:
+    resolutions = {"txn_1": BY_HAND, "txn_2": NOWHERE}
+    proof = prove(usd(1000), {"txn_1": 700, "txn_2": 300}, [], resolutions=resolutions)
+    assert named(proof.differences) == [(ACCEPTED, "txn_1", 700), (ACCEPTED, "txn_2", 300)]
+    assert [each.resolution for each in proof.differences] == [BY_HAND, NOWHERE]
+    assert (proof.gap, proof.unexplained, proof.by_hand) == (usd(1000), usd(0), usd(0))
+
+
+def test_a_confirmed_voucher_counts_as_posted_and_leaves_the_gap() -> None:
+    lines = [BookedLine("txn_1", usd(1000), posted=True)]  # the fee was booked by hand
+    proof = prove(
+        usd(1641),
+        {"txn_1": 941, "txn_2": 700},
+        lines,
+        ledger=usd(1641),
+        resolutions={"txn_1": BY_HAND, "txn_2": BY_HAND},
+        vouchers={KEY: usd(641)},
+    )
+    assert proof.differences == ()
+    assert (proof.posted, proof.by_hand, proof.gap) == (usd(1641), usd(641), usd(0))
+
+
+def test_a_voucher_that_holds_another_amount_confirms_nothing() -> None:
+    proof = prove(
+        usd(700),
+        {"txn_1": 700},
+        [],
+        ledger=usd(600),
+        resolutions={"txn_1": BY_HAND},
+        vouchers={KEY: usd(600)},
+    )
+    assert named(proof.differences) == [(ACCEPTED, "txn_1", 700), (OTHER_LEDGER_ENTRIES, "", -600)]
+    assert (proof.gap, proof.unexplained) == (usd(100), usd(0))
+
+
+def test_what_is_not_to_be_booked_is_accepted_for_ever_whatever_the_ledger_holds() -> None:
+    resolution = replace(BY_HAND, not_to_book=True)
+    proof = prove(
+        usd(700), {"txn_1": 700}, [], resolutions={"txn_1": resolution}, vouchers={KEY: usd(700)}
+    )
+    assert named(proof.differences) == [(ACCEPTED, "txn_1", 700)]
+
+
+def test_a_resolved_transaction_that_is_booked_whole_is_no_difference() -> None:
+    lines = [BookedLine("txn_1", usd(700), posted=True)]
+    proof = prove(usd(700), {"txn_1": 700}, lines, resolutions={"txn_1": NOWHERE})
+    assert proof.differences == ()

@@ -17,6 +17,7 @@ from shared.policy import Customers, Policy
 from shared.ports import Lookup
 from shared.services import accounts
 from shared.services.item import Item
+from shared.services.items import home
 from shared.services.links import Held, LinkStore
 from shared.services.task import Task
 from shared.services.work import Received, Work
@@ -239,7 +240,7 @@ class Desk:
         item = Item("evt_1", "customer.created", "customer", "cus_1")
         body = json.dumps(item.message(0).body).encode()
         await self.work.handle("customer", 0, [Received("evt_1", body, 1)])
-        found = await self.rig.tables.get("events", "customer~0", "event~evt_1")
+        found = await self.rig.tables.get("events", home("customer", "cus_1"), "event~evt_1")
         assert found is not None
         return str(found.cells["status"])
 

@@ -22,7 +22,7 @@ from shared.services.ingest import (
     Answer,
     Ingest,
 )
-from shared.services.items import Items, place
+from shared.services.items import Items, places
 from shared.verdicts import Kind
 from tests.unit.documents.objects import Json, charge
 from tests.unit.services.fakes import START, ManualClock, RecordingQueue, settings
@@ -60,8 +60,7 @@ class Door:
         return await self.ingest.receive(body, header)
 
     async def skipped(self) -> int:
-        places = [place(INGEST, partition) for partition in range(4)]
-        return (await Items(self.tables, self.clock).counts(places))[Kind.SKIP]
+        return (await Items(self.tables, self.clock).counts(places([INGEST])))[Kind.SKIP]
 
 
 def without(name: str) -> Json:

@@ -12,18 +12,21 @@ from local.loop import run_virtual
 from local.tables import MemoryTables
 from shared.errors import Refused, TableConflict
 from shared.ports import CELL_CHARS_MAX, QUERY_ROWS_MAX, Operation, Row
-from shared.services.item import Item
+from shared.services.item import APART, REAPPLY, UNREADABLE, VERIFY, Item
+from shared.services.item_rows import COUNTED, EVENTS_KEPT, LISTED, OPERATIONS_MAX
 from shared.services.items import (
     CONFLICTS_MAX,
-    COUNTED,
-    ITEMS_PER_TRANSACTION,
+    LEFT_PER_TRANSACTION,
     TABLE,
     Items,
     Outcome,
+    home,
     item_of,
     place,
+    places,
 )
-from shared.verdicts import Kind, Verdict
+from shared.services.outcomes import events_of
+from shared.verdicts import RESOLVED_CAUSE, Kind, Verdict
 from tests.unit.services.fakes import START, ManualClock
 
 WHERE = place("charge", 0)
@@ -39,16 +42,19 @@ async def rows(tables: MemoryTables, prefix: str) -> list[Row]:
 
 
 async def check(tables: MemoryTables, items: Items) -> dict[str, int]:
-    """Counters and lists equal the rows of the items."""
-    found = await rows(tables, "event~")
+    """Counters and lists equal the rows of the objects."""
+    found = await rows(tables, "object~")
     tally = Counter(str(row.cells["status"]) for row in found)
     counts = await items.counts([WHERE])
     assert counts == {kind.value: tally[kind.value] for kind in COUNTED}
-    for kind in (Kind.PARK, Kind.WAITING):
-        listed = [item_of(row).id async for row in items.listed(WHERE, kind)]
-        assert listed == sorted(
-            item_of(row).id for row in found if row.cells["status"] == kind.value
-        )
+    for kind in LISTED:
+        listed = {row.row.partition("~")[2]: row async for row in items.listed(WHERE, kind)}
+        wanted = {
+            row.row.partition("~")[2]: row for row in found if row.cells["status"] == kind.value
+        }
+        assert {key: row.cells for key, row in listed.items()} == {
+            key: row.cells for key, row in wanted.items()
+        }
     return counts
 
 
@@ -64,22 +70,61 @@ def test_counters_and_lists_equal_the_rows_after_any_outcomes(
         items = Items(tables, clock)
         last: dict[int, Kind] = {}
         newest: dict[int, int] = {}
+        resolved: dict[int, None] = {}
         for batch in batches:
             await items.record(WHERE, [outcome(*each) for each in batch])
             told = {number: (kind, generation) for number, kind, generation in batch}
             for number, (kind, generation) in told.items():
                 if kind is not Kind.RETRY or generation >= newest.get(number, 0):
                     last[number] = kind
+                    if kind is Kind.RESOLVED:
+                        resolved[number] = None
                 newest[number] = max(newest.get(number, 0), generation)
             counts = await check(tables, items)
             assert sum(counts.values()) == sum(
-                kind not in (Kind.RETRY, Kind.RESOLVED) for kind in last.values()
+                kind is not Kind.RETRY and number not in resolved for number, kind in last.items()
             )
         for number, kind in last.items():
             row = await items.get(WHERE, f"evt_{number}")
             assert row is not None
             assert row.cells["status"] == kind.value
             assert item_of(row).generation == newest[number]
+
+    run_virtual(main, start=START)
+
+
+TYPES = ("charge.succeeded", "", VERIFY, APART, REAPPLY)
+MIXED = st.tuples(
+    st.integers(0, 2),  # object
+    st.integers(0, 3),  # item
+    st.sampled_from(TYPES),
+    st.sampled_from(list(Kind)),
+    st.sampled_from(["one", "other", RESOLVED_CAUSE]),
+)
+
+
+@given(st.lists(st.lists(MIXED, max_size=8), max_size=6))
+def test_any_events_and_commands_of_an_object_leave_one_row_of_each_kind(
+    batches: list[list[tuple[int, int, str, Kind, str]]],
+) -> None:
+    async def main(clock: LoopClock) -> None:
+        tables = MemoryTables()
+        items = Items(tables, clock)
+        for batch in batches:
+            outcomes = [
+                Outcome(
+                    Item(f"{type}-{number}-{object}", type, "charge", f"ch_{object}"),
+                    Verdict(kind, cause=cause, text="text", remedy="remedy"),
+                )
+                for object, number, type, kind, cause in batch
+            ]
+            await items.record(WHERE, outcomes)
+            await items.record(WHERE, outcomes)  # a batch that comes again changes no counter
+            await check(tables, items)
+        told = {f"ch_{object}" for batch in batches for object, *_ in batch}
+        kinds = [f"{kind}-" for kind in (VERIFY, APART, REAPPLY)]
+        possible = {f"{kind}{object}" for object in told for kind in ("", *kinds)}
+        assert {row.row.partition("~")[2] for row in await rows(tables, "object~")} <= possible
 
     run_virtual(main, start=START)
 
@@ -147,13 +192,13 @@ async def test_a_row_says_what_happened_and_since_when() -> None:
     assert row.cells["attempt"] == 1
     assert row.cells["text"] == "t" * 1_000
     (listed,) = await rows(tables, "parked~")
-    assert listed.cells == row.cells
+    assert {name: listed.cells[name] for name in row.cells} == row.cells
 
 
 async def test_more_outcomes_than_a_transaction_holds_are_all_stored() -> None:
     tables = MemoryTables()
     items = Items(tables, ManualClock())
-    count = 3 * ITEMS_PER_TRANSACTION + 1
+    count = 3 * LEFT_PER_TRANSACTION // OPERATIONS_MAX + 1
     await items.record(WHERE, [outcome(number, Kind.PARK) for number in range(count)])
     await items.record(WHERE, [outcome(number, Kind.WAITING) for number in range(count)])
     assert (await check(tables, items))["waiting"] == count
@@ -190,7 +235,7 @@ def test_concurrent_recorders_of_one_item_count_it_once() -> None:
         await asyncio.gather(*(items.record(WHERE, [outcome(1, kind)]) for kind in kinds))
         await asyncio.gather(*(items.skip(WHERE) for _ in range(5)))
         found = await items.counts([WHERE])
-        (row,) = await rows(tables, "event~")
+        (row,) = await rows(tables, "object~")
         found["skipped"] -= 5
         assert {kind for kind, count in found.items() if count} <= {row.cells["status"]}
         return found
@@ -278,3 +323,160 @@ async def test_an_outcome_that_no_row_can_hold_is_told_after_the_others_are_stor
             await items.record(WHERE, [outcome(1, Kind.DONE), odd, outcome(3, Kind.PARK)])
         assert (await check(tables, items))["done"] == 1
     assert await items.get(WHERE, "evt_3") is not None
+
+
+def about(id: str, kind: Kind, cause: str = "refused", type: str = "charge.updated") -> Outcome:
+    """What became of an item of charge ch_1."""
+    item = Item(id, type, "charge", "ch_1")
+    return Outcome(item, Verdict(kind, cause=cause, text=f"text of {id}", remedy="remedy"))
+
+
+async def keys(items: Items, kind: Kind) -> list[str]:
+    return [row.row.partition("~")[2] async for row in items.listed(WHERE, kind)]
+
+
+async def test_three_events_of_a_parked_object_are_one_item_with_its_events() -> None:
+    tables = MemoryTables()
+    items = Items(tables, ManualClock())
+    for id in ("evt_1", "evt_2", "ch_1"):
+        await items.record(WHERE, [about(id, Kind.PARK)])
+    assert await keys(items, Kind.PARK) == ["ch_1"]
+    assert (await check(tables, items))["parked"] == 1
+    row = await items.object(WHERE, "ch_1")
+    assert row is not None
+    assert [id for id, _ in events_of(row.cells)] == ["evt_1", "evt_2", "ch_1"]
+    assert row.cells["event_count"] == 3
+    assert item_of(row).id == "ch_1"
+
+
+async def test_of_many_events_the_newest_are_kept_and_all_are_counted() -> None:
+    items = Items(MemoryTables(), ManualClock())
+    for number in range(EVENTS_KEPT + 5):
+        for _ in range(2):
+            await items.record(WHERE, [about(f"evt_{number}", Kind.PARK)])
+    row = await items.object(WHERE, "ch_1")
+    assert row is not None
+    assert [id for id, _ in events_of(row.cells)] == [
+        f"evt_{number}" for number in range(5, EVENTS_KEPT + 5)
+    ]
+    assert row.cells["event_count"] == EVENTS_KEPT + 5
+
+
+@pytest.mark.parametrize("kind", [Kind.DONE, Kind.SKIP])
+async def test_a_later_event_that_comes_through_takes_the_object_out_of_the_list(
+    kind: Kind,
+) -> None:
+    tables = MemoryTables()
+    items = Items(tables, ManualClock())
+    await items.record(WHERE, [about("evt_1", Kind.PARK)])
+    await items.record(WHERE, [about("evt_2", kind)])
+    assert await keys(items, Kind.PARK) == []
+    assert (await check(tables, items))[kind.value] == 1
+    await items.record(WHERE, [about("evt_3", Kind.PARK)])
+    row = await items.object(WHERE, "ch_1")
+    assert row is not None
+    assert [id for id, _ in events_of(row.cells)] == ["evt_3"]  # what led to it this time
+
+
+async def test_another_cause_replaces_the_first_one() -> None:
+    clock = ManualClock()
+    items = Items(MemoryTables(), clock)
+    await items.record(WHERE, [about("evt_1", Kind.PARK)])
+    first = clock.now()
+    clock.advance(60)
+    await items.record(WHERE, [about("evt_2", Kind.PARK, "vanished")])
+    row = await items.object(WHERE, "ch_1")
+    assert row is not None
+    assert (row.cells["cause"], row.cells["text"]) == ("vanished", "text of evt_2")
+    assert row.cells["first_seen_at"] == first
+
+
+@pytest.mark.parametrize("command", [VERIFY, APART])
+async def test_a_command_that_parks_for_another_cause_is_an_item_of_its_own(command: str) -> None:
+    tables = MemoryTables()
+    items = Items(tables, ManualClock())
+    await items.record(WHERE, [about("evt_1", Kind.PARK)])
+    await items.record(WHERE, [about("c-ch_1", Kind.PARK, "vanished", command)])
+    assert await keys(items, Kind.PARK) == ["ch_1", f"{command}-ch_1"]
+    await items.record(WHERE, [about("evt_1", Kind.DONE)])
+    assert await keys(items, Kind.PARK) == [f"{command}-ch_1"]  # a plain run says nothing of it
+    await items.record(WHERE, [about("c-ch_1", Kind.DONE, "", command)])
+    assert await check(tables, items) == {"done": 2, "skipped": 0, "parked": 0, "waiting": 0}
+
+
+@pytest.mark.parametrize("command", [VERIFY, APART])
+@pytest.mark.parametrize("is_first", [False, True])
+async def test_a_command_that_parks_as_its_object_does_is_no_item_of_its_own(
+    command: str, is_first: bool
+) -> None:
+    tables = MemoryTables()
+    items = Items(tables, ManualClock())
+    told = [about("evt_1", Kind.PARK), about("c-ch_1", Kind.PARK, "refused", command)]
+    for each in reversed(told) if is_first else told:
+        await items.record(WHERE, [each])
+    assert await keys(items, Kind.PARK) == ["ch_1"]
+    assert (await check(tables, items))["parked"] == 1
+    row = await items.object(WHERE, "ch_1")
+    assert row is not None
+    assert row.cells["event_count"] == 2
+    assert {id for id, _ in events_of(row.cells)} == {"evt_1", "c-ch_1"}
+    assert item_of(row).id == "evt_1"  # what a retry sends
+    await items.record(WHERE, [about("c-ch_1", Kind.DONE, "", command)])
+    assert await keys(items, Kind.PARK) == []  # the same run converged the object
+
+
+async def test_a_reapply_stays_an_item_of_its_own() -> None:
+    items = Items(MemoryTables(), ManualClock())
+    await items.record(WHERE, [about("evt_1", Kind.PARK)])
+    await items.record(WHERE, [about("reapply-3-ch_1", Kind.PARK, "refused", REAPPLY)])
+    await items.record(WHERE, [about("reapply-4-ch_1", Kind.PARK, "refused", REAPPLY)])
+    assert await keys(items, Kind.PARK) == ["ch_1", "reapply-ch_1"]
+
+
+async def test_a_message_that_names_no_object_is_not_taken_for_one() -> None:
+    items = Items(MemoryTables(), ManualClock())
+    await items.record(WHERE, [about("evt_1", Kind.DONE)])
+    await items.record(WHERE, [about("ch_1", Kind.PARK, UNREADABLE, "")])
+    assert await keys(items, Kind.PARK) == ["message-ch_1"]
+    row = await items.object(WHERE, "ch_1")
+    assert row is not None
+    assert row.cells["status"] == "done"
+
+
+@pytest.mark.parametrize("later", list(Kind))
+async def test_what_a_person_resolved_stays_resolved_until_it_is_reopened(later: Kind) -> None:
+    tables = MemoryTables()
+    items = Items(tables, ManualClock())
+    await items.record(WHERE, [about("evt_1", Kind.PARK)])
+    await items.record(WHERE, [about("evt_1", Kind.RESOLVED)])
+    await items.record(WHERE, [about("evt_2", later, "other")])
+    row = await items.object(WHERE, "ch_1")
+    assert row is not None
+    assert (row.cells["status"], row.cells["text"]) == ("resolved", "text of evt_1")
+    assert (await keys(items, Kind.PARK), await keys(items, Kind.RESOLVED)) == ([], ["ch_1"])
+    await items.reopen(WHERE, "ch_1", Verdict(Kind.PARK, cause="refused", text="reopened"))
+    assert (await keys(items, Kind.PARK), await keys(items, Kind.RESOLVED)) == (["ch_1"], [])
+    assert (await check(tables, items))["parked"] == 1
+
+
+async def test_an_object_skipped_because_it_is_resolved_is_listed_so_with_its_old_cause() -> None:
+    items = Items(MemoryTables(), ManualClock())
+    await items.record(WHERE, [about("evt_1", Kind.PARK)])
+    await items.record(WHERE, [about("v-ch_1", Kind.PARK, "vanished", VERIFY)])
+    await items.record(WHERE, [about("evt_2", Kind.SKIP, RESOLVED_CAUSE)])
+    assert (await keys(items, Kind.PARK), await keys(items, Kind.RESOLVED)) == ([], ["ch_1"])
+    row = await items.object(WHERE, "ch_1")
+    assert row is not None
+    assert row.cells["cause"] == "refused"
+
+
+async def test_an_object_is_at_one_place_whatever_the_number_of_partitions() -> None:
+    items = Items(MemoryTables(), ManualClock())
+    outcomes = [outcome(number, Kind.PARK) for number in range(40)]
+    await items.store("charge", outcomes)
+    found = {}
+    for where in places(["charge"]):
+        async for row in items.listed(where, Kind.PARK):
+            found[row.row.partition("~")[2]] = where
+    assert found == {each.item.object: home("charge", each.item.object) for each in outcomes}
+    assert len(set(found.values())) == len(places(["charge"]))

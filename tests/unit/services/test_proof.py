@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shared.domain.clearing import NOT_WRITTEN, UNKNOWN_LINE
+from shared.domain.clearing import NOT_WRITTEN, UNKNOWN_LINE, Resolution
 from shared.domain.money import Money
 from shared.errors import CredentialsRefused, Parked, Throttled, Unavailable
 from shared.ports import Json
@@ -225,3 +225,66 @@ async def test_refused_credentials_come_out_at_once() -> None:
     with pytest.raises(CredentialsRefused):
         await shop.prove()
     assert len(shop.stripe.pages_asked) == 1
+
+
+LEDGER = {"entity_set": "Vouchers", "voucher": "Voucher"}
+
+
+def _entry(amount: str, voucher: str, company: str = "usmf", account: str = "CLEARING-USD") -> Json:
+    return {
+        "dataAreaId": company,
+        "MainAccountId": account,
+        "TransactionCurrencyCode": "USD",
+        "TransactionCurrencyAmount": Decimal(amount),
+        "Voucher": voucher,
+    }
+
+
+async def _accepted(entries: list[Json], ledger: dict[str, str]) -> tuple[list[str], int, int]:
+    """The differences, and what is posted (all, by hand), of a transaction that Kim booked."""
+    shop = Shop(1000, ledger_entity=ledger)
+    shop.transaction("txn_1", 1000)
+    shop.dynamics.rows["Vouchers"] = entries
+    resolution = Resolution("Kim", "by the bank desk", START, "usmf", "GJ-1")
+
+    async def resolved() -> dict[str, Resolution]:
+        return {"txn_1": resolution, "txn_9": resolution}
+
+    prover = Prover(
+        shop.stripe,
+        shop.dynamics,
+        shop.settings,
+        shop.clock,
+        random.Random(1),
+        resolved=resolved,
+    )
+    proof = (await prover.prove()).by_currency["usd"]
+    assert not proof.unexplained
+    return [each.kind for each in proof.differences], proof.posted.minor, proof.by_hand.minor
+
+
+async def test_a_voucher_of_the_posted_ledger_confirms_what_a_person_booked() -> None:
+    entries = [_entry("9.00", "GJ-1"), _entry("1.00", "GJ-1")]
+    entries += [_entry("10.00", "GJ-1", company="demf"), _entry("-10.00", "GJ-1", account="BANK")]
+    assert await _accepted(entries, LEDGER) == ([], 1000, 1000)
+
+
+@pytest.mark.parametrize(
+    ("entries", "ledger", "kinds"),
+    [
+        ([], LEDGER, ["accepted"]),
+        ([_entry("10.00", "GJ-2")], LEDGER, ["accepted", "other_ledger_entries"]),
+        ([_entry("9.99", "GJ-1")], LEDGER, ["accepted", "other_ledger_entries"]),
+        (
+            [_entry("10.00", "GJ-1")],
+            {"entity_set": "Vouchers"},  # nothing tells the vouchers
+            ["accepted", "other_ledger_entries"],
+        ),
+    ],
+)
+async def test_what_no_voucher_confirms_stays_accepted(
+    entries: list[Json], ledger: dict[str, str], kinds: list[str]
+) -> None:
+    found, posted, by_hand = await _accepted(entries, ledger)
+    assert (found, by_hand) == (kinds, 0)
+    assert posted == sum(int(entry["TransactionCurrencyAmount"] * 100) for entry in entries)

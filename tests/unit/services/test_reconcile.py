@@ -1,6 +1,7 @@
 from dataclasses import replace
 from typing import Any
 
+from shared.domain.clearing import Resolution
 from shared.domain.records import Fact
 from shared.services.links import LinkStore
 from shared.services.reconcile import TABLE, Reconcile
@@ -145,3 +146,17 @@ async def test_more_members_than_a_transaction_holds_are_confirmed() -> None:
     assert (await tie_out(found, total))["status"] == "tied"
     rows = await found.tables.query(TABLE, partition="po_1", prefix="member~")
     assert len(rows) == count
+
+
+async def test_a_member_that_a_person_settled_by_hand_does_not_keep_a_payout_open() -> None:
+    found = rig_of(member(1), member(2), member(3))
+    total = await listed(found)
+    await write(found, "txn_0001", 100)
+    await write(found, "txn_0002", 100)
+    assert (await tie_out(found, total))["status"] == "open"
+    store = LinkStore(found.tables, found.clock, 600)
+    held = await store.claim("txn_0003", "test")
+    await store.resolve(held, Resolution("Kim", "by hand", found.clock.now(), not_to_book=True))
+    found.queue.sent.clear()
+    assert (await tie_out(found, await listed(found)))["status"] == "tied"
+    assert found.queue.sent == []

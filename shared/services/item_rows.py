@@ -1,0 +1,267 @@
+"""How an outcome changes the rows of an item and of its object. Pure: rows in, operations out.
+
+An object is one item in the lists and in the counters, with the events that led to it. A command
+(verification, isolation, reapply) has a row of its own beside it, because a plain run that is done
+says nothing about the command. Rules, for a later outcome of the same object:
+
+* The latest outcome counts, whichever event it is of.
+* A verification or isolation that parks or waits as its object does is no item of its own. When
+  one is done or skipped, its object is too: the same run converged it.
+* `resolved` stays until a person reopens the object.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from shared.ports import Cell, Delete, Insert, Operation, Put, Replace, Row
+from shared.services.item import REAPPLY, Item
+from shared.services.outcomes import COMMANDS, FOLDED, Outcome, events_of, item_of, key_of
+from shared.verdicts import RESOLVED_CAUSE, Kind, Verdict
+
+EVENT = "event~"
+OBJECT = "object~"
+LISTED = (Kind.PARK, Kind.WAITING, Kind.RESOLVED)
+OPEN = (Kind.PARK, Kind.WAITING)
+COUNTED = (Kind.DONE, Kind.SKIP, Kind.PARK, Kind.WAITING)
+SETTLED = (Kind.DONE, Kind.SKIP)
+EVENTS_KEPT = 10  # newest events of an object that its row names
+TEXT_CHARS_MAX = 1_000
+PLAIN_OPERATIONS = 3  # of an outcome that is in no list: its event, its object, a place in a list
+OPERATIONS_MAX = 8  # of any outcome
+
+
+def operations_of(outcome: Outcome) -> int:
+    """How many operations an outcome may need."""
+    is_plain = outcome.item.type not in COMMANDS and outcome.verdict.kind not in OPEN
+    return PLAIN_OPERATIONS if is_plain and not _is_resolution(outcome) else OPERATIONS_MAX
+
+
+def keys_read(outcome: Outcome) -> list[str]:
+    """The rows that an outcome may change."""
+    item = outcome.item
+    keys = [f"{EVENT}{item.id}", f"{OBJECT}{key_of(item, outcome.verdict.cause)}"]
+    if operations_of(outcome) == OPERATIONS_MAX:
+        keys += [f"{OBJECT}{item.object}", *_siblings(item)]
+    return keys
+
+
+def _siblings(item: Item) -> list[str]:
+    return [f"{OBJECT}{command}-{item.object}" for command in FOLDED]
+
+
+class ItemRows:
+    """The rows that one transaction changes: as they are, and as outcomes leave them."""
+
+    def __init__(self, found: Mapping[str, Row | None], now: datetime) -> None:
+        self._found, self._now = found, now
+        self._new: dict[str, dict[str, Cell] | None] = {}
+
+    def tell(self, outcome: Outcome) -> None:
+        """Apply an outcome. A retry older than what the item's row tells changes nothing: a worker
+        stood still, and the copy that it sent has told its own outcome since."""
+        item, verdict = outcome.item, outcome.verdict
+        key = f"{EVENT}{item.id}"
+        known = self._cells(key)
+        told = _order(known)
+        if verdict.kind is Kind.RETRY and told > (item.generation, item.copy):
+            return
+        # Never back, or the id of the next message is one that the queue has seen.
+        order = max(told, (item.generation, item.copy))
+        cells = self._told(outcome, verdict.kind, order)
+        cells["first_seen_at"] = known["first_seen_at"] if known is not None else self._now
+        self._new[key] = cells
+        self._tell_object(outcome, order, is_new=known is None)
+
+    def reopen(self, key: str, verdict: Verdict) -> None:
+        """Put a resolved object back among the parked ones."""
+        cells = self._cells(f"{OBJECT}{key}")
+        if cells is not None and _status(cells) is Kind.RESOLVED:
+            self._new[f"{OBJECT}{key}"] = {**cells, **_words(verdict), "updated_at": self._now}
+
+    def _tell_object(self, outcome: Outcome, order: tuple[int, int], *, is_new: bool) -> None:
+        item, verdict = outcome.item, outcome.verdict
+        key = f"{OBJECT}{key_of(item, verdict.cause)}"
+        plain = f"{OBJECT}{item.object}"
+        event = [(item.id, item.type)] if is_new else []
+        if _is_resolution(outcome) and (key == plain or item.type in FOLDED):
+            self._resolve(plain, outcome, event)
+            return
+        if item.type in FOLDED and self._is_open(plain, verdict):
+            self._fold(key, plain)
+            self._note(plain, event, len(event))
+            return
+        if item.type in COMMANDS and verdict.kind in SETTLED:
+            self._settle(plain, verdict)
+        self._set(key, outcome, verdict.kind, order, event)
+        for sibling in _siblings(item) if key == plain and verdict.kind in OPEN else ():
+            if self._is_open(sibling, verdict):
+                self._fold(sibling, plain)
+
+    def _resolve(self, plain: str, outcome: Outcome, event: list[tuple[str, str]]) -> None:
+        """The object is resolved, and with it what timers asked of it."""
+        known = self._cells(plain)
+        if known is not None and _status(known) is Kind.RESOLVED:
+            self._note(plain, event, len(event))
+        else:
+            item = outcome.item
+            if item.type in COMMANDS:
+                item = Item(item.object, "", item.entity, item.object)
+                if known is not None:
+                    item = item_of(Row("", "", known, ""))
+            order = max(_order(known), (item.generation, item.copy))
+            self._set(plain, Outcome(item, outcome.verdict), Kind.RESOLVED, order, event)
+        for sibling in _siblings(outcome.item):
+            self._fold(sibling, plain)
+
+    def _set(
+        self,
+        key: str,
+        outcome: Outcome,
+        kind: Kind,
+        order: tuple[int, int],
+        event: list[tuple[str, str]],
+    ) -> None:
+        known = self._cells(key)
+        old = _status(known) if known is not None else None
+        if known is not None and old is Kind.RESOLVED:  # until a person reopens it
+            self._note(key, event, len(event))
+            return
+        cells = self._told(outcome, kind, order)
+        begun = known is None or (old in SETTLED and kind not in SETTLED)
+        cells["first_seen_at"] = self._now if begun or known is None else known["first_seen_at"]
+        kept = [] if begun or known is None else events_of(known)
+        cells["events"] = _events([*kept, *event] or [(outcome.item.id, outcome.item.type)])
+        count = 0 if begun or known is None else int(str(known["event_count"]))
+        cells["event_count"] = max(count + len(event), 1)
+        if known is not None and kind is Kind.RESOLVED and old in (*OPEN, Kind.RETRY):
+            cells |= {name: known[name] for name in ("cause", "amount_minor", "currency")}
+        self._new[key] = cells
+
+    def _is_open(self, key: str, verdict: Verdict) -> bool:
+        """True when a row is listed for the very cause of a verdict."""
+        cells = self._cells(key)
+        if cells is None or verdict.kind not in OPEN:
+            return False
+        return _status(cells) is verdict.kind and cells["cause"] == verdict.cause
+
+    def _settle(self, key: str, verdict: Verdict) -> None:
+        cells = self._cells(key)
+        if cells is not None and _status(cells) in OPEN:
+            words = {**_words(verdict), "status": verdict.kind.value}
+            self._new[key] = {**cells, **words, "updated_at": self._now}
+
+    def _fold(self, key: str, into: str) -> None:
+        """Take the row of a command out; its object's row stands for both."""
+        cells = self._cells(key)
+        if key != into and cells is not None and _status(cells) in LISTED:
+            self._note(into, events_of(cells), int(str(cells["event_count"])))
+            self._new[key] = None
+
+    def _note(self, key: str, events: Iterable[tuple[str, str]], count: int) -> None:
+        """Add events to a row. One that is not there yet is told of by the outcome itself."""
+        cells = self._cells(key)
+        if cells is not None:
+            self._new[key] = {
+                **cells,
+                "events": _events([*events_of(cells), *events]),
+                "event_count": int(str(cells["event_count"])) + count,
+                "updated_at": self._now,
+            }
+
+    def _told(self, outcome: Outcome, kind: Kind, order: tuple[int, int]) -> dict[str, Cell]:
+        item = outcome.item
+        return {
+            **_words(outcome.verdict),
+            "status": kind.value,
+            "id": item.id,
+            "type": item.type,
+            "entity": item.entity,
+            "object": item.object,
+            "generation": order[0],
+            "copy": order[1],
+            "attempt": item.attempt,
+            "updated_at": self._now,
+        }
+
+    def _cells(self, key: str) -> Mapping[str, Cell] | None:
+        if key in self._new:
+            return self._new[key]
+        row = self._found[key]
+        return row.cells if row is not None else None
+
+    def operations(self) -> list[Operation]:
+        """What changes the rows, and the places of objects in the lists."""
+        made: list[Operation] = []
+        for key, cells in self._new.items():
+            row = self._found[key]
+            if cells is None:
+                made += [Delete(key, row.etag)] if row is not None else []
+            else:
+                made.append(Insert(key, cells) if row is None else Replace(key, cells, row.etag))
+            if key.startswith(OBJECT):
+                made += _moves(key.removeprefix(OBJECT), row, cells)
+        return made
+
+    def counted(self) -> dict[Kind, int]:
+        """By how much the counters change."""
+        changes = dict.fromkeys(COUNTED, 0)
+        for key, cells in self._new.items():
+            if not key.startswith(OBJECT):
+                continue
+            row = self._found[key]
+            old = _status(row.cells) if row is not None else None
+            new = _status(cells) if cells is not None else None
+            if old in changes:
+                changes[old] -= 1
+            if new in changes:
+                changes[new] += 1
+        return changes
+
+
+def _moves(key: str, row: Row | None, cells: dict[str, Cell] | None) -> list[Operation]:
+    old = _status(row.cells) if row is not None else None
+    new = _status(cells) if cells is not None else None
+    made: list[Operation] = []
+    if old in LISTED and old is not new:
+        made.append(Delete(f"{old.value}~{key}"))
+    if new in LISTED and cells is not None:
+        made.append(Put(f"{new.value}~{key}", cells))
+    return made
+
+
+def _is_resolution(outcome: Outcome) -> bool:
+    """A person resolved the item, or it was skipped because its object is resolved."""
+    verdict = outcome.verdict
+    if verdict.kind is Kind.RESOLVED:
+        return True
+    is_skip = verdict.kind is Kind.SKIP and verdict.cause == RESOLVED_CAUSE
+    return is_skip and outcome.item.type != REAPPLY
+
+
+def _words(verdict: Verdict) -> dict[str, Cell]:
+    return {
+        "status": verdict.kind.value,
+        "cause": verdict.cause,
+        "text": verdict.text[:TEXT_CHARS_MAX],
+        "remedy": verdict.remedy,
+        "evidence": verdict.evidence,
+        "amount_minor": verdict.amount_minor,
+        "currency": verdict.currency,
+    }
+
+
+def _events(events: list[tuple[str, str]]) -> str:
+    newest = list({id: (id, type) for id, type in events}.values())[-EVENTS_KEPT:]
+    return json.dumps(newest, separators=(",", ":"))
+
+
+def _status(cells: Mapping[str, Cell]) -> Kind:
+    return Kind(str(cells["status"]))
+
+
+def _order(cells: Mapping[str, Cell] | None) -> tuple[int, int]:
+    """Generation and copy of the latest outcome that a row tells of."""
+    if cells is None:
+        return 0, 0
+    return int(str(cells["generation"])), int(str(cells.get("copy", 0)))

@@ -1,0 +1,127 @@
+"""The inbox over fakes: what is listed, retried and healed."""
+
+import json
+from collections.abc import Sequence
+
+import pytest
+
+from shared.domain.partition import partition_of
+from shared.services.health import Health
+from shared.services.inbox import Inbox, Parked
+from shared.services.item import VERIFY, Item
+from shared.services.items import Items, Outcome
+from shared.services.work import Received, Work
+from shared.verdicts import Kind, Verdict
+from tests.unit.services.fakes import Rig, rig
+
+QUEUE = "balance_transaction"
+
+
+def outcome(
+    id: str, name: str, kind: Kind = Kind.PARK, *, cause: str = "refused", type: str = ""
+) -> Outcome:
+    """What became of an item of a transaction of USD 50.00."""
+    verdict = Verdict(
+        kind, cause=cause, text="text", remedy="remedy", amount_minor=5_000, currency="usd"
+    )
+    return Outcome(Item(id, type, QUEUE, name), verdict)
+
+
+async def store(found: Rig, *outcomes: Outcome, queue: str = QUEUE) -> None:
+    await Items(found.tables, found.clock).store(queue, outcomes)
+
+
+async def listed(found: Rig) -> list[Parked]:
+    return [item async for item in Inbox(found.ports).each()]
+
+
+def sent(found: Rig) -> dict[str, str]:
+    """Session by message id."""
+    return {message.id: message.session for _, message in found.queue.sent}
+
+
+async def work(found: Rig, *items: Item) -> None:
+    """Converge objects that Stripe does not have, so that they park."""
+    for item in items:
+        partition = partition_of(item.object, found.ports.settings.partitions)
+        body = json.dumps(item.message(partition).body).encode()
+        received = [Received(item.message_id, body, 1)]
+        await Work(found.ports).handle(item.entity, partition, received)
+
+
+async def test_one_object_is_one_item_with_what_led_to_it() -> None:
+    found = rig()
+    await work(found, *(Item(id, "", QUEUE, "txn_1") for id in ("evt_1", "evt_2", "txn_1")))
+    [item] = await listed(found)
+    assert (item.id, item.object, item.event_count) == ("txn_1", "txn_1", 3)
+    assert [event.id for event in item.events] == ["evt_1", "evt_2", "txn_1"]
+    assert item.is_named({"evt_2": None})
+    assert not item.is_named({"evt_3": None})
+    [group] = await Inbox(found.ports).groups()
+    assert group.count == 1
+    assert (await Health(found.ports).status())["parked"] == 1
+
+
+async def test_retrying_an_object_sends_one_message() -> None:
+    found = rig()
+    await store(found, *(outcome(id, "txn_1") for id in ("evt_1", "evt_2")))
+    assert await Inbox(found.ports).retry(await listed(found)) == 1
+    assert sent(found) == {"evt_2:1.0": str(partition_of("txn_1"))}
+
+
+async def test_no_message_id_of_an_object_comes_twice() -> None:
+    """Whatever led to it last; a queue drops what it has seen."""
+    found = rig()
+    ids: list[str] = []
+    for id in ("evt_1", "evt_2", "evt_1", "txn_1", "evt_2", "evt_1"):
+        generations = [each for each in ids if each.startswith(f"{id}:")]
+        item = Item(id, "", QUEUE, "txn_1", len(generations))
+        await store(found, Outcome(item, Verdict(Kind.PARK, cause="refused")))
+        found.queue.sent.clear()
+        assert await Inbox(found.ports).retry(await listed(found)) == 1
+        ids += sent(found)
+    assert len(set(ids)) == len(ids) == 6
+
+
+async def test_a_command_is_retried_as_the_command_it_is() -> None:
+    found = rig()
+    await store(found, outcome("verify-txn_1", "txn_1", type=VERIFY, cause="vanished"))
+    [item] = await listed(found)
+    assert (item.id, item.object) == ("verify-txn_1", "txn_1")
+    assert await Inbox(found.ports).retry([item]) == 1
+    [(_, message)] = found.queue.sent
+    assert (message.id, message.body["type"]) == ("verify-txn_1:1.0", VERIFY)
+
+
+async def test_what_left_the_inbox_meanwhile_is_not_sent() -> None:
+    found = rig()
+    await store(found, outcome("evt_1", "txn_1"))
+    items = await listed(found)
+    await store(found, outcome("evt_2", "txn_1", Kind.DONE))
+    assert await Inbox(found.ports).retry(items) == 0
+
+
+PARTITIONS: Sequence[tuple[int, int]] = [(8, 2), (64, 1), (2, 8)]
+
+
+@pytest.mark.parametrize(("before", "after"), PARTITIONS)
+async def test_what_was_parked_before_partitions_changed_stays_listed_and_is_one_item(
+    before: int, after: int
+) -> None:
+    old = rig(partitions=before)
+    names = [f"txn_{number}" for number in range(30)]
+    await work(old, *(Item(f"evt_{name}", "", QUEUE, name) for name in names))
+    found = rig(tables=old.tables, partitions=after)
+    items = await listed(found)
+    assert {item.object for item in items} == set(names)
+    assert (await Health(found.ports).status())["parked"] == len(names)
+    assert await Inbox(found.ports).retry(items) == len(names)
+    wanted = {f"evt_{name}:1.0": str(partition_of(name, after)) for name in names}
+    assert sent(found) == wanted
+    again = [Item(f"evt_{name}", "", QUEUE, name, generation=1) for name in names]
+    await work(found, *again)
+    assert len(await listed(found)) == len(names)
+    await store(found, *(outcome(f"evt_{name}", name, Kind.DONE) for name in names))
+    assert await listed(found) == []
+    status = await Health(found.ports).status()
+    assert (status["parked"], status["done"]) == (0, len(names))

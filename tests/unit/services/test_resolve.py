@@ -1,0 +1,326 @@
+"""Resolving by hand over fakes: what must be said, what it stops, and what takes it back."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from shared.domain.partition import partition_of
+from shared.domain.records import Ref
+from shared.errors import ClaimHeld, Refused
+from shared.services.customers import Customers
+from shared.services.customers import Decision as Choice
+from shared.services.dispatch import Dispatch
+from shared.services.inbox import Inbox, Parked
+from shared.services.item import REAPPLY, VERIFY, Item
+from shared.services.items import Items, Outcome
+from shared.services.links import TABLE, LinkStore
+from shared.services.plan import intent_of
+from shared.services.resolve import Decision, ResolutionRefused, Resolve, Resolved
+from shared.services.work import Received, Work
+from shared.verdicts import Kind, Verdict
+from tests.unit.documents.objects import Json, charge, customer, txn
+from tests.unit.services.fakes import START, Rig, rig
+from tests.unit.services.test_links import line
+
+QUEUE = "balance_transaction"
+VOUCHER = Decision("Kim", "posted by the bank desk", "usmf", "GJ-1", 5_000, "usd")
+NOWHERE = Decision("Kim", "a test of ours", not_to_book=True)
+
+
+class Desk:
+    """A transaction of USD 50.00 that parks while Dynamics refuses every write."""
+
+    def __init__(self, *objects: Json, **changes: Any) -> None:
+        self.rig: Rig = rig(*(objects or (txn(), charge(), customer())), **changes)
+        self.inbox, self.resolve = Inbox(self.rig.ports), Resolve(self.rig.ports)
+        self.items = Items(self.rig.tables, self.rig.clock)
+        self.links = LinkStore(self.rig.tables, self.rig.clock, 600)
+        self.refusing = True
+
+    async def work(self, id: str = "evt_1", object: str = "txn_1", entity: str = QUEUE) -> None:
+        await self.take(Item(id, "", entity, object))
+
+    async def take(self, item: Item) -> None:
+        self.rig.dynamics.script = [Refused("Dynamics", "no")] * 20 if self.refusing else []
+        partition = partition_of(item.object)
+        body = json.dumps(item.message(partition).body).encode()
+        received = [Received(item.message_id, body, 1)]
+        await Work(self.rig.ports).handle(item.entity, partition, received)
+
+    async def listed(self, kind: Kind = Kind.PARK) -> list[Parked]:
+        return [item async for item in self.inbox.each(kind=kind)]
+
+    async def run(self, decision: Decision) -> Resolved:
+        return await self.resolve.run(await self.listed(), decision)
+
+    @property
+    def lines(self) -> list[Json]:
+        rows = self.rig.dynamics.rows
+        sets = ("CustomerPaymentJournalLines", "LedgerJournalLines")
+        return [row for name in sets for row in rows.get(name, ())]
+
+    async def told(self) -> list[tuple[object, object]]:
+        rows = await self.rig.tables.query(TABLE, partition="txn_1", prefix="resolution~")
+        return [(row.cells["action"], row.cells["who"]) for row in rows]
+
+
+async def test_nothing_of_a_resolved_object_is_fetched_or_written() -> None:
+    desk = Desk()
+    await desk.work()
+    assert await desk.run(VOUCHER) == Resolved(1, ())
+    desk.refusing = False
+    fetched: list[str] = []
+    desk.rig.stripe.on_retrieve = fetched.append
+    batches = len(desk.rig.dynamics.batches)
+    for id in ("evt_2", "txn_1"):
+        await desk.work(id)
+    assert (fetched, len(desk.rig.dynamics.batches), desk.lines) == ([], batches, [])
+    [kept] = await desk.listed(Kind.RESOLVED)
+    assert (kept.id, kept.cause, kept.at_stake_minor) == ("txn_1", "refused", 5_000)
+    assert kept.text == (
+        "resolved by Kim on 2026-11-01: posted by the bank desk (voucher GJ-1 in usmf, USD 50.00)"
+    )
+    assert kept.evidence is not None
+    assert kept.evidence["voucher"] == "GJ-1"
+    told = await desk.items.get(kept.where, "evt_2")
+    assert told is not None
+    assert (told.cells["status"], told.cells["cause"]) == ("skipped", "resolved")
+
+
+async def test_a_resolved_object_is_not_dispatched() -> None:
+    desk = Desk()
+    await desk.work()
+    await desk.run(VOUCHER)
+    ports = desk.rig.ports
+    dispatch = Dispatch(desk.links, ports.queue, ports.clock, ports.settings)
+    refs = [Ref(QUEUE, "txn_1"), Ref(QUEUE, "txn_2")]
+    assert await dispatch.unsettled(refs) == refs[1:]
+
+
+async def test_a_retry_by_hand_writes_it_and_the_history_stays() -> None:
+    desk = Desk()
+    await desk.work()
+    await desk.run(VOUCHER)
+    desk.refusing = False
+    [kept] = await desk.listed(Kind.RESOLVED)
+    with pytest.raises(ValueError, match="say who"):
+        await desk.inbox.retry([kept])
+    assert desk.rig.queue.sent == []
+    assert await desk.inbox.retry([kept], "Lee") == 1
+    [(_, message)] = desk.rig.queue.sent
+    assert message.id == "evt_1:1.0"
+    [parked] = await desk.listed()
+    assert "retried by Lee" in parked.text
+    assert "Kim" in parked.text
+    assert parked.remedy
+    await desk.take(Item("evt_1", "", QUEUE, "txn_1", 1))
+    assert len(desk.lines) == 2
+    assert await desk.listed() == await desk.listed(Kind.RESOLVED) == []
+    assert await desk.told() == [("resolved", "Kim"), ("retried", "Lee")]
+    assert await desk.links.resolution("txn_1") is None
+
+
+async def test_every_decision_stays_on_record_even_within_one_moment() -> None:
+    desk = Desk()
+    await desk.work()
+    for number in range(3):
+        await desk.run(replace(VOUCHER, who=f"Kim {number}"))
+        await desk.inbox.retry(await desk.listed(Kind.RESOLVED), f"Lee {number}")
+    assert await desk.told() == [
+        (action, f"{who} {number}")
+        for number in range(3)
+        for action, who in (("resolved", "Kim"), ("retried", "Lee"))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "part"),
+    [
+        ({"who": " "}, "who decided"),
+        ({"why": ""}, "a reason"),
+        ({"company": ""}, "company missing"),
+        ({"voucher": ""}, "voucher missing"),
+        ({"amount_minor": None}, "amount missing"),
+        ({"currency": ""}, "currency missing"),
+        ({"company": "", "voucher": "", "amount_minor": None, "currency": ""}, "not to be booked"),
+        ({"company": "none"}, "has no company 'none'"),
+        ({"currency": "gold"}, "is no currency"),
+        ({"not_to_book": True}, "not both"),
+        ({"why": "x" * 501}, "more than 500 characters"),
+        ({"why": "half a pair: \ud83d"}, "cannot be shown"),
+        ({"voucher": "GJ\x00"}, "cannot be shown"),
+    ],
+)
+async def test_a_decision_about_money_that_says_too_little_is_refused(
+    changes: dict[str, Any], part: str
+) -> None:
+    desk = Desk()
+    await desk.work()
+    with pytest.raises(ResolutionRefused, match=part):
+        await desk.run(replace(VOUCHER, **changes))
+    assert len(await desk.listed()) == 1
+    assert await desk.links.resolution("txn_1") is None
+
+
+@pytest.mark.parametrize("amount_minor", [4_999, -5_000, 0])
+async def test_an_amount_that_differs_is_refused_with_both(amount_minor: int) -> None:
+    desk = Desk()
+    await desk.work()
+    found = await desk.run(replace(VOUCHER, amount_minor=amount_minor))
+    assert found.resolved == 0
+    [refused] = found.refused
+    assert refused.id == "txn_1"
+    assert "USD 50.00 in Stripe" in refused.reason
+    assert f"USD {amount_minor / 100:.2f} was said" in refused.reason
+    assert len(await desk.listed()) == 1
+
+
+async def test_company_and_currency_are_read_as_people_write_them() -> None:
+    desk = Desk()
+    await desk.work()
+    assert await desk.run(replace(VOUCHER, company="USMF", currency="USD")) == Resolved(1, ())
+    resolution = await desk.links.resolution("txn_1")
+    assert resolution is not None
+    assert (resolution.company, resolution.currency) == ("usmf", "usd")
+
+
+async def test_an_amount_that_the_inbox_does_not_know_is_read_from_stripe() -> None:
+    desk = Desk()
+    verdict = Verdict(Kind.PARK, cause="dead_letter", text="text", remedy="remedy")
+    await desk.items.store(QUEUE, [Outcome(Item("evt_1", "", QUEUE, "txn_1"), verdict)])
+    found = await desk.run(replace(VOUCHER, amount_minor=1))
+    assert [each.id for each in found.refused] == ["txn_1"]
+    assert await desk.run(VOUCHER) == Resolved(1, ())
+
+
+async def test_what_stripe_does_not_have_can_only_be_not_booked() -> None:
+    desk = Desk(charge())
+    await desk.work()
+    [refused] = (await desk.run(VOUCHER)).refused
+    assert "Stripe has no txn_1" in refused.reason
+    assert await desk.run(NOWHERE) == Resolved(1, ())
+
+
+async def test_several_items_of_money_need_a_voucher_each_or_none() -> None:
+    desk = Desk(txn(), txn(id="txn_2"), charge(), customer())
+    await desk.work("evt_1", "txn_1")
+    await desk.work("evt_2", "txn_2")
+    with pytest.raises(ResolutionRefused, match="one by one"):
+        await desk.run(VOUCHER)
+    assert await desk.run(NOWHERE) == Resolved(2, ())
+
+
+async def test_what_writes_no_lines_needs_reason_and_name_only() -> None:
+    desk = Desk()
+    await desk.work("evt_1", "cus_1", "customer")
+    with pytest.raises(ResolutionRefused, match="cus_1 writes no journal lines"):
+        await desk.run(VOUCHER)
+    assert await desk.run(Decision("Kim", "made by hand")) == Resolved(1, ())
+    assert await desk.listed() == []
+
+
+async def test_an_object_that_is_being_worked_on_is_not_resolved() -> None:
+    desk = Desk()
+    await desk.work()
+    held = await desk.links.claim("txn_1", "worker")
+    [refused] = (await desk.run(VOUCHER)).refused
+    assert "being worked on" in refused.reason
+    assert len(await desk.listed()) == 1
+    await desk.links.release(held)
+    assert await desk.run(VOUCHER) == Resolved(1, ())
+    await desk.links.claim("txn_1", "worker")
+    with pytest.raises(ClaimHeld):
+        await desk.inbox.retry(await desk.listed(Kind.RESOLVED), "Lee")
+    assert desk.rig.queue.sent == []
+
+
+async def test_a_write_that_may_have_landed_is_looked_for_before_somebody_resolves() -> None:
+    desk = Desk()
+    await desk.work()
+    held = await desk.links.claim("txn_1", "worker")
+    await desk.links.intend(held, [intent_of(line(), "B1", START)], [line().document])
+    await desk.links.release(held)
+    [refused] = (await desk.run(NOWHERE)).refused
+    assert "gross" in refused.reason
+    assert "retry it first" in refused.reason
+
+
+async def test_a_verification_is_resolved_with_its_object() -> None:
+    desk = Desk()
+    verdict = Verdict(
+        Kind.PARK, cause="vanished", text="text", remedy="r", amount_minor=5_000, currency="usd"
+    )
+    await desk.items.store(QUEUE, [Outcome(Item("verify-txn_1", VERIFY, QUEUE, "txn_1"), verdict)])
+    assert await desk.run(VOUCHER) == Resolved(1, ())
+    [kept] = await desk.listed(Kind.RESOLVED)
+    assert (kept.id, kept.cause) == ("txn_1", "vanished")
+    await desk.take(Item("verify-txn_1", VERIFY, QUEUE, "txn_1", 1))  # the audit finds it again
+    assert await desk.listed() == []
+    assert [each.id for each in await desk.listed(Kind.RESOLVED)] == ["txn_1"]
+    assert await desk.inbox.retry([kept], "Lee") == 1
+    [(_, message)] = desk.rig.queue.sent
+    assert (message.id, message.body["type"]) == ("txn_1:1.0", "")
+
+
+async def test_a_reapply_is_resolved_alone() -> None:
+    desk = Desk()
+    verdict = Verdict(Kind.PARK, cause="field_left_out", text="text", remedy="r")
+    item = Item("reapply-1-txn_1", REAPPLY, QUEUE, "txn_1")
+    await desk.items.store(QUEUE, [Outcome(item, verdict)])
+    assert await desk.run(Decision("Kim", "set by hand")) == Resolved(1, ())
+    assert await desk.links.resolution("txn_1") is None
+    desk.refusing = False
+    await desk.work()
+    assert len(desk.lines) == 2
+
+
+async def test_lines_of_a_resolved_customer_without_an_account_park_and_name_it() -> None:
+    desk = Desk()
+    await desk.work("evt_1", "cus_1", "customer")
+    await desk.run(Decision("Kim", "a test customer"))
+    desk.refusing = False
+    await desk.work("evt_2")
+    [item] = await desk.listed()
+    assert (item.object, item.cause) == ("txn_1", "customer_resolved")
+    assert "cus_1 has no account in usmf" in item.text
+    assert "resolved by Kim" in item.text
+    assert "tieout customers accept cus_1" in item.remedy
+    assert desk.lines == []
+
+
+async def test_lines_of_a_resolved_customer_with_an_account_are_booked_on_it() -> None:
+    desk = Desk()
+    desk.refusing = False
+    await desk.work("evt_1", "cus_1", "customer")
+    verdict = Verdict(Kind.PARK, cause="refused", text="text", remedy="remedy")
+    await desk.items.store("customer", [Outcome(Item("evt_2", "", "customer", "cus_1"), verdict)])
+    await desk.run(Decision("Kim", "kept by hand from now on"))
+    await desk.work("evt_3")
+    assert len(desk.lines) == 2
+
+
+async def test_who_links_an_account_takes_the_resolution_of_the_customer_back() -> None:
+    desk = Desk()
+    await desk.work("evt_1", "cus_1", "customer")
+    await desk.run(Decision("Kim", "a test customer"))
+    await Customers(desk.rig.ports).accept(Choice("cus_1", "usmf", "", "Lee", "it is real"))
+    assert await desk.links.resolution("cus_1") is None
+    assert await desk.listed(Kind.RESOLVED) == []
+    assert desk.rig.queue.sent
+
+
+async def test_a_resolution_whose_item_was_not_told_is_told_by_the_next_event() -> None:
+    """The process ended between the two tables."""
+    desk = Desk()
+    await desk.work()
+    [parked] = await desk.listed()
+    await desk.run(VOUCHER)
+    again = Verdict(Kind.PARK, cause="refused", text="text", remedy="remedy")
+    await desk.items.reopen(parked.where, "txn_1", again)
+    assert len(await desk.listed()) == 1
+    await desk.work("evt_2")
+    assert await desk.listed() == []
+    [kept] = await desk.listed(Kind.RESOLVED)
+    assert "Kim" in kept.text
