@@ -163,7 +163,7 @@ async def _resolutions(subject: Subject) -> list[Violation]:
     """Who resolved an item, and why, is kept."""
     told = {
         str(row.cells["object"]): str(row.cells["text"])
-        async for row in _rows(subject.tables, "event~")
+        async for row in _rows(subject.tables, "object~")
         if row.cells["status"] == Kind.RESOLVED.value
     }
     forgotten = [

@@ -60,7 +60,8 @@ class Resolver:
         voucher = f"{HAND}{len(self._decided) + 1:04d}" if books else ""
         reason = REASONS[0 if books else 1]
         resolution = Resolution(currency, int(txn["net"]), voucher, WHO, reason)
-        body = _body(row.row.partition("~")[2], resolution)
+        stake = int(str(row.cells["amount_minor"])) if row.cells["currency"] else int(txn["amount"])
+        body = _body(row.row.partition("~")[2], resolution, stake)
         answer = await self._ask("inbox/resolve", body)
         if not await self._is_resolved(row):
             return f"{id} not resolved: {answer}"
@@ -77,12 +78,13 @@ class Resolver:
 
     async def _is_resolved(self, row: Row) -> bool:
         """Whether it went through: the answer may have been lost."""
-        found = await self._tables.get("events", row.partition, "event~" + row.row.split("~", 1)[1])
+        key = row.row.partition("~")[2]
+        found = await self._tables.get("events", row.partition, f"object~{key}")
         return found is not None and found.cells["status"] == RESOLVED
 
 
-def _body(id: str, resolution: Resolution) -> Json:
-    """What the route wants to know."""
+def _body(id: str, resolution: Resolution, stake_minor: int) -> Json:
+    """What the route wants to know. `stake_minor`: the money that the item is about."""
     body: Json = {"ids": [id], "who": WHO, "reason": resolution.reason}
     if not resolution.voucher:
         return {**body, "not_to_book": True}
@@ -91,6 +93,6 @@ def _body(id: str, resolution: Resolution) -> Json:
         **body,
         "company": company,
         "voucher": resolution.voucher,
-        "amount_minor": resolution.net_minor,
+        "amount_minor": stake_minor,
         "currency": resolution.currency,
     }
