@@ -44,6 +44,9 @@ class _Sink:
         del queue
         self.taken += len(messages)
 
+    async def probe(self, queue: str) -> None:
+        del queue
+
     async def drain_dead_letters(self, queue: str, keep: object, limit: int) -> int:
         del queue, keep, limit
         return 0

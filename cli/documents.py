@@ -9,11 +9,11 @@ from typing import Any
 import yaml
 
 from shared.mapping.compiler import CompiledMapping, compile_mapping
-from shared.mapping.differences import Difference, compared, differences
+from shared.mapping.differences import Difference, compared, differences, lost_rows
 from shared.mapping.loader import DOCUMENT_BYTES_MAX, Loaded, load, needs_quotes
 from shared.mapping.problems import MappingRefused, Problem
 from shared.mapping.schema import parse, title_of
-from shared.packaged import packaged_metadata, packaged_templates
+from shared.packaged import packaged_mapping, packaged_metadata, packaged_templates
 
 FILES_MAX = 200
 SUFFIXES = (".yaml", ".yml")
@@ -23,14 +23,15 @@ TITLE = re.compile(r"[a-z]+ [a-z][a-z0-9_]{0,59}")
 
 def check(
     paths: Sequence[Path], reserved: Sequence[str] = ()
-) -> tuple[tuple[Loaded, ...], CompiledMapping]:
-    """The documents of files and folders, compiled together with the product's templates.
+) -> tuple[tuple[Loaded, ...], CompiledMapping, list[str]]:
+    """The documents of files and folders, compiled together with the product's templates, and
+    warnings: tables that lose rows of the product's.
 
     Raises `MappingRefused` with every problem found.
     """
     loaded, _ = _readable(paths)
     made = compile_mapping(packaged_templates(), loaded, packaged_metadata(), reserved)
-    return tuple(loaded), made
+    return tuple(loaded), made, lost_rows(packaged_mapping().tables, made.tables, "the product")
 
 
 def texts(paths: Sequence[Path]) -> list[tuple[str, str]]:

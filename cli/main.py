@@ -150,6 +150,8 @@ def ready(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
                 f"{'ok  ' if not check['problem'] else 'FAIL'} {check['name']}: "
                 f"{check['problem'] or 'ready'}"
             )
+            if check.get("remedy"):
+                typer.echo(f"     {check['remedy']}")
         if "message" in found:
             typer.echo(found["message"])
     if found.get("status") != "ready":

@@ -38,15 +38,17 @@ def validate(
 
     reserved = (customer_id_property,) if customer_id_property else ()
     try:
-        loaded, made = documents.check(paths, reserved)
+        loaded, made, warnings = documents.check(paths, reserved)
     except MappingRefused as refused:
         raise _refuse(refused.problems, as_json) from None
     if as_json:
         found = {"valid": True, "version": made.sha256, "documents": dict(made.documents)}
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps(found | {"warnings": warnings}))
         return
     for document in loaded:
         typer.echo(f"{document.where}: {document.sha256}")
+    for warning in warnings:
+        typer.echo(f"warning: {warning}", err=True)
     typer.echo(f"valid, with the product's templates: version {made.sha256}")
 
 

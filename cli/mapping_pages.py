@@ -75,6 +75,8 @@ def preview_page(found: Mapping[str, Any], out: Console) -> None:
         cells = [str(group[each]) for each in ("unchanged", "changed", "rejected", "accepted")]
         table.add_row(f"{name} ({about})", *cells)
     out.print(table)
+    for warning in found.get("warnings", ()):
+        out.print(f"warning: {warning}", markup=False)
     if found["policy_differs"]:
         what = POLICIES.get(found.get("policy", ""), "the policy differs")
         out.print(f"{what}: what has to exist may change too, which is not shown here")

@@ -120,7 +120,12 @@ async def _preview(req: func.HttpRequest) -> Json:
     service = bootstrap.app().publish()
     found = await service.preview(text_in(body, "set"), text_in(body, "who"), limit)
     groups = {name: asdict(group) for name, group in found.groups.items()}
-    return {**asdict(found.preview), "groups": groups, "policy_differs": found.policy_differs}
+    return {
+        **asdict(found.preview),
+        "groups": groups,
+        "policy_differs": found.policy_differs,
+        "warnings": list(found.warnings),
+    }
 
 
 @bp.route("mappings/publish", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)

@@ -25,7 +25,7 @@ async def health(req: func.HttpRequest) -> func.HttpResponse:
 @bp.route("ready", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 @bp.durable_client_input(client_name="client")
 async def ready(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
-    """Ready: settings, Stripe, storage, journals and customers, each with its problem."""
+    """Ready: settings, every system, and what the books name, each with problem and remedy."""
     del req
     try:
         checks = await bootstrap.app().health(DurableFlows(client)).ready()
@@ -34,7 +34,7 @@ async def ready(req: func.HttpRequest, client: df.DurableOrchestrationClient) ->
     problems = [check for check in checks if check.problem]
     body = {
         "status": "not ready" if problems else "ready",
-        "checks": [{"name": check.name, "problem": check.problem} for check in checks],
+        "checks": [asdict(check) for check in checks],
     }
     return json_response(body, 503 if problems else 200)
 

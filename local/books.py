@@ -50,12 +50,18 @@ def _company() -> dict[str, Any]:
 
 
 def _book(currency: str) -> dict[str, Any]:
-    """Three currencies have bank accounts; all others share ledger accounts of usmf."""
+    """Three currencies have bank accounts; all others have ledger accounts of usmf: a clearing
+    account each, and one bank."""
     if currency in BOOKS:
         company, clearing, bank = BOOKS[currency]
         kind = "Bank"
     else:
-        company, clearing, bank, kind = "usmf", OTHER_CLEARING, OTHER_BANK, "Ledger"
+        company, clearing, bank, kind = (
+            "usmf",
+            OTHER_CLEARING + currency.upper(),
+            OTHER_BANK,
+            "Ledger",
+        )
     return {
         "company": company,
         "clearing": {"type": kind, "id": clearing},

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from shared.clients.clock import SystemClock
-from shared.packaged import packaged_product
+from shared.documents.customer_matching import CUSTOMERS
+from shared.errors import SettingsRefused
+from shared.packaged import packaged_metadata, packaged_product
 from shared.ports import (
     Chance,
     Clock,
@@ -38,6 +40,7 @@ from shared.services.ingest import Ingest
 from shared.services.items import Items
 from shared.services.mapping_store import MappingStore
 from shared.services.mappings import Mappings
+from shared.services.plan import KEYS
 from shared.services.proof import Prover
 from shared.services.publish import Publish
 from shared.services.published import Published
@@ -54,6 +57,7 @@ if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
 
 HTTP_SECONDS_MAX = 60.0
+COMPANY = "dataAreaId"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +138,7 @@ class App:
     def publish(self) -> Publish:
         """Submitting, previewing and publishing mappings."""
         recent = Recent(self.tables).objects
-        return Publish(self.mappings, self.settings, self.clock, recent)
+        return Publish(self.mappings, self.settings, self.clock, recent, self.dynamics)
 
     def reapply(self) -> Reapply:
         """Spelling drafts as the active mapping says."""
@@ -175,9 +179,18 @@ def _from_process() -> App:
 
 
 def mappings_of(settings: Settings, tables: Tables, clock: Clock) -> Mappings:
-    """The published mappings over this version's own templates."""
+    """The published mappings over this version's own templates. Raises `SettingsRefused`."""
+    _check_customer_id_property(settings.customer_id_property)
     product = replace(packaged_product((settings.customer_id_property,)), books=settings.books)
     return Mappings(MappingStore(tables), clock, product)
+
+
+def _check_customer_id_property(name: str) -> None:
+    """A field that the templates spell, or a key, cannot hold the Stripe id, too."""
+    taken = (*KEYS[CUSTOMERS], COMPANY, *packaged_metadata().sets[CUSTOMERS].fields)
+    if name.casefold() in {each.casefold() for each in taken}:
+        reason = f"must be a field of its own: {name} of {CUSTOMERS} holds something else"
+        raise SettingsRefused([f"TIEOUT_CUSTOMER_ID_PROPERTY {reason}"])
 
 
 def build(settings: Settings, **overrides: Any) -> App:  # noqa: ANN401 - ports by name

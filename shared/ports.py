@@ -128,7 +128,7 @@ class Lookup:
     """A read of one entity set in one company (`company=""`: a global set).
 
     `equals` are AND-ed; `any_of` is one field against several values (OR); `at_least` and
-    `at_most` bound fields. `select` empty = all properties.
+    `at_most` bound fields. `select` empty = all properties. `limit`: at most so many records.
     """
 
     entity_set: str
@@ -138,6 +138,7 @@ class Lookup:
     at_least: Mapping[str, Value] = field(default_factory=dict)
     at_most: Mapping[str, Value] = field(default_factory=dict)
     select: Sequence[str] = ()
+    limit: int | None = None
 
 
 class DynamicsGateway(Protocol):
@@ -154,8 +155,8 @@ class DynamicsGateway(Protocol):
         """
 
     async def find(self, lookup: Lookup) -> list[Json]:
-        """All matching records, every page followed. Numbers are int or `Decimal`, accounts
-        un-escaped. Raises `shared.errors`."""
+        """All matching records, every page followed, up to the lookup's limit. Numbers are int or
+        `Decimal`, accounts un-escaped. Raises `shared.errors`."""
 
 
 # --- Storage --------------------------------------------------------------------------------
@@ -277,6 +278,10 @@ class Queue(Protocol):
 
     async def send(self, queue: str, messages: Sequence[Message]) -> None:
         """Returns only when the broker holds all of them. Raises `QueueUnavailable`."""
+
+    async def probe(self, queue: str) -> None:
+        """Reach a queue as a sender and as a receiver of its dead letters; nothing is sent or
+        taken. Raises `QueueUnavailable` where it is not there, or our role does not allow it."""
 
     async def drain_dead_letters(
         self, queue: str, keep: Callable[[DeadLetter], Awaitable[None]], limit: int

@@ -7,14 +7,12 @@ https://learn.microsoft.com/azure/app-service/app-service-key-vault-references
 """
 
 import json
+import re
 from collections.abc import Mapping
-from datetime import date
 from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -22,89 +20,38 @@ from pydantic import (
     model_validator,
 )
 
-from shared.domain.journal import JournalKind, Role
-from shared.domain.money import exponent
+from shared.addresses import (
+    check_address,
+    check_host,
+    check_queue_connection,
+    check_storage_connection,
+)
+from shared.books import NAME_PATTERN, LedgerEntity
+from shared.books import Account as Account
+from shared.books import Book as Book
+from shared.books import Books as Books
+from shared.books import Company as Company
+from shared.books import Model as Model
 from shared.domain.partition import PARTITIONS_DEFAULT
 from shared.errors import SettingsRefused
+from shared.settings_problems import Faults, problems_of
 
 UNRESOLVED_REFERENCE = "@Microsoft.KeyVault("
 PARTITIONS_MAX = 64
 BATCH_SECONDS = (60, 180)
 WRITE_SECONDS_MIN = 90  # a request to Dynamics takes up to 60, announcing it some more
-REQUIRED_ROLES = (
-    *(Role.FEES, Role.FEE_TAX, Role.DISPUTES, Role.PAYOUTS_IN_TRANSIT, Role.SUSPENSE),
+DELIMITERS = ("-", "--", ".", "..", "_", "__", "|", "||", "~", "~~")  # that Dynamics offers
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_API_KEY = re.compile(r"(sk|rk)_[A-Za-z0-9_]+")
+_SIGNING_SECRET = re.compile(r"whsec_\S+")
+_KINDS = (  # of what Stripe gives: prefix, what it is
+    ("pk_", "a publishable key"),
+    ("whsec_", "the signing secret of a webhook endpoint"),
+    ("sk_", "a secret API key"),
+    ("rk_", "a restricted API key"),
+    ("ek_", "an ephemeral key"),
+    ("acct_", "an account id"),
 )
-
-
-class Model(BaseModel):
-    """Frozen, strict about unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Account(Model):
-    """A bank or ledger account of a company."""
-
-    type: Literal["Bank", "Ledger"]
-    id: str = Field(min_length=1, max_length=100)
-
-
-class Company(Model):
-    """What the integration needs to know of one legal entity (`dataAreaId`)."""
-
-    journals: Mapping[JournalKind, str]
-    customer_group: str = Field(min_length=1, max_length=10)
-    one_time_customer: str = Field(min_length=1, max_length=20)
-    accounts: Mapping[Role, Account]
-    closed_through: date | None = None
-
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        missing = [str(kind) for kind in JournalKind if not self.journals.get(kind)]
-        missing += [str(role) for role in REQUIRED_ROLES if role not in self.accounts]
-        if missing:
-            raise ValueError(f"missing: {', '.join(missing)}")
-        return self
-
-
-class Book(Model):
-    """Where a settlement currency is booked: the owner company, its clearing and its bank."""
-
-    company: str = Field(min_length=1, max_length=4)
-    clearing: Account
-    bank: Account
-    balance_type: str = "payments"
-
-
-class Books(Model):
-    """Companies by `dataAreaId`, books by lower-case currency."""
-
-    companies: Mapping[str, Company]
-    currencies: Mapping[str, Book]
-    default_company: str
-
-    @model_validator(mode="after")
-    def _known(self) -> Self:
-        if not self.currencies:
-            raise ValueError("currencies: at least one is needed")
-        for currency, book in self.currencies.items():
-            exponent(currency)
-            if book.company not in self.companies:
-                raise ValueError(f"currencies.{currency}: unknown company {book.company!r}")
-        if self.default_company not in self.companies:
-            raise ValueError(f"default_company: unknown company {self.default_company!r}")
-        return self
-
-
-class LedgerEntity(Model):
-    """An entity set that shows the posted ledger, with the names of the properties to read."""
-
-    entity_set: str
-    account: str = "MainAccountId"
-    currency: str = "TransactionCurrencyCode"
-    amount: str = "TransactionCurrencyAmount"
-    voucher: str = ""  # empty: vouchers that people name are never confirmed
-    accounts: Mapping[str, str] = Field(default_factory=dict)  # clearing account -> main account
 
 
 class Settings(Model):
@@ -119,7 +66,7 @@ class Settings(Model):
     dynamics_client_id: str = ""
     dynamics_client_secret: SecretStr | None = None
     dynamics_dimension_delimiter: str = Field(default="-", min_length=1, max_length=2)
-    customer_id_property: str = Field(min_length=1, max_length=80)
+    customer_id_property: str = Field(min_length=1, max_length=80, pattern=NAME_PATTERN)
     customer_id_chars_max: int = Field(default=255, ge=20, le=1_000)
     ledger_entity: LedgerEntity | None = None
     tables_connection: SecretStr | None = None
@@ -151,15 +98,55 @@ class Settings(Model):
     def _zone(cls, value: str) -> str:
         try:
             ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError(f"unknown time zone {value!r}") from error
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # of a folder: "Europe"
+            raise ValueError("must be a time zone like Europe/Berlin") from error
         return value
 
-    @field_validator("dynamics_url", "stripe_base_url", "dynamics_token_url")
+    @field_validator("stripe_api_key")
     @classmethod
-    def _url(cls, value: str) -> str:
-        if value and not value.startswith(("https://", "http://127.0.0.1", "http://localhost")):
-            raise ValueError("must be an https address")
+    def _api_key(cls, value: SecretStr) -> SecretStr:
+        if not _API_KEY.fullmatch(value.get_secret_value()):
+            raise ValueError(
+                f"must be a secret or restricted API key (sk_... or rk_...){_is_kind(value)}"
+            )
+        return value
+
+    @field_validator("stripe_webhook_secrets")
+    @classmethod
+    def _signing_secrets(cls, values: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for value in values:
+            if not _SIGNING_SECRET.fullmatch(value.get_secret_value()):
+                raise ValueError(
+                    f"must be signing secrets of webhook endpoints (whsec_...){_is_kind(value)}"
+                )
+        return values
+
+    @field_validator("dynamics_client_secret")
+    @classmethod
+    def _client_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and _GUID.fullmatch(value.get_secret_value()):
+            raise ValueError("must be the secret's value: this is its ID (Entra shows both)")
+        return value
+
+    @field_validator("dynamics_client_id", "managed_identity_client_id")
+    @classmethod
+    def _client_id(cls, value: str) -> str:
+        if value and not _GUID.fullmatch(value):
+            raise ValueError("must be a client id, as 00000000-0000-0000-0000-000000000000")
+        return value
+
+    @field_validator("dynamics_dimension_delimiter")
+    @classmethod
+    def _delimiter(cls, value: str) -> str:
+        if value not in DELIMITERS:
+            raise ValueError(f"must be one of {' '.join(DELIMITERS)}")
+        return value
+
+    @field_validator("dynamics_url", "stripe_base_url")
+    @classmethod
+    def _host_address(cls, value: str) -> str:
+        if value:
+            check_address(value)
         return value.rstrip("/")
 
     @field_validator("batch_seconds_max")
@@ -171,6 +158,41 @@ class Settings(Model):
                 f"must be {low} to {high}: one request to Dynamics may take {low} seconds, and the "
                 "lock of a batch ends after 300"
             )
+        return value
+
+    @field_validator("dynamics_token_url")
+    @classmethod
+    def _token_address(cls, value: str) -> str:
+        if value:
+            check_address(value, path=True)
+        return value.rstrip("/")
+
+    @field_validator("tables_endpoint")
+    @classmethod
+    def _tables_address(cls, value: str) -> str:
+        if value:
+            check_address(value, loopback=False)  # tokens go by https only
+        return value.rstrip("/")
+
+    @field_validator("tables_connection")
+    @classmethod
+    def _tables_connection(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            check_storage_connection(value.get_secret_value())
+        return value
+
+    @field_validator("service_bus_connection")
+    @classmethod
+    def _queue_connection(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            check_queue_connection(value.get_secret_value())
+        return value
+
+    @field_validator("service_bus_namespace")
+    @classmethod
+    def _namespace(cls, value: str) -> str:
+        if value:
+            check_host(value)
         return value
 
     @model_validator(mode="after")
@@ -194,13 +216,19 @@ class Settings(Model):
                 "shorter than the first one"
             )
         if problems:
-            raise ValueError("; ".join(problems))
+            raise Faults([("", problem) for problem in problems])
         return self
 
     @property
     def write_seconds_max(self) -> int:
         """How long after its announcement a write may be under way, in seconds."""
         return max(self.batch_seconds_max, WRITE_SECONDS_MIN)
+
+
+def _is_kind(value: SecretStr) -> str:
+    """What stands there instead, by its prefix."""
+    text = value.get_secret_value()
+    return next((f"; this is {what}" for prefix, what in _KINDS if text.startswith(prefix)), "")
 
 
 class Variable(Model):
@@ -272,12 +300,25 @@ def _read(environment: Mapping[str, str], problems: list[str]) -> dict[str, Any]
             values[variable.field] = [part.strip() for part in text.split(",") if part.strip()]
         elif variable.form == "json":
             try:
-                values[variable.field] = json.loads(text)
-            except ValueError as error:
-                problems.append(f"{variable.name} is not JSON: {error}")
+                values[variable.field] = json.loads(text, object_pairs_hook=_unique)
+            except Faults as fault:
+                problems += [f"{variable.name} {reason}" for _, reason in fault.faults]
+            except (ValueError, RecursionError) as error:
+                why = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
+                problems.append(f"{variable.name} is not JSON: {why}")
         else:
             values[variable.field] = text
     return values
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; of two values of one name the first would be lost in silence."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise Faults([("", f"names {twice[:20]!r} twice in one object")])
+    return found
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
@@ -298,15 +339,8 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
-        for item in error.errors(include_input=False, include_url=False):
-            field, *rest = [str(part) for part in item["loc"]] or [""]
-            name = named.get(field, field)
-            if name in broken:
-                continue
-            reason = "is missing" if item["type"] == "missing" else item["msg"]
-            reason = reason.removeprefix("Value error, ")
-            where = ".".join([name, *rest])
-            problems += [f"{where} {reason}"] if where else reason.split("; ")
+        found = problems_of(error, Settings, named)
+        problems += [text for name, text in found if name not in broken]
         raise SettingsRefused(problems) from None
     if problems:
         raise SettingsRefused(problems)

@@ -93,7 +93,9 @@ def _currencies(data: Mapping[str, Any]) -> Iterator[Record]:
 def _chart(data: Mapping[str, Any]) -> Iterator[Record]:
     chart = data["chart"]
     yield "ChartOfAccounts", {"ChartOfAccounts": chart, "Description": "Shared chart of accounts"}
-    for account, name, kind in data["main_accounts"]:
+    account, name, kind = data["clearing_of_other_currencies"]
+    others = [(f"{account}{code}", f"{name} - {code}", kind) for code in data["rates_usd_per_100"]]
+    for account, name, kind in [*data["main_accounts"], *others]:
         fields = {"ChartOfAccounts": chart, "MainAccountId": account, "Name": name}
         yield "MainAccounts", fields | {"MainAccountType": kind}
 

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable, Sequence
 import simplejson
 
 from local.servicebus.broker import DEAD_LETTER_SUFFIX, Broker
-from local.servicebus.messages import Outgoing, Stored
+from local.servicebus.messages import BrokerError, Outgoing, Stored
+from shared.errors import QueueUnavailable
 from shared.ports import DeadLetter, Message, QueueCounts
 
 
@@ -28,6 +29,14 @@ class LocalQueue:
         ]
         await asyncio.sleep(0)
         self._broker.send(queue, outgoing)
+
+    async def probe(self, queue: str) -> None:
+        """Look for a queue."""
+        await asyncio.sleep(0)
+        try:
+            self._broker.entity(queue)
+        except BrokerError as error:
+            raise QueueUnavailable(f"{queue}: {error}") from error
 
     async def drain_dead_letters(
         self, queue: str, keep: Callable[[DeadLetter], Awaitable[None]], limit: int

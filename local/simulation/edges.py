@@ -144,6 +144,12 @@ class FaultyQueue:
         session = str((int(message.session) + 1) % self._partitions)
         return Message(id, session, body, message.scheduled_at)
 
+    async def probe(self, queue: str) -> None:
+        """Look for a queue."""
+        if self._weather.is_away("queue"):
+            raise QueueUnavailable("simulated")
+        await self._inner.probe(queue)
+
     async def drain_dead_letters(
         self, queue: str, keep: Callable[[DeadLetter], Awaitable[None]], limit: int
     ) -> int:

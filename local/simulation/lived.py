@@ -83,6 +83,10 @@ class LivedQueue:
         self._timeline.note(self._life.name, f"queue.send {queue} {ids}")
         await self._life.through("queue.send", lambda: self._inner.send(queue, messages))
 
+    async def probe(self, queue: str) -> None:
+        """Look for a queue."""
+        await self._life.through("queue.probe", lambda: self._inner.probe(queue))
+
     async def drain_dead_letters(
         self, queue: str, keep: Callable[[DeadLetter], Awaitable[None]], limit: int
     ) -> int:

@@ -21,7 +21,7 @@ CLEARING = MappingProxyType(
         "usd": ("usmf", "STRIPE-USD"),
         "eur": ("demf", "STRIPE-EUR"),
         "jpy": ("usmf", "STRIPE-JPY"),
-        "gbp": ("usmf", "110790"),
+        "gbp": ("usmf", "110790GBP"),
     }
 )
 BANKS = MappingProxyType(

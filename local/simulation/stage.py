@@ -141,7 +141,9 @@ class Stage:
         settings = self.settings()
         mappings = bootstrap.mappings_of(settings, self.tables, self.clock)
         recent = Recent(self.tables).objects
-        await publish(Publish(mappings, settings, self.clock, recent), documents)
+        http = self._client(self.dynamics.asgi)
+        dynamics = bootstrap.dynamics_gateway(settings, http, self.clock)
+        await publish(Publish(mappings, settings, self.clock, recent, dynamics), documents)
 
     async def switch_on(self) -> None:
         """The app, and the webhook that leads to it."""

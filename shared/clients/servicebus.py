@@ -27,6 +27,7 @@ from shared.ports import Clock, DeadLetter, Message, QueueCounts
 ENQUEUE_SECONDS_MAX = 8  # Stripe waits for the webhook's answer; a silent peer never gives one
 TURN_SHARE = 0.5  # of that; the rest is for the link, and opening one takes half a second
 CLOSE_SECONDS_MAX = 2
+PROBE_SECONDS_MAX = 20
 RECEIVE_SECONDS_MAX = 5
 SETTLE_SECONDS_MAX = 8
 DRAIN_SECONDS_MAX = 120  # well inside the five minutes that a message stays locked
@@ -120,6 +121,27 @@ class ServiceBusQueue:
             yield
         finally:
             lock.release()
+
+    async def probe(self, queue: str) -> None:
+        """See `shared.ports.Queue.probe`: open links of its own, and peek at one dead letter.
+
+        Raises `QueueUnavailable` also when that takes more than `PROBE_SECONDS_MAX`.
+        """
+        links: list[Sender | Receiver] = []
+        try:
+            async with asyncio.timeout(PROBE_SECONDS_MAX) as limit:
+                sender = self._links.sender(queue)
+                links.append(sender)
+                await sender.create_message_batch()
+                receiver = self._links.dead_letters(queue)
+                links.append(receiver)
+                await receiver.peek_messages(1)
+        except Exception as error:
+            text = f"no answer within {PROBE_SECONDS_MAX} s" if limit.expired() else None
+            raise _unavailable(queue, error, text) from error
+        finally:
+            for link in links:
+                await self._close(link)
 
     async def drain_dead_letters(
         self, queue: str, keep: Callable[[DeadLetter], Awaitable[None]], limit: int

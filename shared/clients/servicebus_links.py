@@ -35,6 +35,9 @@ class Receiver(Protocol):
     ) -> list[ServiceBusReceivedMessage]:
         """The next messages, locked; empty when none came in time."""
 
+    async def peek_messages(self, max_message_count: int = 1) -> list[ServiceBusReceivedMessage]:
+        """The next messages, which stay as they are."""
+
     async def complete_message(self, message: ServiceBusReceivedMessage) -> None:
         """Remove a locked message."""
 

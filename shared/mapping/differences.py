@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from shared.mapping.loader import Loaded, Tree
 
+LOST_SHOWN_MAX = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -47,6 +49,25 @@ def differences(before: Loaded, after: Loaded) -> tuple[Difference, ...]:
         for place in places
         if old.get(place) != new.get(place)
     )
+
+
+def lost_rows(
+    before: Mapping[str, Mapping[str, str]], after: Mapping[str, Mapping[str, str]], whose: str
+) -> list[str]:
+    """A warning for each table that takes the place of another one and lacks keys of it: a table
+    replaces all rows, it adds none to those there were."""
+    found = []
+    for name, rows in before.items():
+        lost = [key for key in rows if key not in after.get(name, rows)]
+        if lost:
+            shown = ", ".join(lost[:LOST_SHOWN_MAX])
+            more = ", ..." if len(lost) > LOST_SHOWN_MAX else ""
+            keys = "key is" if len(lost) == 1 else "keys are"
+            counts = f"replaces {len(rows)} rows by {len(after[name])}"
+            found.append(
+                f"table {name}: {counts}; {len(lost)} {keys} gone that {whose} has: {shown}{more}"
+            )
+    return found
 
 
 def _leaves(tree: Tree, place: str = "") -> list[tuple[str, str]]:

@@ -1,36 +1,20 @@
 """Is the application ready, and what is it doing? For `/api/health` and `/api/status`."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from types import MappingProxyType
+import asyncio
+from contextlib import suppress
+from functools import partial
 
-from shared import telemetry
-from shared.domain.journal import JournalKind
-from shared.errors import MappingUnusable, TieoutError
-from shared.ports import Json, Lookup, Value
+from shared.errors import CredentialsRefused, TableConflict
+from shared.ports import Delete, Json
 from shared.registry import ENTITIES
 from shared.services.converge import Ports
+from shared.services.dynamics_setup import DynamicsSetup, Problems
 from shared.services.ingest import INGEST
 from shared.services.items import Items, places
+from shared.services.readiness import TRY_AGAIN, Check, Probe, checked
 
-JOURNAL_TYPES = MappingProxyType(
-    {JournalKind.CUSTOMER_PAYMENT: "CustPayment", JournalKind.GENERAL: "Daily"}
-)
-METHODS = "payment_methods"  # the table of the mapping
-FLAGS = (
-    ("IsApprovalActive", "needs an approval before posting"),
-    ("IsWorkflowApprovalActive", "has an approval workflow"),
-    ("IsFixedOffsetAccount", "has a fixed offset account"),
-    ("DeleteLinesAfterPosting", "deletes its lines after posting"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One readiness check: `problem` is empty when it holds."""
-
-    name: str
-    problem: str
+READ = (*("customer", "charge", "refund", "dispute", "payout", "balance_transaction", "event"),)
+NEVER_MADE = "ready"  # a row and an instance that only readiness asks for
 
 
 class Health:
@@ -54,86 +38,62 @@ class Health:
         }
 
     async def ready(self) -> list[Check]:
-        """All checks, each with its problem or none. They read only."""
-        checks: list[tuple[str, Callable[[], Awaitable[str]]]] = [
-            ("stripe", self._stripe),
-            ("storage", self._storage),
-            ("mapping", self._mapping),
-        ]
-        for company in self._ports.settings.books.companies:
-            for kind in JournalKind:
-                checks.append((f"journal {company} {kind}", self._journal_check(company, kind)))
-            checks.append((f"one-time customer {company}", self._customer_check(company)))
-            checks.append((f"payment methods {company}", self._methods_check(company)))
-        found = []
-        for name, check in checks:
-            try:
-                problem = await check()
-            except TieoutError as error:
-                telemetry.event("check_failed", check=name, error=type(error).__name__)
-                problem = str(error)
-            found.append(Check(name, problem))
-        return found
+        """All checks, each with its problem and its remedy, or none. They only read."""
+        ports = self._ports
+        setup = DynamicsSetup(ports.dynamics, ports.settings, ports.mappings)
+        return await checked([*self._systems(), *setup.probes()])
 
-    async def _stripe(self) -> str:
+    def _systems(self) -> list[Probe]:
+        other_mode = (
+            "Use the key of the mode that STRIPE_LIVEMODE names, or correct STRIPE_LIVEMODE."
+        )
+        permissions = "Give the restricted key these permissions (README.md, Prepare Stripe)."
+        unusable = "Publish a mapping that this version compiles (docs/mapping.md)."
+        queues = dict.fromkeys(entity.queue for entity in ENTITIES)
+        return [
+            Probe({"stripe": other_mode}, self._stripe),
+            Probe({"stripe permissions": permissions}, self._permissions),
+            Probe({"storage": TRY_AGAIN}, self._storage),
+            *(Probe({f"queue {each}": TRY_AGAIN}, partial(self._queue, each)) for each in queues),
+            Probe({"flows": TRY_AGAIN}, self._flows),
+            Probe({"mapping": unusable}, self._mapping),
+        ]
+
+    async def _stripe(self) -> Problems:
         balance = await self._ports.stripe.balance()
         if balance.get("livemode") is not self._ports.settings.stripe_livemode:
-            return "the key belongs to the other mode than STRIPE_LIVEMODE says"
+            return {"stripe": "the key belongs to the other mode than STRIPE_LIVEMODE says"}
+        return {}
+
+    async def _permissions(self) -> Problems:
+        """What every account needs; a policy may need more."""
+        missing = [each for each in await asyncio.gather(*map(self._unreadable, READ)) if each]
+        text = f"the key may not read: {', '.join(missing)}" if missing else ""
+        return {"stripe permissions": text}
+
+    async def _unreadable(self, entity: str) -> str:
+        try:
+            await self._ports.stripe.page(entity, {"limit": 1})
+        except CredentialsRefused:
+            return entity
         return ""
 
-    async def _storage(self) -> str:
-        await self._ports.tables.get("cursors", "sweep", "balance_transaction")
-        return ""
+    async def _storage(self) -> Problems:
+        """Reading, and the right to write: deleting a row that nobody ever makes."""
+        tables = self._ports.tables
+        await tables.get("cursors", "sweep", "balance_transaction")
+        with suppress(TableConflict):  # it is not there, and we were allowed to look for it
+            await tables.transact("cursors", NEVER_MADE, [Delete(NEVER_MADE)])
+        return {}
 
-    async def _mapping(self) -> str:
+    async def _queue(self, queue: str) -> Problems:
+        await self._ports.queue.probe(queue)
+        return {}
+
+    async def _flows(self) -> Problems:
+        await self._ports.flows.status(NEVER_MADE)
+        return {}
+
+    async def _mapping(self) -> Problems:
         await self._ports.mappings.active()
-        return ""
-
-    def _journal_check(self, company: str, kind: JournalKind) -> Callable[[], Awaitable[str]]:
-        async def check() -> str:
-            name = self._ports.settings.books.companies[company].journals[kind]
-            found = await self._ports.dynamics.find(Lookup("JournalNames", company, {"Name": name}))
-            if not found:
-                return f"the journal name {name} does not exist in {company}"
-            if found[0]["Type"] != JOURNAL_TYPES[kind]:
-                return f"the journal name {name} is not of type {JOURNAL_TYPES[kind]}"
-            faults = [text for flag, text in FLAGS if found[0].get(flag) == "Yes"]
-            return f"the journal name {name} " + ", ".join(faults) if faults else ""
-
-        return check
-
-    def _customer_check(self, company: str) -> Callable[[], Awaitable[str]]:
-        async def check() -> str:
-            account = self._ports.settings.books.companies[company].one_time_customer
-            lookup = Lookup(
-                "CustomersV3", company, {"CustomerAccount": account}, select=("CustomerAccount",)
-            )
-            found = await self._ports.dynamics.find(lookup)
-            return "" if found else f"the customer {account} does not exist in {company}"
-
-        return check
-
-    def _methods_check(self, company: str) -> Callable[[], Awaitable[str]]:
-        """Methods of payment that the mapping names: a missing one refuses lines, bridging would
-        post a receipt twice."""
-
-        async def check() -> str:
-            try:
-                mapping = await self._ports.mappings.active()
-            except MappingUnusable:
-                return ""  # the check `mapping` says so
-            names = sorted(set(mapping.tables[METHODS].values()))
-            values: list[Value] = list(names)
-            lookup = Lookup(
-                "CustomerPaymentMethods",
-                company,
-                any_of=("Name", values),
-                select=("Name", "BridgingPostingEnabled"),
-            )
-            rows = await self._ports.dynamics.find(lookup)
-            found = {str(row["Name"]): row["BridgingPostingEnabled"] for row in rows}
-            faults = [f"{name} does not exist" for name in names if name not in found]
-            faults += [f"{name} uses bridging" for name in names if found.get(name) == "Yes"]
-            return "the method of payment " + ", ".join(faults) if faults else ""
-
-        return check
+        return {}

@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 
+from shared.books import Account, Book, LedgerEntity
 from shared.domain.clearing import BookedLine, Proof, Resolution, prove
 from shared.domain.money import Money, from_decimal, is_currency, total
 from shared.errors import Parked, Unavailable
 from shared.ports import Chance, Clock, DynamicsGateway, Json, Lookup, StripeGateway, Value
 from shared.services.paging import Pages
 from shared.services.patience import patiently
-from shared.settings import Account, Book, LedgerEntity, Settings
+from shared.settings import Settings
 
 TRANSACTIONS_MAX = 1_000_000
 PROOF_SECONDS_MAX = 210  # Azure ends an HTTP request after 230

@@ -14,11 +14,13 @@ from shared import telemetry
 from shared.domain.records import canonical, digest
 from shared.errors import MappingUnusable, TableConflict
 from shared.mapping.compiler import CompiledMapping
+from shared.mapping.differences import lost_rows
 from shared.mapping.finance import Target
 from shared.mapping.loader import Loaded, Tree, load, load_tree
 from shared.mapping.preview import Comparison, Group, StoredObject
 from shared.mapping.problems import MappingRefused, Problem
-from shared.ports import QUERY_ROWS_MAX, Clock
+from shared.ports import QUERY_ROWS_MAX, Clock, DynamicsGateway
+from shared.services.field_check import missing_fields
 from shared.services.mapping_names import PublishRefused, set_named
 from shared.services.mapping_store import Change, MappingStore, Pointer, PreviewRow, StoredSet
 from shared.services.mappings import Mappings
@@ -62,24 +64,32 @@ class Previewed:
     """What publishing would change: the row that is kept, and the records in three groups.
 
     `policy_differs`: other documents may come to exist, which is not spelling and not shown here.
+    `warnings`: tables that lose rows.
     """
 
     preview: PreviewRow
     groups: Mapping[str, Group]
     policy_differs: bool
+    warnings: tuple[str, ...] = ()
 
 
 class Publish:
     """What a person does to mappings. Refusals are `PublishRefused`."""
 
     def __init__(
-        self, mappings: Mappings, settings: Settings, clock: Clock, recent: Recent
+        self,
+        mappings: Mappings,
+        settings: Settings,
+        clock: Clock,
+        recent: Recent,
+        dynamics: DynamicsGateway,
     ) -> None:
         self._mappings = mappings
         self._store = mappings.store
         self._settings = settings
         self._clock = clock
         self._recent = recent
+        self._dynamics = dynamics
 
     async def submit(self, documents: Sequence[tuple[str, Source]], who: str) -> Candidate:
         """Check and store documents, each with the name that its problems are reported under.
@@ -129,7 +139,16 @@ class Publish:
         await self._store.put_preview(row)
         telemetry.event("mapping_previewed", set=candidate, objects=comparison.objects)
         groups = {standing.value: group for standing, group in comparison.groups.items()}
-        return Previewed(row, groups, before is None or before.policy != after.policy)
+        differs = before is None or before.policy != after.policy
+        return Previewed(row, groups, differs, self._warnings(before, after))
+
+    def _warnings(self, before: CompiledMapping | None, after: CompiledMapping) -> tuple[str, ...]:
+        """Tables that lose rows of the product, or of the active set."""
+        product = self._mappings.product.alone.tables
+        active = {} if before is None else before.tables
+        changed = {name: rows for name, rows in active.items() if rows != product.get(name)}
+        found = lost_rows(product, after.tables, "the product")
+        return (*found, *lost_rows(changed, after.tables, "the active set"))
 
     async def publish(self, name: str, who: str, why: str) -> Change:
         """Make a previewed set the active one."""
@@ -140,6 +159,7 @@ class Publish:
         compiled = await self._compiled(candidate)
         await self._check_preview(candidate, compiled, pointer)
         await self._check_persons(candidate, said.who)
+        await self._check_fields(candidate, compiled)
         return await self._move(pointer, "publish", candidate, pointer.number + 1, said)
 
     async def rollback(self, who: str, why: str, to: str = "") -> Change:
@@ -220,6 +240,14 @@ class Publish:
             text = f"the preview of {candidate} ({when}) was made against {preview.against}, "
             now = f"active is {pointer.set}, or Tieout itself was updated; preview again"
             raise PublishRefused("stale", text + now)
+
+    async def _check_fields(self, candidate: str, compiled: CompiledMapping) -> None:
+        """A field that Dynamics does not have would park every record that carries it."""
+        found = await self._store.set(candidate)
+        documents = () if found is None else await self._store.documents(found)
+        problems = await missing_fields(self._dynamics, documents, compiled)
+        if problems:
+            raise PublishRefused("invalid", "Dynamics does not have what this set sends", problems)
 
     async def _check_persons(self, candidate: str, who: str) -> None:
         found = await self._store.set(candidate)

@@ -380,3 +380,49 @@ def test_nothing_reaches_dynamics_after_the_lease() -> None:
         assert await bench.gateway.find(lookup) == []
 
     on_a_bench(test)
+
+
+def test_a_limited_lookup_brings_so_many_records_and_asks_for_no_more() -> None:
+    async def test(bench: Bench) -> None:
+        bench.peer.settings.page_rows_max = 1
+        names = [f"C{number}" for number in range(30)]
+        for limit in (1, 2):
+            before = bench.peer.requests.get("get", 0)
+            found = await bench.gateway.find(
+                Lookup("CustomersV3", "usmf", select=("CustomerAccount",), limit=limit)
+            )
+            assert len(found) == limit
+            assert bench.peer.requests["get"] - before == limit
+        values: list[Value] = [*names, "US-001", "US-002"]
+        lookup = Lookup("CustomersV3", "usmf", any_of=("CustomerAccount", values), limit=1)
+        assert len(await bench.gateway.find(lookup)) == 1
+
+    on_a_bench(test)
+
+
+@pytest.mark.parametrize(
+    ("entity_set", "property", "text"),
+    [
+        ("CustomersV3", "Nope", "Could not find a property named 'Nope'"),
+        ("NopeEntries", "Name", "Resource not found for the segment 'NopeEntries'"),
+    ],
+)
+def test_a_property_or_set_that_is_not_there_is_refused_though_there_are_no_records(
+    entity_set: str, property: str, text: str
+) -> None:
+    async def test(bench: Bench) -> None:
+        lookup = Lookup(entity_set, "", {}, select=(property,), limit=1)
+        with pytest.raises(Refused) as caught:
+            await bench.gateway.find(lookup)
+        assert text in str(caught.value)
+
+    on_a_bench(test)
+
+
+@pytest.mark.parametrize("company", ["usmf", "USMF"])
+def test_set_up_is_read_without_case_and_comes_as_dynamics_spells_it(company: str) -> None:
+    async def test(bench: Bench) -> None:
+        lookup = Lookup("JournalNames", company, {"Name": "strpay"}, select=("dataAreaId", "Name"))
+        assert await bench.gateway.find(lookup) == [{"dataAreaId": "usmf", "Name": "STRPAY"}]
+
+    on_a_bench(test)

@@ -9,6 +9,7 @@ import pytest
 from functions.bodies import BODY_BYTES_MAX
 from local.world import Options, World
 from shared import bootstrap
+from shared.mapping.catalogue import CATALOGUE
 from shared.services.mapping_names import CODES
 from shared.services.mapping_store import PRODUCT_ALONE, MappingStore
 from shared.services.mappings import MAPPING_FRESH_SECONDS, Mappings
@@ -210,6 +211,45 @@ def test_a_set_that_breaks_under_a_new_product_waits_and_parks_and_is_healed_by_
         assert (await get(world, "ready"))["status"] == "ready"
 
     live(story, Options(settings={"attempts_max": 6}))
+
+
+CUSTOM = (
+    "kind: mapping\nname: ours\nextends: customer\n"
+    "custom: {WebShop_Custom: {type: String, size: 20}}\n"
+    "fields: {WebShop_Custom: {value: SHOP-1}}\n"
+)
+
+
+def test_a_field_that_dynamics_does_not_have_is_not_published() -> None:
+    async def story(world: World) -> None:
+        name = await submit(world, CUSTOM)
+        await post(world, "mappings/preview", set=name, who="Ada")
+        refused = await post(world, "mappings/publish", 422, set=name, who="Ada", why="because")
+        assert refused["code"] == "invalid"
+        (problem,) = refused["problems"]
+        assert (problem["document"], problem["field"]) == ("ours", "fields.WebShop_Custom")
+        assert "CustomersV3 in Dynamics has no field WebShop_Custom" in problem["reason"]
+        assert "Could not find a property named 'WebShop_Custom'" in problem["reason"]
+        assert (await get(world, "mappings"))["set"] == PRODUCT_ALONE
+        new_customer(world)
+        await rest(world)
+        assert await parked(world) == []
+
+    live(story)
+
+
+def test_dynamics_has_every_field_that_the_product_sends() -> None:
+    mappings = [f"kind: mapping\nname: m{n}\nextends: {each}" for n, each in enumerate(CATALOGUE)]
+
+    async def story(world: World) -> None:
+        before = world.dynamics.requests.get("get", 0)
+        await publish(world, *mappings)
+        compiled = await world.app.mappings.active()
+        sets = {each.entity_set for each in compiled.templates.values()}
+        asked = world.dynamics.requests["get"] - before
+        assert asked == len(sets)
+
+    live(story)
 
 
 ROUTES = ("mappings", "mappings/preview", "mappings/publish", "mappings/rollback")

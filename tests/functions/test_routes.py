@@ -1,15 +1,11 @@
 """The app as the real engine indexes it: its routes, keys, queues, schedules and answers."""
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
-import pytest
-
-from local import books
 from local.host.engine import Function
 from local.host.ncrontab import Schedule
-from local.world import ROOT, Options, World
+from local.world import ROOT, World
 from shared.registry import ENTITIES
 from tests.world import NO_GAPS, ask, live, new_customer, rest, sell
 
@@ -92,86 +88,6 @@ def test_liveness_says_nothing_about_others() -> None:
         assert await _json(world, "health") == {"status": "alive"}
 
     live(story)
-
-
-def test_the_embedded_world_is_ready() -> None:
-    async def story(world: World) -> None:
-        found = await _json(world, "ready")
-        assert found["status"] == "ready"
-        assert [check["problem"] for check in found["checks"]] == [""] * 11
-        names = [check["name"] for check in found["checks"]]
-        assert names[:4] == ["stripe", "storage", "mapping", "journal usmf customer_payment"]
-
-    live(story)
-
-
-def _settings(**changes: object) -> Mapping[str, Any]:
-    """Books with changes to the company usmf."""
-    whole = books.settings(stripe_url="https://s.invalid", dynamics_url="https://d.invalid")
-    found = whole.books.model_dump(mode="json")
-    found["companies"]["usmf"] |= changes
-    return {"books": found}
-
-
-WRONG: dict[str, tuple[Mapping[str, Any], str, str]] = {
-    "a journal name that is not there": (
-        _settings(journals={"customer_payment": "NOPE", "general": "STRGL"}),
-        "journal usmf customer_payment",
-        "the journal name NOPE does not exist in usmf",
-    ),
-    "a journal name of another type": (
-        _settings(journals={"customer_payment": "STRGL", "general": "STRGL"}),
-        "journal usmf customer_payment",
-        "the journal name STRGL is not of type CustPayment",
-    ),
-    "no one-time customer": (
-        _settings(one_time_customer="NOBODY"),
-        "one-time customer usmf",
-        "the customer NOBODY does not exist in usmf",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", WRONG)
-def test_what_is_set_up_wrongly_is_named(name: str) -> None:
-    changes, check, problem = WRONG[name]
-
-    async def story(world: World) -> None:
-        found = await _json(world, "ready", 503)
-        assert found["status"] == "not ready"
-        assert [each for each in found["checks"] if each["problem"]] == [
-            {"name": check, "problem": problem}
-        ]
-
-    live(story, Options(settings=changes))
-
-
-def test_payment_methods_that_are_missing_or_bridge_are_named() -> None:
-    table = "kind: table\nname: payment_methods\nrows: {credit: STRCARD, ideal: NOPE}"
-
-    async def story(world: World) -> None:
-        store = world.dynamics._store
-        row = store.find("CustomerPaymentMethods", "usmf", "STRCARD")
-        assert row is not None
-        store.update(row, {"BridgingPostingEnabled": "Yes"})
-        found = await _json(world, "ready", 503)
-        problem = "the method of payment NOPE does not exist"
-        assert [each for each in found["checks"] if each["problem"]] == [
-            {"name": "payment methods usmf", "problem": f"{problem}, STRCARD uses bridging"},
-            {"name": "payment methods demf", "problem": problem},
-        ]
-
-    live(story, Options(documents=(table,)))
-
-
-def test_a_stripe_key_of_the_other_mode_is_named() -> None:
-    async def story(world: World) -> None:
-        found = await _json(world, "ready", 503)
-        (wrong,) = [each for each in found["checks"] if each["problem"]]
-        assert wrong["name"] == "stripe"
-        assert wrong["problem"] == "the key belongs to the other mode than STRIPE_LIVEMODE says"
-
-    live(story, Options(settings={"stripe_livemode": True}))
 
 
 def test_the_status_has_exactly_its_seven_figures() -> None:

@@ -20,6 +20,7 @@ from shared.registry import ENTITIES
 from shared.services.ingest import ANSWER_SECONDS_MAX
 from shared.settings import VARIABLES
 from tests.functions.webhook_rig import BODY, answered, nothing_came_of_it
+from tests.unit.test_settings import ENVIRONMENT
 from tests.world import (
     DAY,
     START,
@@ -42,6 +43,9 @@ class BrokenQueue:
 
     async def send(self, queue: str, messages: Sequence[Message]) -> None:
         await self._send()
+
+    async def probe(self, queue: str) -> None:
+        pass
 
     async def drain_dead_letters(
         self, queue: str, keep: Callable[[DeadLetter], Awaitable[None]], limit: int
@@ -120,6 +124,32 @@ def test_without_settings_each_route_says_what_is_missing(
     for variable in VARIABLES:
         monkeypatch.delenv(variable.name, raising=False)
 
+    answer, alive, queued = _asked(method, path)
+    assert answered(answer) == (503, "not_configured")
+    for name in ("STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRETS", "DYNAMICS_URL", "TIEOUT_BOOKS"):
+        assert name in answer.json()["message"]
+    assert (alive.status_code, alive.json()) == (200, {"status": "alive"})
+    assert queued == 0
+
+
+@pytest.mark.parametrize("path", ["ready", "status"])
+@pytest.mark.parametrize("name", ["ServiceBusConnection", "TIEOUT_TABLES_CONNECTION"])
+def test_a_malformed_connection_string_is_no_crash(
+    name: str, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in VARIABLES:
+        monkeypatch.delenv(variable.name, raising=False)
+    for given, value in {**ENVIRONMENT, name: "AccountKey"}.items():
+        monkeypatch.setenv(given, value)
+    answer, alive, _ = _asked("GET", path)
+    assert answered(answer) == (503, "not_configured")
+    assert answer.json()["message"].startswith(f"settings: {name} must be the connection string")
+    assert alive.status_code == 200
+
+
+def _asked(method: str, path: str) -> tuple[httpx.Response, httpx.Response, int]:
+    """The answers of a host whose app is built from the environment, and what was queued."""
+
     async def main(clock: LoopClock) -> tuple[httpx.Response, httpx.Response, int]:
         broker = Broker(load_queues(ROOT / "infra" / "queues.json"), clock)
         host = Host(
@@ -140,9 +170,4 @@ def test_without_settings_each_route_says_what_is_missing(
         queued = sum(broker.depth(entity.queue).ready for entity in ENTITIES)
         return answer, alive, queued
 
-    answer, alive, queued = run_virtual(main, start=START)
-    assert answered(answer) == (503, "not_configured")
-    for name in ("STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRETS", "DYNAMICS_URL", "TIEOUT_BOOKS"):
-        assert name in answer.json()["message"]
-    assert (alive.status_code, alive.json()) == (200, {"status": "alive"})
-    assert queued == 0
+    return run_virtual(main, start=START)

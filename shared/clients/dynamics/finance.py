@@ -79,6 +79,8 @@ class FinanceGateway:
         rows: list[Json] = []
         for target in odata.queries(lookup, self._delimiter):
             rows += await self._pages(target)
+            if lookup.limit is not None and len(rows) >= lookup.limit:
+                return rows[: lookup.limit]
         return rows
 
     async def _pages(self, target: str) -> list[Json]:

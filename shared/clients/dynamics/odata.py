@@ -250,6 +250,8 @@ def _target(lookup: Lookup, tests: Sequence[str]) -> str:
         options.append("$select=" + ",".join(_name(name) for name in lookup.select))
     if tests:
         options.append("$filter=" + quote(" and ".join(tests), safe="'()"))
+    if lookup.limit is not None:
+        options.append(f"$top={lookup.limit:d}")
     query = "?" + "&".join(options) if options else ""
     return f"{DATA_PATH}{_name(lookup.entity_set)}{query}"
 

@@ -156,3 +156,20 @@ def test_a_document_as_text_is_read_as_the_same_document(
     except MappingRefused:
         return
     assert load("a", as_text(loaded.tree)).sha256 == loaded.sha256
+
+
+def test_a_table_that_loses_rows_of_the_products_is_valid_with_a_warning(tmp_path: Path) -> None:
+    table = tmp_path / "table.yaml"
+    table.write_text("kind: table\nname: countries\nrows: {DE: DEU}\n", encoding="utf-8")
+    result = run("validate", table)
+    assert result.exit_code == 0
+    (warning,) = result.stderr.splitlines()
+    assert warning.startswith("warning: table countries: replaces 250 rows by 1; 249 keys are gone")
+    found = json.loads(run("validate", table, "--json").stdout)
+    assert (found["valid"], len(found["warnings"])) == (True, 1)
+    assert found["warnings"][0] == warning.removeprefix("warning: ")
+
+
+def test_a_valid_file_has_no_warnings(good: Path) -> None:
+    assert run("validate", good).stderr == ""
+    assert json.loads(run("validate", good, "--json").stdout)["warnings"] == []

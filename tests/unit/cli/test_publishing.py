@@ -4,9 +4,11 @@ from pathlib import Path
 import pytest
 
 from cli.documents import write
+from cli.remote import FAILED
 from shared.mapping.problems import MappingRefused
 from shared.services.mapping_store import PRODUCT_ALONE
 from tests.unit.cli.apps import run, running
+from tests.unit.services.fakes import FakeDynamics
 from tests.unit.services.publishing import BRANDS, stamped
 
 OTHER = "http://127.0.0.1:7072"
@@ -257,3 +259,35 @@ def test_with_two_persons_the_second_one_publishes(folder: Path) -> None:
         name = submitted(folder)
         assert "[same_person]" in run("publish", name, *SAID).stderr
         assert run("publish", name, "--who", "Bob", "--why", "checked").exit_code == 0
+
+
+def test_a_preview_warns_of_a_table_that_loses_rows(folder: Path) -> None:
+    with running():
+        assert "warning" not in run("preview", folder, "--who", "Ada").stdout
+        text = "kind: table\nname: countries\nrows: {DE: DEU}\n"
+        (folder / "table.yaml").write_text(text, encoding="utf-8")
+        result = run("preview", folder, "--who", "Ada")
+        assert result.exit_code == 0
+        assert "warning: table countries: replaces 250 rows by 1; 249 keys are gone" in (
+            result.stdout
+        )
+        found = json.loads(run("preview", folder, "--who", "Ada", "--json").stdout)
+        assert [text[:16] for text in found["warnings"]] == ["table countries:"]
+
+
+def test_a_field_that_dynamics_lacks_is_refused_with_its_document_and_place(folder: Path) -> None:
+    with running() as apps:
+        name = submitted(folder)
+        for app in apps.apps.values():
+            dynamics = app.dynamics
+            assert isinstance(dynamics, FakeDynamics)
+            dynamics.lacks = ["LedgerJournalLines.Document"]
+        result = run("publish", name, *SAID)
+        assert result.exit_code == FAILED
+        assert result.stderr.splitlines()[0] == (
+            "refused: Dynamics does not have what this set sends [invalid]"
+        )
+        assert "fields.Document: LedgerJournalLines in Dynamics has no field Document" in (
+            result.stderr
+        )
+        assert "nothing was published" in run("history").stdout

@@ -107,6 +107,11 @@ class FakeReceiver:
         page, self.waiting = self.waiting[:max_message_count], self.waiting[max_message_count:]
         return page
 
+    async def peek_messages(self, max_message_count: int = 1) -> list[ServiceBusReceivedMessage]:
+        if self.fail_receive:
+            raise self.fail_receive
+        return self.waiting[:max_message_count]
+
     async def complete_message(self, message: ServiceBusReceivedMessage) -> None:
         if self.fail_complete:
             raise self.fail_complete
@@ -634,3 +639,44 @@ def test_links_need_one_way_to_sign_in(options: dict[str, str]) -> None:
 def test_a_body_reads_back_as_it_was() -> None:
     body = {"event": "evt_1", "generation": 0, "attempt": 1}
     assert json.loads(b"".join(build_message(message(body=body)).body)) == body
+
+
+def test_a_probe_opens_both_links_of_a_queue_and_sends_and_takes_nothing() -> None:
+    receiver = FakeReceiver([])
+    links = FakeLinks(receiver=receiver)
+
+    async def main(clock: LoopClock) -> None:
+        await ServiceBusQueue(links, clock).probe("charge")
+
+    run_virtual(main, start=START)
+    ((queue, sender),) = links.made
+    assert (queue, sender.opened, sender.batches, sender.close_count) == ("charge", 1, [], 1)
+    assert (receiver.asked, receiver.completed, receiver.is_closed) == ([], [], True)
+
+
+def test_a_probe_names_the_queue_that_cannot_be_reached() -> None:
+    receiver = FakeReceiver([])
+    receiver.fail_receive = exceptions.MessagingEntityNotFoundError(message="not found")
+
+    async def main(clock: LoopClock) -> None:
+        await ServiceBusQueue(FakeLinks(receiver=receiver), clock).probe("charge")
+
+    with pytest.raises(QueueUnavailable, match="charge: MessagingEntityNotFoundError"):
+        run_virtual(main, start=START)
+    assert receiver.is_closed
+
+
+def test_a_probe_of_a_silent_broker_ends() -> None:
+    class Silent(FakeSender):
+        async def create_message_batch(self) -> ServiceBusMessageBatch:
+            await asyncio.Event().wait()
+            raise AssertionError("never")
+
+    sender = Silent()
+
+    async def main(clock: LoopClock) -> None:
+        await ServiceBusQueue(FakeLinks(sender), clock).probe("charge")
+
+    with pytest.raises(QueueUnavailable, match="charge: no answer within 20 s"):
+        run_virtual(main, start=START)
+    assert sender.close_count == 1

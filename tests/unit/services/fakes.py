@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from local.tables import MemoryTables
-from shared.errors import ObjectMissing
+from shared.errors import ObjectMissing, Refused
 from shared.packaged import packaged_product
 from shared.ports import (
     DeadLetter,
@@ -79,6 +79,10 @@ class RecordingQueue:
         if self.error is not None:
             raise self.error
         self.sent += [(queue, message) for message in messages]
+
+    async def probe(self, queue: str) -> None:
+        if self.error is not None:
+            raise self.error
 
     async def drain_dead_letters(
         self, queue: str, keep: Callable[[DeadLetter], Awaitable[None]], limit: int
@@ -155,13 +159,15 @@ class FakeDynamics:
     """`shared.ports.DynamicsGateway` over rows by entity set.
 
     `script` names, write by write, what goes wrong: an error before the write, or
-    `("lost", error)` for a write that happened and whose answer is lost.
+    `("lost", error)` for a write that happened and whose answer is lost. `lacks`: entity sets, and
+    `<entity set>.<property>`, that reads are refused for.
     """
 
     rows: dict[str, list[Json]] = field(default_factory=dict)
     script: list[Exception | tuple[str, Exception] | None] = field(default_factory=list)
     batches: list[list[Write]] = field(default_factory=list)
     lookups: list[Lookup] = field(default_factory=list)
+    lacks: Sequence[str] = ()
     number: int = 0
 
     async def apply(
@@ -203,7 +209,10 @@ class FakeDynamics:
     async def find(self, lookup: Lookup) -> list[Json]:
         await asyncio.sleep(0)
         self.lookups.append(lookup)
-        return [
+        for name in (lookup.entity_set, *(f"{lookup.entity_set}.{each}" for each in lookup.select)):
+            if name in self.lacks:
+                raise Refused("dynamics", f"Could not find {name}")
+        found = [
             row
             for row in self.rows.get(lookup.entity_set, [])
             if row["dataAreaId"] == lookup.company
@@ -213,6 +222,7 @@ class FakeDynamics:
                 or row.get(lookup.any_of[0]) in [_plain(value) for value in lookup.any_of[1]]
             )
         ]
+        return found[: lookup.limit]
 
 
 def _plain(value: Value) -> Any:

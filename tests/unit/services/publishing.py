@@ -20,7 +20,7 @@ from shared.services.mapping_store import Change, MappingStore
 from shared.services.mappings import Mappings
 from shared.services.publish import Candidate, Publish
 from shared.services.published import Published
-from tests.unit.services.fakes import ManualClock, settings
+from tests.unit.services.fakes import FakeDynamics, ManualClock, settings
 
 BRANDS = "kind: table\nname: brands\nrows: {visa: CC-VISA, amex: CC-AMEX}\n"
 
@@ -58,11 +58,14 @@ class Shelf:
     product: Product = field(default_factory=packaged_product)
     objects: Sequence[StoredObject] = ()
     changes: dict[str, Any] = field(default_factory=dict)
+    dynamics: FakeDynamics = field(default_factory=FakeDynamics)
 
     def __post_init__(self) -> None:
         self.store = MappingStore(self.tables)
         self.mappings = Mappings(self.store, self.clock, self.product)
-        self.publisher = Publish(self.mappings, settings(**self.changes), self.clock, self._recent)
+        self.publisher = Publish(
+            self.mappings, settings(**self.changes), self.clock, self._recent, self.dynamics
+        )
         self.published = Published(self.mappings)
 
     async def _recent(self, limit: int) -> AsyncIterator[StoredObject]:

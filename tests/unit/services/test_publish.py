@@ -6,11 +6,11 @@ import pytest
 
 from local.tables import MemoryTables
 from shared.domain.records import digest
-from shared.errors import MappingUnusable, StorageUnavailable
+from shared.errors import MappingUnusable, StorageUnavailable, Unavailable
 from shared.mapping.loader import DOCUMENT_BYTES_MAX, load
 from shared.mapping.schema import parse
 from shared.packaged import packaged_product
-from shared.ports import Operation, Put, Row
+from shared.ports import Json, Lookup, Operation, Put, Row
 from shared.services.mapping_names import CODES, PublishRefused
 from shared.services.mapping_store import (
     ACTIVE,
@@ -24,6 +24,7 @@ from shared.services.mapping_store import (
 from shared.services.packing import pack
 from shared.services.publish import DOCUMENTS_MAX, PREVIEW_OBJECTS_MAX, WHO_CHARS_MAX
 from tests.unit.documents.objects import BOOKS
+from tests.unit.services.fakes import FakeDynamics
 from tests.unit.services.publishing import (
     BRANDS,
     USES,
@@ -400,3 +401,113 @@ async def test_every_published_document_is_one_that_parses() -> None:
         "mapping",
         "table",
     ]
+
+
+CUSTOM = (
+    "kind: mapping\nname: ours\nextends: customer\n"
+    "custom: {Segment_Custom: {type: String, size: 20}, Region_Custom: {type: String, size: 20}}\n"
+    "fields: {Segment_Custom: {value: A}, Region_Custom: {value: B}}\n"
+)
+
+
+async def test_publishing_asks_once_for_the_fields_of_each_entity_set() -> None:
+    shelf = Shelf()
+    await shelf.publish(CUSTOM, stamped("A").replace("ours", "theirs"), BRANDS)
+    asked = {lookup.entity_set: lookup for lookup in shelf.dynamics.lookups}
+    assert len(shelf.dynamics.lookups) == len(asked) == 2
+    assert {"Segment_Custom", "Region_Custom"} < set(asked["CustomersV3"].select)
+    assert "Document" in asked["LedgerJournalLines"].select
+    assert {lookup.limit for lookup in asked.values()} == {1}
+
+
+async def test_tables_and_policies_alone_ask_for_nothing() -> None:
+    shelf = Shelf()
+    await shelf.publish(BRANDS, ROUTED % "demf")
+    assert shelf.dynamics.lookups == []
+
+
+async def test_a_field_that_dynamics_lacks_is_not_published_and_named() -> None:
+    shelf = Shelf(dynamics=FakeDynamics(lacks=["CustomersV3.Segment_Custom"]))
+    candidate = await shelf.submit(CUSTOM)
+    await shelf.publisher.preview(candidate.set, "Ada")
+    refused = await refusal(shelf.publisher.publish(candidate.set, "Ada", "because"))
+    assert refused.code == "invalid"
+    (problem,) = refused.problems
+    assert (problem.document, problem.field) == ("ours", "fields.Segment_Custom")
+    assert problem.reason.startswith(
+        "CustomersV3 in Dynamics has no field Segment_Custom: create it there and enable it for "
+        "CustomersV3, or correct the name or take it out here"
+    )
+    assert (await shelf.store.pointer()).number == 0
+    shelf.dynamics.lacks = ()  # somebody created it
+    assert (await shelf.publisher.publish(candidate.set, "Ada", "because")).number == 1
+
+
+async def test_every_field_that_is_missing_is_named_with_the_document_that_sends_it() -> None:
+    lacks = [
+        "CustomersV3.Segment_Custom",
+        "CustomersV3.Region_Custom",
+        "CustomersV3.OrganizationName",
+    ]
+    shelf = Shelf(dynamics=FakeDynamics(lacks=lacks))
+    refused = await refusal(shelf.publish(CUSTOM))
+    found = sorted((problem.document, problem.field) for problem in refused.problems)
+    assert found == [
+        ("customer", "fields.OrganizationName"),
+        ("ours", "fields.Region_Custom"),
+        ("ours", "fields.Segment_Custom"),
+    ]
+
+
+async def test_an_entity_set_that_dynamics_does_not_show_is_one_problem() -> None:
+    shelf = Shelf(dynamics=FakeDynamics(lacks=["CustomersV3"]))
+    (problem,) = (await refusal(shelf.publish(CUSTOM))).problems
+    assert problem.reason.startswith("Dynamics does not show the entity set CustomersV3")
+
+
+class Silent(FakeDynamics):
+    """Nobody answers."""
+
+    async def find(self, lookup: Lookup) -> list[Json]:
+        raise Unavailable("dynamics", "no answer")
+
+
+async def test_nothing_is_published_while_dynamics_cannot_be_asked_but_rolling_back_works() -> None:
+    shelf = Shelf()
+    await shelf.publish(stamped("A"))
+    shelf.publisher._dynamics = Silent()
+    with pytest.raises(Unavailable):
+        await shelf.publish(stamped("B"))
+    assert (await shelf.store.pointer()).number == 1
+    assert (await shelf.publisher.rollback("Ada", "because")).number == 2
+
+
+async def warnings(shelf: Shelf, *documents: str) -> tuple[str, ...]:
+    candidate = await shelf.submit(*documents)
+    return (await shelf.publisher.preview(candidate.set, "Ada")).warnings
+
+
+async def test_a_table_that_takes_the_place_of_the_products_says_what_is_lost() -> None:
+    shelf = Shelf()
+    rows = shelf.product.alone.tables["payment_methods"]
+    one = "kind: table\nname: payment_methods\nrows: {card: CARD}\n"
+    (text,) = await warnings(shelf, one)
+    lost = len(rows) - ("card" in rows)
+    assert text.startswith(
+        f"table payment_methods: replaces {len(rows)} rows by 1; {lost} keys are gone that the "
+        "product has: "
+    )
+    whole = {**rows, "mine": "MINE"}
+    text = "".join(f"  {key}: {value}\n" for key, value in whole.items())
+    assert await warnings(shelf, f"kind: table\nname: payment_methods\nrows:\n{text}") == ()
+    assert await warnings(shelf, BRANDS) == ()
+
+
+async def test_a_table_that_takes_the_place_of_the_active_one_says_what_is_lost() -> None:
+    shelf = Shelf()
+    await shelf.publish(BRANDS)
+    less = BRANDS.replace("visa: CC-VISA, ", "")
+    assert await warnings(shelf, less) == (
+        "table brands: replaces 2 rows by 1; 1 key is gone that the active set has: visa",
+    )
+    assert await warnings(shelf, BRANDS) == ()

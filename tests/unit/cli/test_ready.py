@@ -1,0 +1,39 @@
+"""`tieout ready`: what it prints, and its exit code."""
+
+import httpx
+from typer.testing import CliRunner, Result
+
+from cli.main import app as command
+from cli.remote import transport
+
+FAILED = {"name": "mapping", "problem": "does not compile", "remedy": "Publish another."}
+HELD = {"name": "storage", "problem": "", "remedy": ""}
+
+
+def run(status: int, body: object, *arguments: str) -> Result:
+    token = transport.set(httpx.MockTransport(lambda _: httpx.Response(status, json=body)))
+    try:
+        return CliRunner().invoke(command, ["ready", *arguments])
+    finally:
+        transport.reset(token)
+
+
+def test_a_check_that_fails_is_shown_with_what_to_do() -> None:
+    result = run(503, {"status": "not ready", "checks": [HELD, FAILED]})
+    assert result.exit_code == 1
+    assert result.stdout.splitlines() == [
+        "ok   storage: ready",
+        "FAIL mapping: does not compile",
+        "     Publish another.",
+    ]
+
+
+def test_an_app_that_is_ready_exits_with_0() -> None:
+    result = run(200, {"status": "ready", "checks": [HELD]})
+    assert (result.exit_code, result.stdout) == (0, "ok   storage: ready\n")
+
+
+def test_an_app_without_settings_says_which() -> None:
+    body = {"code": "not_configured", "message": "settings: STRIPE_API_KEY is missing"}
+    result = run(503, body)
+    assert (result.exit_code, result.stdout) == (1, "settings: STRIPE_API_KEY is missing\n")
