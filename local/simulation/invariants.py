@@ -101,6 +101,7 @@ async def at_rest(subject: Subject) -> list[Violation]:
     found += await _resolutions(subject)
     found += await _tie_outs(subject)
     found += await _links(subject)
+    found += await _journals(subject)
     return found
 
 
@@ -223,6 +224,24 @@ async def _links(subject: Subject) -> list[Violation]:
         elif row.row.startswith("intent~"):
             left.append(f"{row.partition} {row.row}")
     return listed("link_dangling", dangling) + listed("write_left_open", left)
+
+
+async def _journals(subject: Subject) -> list[Violation]:
+    """Of each posted journal that we wrote to it is known whether it is posted."""
+    noted = {
+        tuple(row.row.split("~", maxsplit=2)[::2]): None
+        async for row in _rows(subject.tables, "", table="journals")
+        if row.partition in ("unposted", "posted")
+    }
+    forgotten = [
+        f"{header['dataAreaId']} {header['JournalBatchNumber']}"
+        for name in ("CustomerPaymentJournalHeaders", "LedgerJournalHeaders")
+        for header in subject.dynamics.records(name)
+        if header["IsPosted"] == "Yes"
+        and f"{header['dataAreaId']} {header['JournalBatchNumber']}" in subject.journals.written
+        and (header["dataAreaId"], header["JournalBatchNumber"]) not in noted
+    ]
+    return listed("journal_forgotten", forgotten)
 
 
 def json_of(cell: object) -> dict[str, Any]:

@@ -114,6 +114,7 @@ class Stage:
             self.tables,
             queue.watch,
             LetterWatch(clock),
+            self.fleet.watch,
             self.history,
             overlap_hours=conditions.overlap_hours,
             time_zone=conditions.time_zone,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from local.dynamics import DynamicsPeer
 from local.servicebus import Broker
 from local.simulation.history import History
-from local.simulation.watches import LetterWatch, QueueWatch
+from local.simulation.watches import JournalWatch, LetterWatch, QueueWatch
 from local.stripe import StripePeer
 from local.tables import MemoryTables
 
@@ -24,7 +24,7 @@ class Violation:
 @dataclass(frozen=True, slots=True)
 class Subject:
     """The parts that are examined. `given`: what the broker was ever given;
-    `letters`: how long it keeps what it gave up."""
+    `letters`: how long it keeps what it gave up; `journals`: who wrote to which."""
 
     stripe: StripePeer
     dynamics: DynamicsPeer
@@ -32,6 +32,7 @@ class Subject:
     tables: MemoryTables
     given: QueueWatch
     letters: LetterWatch
+    journals: JournalWatch
     history: History
     overlap_hours: int
     time_zone: str

@@ -12,10 +12,12 @@ LETTERS_STAY_MAX = timedelta(hours=36)  # as many as a dozen drains and more, so
 
 
 class JournalWatch:
-    """Who writes to which journal now. `shared`: journals two wrote to at once."""
+    """Who writes to which journal now. `shared`: journals two wrote to at once; `written`: all that
+    anybody ever wrote to, as company and batch."""
 
     def __init__(self, timeline: Timeline) -> None:
         self.shared: list[str] = []
+        self.written: dict[str, None] = {}
         self._timeline = timeline
         self._writers: dict[str, dict[int, Life]] = {}
         self._count = 0
@@ -24,6 +26,7 @@ class JournalWatch:
         """A process begins to write; returns the number to leave with."""
         self._count += 1
         for journal in journals:
+            self.written[journal] = None
             writers = self._writers.setdefault(journal, {})
             for other in writers.values():
                 if other.moves:
