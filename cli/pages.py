@@ -3,29 +3,32 @@
 Progress goes to standard error, so that `--json` on standard output stays clean.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from local.demo import Demo
-from local.replay import Part, Replay
-from local.summary import Listed, Summary
+from cli.words import time_of
 from shared.domain.money import Money
+
+if TYPE_CHECKING:  # the embedded world is not installed for those who only ask an app
+    from local.demo import Demo
+    from local.summary import Listed, Summary
 
 PARKED_SHOWN_MAX = 20
 PIPE_WIDTH = 140
-SHOWN_FIELDS = (
-    *("OrganizationName", "PrimaryContactEmail", "StripeCustomerId_Custom", "PaymentId"),
-    *("AccountType", "AccountDisplayValue", "DebitAmount", "CreditAmount", "CurrencyCode"),
-    *("OffsetAccountType", "OffsetAccountDisplayValue", "TransactionDate", "TransDate"),
-    *("CustomersOrderReference", "OrderTotalAmount", "SalesOrderStatus", "CustomerReference"),
-    *("ItemNumber", "LineDescription", "OrderedSalesQuantity", "SalesPrice", "LineAmount"),
-    *("InvoiceText", "MainAccountDisplayValue", "TransactionCurrencyAmount"),
-)
+SKIPPED_WORDS = {
+    "unknown_type": "events of types that need no work (unknown_type)",
+    "catalogue_off": "for products and prices, which the policy leaves out (catalogue_off)",
+    "charge_failed": "for charges that failed and moved no money (charge_failed)",
+    "charge_not_captured": "for charges that are not captured yet (charge_not_captured)",
+    "customer_deleted": "for customers that were deleted (customer_deleted)",
+}
 
 
 def console() -> Console:
@@ -38,7 +41,7 @@ def console() -> Console:
 def bars() -> Iterator[Any]:
     """A function (stage, done, total) that shows a bar for each stage."""
     progress = Progress(
-        TextColumn("{task.description:<9}"),
+        TextColumn("{task.description:<12}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -49,7 +52,7 @@ def bars() -> Iterator[Any]:
     def show(stage: str, done: int, total: int) -> None:
         if stage not in tasks:
             tasks[stage] = progress.add_task(stage, total=total)
-        progress.update(tasks[stage], completed=done)
+        progress.update(tasks[stage], completed=done, total=total)
 
     with progress:
         yield show
@@ -60,8 +63,8 @@ def differences(summary: Summary) -> str:
     return "tie-out difference: " + "  ".join(str(gap) for gap in summary.gaps)
 
 
-def demo_page(demo: Demo, out: Console) -> None:
-    """The page of the demo."""
+def demo_page(demo: Demo, seconds: float, out: Console) -> None:
+    """The page of the demo. `seconds`: of real time that it took."""
     summary, takings = demo.summary, demo.takings
     status = summary.status
     out.print()
@@ -78,13 +81,43 @@ def demo_page(demo: Demo, out: Console) -> None:
         f"  work           {status['done']} done, {status['skipped']} skipped, "
         f"{status['waiting']} waiting, {status['parked']} parked"
     )
+    if summary.skipped:
+        out.print(f"  skipped        {_by_reason(summary.skipped)}")
+    _customers(summary, takings.customers, out)
     _records(summary.records, out)
     _requests(summary.requests, summary.stripe_requests, out)
-    _payouts(summary, out)
+    from cli.payouts_table import payouts_table  # noqa: PLC0415 - of the embedded world
+
+    payouts_table(summary, out)
     listed(summary.listed, out)
-    _proof(summary, out)
+    proof_of(summary, out)
+    minutes, rest = divmod(round(seconds), 60)
+    took = f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    out.print(f"took {took} of real time")
     out.print(f"summary digest: {summary.digest()}")
     out.print(differences(summary))
+
+
+def _by_reason(skipped: Mapping[str, int]) -> str:
+    """The reasons, the most frequent first, in words where there are some."""
+    ranked = sorted(skipped.items(), key=lambda each: (-each[1], each[0]))
+    return ", ".join(f"{count} {SKIPPED_WORDS.get(name, name)}" for name, count in ranked)
+
+
+def _customers(summary: Summary, customers: int, out: Console) -> None:
+    """Why Dynamics holds another number of customers than Stripe."""
+    accounts = sum(summary.customers.values())
+    by_company = ", ".join(f"{count} in {name}" for name, count in summary.customers.items())
+    why = (
+        "; one who pays in currencies of several companies has an account in each"
+        if accounts > customers
+        else ""
+    )
+    others = summary.records["CustomersV3"] - accounts
+    before = f" ({others} other accounts were there before)" if others else ""
+    out.print(
+        f"  customers      {customers} in Stripe are {accounts} accounts: {by_company}{why}{before}"
+    )
 
 
 def _records(records: Mapping[str, int], out: Console) -> None:
@@ -102,26 +135,6 @@ def _requests(requests: Mapping[str, int], stripe_requests: int, out: Console) -
         out.print(f"  faults         injected into Dynamics: {', '.join(shown)}")
 
 
-def _payouts(summary: Summary, out: Console) -> None:
-    if not summary.payouts:
-        return
-    table = Table(title="Payouts", title_justify="left", box=None, pad_edge=False)
-    for name in ("payout", "members", "sum of members", "payout amount", "difference", ""):
-        table.add_column(name, justify="left" if name in ("payout", "") else "right", no_wrap=True)
-    for payout in sorted(summary.payouts, key=lambda each: str(each["payout"])):
-        currency = str(payout["currency"])
-        table.add_row(
-            str(payout["payout"]),
-            str(payout["members"]),
-            str(Money(int(payout["members_net_minor"]), currency)),
-            str(Money(int(payout["amount_minor"]), currency)),
-            str(Money(int(payout["difference_minor"]), currency)),
-            str(payout["status"]),
-        )
-    out.print()
-    out.print(table)
-
-
 def listed(items: Sequence[Listed], out: Console) -> None:
     """Parked and waiting items, the first of them, with what to do."""
     for item in items[:PARKED_SHOWN_MAX]:
@@ -135,7 +148,8 @@ def listed(items: Sequence[Listed], out: Console) -> None:
         out.print(f"  ... and {more} more")
 
 
-def _proof(summary: Summary, out: Console) -> None:
+def proof_of(summary: Summary, out: Console) -> None:
+    """The clearing proof of a world."""
     out.print()
     out.print(_proof_table(summary.proof))
     out.print(f"  posted is read from: {summary.proof['scope']}")
@@ -153,52 +167,6 @@ def _proof_table(proof: Mapping[str, Any]) -> Table:
         ]
         table.add_row(name.upper(), str(each["transactions"]), *amounts)
     return table
-
-
-def replay_page(replay: Replay, out: Console) -> None:
-    """The page of a replay: each event, what it wrote, and the proof of each mode."""
-    for problem in replay.exported.problems:
-        out.print(f"  not understood: {problem.where}: {problem.reason}", markup=False)
-    for part in replay.parts:
-        _part_page(part, out)
-
-
-def _part_page(part: Part, out: Console) -> None:
-    for each in part.traces:
-        cause = f" ({each.cause})" if each.cause else ""
-        out.print(
-            f"{each.id}  {each.type}  {each.object}  HTTP {each.http_status}  "
-            f"{each.outcome}{cause}",
-            markup=False,
-        )
-        if each.text and each.outcome not in ("done", "skipped"):
-            out.print(f"    {each.text}", markup=False)
-        if each.remedy:
-            out.print(f"    what to do: {each.remedy}", markup=False)
-        _written(each.records, out)
-    if part.unnamed:
-        out.print("written though no event of the files announced it (found by the sweep):")
-        _written(part.unnamed, out)
-    told = dict.fromkeys(each.object for each in part.traces)
-    left = {(item.object, item.cause): item for item in part.summary.listed}
-    listed([item for item in left.values() if item.object not in told], out)
-    _payouts(part.summary, out)
-    _proof(part.summary, out)
-    outcomes: dict[str, int] = {}
-    for each in part.traces:
-        outcomes[each.outcome] = outcomes.get(each.outcome, 0) + 1
-    counted = ", ".join(f"{count} {name}" for name, count in sorted(outcomes.items()))
-    out.print(f"{len(part.traces)} events in {part.mode} mode: {counted or 'none'}")
-    out.print(differences(part.summary))
-
-
-def _written(records: Sequence[Mapping[str, Any]], out: Console) -> None:
-    for record in records:
-        key = " ".join(str(value) for value in record["key"].values())
-        out.print(f"    -> {record['entity_set']} {key}", markup=False)
-        fields = record["fields"]
-        names = [name for name in SHOWN_FIELDS if name in fields]
-        out.print(f"       {', '.join(f'{name}={fields[name]}' for name in names)}", markup=False)
 
 
 def proof_page(proof: Mapping[str, Any], out: Console) -> None:
@@ -250,7 +218,8 @@ def inbox_page(found: Mapping[str, Any], out: Console, *, resolved: bool = False
         return
     for group in found["groups"]:
         out.print(
-            f"{group['count']:>6}  {group['cause']}  since {group['oldest_at']}", markup=False
+            f"{group['count']:>6}  {group['cause']}  since {time_of(group['oldest_at'])}",
+            markup=False,
         )
         if group["remedy"]:
             out.print(f"        what to do: {group['remedy']}", markup=False)
@@ -285,7 +254,7 @@ def receipts_page(found: Mapping[str, Any], out: Console) -> None:
     for each in found["receipts"]:
         amount = Money(int(each["amount_minor"]), each["currency"])
         cells = (each["transaction"], each["company"], each["kind"], each["invoice"], str(amount))
-        table.add_row(*cells, each["at"])
+        table.add_row(*cells, time_of(each["at"]))
     out.print(table)
     if found["more"]:
         out.print(f"... and {found['more']} more")

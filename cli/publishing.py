@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import typer
 
 from cli import mapping_pages as pages
-from cli.remote import DEFAULT_URL, FAILED, KEY_VARIABLE, AsJson, Url, ask
+from cli.remote import DEFAULT_URL, FAILED, KEY_VARIABLE, AsJson, Url, ask, option
 
 if TYPE_CHECKING:
     from shared.mapping.problems import MappingRefused
@@ -278,8 +278,8 @@ def _changed(change: Mapping[str, Any], as_json: bool) -> None:
 
 
 def _say_publish(name: str, url: str) -> None:
-    where = "" if url == DEFAULT_URL else f" --url {url}"
-    typer.echo(f"to publish: tieout mapping publish {name} --who NAME --why REASON{where}")
+    given = f"--who NAME --why REASON{option(url)}"
+    typer.echo(f"to publish: tieout mapping publish {name} {given}")
 
 
 def _query(route: str, **params: str) -> str:

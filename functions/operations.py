@@ -117,6 +117,20 @@ async def receipts(req: func.HttpRequest) -> func.HttpResponse:
     return json_response({"receipts": [asdict(each) for each in found], "more": more})
 
 
+@bp.route("waiting", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@bp.durable_client_input(client_name="client")
+async def waiting(
+    req: func.HttpRequest, client: df.DurableOrchestrationClient
+) -> func.HttpResponse:
+    """What waits for a counterpart, and what is scheduled to be tried again."""
+    del req
+    try:
+        found, more = await bootstrap.app().waiting(DurableFlows(client)).page()
+    except TieoutError as error:
+        return refused(error)
+    return json_response({"items": [asdict(each) for each in found], "more": more})
+
+
 @bp.route("backfill", methods=["GET", "POST"], auth_level=func.AuthLevel.FUNCTION)
 @bp.durable_client_input(client_name="client")
 async def backfill(

@@ -14,6 +14,7 @@ from functions.flows.client import DurableFlows
 from shared import bootstrap, telemetry
 from shared.bootstrap import App
 from shared.ports import Flows
+from shared.services.healing import Healing
 
 bp = df.Blueprint()
 
@@ -60,7 +61,7 @@ TIMERS: tuple[Timer, ...] = (
         "heal_parked",
         "0 52 * * * *",
         "Hourly: parked items whose cause may have gone away.",
-        lambda app, flows: app.inbox(flows).heal(),
+        lambda app, flows: Healing(app.ports(flows)).run(),
     ),
     Timer(
         "drain_dead_letters",
@@ -79,6 +80,12 @@ TIMERS: tuple[Timer, ...] = (
         "0 42 1 * * *",
         "Every night: lines that are missing, moved or there twice are verified.",
         lambda app, flows: app.audit(flows).lines(),
+    ),
+    Timer(
+        "continue_audit",
+        "0 3,18,33,48 * * * *",
+        "Every quarter of an hour: goes on with an audit that one run did not finish.",
+        lambda app, flows: app.audit(flows).go_on(),
     ),
 )
 

@@ -15,7 +15,9 @@ from local.files import Exported
 from shared.documents.common import elements, id_of
 from shared.documents.refunding import DEAD_STATUSES
 from shared.ports import Json
+from shared.registry import entity_of_event
 
+LOOKED_AT = ("charge", "dispute", "payout", "refund")  # they lead to their transactions
 REFUND_EVENTS = ("charge.refunded", "refund.created")
 CHAPTERS_MAX = 1_000  # then the last one holds all that is left
 EVER = -1
@@ -23,7 +25,9 @@ EVER = -1
 
 @dataclass(slots=True)
 class Chapter:
-    """Objects to store, events to deliver, and charges to look at that no event tells of.
+    """Objects to store, events to deliver, and objects to look at that no event tells of.
+
+    `looked_at`: the type of each, by id.
 
     `start`: seconds; the refund that it begins with was made then.
     """
@@ -31,7 +35,7 @@ class Chapter:
     start: int
     objects: list[Json] = field(default_factory=list)
     events: list[Json] = field(default_factory=list)
-    charges: dict[str, None] = field(default_factory=dict)
+    looked_at: dict[str, str] = field(default_factory=dict)
 
 
 class _Rank(IntEnum):
@@ -82,10 +86,13 @@ def chapters(exported: Exported) -> list[Chapter]:
                 _keep_charge(obj, given, found, index)
         else:
             search = bisect_right if obj["object"] == "refund" else bisect_left
-            found[max(search(starts, _created(obj)) - 1, 0)].objects.append(obj)
+            chapter = found[max(search(starts, _created(obj)) - 1, 0)]
+            chapter.objects.append(obj)
+            if obj["object"] in LOOKED_AT:
+                chapter.looked_at[obj["id"]] = obj["object"]
     for chapter in found:
-        told = dict.fromkeys(id for event in chapter.events for id in _charges_of(event))
-        chapter.charges = {id: None for id in chapter.charges if id not in told}
+        told = dict.fromkeys(id for event in chapter.events for id in _told_by(event))
+        chapter.looked_at = {id: name for id, name in chapter.looked_at.items() if id not in told}
     return found
 
 
@@ -172,7 +179,7 @@ def _keep_charge(charge: Json, back: _Back, found: Sequence[Chapter], index: int
     ends = [chapter.start for chapter in found[index + 1 : index + 2]]
     state = as_of(charge, back, ends[0]) if ends else charge
     found[index].objects.append(state)
-    found[index].charges[charge["id"]] = None
+    found[index].looked_at[charge["id"]] = "charge"
 
 
 def _given_back(exported: Exported) -> dict[str, _Back]:
@@ -201,6 +208,15 @@ def _given_back(exported: Exported) -> dict[str, _Back]:
 
 def _is_refund(event: Json) -> bool:
     return event["type"] in REFUND_EVENTS
+
+
+def _told_by(event: Json) -> Iterator[str]:
+    """What an event makes looked at: its object, and the charge of a refund."""
+    entity = entity_of_event(event["type"])
+    if entity is not None and not event.get("account"):
+        yield id_of(event["data"]["object"])
+        if entity.name == "refund":
+            yield from _charges_of(event)
 
 
 def _charges_of(event: Json) -> Iterator[str]:

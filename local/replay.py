@@ -1,13 +1,14 @@
 """Replay: exported Stripe JSON through the real app, on virtual time, with nothing at risk.
 
 Events are signed and delivered in the order they were made, objects stored with them
-(`local.chapters`); before a refund of what was sold, open orders are invoiced. Then the sweeps
-run, so that what no event announced is booked too. The report says for each event what became of
-it.
+(`local.chapters`); before a refund of what was sold, open orders are invoiced. Objects that no
+event tells of are looked at, and so is every balance transaction that is named. Then the sweeps
+run, so that what nothing announced is booked too. The report says for each event what became of
+it, and of the files what was used and what is missing (`local.inventory`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,12 +16,18 @@ from local import books
 from local.chapters import Chapter, chapters, in_order
 from local.clock import LoopClock
 from local.dynamics.settings import Settings as DynamicsSettings
-from local.files import Exported
+from local.exported import Exported
+from local.inventory import inventory
 from local.loop import run_virtual
+from local.missing import Told, unnamed_transactions
+from local.payout_members import Members, members_of
 from local.publishing import replayed
+from local.replay_report import NOT_LISTED, Part, Replay, identity, mode_name
+from local.replay_words import Words
 from local.stripe import PeerSettings
-from local.summary import Summary, summarise
+from local.summary import TIED, Summary, summarise
 from local.trace import Trace, shown, trace
+from local.witness import Witness
 from local.world import Options, World, open_world
 from shared.documents.common import Again
 from shared.domain.records import Ref
@@ -48,52 +55,7 @@ NAMED_BY = {
 type Progress = Callable[[str, int, int], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """The replay of one mode: its events, and what no event led to."""
-
-    livemode: bool
-    traces: tuple[Trace, ...]
-    summary: Summary
-    unnamed: tuple[Mapping[str, Any], ...]
-
-    @property
-    def mode(self) -> str:
-        """`live` or `test`."""
-        return "live" if self.livemode else "test"
-
-
-@dataclass(frozen=True, slots=True)
-class Replay:
-    """The report of a replay: one part for each mode that the files hold."""
-
-    exported: Exported
-    parts: tuple[Part, ...]
-
-    @property
-    def is_clean(self) -> bool:
-        """Every part of every file was understood, nothing is parked, every gap is zero."""
-        return not self.exported.problems and all(part.summary.is_clean for part in self.parts)
-
-    def figures(self) -> dict[str, Any]:
-        """The whole report as JSON. `proof` and `summary` are those of the first part; `modes`
-        has all."""
-        return {
-            "files": self.exported.files,
-            "problems": [asdict(problem) for problem in self.exported.problems],
-            "events": [
-                {**asdict(each), "livemode": part.livemode}
-                for part in self.parts
-                for each in part.traces
-            ],
-            "records_without_event": [record for part in self.parts for record in part.unnamed],
-            "proof": self.parts[0].summary.proof,
-            "summary": self.parts[0].summary.figures(),
-            "modes": {part.mode: part.summary.figures() for part in self.parts},
-        }
-
-
-def options(exported: Exported) -> Options:
+def options(exported: Exported, witness: Witness) -> Options:
     """A world in the files' mode that has a book for each of their currencies."""
     return Options(
         livemode=exported.livemode,
@@ -102,12 +64,22 @@ def options(exported: Exported) -> Options:
         stripe=PeerSettings(payouts=None),
         dynamics=DynamicsSettings(post_interval_seconds=3_600.0),
         settings={"sweep_first_days": SWEPT_DAYS},
+        watch=witness.over,
     )
 
 
 def run(exported: Exported, progress: Progress) -> Replay:
     """Replay everything, each mode in a world of its own."""
-    return Replay(exported, tuple(_part(part, progress) for part in exported.modes))
+    modes = exported.modes
+
+    def label(part: Exported) -> Progress:
+        """Progress of one mode, under a name of its own where there are two."""
+        if len(modes) == 1:
+            return progress
+        return lambda stage, done, total: progress(f"{mode_name(part)} {stage}", done, total)
+
+    parts = tuple(_part(part, label(part)) for part in modes)
+    return Replay(exported, parts, inventory(exported, [part.told for part in parts]))
 
 
 def _part(exported: Exported, progress: Progress) -> Part:
@@ -115,20 +87,60 @@ def _part(exported: Exported, progress: Progress) -> Part:
     latest = datetime.fromtimestamp(exported.latest_created, UTC)
     start = max(latest, EARLIEST) + timedelta(minutes=1)
     course = chapters(exported)
+    members = members_of(exported)
+    witness = Witness()
 
     async def main(clock: LoopClock) -> Part:
-        async with open_world(clock, options(exported)) as world:
+        async with open_world(clock, options(exported, witness)) as world:
+            for payout, listed in members.listed.items():
+                world.stripe.control.name_members(payout, list(listed))
             answers = await _tell(world, course, progress)
-            await _settle(world)
+            await _settle(world, unnamed_transactions(exported), members)
             traces = [
                 await trace(world, event, answers[index])
                 for index, event in enumerate(in_order(course))
             ]
             named = [record for each in traces for record in each.records]
             unnamed = tuple(_unnamed(world, named))
-            return Part(exported.livemode, tuple(traces), await summarise(world), unnamed)
+            words = Words(witness.lacked, exported.livemode)
+            told = tuple(_told(each, exported, words) for each in traces)
+            summary = _worded(await summarise(world), members, words)
+            return Part(
+                exported.livemode,
+                told,
+                summary,
+                unnamed,
+                Told(exported, told, witness, members, summary.listed),
+            )
 
     return run_virtual(main, start=start)
+
+
+def _told(each: Trace, exported: Exported, words: Words) -> Trace:
+    """A trace under the event's id in the files, its text and remedy told of files."""
+    return replace(
+        each,
+        id=exported.event_ids.get(each.id, each.id),
+        text=words.text(each.cause, each.text),
+        remedy=words.remedy(each.cause, each.text, each.remedy),
+    )
+
+
+def _worded(summary: Summary, members: Members, words: Words) -> Summary:
+    """The summary, told of files; payouts whose members are not listed are said to be so."""
+    listed = tuple(
+        replace(
+            each,
+            text=words.text(each.cause, each.text),
+            remedy=words.remedy(each.cause, each.text, each.remedy),
+        )
+        for each in summary.listed
+    )
+    payouts = tuple(
+        {**each, "status": NOT_LISTED} if each["payout"] in members.unknown else each
+        for each in summary.payouts
+    )
+    return replace(summary, listed=listed, payouts=payouts)
 
 
 async def _tell(
@@ -152,20 +164,28 @@ async def _tell(
             report = await world.stripe.control.deliver_events(part)
             answers += report["delivered"]
             progress("events", len(answers), events)
-        await _look_at(world, list(chapter.charges), number)
+        await _look_at(world, chapter.looked_at, number)
     return answers
 
 
-async def _look_at(world: World, charges: Sequence[str], chapter: int) -> None:
-    """Converge charges that no event of a chapter tells of."""
+def _dispatch(world: World) -> Dispatch:
     links = LinkStore(world.tables, world.clock, world.settings.lease_seconds)
-    dispatch = Dispatch(links, world.app.queue, world.clock, world.settings)
-    await dispatch.again([Again(Ref("charge", id), f"{id}-{chapter}") for id in charges])
+    return Dispatch(links, world.app.queue, world.clock, world.settings)
 
 
-async def _settle(world: World) -> None:
-    """Wait for the events' work, then for what only the sweeps find, then for the posting."""
+async def _look_at(world: World, objects: Mapping[str, str], chapter: int) -> None:
+    """Converge objects, given as types by id, that no event of a chapter tells of."""
+    wanted = [Again(Ref(name, id), f"{id}-{chapter}") for id, name in objects.items()]
+    await _dispatch(world).again(wanted)
+
+
+async def _settle(world: World, unnamed: Sequence[Ref], members: Members) -> None:
+    """Wait for the events' work, then for what only the sweeps find, then for the posting.
+
+    `unnamed`: transactions that objects name and the files lack: each is asked for, and parks.
+    """
     await world.idle()
+    await _dispatch(world).enqueue(unnamed)
     for name in ("sweep_transactions", "sweep_payouts"):
         world.host.fire(name)
         await world.clock.sleep(REST_SECONDS)
@@ -175,15 +195,16 @@ async def _settle(world: World) -> None:
         world.host.fire("sweep_waiting")
         await world.clock.sleep(REST_SECONDS)
         await world.idle()
-    await _tie_outs(world)
+    await _tie_outs(world, members)
     world.dynamics.post_journals()
 
 
-async def _tie_outs(world: World) -> None:
+async def _tie_outs(world: World, members: Members) -> None:
     """Give the flows of payouts time to see that their members are written by now."""
     for _ in range(LOOKS_MAX):
         payouts = (await world.get("payouts"))["payouts"]
-        if all(payout["status"] == "tied" for payout in payouts):
+        known = [each for each in payouts if each["payout"] not in members.unknown]
+        if all(payout["status"] == TIED for payout in known):
             return
         await world.clock.sleep(LOOK_SECONDS)
         await world.idle()
@@ -191,12 +212,12 @@ async def _tie_outs(world: World) -> None:
 
 def _unnamed(world: World, named: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Records of ours that no event of the files led to: the sweeps' work."""
-    known = dict.fromkeys(str(each["key"]) for each in named)
+    known = dict.fromkeys(identity(each) for each in named)
     found: list[Mapping[str, Any]] = []
     for entity_set, id_field in NAMED_BY.items():
         for record in world.dynamics.records(entity_set):
             written = shown(entity_set, record)
             is_ours = bool(record.get(id_field))
-            if is_ours and str(written["key"]) not in known:
+            if is_ours and identity(written) not in known:
                 found.append(written)
     return found

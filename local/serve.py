@@ -30,8 +30,9 @@ class Ports:
     dynamics: int = 7365
 
 
-def options(ports: Ports, seed: int) -> Options:
-    """A patient person's world: things settle within a second, journals post within a minute."""
+def options(ports: Ports, seed: int, post_seconds: float = POSTED_EVERY_SECONDS) -> Options:
+    """A patient person's world: things settle within a second; the batch jobs of Dynamics run every
+    `post_seconds`."""
     return Options(
         seed=seed,
         documents=embedded(),
@@ -47,7 +48,7 @@ def options(ports: Ports, seed: int) -> Options:
         ),
         dynamics=DynamicsSettings(
             open_reads=True,
-            post_interval_seconds=POSTED_EVERY_SECONDS,
+            post_interval_seconds=post_seconds,
             link_host=f"http://{HOST}:{ports.dynamics}",
         ),
         settings={"gather_seconds": 1},
@@ -102,18 +103,19 @@ def banner(ports: Ports) -> str:
   try:  curl {stripe}/v1/customers -u sk_test_tieoutlocal: -d name=Ada -d email=ada@example.com
         curl '{dynamics}/data/CustomersV3?$filter=OrganizationName%20eq%20%27Ada%27'
         stripe trigger charge.refunded --api-base {stripe} --api-key sk_test_tieoutlocal
+        tieout status, tieout waiting, tieout world --help   (jobs of Dynamics, timers, faults)
 
   Ctrl+C stops it; nothing is kept."""
 
 
-async def _run(ports: Ports, seed: int, say: Callable[[str], None]) -> None:
+async def _run(ports: Ports, seed: int, say: Callable[[str], None], post_seconds: float) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
         world: World = await stack.enter_async_context(
-            open_world(SystemClock(), options(ports, seed))
+            open_world(SystemClock(), options(ports, seed, post_seconds))
         )
         for app, port in (
             (world.host.asgi, ports.app),
@@ -126,10 +128,15 @@ async def _run(ports: Ports, seed: int, say: Callable[[str], None]) -> None:
         say("stopping")
 
 
-def run(ports: Ports, seed: int, say: Callable[[str], None]) -> str:
+def run(
+    ports: Ports,
+    seed: int,
+    say: Callable[[str], None],
+    post_seconds: float = POSTED_EVERY_SECONDS,
+) -> str:
     """Serve until interrupted. Returns why it could not start, else empty text."""
     try:
-        asyncio.run(_run(ports, seed, say))
+        asyncio.run(_run(ports, seed, say, post_seconds))
     except Unstartable as error:
         return str(error)
     return ""

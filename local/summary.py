@@ -4,12 +4,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from local.books import CUSTOMER_ID_PROPERTY
 from local.world import World
 from shared.domain.money import Money
 from shared.domain.records import digest
-from shared.services.items import Items, places
+from shared.services.items import TABLE, Items, places
+from shared.services.paging import rows
 from shared.verdicts import Kind
 
+TIED = "tied"
+NOTHING_TO_DO = "nothing to do: "  # of the webhook's answer, before the reason
 RECORD_SETS = (
     *("CustomersV3", "CustomerPaymentJournalHeaders", "CustomerPaymentJournalLines"),
     *("LedgerJournalHeaders", "LedgerJournalLines", "SalesOrderHeadersV2", "SalesOrderLinesV3"),
@@ -33,12 +37,19 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The figures of a run. `proofs`: the app's answer to `/api/proof`."""
+    """The figures of a run.
+
+    `skipped`: how many were skipped, by reason. `customers`: accounts of ours, by company.
+    `payouts`: as the app tells them, by currency, in the order they were made (`created`, seconds).
+    `proof`: the app's answer to `/api/proof`.
+    """
 
     events: int
     deliveries: int
     statuses: Mapping[str, int]
     status: Mapping[str, Any]
+    skipped: Mapping[str, int]
+    customers: Mapping[str, int]
     records: Mapping[str, int]
     requests: Mapping[str, int]
     stripe_requests: int
@@ -60,7 +71,7 @@ class Summary:
     @property
     def is_clean(self) -> bool:
         """Nothing parked, all payouts tied out, no difference in any currency."""
-        untied = [payout for payout in self.payouts if payout["status"] != "tied"]
+        untied = [payout for payout in self.payouts if payout["status"] != TIED]
         return not (untied or self.parked or any(self.gaps))
 
     def figures(self) -> dict[str, Any]:
@@ -72,6 +83,8 @@ class Summary:
                 "http_statuses": dict(self.statuses),
             },
             "status": dict(self.status),
+            "skipped": dict(self.skipped),
+            "customers": dict(self.customers),
             "records": dict(self.records),
             "requests": {"dynamics": dict(self.requests), "stripe": self.stripe_requests},
             "payouts": [
@@ -95,19 +108,62 @@ async def summarise(world: World) -> Summary:
         for attempt in delivery.attempts:
             name = str(attempt.status)
             statuses[name] = statuses.get(name, 0) + 1
-    payouts = (await world.get("payouts"))["payouts"]
+    customers: dict[str, int] = {}
+    for record in world.dynamics.records("CustomersV3"):
+        if record.get(CUSTOMER_ID_PROPERTY):
+            company = str(record["dataAreaId"])
+            customers[company] = customers.get(company, 0) + 1
     return Summary(
         events=len(dict.fromkeys(each.event_id for each in deliveries)),
         deliveries=sum(len(each.attempts) for each in deliveries),
         statuses=dict(sorted(statuses.items())),
         status=await world.get("status"),
+        skipped=await _skipped(world),
+        customers=dict(sorted(customers.items())),
         records={name: len(world.dynamics.records(name)) for name in RECORD_SETS},
         requests=world.dynamics.requests,
         stripe_requests=sum(world.stripe.requests.values()),
-        payouts=tuple(payouts),
+        payouts=await _payouts(world),
         proof=await world.get("proof"),
         listed=tuple(await listed(world)),
     )
+
+
+async def _payouts(world: World) -> tuple[Mapping[str, Any], ...]:
+    """The tie-outs by currency, each in the order in which Stripe made the payouts."""
+    made = {payout["id"]: payout.get("created") for payout in world.stripe.objects("payout")}
+    found = []
+    for payout in (await world.get("payouts"))["payouts"]:
+        created = made.get(payout["payout"])
+        found.append({**payout, "created": created if type(created) is int else 0})
+    order = list(world.settings.books.currencies)
+    return tuple(
+        sorted(
+            found,
+            key=lambda each: (
+                order.index(each["currency"]) if each["currency"] in order else len(order),
+                each["created"],
+                each["payout"],
+            ),
+        )
+    )
+
+
+async def _skipped(world: World) -> dict[str, int]:
+    """What was skipped, by reason: deliveries at the webhook's door, and items."""
+    found: dict[str, int] = {}
+    for delivery in world.stripe.deliveries:
+        for attempt in delivery.attempts:
+            if attempt.ok and NOTHING_TO_DO in attempt.text:
+                reason = attempt.text.split(NOTHING_TO_DO, 1)[1].split('"', 1)[0]
+                found[reason] = found.get(reason, 0) + 1
+    for queue in world.broker.queues:
+        for where in places([queue.name]):
+            async for row in rows(world.tables, TABLE, where, "event~"):
+                if row.cells["status"] == Kind.SKIP.value:
+                    reason = str(row.cells["cause"])
+                    found[reason] = found.get(reason, 0) + 1
+    return dict(sorted(found.items()))
 
 
 async def listed(world: World) -> list[Listed]:

@@ -29,7 +29,10 @@ EMPTY_YEAR = 1900
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What became of one event. `outcome`: done, skipped, waiting, parked or refused."""
+    """What became of one event. `outcome`: done, skipped, waiting, parked or refused.
+
+    `delivered_as`: its id on the way, where several events of the files share theirs.
+    """
 
     id: str
     type: str
@@ -40,6 +43,7 @@ class Trace:
     text: str
     remedy: str
     records: tuple[Mapping[str, Any], ...]
+    delivered_as: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ async def trace(world: World, event: Json, answer: Mapping[str, Any]) -> Trace:
     body = _body(answer.get("body"))
     entity = entity_of_event(str(event.get("type")))
     source = event["data"]["object"]
-    found = id_of(source)
+    found = id_of(source) if entity is None else entity.id_in(source)
     status = answer.get("status")
     verdict = _Found("refused", body.get("code", "no_answer"), body.get("message", ""))
     records: list[Mapping[str, Any]] = []
@@ -78,6 +82,7 @@ async def trace(world: World, event: Json, answer: Mapping[str, Any]) -> Trace:
         verdict.text,
         verdict.remedy,
         tuple({repr((each["entity_set"], each["key"])): each for each in records}.values()),
+        str(event["id"]),
     )
 
 

@@ -8,7 +8,7 @@ the same objects behind sockets (`local.serve`).
 import asyncio
 import contextvars
 import random
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -30,10 +30,12 @@ from local.tables import MemoryTables
 from local.transport import PeerTransport
 from shared import bootstrap
 from shared.clients.stripe.signatures import StripeSignatures
-from shared.ports import Clock, Json
+from shared.ports import Clock, Json, StripeGateway
 from shared.settings import Settings
 
-ROOT = Path(__file__).resolve().parent.parent
+CHECKOUT = Path(__file__).resolve().parent.parent
+INSTALLED = CHECKOUT / "tieout_app"  # of a wheel (pyproject.toml)
+ROOT = INSTALLED if INSTALLED.is_dir() else CHECKOUT
 CONNECTION = "Endpoint=sb://embedded/;SharedAccessKeyName=none;SharedAccessKey=none"
 IDLE_POLL_SECONDS = 1.0
 ASKED_MAX = 10
@@ -57,7 +59,8 @@ class Options:
 
     `settings` changes fields of the app's settings; `currencies` adds books; `documents` are the
     published mapping (none: the product's own). `sockets`: the parts
-    reach each other over the network, which needs the real driver.
+    reach each other over the network, which needs the real driver. `watch`: put around the app's
+    way to Stripe.
     """
 
     seed: int = 1
@@ -72,6 +75,7 @@ class Options:
     documents: Sequence[str] = ()
     instances: int = 1
     sockets: bool = False
+    watch: Callable[[StripeGateway], StripeGateway] | None = None
 
 
 class World:
@@ -139,6 +143,9 @@ class World:
         chance = self._chance("app")
         stripe = self._client(self.stripe.asgi)
         dynamics = self._client(self.dynamics.asgi)
+        gateway: StripeGateway = bootstrap.stripe_gateway(self.settings, stripe, self.clock, chance)
+        if self.options.watch is not None:
+            gateway = self.options.watch(gateway)
         return bootstrap.build(
             self.settings,
             clock=self.clock,
@@ -146,7 +153,7 @@ class World:
             tables=self.tables,
             queue=LocalQueue(self.broker),
             signatures=StripeSignatures(),
-            stripe=bootstrap.stripe_gateway(self.settings, stripe, self.clock, chance),
+            stripe=gateway,
             dynamics=bootstrap.dynamics_gateway(self.settings, dynamics, self.clock),
             flows=self.host.flows,
         )

@@ -50,6 +50,7 @@ from shared.services.recent import Recent
 from shared.services.reconcile import Reconcile
 from shared.services.resolve import Accepted, Resolve
 from shared.services.sweep import Sweep
+from shared.services.waiting import WaitingList
 from shared.services.work import Work
 from shared.settings import Settings, from_environment
 
@@ -130,6 +131,10 @@ class App:
     def receipts(self) -> ReceiptList:
         """Receipts that no invoice took, wholly or in part."""
         return ReceiptList(self.tables)
+
+    def waiting(self, flows: Flows) -> WaitingList:
+        """What waits, and what is scheduled to be tried again."""
+        return WaitingList(self.ports(flows))
 
     def customers(self, flows: Flows) -> Customers:
         """Decisions about customers."""

@@ -264,6 +264,10 @@ class DeadLetter:
     reason: str
 
 
+class LetterNotKept(Exception):
+    """What `keep` raises for a dead letter that stays in its queue; the next ones are handed on."""
+
+
 @dataclass(frozen=True, slots=True)
 class QueueCounts:
     """Messages of all queues: ready or locked, and scheduled for later."""
@@ -286,7 +290,10 @@ class Queue(Protocol):
     async def drain_dead_letters(
         self, queue: str, keep: Callable[[DeadLetter], Awaitable[None]], limit: int
     ) -> int:
-        """Hand up to `limit` dead letters to `keep`, completing each after it returned."""
+        """Hand dead letters to `keep`, completing each after it returned, until `limit` are done.
+
+        One for which it raises `LetterNotKept` stays for a later drain; the next is handed on.
+        Whatever else it raises ends the drain."""
 
     async def counts(self) -> QueueCounts | None:
         """The depth of all queues, or None where the broker does not tell."""

@@ -18,7 +18,9 @@ class Entity:
 
     `queue` carries its work; `object` is the `object` field Stripe puts into it; `build` computes
     its documents; `expand` names what the fetch expands; `ask` what it must know of Dynamics first.
-    `parts`: other objects whose events lead here, with their field that names ours.
+    `parts`: other objects whose events lead here, with their field that names ours. `deletion`: the
+    event type by which Stripe tells that an object is deleted, where retrieving one that is deleted
+    answers `resource_missing`.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Entity:
     expand: tuple[str, ...] = ()
     ask: Callable[[Snapshot, Context], tuple[Question, ...]] | None = None
     parts: tuple[tuple[str, str], ...] = ()
+    deletion: str = ""
 
     def id_in(self, found: Mapping[str, Any]) -> str:
         """The id of our object in the object of an event; empty where it names none."""
@@ -102,7 +105,8 @@ ENTITIES: tuple[Entity, ...] = (
         payout.build,
         ("failure_balance_transaction",),
     ),
-    # Stripe deletes products and prices only where nothing was sold by them: no event is needed.
+    # Stripe deletes products and prices only where nothing was sold by them: no event is needed,
+    # but an earlier event may arrive when the object is gone.
     Entity(
         "product",
         "catalogue",
@@ -111,6 +115,7 @@ ENTITIES: tuple[Entity, ...] = (
         product.build,
         (),
         product.questions,
+        deletion="product.deleted",
     ),
     Entity(
         "price",
@@ -120,6 +125,7 @@ ENTITIES: tuple[Entity, ...] = (
         price.build,
         ("product", "currency_options", "tiers"),
         price.questions,
+        deletion="price.deleted",
     ),
 )
 

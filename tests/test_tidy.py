@@ -1,7 +1,6 @@
 """Rules of taste that a reviewer would otherwise have to repeat: over the source tree."""
 
 import ast
-import fnmatch
 import json
 import re
 import tomllib
@@ -308,8 +307,12 @@ def plain(requirement: str) -> str:
 
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-DIRECT = tuple(plain(each) for each in PROJECT["project"]["dependencies"])
-DEVELOPMENT = tuple(plain(each) for each in PROJECT["dependency-groups"]["dev"])
+COMMAND = tuple(PROJECT["project"]["dependencies"])
+EMBEDDED = tuple(PROJECT["project"]["optional-dependencies"]["local"])
+APP = tuple(PROJECT["dependency-groups"]["app"])
+DIRECT = tuple(plain(each) for each in APP)
+BESIDE_THE_APP = ("azure-functions-runtime", "rich", "typer", "uvicorn")
+DEVELOPMENT = (*BESIDE_THE_APP, *(plain(each) for each in PROJECT["dependency-groups"]["dev"]))
 
 
 def test_what_ships_is_what_is_tested() -> None:
@@ -321,6 +324,12 @@ def test_what_ships_is_what_is_tested() -> None:
         if everything.get(package) != version
     }
     assert differing == {}
+
+
+def test_the_command_and_the_embedded_world_need_what_is_deployed_and_little_else() -> None:
+    both = [*COMMAND, *EMBEDDED]
+    assert sorted(each for each in both if plain(each) not in BESIDE_THE_APP) == sorted(APP)
+    assert sorted(plain(each) for each in both if each not in APP) == sorted(BESIDE_THE_APP)
 
 
 def test_every_direct_dependency_ships_and_no_tool_does() -> None:
@@ -341,36 +350,6 @@ def test_every_pin_carries_its_hashes(name: str) -> None:
 @pytest.mark.parametrize("package", [*DIRECT, *DEVELOPMENT])
 def test_every_direct_dependency_is_explained(package: str) -> None:
     assert f"`{package}`" in (ROOT / "docs/dependencies.md").read_text(encoding="utf-8")
-
-
-TOOLS = (".funcignore",)  # read by the packaging itself
-SHIPS = ("function_app.py", "host.json", "requirements.txt", "shared", "functions", "infra")
-
-
-def ignored(name: str, patterns: list[str]) -> bool:
-    return any(fnmatch.fnmatchcase(name, pattern.rstrip("/")) for pattern in patterns)
-
-
-def patterns_of(name: str) -> list[str]:
-    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
-    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-
-
-def test_only_the_application_ships() -> None:
-    patterns = patterns_of(".funcignore")
-    local = patterns_of(".gitignore")
-    names = sorted(path.name for path in ROOT.iterdir() if not ignored(path.name, local))
-    shipped = [name for name in names if not ignored(name, patterns)]
-    assert [name for name in shipped if name not in TOOLS] == sorted(SHIPS)
-
-
-@pytest.mark.parametrize(
-    "name", ["local.settings.json", ".env", "local.settings.sample.json", ".venv", ".git"]
-)
-def test_secrets_and_environments_never_ship(name: str) -> None:
-    assert ignored(name, patterns_of(".funcignore")) or not (ROOT / name).exists()
-    if name.startswith("local.settings"):
-        assert ignored(name, patterns_of(".funcignore"))
 
 
 TEXTS = sorted(

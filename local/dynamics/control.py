@@ -53,7 +53,7 @@ class _ClosePeriod(_Body):
 
 
 class Control:
-    """Answers the control routes. `set_faults` gives the peer new faults.
+    """Answers the control routes. `set_faults` gives the peer new faults, `faults` tells them.
 
     Bodies are JSON objects; a job without a body takes everything. Answers stand in `value`.
     """
@@ -63,12 +63,14 @@ class Control:
         jobs: Jobs,
         set_faults: Callable[[Faults], None],
         counts: Callable[[], Mapping[str, int]],
+        faults: Callable[[], Faults],
     ) -> None:
         self._jobs = jobs
         self._books = jobs.books
         self._set_faults = set_faults
         self._routes: Mapping[tuple[str, str], Callable[[bytes], Any]] = {
             ("POST", "faults"): self._faults,
+            ("GET", "faults"): lambda _: faults().model_dump(),
             ("POST", "post_journals"): self._post_journals,
             ("POST", "invoice_orders"): self._invoice_orders,
             ("POST", "post_free_text_invoices"): self._post_free_text_invoices,

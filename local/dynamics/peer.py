@@ -86,7 +86,9 @@ class DynamicsPeer:
             strikes or (lambda _, rate: chance.random() < rate),
             self._jobs.run_all,
         )
-        self._control = Control(self._jobs, self._set_faults, lambda: self.requests)
+        self._control = Control(
+            self._jobs, self._set_faults, lambda: self.requests, lambda: self.faults
+        )
 
     @property
     def faults(self) -> Faults:

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Sequence
 import simplejson
 
 from local.servicebus.broker import DEAD_LETTER_SUFFIX, Broker
-from local.servicebus.messages import BrokerError, Outgoing, Stored
+from local.servicebus.messages import BrokerError, Delivery, Outgoing, Stored
 from shared.errors import QueueUnavailable
-from shared.ports import DeadLetter, Message, QueueCounts
+from shared.ports import DeadLetter, LetterNotKept, Message, QueueCounts
 
 
 class LocalQueue:
@@ -41,27 +41,31 @@ class LocalQueue:
     async def drain_dead_letters(
         self, queue: str, keep: Callable[[DeadLetter], Awaitable[None]], limit: int
     ) -> int:
-        """Hand up to `limit` dead letters to `keep`, completing each after it returned; what
-        `keep` raises comes out, and the rest stays."""
+        """Hand up to `limit` dead letters to `keep`, completing each after it returned. Those for
+        which it raises `LetterNotKept` stay; what else it raises comes out, and the rest stays."""
         self._broker.entity(queue)
         receiver = self._broker.receiver(queue + DEAD_LETTER_SUFFIX)
         kept = 0
-        while kept < limit:
-            found = await receiver.receive(1, wait_seconds=0)
-            if not found:
-                break
-            (delivery,) = found
-            message = delivery.message
-            letter = DeadLetter(
-                message.message_id, message.session_id or "", message.body, _reason(message)
-            )
-            try:
-                await keep(letter)
-            except BaseException:
+        left: list[Delivery] = []
+        try:
+            while kept < limit:
+                found = await receiver.receive(1, wait_seconds=0)
+                if not found:
+                    break
+                (delivery,) = found
+                try:
+                    await keep(_letter(delivery.message))
+                except LetterNotKept:
+                    left.append(delivery)
+                    continue
+                except BaseException:
+                    left.append(delivery)
+                    raise
+                receiver.complete(delivery)
+                kept += 1
+        finally:
+            for delivery in left:
                 receiver.abandon(delivery)
-                raise
-            receiver.complete(delivery)
-            kept += 1
         return kept
 
     async def counts(self) -> QueueCounts:
@@ -77,6 +81,10 @@ class LocalQueue:
 def _encoded(message: Message) -> bytes:
     text: str = simplejson.dumps(message.body, separators=(",", ":"), ensure_ascii=False)
     return text.encode()
+
+
+def _letter(message: Stored) -> DeadLetter:
+    return DeadLetter(message.message_id, message.session_id or "", message.body, _reason(message))
 
 
 def _reason(message: Stored) -> str:

@@ -3,7 +3,7 @@
 One seed is one run, to the last port call. See docs/reliability.md.
 """
 
-from local.simulation.command import main
+from local.simulation.command import main, rates_named
 from local.simulation.run import Outcome, simulate
 
-__all__ = ["Outcome", "main", "simulate"]
+__all__ = ["Outcome", "main", "rates_named", "simulate"]

@@ -45,6 +45,7 @@ SCHEDULES = {
     "sweep_waiting": "30 15 */2 * * *",
     "drain_dead_letters": "0 45 */2 * * *",
     "heal_parked": "0 52 */3 * * *",
+    "continue_audit": "0 3 */4 * * *",
 }
 
 

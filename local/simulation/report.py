@@ -15,7 +15,8 @@ SEEDS_FOR_COVERAGE = 200
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What is kept of a seed. `violations` are texts, `file` names the timeline of a failure."""
+    """What is kept of a seed. `violations` are texts, `file` names the timeline where one was
+    written, `again` the command that repeats the run."""
 
     seed: int
     digest: str
@@ -28,9 +29,12 @@ class Result:
     violations: tuple[str, ...] = ()
     needed: tuple[str, ...] = ()
     file: str = ""
+    again: str = ""
 
 
-def result_of(outcome: Outcome, needed: Sequence[str] = (), file: str = "") -> Result:
+def result_of(
+    outcome: Outcome, needed: Sequence[str] = (), file: str = "", again: str = ""
+) -> Result:
     """The part of an outcome that travels between processes."""
     return Result(
         outcome.seed,
@@ -44,6 +48,7 @@ def result_of(outcome: Outcome, needed: Sequence[str] = (), file: str = "") -> R
         tuple(f"{each.invariant}: {each.text}" for each in outcome.violations),
         tuple(needed),
         file,
+        again,
     )
 
 
@@ -88,7 +93,9 @@ def show(results: Sequence[Result], console: Console) -> None:
     )
     console.print(sums)
     if len(results) == 1:
-        console.print(f"timeline digest: {results[0].digest}")
+        if results[0].file:
+            _print(console, f"timeline: {results[0].file}")
+        _print(console, f"timeline digest: {results[0].digest}")
     console.print(f"violations: {sum(len(result.violations) for result in results)}")
 
 
@@ -107,10 +114,15 @@ def _show_coverage(results: Sequence[Result], console: Console) -> None:
 def _show_failure(result: Result, console: Console) -> None:
     console.print(f"seed {result.seed} fails:", style="bold")
     for violation in result.violations:
-        console.print(f"  {violation}", markup=False, highlight=False)
+        _print(console, f"  {violation}")
     if result.needed:
         console.print(f"  with these {len(result.needed)} faults alone:")
         for fault in result.needed:
-            console.print(f"    {fault}", markup=False, highlight=False)
-    console.print(f"  timeline: {result.file}")
-    console.print(f"  again: make simulate SEED={result.seed}")
+            _print(console, f"    {fault}")
+    _print(console, f"  timeline: {result.file}")
+    _print(console, f"  again: {result.again}")
+
+
+def _print(console: Console, text: str) -> None:
+    """A line as it is, to be pasted: not wrapped, not coloured."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)

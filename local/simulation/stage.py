@@ -5,7 +5,6 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -33,13 +32,13 @@ from local.stripe import DeliveryFaults, PeerSettings, StripePeer
 from local.stripe import Faults as StripeFaults
 from local.tables import MemoryTables
 from local.transport import Asgi, PeerTransport
+from local.world import ROOT
 from shared import bootstrap
 from shared.ports import Clock, Json
 from shared.services.publish import Publish
 from shared.services.recent import Recent
 from shared.settings import Settings
 
-ROOT = Path(__file__).resolve().parents[2]
 APP, STRIPE, DYNAMICS = "http://127.0.0.1:7071", "http://127.0.0.1:12111", "http://127.0.0.1:7365"
 WEBHOOK = "/api/webhooks/stripe"
 SLOW_SECONDS = 50.0

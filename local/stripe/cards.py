@@ -141,6 +141,7 @@ _SEPA = Method("", "3000", "debit", "DE", "sepa_debit", _DELAYED)
 _REFUSED = Behaviour(decline=NO_ACCOUNT, delayed=True)
 IBANS: Mapping[str, Method] = {
     "AT611904300234573201": replace(_SEPA, last4="3201", country="AT"),
+    "AT321904300235473204": replace(_SEPA, last4="3204", country="AT"),
     "AT861904300235473202": replace(_SEPA, last4="3202", country="AT", behaviour=_REFUSED),
     "DE89370400440532013000": _SEPA,
     "DE62370400440532013001": replace(_SEPA, last4="3001", behaviour=_REFUSED),

@@ -87,6 +87,10 @@ class Control:
             )
         return {"delivered": report}
 
+    def name_members(self, payout: str, transactions: list[str]) -> None:
+        """Tell which transactions a stored payout paid; it claims no others."""
+        self._core.ledger.assign(payout, transactions)
+
     def change_faults(self, changes: object) -> Json:
         """Change the faults named; the others stay. Answers all of them."""
         try:

@@ -77,7 +77,7 @@ def _method(core: Core, params: Json) -> str | None:
         return str(resolve(core, params["payment_method"], "payment_method")["id"])
     if params.get("payment_method_data"):
         data = params["payment_method_data"]
-        return str(from_data(core, data, "payment_method_data[")["id"])
+        return str(from_data(core, data, f"payment_method_data[{data.get('type', 'card')}]")["id"])
     return None
 
 

@@ -102,14 +102,14 @@ def from_data(core: Core, data: Json, param: str) -> Json:
             "Your card number is incorrect.",
             type="card_error",
             code="incorrect_number",
-            param=f"{param}number",
+            param=f"{param}[number]",
         )
     if type == "sepa_debit" and isinstance(details, dict):
         iban = str(details.get("iban", "")).replace(" ", "")
         if iban in IBANS:
             return make(core, IBANS[iban], iban)
         raise invalid(
-            "The IBAN you provided is invalid.", f"{param}iban", "invalid_bank_account_iban"
+            "The IBAN you provided is invalid.", f"{param}[iban]", "invalid_bank_account_iban"
         )
     raise invalid(
         f"The local Stripe peer makes payment methods of type card or sepa_debit, not {type}.",
@@ -135,7 +135,7 @@ def _create(core: Core, call: Call) -> Json:
     if not call.params.get("type"):
         raise missing_parameter("type")
     rest = {name: value for name, value in call.params.items() if name in _WRITABLE}
-    payment_method = from_data(core, call.params, f"{call.params['type']}[")
+    payment_method = from_data(core, call.params, call.params["type"])
     payment_method |= rest
     return payment_method
 

@@ -29,6 +29,7 @@ REMOVED_BY = (
     "price.deleted",
     "product.deleted",
 )
+BIRTHS = ("charge.pending", "charge.succeeded")  # and `*.created`
 KEPT_ONCE_SET = ("balance_transaction", "failure_balance_transaction")
 EXPANDED = ("line_items",)  # lists that exports may hold, and events do not tell
 
@@ -91,7 +92,7 @@ def keep_objects(core: Core, objects: list[Json], origins: dict[str, Origin]) ->
 def _keep_inner(core: Core, obj: Json) -> list[str]:
     ids = []
     for inner in _nested(obj, 0):
-        if core.store.get(inner["id"]) is None and object_reason(inner) is None:
+        if object_reason(inner) is None and core.store.get(inner["id"]) is None:
             core.store.put(clone(inner))
             ids.append(inner["id"])
     return ids
@@ -112,9 +113,8 @@ def keep_event(core: Core, event: Json, origins: dict[str, Origin]) -> Json:
     """Store an event, and its object where that is newer than what is held.
 
     An event tells a state of the past. It does not replace a state that a later event brought;
-    and an event that tells of a birth (`*.created`, `charge.succeeded`), or of a charge of which
-    less was refunded, does not replace an object that was stored as current state. Returns the
-    stored event.
+    and an event that tells of a birth (`*.created`, `BIRTHS`), or of a charge of which less was
+    refunded, does not replace an object that was stored as current state. Returns the stored event.
     """
     kept: Json = {"object": "event", "created": core.now(), **clone(event), "pending_webhooks": 1}
     core.store.put(kept)
@@ -122,7 +122,7 @@ def keep_event(core: Core, event: Json, origins: dict[str, Origin]) -> Json:
     if object_reason(obj) is not None:
         return kept  # `invoice.upcoming` and its like have no id
     id = obj["id"]
-    birth = event["type"].endswith(".created") or event["type"] == "charge.succeeded"
+    birth = event["type"].endswith(".created") or event["type"] in BIRTHS
     held, origin, own = (
         core.store.get(id),
         origins.get(id, (0, False)),

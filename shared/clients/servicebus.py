@@ -22,7 +22,7 @@ from azure.servicebus.exceptions import MessageSizeExceededError
 
 from shared.clients.servicebus_links import Links, Receiver, Sender
 from shared.errors import QueueUnavailable, Refused
-from shared.ports import Clock, DeadLetter, Message, QueueCounts
+from shared.ports import Clock, DeadLetter, LetterNotKept, Message, QueueCounts
 
 ENQUEUE_SECONDS_MAX = 8  # Stripe waits for the webhook's answer; a silent peer never gives one
 TURN_SHARE = 0.5  # of that; the rest is for the link, and opening one takes half a second
@@ -150,8 +150,8 @@ class ServiceBusQueue:
 
         Returns how many are done; fewer than `limit` when there are no more, or when
         `DRAIN_SECONDS_MAX` are over. What `keep` raises ends the drain: that message and those
-        received with it come again when their locks end. A message whose completion fails was
-        kept and comes again too, so `keep` must bear repeats.
+        received with it come again when their locks end; of `LetterNotKept` only that message. A
+        message whose completion fails was kept and comes again too, so `keep` must bear repeats.
         """
         receiver = self._links.dead_letters(queue)
         ends_at = self._clock.now() + timedelta(seconds=DRAIN_SECONDS_MAX)
@@ -162,7 +162,10 @@ class ServiceBusQueue:
                 if not page:
                     break
                 for message in page:
-                    await keep(dead_letter_of(message))
+                    try:
+                        await keep(dead_letter_of(message))
+                    except LetterNotKept:
+                        continue  # locked for minutes yet: the next page does not hold it
                     await _complete(queue, receiver, message)
                     done += 1
         finally:

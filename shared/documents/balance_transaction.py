@@ -26,6 +26,7 @@ from shared.documents.exchange import charged_amount
 from shared.documents.method import method_of
 from shared.documents.origin import GROSS, Origin, decided, origin_of
 from shared.documents.payments import charge_of_refund
+from shared.documents.payout import payout_refs, returned_payout
 from shared.documents.selling import Selling, selling, session_of
 from shared.documents.transaction import (
     ENTITY,
@@ -200,8 +201,11 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
         desired,
         documents=tuple(documents),
         masters=tuple(_masters(documents)),
-        money=_charge(snapshot, context),
-        again=charge_of_refund(snapshot.related.get("refund") or {}, context),
+        money=(*_charge(snapshot, context), *payout_refs(txn)),
+        again=(
+            *charge_of_refund(snapshot.related.get("refund") or {}, context),
+            *returned_payout(txn),
+        ),
     )
 
 

@@ -27,8 +27,9 @@ CANDIDATES_MAX = 10  # named in the evidence
 CAUSES = ("several_customers", "customer_taken", "customer_merged")
 """The causes that a decision of a person ends."""
 DECIDE = (
-    "Decide: tieout customers accept {id} --company {company} --account ACCOUNT (or --new); the "
-    "item's evidence names the candidates. It is then tried again by itself."
+    "Decide: tieout customers accept {id} --company {company} --account ACCOUNT --who NAME "
+    "--why REASON; the item's evidence names the candidates. To have a customer created, say --new "
+    "in place of --account ACCOUNT. It is then tried again by itself."
 )
 
 

@@ -4,11 +4,18 @@ The payout's own balance transaction books Dr payouts_in_transit / Cr clearing. 
 payouts_in_transit when it arrived, and the return of that when it failed afterwards. The failure's
 balance transaction always credits payouts_in_transit: so both sides stay with one writer each, and
 the sum is the same as crediting the bank.
+
+A payout is final when it was paid, failed or was canceled, and, where Stripe itemises it, when its
+members can be listed. Until then it waits, so it is completed although no event comes. Every
+balance transaction of a payout leads to it.
 """
 
+from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
 from shared.documents.common import (
+    Again,
     Context,
     Desired,
     FlowStart,
@@ -16,20 +23,27 @@ from shared.documents.common import (
     check_open,
     currency_of,
     day,
+    id_of,
     integer,
     moment,
     money_refs,
     text,
+    unreadable,
 )
 from shared.domain.ids import line_key
 from shared.domain.journal import JournalKind, Role
 from shared.domain.money import Money
-from shared.domain.records import Document
-from shared.errors import Waiting
+from shared.domain.records import Document, Ref
+from shared.errors import TieoutError, Waiting
 
 ENTITY = "payout"
 FLOW = "payout_flow"
+PAID = "paid"
+COMING_STATUSES = ("pending", "in_transit")
 RETURNED_STATUSES = ("failed", "canceled")
+ID_PREFIX = "po_"
+TRANSACTION = "payout"  # the type of the transaction that pays a payout out
+RETURN_TRANSACTIONS = ("payout_failure", "payout_cancel")
 
 
 def instance_of(payout_id: str) -> str:
@@ -45,7 +59,49 @@ def is_itemised(payout: dict[str, object]) -> bool:
     if payout.get("automatic") is not True:
         return False
     status = payout.get("reconciliation_status")
-    return status == "completed" if status is not None else payout.get("status") == "paid"
+    return status == "completed" if status is not None else payout.get("status") == PAID
+
+
+def payout_of(txn: Mapping[str, Any]) -> str:
+    """The payout that a balance transaction pays out or takes back; empty for any other."""
+    source = id_of(txn.get("source"))
+    of_payout = text(txn, "type") in (TRANSACTION, *RETURN_TRANSACTIONS)
+    return source if of_payout and source.startswith(ID_PREFIX) else ""
+
+
+def payout_refs(txn: Mapping[str, Any]) -> tuple[Ref, ...]:
+    """The payout that a balance transaction pays out, unless it is complete already."""
+    found = payout_of(txn) if text(txn, "type") == TRANSACTION else ""
+    return (Ref(ENTITY, found),) if found else ()
+
+
+def returned_payout(txn: Mapping[str, Any]) -> tuple[Again, ...]:
+    """The payout that a balance transaction takes back: it may be complete as a paid one, and is
+    converged again, once for each status."""
+    found = payout_of(txn) if text(txn, "type") in RETURN_TRANSACTIONS else ""
+    if not found:
+        return ()
+    source = txn.get("source")
+    status = text(source, "status") if isinstance(source, Mapping) else ""
+    return (Again(Ref(ENTITY, found), f"{found}-{status or text(txn, 'type')}"),)
+
+
+def _awaited(payout: Mapping[str, Any], id: str) -> TieoutError | None:
+    """What a payout waits for; None when it is final."""
+    status = text(payout, "status")
+    if status in COMING_STATUSES:
+        return Waiting(
+            "payout_not_arrived", f"payout {id} is {status}: it has not reached the bank yet"
+        )
+    if status not in (PAID, *RETURNED_STATUSES):
+        return unreadable(ENTITY, id, "status")
+    is_itemised_later = payout.get("automatic") is True and status == PAID
+    if is_itemised_later and payout.get("reconciliation_status") == "in_progress":
+        return Waiting(
+            "payout_not_itemised",
+            f"Stripe cannot list the balance transactions of payout {id} completely yet",
+        )
+    return None
 
 
 def _line(snapshot: Snapshot, role: str, amount: Money, when: date, company: str) -> Document:
@@ -89,7 +145,7 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
     documents = []
     # Stripe states arrival_date as midnight UTC of the day meant: no time zone applies.
     known = snapshot.written("arrival") is not None
-    if amount and (status == "paid" or known):
+    if amount and (status == PAID or known):
         when = day(moment(payout, "arrival_date", ENTITY))
         documents.append(_line(snapshot, "arrival", amount, when, book.company))
         if status in RETURNED_STATUSES:
@@ -105,4 +161,5 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
     flows: tuple[FlowStart, ...] = ()
     if is_itemised(payout):
         flows = (FlowStart(FLOW, instance_of(snapshot.id), {"payout": snapshot.id}),)
-    return Desired(tuple(documents), money=money, flows=flows)
+    unfinished = _awaited(payout, snapshot.id)
+    return Desired(tuple(documents), money=money, flows=flows, unfinished=unfinished)

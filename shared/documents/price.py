@@ -80,6 +80,8 @@ def _reason_to_skip(snapshot: Snapshot, context: Context) -> str:
     product = found if isinstance(found, Mapping) else {}
     if not context.policy.catalogue.prices:
         return "catalogue_off"
+    if price.get("deleted") is True:
+        return "price_deleted"
     if price.get("active") is False:
         return "price_archived"
     if product.get("active") is False:

@@ -28,16 +28,18 @@ GOODS, SERVICE = "goods", "service"
 def questions(snapshot: Snapshot, context: Context) -> tuple[Question, ...]:
     """Whether the item that the table names is released in each company."""
     item = context.items.get(snapshot.id)
-    if item is None or context.policy.catalogue.products == "off":
+    if item is None or context.policy.catalogue.products == "off" or _is_deleted(snapshot):
         return ()
     return tuple(question(item, company) for company in context.books.companies)
 
 
 def build(snapshot: Snapshot, context: Context) -> Desired:
-    """The product in each company. Raises `Skipped` where the policy has no products, `Parked`
-    where it has no item number or the item is missing."""
+    """The product in each company. Raises `Skipped` where the policy has no products or Stripe has
+    deleted it, `Parked` where it has no item number or the item is missing."""
     if context.policy.catalogue.products == "off":
         raise Skipped("catalogue_off")
+    if _is_deleted(snapshot):
+        raise Skipped("product_deleted")
     item = item_of(snapshot.id, context)
     again = _price_again(snapshot, context)
     if snapshot.id in context.items:
@@ -51,6 +53,10 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
     for company in context.books.companies:
         documents += _created(snapshot, company, item, context)
     return Desired(tuple(documents), again=again)
+
+
+def _is_deleted(snapshot: Snapshot) -> bool:
+    return snapshot.object.get("deleted") is True
 
 
 def _created(snapshot: Snapshot, company: str, item: str, context: Context) -> tuple[Document, ...]:

@@ -21,11 +21,18 @@ LISTING_DIFFERS = "listing_differs_from_balance"
 
 @dataclass(frozen=True, slots=True)
 class BookedLine:
-    """A line in our journals: the transaction its key names, its effect on clearing."""
+    """A line in a journal: the transaction its key names, its effect on clearing, its voucher."""
 
     transaction: str
     effect: Money
     posted: bool
+    company: str = ""
+    voucher: str = ""
+
+    @property
+    def by_voucher(self) -> tuple[str, str]:
+        """Company and case-folded voucher."""
+        return self.company, self.voucher.casefold()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +112,12 @@ def prove(
     zero = Money(0, currency)
     posted, draft = zero, zero
     booked: dict[str, int] = {}
+    strangers: list[BookedLine] = []
     for line in lines:
-        booked[line.transaction] = booked.get(line.transaction, 0) + line.effect.minor
+        if line.transaction in transactions:
+            booked[line.transaction] = booked.get(line.transaction, 0) + line.effect.minor
+        else:
+            strangers.append(line)
         if line.posted:
             posted = posted + line.effect
         else:
@@ -115,7 +126,10 @@ def prove(
     confirmed = _confirmed(differences, vouchers, currency)
     differences = [each for each in differences if _voucher(each) not in confirmed]
     by_hand = total((vouchers[key] for key in confirmed), currency)
-    posted = posted + by_hand
+    # Of what people booked in a journal the lines are counted already.
+    seen = [line for line in strangers if line.posted and line.by_voucher in confirmed]
+    posted = posted + by_hand - total((line.effect for line in seen), currency)
+    differences += _unknown([line for line in strangers if line not in seen], currency)
     if ledger is not None and ledger != posted:
         differences.append(Difference(OTHER_LEDGER_ENTRIES, "", posted - ledger))
         posted = ledger
@@ -160,9 +174,15 @@ def _differences(
             found.append(Difference(NOT_WRITTEN, id, Money(net, currency)))
         elif booked.get(id, 0) != net:
             found.append(Difference(WRONG_AMOUNT, id, Money(net - booked.get(id, 0), currency)))
-    found += [
-        Difference(UNKNOWN_LINE, id, Money(-effect, currency))
-        for id, effect in booked.items()
-        if id not in transactions and effect
-    ]
     return found
+
+
+def _unknown(lines: Iterable[BookedLine], currency: str) -> list[Difference]:
+    effects: dict[str, int] = {}
+    for line in lines:
+        effects[line.transaction] = effects.get(line.transaction, 0) + line.effect.minor
+    return [
+        Difference(UNKNOWN_LINE, id, Money(-effect, currency))
+        for id, effect in effects.items()
+        if effect
+    ]

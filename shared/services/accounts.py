@@ -30,7 +30,7 @@ from shared.ports import (
     Tables,
     Value,
 )
-from shared.services.looking import find_each
+from shared.services.looking import Finder
 from shared.services.task import Task
 
 TABLE = "accounts"
@@ -88,9 +88,10 @@ async def explain(dynamics: DynamicsGateway, tasks: Sequence[Task], accounts: Ac
         for (_, company), account in found.items():
             places.setdefault(company, {})[account] = None
     holds: dict[tuple[str, str], str] = {}
+    finder = Finder(dynamics)
     unknown: list[tuple[str, str]] = []  # what Dynamics said stays; the next try asks again
     for company, names in places.items():
-        rows, failed = await find_each(dynamics, list(names), partial(_lookup, company))
+        rows, failed = await finder.each(list(names), partial(_lookup, company))
         unknown += [(company, account) for account, _ in failed]
         holds |= {(company, str(row[ACCOUNT])): str(row[HOLD]) for row in rows}
     for task in refused:

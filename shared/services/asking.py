@@ -14,7 +14,7 @@ from shared.domain.records import Document, Link
 from shared.errors import Parked, limit_reached
 from shared.ports import DynamicsGateway, Json, Lookup, Value
 from shared.registry import Entity
-from shared.services.looking import find_each
+from shared.services.looking import NO_ANSWER, Finder
 from shared.services.task import Task, failing
 
 ROUNDS_MAX = 4  # an answer may lead to a further question
@@ -29,6 +29,7 @@ async def ask(
     one of its questions cannot be asked, or when it still asks after the last round."""
     if entity.ask is None:
         return
+    finder = Finder(dynamics)
     for asked in range(ROUNDS_MAX + 1):
         wanted: list[tuple[Task, Question]] = []
         for task in tasks:
@@ -40,14 +41,14 @@ async def ask(
         if not wanted:
             return
         if asked < ROUNDS_MAX:
-            await _answer(dynamics, wanted)
+            await _answer(finder, wanted)
             continue
         for task, question in wanted:
             text = f"{task.id} asks more than {ROUNDS_MAX} times, at last for {question.name}"
             task.fail(limit_reached(f"{text}; nothing of it was written"))
 
 
-async def _answer(dynamics: DynamicsGateway, wanted: Sequence[tuple[Task, Question]]) -> None:
+async def _answer(finder: Finder, wanted: Sequence[tuple[Task, Question]]) -> None:
     places: dict[Place, dict[str, list[Json]]] = {}
     for _, question in wanted:
         values = places.setdefault(_place(question), {})
@@ -55,7 +56,7 @@ async def _answer(dynamics: DynamicsGateway, wanted: Sequence[tuple[Task, Questi
     errors: dict[Place, dict[str, Exception]] = {}
     for place, values in places.items():
         with failing([task for task, question in wanted if _place(question) == place]):
-            errors[place] = await _find(dynamics, place, values)
+            errors[place] = await _find(finder, place, values)
     for task, question in wanted:
         snapshot, place = task.snapshot, _place(question)
         if place not in errors:
@@ -73,7 +74,7 @@ def _place(question: Question) -> Place:
 
 
 async def _find(
-    dynamics: DynamicsGateway, place: Place, values: dict[str, list[Json]]
+    finder: Finder, place: Place, values: dict[str, list[Json]]
 ) -> dict[str, Exception]:
     """All records of one set with one of the values; Dynamics compares without case. Returns the
     errors of the values that could not be asked for."""
@@ -86,7 +87,7 @@ async def _find(
         fields = tuple(dict.fromkeys((field, *select)))
         return Lookup(entity_set, company, any_of=(field, keys), select=fields)
 
-    rows, failed = await find_each(dynamics, names, lookup_of)
+    rows, failed = await finder.each(names, lookup_of)
     for row in rows:
         # Dynamics ignores blanks at the end, too.
         name = by_folded.get(str(row[field]).strip().casefold())
@@ -97,22 +98,30 @@ async def _find(
 
 async def expect(dynamics: DynamicsGateway, tasks: Sequence[Task]) -> None:
     """Read back what a change rests on (`Document.expects`); a task whose record shows another
-    amount parks with the arithmetic. Raises the port's errors."""
+    amount parks with the arithmetic. Each task gets its own errors; a system that does not answer
+    is asked once."""
+    silent: Exception | None = None
     for task in tasks:
-        links = _links(task)
         records = [*task.plan.create, *(record for record, _ in task.plan.update)]
         for document in [record.document for record in records if record.document.expects]:
-            link = links[document.parent]
-            lookup = Lookup(
-                link.record.entity_set,
-                link.company,
-                dict(link.keys),
-                select=(*link.keys, *document.expects),
-            )
-            rows = await dynamics.find(lookup)
-            problem = _difference(document, rows)
-            if problem and task.going:
-                task.fail(problem)
+            if silent is not None:
+                task.fail(silent)
+            elif task.going:
+                with failing([task]):
+                    try:
+                        await _read_back(dynamics, task, document)
+                    except NO_ANSWER as error:
+                        silent = error
+                        raise
+
+
+async def _read_back(dynamics: DynamicsGateway, task: Task, document: Document) -> None:
+    link = _links(task)[document.parent]
+    select = (*link.keys, *document.expects)
+    lookup = Lookup(link.record.entity_set, link.company, dict(link.keys), select=select)
+    problem = _difference(document, await dynamics.find(lookup))
+    if problem:
+        raise problem
 
 
 def _links(task: Task) -> Mapping[str, Link]:

@@ -2,38 +2,75 @@
 
 The audit reads and enqueues: what differs is verified, and mended, by the queue function of its
 object. `PaymentId` is not unique in Dynamics, drafts can be deleted, and posting can move lines:
-this is where that shows.
+this is where that shows. A pass goes from today back, some days at a time; what one run has no time
+for the next one does.
 """
 
+import json
 import logging
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
 from functools import partial
+from zoneinfo import ZoneInfo
 
 from shared import telemetry
 from shared.domain.journal import JournalKind
-from shared.domain.records import Link
-from shared.ports import Cell, Delete, Json, Lookup, Put, Row, Value
+from shared.ports import Cell, Delete, Json, Lookup, Page, Put, Row, Value
 from shared.services import apart
+from shared.services.audit_spans import LOOKS_AT_ONCE, Span
 from shared.services.converge import Ports
 from shared.services.errands import Errands
 from shared.services.item import APART, VERIFY
 from shared.services.items import Items
 from shared.services.journals import HEADERS, POSTED, TABLE, UNPOSTED
-from shared.services.links import LinkStore
 from shared.services.looking import LOOK_KEYS_MAX
-from shared.services.paging import Pages
+from shared.services.paging import Pages, next_cursor
 from shared.services.patience import patiently
+from shared.services.places import SWEEP, Cursor, Place
+from shared.services.runs import Run, side_by_side
 from shared.services.standing import KINDS
 
-AUDIT_DAYS = 35
-JOURNALS_MAX = 1_000  # looked at in one run
-LINE_SETS = (
-    ("CustomerPaymentJournalLines", "TransactionDate"),
-    ("LedgerJournalLines", "TransDate"),
-)
+AUDIT, AUDIT_DAYS = "audit", 35
+SPAN_DAYS_MAX = 7  # days of which the lines are in memory at once
+QUIET_LINES_MAX = 5_000  # of a span; after more, the next one is a day
+LANES = 24  # parts of a span that is not quiet; their transactions are read side by side
+PAGES_AT_ONCE = 8
+STRANGERS_AT_ONCE = 500  # objects
+JOURNALS_PAGE = 100  # unposted journals that are looked at together
+DONE = "-"  # instead of a cursor: the lane was read to its end
 
-type Places = dict[str, list[tuple[str, int]]]
-"""Where each key is: company and PaymentId -> (batch, line number)."""
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """How far an audit is: the span of days under way, and what of it is done.
+
+    `lanes`: for each part of the span's transactions, then for its payouts, the object that the
+    next page follows. `after`: the last object of those whose lines nothing else led to.
+    """
+
+    began: date
+    first: date
+    last: date
+    lanes: tuple[str, ...]
+    after: str = ""
+    sent: int = 0
+
+    @property
+    def days(self) -> int:
+        """The length of the span."""
+        return (self.last - self.first).days + 1
+
+    def cells(self) -> dict[str, Cell]:
+        """The row that keeps it."""
+        return {
+            "began": self.began.isoformat(),
+            "first": self.first.isoformat(),
+            "last": self.last.isoformat(),
+            "lanes": json.dumps(self.lanes),
+            "after": self.after,
+            "sent": self.sent,
+        }
 
 
 class Audit:
@@ -41,74 +78,134 @@ class Audit:
 
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
+        self._zone = ZoneInfo(ports.settings.time_zone)
         items = Items(ports.tables, ports.clock)
         self._errands = Errands(ports.queue, items, ports.settings)
         self._pages = Pages(ports.stripe, ports.clock, ports.chance)
-        self._links = LinkStore(ports.tables, ports.clock, ports.settings.lease_seconds)
 
     async def lines(self) -> int:
         """Enqueue a verification of every object of the last `AUDIT_DAYS` whose lines are not
-        exactly where the links say. Returns how many. Memory grows with the lines of the period."""
-        since = self._ports.clock.now() - timedelta(days=AUDIT_DAYS)
-        places = await self._places(since)
-        suspects = dict.fromkeys(
-            key.split("~", maxsplit=1)[1].split(":", maxsplit=1)[0]
-            for key, found in places.items()
-            if len(found) > 1
-        )
-        for entity in ("balance_transaction", "payout"):
-            async for page in self._pages.all(entity, {"created[gte]": int(since.timestamp())}):
-                for id in [str(item["id"]) for item in page]:
-                    links = (await self._links.links(id)).values()
-                    if any(self._differs(link, places, id) for link in links):
-                        suspects[id] = None
-        sent = await self._errands.send(suspects, VERIFY, "verify")
+        exactly where the links say. Goes on with a pass that is under way, or begins one.
+
+        Returns how many were enqueued by this run. Raises `ExceptionGroup` at the end for companies
+        and objects that could not be read.
+        """
+        return await self._work(begin=True)
+
+    async def go_on(self) -> int:
+        """Go on with a pass that is under way; nothing where there is none."""
+        return await self._work(begin=False)
+
+    async def _work(self, *, begin: bool) -> int:
+        run = Run("audit_lines", self._ports.clock)
+        cursor = Cursor(self._ports.tables, SWEEP, AUDIT)
+        now = _pass_in(await cursor.read())
+        if now is None and begin:
+            today = self._ports.clock.now().astimezone(self._zone).date()
+            now = Pass(today, today, today, _lanes(1))
+            await cursor.keep(now.cells())
+        sent = 0
+        while now is not None and not run.is_over:
+            before = now.sent
+            reached, lines = await self._span(run, cursor, now)
+            sent += reached.sent - before
+            if lines is None:
+                break
+            now = _next_span(reached, lines)
+            await cursor.keep({} if now is None else now.cells())
+            if now is None:
+                telemetry.event("audit_done", days=AUDIT_DAYS, suspects=reached.sent)
         telemetry.count("audit_suspects", sent)
+        run.close()
         return sent
 
-    async def _places(self, since: datetime) -> Places:
-        places: Places = {}
-        for company in self._ports.settings.books.companies:
-            for entity_set, date_field in LINE_SETS:
-                lookup = Lookup(
-                    entity_set,
-                    company,
-                    at_least={date_field: since.date() - timedelta(days=1)},
-                    select=("PaymentId", "JournalBatchNumber", "LineNumber"),
-                )
-                for row in await self._find(lookup):
-                    key = f"{company}~{row['PaymentId']}"
-                    place_ = (str(row["JournalBatchNumber"]), int(row["LineNumber"]))
-                    places.setdefault(key, []).append(place_)
-        return places
+    async def _span(self, run: Run, cursor: Cursor, now: Pass) -> tuple[Pass, int | None]:
+        """Go on with a span. Returns how far it came, and how many lines it has when it is done."""
+        span = Span(self._ports, run, now.first, now.last)
+        await span.load()
+        if span.lines > QUIET_LINES_MAX and not any(now.lanes):
+            now = replace(now, lanes=_lanes(LANES))
+        while True:
+            open_lanes = [n for n, after in enumerate(now.lanes) if after != DONE]
+            if open_lanes:
+                now = await self._round(span, now, open_lanes[:PAGES_AT_ONCE])
+            else:
+                ids = span.strangers(now.after)[:STRANGERS_AT_ONCE]
+                if not ids:
+                    return now, span.lines
+                sent = await self._verify(await span.unknown(ids))
+                now = replace(now, after=ids[-1], sent=now.sent + sent)
+            await cursor.keep(now.cells())
+            if run.is_over:
+                return now, None
 
-    def _differs(self, link: Link, places: Places, id: str) -> bool:
-        """True when the line is not where the link says. Lines dated before the period are not
-        read, so a link of which nothing is found is verified rather than judged."""
-        if "JournalBatchNumber" not in link.keys:
-            return False
-        found = places.get(f"{link.company}~{id}:{link.role}", [])
-        wanted = (str(link.keys["JournalBatchNumber"]), int(link.keys["LineNumber"]))
-        return found != [wanted]
+    async def _round(self, span: Span, now: Pass, numbers: list[int]) -> Pass:
+        """The next page of some lanes, side by side."""
+        pages = await side_by_side(numbers, lambda number: self._page(now, number))
+        ids = list(dict.fromkeys(str(item["id"]) for page in pages for item in page.data))
+        sent = await self._verify(await span.suspects(ids))
+        lanes = list(now.lanes)
+        for number, page in zip(numbers, pages, strict=True):
+            lanes[number] = next_cursor(page) or DONE
+        return replace(now, lanes=tuple(lanes), sent=now.sent + sent)
+
+    async def _page(self, now: Pass, number: int) -> Page:
+        payouts = len(now.lanes) - 1
+        start, end = self._moment(now.first), self._moment(now.last + timedelta(days=1))
+        entity = "payout"
+        if number < payouts:
+            entity = "balance_transaction"
+            span = end - start
+            start, end = (start + span * each // payouts for each in (number, number + 1))
+        bounds: dict[str, str | int] = {"created[gte]": start, "created[lt]": end}
+        return await self._pages.one(entity, bounds, now.lanes[number])
+
+    def _moment(self, day: date) -> int:
+        return int(datetime.combine(day, time(), self._zone).timestamp())
+
+    async def _verify(self, ids: list[str]) -> int:
+        return await self._errands.send(ids, VERIFY, "verify")
 
     async def journals(self) -> int:
         """Note which journals are posted by now, and set apart what holds the others up.
 
-        Returns how many are not posted.
+        Returns how many are not posted. Raises `ExceptionGroup` at the end for the companies and
+        journals that could not be looked at.
         """
-        rows = await self._ports.tables.query(TABLE, partition=UNPOSTED, limit=JOURNALS_MAX)
+        run = Run("watch_journals", self._ports.clock)
+        waiting = 0
+        pages = Place(self._ports.tables, "unposted_journals").pages(
+            run, TABLE, UNPOSTED, size=JOURNALS_PAGE
+        )
+        async for page in pages:
+            waiting += await self._watch(run, page)
+        run.close()
+        return waiting
+
+    async def _watch(self, run: Run, rows: list[Row]) -> int:
+        """Returns how many of some unposted journals are not posted."""
         groups: dict[tuple[str, str], list[Row]] = {}
         for row in rows:
             company, kind, _ = row.row.split("~", maxsplit=2)
             groups.setdefault((company, kind), []).append(row)
-        posted = 0
-        for (company, kind), group in groups.items():
-            for start in range(0, len(group), LOOK_KEYS_MAX):
-                posted += await self._note(company, kind, group[start : start + LOOK_KEYS_MAX])
+        parts = [
+            (company, kind, group[start : start + LOOK_KEYS_MAX])
+            for (company, kind), group in groups.items()
+            for start in range(0, len(group), LOOK_KEYS_MAX)
+        ]
+
+        async def note(part: tuple[str, str, list[Row]]) -> int:
+            company, kind, group = part
+            name = f"{kind} journals of {company}"
+            return await run.part(name, lambda: self._note(company, kind, group), 0)
+
+        posted = sum(await side_by_side(parts, note, LOOKS_AT_ONCE))
         for (company, kind), group in groups.items():
             for row in group:
                 if self._is_overdue(row):
-                    await self._set_apart(company, JournalKind(kind), row)
+                    name = f"journal {row.row}"
+                    step = partial(self._set_apart, company, JournalKind(kind), row)
+                    await run.part(name, step, None)
         return len(rows) - posted
 
     def _is_overdue(self, row: Row) -> bool:
@@ -161,3 +258,30 @@ class Audit:
         return await patiently(
             self._ports.clock, self._ports.chance, partial(self._ports.dynamics.find, lookup)
         )
+
+
+def _lanes(parts: int) -> tuple[str, ...]:
+    """So many parts of transactions, and one of payouts, of which nothing is read yet."""
+    return ("",) * (parts + 1)
+
+
+def _next_span(done: Pass, lines: int) -> Pass | None:
+    """The days before a span, more or fewer by its lines; None after the last."""
+    end = done.began - timedelta(days=AUDIT_DAYS)
+    last = done.first - timedelta(days=1)
+    if last < end:
+        return None
+    days = 1
+    if lines <= QUIET_LINES_MAX and done.last != done.began:  # today is not over
+        days = min(2 * done.days, SPAN_DAYS_MAX)
+    first = max(last - timedelta(days=days - 1), end)
+    return Pass(done.began, first, last, _lanes(1), "", done.sent)
+
+
+def _pass_in(cells: Mapping[str, Cell]) -> Pass | None:
+    if "began" not in cells:
+        return None
+    days = ("began", "first", "last")
+    began, first, last = (date.fromisoformat(str(cells[name])) for name in days)
+    lanes = tuple(json.loads(str(cells["lanes"])))
+    return Pass(began, first, last, lanes, str(cells["after"]), int(str(cells["sent"])))

@@ -13,7 +13,7 @@ from shared.domain.records import Link, Record
 from shared.errors import Parked
 from shared.ports import DynamicsGateway, Json, Lookup, Tables, Value
 from shared.services.journals import POSTED, TABLE, journal_key
-from shared.services.looking import Place, find_each, key_text, place_of
+from shared.services.looking import Finder, Place, key_text, place_of
 from shared.services.plan import KEYS, link_of
 from shared.services.standing import BATCH, KINDS, Batch, posted
 from shared.services.task import Task, failing
@@ -72,9 +72,10 @@ async def _find(
         groups.setdefault(place_of(record), []).append(record)
     found: dict[Key, list[Json]] = {}
     unknown: dict[Key, Exception] = {}
+    finder = Finder(dynamics)
     for place, group in groups.items():
         try:
-            rows, failed = await find_each(dynamics, group, _lookup)
+            rows, failed = await finder.each(group, _lookup)
             unknown |= {key_of(record): error for record, error in failed}
             for row in rows:
                 key = place, key_text(row[group[0].key_field])

@@ -28,7 +28,16 @@ from shared.ports import (
     Tables,
 )
 from shared.registry import Entity, entity_named
-from shared.services import accounts, asking, checking, looking, receipts, resolutions, snapshots
+from shared.services import (
+    accounts,
+    asking,
+    checking,
+    looking,
+    receipts,
+    resolutions,
+    snapshots,
+    tie_outs,
+)
 from shared.services.apart import plan_moves
 from shared.services.dispatch import Dispatch
 from shared.services.drafts import find_drafts
@@ -80,9 +89,21 @@ async def _together(
         for task in tasks:
             task.fail(error)
     except Exception:  # whose it is shows when each does it alone
-        for task in tasks:
-            with failing([task]):
+        await _one_by_one(tasks, step)
+
+
+async def _one_by_one(
+    tasks: Sequence[Task], step: Callable[[Sequence[Task]], Awaitable[None]]
+) -> None:
+    """A step of each task alone; a system that does not answer is not asked for the others."""
+    for at, task in enumerate(tasks):
+        with failing([task]):
+            try:
                 await step([task])
+            except looking.NO_ANSWER as error:
+                for each in tasks[at:]:
+                    each.fail(error)
+                return
 
 
 class Converge:
@@ -271,10 +292,10 @@ class Converge:
             await looking.look(ports.dynamics, going)
         with failing(going):
             await checking.check(ports.dynamics, ports.tables, going)
-        for task in going:
-            with failing([task]):
-                await plan_moves(ports.dynamics, ports.tables, [task])
-                await asking.expect(ports.dynamics, [task])
+        moving = [task for task in going if task.apart]
+        await _one_by_one(moving, partial(plan_moves, ports.dynamics, ports.tables))
+        with failing(going):
+            await asking.expect(ports.dynamics, going)
         await applier.apply(going, writer)
         with failing([task for task in going if not task.going]):
             await accounts.explain(ports.dynamics, going, customers)
@@ -311,6 +332,9 @@ class Converge:
 
         async def start(task: Task) -> None:
             for flow in task.desired.flows:
+                if task.snapshot is not None:
+                    now = self._ports.clock.now()
+                    await tie_outs.expect(self._ports.tables, task.snapshot.object, now)
                 await self._ports.flows.start(flow.name, flow.instance, dict(flow.input))
 
         await self._each([task for task in tasks if task.going], start)

@@ -1,9 +1,8 @@
-"""The inbox of parked objects: list, group by cause, retry, reopen, heal. Nothing is deleted.
+"""The inbox of parked objects: list, group by cause, retry, reopen. Nothing is deleted.
 
 One object is one item, whichever events led to it. A retry is converge again under a new
 generation; the row stays parked until its outcome is known. A resolved item keeps its row, with who
-decided and why (`services/resolve.py`). Healing: of each cause that can disappear by itself one
-item is tried again; when it comes through, the others of its cause follow.
+decided and why (`services/resolve.py`). What heals by itself: `services/healing.py`.
 """
 
 import asyncio
@@ -14,7 +13,7 @@ from datetime import datetime
 
 from shared import telemetry
 from shared.domain.partition import partition_of
-from shared.ports import Cell, Json, Message, Put, Row
+from shared.ports import Json, Message, Row
 from shared.registry import ENTITIES, entity_named
 from shared.services.converge import Ports
 from shared.services.item import UNREADABLE
@@ -23,19 +22,9 @@ from shared.services.links import LinkStore
 from shared.services.outcomes import events_of
 from shared.verdicts import Kind, Verdict
 
-HEAL_TABLE = "cursors"
-HEAL = "heal"
 RETRIES_MAX = 1_000  # of one call
 AT_ONCE = 50  # objects whose rows are read together, and sent in one request a queue
 WHO_CHARS_MAX = 100
-
-# Causes that only a person can remove; trying again would change nothing.
-FOR_PEOPLE = (
-    *("unsupported_category", "facts_changed", "duplicate_line", "duplicate_customer"),
-    *("inconsistent_transaction", "unreadable_object", UNREADABLE, "vanished"),
-    *("deleted_again", "duplicate_posted"),
-    *("several_customers", "customer_taken", "customer_merged"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +93,7 @@ class Inbox:
 
     async def each(self, cause: str = "", kind: Kind = Kind.PARK) -> AsyncIterator[Parked]:
         """Every parked item (or, by `kind`, resolved one), or those of one cause; page by page."""
-        for queue in dict.fromkeys(entity.queue for entity in ENTITIES):
+        for queue in sorted(dict.fromkeys(entity.queue for entity in ENTITIES)):
             for where in places([queue]):
                 async for row in self._items.listed(where, kind):
                     if not cause or row.cells["cause"] == cause:
@@ -203,37 +192,6 @@ class Inbox:
         else:
             await self._links.reopen(held, who)
             telemetry.event("reopened", object=id)
-
-    async def heal(self) -> int:
-        """Try one item of each cause; where the last try came through, try them all.
-
-        Returns how many were sent. Meant for a timer.
-        """
-        causes: dict[str, list[Parked]] = {}
-        async for item in self.each():
-            kept = causes.setdefault(item.cause, [])
-            if item.cause not in FOR_PEOPLE and len(kept) < RETRIES_MAX:
-                kept.append(item)
-        sent = 0
-        for cause, items in causes.items():
-            if not items:
-                continue
-            chosen = items if await self._came_through(cause) else items[:1]
-            sent += await self.retry(chosen)
-            cells: dict[str, Cell] = {
-                "place": chosen[0].where,
-                "item": chosen[0].id,
-            }
-            await self._ports.tables.transact(HEAL_TABLE, HEAL, [Put(cause, cells)])
-        return sent
-
-    async def _came_through(self, cause: str) -> bool:
-        """True when the item that was tried last for this cause is not parked any more."""
-        row = await self._ports.tables.get(HEAL_TABLE, HEAL, cause)
-        if row is None:
-            return False
-        tried = await self._items.object(str(row.cells["place"]), str(row.cells["item"]))
-        return tried is not None and tried.cells["status"] in (Kind.DONE.value, Kind.SKIP.value)
 
 
 def _parked(queue: str, row: Row) -> Parked:

@@ -12,7 +12,7 @@ says nothing about the command. Rules, for a later outcome of the same object:
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared.ports import Cell, Delete, Insert, Operation, Put, Replace, Row
 from shared.services.item import REAPPLY, Item
@@ -21,13 +21,13 @@ from shared.verdicts import RESOLVED_CAUSE, Kind, Verdict
 
 EVENT = "event~"
 OBJECT = "object~"
-LISTED = (Kind.PARK, Kind.WAITING, Kind.RESOLVED)
+LISTED = (Kind.PARK, Kind.WAITING, Kind.RESOLVED, Kind.RETRY)
 OPEN = (Kind.PARK, Kind.WAITING)
 COUNTED = (Kind.DONE, Kind.SKIP, Kind.PARK, Kind.WAITING)
 SETTLED = (Kind.DONE, Kind.SKIP)
 EVENTS_KEPT = 10  # newest events of an object that its row names
 TEXT_CHARS_MAX = 1_000
-PLAIN_OPERATIONS = 3  # of an outcome that is in no list: its event, its object, a place in a list
+PLAIN_OPERATIONS = 4  # its event, its object, a place left in a list, one taken in another
 OPERATIONS_MAX = 8  # of any outcome
 
 
@@ -154,7 +154,7 @@ class ItemRows:
     def _fold(self, key: str, into: str) -> None:
         """Take the row of a command out; its object's row stands for both."""
         cells = self._cells(key)
-        if key != into and cells is not None and _status(cells) in LISTED:
+        if key != into and cells is not None and _status(cells) in (*OPEN, Kind.RESOLVED):
             self._note(into, events_of(cells), int(str(cells["event_count"])))
             self._new[key] = None
 
@@ -170,9 +170,13 @@ class ItemRows:
             }
 
     def _told(self, outcome: Outcome, kind: Kind, order: tuple[int, int]) -> dict[str, Cell]:
-        item = outcome.item
+        item, delay_seconds = outcome.item, outcome.verdict.delay_seconds
+        due: dict[str, Cell] = {}
+        if kind is Kind.RETRY and delay_seconds is not None:
+            due["due_at"] = self._now + timedelta(seconds=delay_seconds)
         return {
             **_words(outcome.verdict),
+            **due,
             "status": kind.value,
             "id": item.id,
             "type": item.type,

@@ -6,6 +6,7 @@ journals: posted ones have become prices in force.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from shared.domain.records import Change, Link, Record
@@ -35,29 +36,45 @@ type Found = dict[tuple[Place, str], list[Json]]
 type Pair = tuple[Task, Record]
 
 
-async def find_each[T](
-    dynamics: DynamicsGateway, wanted: Sequence[T], lookup_of: Callable[[list[T]], Lookup]
-) -> tuple[list[Json], list[tuple[T, Exception]]]:
-    """The records of all that is wanted, `LOOK_KEYS_MAX` in a request, and the error of each that
-    could not be asked for.
+@dataclass(slots=True)
+class Finder:
+    """Finds many records in few requests, for one step of converge.
 
-    What makes a request impossible is asked for alone, so that it fails nothing else.
+    A system that does not answer is not asked again: each time may take a minute, and the lock of
+    the batch lasts five.
     """
-    rows: list[Json] = []
-    failed: list[tuple[T, Exception]] = []
-    for start in range(0, len(wanted), LOOK_KEYS_MAX):
-        part = list(wanted[start : start + LOOK_KEYS_MAX])
-        try:
-            rows += await dynamics.find(lookup_of(part))
-        except Exception as error:
-            if len(part) == 1 or isinstance(error, NO_ANSWER):
-                failed += [(each, error) for each in part]
+
+    dynamics: DynamicsGateway
+    silent: Exception | None = None
+
+    async def each[T](
+        self, wanted: Sequence[T], lookup_of: Callable[[list[T]], Lookup]
+    ) -> tuple[list[Json], list[tuple[T, Exception]]]:
+        """The records of all that is wanted, `LOOK_KEYS_MAX` in a request, and the error of each
+        that could not be asked for.
+
+        What makes a request impossible is asked for alone, so that it fails nothing else.
+        """
+        rows: list[Json] = []
+        failed: list[tuple[T, Exception]] = []
+        for start in range(0, len(wanted), LOOK_KEYS_MAX):
+            part = list(wanted[start : start + LOOK_KEYS_MAX])
+            if self.silent is not None:
+                failed += [(each, self.silent) for each in part]
                 continue
-            for each in part:
-                found, errors = await find_each(dynamics, [each], lookup_of)
-                rows += found
-                failed += errors
-    return rows, failed
+            try:
+                rows += await self.dynamics.find(lookup_of(part))
+            except NO_ANSWER as error:
+                self.silent = error
+                failed += [(each, error) for each in part]
+            except Exception as error:
+                if len(part) == 1:
+                    failed.append((part[0], error))
+                for each in part if len(part) > 1 else ():
+                    found, errors = await self.each([each], lookup_of)
+                    rows += found
+                    failed += errors
+        return rows, failed
 
 
 async def look(dynamics: DynamicsGateway, tasks: Sequence[Task]) -> None:
@@ -74,10 +91,11 @@ async def look(dynamics: DynamicsGateway, tasks: Sequence[Task]) -> None:
                     task.linked(link_of(record, record.document.adopts))
             else:
                 wanted.append((task, record))
-    missing = await _by_journal(dynamics, wanted)
+    finder = Finder(dynamics)
+    missing = await _by_journal(finder, wanted)
     found: Found = {}
     for place, group in _grouped(missing).items():
-        await _find(dynamics, found, place, group)
+        await _find(finder, found, place, group)
     for task, record in missing:
         with failing([task]):
             rows = found.get(_key(record), [])
@@ -89,14 +107,14 @@ async def look(dynamics: DynamicsGateway, tasks: Sequence[Task]) -> None:
 
 
 async def _find(
-    dynamics: DynamicsGateway, found: Found, place: Place, group: list[Pair], journal: str = ""
+    finder: Finder, found: Found, place: Place, group: list[Pair], journal: str = ""
 ) -> None:
     """Add the records of a group to `found`; tasks of what cannot be asked for fail."""
 
     def lookup_of(part: list[Pair]) -> Lookup:
         return _lookup([record for _, record in part], journal)
 
-    rows, failed = await find_each(dynamics, group, lookup_of)
+    rows, failed = await finder.each(group, lookup_of)
     for (task, _), error in failed:
         task.fail(error)
     with failing([task for task, _ in group]):
@@ -174,7 +192,7 @@ def _dates(records: list[Record]) -> dict[str, tuple[Value, Value]]:
     return {}
 
 
-async def _by_journal(dynamics: DynamicsGateway, wanted: list[Pair]) -> list[Pair]:
+async def _by_journal(finder: Finder, wanted: list[Pair]) -> list[Pair]:
     """Look in the journals that the intents name; returns what was not found there."""
     journals: dict[tuple[Place, str], list[Pair]] = {}
     rest = []
@@ -186,7 +204,7 @@ async def _by_journal(dynamics: DynamicsGateway, wanted: list[Pair]) -> list[Pai
             journals.setdefault((place_of(record), intent.journal), []).append((task, record))
     for (place, journal), group in journals.items():
         found: Found = {}
-        await _find(dynamics, found, place, group, journal)
+        await _find(finder, found, place, group, journal)
         for task, record in group:
             rows = found.get(_key(record), [])
             if rows:

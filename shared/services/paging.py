@@ -42,13 +42,31 @@ def next_cursor(page: Page) -> str:
     return str(page.data[-1]["id"]) if page.data and page.has_more else ""
 
 
-async def rows(tables: Tables, table: str, partition: str, prefix: str = "") -> AsyncIterator[Row]:
-    """Every row of a partition whose key begins with `prefix`; one page is in memory at a time."""
-    after: tuple[str, str] | None = None
+async def row_pages(
+    tables: Tables,
+    table: str,
+    partition: str,
+    prefix: str = "",
+    *,
+    after: tuple[str, str] | None = None,
+    size: int | None = None,
+) -> AsyncIterator[list[Row]]:
+    """The rows of a partition whose keys begin with `prefix`, in pages of `size`, none empty;
+    `after`: the (partition, row) to go on behind."""
+    limit = size or QUERY_ROWS_MAX
     while True:
-        found = await tables.query(table, partition=partition, prefix=prefix, after=after)
-        for row in found:
-            yield row
-        if len(found) < QUERY_ROWS_MAX:
+        found = await tables.query(
+            table, partition=partition, prefix=prefix, after=after, limit=limit
+        )
+        if found:
+            yield found
+        if len(found) < limit:
             return
         after = (found[-1].partition, found[-1].row)
+
+
+async def rows(tables: Tables, table: str, partition: str, prefix: str = "") -> AsyncIterator[Row]:
+    """Every row of a partition whose key begins with `prefix`; one page is in memory at a time."""
+    async for page in row_pages(tables, table, partition, prefix):
+        for row in page:
+            yield row

@@ -178,7 +178,11 @@ class Prover:
         batches = sorted({str(row["JournalBatchNumber"]) for row, _ in rows})
         posted = await self._posted(header_set, company, batches)
         return [
-            _booked(row, sign, currency, str(row["JournalBatchNumber"]) in posted)
+            replace(
+                _booked(row, sign, currency, str(row["JournalBatchNumber"]) in posted),
+                company=company,
+                voucher=str(row.get("Voucher") or ""),
+            )
             for row, sign in rows
         ]
 
@@ -192,7 +196,7 @@ class Prover:
                 company,
                 {f"{side}DisplayValue": account.id, "CurrencyCode": currency.upper()},
                 select=(
-                    *("PaymentId", "DebitAmount", "CreditAmount", "JournalBatchNumber"),
+                    *("PaymentId", "DebitAmount", "CreditAmount", "JournalBatchNumber", "Voucher"),
                     *(f"{side}Type", "LineNumber", "OffsetCompany"),
                 ),
             )

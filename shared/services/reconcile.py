@@ -2,8 +2,8 @@
 
 Partition key = payout id. Rows: `open~<txn>` (a member whose lines are not confirmed),
 `member~<txn>` (confirmed), `difference~<txn>` (its lines do not add up to its net). The tie-outs
-themselves: partition `tieouts`, row = payout id. Nothing is posted here: members without lines are
-enqueued to their own queue.
+themselves: partition `tieouts` (`shared/services/tie_outs.py`). Nothing is posted here: members
+without lines are enqueued to their own queue.
 """
 
 import asyncio
@@ -14,24 +14,15 @@ from shared.documents.common import currency_of, id_of
 from shared.domain.matching import TieOut
 from shared.domain.money import Money
 from shared.domain.records import Ref
-from shared.ports import (
-    Cell,
-    Delete,
-    Json,
-    Operation,
-    Put,
-    Row,
-)
+from shared.ports import Delete, Json, Operation, Put, Row
 from shared.services.converge import CONCURRENCY_MAX, Ports
 from shared.services.dispatch import Dispatch
 from shared.services.links import LinkStore
 from shared.services.paging import next_cursor, rows
+from shared.services.tie_outs import TABLE, TIEOUTS, cells_of, status_of
 
-TABLE = "payouts"
 PAGE = 100
-TIEOUTS = "tieouts"
 OPERATIONS_PER_TRANSACTION = 90
-TIED, OPEN = "tied", "open"
 
 
 class Reconcile:
@@ -105,25 +96,12 @@ class Reconcile:
             Money(unwritten_net, currency),
             wrong,
         )
-        await self._ports.tables.transact(TABLE, TIEOUTS, [Put(payout_id, self._cells(result))])
+        cells = cells_of(result, self._ports.clock.now())
+        await self._ports.tables.transact(TABLE, TIEOUTS, [Put(payout_id, cells)])
         return {
-            "status": TIED if result.is_tied else OPEN,
+            "status": status_of(result),
             "difference_minor": result.difference.minor,
             "unwritten": unwritten,
-        }
-
-    def _cells(self, result: TieOut) -> dict[str, Cell]:
-        return {
-            "status": TIED if result.is_tied else OPEN,
-            "currency": result.amount.currency,
-            "amount_minor": result.amount.minor,
-            "members": result.members,
-            "members_net_minor": result.members_net.minor,
-            "difference_minor": result.difference.minor,
-            "unwritten": result.unwritten,
-            "unwritten_net_minor": result.unwritten_net.minor,
-            "wrong": result.wrong,
-            "at": self._ports.clock.now(),
         }
 
     async def _effect(self, txn_id: str) -> int | None:
@@ -151,10 +129,9 @@ class Reconcile:
     async def _rows(self, partition: str, prefix: str) -> list[Row]:
         return [row async for row in rows(self._ports.tables, TABLE, partition, prefix)]
 
-    async def is_tied(self, payout_id: str) -> bool:
-        """True when the payout was tied out."""
-        row = await self._ports.tables.get(TABLE, TIEOUTS, payout_id)
-        return row is not None and row.cells["status"] == TIED
+    async def is_noted(self, payout_id: str) -> bool:
+        """True when the payout has a tie-out, open or tied."""
+        return await self._ports.tables.get(TABLE, TIEOUTS, payout_id) is not None
 
     async def tie_outs(self) -> list[Mapping[str, Any]]:
         """The tie-outs of all payouts, with their ids; memory grows with the payouts."""

@@ -13,6 +13,7 @@ from shared.domain.records import Choice, Intent, Link
 from shared.errors import ObjectMissing
 from shared.ports import Json, StripeGateway
 from shared.registry import Entity
+from shared.services.paging import next_cursor
 
 CHARGE_PREFIXES = ("ch_", "py_")
 REFUND_PREFIXES = ("re_", "pyr_")
@@ -33,7 +34,7 @@ async def fetch(
     was_settled: bool = False,
 ) -> Snapshot:
     """The snapshot of one object. Raises `ObjectMissing` and the errors of the Stripe port."""
-    found = await stripe.retrieve(entity.name, id, entity.expand)
+    found = await _retrieved(stripe, entity, id)
     related: dict[str, Json] = {}
     if entity.name == "balance_transaction":
         related = await _source(stripe, found)
@@ -55,6 +56,36 @@ async def fetch(
         choices=choices,
         was_settled=was_settled,
     )
+
+
+async def _retrieved(stripe: StripeGateway, entity: Entity, id: str) -> Json:
+    """The object; `{"id", "object", "deleted": true}` for one that Stripe's events call deleted.
+
+    Only the event tells a deleted object from a wrong key, which misses everything.
+    """
+    try:
+        return await stripe.retrieve(entity.name, id, entity.expand)
+    except ObjectMissing:
+        if not entity.deletion or not await _is_told_deleted(stripe, entity.deletion, id):
+            raise
+    return {"id": id, "object": entity.object, "deleted": True}
+
+
+async def _is_told_deleted(stripe: StripeGateway, event_type: str, id: str) -> bool:
+    """Whether one of the last events of this type is about the object."""
+    params: dict[str, str | int] = {"type": event_type, "limit": LIST_PAGE}
+    for _ in range(LIST_PAGES_MAX):
+        page = await stripe.page("event", params)
+        if any(
+            event["type"] == event_type and id_of(event["data"]["object"]) == id
+            for event in page.data
+        ):
+            return True
+        cursor = next_cursor(page)
+        if not cursor:
+            return False
+        params["starting_after"] = cursor
+    return False
 
 
 async def _source(stripe: StripeGateway, txn: Json) -> dict[str, Json]:

@@ -1,19 +1,22 @@
 """The timers' work: what no event announced, what waits, what its queue gave up.
 
-Completeness of money rests on the list of balance transactions, because many types have no event.
-A cursor moves only after the queue has the work. Each sweep is converge on more ids: doing it twice
-changes nothing.
+Completeness of money rests on the list of balance transactions, because many types have no event;
+that of the bank side on the payouts that these transactions name. A cursor moves only after the
+queue has the work. Each sweep is converge on more ids: doing it twice changes nothing. What one run
+has no time for the next one does (`shared/services/runs.py`).
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from shared import telemetry
-from shared.documents.payout import is_itemised
+from shared.documents.payout import is_itemised, payout_of
 from shared.domain.partition import partition_of
 from shared.domain.records import Ref
-from shared.ports import Cell, DeadLetter, Insert, Json, Message, Operation, Replace, Row
+from shared.errors import Unavailable
+from shared.ports import DeadLetter, Json, LetterNotKept, Message, Page, Row
 from shared.registry import ENTITIES, entity_named
 from shared.services.converge import Ports
 from shared.services.dispatch import Dispatch, message_for
@@ -21,22 +24,28 @@ from shared.services.ingest import route
 from shared.services.item import (
     FIND_SENDER,
     UNREADABLE,
+    Item,
     UnreadableItemError,
     read_item,
     unreadable_item,
 )
+from shared.services.items import TABLE as ITEMS
 from shared.services.items import Items, Outcome, home, item_of, places
 from shared.services.links import LinkStore
-from shared.services.paging import PAGES_MAX, Pages, next_cursor
+from shared.services.paging import Pages, next_cursor
+from shared.services.places import SWEEP, Cursor, Place, Window, Windows
 from shared.services.reconcile import Reconcile
+from shared.services.runs import Run, side_by_side
+from shared.services.tie_outs import OPEN, TIEOUTS
+from shared.services.tie_outs import TABLE as PAYOUTS
 from shared.verdicts import Kind, Verdict
 
-TABLE = "cursors"
-SWEEP = "sweep"
 UNDELIVERED_DAYS = 3  # as long as Stripe itself tries
-PAYOUT_DAYS = 14  # how far back payouts are looked for that nobody announced
+EVENT_DAYS_MAX = 29  # Stripe keeps events for 30
+PAYOUT_DAYS = 14  # payouts of which Stripe's own list is read; older ones by their transactions
 DEAD_LETTERS_MAX = 100  # a queue and run
-RESENDS_MAX = 1_000  # a queue, partition and run
+LETTER_ID_CHARS_MAX = 100  # of a foreign message, in a log
+RESENDS_PAGE = 100  # waiting items looked at together, and sent in one request
 RESEND_AFTER_MIN = timedelta(minutes=5)
 RESEND_AFTER_MAX = timedelta(hours=2)
 RESEND_AGE_SHARE = 4  # what has waited for a day is not asked for every quarter of an hour
@@ -51,158 +60,252 @@ class Sweep:
         self._dispatch = Dispatch(links, ports.queue, ports.clock, ports.settings)
         self._items = Items(ports.tables, ports.clock)
         self._pages = Pages(ports.stripe, ports.clock, ports.chance)
+        self._windows = Windows(ports.tables, ports.clock)
+
+    def _run(self, timer: str) -> Run:
+        return Run(timer, self._ports.clock)
+
+    # --- balance transactions ---------------------------------------------------------------
 
     async def transactions(self) -> int:
-        """Enqueue every balance transaction without lines since the cursor, with overlap.
+        """Enqueue every balance transaction without lines since the cursor, with overlap, and the
+        payouts that they name.
 
-        Returns how many were enqueued. Parked ones are left to the inbox.
+        Returns how many were enqueued. Parked ones are left to the inbox. Raises `ExceptionGroup`
+        at the end for pages that could not be handed on.
         """
-        started = self._ports.clock.now()
-        row, since = await self._since("balance_transaction", started)
-        sent, cursor = 0, ""
-        for _ in range(PAGES_MAX):
-            page = await self.transaction_page(int(since.timestamp()), cursor)
-            sent += int(page["sent"])
-            cursor = page["cursor"]
-            if not cursor:
-                await self._move("balance_transaction", row, started)
-                telemetry.count("swept_transactions", sent)
-                return sent
-        raise RuntimeError(f"more than {PAGES_MAX} pages of balance transactions")
+        run = self._run("sweep_transactions")
+        sent = await self._windows.walk(
+            run,
+            "balance_transaction",
+            self._since,
+            lambda window: self._page("balance_transaction", window),
+            self._enqueue_transactions,
+        )
+        telemetry.count("swept_transactions", sent)
+        run.close()
+        return sent
+
+    async def _page(
+        self, entity: str, window: Window, params: dict[str, str | int] | None = None
+    ) -> Page:
+        asked = {**(params or {}), "created[gte]": window.since}
+        return await self._pages.one(entity, asked, window.after)
+
+    async def _enqueue_transactions(self, txns: Sequence[Json]) -> int:
+        """Send those transactions, and those of their payouts, that are not written completely."""
+        refs = [Ref("balance_transaction", str(txn["id"])) for txn in txns]
+        refs += [Ref("payout", id) for txn in txns if (id := payout_of(txn))]
+        missing = await self._dispatch.unsettled(refs)
+        kept = await side_by_side(missing, self._kept)
+        return await self._dispatch.send(
+            [ref for ref, is_kept in zip(missing, kept, strict=True) if not is_kept]
+        )
 
     async def transaction_page(self, since: int, cursor: str) -> Json:
         """One page of balance transactions created since a moment (seconds), newest first.
 
         Returns `{cursor, seen, sent, oldest}`: the next cursor (empty: that was the last page), how
-        many were listed, how many enqueued, and the `created` of the last one.
+        many were listed, how many objects enqueued, and the `created` of the last one.
         """
         page = await self._pages.one("balance_transaction", {"created[gte]": since}, cursor)
-        refs = [Ref("balance_transaction", str(txn["id"])) for txn in page.data]
-        missing = await self._dispatch.unsettled(refs)
-        sent = await self._dispatch.send([ref for ref in missing if not await self._kept(ref)])
         return {
             "cursor": next_cursor(page),
             "seen": len(page.data),
-            "sent": sent,
+            "sent": await self._enqueue_transactions(page.data),
             "oldest": int(page.data[-1]["created"]) if page.data else since,
         }
 
-    async def events(self) -> int:
-        """Enqueue the events that never reached a worker: what makes a lost webhook harmless.
-
-        Reads what Stripe could not deliver, and everything since the cursor with overlap, because
-        an accepted delivery may have been lost too. Events older than Stripe keeps (30 days) are
-        found through their transactions. Returns how many were enqueued.
-        """
-        started = self._ports.clock.now()
-        row, since = await self._since("event", started)
-        undelivered: dict[str, str | int] = {
-            "delivery_success": "false",
-            "created[gte]": int((started - timedelta(days=UNDELIVERED_DAYS)).timestamp()),
-        }
-        sent = 0
-        everything: dict[str, str | int] = {"created[gte]": int(since.timestamp())}
-        for params in (undelivered, everything):
-            async for page in self._pages.all("event", params):
-                sent += await self._enqueue_events(page)
-        await self._move("event", row, started)
-        telemetry.count("swept_events", sent)
-        return sent
-
-    async def _enqueue_events(self, events: Sequence[Json]) -> int:
+    def _since(self, through: datetime | None, now: datetime) -> datetime:
+        """The moment to read from."""
         settings = self._ports.settings
-        queues: dict[str, list[Message]] = {}
-        for event in events:
-            routed = route(event, settings)
-            if routed is None:
-                continue
-            queue, partition, item = routed
-            if await self._items.get(home(queue, item.object), item.id) is None:
-                queues.setdefault(queue, []).append(item.message(partition))
-        for queue, messages in queues.items():
-            await self._ports.queue.send(queue, messages)
-        return sum(len(messages) for messages in queues.values())
-
-    async def _since(self, name: str, now: datetime) -> tuple[Row | None, datetime]:
-        """The cursor's row, and the moment to read from."""
-        settings = self._ports.settings
-        row = await self._ports.tables.get(TABLE, SWEEP, name)
-        if row is not None and isinstance(row.cells["through"], datetime):
-            overlap = timedelta(hours=settings.sweep_overlap_hours)
-            return row, min(row.cells["through"] - overlap, now)
-        return row, now - timedelta(days=settings.sweep_first_days)
-
-    async def _move(self, name: str, row: Row | None, through: datetime) -> None:
-        """Move a cursor; the queue has everything up to `through`."""
-        cells: dict[str, Cell] = {"through": through}
-        operation: Operation = Insert(name, cells)
-        if row is not None:
-            operation = Replace(name, cells, row.etag)
-        await self._ports.tables.transact(TABLE, SWEEP, [operation])
+        if through is None:
+            return now - timedelta(days=settings.sweep_first_days)
+        return min(through - timedelta(hours=settings.sweep_overlap_hours), now)
 
     async def _kept(self, ref: Ref) -> bool:
         """True for an object that is parked or waiting: another list has it."""
         row = await self._items.object(home(entity_named(ref.entity).queue, ref.id), ref.id)
         return row is not None and row.cells["status"] in (Kind.PARK.value, Kind.WAITING.value)
 
-    async def payouts(self) -> int:
-        """Converge payouts that can be itemised and are not tied out: their flow starts or runs."""
-        since = self._ports.clock.now() - timedelta(days=PAYOUT_DAYS)
-        reconcile = Reconcile(self._ports)
-        sent = 0
-        params: dict[str, str | int] = {"created[gte]": int(since.timestamp())}
-        async for page in self._pages.all("payout", params):
-            for payout in page:
-                if is_itemised(payout) and not await reconcile.is_tied(str(payout["id"])):
-                    await self._send_again(Ref("payout", str(payout["id"])))
-                    sent += 1
+    # --- events -----------------------------------------------------------------------------
+
+    async def events(self) -> int:
+        """Enqueue the events that never reached a worker: what makes a lost webhook harmless.
+
+        Reads what Stripe could not deliver, and everything since the cursor with overlap, because
+        an accepted delivery may have been lost too. Events older than Stripe keeps (30 days) are
+        found through their transactions. Returns how many were enqueued. Raises `ExceptionGroup`
+        at the end for queues that did not take theirs.
+        """
+        run = self._run("sweep_events")
+        hand_on = partial(self._enqueue_events, run)
+        undelivered: dict[str, str | int] = {"delivery_success": "false"}
+        sent = await self._windows.walk(
+            run,
+            "event_undelivered",
+            lambda _through, now: now - timedelta(days=UNDELIVERED_DAYS),
+            lambda window: self._page("event", window, undelivered),
+            hand_on,
+        )
+        sent += await self._windows.walk(
+            run,
+            "event",
+            self._event_since,
+            lambda window: self._page("event", window),
+            hand_on,
+        )
+        telemetry.count("swept_events", sent)
+        run.close()
         return sent
 
-    async def _send_again(self, ref: Ref) -> None:
-        """Send an object that may have been sent before: a new generation of its item."""
-        partition = partition_of(ref.id, self._ports.settings.partitions)
-        queue = entity_named(ref.entity).queue
-        row = await self._items.get(home(queue, ref.id), ref.id)
-        if row is None:
-            message = message_for(ref, self._ports.settings.partitions)
-        else:
+    def _event_since(self, through: datetime | None, now: datetime) -> datetime:
+        return max(self._since(through, now), now - timedelta(days=EVENT_DAYS_MAX))
+
+    async def _enqueue_events(self, run: Run, events: Sequence[Json]) -> int:
+        settings = self._ports.settings
+        routed = [found for event in events if (found := route(event, settings)) is not None]
+
+        async def is_known(found: tuple[str, int, Item]) -> bool:
+            queue, _, item = found
+            return await self._items.get(home(queue, item.object), item.id) is not None
+
+        queues: dict[str, list[Message]] = {}
+        known = await side_by_side(routed, is_known)
+        for (queue, partition, item), is_there in zip(routed, known, strict=True):
+            if not is_there:
+                queues.setdefault(queue, []).append(item.message(partition))
+        sent = 0
+        for queue, messages in queues.items():
+            sent += await run.part(f"queue {queue}", partial(self._send, queue, messages), 0)
+        return sent
+
+    async def _send(self, queue: str, messages: Sequence[Message]) -> int:
+        await self._ports.queue.send(queue, messages)
+        return len(messages)
+
+    # --- payouts ----------------------------------------------------------------------------
+
+    async def payouts(self) -> int:
+        """Converge payouts that are not complete, or not tied out: their flow starts or goes on.
+
+        Reads Stripe's list of the last `PAYOUT_DAYS`, and every tie-out that is open, of any age.
+        """
+        run = self._run("sweep_payouts")
+        sent = await self._windows.walk(
+            run,
+            "payout",
+            lambda _through, now: now - timedelta(days=PAYOUT_DAYS),
+            lambda window: self._page("payout", window),
+            self._enqueue_payouts,
+        )
+        async for page in Place(self._ports.tables, "open_tie_outs").pages(run, PAYOUTS, TIEOUTS):
+            ids = [row.row for row in page if row.cells["status"] == OPEN]
+            sent += await run.part("open tie-outs", partial(self._send_again, ids), 0)
+        run.close()
+        return sent
+
+    async def _enqueue_payouts(self, payouts: Sequence[Json]) -> int:
+        """Those of a page that are not complete; open tie-outs have a list of their own."""
+        refs = [Ref("payout", str(payout["id"])) for payout in payouts]
+        unsettled = await self._dispatch.unsettled(refs)
+        itemised = [str(payout["id"]) for payout in payouts if is_itemised(payout)]
+        noted = await side_by_side(itemised, Reconcile(self._ports).is_noted)
+        wanted = dict.fromkeys(ref.id for ref in unsettled)
+        wanted |= {id: None for id, is_there in zip(itemised, noted, strict=True) if not is_there}
+        return await self._send_again(list(wanted))
+
+    async def _send_again(self, ids: Sequence[str]) -> int:
+        """Send payouts that may have been sent before, each as a new generation of its item;
+        parked and waiting ones are left to their lists."""
+        queue = entity_named("payout").queue
+
+        async def message(id: str) -> Message | None:
+            if await self._kept(Ref("payout", id)):
+                return None
+            partition = partition_of(id, self._ports.settings.partitions)
+            row = await self._items.get(home(queue, id), id)
+            if row is None:
+                return message_for(Ref("payout", id), self._ports.settings.partitions)
             item = item_of(row)
-            message = item.renewed(item.generation + 1).message(partition)
-        await self._ports.queue.send(queue, [message])
+            return item.renewed(item.generation + 1).message(partition)
+
+        found = await side_by_side(ids, message)
+        messages = [each for each in found if each is not None]
+        if messages:
+            await self._ports.queue.send(queue, messages)
+        return len(messages)
+
+    # --- waiting items and dead letters -----------------------------------------------------
 
     async def waiting(self) -> int:
         """Send waiting items again, each under a new generation; returns how many.
 
         The longer one has waited, the rarer: its counterpart's own event or timer comes first.
+        A run that its time does not suffice for leaves the rest to the next, which begins there.
         """
+        run = self._run("sweep_waiting")
+        found = self._places()
+        cursor = Cursor(self._ports.tables, SWEEP, "waiting")
+        begun = str((await cursor.read()).get("place", ""))
+        first = next((n for n, (_, where) in enumerate(found) if where == begun), 0)
         sent = 0
-        now = self._ports.clock.now()
-        partitions = self._ports.settings.partitions
-        for queue, where in self._places():
-            count = 0
-            async for row in self._items.listed(where, Kind.WAITING):
-                if not _is_due(row, now):
-                    continue
-                item = item_of(row)
-                renewed = item.renewed(item.generation + 1)
-                partition = partition_of(item.object, partitions)
-                await self._ports.queue.send(queue, [renewed.message(partition)])
-                count += 1
-                if count == RESENDS_MAX:
-                    break
-            sent += count
+        for queue, where in found[first:] + found[:first]:
+            sent += await run.part(where, partial(self._resend, run, queue, where), 0)
+            if run.is_over:
+                await cursor.keep({"place": where})
+                break
+        run.close()
+        return sent
+
+    async def _resend(self, run: Run, queue: str, where: str) -> int:
+        now, partitions = self._ports.clock.now(), self._ports.settings.partitions
+        sent = 0
+        pages = Place(self._ports.tables, f"waiting~{where}").pages(
+            run, ITEMS, where, f"{Kind.WAITING.value}~", RESENDS_PAGE
+        )
+        async for page in pages:
+            items = [item_of(row) for row in page if _is_due(row, now)]
+            messages = [
+                item.renewed(item.generation + 1).message(partition_of(item.object, partitions))
+                for item in items
+            ]
+            if messages:
+                await self._ports.queue.send(queue, messages)
+            sent += len(messages)
         return sent
 
     async def dead_letters(self) -> int:
-        """Park what the queues gave up; each is stored before it leaves its dead-letter queue."""
-        drained = 0
-        for queue in self._queues():
+        """Park what the queues gave up; each is stored before it leaves its dead-letter queue.
 
-            async def keep(letter: DeadLetter, queue: str = queue) -> None:
-                await self._park(queue, letter)
+        A letter that cannot be parked stays where it is, and those behind it are parked. Raises
+        `ExceptionGroup` at the end for what stayed.
+        """
+        run = self._run("drain_dead_letters")
 
-            drained += await self._ports.queue.drain_dead_letters(queue, keep, DEAD_LETTERS_MAX)
-        return drained
+        async def drain(queue: str) -> int:
+            keep = partial(self._keep, run, queue)
+            limit = DEAD_LETTERS_MAX
+            return await run.part(
+                f"queue {queue}",
+                lambda: self._ports.queue.drain_dead_letters(queue, keep, limit),
+                0,
+            )
+
+        # Each may take its two minutes: together they would outlast the function.
+        drained = await side_by_side(self._queues(), drain)
+        run.close()
+        return sum(drained)
+
+    async def _keep(self, run: Run, queue: str, letter: DeadLetter) -> None:
+        """Raises `LetterNotKept` for a letter that only itself is to blame for."""
+        try:
+            await self._park(queue, letter)
+        except Unavailable:
+            raise  # the next letters would fare the same
+        except Exception as error:
+            run.failed(f"letter {letter.id[:LETTER_ID_CHARS_MAX]} of queue {queue}", error)
+            raise LetterNotKept(letter.id) from error
 
     async def _park(self, queue: str, letter: DeadLetter) -> None:
         verdict = Verdict(
@@ -228,8 +331,14 @@ class Sweep:
 
 def _is_due(row: Row, now: datetime) -> bool:
     """Whether a waiting item is to be looked at again."""
+    due = next_look_at(row)
+    return due is None or now >= due
+
+
+def next_look_at(row: Row) -> datetime | None:
+    """When a waiting item is to be looked at again; None: at once."""
     first, last = row.cells["first_seen_at"], row.cells["updated_at"]
     if not isinstance(first, datetime) or not isinstance(last, datetime):
-        return True
+        return None
     pause = (last - first) / RESEND_AGE_SHARE
-    return now - last >= min(max(pause, RESEND_AFTER_MIN), RESEND_AFTER_MAX)
+    return last + min(max(pause, RESEND_AFTER_MIN), RESEND_AFTER_MAX)

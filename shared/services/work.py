@@ -146,12 +146,16 @@ class Work:
 
     async def _settle(self, queue: str, partition: int, outcomes: Sequence[Outcome]) -> None:
         copies: list[Message] = []
+        told: list[Outcome] = []
         now = self._ports.clock.now()
         for outcome in outcomes:
             item, verdict = outcome.item, outcome.verdict
             if verdict.kind is Kind.RETRY:
-                delay = timedelta(seconds=self._delay_seconds(item, verdict))
-                copies.append(item.again(verdict.counts).message(partition, now + delay))
+                seconds = self._delay_seconds(item, verdict)
+                due_at = now + timedelta(seconds=seconds)
+                copies.append(item.again(verdict.counts).message(partition, due_at))
+                verdict = replace(verdict, delay_seconds=seconds)
+            told.append(Outcome(item, verdict))
             if verdict.kind is not Kind.DONE:
                 telemetry.event(
                     verdict.kind.value,
@@ -163,7 +167,7 @@ class Work:
                 )
         if copies:
             await self._ports.queue.send(queue, copies)
-        await self._items.store(queue, outcomes)
+        await self._items.store(queue, told)
 
 
 def _later(items: Sequence[Item]) -> list[Item]:

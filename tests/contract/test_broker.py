@@ -19,7 +19,7 @@ from local.servicebus.messages import (
     Outgoing,
     QueueUnknown,
 )
-from shared.ports import DeadLetter, Message, QueueCounts
+from shared.ports import DeadLetter, LetterNotKept, Message, QueueCounts
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 SESSIONS = QueueSettings(
@@ -555,6 +555,25 @@ def test_a_dead_letter_that_cannot_be_kept_stays() -> None:
         with pytest.raises(ConnectionError, match="a"):
             await LocalQueue(broker).drain_dead_letters("work", refuse, limit=5)
         assert broker.depth("work").dead == 2
+
+    play(scene)
+
+
+def test_a_dead_letter_that_is_not_kept_stays_and_the_next_ones_are_handed_over() -> None:
+    async def scene(broker: Broker, _clock: LoopClock) -> None:
+        await bury(broker, "a", "b", "c")
+        handed: list[str] = []
+
+        async def keep(letter: DeadLetter) -> None:
+            handed.append(letter.id)
+            if letter.id == "a":
+                raise LetterNotKept(letter.id)
+
+        queue = LocalQueue(broker)
+        assert await queue.drain_dead_letters("work", keep, limit=9) == 2
+        assert (handed, broker.depth("work").dead) == (["a", "b", "c"], 1)
+        assert await queue.drain_dead_letters("work", keep, limit=9) == 0
+        assert handed[3:] == ["a"]
 
     play(scene)
 

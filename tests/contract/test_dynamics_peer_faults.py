@@ -168,7 +168,7 @@ async def test_faults_that_make_no_sense_are_refused(world: World, body: Any, te
 @pytest.mark.parametrize(
     ("method", "route", "body"),
     [
-        ("GET", "faults", {}),
+        ("GET", "post_journals", {}),
         ("POST", "nothing", {}),
         ("POST", "post_journals", {"company": "xxxx"}),
         ("POST", "post_journals", {"companies": "usmf"}),
@@ -224,3 +224,11 @@ def test_the_same_seed_gives_the_same_run() -> None:
     seed = random.Random(5).getrandbits(16)
     assert run(seed) == run(seed)
     assert run(seed) != run(seed + 1)
+
+
+@virtual
+async def test_the_faults_that_are_set_can_be_read(world: World) -> None:
+    await world.http.post(f"{CONTROL}/faults", json={"throttle": 0.25})
+    response = await world.http.get(f"{CONTROL}/faults")
+    assert response.status_code == 200
+    assert response.json()["value"]["throttle"] == 0.25

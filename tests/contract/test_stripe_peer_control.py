@@ -59,6 +59,17 @@ def test_an_event_does_not_bring_back_an_older_state() -> None:
     in_world(scenario)
 
 
+@pytest.mark.parametrize("type", ["charge.pending", "charge.succeeded"])
+def test_the_birth_of_a_charge_does_not_replace_its_stored_state(type: str) -> None:
+    async def scenario(world: World) -> None:
+        await store(world, OLD_CHARGE)
+        born = OLD_CHARGE | {"status": "pending", "description": "born"}
+        await control(world, "events", event("evt_1", type, born))
+        assert world.get("charges/ch_old") == OLD_CHARGE
+
+    in_world(scenario)
+
+
 def test_a_transaction_once_known_is_not_unset_by_an_event() -> None:
     async def scenario(world: World) -> None:
         await store(world, OLD_CHARGE)

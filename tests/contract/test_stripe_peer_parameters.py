@@ -156,11 +156,18 @@ def test_payment_methods_are_made_from_tokens_numbers_and_ibans() -> None:
         iban = {"iban": "DE89 3704 0044 0532 0130 00"}
         sepa = world.post("payment_methods", type="sepa_debit", sepa_debit=iban)
         assert sepa["sepa_debit"]["last4"] == "3000"
+        late = {"iban": "AT321904300235473204"}  # of `stripe trigger payment_intent.processing`
+        made = world.post("payment_methods", type="sepa_debit", sepa_debit=late)
+        paid = {"payment_method": made["id"], "payment_method_types": ["sepa_debit"]}
+        intent = world.post("payment_intents", amount=1000, currency="eur", confirm=True, **paid)
+        assert intent["status"] == "processing"
         for wrong, code in (
             ({"type": "card", "card": {"number": "4111"}}, "incorrect_number"),
             ({"type": "sepa_debit", "sepa_debit": {"iban": "DE00"}}, "invalid_bank_account_iban"),
         ):
-            assert world.refused("payment_methods", **wrong)["code"] == code
+            found = world.refused("payment_methods", **wrong)
+            assert found["code"] == code
+            assert found["param"] in ("card[number]", "sepa_debit[iban]")
         assert "not twint" in world.refused("payment_methods", type="twint")["message"]
         assert world.refused("payment_methods")["code"] == "parameter_missing"
 

@@ -84,6 +84,40 @@ def test_the_demo_lives_through_what_it_promises(runs: dict[str, tuple[int, str,
     assert {payout["status"] for payout in found["payouts"]} == {"tied"}
 
 
+def test_the_page_says_why_items_were_skipped_and_how_long_it_took(
+    runs: dict[str, tuple[int, str, str]],
+) -> None:
+    _, page, _ = runs["page"]
+    found = figures(runs["one"])
+    assert sum(found["skipped"].values()) == found["status"]["skipped"] > 0
+    assert f"{found['skipped']['unknown_type']} events of types that need no work" in page
+    assert any(line.startswith("took ") for line in page.splitlines())
+    assert "took" not in json.dumps(found)
+
+
+def test_the_page_says_why_customers_have_more_accounts_than_there_are_customers(
+    runs: dict[str, tuple[int, str, str]],
+) -> None:
+    _, page, _ = runs["page"]
+    accounts = figures(runs["one"])["customers"]
+    counted = ", ".join(f"{count} in {company}" for company, count in accounts.items())
+    (line,) = [line for line in page.splitlines() if " in Stripe are " in line]
+    assert f"4 in Stripe are {sum(accounts.values())} accounts: {counted}" in line
+    assert ("has an account in each" in line) is (sum(accounts.values()) > 4)
+
+
+def test_payouts_are_told_by_currency_in_the_order_they_were_made(
+    runs: dict[str, tuple[int, str, str]],
+) -> None:
+    payouts = figures(runs["one"])["payouts"]
+    currencies = [each["currency"] for each in payouts]
+    assert currencies == sorted(currencies, key=["usd", "eur", "jpy"].index)
+    for currency in dict.fromkeys(currencies):
+        made = [each["created"] for each in payouts if each["currency"] == currency]
+        assert made == sorted(made)
+        assert min(made) > 0
+
+
 def test_a_demo_of_nothing_is_refused() -> None:
     done = subprocess.run(
         [TIEOUT, "demo", "--charges", "0"],

@@ -103,6 +103,7 @@ def run_cli(
         "checkout.session.expired",
         "customer.created",
         "customer.updated",
+        "payment_intent.processing",
         "payment_intent.succeeded",
         "payout.created",
         "price.created",
@@ -205,9 +206,9 @@ def test_the_served_world_is_ready_and_proves_its_books(served: Served) -> None:
     ready = httpx.get(f"{served.app}/api/ready", timeout=30)
     assert (ready.status_code, ready.json()["status"]) == (200, "ready")
     at_rest(served)
-    for command in ("ready", "proof"):
+    for command in (["ready"], ["proof"], ["status"], ["payouts"], ["waiting"]):
         done = subprocess.run(
-            [TIEOUT, command, "--url", served.app, "--json"],
+            [TIEOUT, *command, "--url", f"{served.app}/api", "--json"],
             capture_output=True,
             text=True,
             timeout=COMMAND_SECONDS_MAX,
@@ -232,4 +233,40 @@ def test_a_command_without_an_app_says_so() -> None:
         check=False,
     )
     assert done.returncode == 2
-    assert "did not answer as Tieout does" in done.stderr
+    assert "nothing answers at" in done.stderr
+
+
+def world(served: Served, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    peers = {"TIEOUT_DYNAMICS_PEER": served.dynamics, "TIEOUT_STRIPE_PEER": served.stripe}
+    return subprocess.run(
+        [TIEOUT, "world", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_SECONDS_MAX,
+        check=False,
+        env={**os.environ, **peers, "TIEOUT_URL": served.app},
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("state", "job all", "job post-journals --company usmf", "timer sweep_waiting"),
+        *("faults stripe", "faults stripe --off", "faults dynamics", "faults dynamics --off"),
+        *("close-period usmf 2020-01", "close-period usmf 2020-01 --reopen"),
+    ],
+)
+def test_the_peers_of_a_served_world_are_driven_by_commands(line: str, served: Served) -> None:
+    done = world(served, *line.split())
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout
+
+
+def test_a_fault_that_is_set_by_a_command_strikes_and_ends(served: Served) -> None:
+    assert world(served, "faults", "stripe", "rate_limit=1").returncode == 0
+    try:
+        answer = httpx.get(f"{served.stripe}/v1/balance", auth=(KEY, ""))
+        assert answer.status_code == 429
+    finally:
+        assert world(served, "faults", "stripe", "--off").returncode == 0
+    assert httpx.get(f"{served.stripe}/v1/balance", auth=(KEY, "")).status_code == 200

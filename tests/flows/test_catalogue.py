@@ -134,6 +134,22 @@ def test_an_archived_product_stays_with_its_last_day_and_comes_back() -> None:
     live(story, options("create"))
 
 
+@pytest.mark.parametrize(("products", "prices"), [("create", True), ("'off'", False)])
+def test_a_product_or_price_that_stripe_deleted_before_it_was_read_is_no_alarm(
+    products: str, prices: bool
+) -> None:
+    async def story(world: World) -> None:
+        kept, gone = new_product(world), new_product(world)
+        world.stripe.request("DELETE", f"/v1/products/{gone}")
+        world.stripe.delete_price(new_price(world, kept))
+        await rest(world)
+        assert released(world, gone) == []
+        assert open_prices(world) == []
+        await booked_and_proved(world)
+
+    live(story, options(products, prices))
+
+
 def test_a_product_of_the_table_is_linked_and_nothing_of_it_written() -> None:
     async def story(world: World) -> None:
         before = world.dynamics.records(RELEASED)

@@ -2,9 +2,12 @@
 
 from dataclasses import replace
 
+import pytest
+
 from local.stripe import PayoutSchedule, PeerSettings
 from local.world import Options, World
 from shared.domain.records import Record
+from shared.ports import Put
 from shared.services.links import LinkStore
 from tests.flows.flow_run import check_replay
 from tests.world import (
@@ -195,5 +198,29 @@ def test_a_flow_outlives_the_host() -> None:
         await rest(world, 7 * HOUR)
         assert (await _tie_outs(world))[stripe_payout(world)]["status"] == "tied"
         assert await world.host.flows.status(instance) == "Completed"
+
+    live(story, Options(stripe=DAILY))
+
+
+@pytest.mark.parametrize("status", ["Completed", "Failed"])
+def test_a_flow_that_gave_up_is_started_again_however_old_its_payout_is(
+    status: str,
+) -> None:
+    async def story(world: World) -> None:
+        payout = await _paid_out(world)
+        await world.idle()
+        await world.clock.sleep(60 * DAY)
+        instance = world.host.hub.instance(f"payout-{payout}")
+        assert instance is not None
+        # As after two months of waiting, or of activities that failed.
+        instance.status, instance.output = status, {"status": "open"}
+        (row,) = await world.tables.query("payouts", partition="tieouts")
+        cells = {**row.cells, "status": "open", "unwritten": 1}
+        await world.tables.transact("payouts", "tieouts", [Put(row.row, cells)])
+        await rest(world, 5 * HOUR)
+        assert (await _tie_outs(world))[payout]["status"] == "tied"
+        again = world.host.hub.instance(f"payout-{payout}")
+        assert again is not None
+        assert (again.status, again.output["status"]) == ("Completed", "tied")
 
     live(story, Options(stripe=DAILY))

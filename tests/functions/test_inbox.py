@@ -2,12 +2,16 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from local.publishing import embedded
+from local.stripe import PeerSettings
 from local.world import Options, World
+from shared.ports import Symbol, Value, Write, Written
 from shared.services.items import home
 from tests.world import (
     DAY,
@@ -91,6 +95,32 @@ def test_parked_items_heal_when_their_cause_goes_away() -> None:
         assert len(lines(world)) == 6
 
     live(story, _options())
+
+
+def test_what_can_heal_heals_behind_what_cannot() -> None:
+    async def story(world: World) -> None:
+        store = world.dynamics._store
+        currencies = store.schema.set_of("Currencies")
+        gone = {}
+        for name in ("EUR", "JPY"):
+            row = store.find("Currencies", name)
+            assert row is not None
+            gone[name] = dict(row.fields)
+            store.delete(currencies, row)
+        for _ in range(12):
+            sell(world, 5_000, "eur")
+        charge = sell(world, 5_000, "jpy")
+        await rest(world, 2 * HOUR)
+        assert {item.cause for item in await parked(world)} == {"refused"}
+        store.insert(currencies, gone["JPY"])  # and nobody creates EUR
+        await rest(world, 5 * HOUR)
+        [txn] = transactions_of(world, charge)
+        assert f"{txn['id']}:gross" in lines(world)
+        left = {item.object for item in await parked(world)}
+        assert len(left) == 12
+        assert txn["id"] not in left
+
+    live(story, Options(stripe=PeerSettings(payouts=None)))
 
 
 def test_a_resolved_item_leaves_the_inbox_and_keeps_its_row() -> None:
@@ -177,6 +207,49 @@ def test_what_was_booked_by_hand_is_not_booked_again() -> None:
         assert (proof["gap_minor"], proof["unexplained_minor"]) == (accepted["amount_minor"], 0)
 
     live(story, _options())
+
+
+def test_a_voucher_that_a_person_posts_closes_the_gap() -> None:
+    async def story(world: World) -> None:
+        await _park(world)
+        [first, *_] = await _listed(world)
+        net = stripe_object(world, "balance_transaction", first["object"])["net"]
+        voucher = await _book_by_hand(world, Decimal(net) / 100)
+        _mend(world)
+        given = {**SAID, **VOUCHER, "voucher": voucher}
+        assert (await _post(world, "inbox/resolve", ids=[first["id"]], **given))[0] == 200
+        draft = (await world.get("proof"))["currencies"]["usd"]
+        assert first["object"] in [
+            each["id"] for each in draft["differences"] if each["kind"] == "accepted"
+        ]
+        await rest(world, 3 * HOUR)  # the others heal, and the journals are posted
+        proof = (await world.get("proof"))["currencies"]["usd"]
+        assert (proof["differences"], proof["gap_minor"]) == ([], 0)
+        assert proof["by_hand_minor"] == net
+
+    live(story, _options())
+
+
+async def _book_by_hand(world: World, amount: Decimal) -> str:
+    """A person debits clearing in a general journal of their own; returns the voucher."""
+    dynamics, late = world.app.dynamics, world.clock.now() + timedelta(minutes=1)
+    header = {"JournalName": "STRGL", "Description": "by hand"}
+    [made] = await dynamics.apply([Write("POST", "LedgerJournalHeaders", "usmf", header)], late)
+    assert isinstance(made, Written)
+    fields: dict[str, Value] = {
+        "JournalBatchNumber": made.fields["JournalBatchNumber"],
+        "AccountType": Symbol("LedgerJournalACType", "Bank"),
+        "AccountDisplayValue": "STRIPE-USD",
+        "OffsetAccountType": Symbol("LedgerJournalACType", "Ledger"),
+        "OffsetAccountDisplayValue": "199900",
+        "CurrencyCode": "USD",
+        "DebitAmount": amount,
+        "TransDate": world.clock.now().date(),
+        "Text": "by hand",
+    }
+    [line] = await dynamics.apply([Write("POST", "LedgerJournalLines", "usmf", fields)], late)
+    assert isinstance(line, Written), line
+    return str(line.fields["Voucher"])
 
 
 def test_a_resolved_object_is_written_when_a_person_retries_it() -> None:

@@ -5,15 +5,17 @@ from typing import Any
 
 from local.host.engine import Function
 from local.host.ncrontab import Schedule
-from local.world import ROOT, World
+from local.stripe import PeerSettings
+from local.world import ROOT, Options, World
 from shared.registry import ENTITIES
 from tests.world import NO_GAPS, ask, live, new_customer, rest, sell
 
 ANONYMOUS = ["health", "webhooks/stripe"]
-ROUTES = {"health", "payouts", "proof", "ready", "receipts", "status", "webhooks/stripe"}
+ROUTES = {
+    *("health", "payouts", "proof", "ready", "receipts", "status", "waiting", "webhooks/stripe"),
+}
 STATUS = ["queued", "in_flight", "scheduled", "waiting", "parked", "done", "skipped"]
 PROOF = ["balance_minor", "posted_minor", "draft_minor", "gap_minor", "unexplained_minor"]
-PROOF += ["by_hand_minor"]
 
 
 def functions(kind: str) -> dict[str, Function]:
@@ -90,6 +92,22 @@ def test_liveness_says_nothing_about_others() -> None:
     live(story)
 
 
+def test_what_waits_is_listed_with_its_reason() -> None:
+    async def story(world: World) -> None:
+        charge = sell(world, 10_000)
+        await rest(world)
+        (found,) = (await _json(world, "waiting"))["items"]
+        assert (found["kind"], found["object"], found["cause"]) == (
+            "waiting",
+            charge,
+            "transaction_not_made",
+        )
+        assert found["since"] <= found["updated_at"] < found["next_at"]
+
+    slow = PeerSettings(settle_delay_seconds=(2 * 3_600.0, 2 * 3_600.0))
+    live(story, Options(stripe=slow))
+
+
 def test_the_status_has_exactly_its_seven_figures() -> None:
     async def story(world: World) -> None:
         assert await _json(world, "status") == dict.fromkeys(STATUS, 0)
@@ -111,6 +129,7 @@ def test_the_proof_of_an_empty_account_is_zero_in_every_currency() -> None:
         assert found["scope"] == "posted ledger"
         nothing = {
             **dict.fromkeys(PROOF, 0),
+            "by_hand_minor": 0,
             "transactions": 0,
             "differences": [],
             "has_book": True,
@@ -125,10 +144,10 @@ def test_the_proof_tells_posted_from_draft() -> None:
         sell(world, 10_000)
         await rest(world)
         draft = (await _json(world, "proof"))["currencies"]["usd"]
-        assert [draft[name] for name in PROOF] == [9_680, 0, 9_680, 0, 0]
+        assert [draft[name] for name in PROOF] == [9_680, 0, 9_680, 0, 0, 0]
         world.dynamics.post_journals()
         posted = (await _json(world, "proof"))["currencies"]["usd"]
-        assert [posted[name] for name in PROOF] == [9_680, 9_680, 0, 0, 0]
+        assert [posted[name] for name in PROOF] == [9_680, 9_680, 0, 0, 0, 0]
 
     live(story)
 

@@ -139,8 +139,8 @@ def test_a_malformed_connection_string_is_no_crash(
 ) -> None:
     for variable in VARIABLES:
         monkeypatch.delenv(variable.name, raising=False)
-    for given, value in {**ENVIRONMENT, name: "AccountKey"}.items():
-        monkeypatch.setenv(given, value)
+    for key, value in {**ENVIRONMENT, name: "AccountKey"}.items():
+        monkeypatch.setenv(key, value)
     answer, alive, _ = _asked("GET", path)
     assert answered(answer) == (503, "not_configured")
     assert answer.json()["message"].startswith(f"settings: {name} must be the connection string")

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
-from local.simulation.command import main
+from cli.main import app
+from local.simulation.command import main, one, rates_named
 from local.simulation.faults import NAMES, Allowed, Injected
 from local.simulation.report import (
     FIRED_WANTED,
@@ -121,12 +123,14 @@ def shown(*results: Result) -> str:
 def test_the_table_ends_in_the_number_of_violations() -> None:
     good = result_of(outcome([], fails=False))
     assert shown(good, good).rstrip().endswith("violations: 0")
-    bad = result_of(outcome(FAULTS, fails=True), ["stripe_500 #4"], "/somewhere/seed-7.txt")
+    bad = result_of(
+        outcome(FAULTS, fails=True), ["stripe_500 #4"], "/somewhere/seed-7.txt", "make x"
+    )
     text = shown(good, bad)
     assert text.rstrip().endswith("violations: 1")
     for part in ("seed 7 fails", "line_missing: txn_1:gross", "stripe_500 #4", "seed-7.txt"):
         assert part in text
-    assert "make simulate SEED=7" in text
+    assert "  again: make x\n" in text
 
 
 def test_a_single_seed_shows_its_digest() -> None:
@@ -158,3 +162,48 @@ def test_a_few_seeds_may_miss_kinds_and_name_the_rarest() -> None:
 def test_senseless_numbers_are_refused(seeds: int, jobs: int) -> None:
     with pytest.raises(ValueError, match="seeds is 1 to"):
         main(seeds=seeds, jobs=jobs)
+
+
+def test_a_seed_can_be_shortened_and_have_other_rates_and_says_where_its_timeline_is(
+    tmp_path: Path,
+) -> None:
+    rates = rates_named(["webhook_repeated=1", "stripe_500=0.25"])
+    found = one(3, tmp_path, days=1.5, rates=rates, only=True, always_writes=True)
+    struck = {kind for kind, count in found.faults.items() if count}
+    assert struck == {"webhook_repeated", "stripe_500"}
+    options = "--days 1.5 --rate webhook_repeated=1 --rate stripe_500=0.25 --only"
+    assert found.again == f'make simulate SEED=3 ARGS="{options}"'
+    assert Path(found.file).read_text(encoding="utf-8").startswith("seed 3: no violation")
+    assert f"timeline: {found.file}\n" in shown(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("thunder=0.1", "thunder is no kind of fault"),
+        ("stripe_500", "write stripe_500=0.05"),
+        ("stripe_500=often", "write stripe_500=0.05"),
+        ("stripe_500=1.1", "a share of 0 to 1"),
+        ("stripe_500=nan", "a share of 0 to 1"),
+    ],
+)
+def test_a_senseless_rate_is_refused(text: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        rates_named([text])
+    result = CliRunner().invoke(app, ["simulate", "--seeds", "1", "--rate", text])
+    assert result.exit_code == 2
+    assert said.split(" ", maxsplit=1)[0] in result.output
+
+
+@pytest.mark.parametrize("shrinks", [True, False])
+def test_a_failure_is_shrunk_unless_that_is_switched_off(tmp_path: Path, shrinks: bool) -> None:
+    said: list[str] = []
+
+    def run(seed: int, *, allowed: Allowed | None = None, **_: object) -> Outcome:
+        assert seed == 7
+        return outcome(FAULTS, fails=True) if allowed is None else play(allowed)
+
+    found = one(7, tmp_path, shrinks=shrinks, say=said.append, run=run)
+    assert bool(found.needed) is shrinks
+    assert any("--no-minimise" in line for line in said) is shrinks
+    assert Path(found.file).read_text(encoding="utf-8").startswith("seed 7\nline_missing")

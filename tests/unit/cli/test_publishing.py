@@ -246,11 +246,11 @@ def test_an_app_that_does_not_answer_or_wants_a_key_is_named(folder: Path) -> No
     with running() as apps:
         result = run("list", "--url", OTHER)
         assert result.exit_code == 2
-        assert f"{OTHER} did not answer" in result.stderr
+        assert f"nothing answers at {OTHER}" in result.stderr
         apps.key = "secret"
         result = run("list")
         assert result.exit_code == 2
-        assert "put a function key into TIEOUT_FUNCTION_KEY" in result.stderr
+        assert "wants a function key: export TIEOUT_FUNCTION_KEY=" in result.stderr
 
 
 def test_with_two_persons_the_second_one_publishes(folder: Path) -> None:

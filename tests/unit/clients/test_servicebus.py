@@ -27,7 +27,7 @@ from shared.clients.servicebus import (
 )
 from shared.clients.servicebus_links import Receiver, Sender, ServiceBusLinks
 from shared.errors import QueueUnavailable, Refused, StorageUnavailable
-from shared.ports import DeadLetter, Message, Queue
+from shared.ports import DeadLetter, LetterNotKept, Message, Queue
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 BATCH_BYTES = 2_000
@@ -517,6 +517,19 @@ async def test_a_letter_that_cannot_be_kept_is_not_completed() -> None:
     with pytest.raises(StorageUnavailable):
         await queue_of(FakeLinks(receiver=receiver)).drain_dead_letters("charge", keep, 10)
     assert receiver.completed == []
+    assert receiver.is_closed
+
+
+async def test_a_letter_that_is_left_is_not_completed_and_the_next_are_kept() -> None:
+    receiver = FakeReceiver([received(f"m{n}") for n in range(DRAIN_PAGE_MAX + 2)])
+
+    async def keep(letter: DeadLetter) -> None:
+        if letter.id in ("m0", "m20"):
+            raise LetterNotKept(letter.id)
+
+    done = await queue_of(FakeLinks(receiver=receiver)).drain_dead_letters("charge", keep, 100)
+    assert done == DRAIN_PAGE_MAX
+    assert receiver.completed == [f"m{n}" for n in range(22) if n not in (0, 20)]
     assert receiver.is_closed
 
 

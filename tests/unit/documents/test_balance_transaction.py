@@ -17,6 +17,7 @@ from tests.unit.documents.objects import (
     closed_through,
     old_charge,
     old_txn,
+    payout,
     plain_txn,
     refund,
     snapshot,
@@ -257,3 +258,19 @@ def test_upper_case_currencies_are_read() -> None:
 
 def test_a_transaction_of_nothing_makes_no_lines() -> None:
     assert documents(plain_txn(0, "charge", "charge", "ch_1"), charge=charge()) == ()
+
+
+def test_the_transaction_of_a_payout_hands_its_payout_on() -> None:
+    found = plain_txn(-12345, "payout", "payout", None) | {"source": payout(status="in_transit")}
+    desired = build(snapshot(found), CONTEXT)
+    assert desired.money == (Ref("payout", "po_1"),)
+    assert desired.again == ()
+
+
+def test_the_transaction_of_a_failure_hands_its_payout_on_although_that_is_complete() -> None:
+    found = plain_txn(12345, "payout_reversal", "payout_failure", None)
+    desired = build(snapshot(found | {"source": payout(status="failed")}), CONTEXT)
+    assert desired.money == ()
+    assert [(again.ref, again.id) for again in desired.again] == [
+        (Ref("payout", "po_1"), "po_1-failed")
+    ]

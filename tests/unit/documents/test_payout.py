@@ -4,7 +4,14 @@ from typing import Any
 import pytest
 
 from shared.documents.common import Desired, FlowStart
-from shared.documents.payout import build, instance_of, is_itemised
+from shared.documents.payout import (
+    build,
+    instance_of,
+    is_itemised,
+    payout_of,
+    payout_refs,
+    returned_payout,
+)
 from shared.domain.records import Ref
 from shared.errors import Parked, Waiting
 from tests.unit.documents.objects import (
@@ -14,6 +21,7 @@ from tests.unit.documents.objects import (
     closed_through,
     link,
     payout,
+    plain_txn,
     snapshot,
     txn,
 )
@@ -121,6 +129,84 @@ def test_a_manual_payout_has_its_lines_and_no_flow() -> None:
     desired = of(payout(automatic=False, reconciliation_status="not_applicable"))
     assert facts(desired) == [("po_1:arrival", 12345, "2026-11-03")]
     assert desired.flows == ()
+
+
+@pytest.mark.parametrize("status", ["pending", "in_transit"])
+@pytest.mark.parametrize("automatic", [True, False])
+def test_a_payout_on_its_way_waits_until_it_arrives(status: str, automatic: bool) -> None:
+    desired = of(payout(status=status, automatic=automatic))
+    assert isinstance(desired.unfinished, Waiting)
+    assert desired.unfinished.reason == "payout_not_arrived"
+    assert desired.money == (Ref("balance_transaction", "txn_po"),)
+
+
+def test_a_paid_payout_that_cannot_be_itemised_yet_waits_for_that_and_has_its_line() -> None:
+    desired = of(payout(reconciliation_status="in_progress"))
+    assert isinstance(desired.unfinished, Waiting)
+    assert desired.unfinished.reason == "payout_not_itemised"
+    assert facts(desired) == [("po_1:arrival", 12345, "2026-11-03")]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"status": "failed"},
+        {"status": "canceled"},
+        {"status": "failed", "reconciliation_status": "in_progress"},
+        {"automatic": False, "reconciliation_status": "not_applicable"},
+        {"automatic": False, "reconciliation_status": "in_progress"},
+        {"reconciliation_status": None},
+    ],
+)
+def test_a_payout_that_is_final_waits_for_nothing(changes: Json) -> None:
+    assert of(payout(**changes)).unfinished is None
+
+
+@pytest.mark.parametrize("status", ["reversed", "", None, 7])
+def test_a_payout_of_an_unknown_status_parks_and_its_money_goes_on(status: object) -> None:
+    desired = of(payout(status=status))
+    assert isinstance(desired.unfinished, Parked)
+    assert desired.unfinished.cause == "unreadable_object"
+    assert "status" in str(desired.unfinished)
+    assert desired.documents == ()
+    assert desired.money == (Ref("balance_transaction", "txn_po"),)
+
+
+def test_a_transaction_of_a_payout_leads_to_it() -> None:
+    paid_out = plain_txn(-12345, "payout", "payout", "po_1")
+    assert payout_of(paid_out) == "po_1"
+    assert payout_refs(paid_out) == (Ref("payout", "po_1"),)
+    assert payout_refs(paid_out | {"source": payout(status="in_transit")}) == payout_refs(paid_out)
+    assert returned_payout(paid_out) == ()
+
+
+@pytest.mark.parametrize("type", ["payout_failure", "payout_cancel"])
+def test_a_transaction_that_takes_a_payout_back_leads_to_it_once_for_each_status(type: str) -> None:
+    returned = plain_txn(12345, "payout_reversal", type, "po_1")
+    assert payout_of(returned) == "po_1"
+    assert payout_refs(returned) == ()
+    (again,) = returned_payout(returned)
+    assert (again.ref, again.id) == (Ref("payout", "po_1"), f"po_1-{type}")
+    (again,) = returned_payout(returned | {"source": payout(status="failed")})
+    assert (again.ref, again.id) == (Ref("payout", "po_1"), "po_1-failed")
+
+
+@pytest.mark.parametrize(
+    ("type", "source"),
+    [
+        ("charge", "ch_1"),
+        ("stripe_fee", "po_1"),
+        ("payout", None),
+        ("payout", "tr_1"),
+        ("payout", 7),
+        ("payout_minimum_balance_hold", None),
+        (None, "po_1"),
+    ],
+)
+def test_other_transactions_lead_to_no_payout(type: Any, source: Any) -> None:
+    found = plain_txn(-5, "other", type, source)
+    assert (payout_of(found), payout_refs(found), returned_payout(found)) == ("", (), ())
 
 
 def test_a_pending_payout_without_transaction_waits() -> None:

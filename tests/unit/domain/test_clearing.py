@@ -152,3 +152,21 @@ def test_a_resolved_transaction_that_is_booked_whole_is_no_difference() -> None:
     lines = [BookedLine("txn_1", usd(700), posted=True)]
     proof = prove(usd(700), {"txn_1": 700}, lines, resolutions={"txn_1": NOWHERE})
     assert proof.differences == ()
+
+
+def test_a_voucher_that_was_booked_in_a_journal_counts_once() -> None:
+    lines = [
+        BookedLine("GJ-00007/1", usd(700), posted=True, company="usmf", voucher="GJ-1"),
+        BookedLine("GJ-00008/1", usd(5), posted=True, company="usmf", voucher="GJ-2"),
+    ]
+    proof = prove(
+        usd(700),
+        {"txn_1": 700},
+        lines,
+        ledger=usd(705),
+        resolutions={"txn_1": BY_HAND},
+        vouchers={KEY: usd(700)},
+    )
+    assert named(proof.differences) == [(UNKNOWN_LINE, "GJ-00008/1", -5)]
+    assert (proof.posted, proof.by_hand) == (usd(705), usd(700))
+    assert (proof.gap, proof.unexplained) == (usd(-5), usd(0))

@@ -106,10 +106,20 @@ def test_what_no_refund_accounts_for_was_given_back_when_an_event_says_so() -> N
     ]
 
 
-def test_a_charge_that_no_event_of_a_chapter_tells_of_is_looked_at() -> None:
-    objects = [charge(10, 1_000), refund(20, 1_000), charge(11, id="ch_2")]
-    found = chapters(Exported(events=[SOLD], objects=objects))
-    assert [list(chapter.charges) for chapter in found] == [["ch_2"], ["ch_1"]]
+def test_what_no_event_of_a_chapter_tells_of_is_looked_at() -> None:
+    dispute = {"id": "du_1", "object": "dispute", "created": 12, "charge": "ch_2"}
+    objects = [charge(10, 1_000), refund(20, 1_000), charge(11, id="ch_2"), dispute]
+    lost = event(13, "charge.dispute.created", dispute)
+    found = chapters(Exported(events=[SOLD, lost], objects=objects))
+    looked_at = [chapter.looked_at for chapter in found]
+    assert looked_at == [{"ch_2": "charge"}, {"ch_1": "charge", "re_1": "refund"}]
+
+
+def test_an_event_that_is_not_taken_tells_of_nothing() -> None:
+    unknown = event(11, "radar.early_fraud_warning.created", {"id": "issfr_1", "charge": "ch_1"})
+    foreign = event(12, "charge.succeeded", charge(10)) | {"account": "acct_1"}
+    (found,) = chapters(Exported(events=[unknown, foreign], objects=[charge(10)]))
+    assert found.looked_at == {"ch_1": "charge"}
 
 
 def test_the_number_of_chapters_is_bounded_and_nothing_is_left_out() -> None:

@@ -14,6 +14,7 @@ from shared.packaged import packaged_product
 from shared.ports import (
     DeadLetter,
     Json,
+    LetterNotKept,
     Lookup,
     Message,
     Page,
@@ -89,10 +90,16 @@ class RecordingQueue:
     ) -> int:
         letters = self.dead.get(queue, [])
         kept = 0
+        left: list[DeadLetter] = []
         while letters and kept < limit:
-            await keep(letters[0])
+            try:
+                await keep(letters[0])
+            except LetterNotKept:
+                left.append(letters.pop(0))
+                continue
             letters.pop(0)
             kept += 1
+        letters += left
         return kept
 
     async def counts(self) -> QueueCounts | None:
@@ -135,6 +142,8 @@ class FakeStripe:
         else:
             found = [each for (kind, _), each in self.objects.items() if kind == entity]
         found = [each for each in found if each["created"] >= int(params.get("created[gte]", 0))]
+        if "created[lt]" in params:
+            found = [each for each in found if each["created"] < int(params["created[lt]"])]
         ids = [each["id"] for each in found]
         start = ids.index(params["starting_after"]) + 1 if "starting_after" in params else 0
         end = start + int(params.get("limit", 10))
@@ -217,6 +226,8 @@ class FakeDynamics:
             for row in self.rows.get(lookup.entity_set, [])
             if row["dataAreaId"] == lookup.company
             and all(row.get(name) == _plain(value) for name, value in lookup.equals.items())
+            and all(row.get(name, value) >= value for name, value in lookup.at_least.items())
+            and all(row.get(name, value) <= value for name, value in lookup.at_most.items())
             and (
                 lookup.any_of is None
                 or row.get(lookup.any_of[0]) in [_plain(value) for value in lookup.any_of[1]]

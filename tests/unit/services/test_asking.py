@@ -2,15 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
 from shared.documents.common import Context, Question, Snapshot
+from shared.domain.records import Document, Link, Record
 from shared.errors import Parked, Refused, Unavailable
 from shared.ports import Json, Lookup
 from shared.registry import Entity, entity_named
-from shared.services.asking import ROUNDS_MAX, ask
+from shared.services.asking import ROUNDS_MAX, ask, expect
 from shared.services.looking import LOOK_KEYS_MAX
+from shared.services.plan import Plan
 from shared.services.task import Task
 from tests.unit.documents.objects import CONTEXT, charge
 from tests.unit.services.fakes import FakeDynamics
@@ -95,7 +98,7 @@ async def test_a_question_that_is_refused_fails_its_own_task() -> None:
 async def test_a_system_that_does_not_answer_is_asked_once_for_all() -> None:
     dynamics = PickyDynamics()
     dynamics.refuse = lambda _lookup: Unavailable("dynamics", "503")
-    tasks = [task(f"ch_{n}", f"{n}@example.com") for n in range(LOOK_KEYS_MAX)]
+    tasks = [task(f"ch_{n}", f"{n}@example.com") for n in range(3 * LOOK_KEYS_MAX)]
     await ask(dynamics, mails(), tasks, CONTEXT)
     assert {type(each.error) for each in tasks} == {Unavailable}
     assert len(dynamics.lookups) == 1
@@ -111,3 +114,43 @@ async def test_an_answer_that_nobody_can_read_fails_those_who_asked() -> None:
     asked = task()
     await ask(dynamics, mails(), [asked], CONTEXT)
     assert isinstance(asked.error, KeyError)
+
+
+def resting(id: str, parent: bool = True) -> Task:
+    """A task whose change rests on an amount of its parent."""
+    header = Document("order", "customer", "usmf", id, {})
+    document = Document(
+        "release",
+        "customer",
+        "usmf",
+        id,
+        {"currency": "usd"},
+        parent="order",
+        expects={"Total": 500},
+    )
+    made = Task(id)
+    if parent:
+        made.new_links.append(
+            Link({"OrderNumber": id}, Record(header, "Orders", "OrderNumber", {}))
+        )
+    made.plan = Plan(create=(Record(document, "Orders", "OrderNumber", {}),))
+    return made
+
+
+async def test_what_cannot_be_read_back_fails_its_own_task() -> None:
+    rows = [
+        {"dataAreaId": "usmf", "OrderNumber": "ch_2", "Total": Decimal(5)},
+        {"dataAreaId": "usmf", "OrderNumber": "ch_3", "Total": Decimal(6)},
+    ]
+    tasks = [resting("ch_1", parent=False), resting("ch_2"), resting("ch_3")]
+    await expect(FakeDynamics(rows={"Orders": rows}), tasks)
+    assert [type(each.error) for each in tasks] == [KeyError, type(None), Parked]
+
+
+async def test_reading_back_ends_with_the_first_system_that_does_not_answer() -> None:
+    dynamics = PickyDynamics()
+    dynamics.refuse = lambda _lookup: Unavailable("dynamics", "503")
+    tasks = [resting("ch_1"), resting("ch_2"), resting("ch_3")]
+    await expect(dynamics, tasks)
+    assert [type(each.error) for each in tasks] == [Unavailable] * 3
+    assert len(dynamics.lookups) == 1

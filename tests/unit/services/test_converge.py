@@ -267,4 +267,4 @@ async def test_a_system_that_does_not_answer_is_not_asked_for_each_object_again(
     bench.dynamics.asked.clear()
     bench.dynamics.refuse = lambda _lookup: Unavailable("dynamics", "503")
     assert await bench.kinds(verify=True) == [Kind.RETRY, Kind.RETRY]
-    assert len(bench.dynamics.asked) == 2  # the two entity sets
+    assert len(bench.dynamics.asked) == 1

@@ -4,7 +4,8 @@ from typing import Any
 from shared.domain.clearing import Resolution
 from shared.domain.records import Fact
 from shared.services.links import LinkStore
-from shared.services.reconcile import TABLE, Reconcile
+from shared.services.reconcile import Reconcile
+from shared.services.tie_outs import TABLE
 from tests.unit.documents.objects import Json, payout, plain_txn
 from tests.unit.services.fakes import Rig, rig
 from tests.unit.services.test_links import LINK, line
@@ -81,9 +82,9 @@ async def test_a_payout_is_open_until_every_member_is_written() -> None:
     await write(found, "txn_0002", 100)
     await write(found, "txn_0003", 100)
     assert await tie_out(found, total) == {"status": "tied", "difference_minor": 0, "unwritten": 0}
-    assert await Reconcile(found.ports).is_tied("po_1")
     (row,) = await Reconcile(found.ports).tie_outs()
     assert (row["payout"], row["members"], row["amount_minor"]) == ("po_1", 3, 300)
+    assert row["status"] == "tied"
 
 
 async def test_sums_that_differ_are_not_tied() -> None:
@@ -96,7 +97,8 @@ async def test_sums_that_differ_are_not_tied() -> None:
         "difference_minor": 100,
         "unwritten": 0,
     }
-    assert not await Reconcile(found.ports).is_tied("po_1")
+    (row,) = await Reconcile(found.ports).tie_outs()
+    assert row["status"] == "open"
 
 
 async def test_a_member_with_other_amounts_is_listed_as_a_difference() -> None:
@@ -132,8 +134,8 @@ async def test_a_payout_without_members_ties_when_it_is_of_nothing() -> None:
     assert (await tie_out(found, await listed(found)))["difference_minor"] == 300
 
 
-async def test_a_payout_that_was_never_seen_is_not_tied() -> None:
-    assert not await Reconcile(rig_of().ports).is_tied("po_9")
+async def test_a_payout_that_was_never_seen_has_no_tie_out() -> None:
+    assert not await Reconcile(rig_of().ports).is_noted("po_9")
     assert await Reconcile(rig_of().ports).tie_outs() == []
 
 

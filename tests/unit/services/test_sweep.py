@@ -1,16 +1,20 @@
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from shared.domain.partition import partition_of
-from shared.errors import QueueUnavailable
-from shared.ports import DeadLetter
+from local.tables import MemoryTables
+from shared.errors import QueueUnavailable, StorageUnavailable, TableConflict
+from shared.ports import DeadLetter, Message, Operation, Put
 from shared.services.item import Item
 from shared.services.items import Items, Outcome, home, places
+from shared.services.runs import FAILURES_MAX
 from shared.services.sweep import PAYOUT_DAYS, RESEND_AFTER_MAX, RESEND_AFTER_MIN, Sweep
+from shared.services.tie_outs import TABLE, TIEOUTS
 from shared.verdicts import Kind, Verdict
 from tests.unit.documents.objects import Json, payout, plain_txn
-from tests.unit.services.fakes import START, Rig, rig
+from tests.unit.services.fakes import START, RecordingQueue, Rig, rig
 from tests.unit.services.test_reconcile import write
 
 DAY = 86_400
@@ -30,6 +34,10 @@ def transaction(number: int, age_days: float = 1) -> Json:
 
 def sent(found: Rig) -> list[str]:
     return [message.id for _, message in found.queue.sent]
+
+
+async def note_tie_out(found: Rig, id: str, status: str) -> None:
+    await found.tables.transact(TABLE, TIEOUTS, [Put(id, {"status": status})])
 
 
 async def store(found: Rig, queue: str, item: Item, kind: Kind) -> None:
@@ -68,9 +76,12 @@ async def test_the_next_sweep_begins_at_the_cursor_with_overlap() -> None:
 async def test_the_cursor_stays_when_the_queue_is_down() -> None:
     found = rig(transaction(1))
     found.queue.error = QueueUnavailable("down")
-    with pytest.raises(QueueUnavailable):
+    with pytest.raises(ExceptionGroup, match="balance_transaction") as caught:
         await Sweep(found.ports).transactions()
-    assert await found.tables.query("cursors") == []
+    assert isinstance(caught.value.exceptions[0], QueueUnavailable)
+    row = await found.tables.get("cursors", "sweep", "balance_transaction")
+    assert row is not None
+    assert "through" not in row.cells
     found.queue.error = None
     assert await Sweep(found.ports).transactions() == 1
 
@@ -90,8 +101,54 @@ async def test_payouts_that_nobody_announced_are_enqueued() -> None:
         payout(id="po_3", created=NOW - (PAYOUT_DAYS + 1) * DAY),
         payout(id="po_4", created=NOW - DAY, reconciliation_status="in_progress"),
     )
+    assert await Sweep(found.ports).payouts() == 3
+    assert sent(found) == ["po_1", "po_2", "po_4"]
+
+
+async def test_a_payout_that_is_complete_is_left_alone() -> None:
+    found = rig(payout(created=NOW - DAY), payout(id="po_2", created=NOW - DAY, automatic=False))
+    for id in ("po_1", "po_2"):
+        await write(found, id, 0)
+    await note_tie_out(found, "po_1", "tied")
+    assert await Sweep(found.ports).payouts() == 0
+
+
+async def test_a_complete_payout_without_a_tie_out_gets_one() -> None:
+    found = rig(payout(created=NOW - DAY))
+    await write(found, "po_1", 0)
     assert await Sweep(found.ports).payouts() == 1
+
+
+async def test_open_tie_outs_of_any_age_are_taken_up_again() -> None:
+    found = rig()
+    for number in range(1_500):
+        await note_tie_out(found, f"po_{number:04}", "open" if number % 700 == 0 else "tied")
+    assert await Sweep(found.ports).payouts() == 3
+    assert sent(found) == ["po_0000", "po_0700", "po_1400"]
+    item = Item("po_0700", "", "payout", "po_0700", generation=4)
+    await store(found, "payout", item, Kind.DONE)
+    await Sweep(found.ports).payouts()
+    assert "po_0700:5.0" in sent(found)
+
+
+@pytest.mark.parametrize("kind", [Kind.PARK, Kind.WAITING])
+async def test_an_open_tie_out_whose_payout_another_list_holds_is_left_to_it(kind: Kind) -> None:
+    found = rig()
+    await note_tie_out(found, "po_1", "open")
+    item = Item("po_1", "", "payout", "po_1")
+    await store(found, "payout", item, kind)
+    assert await Sweep(found.ports).payouts() == 0
+
+
+async def test_a_transaction_of_a_payout_leads_the_sweep_to_it_though_it_is_written() -> None:
+    paid_out = plain_txn(-5, "payout", "payout", "po_1", id="txn_po", created=NOW - DAY)
+    found = rig(paid_out, transaction(1))
+    for id in ("txn_po", "txn_0001"):
+        await write(found, id, 0)
+    assert await Sweep(found.ports).transactions() == 1
     assert sent(found) == ["po_1"]
+    await write(found, "po_1", 0)
+    assert await Sweep(found.ports).transactions() == 0
 
 
 async def test_a_payout_that_was_sent_before_is_sent_under_a_new_generation() -> None:
@@ -110,11 +167,7 @@ async def test_waiting_items_are_sent_again_after_a_while() -> None:
     found.clock.advance(RESEND_AFTER_MIN.total_seconds())
     assert await Sweep(found.ports).waiting() == 1
     ((queue, message),) = found.queue.sent
-    assert (queue, message.id, message.session) == (
-        "charge",
-        "evt_1:1.0",
-        str(partition_of("ch_1")),
-    )
+    assert (queue, message.id, message.session) == ("charge", "evt_1:1.0", "3")
 
 
 async def test_what_has_waited_for_long_is_looked_at_less_often() -> None:
@@ -169,6 +222,138 @@ async def test_a_dead_letter_of_an_odd_session_is_parked(session: str) -> None:
     assert counts["parked"] == 1
 
 
+class OneQueueDown(RecordingQueue):
+    """Refuses one queue and takes the others."""
+
+    down = "charge"
+    asked = 0
+
+    async def send(self, queue: str, messages: Sequence[Message]) -> None:
+        if queue == self.down:
+            self.asked += 1
+            raise QueueUnavailable("down")
+        await super().send(queue, messages)
+
+    async def drain_dead_letters(
+        self, queue: str, keep: Callable[[DeadLetter], Awaitable[None]], limit: int
+    ) -> int:
+        if queue == self.down:
+            raise QueueUnavailable("down")
+        return await super().drain_dead_letters(queue, keep, limit)
+
+
+def with_one_queue_down(found: Rig) -> OneQueueDown:
+    queue = found.queue = OneQueueDown(dead=found.queue.dead)
+    found.ports = replace(found.ports, queue=queue)
+    return queue
+
+
+def letter(id: str, session: str = "0") -> DeadLetter:
+    return DeadLetter(id, session, b"junk", "MaxDeliveryCountExceeded")
+
+
+async def in_inbox(found: Rig) -> int:
+    items = Items(found.tables, found.clock)
+    queues = ("customer", "charge", "balance_transaction", "payout")
+    return (await items.counts(places(queues)))["parked"]
+
+
+async def test_the_dead_letters_of_other_queues_are_parked_when_one_queue_fails() -> None:
+    found = rig()
+    found.queue.dead = {"customer": [letter("a")], "charge": [letter("b")], "payout": [letter("c")]}
+    with_one_queue_down(found)
+    with pytest.raises(ExceptionGroup, match="drain_dead_letters failed for queue charge"):
+        await Sweep(found.ports).dead_letters()
+    assert await in_inbox(found) == 2
+
+
+class UnreadablePlace(MemoryTables):
+    """Some rows of one partition cannot be stored, for whatever reason."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+    async def transact(
+        self, table: str, partition: str, operations: Sequence[Operation]
+    ) -> tuple[str, ...]:
+        if partition == "charge~1":
+            raise self.error
+        return await super().transact(table, partition, operations)
+
+
+@pytest.mark.parametrize("error", [RecursionError("deep"), TableConflict("busy"), ValueError("x")])
+async def test_a_letter_that_cannot_be_parked_stays_and_blocks_no_other(error: Exception) -> None:
+    found = rig(tables=UnreadablePlace(error))
+    letters = [letter(f"m{number}") for number in range(40)]
+    stuck = [each.id for each in letters if home("charge", each.id) == "charge~1"]
+    assert stuck
+    found.queue.dead = {"charge": letters, "payout": [letter("c")]}
+    with pytest.raises(ExceptionGroup, match=f"letter {stuck[0]} of queue charge"):
+        await Sweep(found.ports).dead_letters()
+    assert [each.id for each in found.queue.dead["charge"]] == stuck
+    assert await in_inbox(found) == 41 - len(stuck)
+
+
+async def test_storage_that_is_away_ends_the_drain_of_a_queue() -> None:
+    found = rig(tables=UnreadablePlace(StorageUnavailable("away")))
+    first = in_each_place("charge")[1]
+    found.queue.dead = {"charge": [letter(first), letter("b")], "payout": [letter("c")]}
+    with pytest.raises(ExceptionGroup, match="queue charge"):
+        await Sweep(found.ports).dead_letters()
+    assert [each.id for each in found.queue.dead["charge"]] == [first, "b"]
+    assert await in_inbox(found) == 1
+
+
+async def test_waiting_items_of_other_queues_are_sent_when_one_queue_fails() -> None:
+    found = rig()
+    for queue in ("customer", "charge", "payout"):
+        for number, object in enumerate(in_each_place(queue)):
+            item = Item(f"evt_{queue}_{number}", "", queue, object)
+            await store(found, queue, item, Kind.WAITING)
+    found.clock.advance(3_600)
+    with_one_queue_down(found)
+    with pytest.raises(ExceptionGroup, match="charge~0, charge~1, charge~2, charge~3"):
+        await Sweep(found.ports).waiting()
+    assert [queue for queue, _ in found.queue.sent] == ["customer"] * 4 + ["payout"] * 4
+
+
+def in_each_place(queue: str) -> list[str]:
+    """An object id for each place of a queue."""
+    found: dict[str, str] = {}
+    for number in range(100):
+        found.setdefault(home(queue, f"x_{number}"), f"x_{number}")
+    return [found[where] for where in places([queue])]
+
+
+def event(number: int, entity: str) -> Json:
+    found = {"customer": "cus_1", "charge": "ch_1", "payout": "po_1"}[entity]
+    types = {"customer": "created", "charge": "succeeded", "payout": "created"}
+    return {
+        "id": f"evt_{number:04}",
+        "object": "event",
+        "type": f"{entity}.{types[entity]}",
+        "created": NOW - 60,
+        "livemode": False,
+        "data": {"object": {"id": found, "object": entity}},
+    }
+
+
+async def test_events_of_other_queues_are_sent_when_one_queue_fails() -> None:
+    names = ("customer", "charge", "payout")
+    found = rig(*(event(number, names[number % 3]) for number in range(900)))
+    queue = with_one_queue_down(found)
+    with pytest.raises(ExceptionGroup, match="sweep_events failed for queue charge"):
+        await Sweep(found.ports).events()
+    # The fake tells no delivered event from another: both lists hold all.
+    assert {queue for queue, _ in found.queue.sent} == {"customer", "payout"}
+    assert len({message.id for _, message in found.queue.sent}) == 600
+    assert queue.asked == FAILURES_MAX
+    queue.down = ""
+    assert await Sweep(found.ports).events() > 0
+    assert len({message.id for _, message in found.queue.sent}) == 900
+
+
 async def test_what_a_sweep_sends_is_gathered_to_become_visible_together() -> None:
     found = rig(transaction(1), transaction(2), gather_seconds=60)
     found.clock.advance(7)
@@ -178,27 +363,3 @@ async def test_what_a_sweep_sends_is_gathered_to_become_visible_together() -> No
     at_once = rig(transaction(1), gather_seconds=0)
     await Sweep(at_once.ports).transactions()
     assert at_once.queue.sent[0][1].scheduled_at is None
-
-
-@pytest.mark.parametrize("partitions", [1, 3, 64])
-async def test_what_waits_is_sent_again_after_the_number_of_partitions_changed(
-    partitions: int,
-) -> None:
-    before = rig(partitions=8)
-    names = [f"ch_{number}" for number in range(20)]
-    for name in names:
-        await store(before, "charge", Item(name, "", "charge", name), Kind.WAITING)
-    found = rig(tables=before.tables, partitions=partitions)
-    found.clock.advance(RESEND_AFTER_MIN.total_seconds())
-    assert await Sweep(found.ports).waiting() == len(names)
-    sessions = {message.id: message.session for _, message in found.queue.sent}
-    assert sessions == {f"{name}:1.0": str(partition_of(name, partitions)) for name in names}
-
-
-@pytest.mark.parametrize("kind", [Kind.PARK, Kind.WAITING])
-async def test_a_transaction_in_a_list_is_left_to_it_after_partitions_changed(kind: Kind) -> None:
-    before = rig(transaction(1), partitions=8)
-    item = Item("txn_0001", "", "balance_transaction", "txn_0001")
-    await store(before, "balance_transaction", item, kind)
-    found = rig(transaction(1), tables=before.tables, partitions=1)
-    assert await Sweep(found.ports).transactions() == 0

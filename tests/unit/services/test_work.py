@@ -8,6 +8,7 @@ import pytest
 from local.tables import MemoryTables
 from shared.errors import (
     CredentialsRefused,
+    FlowsUnavailable,
     QueueUnavailable,
     Refused,
     StorageUnavailable,
@@ -15,9 +16,9 @@ from shared.errors import (
     Unavailable,
     UncertainWrite,
 )
-from shared.ports import Message, Operation, Row
+from shared.ports import Message, Operation, Put, Row
 from shared.services.item import APART, REAPPLY, Item, read_item
-from shared.services.items import Items, places
+from shared.services.items import Items, home, places
 from shared.services.links import LinkStore
 from shared.services.work import (
     OBJECTS_PER_RUN,
@@ -147,6 +148,8 @@ async def test_a_retry_is_scheduled_as_a_new_message_with_a_later_time() -> None
     assert copy.scheduled_at > bench.rig.clock.now()
     assert read_item(json.dumps(copy.body).encode()) == item().again(counts=True)
     assert await bench.status("evt_1") == ("retry", "unavailable")
+    (listed,) = [row async for row in bench.items.listed(home(bench.queue, "txn_1"), Kind.RETRY)]
+    assert listed.cells["due_at"] == copy.scheduled_at
 
 
 async def test_retries_have_unique_ids_growing_waits_and_end_parked() -> None:
@@ -399,3 +402,24 @@ async def test_what_is_never_begun_parks_with_words() -> None:
     assert (cells["status"], cells["cause"]) == ("parked", "not_begun")
     assert cells["text"]
     assert cells["remedy"]
+
+
+async def test_a_payout_whose_flow_cannot_start_has_an_open_tie_out() -> None:
+    bench = Bench(payout(), queue="payout")
+
+    async def fail(name: str, instance: str, input: Json) -> None:
+        raise FlowsUnavailable("down")
+
+    bench.rig.flows.start = fail  # type: ignore[method-assign]
+    await bench.handle(received(item("po_1", entity="payout")))
+    (row,) = await bench.rig.tables.query("payouts", partition="tieouts")
+    assert (row.row, row.cells["status"], row.cells["amount_minor"]) == ("po_1", "open", 12345)
+
+
+async def test_a_tie_out_that_is_known_stays_as_it_is() -> None:
+    bench = Bench(payout(), queue="payout")
+    tied = Put("po_1", {"status": "tied"})
+    await bench.rig.tables.transact("payouts", "tieouts", [tied])
+    await bench.handle(received(item("po_1", entity="payout")))
+    (row,) = await bench.rig.tables.query("payouts", partition="tieouts")
+    assert row.cells == tied.cells

@@ -1,0 +1,84 @@
+"""The page of a replay."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+
+from cli.inventory_page import inventory_page
+from cli.pages import differences, listed, proof_of
+from cli.payouts_table import payouts_table
+from local.replay_report import Part, Replay, identity
+
+SHOWN_FIELDS = (
+    *("OrganizationName", "PrimaryContactEmail", "StripeCustomerId_Custom", "PaymentId"),
+    *("AccountType", "AccountDisplayValue", "DebitAmount", "CreditAmount", "CurrencyCode"),
+    *("OffsetAccountType", "OffsetAccountDisplayValue", "TransactionDate", "TransDate"),
+    *("CustomersOrderReference", "OrderTotalAmount", "SalesOrderStatus", "CustomerReference"),
+    *("ItemNumber", "LineDescription", "OrderedSalesQuantity", "SalesPrice", "LineAmount"),
+    *("InvoiceText", "MainAccountDisplayValue", "TransactionCurrencyAmount"),
+)
+
+
+def replay_page(replay: Replay, out: Console) -> None:
+    """The page of a replay: each event, what it wrote, the proof of each mode, the inventory."""
+    for problem in replay.exported.problems:
+        out.print(f"  not understood: {problem.where}: {problem.reason}", markup=False)
+    for part in replay.parts:
+        if len(replay.parts) > 1:
+            out.print(f"[bold]{part.mode} mode[/bold]")
+        _part_page(part, out)
+    inventory_page(replay.inventory, out)
+    for part in replay.parts:
+        outcomes: dict[str, int] = {}
+        for each in part.traces:
+            outcomes[each.outcome] = outcomes.get(each.outcome, 0) + 1
+        counted = ", ".join(f"{count} {name}" for name, count in sorted(outcomes.items()))
+        out.print(f"{len(part.traces)} events in {part.mode} mode: {counted or 'none'}")
+        out.print(differences(part.summary))
+
+
+def _part_page(part: Part, out: Console) -> None:
+    shown: dict[str, None] = {}
+    for each in part.traces:
+        cause = f" ({each.cause})" if each.cause else ""
+        out.print(
+            f"{each.id}  {each.type}  {each.object}  HTTP {each.http_status}  "
+            f"{each.outcome}{cause}",
+            markup=False,
+        )
+        if each.text and each.outcome not in ("done", "skipped"):
+            out.print(f"    {each.text}", markup=False)
+        if each.remedy:
+            out.print(f"    what to do: {each.remedy}", markup=False)
+        fresh = [record for record in each.records if identity(record) not in shown]
+        shown |= dict.fromkeys(identity(record) for record in fresh)
+        _written(fresh, out)
+        if above := len(each.records) - len(fresh):
+            what = "a record that is" if above == 1 else f"{above} records that are"
+            out.print(f"    -> and {what} shown above" if fresh else f"    -> {what} shown above")
+    if part.unnamed:
+        out.print("written though no event of the files announced it (found by the sweep):")
+        _written(part.unnamed, out)
+    told = dict.fromkeys((each.object, each.cause) for each in part.traces)
+    said = dict.fromkeys((each.cause, each.text) for each in part.traces)
+    left = {(item.object, item.cause): item for item in part.summary.listed}
+    listed(
+        [
+            item
+            for key, item in left.items()
+            if key not in told and (item.cause, item.text) not in said
+        ],
+        out,
+    )
+    payouts_table(part.summary, out)
+    proof_of(part.summary, out)
+
+
+def _written(records: Sequence[Mapping[str, Any]], out: Console) -> None:
+    for record in records:
+        key = " ".join(str(value) for value in record["key"].values())
+        out.print(f"    -> {record['entity_set']} {key}", markup=False)
+        fields = record["fields"]
+        names = [name for name in SHOWN_FIELDS if name in fields]
+        out.print(f"       {', '.join(f'{name}={fields[name]}' for name in names)}", markup=False)

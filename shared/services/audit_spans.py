@@ -1,0 +1,181 @@
+"""The lines of some days: where Dynamics has them, and whether our links say the same.
+
+Lines of these days are read at once; objects made in these days are compared with them, and lines
+that belong to other objects with theirs. Memory grows with the lines of the days.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from functools import partial
+
+from shared.domain.ids import is_id
+from shared.domain.records import Link
+from shared.errors import TieoutError
+from shared.ports import Json, Lookup, Value
+from shared.services.converge import Ports
+from shared.services.links import LinkStore
+from shared.services.looking import LOOK_KEYS_MAX
+from shared.services.patience import patiently
+from shared.services.runs import Run, side_by_side
+
+LINE_SETS = (
+    ("CustomerPaymentJournalLines", "TransactionDate"),
+    ("LedgerJournalLines", "TransDate"),
+)
+LOOKS_AT_ONCE = 8  # requests to Dynamics under way together
+LINKS_AT_ONCE = 48  # objects whose links are read together
+KEY, BATCH, LINE = "PaymentId", "JournalBatchNumber", "LineNumber"
+
+type Spot = tuple[str, int]
+"""Where a line is: journal and line number."""
+type Place = tuple[str, str]
+"""A line by company and key."""
+
+
+class Span:
+    """The days from `first` to `last`, both included."""
+
+    def __init__(self, ports: Ports, run: Run, first: date, last: date) -> None:
+        self._ports, self._run = ports, run
+        self._first, self._last = first, last
+        self._links = LinkStore(ports.tables, ports.clock, ports.settings.lease_seconds)
+        self._spots: dict[Place, list[Spot]] = {}
+        self._companies: dict[str, None] = {}
+        self._unseen: dict[Place, None] = {}
+        self._left: dict[str, list[Place]] | None = None
+
+    @property
+    def lines(self) -> int:
+        """How many lines Dynamics has for these days."""
+        return len(self._spots)
+
+    async def load(self) -> None:
+        """Read the lines of each company; a company that cannot be read is left out."""
+        for company in self._ports.settings.books.companies:
+            found = await self._run.part(
+                f"company {company}", partial(self._lines_of, company), None
+            )
+            if found is not None:
+                self._companies[company] = None
+                self._take(company, found)
+        self._unseen = dict.fromkeys(self._spots)
+
+    async def _lines_of(self, company: str) -> list[Json]:
+        lookups = [
+            Lookup(
+                entity_set,
+                company,
+                at_least={field: self._first},
+                at_most={field: self._last},
+                select=(KEY, BATCH, LINE),
+            )
+            for entity_set, field in LINE_SETS
+        ]
+        found = await side_by_side(lookups, self._find)
+        return [row for rows in found for row in rows]
+
+    def _take(self, company: str, rows: Iterable[Json]) -> None:
+        for row in rows:
+            key = str(row[KEY])
+            if is_id(key.split(":", maxsplit=1)[0]):
+                spot = (str(row[BATCH]), int(row[LINE]))
+                self._spots.setdefault((company, key), []).append(spot)
+
+    async def suspects(self, ids: Sequence[str]) -> list[str]:
+        """Those objects that have a line elsewhere than their link says, nowhere, or twice."""
+        links = dict(zip(ids, await self._links_of(ids), strict=True))
+        found = {id: self._differs(known) for id, known in links.items()}
+        strays = [link for known in links.values() for link in known if self._is_stray(link)]
+        for link, differs in await self._astray(strays):
+            id = link.record.document.key.split(":", maxsplit=1)[0]
+            found[id] = found.get(id, False) or differs
+        return [id for id in ids if found[id]]
+
+    async def _links_of(self, ids: Sequence[str]) -> list[list[Link]]:
+        """The journal lines of each object; none of one whose links cannot be read."""
+
+        async def read(id: str) -> list[Link]:
+            try:
+                known = (await self._links.links(id)).values()
+                return [link for link in known if BATCH in link.keys]
+            except TieoutError:
+                raise
+            except Exception as error:
+                self._run.failed(f"object {id}", error)
+                return []
+
+        return await side_by_side(ids, read, LINKS_AT_ONCE)
+
+    def _is_stray(self, link: Link) -> bool:
+        """True for a line of another day than these."""
+        return link.company in self._companies and not self._is_here(link)
+
+    def _is_here(self, link: Link) -> bool:
+        when = str(link.record.document.facts.get("date", ""))
+        return self._first.isoformat() <= when <= self._last.isoformat()
+
+    def _differs(self, links: Sequence[Link]) -> bool:
+        differs = False
+        for link in links:
+            if link.company in self._companies and self._is_here(link):
+                place = (link.company, link.record.document.key)
+                self._unseen.pop(place, None)
+                differs = differs or self._spots.get(place, []) != [_wanted(link)]
+        return differs
+
+    async def _astray(self, links: Sequence[Link]) -> list[tuple[Link, bool]]:
+        """Whether lines of other days are where their links say."""
+        groups: dict[tuple[str, str], list[Link]] = {}
+        for link in links:
+            groups.setdefault((link.record.entity_set, link.company), []).append(link)
+        parts = [
+            (entity_set, company, group[start : start + LOOK_KEYS_MAX])
+            for (entity_set, company), group in groups.items()
+            for start in range(0, len(group), LOOK_KEYS_MAX)
+        ]
+
+        async def look(part: tuple[str, str, list[Link]]) -> list[tuple[Link, bool]]:
+            entity_set, company, group = part
+            keys: list[Value] = [link.record.document.key for link in group]
+            rows = await self._find(
+                Lookup(entity_set, company, any_of=(KEY, keys), select=(KEY, BATCH, LINE))
+            )
+            spots: dict[str, list[Spot]] = {}
+            for row in rows:
+                spots.setdefault(str(row[KEY]), []).append((str(row[BATCH]), int(row[LINE])))
+            return [
+                (link, spots.get(link.record.document.key, []) != [_wanted(link)]) for link in group
+            ]
+
+        found = await side_by_side(parts, look, LOOKS_AT_ONCE)
+        return [each for group in found for each in group]
+
+    def strangers(self, after: str) -> list[str]:
+        """The objects, sorted, behind `after`, of lines that no object compared so far has. To be
+        asked for when all objects of these days were compared."""
+        if self._left is None:
+            self._left = {}
+            for place in self._unseen:
+                self._left.setdefault(place[1].split(":", maxsplit=1)[0], []).append(place)
+        return sorted(id for id in self._left if id > after)
+
+    async def unknown(self, ids: Sequence[str]) -> list[str]:
+        """Those of the strangers that have a line here which is not where their link says."""
+        left = self._left or {}
+        known: dict[Place, list[Spot]] = {}
+        for links in await self._links_of(ids):
+            for link in links:
+                known[link.company, link.record.document.key] = [_wanted(link)]
+        return [
+            id
+            for id in ids
+            if any(self._spots[place] != known.get(place) for place in left.get(id, ()))
+        ]
+
+    async def _find(self, lookup: Lookup) -> list[Json]:
+        ports = self._ports
+        return await patiently(ports.clock, ports.chance, partial(ports.dynamics.find, lookup))
+
+
+def _wanted(link: Link) -> Spot:
+    return str(link.keys[BATCH]), int(link.keys[LINE])

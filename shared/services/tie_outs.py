@@ -1,0 +1,54 @@
+"""The tie-outs of payouts: one row each in the table `payouts`, partition `tieouts`.
+
+The row is there, open, from before the payout's flow starts: so a flow that failed, gave up or was
+terminated is started again by the payouts timer, however old the payout is.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from shared.documents.common import currency_of
+from shared.domain.matching import TieOut
+from shared.domain.money import Money
+from shared.errors import TableConflict
+from shared.ports import Cell, Insert, Tables
+
+TABLE = "payouts"
+TIEOUTS = "tieouts"
+TIED, OPEN = "tied", "open"
+
+
+def status_of(result: TieOut) -> str:
+    """The status of a tie-out with this result."""
+    return TIED if result.is_tied else OPEN
+
+
+def cells_of(result: TieOut, at: datetime) -> dict[str, Cell]:
+    """The row of a tie-out with this result."""
+    return {
+        "status": status_of(result),
+        "currency": result.amount.currency,
+        "amount_minor": result.amount.minor,
+        "members": result.members,
+        "members_net_minor": result.members_net.minor,
+        "difference_minor": result.difference.minor,
+        "unwritten": result.unwritten,
+        "unwritten_net_minor": result.unwritten_net.minor,
+        "wrong": result.wrong,
+        "at": at,
+    }
+
+
+async def expect(tables: Tables, payout: Mapping[str, Any], now: datetime) -> None:
+    """Note an open tie-out for a payout that has none yet."""
+    id, currency = str(payout["id"]), currency_of(payout, "payout")
+    if await tables.get(TABLE, TIEOUTS, id) is not None:
+        return
+    nothing = Money(0, currency)
+    result = TieOut(Money(int(payout["amount"]), currency), 0, nothing, 0, nothing, 0)
+    cells = {**cells_of(result, now), "status": OPEN}
+    try:
+        await tables.transact(TABLE, TIEOUTS, [Insert(id, cells)])
+    except TableConflict:
+        return  # its flow was quicker

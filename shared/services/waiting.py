@@ -1,0 +1,74 @@
+"""The list of what is under way: objects that wait for a counterpart, and scheduled retries."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.ports import Row
+from shared.registry import ENTITIES
+from shared.services.converge import Ports
+from shared.services.items import Items, item_of, places
+from shared.services.sweep import next_look_at
+from shared.verdicts import Kind
+
+LISTED_MAX = 1_000  # shown at once
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Something under way. `kind`: `waiting` or `retry`; `since`: when it was seen first;
+    `next_at`: when it is looked at again, None where that is not known."""
+
+    kind: str
+    entity: str
+    object: str
+    type: str
+    cause: str
+    text: str
+    attempts: int
+    since: datetime
+    updated_at: datetime
+    next_at: datetime | None
+
+
+class WaitingList:
+    """The list, for people. Memory is bounded by `LISTED_MAX`."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+        self._items = Items(ports.tables, ports.clock)
+
+    async def page(self) -> tuple[list[Pending], int]:
+        """The first `LISTED_MAX` of each list, those that began first at the front, and how many
+        more there are."""
+        found: list[Pending] = []
+        more = 0
+        for kind in (Kind.WAITING, Kind.RETRY):
+            count = 0
+            for where in places(dict.fromkeys(entity.queue for entity in ENTITIES)):
+                async for row in self._items.listed(where, kind):
+                    count += 1
+                    if count <= LISTED_MAX:
+                        found.append(_pending(row, kind))
+            more += max(count - LISTED_MAX, 0)
+        return sorted(found, key=lambda each: (each.since, each.object, each.type)), more
+
+
+def _pending(row: Row, kind: Kind) -> Pending:
+    cells = row.cells
+    item = item_of(row)
+    first, last = cells["first_seen_at"], cells["updated_at"]
+    if not isinstance(first, datetime) or not isinstance(last, datetime):
+        raise TypeError(f"{row.row} has no times")
+    due = cells.get("due_at") if kind is Kind.RETRY else next_look_at(row)
+    return Pending(
+        kind=kind.value,
+        entity=item.entity,
+        object=item.object,
+        type=item.type,
+        cause=str(cells["cause"]),
+        text=str(cells["text"]),
+        attempts=item.attempt,
+        since=first,
+        updated_at=last,
+        next_at=due if isinstance(due, datetime) else None,
+    )

@@ -1,0 +1,117 @@
+"""`tieout status`, `payouts` and `waiting`: what people and machines read."""
+
+import json
+
+import httpx
+import pytest
+from typer.testing import CliRunner, Result
+
+from cli.main import app as command
+from cli.remote import transport
+
+SINCE = "2026-11-30 16:42:41.223382+00:00"
+COUNTS = {"done": 1893, "skipped": 41, "waiting": 2, "parked": 0}
+AZURE = dict.fromkeys(("queued", "in_flight", "scheduled"))
+
+
+def run(body: object, *arguments: str) -> Result:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return httpx.Response(200, json=body)
+
+    token = transport.set(httpx.MockTransport(answer))
+    try:
+        result = CliRunner().invoke(command, list(arguments))
+    finally:
+        transport.reset(token)
+    assert asked == [f"/api/{arguments[0]}"]
+    return result
+
+
+def test_status_shows_counts_and_where_to_look() -> None:
+    result = run({**AZURE, **COUNTS}, "status", "--url", "https://x.example")
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines[:4] == [
+        "done          1,893",
+        "skipped          41",
+        "waiting           2   tieout waiting --url https://x.example",
+        "parked            0",
+    ]
+    assert "Service Bus" in lines[4]
+    local = {**AZURE, **COUNTS, "queued": 3, "in_flight": 0, "scheduled": 1}
+    assert "queued            3\n" in run(local, "status").stdout
+
+
+def payout(id: str, currency: str, at: str, **changes: object) -> dict[str, object]:
+    row: dict[str, object] = {
+        "payout": id,
+        "status": "tied",
+        "currency": currency,
+        "at": at,
+        "members": 3,
+    }
+    row |= {"amount_minor": 123456, "members_net_minor": 123456, "difference_minor": 0}
+    return row | {"unwritten": 0, "unwritten_net_minor": 0, "wrong": 0} | changes
+
+
+ROWS = [
+    payout("po_3", "usd", "2026-11-30 16:42:41+00:00"),
+    payout("po_2", "usd", "2026-11-29 16:42:41+00:00", status="open", wrong=1, difference_minor=-5),
+    payout("po_1", "jpy", SINCE, status="open", unwritten=2, unwritten_net_minor=700),
+]
+
+
+def test_payouts_are_shown_by_currency_and_time_with_what_they_lack() -> None:
+    result = run({"payouts": ROWS}, "payouts")
+    lines = [line.rstrip() for line in result.stdout.splitlines() if line.startswith("po_")]
+    assert [line.split()[0] for line in lines] == ["po_1", "po_2", "po_3"]
+    assert "2026-11-30 16:42 UTC" in lines[0]
+    assert "JPY 123,456" in lines[0]
+    assert lines[0].endswith("open: 2 not written (JPY 700)")
+    assert "USD 1,234.56" in lines[1]
+    assert "USD -0.05" in lines[1]
+    assert lines[1].endswith("open: 1 written otherwise")
+    assert lines[2].endswith("tied")
+    assert "1 of 3 tied out" in result.stdout
+
+
+def test_only_open_payouts_can_be_asked_for() -> None:
+    result = run({"payouts": ROWS}, "payouts", "--open", "--json")
+    assert [each["payout"] for each in json.loads(result.stdout)["payouts"]] == ["po_2", "po_1"]
+    assert run({"payouts": []}, "payouts").stdout == "no payout\n"
+
+
+def pending(kind: str, **changes: object) -> dict[str, object]:
+    row: dict[str, object] = {
+        "kind": kind,
+        "entity": "charge",
+        "object": "ch_1",
+        "type": "charge.updated",
+    }
+    row |= {"cause": "transaction_not_made", "text": "Stripe has not made it yet", "attempts": 0}
+    return row | {"since": SINCE, "updated_at": SINCE, "next_at": SINCE} | changes
+
+
+def test_what_waits_is_shown_with_since_why_and_until_when() -> None:
+    items = [pending("waiting"), pending("retry", cause="unavailable", attempts=3)]
+    result = run({"items": items, "more": 7}, "waiting")
+    assert result.stdout.splitlines() == [
+        "charge ch_1  transaction_not_made",
+        "    Stripe has not made it yet",
+        "    since 2026-11-30 16:42 UTC, looked at again from 2026-11-30 16:42 UTC",
+        "charge ch_1  unavailable",
+        "    Stripe has not made it yet",
+        "    since 2026-11-30 16:42 UTC, tried again at 2026-11-30 16:42 UTC, attempts so far: 3",
+        "1 waiting, 1 scheduled to be tried again",
+        "... and 7 more",
+    ]
+    assert run({"items": [], "more": 0}, "waiting").stdout.startswith("nothing waits")
+
+
+@pytest.mark.parametrize("name", ["status", "payouts", "waiting"])
+def test_machines_get_the_answer_as_it_is(name: str) -> None:
+    body = {**COUNTS, "payouts": [], "items": [pending("retry", next_at=None)]}
+    assert json.loads(run(body, name, "--json").stdout) == body

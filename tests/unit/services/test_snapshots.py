@@ -1,0 +1,41 @@
+"""Fetching an object that Stripe no longer has: deleted, or asked of the wrong account."""
+
+import pytest
+
+from shared.errors import ObjectMissing
+from shared.registry import entity_named
+from shared.services import snapshots
+from tests.unit.documents.objects import CONTEXT, Json
+from tests.unit.services.fakes import FakeStripe
+
+
+def deletion(number: int, type: str, object: str, id: str) -> Json:
+    data = {"object": {"id": id, "object": object}}
+    return {"id": f"evt_{number}", "object": "event", "type": type, "created": 1, "data": data}
+
+
+@pytest.mark.parametrize(("name", "id"), [("product", "prod_1"), ("price", "price_1")])
+async def test_a_missing_object_is_deleted_when_an_event_of_any_page_says_so(
+    name: str, id: str
+) -> None:
+    others = [deletion(n, f"{name}.deleted", name, f"{id}{n}") for n in range(150)]
+    stripe = FakeStripe(*others, deletion(200, f"{name}.deleted", name, id))
+    found = await snapshots.fetch(stripe, entity_named(name), id, CONTEXT)
+    assert found.object == {"id": id, "object": name, "deleted": True}
+
+
+@pytest.mark.parametrize(
+    ("name", "id", "events"),
+    [
+        ("product", "prod_1", ()),
+        ("product", "prod_1", (deletion(1, "product.deleted", "product", "prod_2"),)),
+        ("product", "prod_1", (deletion(1, "product.updated", "product", "prod_1"),)),
+        ("price", "price_1", (deletion(1, "product.deleted", "product", "price_1"),)),
+        ("charge", "ch_1", (deletion(1, "charge.deleted", "charge", "ch_1"),)),
+    ],
+)
+async def test_an_object_that_no_event_calls_deleted_is_missing(
+    name: str, id: str, events: tuple[Json, ...]
+) -> None:
+    with pytest.raises(ObjectMissing):
+        await snapshots.fetch(FakeStripe(*events), entity_named(name), id, CONTEXT)
