@@ -67,7 +67,6 @@ class Stage:
         self.tables = MemoryTables(conditions.page_rows)
         self.currencies: tuple[str, ...] = ()  # books besides those there are from the first
         self.partitions = conditions.partitions
-        self._routes = True
         self.history = History(clock.now())
         queues = tuple(
             replace(
@@ -80,7 +79,7 @@ class Stage:
         self.broker = Broker(queues, clock, FaultyBroker(injector))
         self.dynamics = self._dynamics_peer()
         self.stripe = self._stripe_peer()
-        self.is_switched_on = False
+        self.is_switched_on, self._routes = False, True
         self.weather = Weather(clock, seed, injector, timeline)
         queue = FaultyQueue(LocalQueue(self.broker), injector, self.weather, clock, conditions)
         stripe_seconds = self._between("stripe seconds", conditions.stripe_seconds)
