@@ -80,7 +80,12 @@ class Settings(Model):
     signature_tolerance_seconds: int = Field(default=300, ge=1, le=3_600)
     write_settle_seconds: int = Field(default=300, ge=60, le=3_600)
     lease_seconds: int = Field(default=600, ge=120, le=7_200)
-    batch_seconds_max: int = 120
+    batch_seconds_max: int = Field(
+        default=120,
+        ge=BATCH_SECONDS[0],
+        le=BATCH_SECONDS[1],
+        description="one request to Dynamics may take 60, and the lock of a batch ends after 300",
+    )
     gather_seconds: int = Field(default=10, ge=0, le=300)
     attempts_max: int = Field(default=12, ge=1, le=100)
     retry_base_seconds: int = Field(default=5, ge=1, le=600)
@@ -148,17 +153,6 @@ class Settings(Model):
         if value:
             check_address(value)
         return value.rstrip("/")
-
-    @field_validator("batch_seconds_max")
-    @classmethod
-    def _batch(cls, value: int) -> int:
-        low, high = BATCH_SECONDS
-        if not low <= value <= high:
-            raise ValueError(
-                f"must be {low} to {high}: one request to Dynamics may take {low} seconds, and the "
-                "lock of a batch ends after 300"
-            )
-        return value
 
     @field_validator("dynamics_token_url")
     @classmethod

@@ -76,7 +76,8 @@ def _reason(item: ErrorDetails, info: FieldInfo | None, *, top: bool) -> str:
     if kind == "value_error":
         return str(given["error"]) + _is(item, info)
     if kind in _NUMBERS or kind in _BOUNDS:
-        return _whole_number(info if top else None) + _is(item, info)
+        why = f": {info.description}" if top and info is not None and info.description else ""
+        return _whole_number(info if top else None) + _is(item, info) + why
     if kind == "too_short":
         return "is empty"
     if kind == "string_too_short":

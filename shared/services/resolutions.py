@@ -101,6 +101,8 @@ def no_account(ref: Ref, verdict: Verdict) -> Exception:
         "customer_resolved",
         f"customer {ref.id} has no account in {ref.company}, and nobody makes one: it was "
         f"{verdict.text}",
-        f"Link an account: tieout customers accept {ref.id} --company {ref.company} --account ...; "
-        f"or let Tieout create one: tieout inbox retry {ref.id} --who ...; then retry this.",
+        f"Link an account: tieout customers accept {ref.id} --company {ref.company} "
+        "--account ACCOUNT --who NAME --why REASON; or let "
+        f"Tieout create one: tieout inbox retry {ref.id} --who NAME; "
+        "then retry this.",
     )

@@ -151,7 +151,7 @@ def test_refund_and_credit_note_go_to_company_and_customer_of_the_sale(
 def test_when_the_owner_changes_a_refund_stays_with_the_sale_and_moves_todays_clearing() -> None:
     def usmf_owns_the_euros(books: Json) -> None:
         books["currencies"]["eur"]["company"] = "usmf"
-        books["currencies"]["eur"]["clearing"] = {"type": "Ledger", "id": "110790"}
+        books["currencies"]["eur"]["clearing"] = {"type": "Ledger", "id": "110790EUR"}
 
     async def story(world: World) -> None:
         charge = sell(world, 10_000, "eur", new_customer(world), metadata=SHOP)
@@ -164,7 +164,7 @@ def test_when_the_owner_changes_a_refund_stays_with_the_sale_and_moves_todays_cl
         await rest(world, 2 * DAY)
         money = gross_of(world, refund)
         assert (money.company, money.account) == ("demf", sale.account)
-        assert money.offset == "Ledger 110790"
+        assert money.offset == "Ledger 110790EUR"
         [row] = [
             row
             for row in world.dynamics.records("CustomerPaymentJournalLines", "demf")

@@ -281,7 +281,10 @@ def test_several_contradictions_are_told_at_once() -> None:
 @pytest.mark.parametrize("seconds", ["10", "59", "181", "-1"])
 def test_a_batch_that_is_shorter_than_a_request_is_refused_with_the_reason(seconds: str) -> None:
     (problem,) = problems(TIEOUT_BATCH_SECONDS_MAX=seconds)
-    assert problem.startswith("TIEOUT_BATCH_SECONDS_MAX must be 60 to 180: one request to Dynamics")
+    assert problem.startswith(
+        f'TIEOUT_BATCH_SECONDS_MAX must be a whole number from 60 to 180, is "{seconds}": one '
+        "request to Dynamics"
+    )
 
 
 @pytest.mark.parametrize("seconds", [60, 61, 120, 180])
