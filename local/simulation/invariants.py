@@ -16,6 +16,7 @@ from shared.registry import entity_of_event
 from shared.verdicts import Kind
 
 UNREADABLE = "unreadable_message"  # what somebody else sends names no object and no amount
+AWAY = "unavailable"  # what parks while a system does not answer
 ALLOWED_CAUSES = ("unsupported_category", UNREADABLE)
 """Causes that do not go away by themselves here: nobody adds a rule for a strange category, or
 finds out who sends what is none of ours."""
@@ -265,6 +266,25 @@ async def _rows(tables: MemoryTables, prefix: str, *, table: str = "events") -> 
         if len(page) < QUERY_ROWS_MAX:
             return
         after = (page[-1].partition, page[-1].row)
+
+
+async def slow_to_heal(subject: Subject, calm_at: datetime) -> list[Violation]:
+    """Items that are parked since before the faults stopped, because a system was away. A day
+    later all of them must have been tried, however many they are."""
+    return listed(
+        "parked_not_healed",
+        [
+            f"{row.row} is parked since {row.cells['updated_at']}: {row.cells['text']}"
+            for row in await parked_rows(subject.tables)
+            if row.cells["cause"] == AWAY and _moment(row.cells["updated_at"]) < calm_at
+        ],
+    )
+
+
+def _moment(cell: object) -> datetime:
+    if not isinstance(cell, datetime):
+        raise TypeError(f"{cell} is no moment")
+    return cell
 
 
 async def parked_rows(tables: MemoryTables) -> list[Row]:

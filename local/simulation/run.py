@@ -19,6 +19,7 @@ from local.simulation.invariants import (
     overtaken,
     parked_ids,
     parked_rows,
+    slow_to_heal,
 )
 from local.simulation.merchant import Merchant, past
 from local.simulation.orders import Counter
@@ -34,7 +35,7 @@ GLANCE_SECONDS = 2 * 3_600.0  # between looks for doubled records
 GLANCES_PER_CHECK = 6
 GLANCES_PER_PROOF = 84
 BOOK_FOR_GBP_SHARE = 0.7  # of the period, then the missing book is set up
-QUIET_DAYS_MIN, QUIET_DAYS_MAX = 5, 20
+QUIET_DAYS_MIN, QUIET_DAYS_MAX = 3, 14
 CATCH_UP_SECONDS = 1_800.0
 CATCH_UP_POLLS_MAX = 48
 IDLE_SECONDS = 60.0
@@ -185,9 +186,12 @@ class Run:
 
     async def _rest(self) -> None:
         """Time passes without faults, until nothing is left to happen or it takes too long."""
+        calm_at = self.stage.clock.now()
         for day in range(QUIET_DAYS_MAX):
             await self.stage.clock.sleep(86_400)
             self._report(self._always())
+            if not day:
+                self._report(await slow_to_heal(self.stage.subject, calm_at))
             if self.violations:
                 return
             parked = await parked_ids(self.stage.tables)

@@ -150,7 +150,6 @@ class Stage:
         await self.fleet.start()
         self.is_switched_on = True
         self.history.began = self.clock.now()
-        self.timeline.note("world", "the app is switched on")
 
     async def reroute(self) -> str:
         """Publish a policy with or without the routes to the other company."""
@@ -220,6 +219,7 @@ class Stage:
     def calm(self) -> None:
         """No fault strikes any more, and Dynamics answers soon (a proof reads for minutes)."""
         self.injector.is_active = False
+        self.subject.letters.is_on = True
         self.dynamics.faults = DynamicsFaults(latency_seconds=Conditions().latency_seconds)
 
     async def _app(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI

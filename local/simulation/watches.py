@@ -8,7 +8,7 @@ from local.simulation.life import Life
 from local.simulation.timeline import Timeline
 from shared.ports import Clock, Message
 
-LETTERS_STAY_MAX = timedelta(hours=36)  # as many as a dozen drains and more, some of which fail
+LETTERS_STAY_MAX = timedelta(hours=36)  # more than a dozen drains
 
 
 class JournalWatch:
@@ -56,9 +56,11 @@ class QueueWatch:
 
 
 class LetterWatch:
-    """How long dead letters stay. `look` notes those that are there now."""
+    """How long dead letters stay once faults have stopped (`is_on`): a drain that its store fails
+    leaves them to the next one. `look` notes those that are there now."""
 
     def __init__(self, clock: Clock) -> None:
+        self.is_on = False
         self._clock = clock
         self._since: dict[tuple[str, int], datetime] = {}
 
@@ -74,6 +76,8 @@ class LetterWatch:
 
     def left(self, broker: Broker) -> list[str]:
         """Letters that stayed longer than a drain may leave them."""
+        if not self.is_on:
+            return []
         self.look(broker)
         now = self._clock.now()
         return [
