@@ -5,9 +5,11 @@ those of production.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
+from local.servicebus import QueueSettings, load_queues
 from local.simulation.faults import fraction
 from shared.ports import QUERY_ROWS_MAX
 
@@ -103,4 +105,16 @@ def conditions_of(seed: int) -> Conditions:
         webhook_late_seconds=between("late", *LATE_SECONDS),
         webhook_shuffle_seconds=between("shuffle", *SHUFFLE_SECONDS),
         stale_list_seconds=between("stale", *STALE_SECONDS),
+    )
+
+
+def queues_of(conditions: Conditions, file: Path) -> tuple[QueueSettings, ...]:
+    """The queues of production, with the limits of a seed."""
+    return tuple(
+        replace(
+            queue,
+            duplicate_window_seconds=conditions.duplicate_window_seconds,
+            max_delivery_count=conditions.deliveries_max,
+        )
+        for queue in load_queues(file)
     )

@@ -65,13 +65,16 @@ GROUNDS: Mapping[str, Ground] = MappingProxyType(
         ),
         **dict.fromkeys(
             (
-                *("again_without_status", "deep_message_raises", "resolution_ignored"),
+                *("deep_message_raises", "resolution_ignored"),
                 *("taken_key_final", "undelivered_events_only"),
             ),
             BUSY,
         ),
+        "again_without_status": Ground(DAYS, (("refund_fails_soon", 1.0),)),
         # Only sales of a shop whose route came or went between the sale and its money.
         "origin_from_policy": Ground(DAYS, (("person_reroutes", 0.7),)),
+        # A page that a sweep could not hand on, of what no webhook brought.
+        "cursor_before_queueing": Ground(DAYS, (("webhook_lost", 0.9), ("queue_unavailable", 0.5))),
         # Enough items of one cause that an item a run is not enough; no fault is needed.
         "first_item_heals": Ground(DAYS, (("webhook_lost", 0.0),)),
         "healing_never_opens": Ground(2.0, (("dynamics_gateway", 0.99),)),

@@ -212,6 +212,23 @@ class Run:
         self._report([Violation("never_idle", "the world does not come to rest")])
 
 
+async def _past(stage: Stage, days: float) -> Merchant:
+    """The business that was there before the app; what follows a sale may come later."""
+    before = stage.conditions.past_days
+    merchant = Merchant(
+        stage.stripe,
+        stage.clock,
+        stage.seed,
+        injector=stage.injector,
+        timeline=stage.timeline,
+        days=before + days,
+        trade=past(before),
+    )
+    stage.serve(merchant.run(), "former merchant")
+    await stage.clock.sleep(before * 86_400)
+    return merchant
+
+
 def simulate(
     seed: int,
     *,
@@ -228,21 +245,8 @@ def simulate(
         former: list[Merchant] = []
 
         async def before(stage: Stage) -> None:
-            """The business that was there before the app."""
-            if not conditions.past_days:
-                return
-            merchant = Merchant(
-                stage.stripe,
-                clock,
-                seed,
-                injector=injector,
-                timeline=timeline,
-                days=conditions.past_days + days,
-                trade=past(conditions.past_days),
-            )
-            former.append(merchant)
-            stage.serve(merchant.run(), "former merchant")
-            await clock.sleep(conditions.past_days * 86_400)
+            if conditions.past_days:
+                former.append(await _past(stage, days))
 
         async with open_stage(clock, seed, injector, timeline, before=before) as stage:
             counter = Counter(stage.stripe, seed) if stage.conditions.orders else None

@@ -4,7 +4,6 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -14,8 +13,8 @@ from local.dynamics import DynamicsPeer
 from local.dynamics.faults import Faults as DynamicsFaults
 from local.dynamics.settings import Settings as DynamicsSettings
 from local.publishing import publish
-from local.servicebus import Broker, LocalQueue, load_queues
-from local.simulation.conditions import Conditions, conditions_of
+from local.servicebus import Broker, LocalQueue
+from local.simulation.conditions import Conditions, conditions_of, queues_of
 from local.simulation.doorway import Endpoint, gateway
 from local.simulation.edges import FaultyBroker, FaultyQueue, FaultyTables
 from local.simulation.faults import DYNAMICS_NAMES, STRIPE_NAMES, Injector
@@ -26,7 +25,7 @@ from local.simulation.network import Network
 from local.simulation.orders import policy
 from local.simulation.subject import Subject
 from local.simulation.timeline import Timeline
-from local.simulation.watches import LetterWatch
+from local.simulation.watches import LetterWatch, QueueWatch
 from local.simulation.weather import Weather
 from local.stripe import DeliveryFaults, PeerSettings, StripePeer
 from local.stripe import Faults as StripeFaults
@@ -68,15 +67,9 @@ class Stage:
         self.currencies: tuple[str, ...] = ()  # books besides those there are from the first
         self.partitions = conditions.partitions
         self.history = History(clock.now())
-        queues = tuple(
-            replace(
-                queue,
-                duplicate_window_seconds=conditions.duplicate_window_seconds,
-                max_delivery_count=conditions.deliveries_max,
-            )
-            for queue in load_queues(ROOT / "infra" / "queues.json")
+        self.broker = Broker(
+            queues_of(conditions, ROOT / "infra" / "queues.json"), clock, FaultyBroker(injector)
         )
-        self.broker = Broker(queues, clock, FaultyBroker(injector))
         self.dynamics = self._dynamics_peer()
         self.stripe = self._stripe_peer()
         self.is_switched_on, self._routes = False, True
@@ -105,18 +98,22 @@ class Stage:
             instances=conditions.instances,
         )
         self.fleet = Fleet(around, self.settings(), seed)
-        self.subject = Subject(
+        self.subject = self._subject(queue.watch)
+
+    def _subject(self, given: QueueWatch) -> Subject:
+        """What the judge looks at."""
+        return Subject(
             self.stripe,
             self.dynamics,
             self.broker,
             self.tables,
-            queue.watch,
-            LetterWatch(clock),
+            given,
+            LetterWatch(self.clock),
             self.fleet.watch,
             self.history,
-            overlap_hours=conditions.overlap_hours,
-            time_zone=conditions.time_zone,
-            orders=conditions.orders,
+            overlap_hours=self.conditions.overlap_hours,
+            time_zone=self.conditions.time_zone,
+            orders=self.conditions.orders,
         )
 
     def settings(self) -> Settings:
