@@ -67,6 +67,14 @@ class _Table:
             del self.order[bisect_left(self.order, key)]
 
 
+class _Page(list[Row]):
+    """A page that holds few rows, with more to follow: it is as long as a full one for whoever
+    asks whether that was the last."""
+
+    def __len__(self) -> int:
+        return QUERY_ROWS_MAX
+
+
 class MemoryTables:
     """`shared.ports.Tables` in process.
 
@@ -74,10 +82,16 @@ class MemoryTables:
     a new row O(size of its partition's key list) with the small constant of one memory move.
     Every call lets other tasks run first, as a call over the network would.
 
+    `page_rows`: how many rows a page holds where the caller sets no limit of its own. Few of them
+    show, at small volumes, who reads the first page of a list and forgets the others.
+
     Raises `TableConflict` and `RowRefused`, as the production client does.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, page_rows: int = QUERY_ROWS_MAX) -> None:
+        if not 1 <= page_rows <= QUERY_ROWS_MAX:
+            raise ValueError(f"page_rows is 1 to {QUERY_ROWS_MAX}, got {page_rows}")
+        self._page_rows = page_rows
         self._tables: dict[str, _Table] = {}
         self._writes = 0
 
@@ -108,12 +122,13 @@ class MemoryTables:
         await asyncio.sleep(0)
         stored = self._tables.get(table, _Table())
         found: list[Row] = []
+        size = self._page_rows if limit == QUERY_ROWS_MAX else limit
         for key in _partitions_of(stored, partition, after):
             rows = stored.partitions[key]
             for row in _rows_of(rows, prefix, after[1] if after and after[0] == key else None):
+                if len(found) == size:
+                    return _Page(found) if size < limit else found
                 found.append(rows.rows[row])
-                if len(found) == limit:
-                    return found
         return found
 
     async def transact(

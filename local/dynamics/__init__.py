@@ -1,7 +1,7 @@
 """An in-memory Dynamics 365 Finance: OData with F&O's manners, journals, posting, faults."""
 
 from local.dynamics.faults import Faults
-from local.dynamics.ledger import Ledger, LedgerLine
+from local.dynamics.ledger import Ledger, LedgerLine, Side
 from local.dynamics.peer import HOST, DynamicsPeer
 from local.dynamics.posting import JournalResult
 from local.dynamics.results import DocumentResult
@@ -22,4 +22,5 @@ __all__ = [
     "PeerTimeout",
     "PeerTransport",
     "Settings",
+    "Side",
 ]

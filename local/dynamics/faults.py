@@ -20,11 +20,14 @@ class Faults(BaseModel):
     page of a gateway, before anything is done. `timeout_before_commit`: no answer, nothing done.
     `error_after_commit`: done, then half of the time a 500 and half of the time no answer.
     `late_commit`: no answer, and the work is done `late_commit_seconds` later.
+    `key_taken`: done, its answer is lost on the way, and whoever repeats the request in between
+    hears that the record exists (only of records whose key the client gives).
     `drop_mid_batch`: the connection ends after some operations of a batch are done.
     `truncate_batch`: a batch is done, its answer ends in the middle. `update_conflict`: another
     user writes to the same journals and orders meanwhile. `posted_meanwhile`: the jobs that post
     and invoice come in the middle of a batch. The first that is drawn applies, in this order. All
-    after `timeout_before_commit` never hit a plain read.
+    after `timeout_before_commit` never hit a plain read. `broken_text`: the reason of a refusal
+    holds half a surrogate pair, as texts do that were cut in an emoji; of all refusals.
     """
 
     model_config = ConfigDict(extra="forbid", validate_assignment=True)
@@ -38,10 +41,12 @@ class Faults(BaseModel):
     error_after_commit: Rate = 0.0
     late_commit: Rate = 0.0
     late_commit_seconds: Seconds = 60.0
+    key_taken: Rate = 0.0
     drop_mid_batch: Rate = 0.0
     truncate_batch: Rate = 0.0
     update_conflict: Rate = 0.0
     posted_meanwhile: Rate = 0.0
+    broken_text: Rate = 0.0
 
     @model_validator(mode="after")
     def _in_order(self) -> "Faults":
@@ -53,7 +58,7 @@ class Faults(BaseModel):
 
 BEFORE = ("throttle", "server_error", "html_error", "timeout_before_commit")
 """Faults instead of doing anything; they hit reads and writes."""
-WRITES = ("error_after_commit", "late_commit")
+WRITES = ("error_after_commit", "late_commit", "key_taken")
 BATCHES = ("drop_mid_batch", "truncate_batch")
 MEDDLERS = ("update_conflict", "posted_meanwhile")
 

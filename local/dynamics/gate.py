@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from local.dynamics.auth import TokenEndpoint
 from local.dynamics.batch import Answer, Part, Unit, parse_batch, render_batch
-from local.dynamics.errors import THROTTLED, Refusal
+from local.dynamics.errors import THROTTLED, Refusal, duplicate_key, write_failed
 from local.dynamics.faults import (
     BATCHES,
     BEFORE,
@@ -35,6 +35,9 @@ INTERNAL_ERROR = Refusal(
     hidden=True,
 )
 BATCH_PATH = "$batch"
+KEY_GIVEN = ("CustomerPaymentJournalLines", "CDSFreeTextInvoiceHeaders")
+"""Sets whose keys the client gives, so that a repeated create collides."""
+TEXT_BEGINS, HALF_PAIR = b'"message": "', b"\\ud83d "
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +81,11 @@ class Gate:
         seconds = self._latency_seconds()
         if fault in BEFORE:
             await self.runner.clock.sleep(seconds)
-            return self._instead(fault)
+            return self._spoken(self._instead(fault))
         try:
             job = self._batch(request) if batch else self._single(request)
         except Refusal as refusal:
-            return refused(refusal)
+            return self._spoken(refused(refusal))
         return await self._run(job, fault, seconds)
 
     def _draw(self, request: Request, *, batch: bool) -> str:
@@ -123,8 +126,10 @@ class Gate:
         if fault == "error_after_commit":
             if self.chance.random() < 0.5:  # noqa: PLR2004 - one of two ways to lose an answer
                 raise PeerTimeout(committed=True)
-            return refused(INTERNAL_ERROR)
-        response = job.render(answers)
+            return self._spoken(refused(INTERNAL_ERROR))
+        if fault == "key_taken":
+            answers = [self._taken(answer) for answer in answers]
+        response = job.render([self._heard(answer) for answer in answers])
         if fault == "truncate_batch":
             cut = int(self.chance.random() * len(response.body))
             return Response(response.status, response.body[:cut], response.headers)
@@ -141,6 +146,34 @@ class Gate:
             return first
         rest = await self.runner.run(job.units[middle:], seconds=seconds, go_on=job.go_on)
         return first + rest
+
+    def _taken(self, answer: Answer) -> Answer:
+        """What a client hears that repeats a create whose answer was lost."""
+        sets = [part.request.path for part in answer.unit.parts if part.request.method == "POST"]
+        taken = next((name for name in sets if name in KEY_GIVEN), None)
+        if answer.failed or taken is None:
+            return answer
+        entity = self.store.schema.set_of(taken).entity
+        reason = duplicate_key(entity, entity, ())
+        refusal = write_failed(self.settings.failure_status, entity, (reason,), deleting=False)
+        return Answer(answer.unit, (refused(refusal),))
+
+    def _heard(self, answer: Answer) -> Answer:
+        """An answer with its texts as they arrive."""
+        if not answer.failed:
+            return answer
+        return Answer(answer.unit, tuple(self._spoken(response) for response in answer.responses))
+
+    def _spoken(self, response: Response) -> Response:
+        """A refusal, perhaps with half a surrogate pair in its reason."""
+        rate = self.faults.broken_text
+        if response.ok or TEXT_BEGINS not in response.body or not rate:
+            return response
+        if not self.strikes("broken_text", rate):
+            return response
+        self.counts["fault_broken_text"] += 1
+        body = response.body.replace(TEXT_BEGINS, TEXT_BEGINS + HALF_PAIR)
+        return Response(response.status, body, response.headers)
 
     def _later(self, job: Job, seconds: float) -> None:
         number = self.counts["fault_late_commit"]

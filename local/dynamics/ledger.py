@@ -43,6 +43,17 @@ class LedgerLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a voucher that a person enters: account type and number, and an amount that is
+    positive for debit."""
+
+    type: str
+    account: str
+    currency: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Ledger:
     """`posted` is the ledger; `drafts` is not: lines of journals that are not posted yet."""
 

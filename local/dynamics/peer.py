@@ -6,7 +6,7 @@ socket, no thread, no clock of its own: the same object serves virtual time and 
 
 import random
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
@@ -19,7 +19,7 @@ from local.dynamics.errors import Refusal
 from local.dynamics.faults import Faults, Strikes
 from local.dynamics.gate import Gate
 from local.dynamics.jobs import jobs
-from local.dynamics.ledger import Ledger
+from local.dynamics.ledger import Ledger, Side
 from local.dynamics.master import fill
 from local.dynamics.posting import JournalResult
 from local.dynamics.results import DocumentResult
@@ -164,6 +164,10 @@ class DynamicsPeer:
         Raises `KeyError` for a customer there is not, `ValueError` for another status.
         """
         self._jobs.office.block(company, account, status)
+
+    def book_by_hand(self, company: str, voucher: str, sides: Sequence[Side]) -> None:
+        """Post a voucher that a person entered. Raises `ValueError` where it does not balance."""
+        self._jobs.journals.by_hand(company, voucher, sides)
 
     def infolog(self) -> list[JournalResult]:
         """The latest result of each journal that the job has seen."""

@@ -21,7 +21,7 @@ from local.dynamics.journals import (
     next_batch,
     sides,
 )
-from local.dynamics.ledger import GeneralLedger, Ledger, LedgerLine, drafts, legs
+from local.dynamics.ledger import GeneralLedger, Ledger, LedgerLine, Side, drafts, legs
 from local.dynamics.schema import COMPANY
 from local.dynamics.store import Fields, Row
 from local.dynamics.subledger import CustomerTransaction, Subledger
@@ -61,6 +61,35 @@ class PostingJob:
                 if own and header.fields["IsPosted"] == "No":
                     results += self._journal(kind, header)
         return results
+
+    def by_hand(self, company: str, voucher: str, entered: Sequence[Side]) -> None:
+        """Post a voucher that a person entered. Raises `ValueError` where it does not balance."""
+        now = self.clock.now()
+        lines = []
+        for number, side in enumerate(entered, start=1):
+            account = self.books.account(company, side.type, side.account)
+            rate = self.books.rate(company, side.currency, now)
+            lines.append(
+                LedgerLine(
+                    company=company,
+                    account_type=account.type,
+                    account=account.id,
+                    main_account=account.main_account,
+                    currency=side.currency,
+                    amount=side.amount,
+                    accounting_amount=self.books.accounting_amount(company, side.amount, rate),
+                    date=now.date(),
+                    text="entered by hand",
+                    payment_id="",
+                    voucher=voucher,
+                    journal="",
+                    entity_set="",
+                    line=Decimal(number),
+                )
+            )
+        if sum((line.amount for line in lines), Decimal(0)):
+            raise ValueError(f"voucher {voucher} does not balance")
+        self.general.post(lines, self.general.next_journal())
 
     def ledger(self) -> Ledger:
         """The posted ledger, and the drafts apart."""

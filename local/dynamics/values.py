@@ -25,6 +25,7 @@ MOMENT_SUFFIXES = ("ValidFrom", "ValidTo", "DateTime")  # times of day, not plai
 JSON_DEPTH_MAX = 20
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
 _SYMBOL = re.compile(r"[A-Za-z_]\w{0,80}")
+HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
 _PLACES = Decimal(1).scaleb(-DECIMAL_PLACES)
 _WIDE = Context(prec=40)  # a column holds more digits than Python's default context
 
@@ -131,6 +132,11 @@ def read_json(body: bytes) -> dict[str, Any]:
         if _nesting(text) > JSON_DEPTH_MAX:
             raise bad_body("The payload is nested too deeply.")
         value = simplejson.loads(text, use_decimal=True, parse_constant=_refuse_constant)
+        if HALF_PAIR.search(text):
+            to_json([value])
+    except UnicodeEncodeError as error:
+        text = "An error occurred while reading the payload: a text is no valid Unicode."
+        raise bad_body(text) from error
     except (UnicodeDecodeError, simplejson.JSONDecodeError, ArithmeticError) as error:
         raise bad_body("An error occurred while reading the payload: it is not JSON.") from error
     except ValueError as error:

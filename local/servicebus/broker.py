@@ -124,6 +124,13 @@ class Broker:
         self.wake(queue)
         return taken
 
+    def give_up(self, queue: str, message: Outgoing, reason: str) -> None:
+        """A message that the queue gives up at once, as after too many deliveries."""
+        now = self.clock.now()
+        stored = Stored(0, message.message_id, message.session_id, message.body, now)
+        self.entity(queue + DEAD_LETTER_SUFFIX).take_over(stored, reason, "")
+        self.wake(queue + DEAD_LETTER_SUFFIX)
+
     async def accept_session(
         self, queue: str, wait_seconds: float | None = None
     ) -> "SessionReceiver | None":

@@ -5,10 +5,13 @@ those of production.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
+from local.servicebus import QueueSettings, load_queues
 from local.simulation.faults import fraction
+from shared.ports import QUERY_ROWS_MAX
 
 SETTLE_SECONDS = 290.0  # below `write_settle_seconds`: a write lands within that, or never
 LATE_COMMIT_SECONDS_MIN = 5.0
@@ -23,6 +26,8 @@ JOURNAL_HOURS = (24, 24, 6, 1)
 ATTEMPTS = (12, 12, 4)
 GATHER_SECONDS = (10, 10, 0, 60)
 ORDERS = (False, True)
+PAGE_ROWS = (QUERY_ROWS_MAX, 25, 7, 3)
+PAST_DAYS = (0.0, 0.0, 20.0, 60.0)
 TIME_ZONES = ("UTC", "America/New_York", "Europe/Berlin", "Asia/Tokyo")
 LATE_SECONDS = (3_600.0, 40 * 3_600.0)
 SHUFFLE_SECONDS = (60.0, 3_600.0)
@@ -38,8 +43,12 @@ STALE_SECONDS = (60.0, 3_000.0)  # below the smallest overlap of the sweeps
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """Seconds unless the name says otherwise. Latencies: of Dynamics, of Stripe and of a table's
-    write, least and most; without them rivals would move in step and never meet half-way."""
+    """Seconds unless the name says otherwise. `page_rows`: how many rows of a table come at once.
+    `past_days`: how long there was business before the app was switched on.
+
+    Latencies: of Dynamics, of Stripe, of a table's read and of its write, least and most; without
+    them rivals would move in step and never meet half-way, and a timer that reads a thousand rows
+    one by one would take no time."""
 
     start: datetime = STARTS[0]
     instances: int = 2
@@ -54,7 +63,10 @@ class Conditions:
     time_zone: str = "UTC"
     latency_seconds: tuple[float, float] = (0.05, 3.0)
     stripe_seconds: tuple[float, float] = (0.05, 0.8)
-    table_seconds: tuple[float, float] = (0.003, 0.1)
+    read_seconds: tuple[float, float] = (0.005, 0.02)
+    table_seconds: tuple[float, float] = (0.005, 0.1)
+    page_rows: int = QUERY_ROWS_MAX
+    past_days: float = 0.0
     late_commit_seconds: float = 60.0
     webhook_late_seconds: float = 3_600.0
     webhook_shuffle_seconds: float = 60.0
@@ -86,9 +98,23 @@ def conditions_of(seed: int) -> Conditions:
         gather_seconds=one_of("gather", GATHER_SECONDS),
         time_zone=one_of("time zone", TIME_ZONES),
         orders=one_of("orders", ORDERS),
+        page_rows=one_of("page rows", PAGE_ROWS),
+        past_days=one_of("past", PAST_DAYS),
         latency_seconds=latency,
         late_commit_seconds=between("late commit", LATE_COMMIT_SECONDS_MIN, late_commit_max),
         webhook_late_seconds=between("late", *LATE_SECONDS),
         webhook_shuffle_seconds=between("shuffle", *SHUFFLE_SECONDS),
         stale_list_seconds=between("stale", *STALE_SECONDS),
+    )
+
+
+def queues_of(conditions: Conditions, file: Path) -> tuple[QueueSettings, ...]:
+    """The queues of production, with the limits of a seed."""
+    return tuple(
+        replace(
+            queue,
+            duplicate_window_seconds=conditions.duplicate_window_seconds,
+            max_delivery_count=conditions.deliveries_max,
+        )
+        for queue in load_queues(file)
     )

@@ -36,11 +36,13 @@ class FaultyTables:
         injector: Injector,
         weather: Weather,
         clock: Clock,
+        *,
+        read_seconds: Callable[[], float],
         write_seconds: Callable[[], float],
     ) -> None:
-        """`write_seconds`: how long the next write takes."""
+        """`read_seconds`, `write_seconds`: how long the next read or write takes."""
         self._inner, self._injector, self._weather, self._clock = inner, injector, weather, clock
-        self._write_seconds = write_seconds
+        self._read_seconds, self._write_seconds = read_seconds, write_seconds
 
     async def _reach(self, what: str) -> None:
         """On the way to the store; nothing was done yet."""
@@ -52,6 +54,7 @@ class FaultyTables:
     async def get(self, table: str, partition: str, row: str) -> Row | None:
         """One row, or None."""
         await self._reach(f"get {table} {partition} {row}")
+        await self._clock.sleep(self._read_seconds())
         return await self._inner.get(table, partition, row)
 
     async def query(
@@ -65,6 +68,7 @@ class FaultyTables:
     ) -> list[Row]:
         """Rows in order."""
         await self._reach(f"query {table} {partition or ''}")
+        await self._clock.sleep(self._read_seconds())
         return await self._inner.query(
             table, partition=partition, prefix=prefix, after=after, limit=limit
         )

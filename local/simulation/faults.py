@@ -29,6 +29,7 @@ class Kind:
 KINDS: tuple[Kind, ...] = (
     Kind("webhook_lost", 0.15, "an event is never delivered"),
     Kind("webhook_repeated", 0.3, "an event is delivered twice"),
+    Kind("webhook_swallowed", 0.05, "an event is answered with 2xx and lost afterwards"),
     Kind("webhook_late", 0.1, "an event comes hours late"),
     Kind("webhook_shuffled", 0.5, "an event is overtaken by later ones"),
     Kind("webhook_same_second", 0.3, "two events of one object within a second"),
@@ -39,6 +40,8 @@ KINDS: tuple[Kind, ...] = (
     Kind("stripe_timeout", 0.01, "Stripe's answer takes too long and is a 504"),
     Kind("stripe_slow", 0.05, "Stripe's answer is slow"),
     Kind("stripe_stale_list", 0.1, "a list lacks the newest objects"),
+    Kind("stripe_broken_text", 0.1, "a text in Stripe holds half a surrogate pair"),
+    Kind("refund_fails_soon", 0.5, "a refund fails within minutes of its success"),
     Kind("broker_redelivery", 0.03, "a completed message comes again"),
     Kind("broker_lock_lost", 0.1, "the session's lock is lost in mid-batch"),
     Kind("broker_duplicate", 0.01, "a message comes again after the duplicate-detection window"),
@@ -71,6 +74,8 @@ KINDS: tuple[Kind, ...] = (
     Kind("dynamics_timeout", 0.02, "no answer, nothing was done"),
     Kind("dynamics_answer_lost", 0.1, "done, but the answer is a 500 or never comes"),
     Kind("dynamics_late_commit", 0.15, "no answer, and the write lands minutes later"),
+    Kind("dynamics_key_taken", 0.1, "done, the answer is lost, a repeat says the record exists"),
+    Kind("dynamics_broken_text", 0.3, "a refusal's text holds half a surrogate pair"),
     Kind("dynamics_cut_batch", 0.15, "the connection ends when a part of a batch is done"),
     Kind("dynamics_cut_answer", 0.12, "the answer of a batch ends in the middle"),
     Kind("dynamics_update_conflict", 0.08, "another user writes to the journal"),
@@ -80,7 +85,10 @@ KINDS: tuple[Kind, ...] = (
     Kind("period_closed", 0.8, "a period is closed in Dynamics for some days"),
     Kind("foreign_message", 0.05, "somebody else sends to a queue of ours"),
     Kind("person_retries", 0.3, "support retries parked items by hand"),
-    Kind("person_backfills", 0.1, "somebody starts a backfill in the middle of business"),
+    Kind("person_resolves", 0.3, "support resolves parked items: booked by hand, or never to be"),
+    Kind("person_backfills", 0.1, "somebody starts a backfill of any age in mid-business"),
+    Kind("person_repartitions", 0.1, "an administrator lowers the partitions, or raises them"),
+    Kind("person_reroutes", 0.2, "a policy is published that sends sales to another company"),
 )
 NAMES: tuple[str, ...] = tuple(kind.name for kind in KINDS)
 
@@ -113,6 +121,8 @@ DYNAMICS_NAMES: Mapping[str, str] = MappingProxyType(
         "truncate_batch": "dynamics_cut_answer",
         "update_conflict": "dynamics_update_conflict",
         "posted_meanwhile": "dynamics_posted_meanwhile",
+        "key_taken": "dynamics_key_taken",
+        "broken_text": "dynamics_broken_text",
     }
 )
 """The Dynamics peer's names of its faults."""

@@ -2,15 +2,13 @@
 
 import json
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from local.books import CUSTOMER_ID_PROPERTY
-from local.dynamics import DynamicsPeer
-from local.servicebus import Broker
-from local.simulation import oracle, order_oracle
-from local.simulation.watches import QueueWatch
+from local.simulation import invariants_books, oracle, order_oracle
+from local.simulation.history import UNBOOKED
+from local.simulation.subject import Subject, Violation, listed
 from local.stripe import StripePeer
 from local.tables import MemoryTables
 from shared.ports import QUERY_ROWS_MAX, Row
@@ -18,6 +16,7 @@ from shared.registry import entity_of_event
 from shared.verdicts import Kind
 
 UNREADABLE = "unreadable_message"  # what somebody else sends names no object and no amount
+AWAY = "unavailable"  # what parks while a system does not answer
 ALLOWED_CAUSES = ("unsupported_category", UNREADABLE)
 """Causes that do not go away by themselves here: nobody adds a rule for a strange category, or
 finds out who sends what is none of ours."""
@@ -36,44 +35,22 @@ POSTED_AWAY = (
     "OpenTradeAgreementJournalHeadersV2",
     "OpenSalesPriceJournalLinesV2",
 )  # posting turns them into prices in force
-SHOWN_MAX = 5  # findings named in one violation
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """Something that must never be. `invariant` is a closed word."""
-
-    invariant: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """The parts that are examined. `given`: what the broker was ever given."""
-
-    stripe: StripePeer
-    dynamics: DynamicsPeer
-    broker: Broker
-    tables: MemoryTables
-    given: QueueWatch
-    overlap_hours: int
-    time_zone: str
-    orders: bool = False
 
 
 def doubled(subject: Subject) -> list[Violation]:
     """Records that exist twice. Looked for often: an audit of the product removes some."""
     customers = oracle.repeated_customers(subject.dynamics, CUSTOMER_ID_PROPERTY)
     return (
-        _listed("duplicate_line", oracle.repeated_keys(subject.dynamics))
-        + _listed("duplicate_customer", customers)
-        + _listed("duplicate_order", order_oracle.repeated(subject.dynamics))
+        listed("duplicate_line", oracle.repeated_keys(subject.dynamics))
+        + listed("duplicate_customer", customers)
+        + listed("duplicate_order", order_oracle.repeated(subject.dynamics))
     )
 
 
 async def overtaken(subject: Subject) -> list[Violation]:
-    """A sweep's cursor may pass only what the queues were given: nothing looks there again."""
-    found = []
+    """A sweep's cursor may pass only what the queues were given: nothing looks there again. What
+    was before the app was switched on is the backfill's."""
+    found, began = [], subject.history.began.timestamp()
     for name, known in (
         ("balance_transaction", subject.given.objects),
         ("event", subject.given.items),
@@ -86,10 +63,10 @@ async def overtaken(subject: Subject) -> list[Violation]:
         found += [
             f"{each['id']} {each.get('type')} is older than the cursor {through}"
             for each in subject.stripe.objects(name)
-            if each["created"] < before and each["id"] not in known
+            if began <= each["created"] < before and each["id"] not in known
             if name != "event" or entity_of_event(each["type"]) is not None
         ]
-    return _listed("cursor_overtakes", found)
+    return listed("cursor_overtakes", found)
 
 
 def always(subject: Subject) -> list[Violation]:
@@ -106,84 +83,27 @@ def always(subject: Subject) -> list[Violation]:
         for entry in entries
         if wanted.get(key) != entry
     ]
-    found += _listed("wrong_line", wrong)
+    found += listed("wrong_line", wrong)
+    decided = subject.history.decided
+    written = oracle.booked(subject.dynamics)
+    again = [key for key in written if key.partition(":")[0] in decided]
+    found += listed("resolved_written", again)
+    found += listed("dead_letters_stay", subject.letters.left(subject.broker))
     return found
 
 
 async def at_rest(subject: Subject) -> list[Violation]:
     """What holds after a quiet period: nothing lost, nothing in limbo."""
-    parked = {row.cells["object"]: row async for row in _rows(subject.tables, "parked~")}
+    parked = {row.cells["object"]: row for row in await parked_rows(subject.tables)}
     found = always(subject)
-    found += _balances(subject)
-    found += _money(subject, parked)
-    found += _payouts(subject)
-    found += _orders(subject)
-    found += _listed("unbalanced_voucher", oracle.unbalanced(subject.dynamics.ledger().posted))
+    found += invariants_books.stand(subject, parked)
     found += _queues(subject)
     found += await _items(subject)
+    found += await _resolutions(subject)
     found += await _tie_outs(subject)
     found += await _links(subject)
+    found += await _journals(subject)
     return found
-
-
-def _listed(invariant: str, findings: list[str]) -> list[Violation]:
-    if not findings:
-        return []
-    more = f" and {len(findings) - SHOWN_MAX} more" if len(findings) > SHOWN_MAX else ""
-    return [Violation(invariant, "; ".join(findings[:SHOWN_MAX]) + more)]
-
-
-def _balances(subject: Subject) -> list[Violation]:
-    """Clearing equals the Stripe balance, per currency."""
-    ledger = subject.dynamics.ledger()
-    clearing = oracle.clearing_balance((*ledger.posted, *ledger.drafts))
-    balance = oracle.stripe_balance(subject.stripe)
-    currencies = dict.fromkeys((*balance, *clearing))
-    return _listed(
-        "clearing_differs",
-        [
-            f"{currency}: Stripe {balance.get(currency, 0)}, clearing {clearing.get(currency, 0)}"
-            for currency in currencies
-            if balance.get(currency, 0) != clearing.get(currency, 0)
-        ],
-    )
-
-
-def _money(subject: Subject, parked: Mapping[Any, Row]) -> list[Violation]:
-    """Every transaction has all its lines; what is on suspense is in the inbox too."""
-    lines = oracle.booked(subject.dynamics)
-    missing, unlisted = [], []
-    for txn, entries in oracle.expected(subject.stripe, subject.time_zone).items():
-        missing += [f"{key} {entry}" for key, entry in entries.items() if key not in lines]
-        suspended = any(entry.against == oracle.SUSPENSE for entry in entries.values())
-        if suspended and txn not in parked:
-            unlisted.append(txn)
-    return _listed("line_missing", missing) + _listed("suspense_unlisted", unlisted)
-
-
-def _orders(subject: Subject) -> list[Violation]:
-    """What was sold and not given back stands in orders less credits, and everybody has paid."""
-    stripe, dynamics = subject.stripe, subject.dynamics
-    if not subject.orders:
-        return _listed("order_unwanted", [str(row) for row in order_oracle.orders(dynamics)])
-    return (
-        _listed("sale_differs", order_oracle.unequal(stripe, dynamics))
-        + _listed("receipt_unapplied", order_oracle.unapplied(dynamics))
-        + _listed("customers_owe", order_oracle.owed(dynamics))
-        + _listed("product_differs", order_oracle.products(stripe, dynamics))
-        + _listed("price_differs", order_oracle.prices(stripe, dynamics))
-    )
-
-
-def _payouts(subject: Subject) -> list[Violation]:
-    moves = oracle.bank_moves(subject.dynamics)
-    wrong = []
-    for payout in subject.stripe.objects("payout"):
-        id = str(payout["id"])
-        wanted = int(payout["amount"]) if payout["status"] == "paid" else 0
-        if moves.get(id, 0) != wanted:
-            wrong.append(f"{id} {payout['status']}: bank {moves.get(id, 0)}, expected {wanted}")
-    return _listed("bank_differs", wrong)
 
 
 def _queues(subject: Subject) -> list[Violation]:
@@ -192,13 +112,14 @@ def _queues(subject: Subject) -> list[Violation]:
         depth = subject.broker.depth(queue.name)
         if depth.ready or depth.locked or depth.scheduled or depth.dead:
             left.append(f"{queue.name}: {depth}")
-    return _listed("queue_not_empty", left)
+    return listed("queue_not_empty", left)
 
 
 async def _items(subject: Subject) -> list[Violation]:
     """Every object is done, skipped or parked; parked ones say why and what to do. Every event of
     ours is known."""
     limbo, mute, unhealed, worthless, known = [], [], [], [], {}
+    hopeless = _hopeless(subject.stripe)
     async for row in _rows(subject.tables, "event~"):
         known[row.row.partition("~")[2]] = str(row.cells["status"])
     async for row in _rows(subject.tables, "object~"):
@@ -210,7 +131,7 @@ async def _items(subject: Subject) -> list[Violation]:
         elif status == Kind.PARK.value:
             if not cells["cause"] or not cells["remedy"] or not cells["text"]:
                 mute.append(told)
-            if cause not in ALLOWED_CAUSES:
+            if cause not in ALLOWED_CAUSES and cells["object"] not in hopeless:
                 unhealed.append(told)
             money = cells["entity"] == "balance_transaction" and cause != UNREADABLE
             if money and not cells["amount_minor"]:
@@ -219,28 +140,66 @@ async def _items(subject: Subject) -> list[Violation]:
         f"{event['id']} {event['type']}"
         for event in subject.stripe.objects("event")
         if entity_of_event(event["type"]) is not None and event["id"] not in known
+        if event["created"] >= subject.history.began.timestamp()
     ]
     return (
-        _listed("item_in_limbo", limbo)
-        + _listed("parked_without_words", mute)
-        + _listed("parked_not_healed", unhealed)
-        + _listed("parked_without_amount", worthless)
-        + _listed("event_lost", lost)
+        listed("item_in_limbo", limbo)
+        + listed("parked_without_words", mute)
+        + listed("parked_not_healed", unhealed)
+        + listed("parked_without_amount", worthless)
+        + listed("event_lost", lost)
     )
+
+
+def _hopeless(stripe: StripePeer) -> dict[str, None]:
+    """What stays in the inbox for ever: nobody sets up a book for its currency."""
+    return {
+        str(each["id"]): None
+        for type in ("balance_transaction", "charge", "refund", "dispute", "payout")
+        for each in stripe.objects(type)
+        if each["currency"] in UNBOOKED
+    }
+
+
+async def _resolutions(subject: Subject) -> list[Violation]:
+    """Who resolved an item, and why, is kept."""
+    told = {
+        str(row.cells["object"]): str(row.cells["text"])
+        async for row in _rows(subject.tables, "object~")
+        if row.cells["status"] == Kind.RESOLVED.value
+    }
+    forgotten = [
+        f"{id} was resolved by {each.who}: {each.reason}; it says {told.get(id)!r}"
+        for id, each in subject.history.decided.items()
+        if each.who not in told.get(id, "") or each.reason not in told.get(id, "")
+    ]
+    return listed("resolved_written", forgotten)
 
 
 async def _tie_outs(subject: Subject) -> list[Violation]:
     """Every payout whose members Stripe can list is tied out."""
     tied = {
         row.row: str(row.cells["status"])
-        for row in await subject.tables.query("payouts", partition="tieouts")
+        async for row in _rows(subject.tables, "", table="payouts")
+        if row.partition == "tieouts"
     }
     untied = [
         f"{payout['id']} is {tied.get(payout['id'], 'not there')}"
         for payout in subject.stripe.objects("payout")
         if payout["reconciliation_status"] == "completed" and tied.get(payout["id"]) != "tied"
+        if payout["currency"] not in UNBOOKED and not _has_decided(subject, payout["id"])
     ]
-    return _listed("payout_not_tied", untied)
+    return listed("payout_not_tied", untied)
+
+
+def _has_decided(subject: Subject, payout: str) -> bool:
+    """Whether people decided about a member of a payout: then its lines are not all ours."""
+    decided = subject.history.decided
+    if not decided:
+        return False
+    path, params = "/v1/balance_transactions", {"payout": payout, "limit": 100}
+    members = subject.stripe.request("GET", path, params)["data"]
+    return any(txn["id"] in decided for txn in members)
 
 
 async def _links(subject: Subject) -> list[Violation]:
@@ -265,7 +224,25 @@ async def _links(subject: Subject) -> list[Violation]:
                 dangling.append(f"{row.partition} {row.row}: {name} {place}")
         elif row.row.startswith("intent~"):
             left.append(f"{row.partition} {row.row}")
-    return _listed("link_dangling", dangling) + _listed("write_left_open", left)
+    return listed("link_dangling", dangling) + listed("write_left_open", left)
+
+
+async def _journals(subject: Subject) -> list[Violation]:
+    """Of each posted journal that we wrote to it is known whether it is posted."""
+    noted = {
+        tuple(row.row.split("~", maxsplit=2)[::2]): None
+        async for row in _rows(subject.tables, "", table="journals")
+        if row.partition in ("unposted", "posted")
+    }
+    forgotten = [
+        f"{header['dataAreaId']} {header['JournalBatchNumber']}"
+        for name in ("CustomerPaymentJournalHeaders", "LedgerJournalHeaders")
+        for header in subject.dynamics.records(name)
+        if header["IsPosted"] == "Yes"
+        and f"{header['dataAreaId']} {header['JournalBatchNumber']}" in subject.journals.written
+        and (header["dataAreaId"], header["JournalBatchNumber"]) not in noted
+    ]
+    return listed("journal_forgotten", forgotten)
 
 
 def json_of(cell: object) -> dict[str, Any]:
@@ -291,6 +268,30 @@ async def _rows(tables: MemoryTables, prefix: str, *, table: str = "events") -> 
         after = (page[-1].partition, page[-1].row)
 
 
+async def slow_to_heal(subject: Subject, calm_at: datetime) -> list[Violation]:
+    """Items that are parked since before the faults stopped, because a system was away. A day
+    later all of them must have been tried, however many they are."""
+    return listed(
+        "parked_not_healed",
+        [
+            f"{row.row} is parked since {row.cells['updated_at']}: {row.cells['text']}"
+            for row in await parked_rows(subject.tables)
+            if row.cells["cause"] == AWAY and _moment(row.cells["updated_at"]) < calm_at
+        ],
+    )
+
+
+def _moment(cell: object) -> datetime:
+    if not isinstance(cell, datetime):
+        raise TypeError(f"{cell} is no moment")
+    return cell
+
+
+async def parked_rows(tables: MemoryTables) -> list[Row]:
+    """The items in the inbox, as rows."""
+    return [row async for row in _rows(tables, "parked~")]
+
+
 async def parked_ids(tables: MemoryTables) -> list[str]:
     """The items in the inbox."""
-    return [row.row.partition("~")[2] async for row in _rows(tables, "parked~")]
+    return [row.row.partition("~")[2] for row in await parked_rows(tables)]

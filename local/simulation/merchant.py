@@ -4,11 +4,12 @@ Nothing here depends on what the app does, so a seed makes the same business wha
 """
 
 import random
+from dataclasses import dataclass
 
 from local.simulation.agenda import DAY, HOUR, Agenda
 from local.simulation.faults import Injector
 from local.simulation.orders import Counter
-from local.simulation.sales import Sales
+from local.simulation.sales import HALF_PAIR, Sales
 from local.simulation.timeline import Timeline
 from local.stripe import FEES, FEES_WITH_EUR_TAX, PayoutSchedule, PeerSettings, StripePeer
 from shared.ports import Clock
@@ -19,14 +20,29 @@ STRANGE = (
 )
 """Reporting categories that no rule of the app knows: suspense and inbox."""
 PAYING_CURRENCIES = ("usd", "eur", "jpy")
-CHARGES = (25, 45)
-CUSTOMERS = (5, 12)
 LEAVING_SHARE = 0.15
 SHARED_EVERY = 4  # each fourth customer has the address of the one before
 DAYS_BETWEEN_ODDITIES = 8
 RUSH_SHARE = 0.5  # of seeds have an hour in which half of Paris wants the same shoes
 RUSH_SALES = (20, 60)
 RUSH_SECONDS = (20.0, 600.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """How much business: sales and customers, least and most, within how many days; what follows
+    a sale may come later. `name` tells customers of one trade from those of another."""
+
+    name: str
+    days: float
+    sales: tuple[int, int] = (25, 45)
+    customers: tuple[int, int] = (5, 12)
+    rushes: bool = True
+
+
+def past(days: float) -> Trade:
+    """What was before the app was switched on: little enough not to take all the time."""
+    return Trade("former", days, sales=(6, 14), customers=(2, 4), rushes=False)
 
 
 def account_of(seed: int) -> PeerSettings:
@@ -57,12 +73,14 @@ class Merchant:
         timeline: Timeline,
         days: float,
         counter: Counter | None = None,
+        trade: Trade | None = None,
     ) -> None:
-        chance = random.Random(f"merchant {seed}")  # noqa: S311 - a seeded world
+        """`days`: of the whole period; `trade` None: business in all of it."""
+        self._trade = trade or Trade("merchant", days)
+        chance = random.Random(f"{self._trade.name} {seed}")  # noqa: S311 - a seeded world
         self._peer = peer
         self._injector = injector
         self._agenda = Agenda(clock, chance, timeline, days)
-        self._days = days
         self._counter = counter
         self._customers: list[str] = []
         self._came = 0  # customers so far, those that left among them
@@ -75,19 +93,20 @@ class Merchant:
 
     async def run(self) -> None:
         """Do business for the period."""
-        agenda, whole = self._agenda, self._days * DAY
-        customers = agenda.chance.randint(*CUSTOMERS)
+        agenda, trade = self._agenda, self._trade
+        whole = trade.days * DAY
+        customers = agenda.chance.randint(*trade.customers)
         for number in range(customers):
             latest = 0.0 if number < customers // 2 else 0.8 * whole
             agenda.soon(0.0, latest, "a customer comes", self._come)
-        for _ in range(agenda.chance.randint(*CHARGES)):
+        for _ in range(agenda.chance.randint(*trade.sales)):
             agenda.soon(0.0, whole, "a sale", self._sales.sell)
-        for _ in range(int(self._days / DAYS_BETWEEN_ODDITIES) + 1):
+        for _ in range(int(trade.days / DAYS_BETWEEN_ODDITIES) + 1):
             agenda.soon(0.0, whole, "a bill of Stripe", self._bill)
             agenda.soon(0.0, whole, "something strange", self._strange)
             agenda.soon(0.0, whole, "a payout by hand", self._pay_out)
             agenda.soon(0.0, whole, "a bank returns a payout", self._return)
-        if agenda.happens(RUSH_SHARE):
+        if trade.rushes and agenda.happens(RUSH_SHARE):
             self._rush(whole)
         if self._counter is not None:
             agenda.soon(0.3 * whole, whole, "a product is archived", self._counter.retire)
@@ -107,7 +126,10 @@ class Merchant:
     def _come(self) -> str:
         self._came += 1
         address = self._came if self._came % SHARED_EVERY else self._came - 1
-        params = {"name": f"Customer {self._came}", "email": f"c{address}@example.com"}
+        email = f"{self._trade.name}-{address}@example.com"
+        params = {"name": f"Customer {self._came}", "email": email}
+        if self._injector.strikes("stripe_broken_text", "name"):
+            params["name"] += HALF_PAIR
         id = str(self._peer.request("POST", "/v1/customers", params)["id"])
         self._customers.append(id)
         self._agenda.soon(HOUR, 20 * DAY, "a customer moves", lambda: self._change(id))

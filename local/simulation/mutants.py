@@ -30,7 +30,7 @@ PATCHES = ROOT / "tests" / "simulation" / "mutants"
 RECORD = PATCHES / "mutants.json"
 COPIED = ("shared", "functions", "local", "infra", "function_app.py", "host.json")
 SEEDS_MAX = 50
-DAYS = 4.0  # a mutant that can be caught is caught soon
+DAYS = 3.0  # a mutant that can be caught is caught soon
 SECONDS_MAX = 3_600.0
 JOBS = 2
 
@@ -48,6 +48,14 @@ class Ground:
     rates: tuple[tuple[str, float], ...] = ()
 
 
+BUSY = Ground(
+    DAYS,
+    (
+        *(("webhook_swallowed", 0.2), ("foreign_message", 0.5), ("person_resolves", 1.0)),
+        *(("person_reroutes", 0.5), ("dynamics_key_taken", 0.3), ("refund_fails_soon", 1.0)),
+    ),
+)
+"""Shared by several, so that the product runs there once for all of them."""
 GROUNDS: Mapping[str, Ground] = MappingProxyType(
     {
         # Two workers meet in one journal when a session with much in it changes hands in mid-write:
@@ -55,6 +63,22 @@ GROUNDS: Mapping[str, Ground] = MappingProxyType(
         "journal_lease_off": Ground(
             2.0, (("webhook_lost", 0.9), ("broker_lock_lost", 0.5), ("broker_small_batch", 1.0))
         ),
+        **dict.fromkeys(
+            (
+                *("deep_message_raises", "resolution_ignored"),
+                *("taken_key_final", "undelivered_events_only"),
+            ),
+            BUSY,
+        ),
+        "again_without_status": Ground(DAYS, (("refund_fails_soon", 1.0),)),
+        # Only sales of a shop whose route came or went between the sale and its money.
+        "origin_from_policy": Ground(DAYS, (("person_reroutes", 0.7),)),
+        # A page that a sweep could not hand on, of what no webhook brought.
+        "cursor_before_queueing": Ground(DAYS, (("webhook_lost", 0.9), ("queue_unavailable", 0.5))),
+        # Enough items of one cause that an item a run is not enough; no fault is needed.
+        "first_item_heals": Ground(DAYS, (("webhook_lost", 0.0),)),
+        "healing_never_opens": Ground(2.0, (("dynamics_gateway", 0.99),)),
+        "unposted_deleted_first": Ground(DAYS, (("table_unavailable", 0.1),)),
     }
 )
 """For mutants that the seeds as they are meet too seldom."""

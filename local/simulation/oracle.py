@@ -33,6 +33,7 @@ BANKS = MappingProxyType(
     }
 )
 CUSTOMER = "a customer"
+TRANSIT = "110900"
 AGAINST = MappingProxyType(
     {
         "charge": CUSTOMER,
@@ -43,14 +44,15 @@ AGAINST = MappingProxyType(
         "dispute": "132900",
         "dispute_reversal": "132900",
         "fee": "618900",
-        "payout": "110900",
-        "payout_reversal": "110900",
+        "payout": TRANSIT,
+        "payout_reversal": TRANSIT,
     }
 )
 SUSPENSE = "199900"
 WAITS = "130200"  # of receipts that wait for their invoice: a customer's, all the same
 BETWEEN_COMPANIES = ("132950", "132960")
 FEES = MappingProxyType({"stripe_fee": ("fee", "618900"), "tax": ("fee_tax", "154300")})
+HAND = "HAND-"  # vouchers that people enter begin so
 LINE_SETS = ("CustomerPaymentJournalLines", "LedgerJournalLines")
 
 
@@ -66,9 +68,14 @@ class Entry:
 
 
 def expected(stripe: StripePeer, time_zone: str) -> dict[str, dict[str, Entry]]:
-    """What must be in the books: transaction id -> key -> entry. Days end in `time_zone`."""
+    """What must be in the books: transaction id -> key -> entry. Days end in `time_zone`. A
+    currency without a book is in none."""
     zone = ZoneInfo(time_zone)
-    return {str(txn["id"]): _entries(txn, zone) for txn in stripe.objects("balance_transaction")}
+    return {
+        str(txn["id"]): _entries(txn, zone)
+        for txn in stripe.objects("balance_transaction")
+        if txn["currency"] in CLEARING
+    }
 
 
 def _entries(txn: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Entry]:
@@ -102,6 +109,8 @@ def booked(dynamics: DynamicsPeer) -> dict[str, list[Entry]]:
             currency = leg.currency.lower()
             if CLEARING.get(currency) != (leg.company, leg.account):
                 continue
+            if leg.voucher.startswith(HAND):
+                continue
             others = [each for each in legs if each is not leg]
             against = "; ".join(_against(o) for o in others if o.account not in BETWEEN_COMPANIES)
             entry = Entry(leg.company, currency, minor(leg.amount, currency), against, leg.date)
@@ -116,6 +125,11 @@ def _against(leg: LedgerLine) -> str:
 def minor(amount: Decimal, currency: str) -> Decimal:
     """An amount in minor units. A fraction of one stays, and equals nothing that is expected."""
     return amount.scaleb(DECIMALS[currency])
+
+
+def major(amount_minor: int, currency: str) -> Decimal:
+    """An amount in major units."""
+    return Decimal(amount_minor).scaleb(-DECIMALS[currency])
 
 
 def stripe_balance(stripe: StripePeer) -> dict[str, int]:
@@ -134,6 +148,26 @@ def clearing_balance(lines: Iterable[LedgerLine]) -> dict[str, Decimal]:
         currency = line.currency.lower()
         if CLEARING.get(currency) == (line.company, line.account):
             sums[currency] = sums.get(currency, Decimal(0)) + minor(line.amount, currency)
+    return sums
+
+
+def transit_balance(lines: Iterable[LedgerLine]) -> dict[str, Decimal]:
+    """What stands on the account of payouts on their way, per currency."""
+    sums: dict[str, Decimal] = {}
+    for line in lines:
+        if line.account == TRANSIT:
+            currency = line.currency.lower()
+            sums[currency] = sums.get(currency, Decimal(0)) + minor(line.amount, currency)
+    return sums
+
+
+def on_their_way(stripe: StripePeer) -> dict[str, int]:
+    """What has left the balance for the bank and is not there yet, per currency."""
+    sums: dict[str, int] = {}
+    for payout in stripe.objects("payout"):
+        if payout["status"] in ("pending", "in_transit") and payout["currency"] in CLEARING:
+            currency = str(payout["currency"])
+            sums[currency] = sums.get(currency, 0) + int(payout["amount"])
     return sums
 
 

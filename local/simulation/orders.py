@@ -12,16 +12,23 @@ name: simulated
 sales:
   - when: {currency: [eur]}
     book: order
+orders: {partial_capture: spread}
+catalogue: {products: create, prices: true}
+"""
+ROUTES = """
 routes:
   - when: {metadata: {shop: [us]}}
     company: usmf
-orders: {partial_capture: spread}
-catalogue: {products: create, prices: true}
 """
 CURRENCY = "eur"
 PRICES_MINOR = {CURRENCY: (99, 9_000)}
 BASKET_SHARE = 0.6  # of card sales in this currency
 ROUTED_SHARE = 0.3  # of baskets are sold by the other company
+
+
+def policy(*, routes: bool) -> str:
+    """The policy of a seed; `routes`: with sales of a shop that belong to the other company."""
+    return POLICY + ROUTES if routes else POLICY
 
 
 class Counter:

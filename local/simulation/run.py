@@ -1,53 +1,45 @@
 """One run: a seeded month of business and misfortune, a quiet period, and the verdict."""
 
 import asyncio
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import simplejson
+from datetime import timedelta
 
 from local.clock import LoopClock
 from local.loop import run_virtual
-from local.servicebus.messages import Outgoing
 from local.simulation import oracle
 from local.simulation.bookkeeper import Bookkeeper
 from local.simulation.conditions import conditions_of
 from local.simulation.faults import Allowed, Injected, Injector
 from local.simulation.invariants import (
-    SHOWN_MAX,
-    Violation,
     always,
     at_rest,
     doubled,
     overtaken,
     parked_ids,
+    parked_rows,
+    slow_to_heal,
 )
-from local.simulation.merchant import Merchant
+from local.simulation.merchant import Merchant, past
 from local.simulation.orders import Counter
-from local.simulation.people import People
+from local.simulation.people import Doings, People
+from local.simulation.resolving import Resolver
 from local.simulation.stage import Stage, open_stage
+from local.simulation.subject import SHOWN_MAX, Violation
 from local.simulation.timeline import Timeline
-from shared.domain.partition import partition_of
-from shared.domain.records import digest
-from shared.registry import ENTITIES, entity_named
-from shared.services.item import Item
+from local.simulation.verification import fixed_point, proof
 
 DAYS = 30.0
 GLANCE_SECONDS = 2 * 3_600.0  # between looks for doubled records
 GLANCES_PER_CHECK = 6
 GLANCES_PER_PROOF = 84
 BOOK_FOR_GBP_SHARE = 0.7  # of the period, then the missing book is set up
-QUIET_DAYS_MIN, QUIET_DAYS_MAX = 5, 20
+QUIET_DAYS_MIN, QUIET_DAYS_MAX = 3, 14
+CATCH_UP_SECONDS = 1_800.0
+CATCH_UP_POLLS_MAX = 48
 IDLE_SECONDS = 60.0
 IDLE_POLLS_MAX = 10_000
-ALL_AGAIN = 1_000_000  # generation of the items that converge everything once more
-RECORD_SETS = (
-    *("CustomersV3", "CustomerPaymentJournalHeaders", "CustomerPaymentJournalLines"),
-    *("LedgerJournalHeaders", "LedgerJournalLines", "SalesOrderHeadersV2", "SalesOrderLinesV3"),
-    *("CDSFreeTextInvoiceHeaders", "CDSFreeTextInvoiceLines"),
-    *("ReleasedProductsV2", "OpenTradeAgreementJournalHeadersV2", "OpenSalesPriceJournalLinesV2"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +65,9 @@ class Run:
 
     def __init__(self, stage: Stage, merchant: Merchant, bookkeeper: Bookkeeper) -> None:
         self.stage, self.merchant, self.bookkeeper = stage, merchant, bookkeeper
+        self.resolver = Resolver(
+            stage.stripe, stage.dynamics, stage.tables, stage.ask, stage.history
+        )
         self.violations: list[Violation] = []
         self.ever_parked: dict[str, None] = {}
         self.still_parked: list[str] = []
@@ -86,6 +81,7 @@ class Run:
             stage.serve(stage.weather.run(stage.dynamics), "weather"),
             stage.serve(self._people().run(), "people"),
         ]
+        catching_up = stage.serve(self._catch_up(), "administrator")
         await self._business(days)
         if self.violations:
             return
@@ -95,15 +91,16 @@ class Run:
             each.cancel()
         await asyncio.gather(*meddling, return_exceptions=True)
         await stage.fleet.calm()
+        await catching_up
         await self._rest()
         posting.cancel()
         await asyncio.gather(posting, return_exceptions=True)
         self.bookkeeper.post()
         self.still_parked = await parked_ids(stage.tables)
         self._report(await at_rest(stage.subject))
-        self._report(await self._proof(final=True))
+        self._report(await proof(stage, final=True))
         if not self.violations:
-            self._report(await self._fixed_point())
+            self._report(await fixed_point(stage, self._idle))
 
     def _people(self) -> People:
         stage = self.stage
@@ -113,9 +110,41 @@ class Run:
             injector=stage.injector,
             timeline=stage.timeline,
             broker=stage.broker,
-            ask=stage.ask,
-            parked=lambda: parked_ids(stage.tables),
+            doings=Doings(
+                ask=stage.ask,
+                parked=lambda: parked_ids(stage.tables),
+                resolve=self._resolve,
+                repartition=stage.repartition,
+                reroute=stage.reroute,
+            ),
         )
+
+    async def _resolve(self, chance: random.Random) -> str:
+        return await self.resolver.resolve(await parked_rows(self.stage.tables), chance)
+
+    async def _catch_up(self) -> None:
+        """Backfill what was before the app was switched on, until it is done."""
+        stage = self.stage
+        days = int(stage.conditions.past_days) + 1
+        asked = days == 1
+        while not asked:
+            await stage.clock.sleep(CATCH_UP_SECONDS)
+            progress = await stage.ask("backfill")
+            if progress is not None and progress["status"] != "running":
+                asked = await stage.ask("backfill", {"days": days}) is not None
+                stage.timeline.note("administrator", f"backfill of {days} days: {asked}")
+            if asked:
+                asked = await self._is_done(days)
+
+    async def _is_done(self, days: int) -> bool:
+        """Whether the backfill comes to its end."""
+        for _ in range(CATCH_UP_POLLS_MAX):
+            await self.stage.clock.sleep(CATCH_UP_SECONDS)
+            progress = await self.stage.ask("backfill")
+            if progress is not None and progress["status"] == "done":
+                self.stage.timeline.note("administrator", f"{days} days are done")
+                return True
+        return False
 
     def _report(self, violations: list[Violation]) -> None:
         for violation in violations:
@@ -138,10 +167,11 @@ class Run:
                 return
             share = (stage.clock.now() - began).total_seconds() / (days * 86_400)
             if not redeployed and share > BOOK_FOR_GBP_SHARE:
-                stage.fleet.redeploy(stage.settings("gbp"))
+                stage.currencies = ("gbp",)
+                stage.fleet.redeploy(stage.settings())
                 redeployed = True
             if glances % GLANCES_PER_PROOF == 0:
-                self._report(await self._proof(final=False))
+                self._report(await proof(stage, final=False))
         business.result()
 
     async def _look(self) -> None:
@@ -156,9 +186,12 @@ class Run:
 
     async def _rest(self) -> None:
         """Time passes without faults, until nothing is left to happen or it takes too long."""
+        calm_at = self.stage.clock.now()
         for day in range(QUIET_DAYS_MAX):
             await self.stage.clock.sleep(86_400)
             self._report(self._always())
+            if not day:
+                self._report(await slow_to_heal(self.stage.subject, calm_at))
             if self.violations:
                 return
             parked = await parked_ids(self.stage.tables)
@@ -178,58 +211,22 @@ class Run:
             await self.stage.clock.sleep(IDLE_SECONDS)
         self._report([Violation("never_idle", "the world does not come to rest")])
 
-    async def _proof(self, *, final: bool) -> list[Violation]:
-        """The product's own proof: its exceptions add up, and at the end it agrees with ours."""
-        answer = await self.stage.ask("proof")
-        if answer is None:
-            return [Violation("no_proof", "/api/proof does not answer 200")] if final else []
-        found = []
-        currencies: Mapping[str, Mapping[str, Any]] = answer["currencies"]
-        for name, proof in currencies.items():
-            if proof["unexplained_minor"]:
-                found.append(Violation("gap_unexplained", f"{name}: {proof}"))
-        if not final:
-            return found
-        ledger = self.stage.dynamics.ledger()
-        balance = oracle.stripe_balance(self.stage.stripe)
-        posted = oracle.clearing_balance(ledger.posted)
-        drafts = oracle.clearing_balance(ledger.drafts)
-        for name, proof in currencies.items():
-            ours = (balance.get(name, 0), posted.get(name, 0), drafts.get(name, 0))
-            theirs = (proof["balance_minor"], proof["posted_minor"], proof["draft_minor"])
-            if ours != theirs or proof["gap_minor"]:
-                found.append(Violation("proof_disagrees", f"{name}: {theirs}, plain sums {ours}"))
-        missing = [name for name, amount in balance.items() if amount and name not in currencies]
-        found += [Violation("proof_disagrees", f"no proof of {name}") for name in missing]
-        return found
 
-    async def _fixed_point(self) -> list[Violation]:
-        """Converging everything once more changes nothing."""
-        before = self._records()
-        for entity in ENTITIES:
-            for found in self.stage.stripe.objects(entity.object):
-                id = str(found["id"])
-                item = Item(id, "", entity.name, id, generation=ALL_AGAIN)
-                self._send(item)
-        await self.stage.clock.sleep(3_600)
-        await self._idle()
-        after = self._records()
-        changed = [name for name in RECORD_SETS if before[name] != after[name]]
-        moved = Violation("no_fixed_point", f"changed by converging again: {changed}")
-        return ([moved] if changed else []) + await at_rest(self.stage.subject)
-
-    def _send(self, item: Item) -> None:
-        partitions = self.stage.settings().partitions
-        message = item.message(partition_of(item.object, partitions))
-        body: str = simplejson.dumps(message.body)
-        outgoing = Outgoing(message.id, body.encode(), message.session)
-        self.stage.broker.send(entity_named(item.entity).queue, [outgoing])
-
-    def _records(self) -> dict[str, str]:
-        return {
-            name: digest([repr(row) for row in self.stage.dynamics.records(name)])
-            for name in RECORD_SETS
-        }
+async def _past(stage: Stage, days: float) -> Merchant:
+    """The business that was there before the app; what follows a sale may come later."""
+    before = stage.conditions.past_days
+    merchant = Merchant(
+        stage.stripe,
+        stage.clock,
+        stage.seed,
+        injector=stage.injector,
+        timeline=stage.timeline,
+        days=before + days,
+        trade=past(before),
+    )
+    stage.serve(merchant.run(), "former merchant")
+    await stage.clock.sleep(before * 86_400)
+    return merchant
 
 
 def simulate(
@@ -244,7 +241,14 @@ def simulate(
     async def main(clock: LoopClock) -> Outcome:
         timeline = Timeline(clock)
         injector = Injector(seed, timeline, rates=rates, allowed=allowed)
-        async with open_stage(clock, seed, injector, timeline) as stage:
+        conditions = conditions_of(seed)
+        former: list[Merchant] = []
+
+        async def before(stage: Stage) -> None:
+            if conditions.past_days:
+                former.append(await _past(stage, days))
+
+        async with open_stage(clock, seed, injector, timeline, before=before) as stage:
             counter = Counter(stage.stripe, seed) if stage.conditions.orders else None
             merchant = Merchant(
                 stage.stripe,
@@ -268,7 +272,7 @@ def simulate(
                 injected=tuple(injector.injected),
                 faults=injector.counts(),
                 events=len(stage.stripe.objects("event")),
-                sales=merchant.sales,
+                sales=sum(each.sales for each in (merchant, *former)),
                 entries=sum(map(len, oracle.booked(stage.dynamics).values())),
                 parked=len(run.still_parked),
                 healed=len(run.ever_parked) - len(parked),
@@ -277,4 +281,6 @@ def simulate(
                 timeline=timeline,
             )
 
-    return run_virtual(main, start=conditions_of(seed).start)
+    conditions = conditions_of(seed)
+    start = conditions.start - timedelta(days=conditions.past_days)
+    return run_virtual(main, start=start)

@@ -8,13 +8,16 @@ from local.simulation.orders import Counter
 from local.stripe import StripePeer
 from shared.ports import Json
 
-CURRENCIES = (("usd", 0.5), ("eur", 0.3), ("jpy", 0.14), ("gbp", 0.06))
-"""What is charged in, and how often. The last has no book at first."""
+CURRENCIES = (("usd", 0.48), ("eur", 0.3), ("jpy", 0.11), ("gbp", 0.07), ("chf", 0.04))
+"""What is charged in, and how often. The last but one has no book at first, the last one never."""
+HALF_PAIR = " Grüße \ud83d"  # a text that was cut in the middle of an emoji
+SOON_SECONDS = (1.0, 600.0)
 PRICES_MINOR = {
     "usd": (500, 25_000),
     "eur": (700, 30_000),
     "jpy": (800, 40_000),
     "gbp": (500, 9_000),
+    "chf": (500, 9_000),
 }
 WAYS = (("card", 0.55), ("special", 0.15), ("bank", 0.15), ("parts", 0.1), ("password", 0.05))
 CARDS = ("pm_card_visa", "pm_card_mastercard", "pm_card_amex", "pm_card_bypassPending")
@@ -54,6 +57,8 @@ class Sales:
             "currency": currency,
             "confirm": True,
         }
+        if self._injector.strikes("stripe_broken_text"):
+            params["description"] = HALF_PAIR
         customer = self._customer() if self._agenda.happens(NAMED_SHARE) else ""
         if customer:
             params["customer"] = customer
@@ -166,7 +171,9 @@ class Sales:
             self._peer.fail_refund(id)
             return id
 
-        if self._agenda.happens(0.25):
+        if self._injector.strikes("refund_fails_soon", id):
+            self._agenda.soon(*SOON_SECONDS, "a refund fails", fail)
+        elif self._agenda.happens(0.25):
             self._agenda.soon(HOUR, 5 * DAY, "a refund fails", fail)
         return f"{id} {refund['amount']} of {charge}"
 

@@ -2,9 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -14,18 +13,21 @@ from local.dynamics import DynamicsPeer
 from local.dynamics.faults import Faults as DynamicsFaults
 from local.dynamics.settings import Settings as DynamicsSettings
 from local.publishing import publish
-from local.servicebus import Broker, LocalQueue, load_queues
-from local.simulation.conditions import Conditions, conditions_of
+from local.servicebus import Broker, LocalQueue
+from local.simulation.conditions import Conditions, conditions_of, queues_of
+from local.simulation.doorway import Endpoint, gateway
 from local.simulation.edges import FaultyBroker, FaultyQueue, FaultyTables
 from local.simulation.faults import DYNAMICS_NAMES, STRIPE_NAMES, Injector
 from local.simulation.fleet import Fleet, Surroundings
-from local.simulation.invariants import Subject
+from local.simulation.history import History
 from local.simulation.merchant import account_of
 from local.simulation.network import Network
-from local.simulation.orders import POLICY
+from local.simulation.orders import policy
+from local.simulation.subject import Subject
 from local.simulation.timeline import Timeline
+from local.simulation.watches import LetterWatch, QueueWatch
 from local.simulation.weather import Weather
-from local.stripe import DeliveryFaults, PeerSettings, StripePeer, WebhookTarget
+from local.stripe import DeliveryFaults, PeerSettings, StripePeer
 from local.stripe import Faults as StripeFaults
 from local.tables import MemoryTables
 from local.transport import Asgi, PeerTransport
@@ -37,6 +39,7 @@ from shared.services.recent import Recent
 from shared.settings import Settings
 
 APP, STRIPE, DYNAMICS = "http://127.0.0.1:7071", "http://127.0.0.1:12111", "http://127.0.0.1:7365"
+WEBHOOK = "/api/webhooks/stripe"
 SLOW_SECONDS = 50.0
 ROUTE_SECONDS_MAX = 3_600.0
 
@@ -60,27 +63,32 @@ class Stage:
         self.injector, self.timeline = injector, timeline
         self._stack = stack
         self._account = account
-        self.tables = MemoryTables()
-        queues = tuple(
-            replace(
-                queue,
-                duplicate_window_seconds=conditions.duplicate_window_seconds,
-                max_delivery_count=conditions.deliveries_max,
-            )
-            for queue in load_queues(ROOT / "infra" / "queues.json")
+        self.tables = MemoryTables(conditions.page_rows)
+        self.currencies: tuple[str, ...] = ()  # books besides those there are from the first
+        self.partitions = conditions.partitions
+        self.history = History(clock.now())
+        self.broker = Broker(
+            queues_of(conditions, ROOT / "infra" / "queues.json"), clock, FaultyBroker(injector)
         )
-        self.broker = Broker(queues, clock, FaultyBroker(injector))
         self.dynamics = self._dynamics_peer()
         self.stripe = self._stripe_peer()
+        self.is_switched_on, self._routes = False, True
         self.weather = Weather(clock, seed, injector, timeline)
         queue = FaultyQueue(LocalQueue(self.broker), injector, self.weather, clock, conditions)
         stripe_seconds = self._between("stripe seconds", conditions.stripe_seconds)
-        table_seconds = self._between("table seconds", conditions.table_seconds)
+        tables = FaultyTables(
+            self.tables,
+            injector,
+            self.weather,
+            clock,
+            read_seconds=self._between("read seconds", conditions.read_seconds),
+            write_seconds=self._between("table seconds", conditions.table_seconds),
+        )
         around = Surroundings(
             app_dir=ROOT,
             clock=clock,
             broker=self.broker,
-            tables=FaultyTables(self.tables, injector, self.weather, clock, table_seconds),
+            tables=tables,
             queue=queue,
             network=Network(injector, self.weather, clock, {"stripe": stripe_seconds}),
             stripe=self.stripe.asgi,
@@ -90,24 +98,31 @@ class Stage:
             instances=conditions.instances,
         )
         self.fleet = Fleet(around, self.settings(), seed)
-        self.subject = Subject(
+        self.subject = self._subject(queue.watch)
+
+    def _subject(self, given: QueueWatch) -> Subject:
+        """What the judge looks at."""
+        return Subject(
             self.stripe,
             self.dynamics,
             self.broker,
             self.tables,
-            queue.watch,
-            overlap_hours=conditions.overlap_hours,
-            time_zone=conditions.time_zone,
-            orders=conditions.orders,
+            given,
+            LetterWatch(self.clock),
+            self.fleet.watch,
+            self.history,
+            overlap_hours=self.conditions.overlap_hours,
+            time_zone=self.conditions.time_zone,
+            orders=self.conditions.orders,
         )
 
-    def settings(self, *currencies: str) -> Settings:
-        """The app's settings, with books for further currencies."""
+    def settings(self) -> Settings:
+        """The app's settings as they are by now."""
         return books.settings(
             stripe_url=STRIPE,
             dynamics_url=DYNAMICS,
-            currencies=currencies,
-            partitions=self.conditions.partitions,
+            currencies=self.currencies,
+            partitions=self.partitions,
             sweep_overlap_hours=self.conditions.overlap_hours,
             journal_lines_max=self.conditions.journal_lines_max,
             journal_hours_max=self.conditions.journal_hours_max,
@@ -116,15 +131,40 @@ class Stage:
             time_zone=self.conditions.time_zone,
         )
 
-    async def publish(self) -> None:
-        """The mapping of the seed, published before anything happens."""
-        documents = (POLICY,) if self.conditions.orders else ()
+    async def publish(self, *, routes: bool = True) -> None:
+        """The mapping of the seed. `routes`: the sales of a shop belong to the other company."""
+        documents = (policy(routes=routes),) if self.conditions.orders else ()
         settings = self.settings()
         mappings = bootstrap.mappings_of(settings, self.tables, self.clock)
         recent = Recent(self.tables).objects
         http = self._client(self.dynamics.asgi)
         dynamics = bootstrap.dynamics_gateway(settings, http, self.clock)
         await publish(Publish(mappings, settings, self.clock, recent, dynamics), documents)
+
+    async def switch_on(self) -> None:
+        """The app, and the webhook that leads to it."""
+        await self.publish()
+        await self.fleet.start()
+        self.is_switched_on = True
+        self.history.began = self.clock.now()
+
+    async def reroute(self) -> str:
+        """Publish a policy with or without the routes to the other company."""
+        if not self.conditions.orders:
+            return "no policy to change"
+        self._routes = not self._routes
+        self.history.rerouted = True
+        await self.publish(routes=self._routes)
+        return f"published {'with' if self._routes else 'without'} routes"
+
+    def repartition(self, chance: random.Random) -> str:
+        """Lower the partitions, or raise them to what they were, and deploy."""
+        most = self.conditions.partitions
+        if most == 1:
+            return "there is only one"
+        self.partitions = chance.randrange(1, self.partitions) if self.partitions > 1 else most
+        self.fleet.redeploy(self.settings())
+        return f"{self.partitions} of {most}"
 
     def _between(self, name: str, bounds: tuple[float, float]) -> Callable[[], float]:
         """A number between bounds, another one at each call."""
@@ -161,7 +201,11 @@ class Stage:
         return StripePeer(
             self.clock,
             random.Random(f"stripe {self.seed}"),  # noqa: S311 - a seeded world
-            webhook=WebhookTarget(f"{APP}/api/webhooks/stripe", self._client(self._app)),
+            webhook=Endpoint(
+                f"{APP}{WEBHOOK}",
+                self._client(gateway(self._app, self.injector)),
+                is_up=lambda: self.is_switched_on,
+            ),
             signing_secrets=books.SIGNING_SECRETS,
             api_key=books.STRIPE_API_KEY,
             settings=self._account,
@@ -172,6 +216,7 @@ class Stage:
     def calm(self) -> None:
         """No fault strikes any more, and Dynamics answers soon (a proof reads for minutes)."""
         self.injector.is_active = False
+        self.subject.letters.is_on = True
         self.dynamics.faults = DynamicsFaults(latency_seconds=Conditions().latency_seconds)
 
     async def _app(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
@@ -216,6 +261,10 @@ class Stage:
         return not waiting and self.stripe.idle() and self.fleet.idle()
 
 
+async def _nothing(stage: Stage) -> None:
+    del stage
+
+
 @asynccontextmanager
 async def open_stage(
     clock: Clock,
@@ -225,8 +274,10 @@ async def open_stage(
     *,
     account: PeerSettings | None = None,
     conditions: Conditions | None = None,
+    before: Callable[[Stage], Awaitable[None]] = _nothing,
 ) -> AsyncIterator[Stage]:
-    """A running stage on the current loop; `account` and `conditions` None: as the seed says."""
+    """A running stage on the current loop; `account` and `conditions` None: as the seed says.
+    `before`: what happens before the app is switched on."""
     async with AsyncExitStack() as stack:
         stage = Stage(
             clock,
@@ -237,9 +288,9 @@ async def open_stage(
             conditions=conditions or conditions_of(seed),
             stack=stack,
         )
-        await stage.publish()
-        await stage.fleet.start()
-        stack.push_async_callback(stage.fleet.close)
         stage.stripe.start()
         stack.push_async_callback(stage.stripe.stop)
+        await before(stage)
+        await stage.switch_on()
+        stack.push_async_callback(stage.fleet.close)
         yield stage

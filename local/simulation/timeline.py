@@ -7,6 +7,7 @@ from pathlib import Path
 from shared.ports import Clock
 
 ENTRIES_MAX = 1_000_000
+ESCAPED = "backslashreplace"  # texts of vendors may hold half a surrogate pair
 
 
 class Timeline:
@@ -20,7 +21,7 @@ class Timeline:
     def note(self, who: str, what: str) -> None:
         """One thing that happened now."""
         now = self._clock.now()
-        self._hash.update(f"{now.timestamp():.6f}|{who}|{what}\n".encode())
+        self._hash.update(f"{now.timestamp():.6f}|{who}|{what}\n".encode(errors=ESCAPED))
         if len(self._entries) < ENTRIES_MAX:
             self._entries.append((now, who, what))
 
@@ -40,4 +41,4 @@ class Timeline:
             for at, who, what in self._entries
         ]
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8", errors=ESCAPED)

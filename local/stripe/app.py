@@ -7,8 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import unquote
 
-import simplejson
-
 from local.stripe.control import Control
 from local.stripe.core import Core
 from local.stripe.errors import (
@@ -23,6 +21,7 @@ from local.stripe.forms import parse
 from local.stripe.ids import Ids
 from local.stripe.keys import Keys, RestrictedKey
 from local.stripe.routes import match, perform
+from local.stripe.wire import to_bytes
 from shared.ports import Json
 
 BODY_BYTES_MAX = 32 * 1024 * 1024  # a stored world may be large
@@ -61,11 +60,6 @@ class _Remembered:
     body: bytes
     answer: Answer
     at: datetime
-
-
-def to_bytes(value: object) -> bytes:
-    """JSON as it travels; decimals as they came."""
-    return simplejson.dumps(value, use_decimal=True, ensure_ascii=False).encode()
 
 
 class App:

@@ -10,10 +10,10 @@ from hashlib import sha256
 from typing import Literal, Never
 
 import httpx
-import simplejson
 
 from local.stripe.schedule import Schedule
 from local.stripe.settings import DeliveryFaults, Strikes, WebhookTarget
+from local.stripe.wire import to_bytes
 from shared.ports import Clock, Json
 
 ATTEMPT_TIMEOUT_SECONDS = 20.0
@@ -203,7 +203,7 @@ class Deliveries:
         if target is None:
             raise ValueError("this account has no webhook endpoint")
         now = self._clock.now()
-        payload = simplejson.dumps(delivery.event, use_decimal=True, ensure_ascii=False).encode()
+        payload = to_bytes(delivery.event)
         only_oldest = delivery.rolled and not delivery.attempts
         secrets = self._secrets[-1:] if only_oldest else self._secrets
         headers = {

@@ -1,5 +1,6 @@
 """The Dynamics peer: faults on demand, and the routes that switch them on."""
 
+import json
 import random
 from typing import Any
 
@@ -10,9 +11,11 @@ from local.dynamics import Faults
 from local.loop import run_virtual
 from tests.contract.test_dynamics_peer_rig import (
     CUSTOMER,
+    RECEIPT,
     START,
     World,
     changeset,
+    infolog,
     multipart,
     operation,
     refusal,
@@ -21,6 +24,7 @@ from tests.contract.test_dynamics_peer_rig import (
 )
 
 CONTROL = "http://127.0.0.1:7365/_peer"
+LINES = "CustomerPaymentJournalLines"
 GOOD = operation("POST", "CustomersV3", CUSTOMER)
 
 
@@ -232,3 +236,40 @@ async def test_the_faults_that_are_set_can_be_read(world: World) -> None:
     response = await world.http.get(f"{CONTROL}/faults")
     assert response.status_code == 200
     assert response.json()["value"]["throttle"] == 0.25
+
+
+@virtual
+async def test_a_repeat_of_a_lost_answer_hears_that_the_record_exists(world: World) -> None:
+    batch = await world.journal()
+    world.peer.faults = Faults(key_taken=1)
+    response = await world.post(LINES, {**RECEIPT, "JournalBatchNumber": batch})
+    assert response.status_code == world.peer.settings.failure_status
+    assert "The record already exists." in infolog(response)
+    assert len(world.peer.records(LINES)) == 1, "it is there"
+
+
+@virtual
+async def test_a_key_that_dynamics_gives_is_never_taken(world: World) -> None:
+    world.peer.faults = Faults(key_taken=1)
+    assert (await world.post("CustomersV3", CUSTOMER)).status_code == 201
+    assert customers(world) == 1
+
+
+@virtual
+async def test_a_refusal_may_hold_half_a_surrogate_pair(world: World) -> None:
+    world.peer.faults = Faults(broken_text=1)
+    response = await world.post("CustomersV3", {**CUSTOMER, "CustomerGroupId": "none"})
+    assert "\ud83d" in response.json()["error"]["innererror"]["message"]
+    assert customers(world) == 0
+
+
+@virtual
+async def test_half_a_surrogate_pair_in_a_payload_is_refused_and_a_whole_one_is_not(
+    world: World,
+) -> None:
+    body = json.dumps({**CUSTOMER, "OrganizationName": "Ada \ud83d"})
+    response = await world.http.post("/data/CustomersV3", content=body)
+    assert response.status_code == 400
+    assert "no valid Unicode" in refusal(response)
+    whole = {**CUSTOMER, "OrganizationName": "Ada 😀"}
+    assert (await world.post("CustomersV3", whole)).status_code == 201

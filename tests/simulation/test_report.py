@@ -12,7 +12,6 @@ from typer.testing import CliRunner
 from cli.main import app
 from local.simulation.command import main, one, rates_named
 from local.simulation.faults import NAMES, Allowed, Injected
-from local.simulation.invariants import Violation
 from local.simulation.report import (
     FIRED_WANTED,
     SEEDS_FOR_COVERAGE,
@@ -23,6 +22,7 @@ from local.simulation.report import (
 )
 from local.simulation.run import Outcome
 from local.simulation.shrink import RUNS_MAX, allowed_by, shrink
+from local.simulation.subject import Violation
 from local.simulation.timeline import Timeline
 
 MOMENT = datetime(2026, 10, 12, 1, 2, 3, 456_000, tzinfo=UTC)

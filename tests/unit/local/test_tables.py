@@ -4,7 +4,8 @@ import pytest
 
 from local.tables import MemoryTables
 from shared.clients.table_rules import ENTITY_BYTES_MAX, RowRefused
-from shared.ports import CELL_CHARS_MAX, Cell, Insert, Put
+from shared.ports import CELL_CHARS_MAX, QUERY_ROWS_MAX, Cell, Insert, Put
+from shared.services.paging import rows
 
 
 async def test_a_cell_longer_than_its_limit_is_refused() -> None:
@@ -102,3 +103,26 @@ async def test_moments_are_kept_in_utc() -> None:
     assert row is not None
     assert row.cells["at"] == datetime(2026, 1, 1, tzinfo=UTC)
     assert str(row.cells["at"]).endswith("+00:00")
+
+
+async def test_a_reader_that_forgets_the_next_page_misses_rows_of_small_pages() -> None:
+    tables = MemoryTables(page_rows=2)
+    for number in range(5):
+        await tables.transact("links", "p", [Put(f"r{number}", {"n": number})])
+    first = await tables.query("links", partition="p")
+    assert [row.row for row in first] == ["r0", "r1"]
+    assert len(first) == QUERY_ROWS_MAX  # for whoever asks whether that was all
+    assert [row.row async for row in rows(tables, "links", "p")] == [f"r{n}" for n in range(5)]
+
+
+async def test_a_limit_of_the_callers_own_holds_whatever_a_page_holds() -> None:
+    tables = MemoryTables(page_rows=2)
+    for number in range(5):
+        await tables.transact("links", "p", [Put(f"r{number}", {"n": number})])
+    assert len(await tables.query("links", partition="p", limit=4)) == 4
+
+
+@pytest.mark.parametrize("page_rows", [0, -1, QUERY_ROWS_MAX + 1])
+def test_a_page_of_no_rows_or_too_many_is_refused(page_rows: int) -> None:
+    with pytest.raises(ValueError, match="page_rows is 1 to"):
+        MemoryTables(page_rows)

@@ -1,0 +1,29 @@
+"""What the judge must know of a run besides the peers' own state: what people decided, and when."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+UNBOOKED = ("chf",)
+"""Currencies that no book will ever have: what is charged in them stays in the inbox."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What a person decided about a balance transaction. `voucher`: what was entered by hand;
+    empty: it is never to be booked."""
+
+    currency: str
+    net_minor: int
+    voucher: str
+    who: str
+    reason: str
+
+
+@dataclass(slots=True)
+class History:
+    """`began`: when the app was switched on. `decided`: by balance transaction. `rerouted`: whether
+    a policy with other routes was ever published."""
+
+    began: datetime
+    decided: dict[str, Resolution] = field(default_factory=dict)
+    rerouted: bool = False

@@ -1,0 +1,109 @@
+"""What must hold of the books when the world has come to rest."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from local.simulation import oracle, order_oracle, origin_oracle
+from local.simulation.history import History
+from local.simulation.subject import Subject, Violation, listed
+from shared.ports import Row
+
+
+def stand(subject: Subject, parked: Mapping[Any, Row]) -> list[Violation]:
+    """Everything is booked, where it belongs, once. `parked`: rows of the inbox by object."""
+    found = _balances(subject)
+    found += _money(subject, parked)
+    found += _payouts(subject)
+    found += _orders(subject)
+    found += _origins(subject)
+    posted = subject.dynamics.ledger().posted
+    return found + listed("unbalanced_voucher", oracle.unbalanced(posted))
+
+
+def accepted_gaps(history: History) -> dict[str, int]:
+    """What people decided never to book, per currency: it stays in the gap."""
+    gaps: dict[str, int] = {}
+    for each in history.decided.values():
+        if not each.voucher:
+            gaps[each.currency] = gaps.get(each.currency, 0) + each.net_minor
+    return gaps
+
+
+def _balances(subject: Subject) -> list[Violation]:
+    """Clearing equals the Stripe balance, per currency."""
+    ledger = subject.dynamics.ledger()
+    clearing = oracle.clearing_balance((*ledger.posted, *ledger.drafts))
+    balance = oracle.stripe_balance(subject.stripe)
+    for currency, amount in accepted_gaps(subject.history).items():
+        balance[currency] = balance.get(currency, 0) - amount
+    currencies = [name for name in dict.fromkeys((*balance, *clearing)) if name in oracle.CLEARING]
+    return listed(
+        "clearing_differs",
+        [
+            f"{currency}: Stripe {balance.get(currency, 0)}, clearing {clearing.get(currency, 0)}"
+            for currency in currencies
+            if balance.get(currency, 0) != clearing.get(currency, 0)
+        ],
+    )
+
+
+def _money(subject: Subject, parked: Mapping[Any, Row]) -> list[Violation]:
+    """Every transaction has all its lines; what is on suspense is in the inbox too."""
+    lines = oracle.booked(subject.dynamics)
+    missing, unlisted = [], []
+    for txn, entries in oracle.expected(subject.stripe, subject.time_zone).items():
+        if txn in subject.history.decided:
+            continue
+        missing += [f"{key} {entry}" for key, entry in entries.items() if key not in lines]
+        suspended = any(entry.against == oracle.SUSPENSE for entry in entries.values())
+        if suspended and txn not in parked:
+            unlisted.append(txn)
+    return listed("line_missing", missing) + listed("suspense_unlisted", unlisted)
+
+
+def _orders(subject: Subject) -> list[Violation]:
+    """What was sold and not given back stands in orders less credits, and everybody has paid."""
+    stripe, dynamics = subject.stripe, subject.dynamics
+    if not subject.orders:
+        return listed("order_unwanted", [str(row) for row in order_oracle.orders(dynamics)])
+    return (
+        listed("sale_differs", order_oracle.unequal(stripe, dynamics, subject.history.rerouted))
+        + listed("receipt_unapplied", order_oracle.unapplied(dynamics))
+        + listed("customers_owe", order_oracle.owed(dynamics))
+        + listed("product_differs", order_oracle.products(stripe, dynamics))
+        + listed("price_differs", order_oracle.prices(stripe, dynamics))
+    )
+
+
+def _payouts(subject: Subject) -> list[Violation]:
+    moves = oracle.bank_moves(subject.dynamics)
+    wrong = []
+    for payout in subject.stripe.objects("payout"):
+        id = str(payout["id"])
+        if payout["currency"] not in oracle.CLEARING:
+            continue
+        wanted = int(payout["amount"]) if payout["status"] == "paid" else 0
+        if moves.get(id, 0) != wanted:
+            wrong.append(f"{id} {payout['status']}: bank {moves.get(id, 0)}, expected {wanted}")
+    return listed("bank_differs", wrong) + _transit(subject)
+
+
+def _transit(subject: Subject) -> list[Violation]:
+    """On the account of payouts on their way stands what is on its way, and nothing else."""
+    ledger = subject.dynamics.ledger()
+    stands = oracle.transit_balance((*ledger.posted, *ledger.drafts))
+    wanted = oracle.on_their_way(subject.stripe)
+    return listed(
+        "payout_in_transit",
+        [
+            f"{currency}: {stands.get(currency, 0)} stand there, {wanted.get(currency, 0)} are "
+            "on their way"
+            for currency in dict.fromkeys((*stands, *wanted))
+            if stands.get(currency, 0) != wanted.get(currency, 0)
+        ],
+    )
+
+
+def _origins(subject: Subject) -> list[Violation]:
+    found = origin_oracle.strangers(subject.stripe, subject.dynamics)
+    return listed("company_of_origin", found)

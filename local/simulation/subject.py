@@ -1,0 +1,47 @@
+"""What is examined, and how a finding is told."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from local.dynamics import DynamicsPeer
+from local.servicebus import Broker
+from local.simulation.history import History
+from local.simulation.watches import JournalWatch, LetterWatch, QueueWatch
+from local.stripe import StripePeer
+from local.tables import MemoryTables
+
+SHOWN_MAX = 5  # findings named in one violation
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """Something that must never be. `invariant` is a closed word."""
+
+    invariant: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The parts that are examined. `given`: what the broker was ever given;
+    `letters`: how long it keeps what it gave up; `journals`: who wrote to which."""
+
+    stripe: StripePeer
+    dynamics: DynamicsPeer
+    broker: Broker
+    tables: MemoryTables
+    given: QueueWatch
+    letters: LetterWatch
+    journals: JournalWatch
+    history: History
+    overlap_hours: int
+    time_zone: str
+    orders: bool = False
+
+
+def listed(invariant: str, findings: Sequence[str]) -> list[Violation]:
+    """One violation that names the first findings, or none."""
+    if not findings:
+        return []
+    more = f" and {len(findings) - SHOWN_MAX} more" if len(findings) > SHOWN_MAX else ""
+    return [Violation(invariant, "; ".join(findings[:SHOWN_MAX]) + more)]
