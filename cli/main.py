@@ -254,6 +254,11 @@ def backfill(
         typer.echo(json.dumps(found))
     else:
         typer.echo(f"{found['seen']} transactions seen, {found['sent']} handed on to be booked")
+    if found["status"] == "stopped":
+        typer.echo(
+            "The backfill stopped before its end. Start it again: what is booked stays.", err=True
+        )
+        raise typer.Exit(1)
 
 
 app.callback()(options)

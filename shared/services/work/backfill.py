@@ -6,14 +6,15 @@ Table `cursors`, partition `backfill`, row `progress`. One backfill runs at a ti
 from datetime import datetime, timedelta
 
 from shared.converge.ports import Ports
-from shared.ports import Cell, Json, Put
+from shared.ports import Cell, Json, Put, Row
 from shared.services.work.sweep import Sweep
 
 TABLE = "cursors"
 BACKFILL, PROGRESS = "backfill", "progress"
 FLOW, INSTANCE = "backfill_flow", "backfill"
 DAYS_MAX = 3_650
-RUNNING, DONE = "running", "done"
+RUNNING, DONE, STOPPED = "running", "done", "stopped"
+UNDER_WAY = ("Pending", "Running", "ContinuedAsNew")  # of a flow
 
 
 class Backfill:
@@ -30,14 +31,14 @@ class Backfill:
         if not 1 <= days <= DAYS_MAX:
             raise ValueError(f"days must be a whole number from 1 to {DAYS_MAX}")
         found = await self.progress()
-        if found["status"] == RUNNING and await self._ports.flows.status(INSTANCE) == "Running":
+        if found["status"] == RUNNING:
             return found
         since = int((self._ports.clock.now() - timedelta(days=days)).timestamp())
         await self._keep(since, since_now(self._ports.clock.now()), 0, 0, RUNNING)
         await self._ports.flows.start(
             FLOW, INSTANCE, {"since": since, "cursor": "", "seen": 0, "sent": 0}
         )
-        return await self.progress()
+        return _told(await self._row(), self._ports.clock.now())
 
     async def page(self, state: Json) -> Json:
         """One page: `{since, cursor, seen, sent}` in and out; an empty cursor ends it."""
@@ -60,21 +61,37 @@ class Backfill:
         await self._ports.tables.transact(TABLE, BACKFILL, [Put(PROGRESS, cells)])
 
     async def progress(self) -> Json:
-        """`status` (none, running, done), `seen`, `sent`, and `share` done in per cent."""
-        row = await self._ports.tables.get(TABLE, BACKFILL, PROGRESS)
-        if row is None:
-            return {"status": "none", "seen": 0, "sent": 0, "percent": 0}
-        cells = row.cells
-        since, oldest = int(str(cells["since"])), int(str(cells["oldest"]))
-        span = max(since_now(self._ports.clock.now()) - since, 1)
-        covered = span - (oldest - since)
-        percent = 100 if cells["status"] == DONE else min(99, max(0, 100 * covered // span))
-        return {
-            "status": cells["status"],
-            "seen": cells["seen"],
-            "sent": cells["sent"],
-            "percent": percent,
-        }
+        """`status` (none, running, done, stopped), `seen`, `sent`, and `percent` done.
+
+        `stopped`: its flow could not be started, or gave up; nothing goes on by itself.
+        """
+        found = _told(await self._row(), self._ports.clock.now())
+        if found["status"] == RUNNING and not await self._is_under_way():
+            found = _told(await self._row(), self._ports.clock.now())  # its last page came between
+            found["status"] = DONE if found["status"] == DONE else STOPPED
+        return found
+
+    async def _is_under_way(self) -> bool:
+        return await self._ports.flows.status(INSTANCE) in UNDER_WAY
+
+    async def _row(self) -> Row | None:
+        return await self._ports.tables.get(TABLE, BACKFILL, PROGRESS)
+
+
+def _told(row: Row | None, now: datetime) -> Json:
+    if row is None:
+        return {"status": "none", "seen": 0, "sent": 0, "percent": 0}
+    cells = row.cells
+    since, oldest = int(str(cells["since"])), int(str(cells["oldest"]))
+    span = max(since_now(now) - since, 1)
+    covered = span - (oldest - since)
+    percent = 100 if cells["status"] == DONE else min(99, max(0, 100 * covered // span))
+    return {
+        "status": cells["status"],
+        "seen": cells["seen"],
+        "sent": cells["sent"],
+        "percent": percent,
+    }
 
 
 def since_now(now: datetime) -> int:
