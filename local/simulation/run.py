@@ -38,6 +38,7 @@ BOOK_FOR_GBP_SHARE = 0.7  # of the period, then the missing book is set up
 QUIET_DAYS_MIN, QUIET_DAYS_MAX = 3, 14
 CATCH_UP_SECONDS = 1_800.0
 CATCH_UP_POLLS_MAX = 48
+CATCH_UP_ASKS_MAX = 2_000  # six weeks of asking; seeds need a dozen
 IDLE_SECONDS = 60.0
 IDLE_POLLS_MAX = 10_000
 
@@ -132,8 +133,12 @@ class Run:
         """Backfill what was before the app was switched on, until it is done."""
         environment = self.environment
         days = int(environment.conditions.past_days) + 1
-        asked = days == 1
-        while not asked:
+        if days == 1:
+            return
+        asked = False
+        for _ in range(CATCH_UP_ASKS_MAX):
+            if asked:
+                return
             await environment.clock.sleep(CATCH_UP_SECONDS)
             progress = await environment.ask("backfill")
             if progress is not None and progress["status"] != "running":
@@ -141,6 +146,8 @@ class Run:
                 environment.timeline.note("administrator", f"backfill of {days} days: {asked}")
             if asked:
                 asked = await self._is_done(days)
+        if not asked:
+            self._report([Violation("backfill_unfinished", f"{days} days are not done")])
 
     async def _is_done(self, days: int) -> bool:
         """Whether the backfill comes to its end."""
