@@ -130,25 +130,30 @@ def scope_of(document: Document) -> dict[str, Any]:
         "document": {"key": document.key, "role": document.role, "company": document.company}
     }
     kind: type = type(document)
-    for name, read in _readers(kind):
+    plain, parts = _readers(kind)
+    for name in plain:
+        scope[name] = getattr(document, name)
+    for name, read in parts:
         scope[name] = read(getattr(document, name))
     return scope
 
 
 @cache
-def _readers(kind: type) -> tuple[tuple[str, Read], ...]:
-    return tuple(
-        (each.name, _reader(each.type))
-        for each in fields_of(kind)
-        if each.mark is not None and each.type not in (AccountRole, Party)
-    )
+def _readers(kind: type) -> tuple[tuple[str, ...], tuple[tuple[str, Read], ...]]:
+    """The fields that are read as they are, and those that are taken apart."""
+    marked = [each for each in fields_of(kind) if each.mark is not None]
+    read = [
+        (each.name, _reader(each.type)) for each in marked if each.type not in (AccountRole, Party)
+    ]
+    plain = tuple(name for name, reader in read if reader is None)
+    return plain, tuple((name, reader) for name, reader in read if reader is not None)
 
 
-def _reader(type_: object) -> Read:
+def _reader(type_: object) -> Read | None:
     if type_ is Money:
         return lambda value: {"minor": value.minor, "currency": value.currency}
     part = _dataclass_in(type_)
     if part is None:
-        return lambda value: value
+        return None
     names = tuple(each.name for each in fields(part))
     return lambda value: {} if value is None else {name: getattr(value, name) for name in names}

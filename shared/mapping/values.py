@@ -102,20 +102,21 @@ def raw_reader(path: str, kind: str) -> Run:
         return parked("value_kind", f"{path} should be {kind}, the document has {_name(found)}")
 
     def check(found: Any) -> Any:  # noqa: ANN401 - checked here
-        if found is None or type(found) in types:
-            return found
-        if isinstance(found, bool) or not isinstance(found, types):
+        if found is not None and (isinstance(found, bool) or not isinstance(found, types)):
             raise wrong(found)
         return found
 
+    # The usual kinds are seen without a call: these two run for each field of each record.
     def one(scope: Scope) -> Any:  # noqa: ANN401 - of the kind
-        return check(scope.get(first))
+        found = scope.get(first)
+        return found if type(found) in types else check(found)
 
     def two(scope: Scope) -> Any:  # noqa: ANN401 - of the kind
         try:
-            return check(scope[first][second])
+            found = scope[first][second]
         except (KeyError, TypeError, IndexError):
             return None
+        return found if type(found) in types else check(found)
 
     def deep(scope: Scope) -> Any:  # noqa: ANN401 - of the kind
         found: Any = scope.get(first)
