@@ -37,6 +37,12 @@ def exponent(currency: str) -> int:
     return 3 if currency in THREE_DECIMAL else DEFAULT_EXPONENT
 
 
+def major(minor: int, currency: str) -> Decimal:
+    """Minor units in major units, exact. Raises ValueError for a non-code."""
+    # From text: arithmetic would round to the precision of the decimal context.
+    return Decimal(f"{minor}E-{exponent(currency)}")
+
+
 @dataclass(frozen=True, slots=True)
 class Money:
     """`minor` units of `currency` (lower-case code). Arithmetic stays in one currency."""
@@ -69,8 +75,7 @@ class Money:
 
     def decimal(self) -> Decimal:
         """The amount in major units, exact: `Money(-1050, "usd")` is `Decimal("-10.50")`."""
-        # From text: arithmetic would round to the precision of the decimal context.
-        return Decimal(f"{self.minor}E-{exponent(self.currency)}")
+        return major(self.minor, self.currency)
 
     def __str__(self) -> str:
         return f"{self.currency.upper()} {self.decimal():,f}"

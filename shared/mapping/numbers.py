@@ -4,7 +4,7 @@ from dataclasses import replace
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal, DecimalException
 from types import MappingProxyType
 
-from shared.domain.money import Money
+from shared.domain.money import major
 from shared.mapping.problems import RuleRefused
 from shared.mapping.schema import Raw
 from shared.mapping.steps import Maker, Surroundings, Value, bare, options, takes, then, whole
@@ -42,7 +42,7 @@ def minor_units(argument: Raw, before: Expression, around: Surroundings) -> Expr
         if minor is None:
             return None
         try:
-            return Money(minor, code(scope)).decimal()
+            return major(minor, code(scope))
         except ValueError:
             raise parked("value_kind", f"{currency.path} holds no currency code") from None
 
