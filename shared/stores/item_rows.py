@@ -11,7 +11,7 @@ says nothing about the command. Rules, for a later outcome of the same object:
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from shared.outcomes import RESOLVED_CAUSE, Kind, Outcome
@@ -90,7 +90,7 @@ class ItemRows:
             self._resolve(plain, item_outcome, event)
             return
         if item.type in FOLDED and self._is_open(plain, outcome):
-            self._fold(key, plain)
+            self._fold(key, plain, (Kind.RETRY, *OPEN, Kind.RESOLVED))
             self._note(plain, event, len(event))
             return
         if item.type in COMMANDS and outcome.kind in SETTLED:
@@ -155,10 +155,11 @@ class ItemRows:
             words = {**_words(outcome), "status": outcome.kind.value}
             self._new[key] = {**cells, **words, "updated_at": self._now}
 
-    def _fold(self, key: str, into: str) -> None:
-        """Take the row of a command out; its object's row stands for both."""
+    def _fold(self, key: str, into: str, kinds: Collection[Kind] = (*OPEN, Kind.RESOLVED)) -> None:
+        """Take the row of a command out; its object's row stands for both. One that is to be
+        retried stays, unless this is how its last attempt ended."""
         cells = self._cells(key)
-        if key != into and cells is not None and _status(cells) in (*OPEN, Kind.RESOLVED):
+        if key != into and cells is not None and _status(cells) in kinds:
             self._note(into, events_of(cells), int(str(cells["event_count"])))
             self._new[key] = None
 

@@ -425,6 +425,21 @@ async def test_a_command_that_parks_as_its_object_does_is_no_item_of_its_own(
     assert await keys(items, Kind.PARK) == []  # the same run converged the object
 
 
+@pytest.mark.parametrize("command", [VERIFY, ISOLATE])
+async def test_a_command_that_parks_after_its_retries_leaves_no_retry_behind(command: str) -> None:
+    tables = MemoryTables()
+    items = Items(tables, ManualClock())
+    await items.record(WHERE, [about("evt_1", Kind.PARK)])
+    await items.record(WHERE, [about("c-ch_1", Kind.RETRY, "unavailable", command)])
+    assert await keys(items, Kind.RETRY) == [f"{command}-ch_1"]
+    await items.record(WHERE, [about("c-ch_1", Kind.PARK, "refused", command)])
+    assert await keys(items, Kind.RETRY) == []
+    assert await keys(items, Kind.PARK) == ["ch_1"]
+    row = await items.object(WHERE, "ch_1")
+    assert row is not None
+    assert {id for id, _ in events_of(row.cells)} == {"evt_1", "c-ch_1"}
+
+
 async def test_a_reapply_stays_an_item_of_its_own() -> None:
     items = Items(MemoryTables(), ManualClock())
     await items.record(WHERE, [about("evt_1", Kind.PARK)])
