@@ -157,9 +157,12 @@ def lines_of(
             "in the charge's metadata (dynamics_sales_order); then retry.",
         )
     # Written when it makes up for the unit prices exactly, too: it holds what was sold.
-    if amount or rounding.worth or ROUNDING_NUMBER in state.lines:
+    # So is one that was announced for a refund that failed meanwhile: it may be there by now.
+    is_left = any(each.quantity for each in documents)
+    may_be_there = ROUNDING_NUMBER in state.announced and is_left
+    if amount or rounding.worth or ROUNDING_NUMBER in state.lines or may_be_there:
         # A line of amount 0 alone would keep an order open of which nothing is left.
-        quantity = 1 if amount or any(each.quantity for each in documents) else 0
+        quantity = 1 if amount or is_left else 0
         documents.append(_line(rounding, Figures(quantity, amount, 0), mine, state, header))
     _check_begun(documents, state, header)
     return tuple(

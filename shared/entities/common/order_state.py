@@ -32,7 +32,8 @@ class State:
 
     `without`: what refunds took of lines that were given back before the order was written.
     `is_invoiced`: whether any line is more than cancelled. `landed`: lines that stand there as an
-    announced change of them said.
+    announced change of them said. `announced`: new lines of which nobody knows yet whether
+    they were made.
     """
 
     lines: Mapping[int, SalesOrderLine] = field(default_factory=dict)
@@ -40,6 +41,7 @@ class State:
     without: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
     is_invoiced: bool = False
     landed: tuple[int, ...] = ()
+    announced: tuple[int, ...] = ()
 
     def written(self) -> dict[str, Written]:
         """What refunds took from the lines, by refund."""
@@ -94,7 +96,9 @@ def state_of(snapshot: Snapshot) -> State:
             open_lines[number] = statuses[-1] in OPEN_STATUSES
     without = {each.sold.number: each.reductions for each in _omitted(snapshot)}
     is_invoiced = any(status not in (*OPEN_STATUSES, CANCELED) for status in statuses)
-    return State(lines, open_lines, without, is_invoiced, tuple(landed))
+    new = [role for role in snapshot.intents if role not in snapshot.links]
+    announced = (role.removeprefix(LINE_PREFIX) for role in new if role.startswith(LINE_PREFIX))
+    return State(lines, open_lines, without, is_invoiced, tuple(landed), tuple(map(int, announced)))
 
 
 def sold_in(snapshot: Snapshot) -> tuple[SaleLine, ...]:
