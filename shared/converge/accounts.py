@@ -150,8 +150,7 @@ async def note(stripe: StripeGateway, task: Task, context: Context) -> None:
     snapshot, claim = task.snapshot, task.claim
     if snapshot is None or claim is None or snapshot.entity != CUSTOMER_ENTITY:
         return
-    links = {**claim.links, **{link.role: link for link in task.new_links}}
-    notes = account_notes(snapshot, links, context)
+    notes = account_notes(snapshot, task.links, context)
     if not notes or not task.going:
         return
     # The same change twice within a day is one to Stripe; what stood there before tells two apart.

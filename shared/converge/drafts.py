@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from shared.converge.plan import link_of
 from shared.converge.posting_status import Batch, posted
+from shared.converge.recovery import key_of
 from shared.converge.task import Task
-from shared.converge.verification import Rows, key_of, keys_in, rows_of
+from shared.converge.verification import Rows, keys_in, rows_of
 from shared.domain.records import Link
 from shared.errors import UncertainWrite
 from shared.ports import DynamicsGateway

@@ -9,6 +9,7 @@ the object, under its claim.
 from collections.abc import Sequence
 
 from shared.converge.task import Task
+from shared.domain.ids import object_of
 from shared.domain.records import Link, Record
 from shared.errors import Parked
 from shared.ports import Cell, DynamicsGateway, Lookup, Put, Row, Tables
@@ -20,7 +21,7 @@ REFUSED = "refused"  # a cell of an unposted journal's row
 
 def objects_of(keys: Sequence[str]) -> list[str]:
     """The Stripe ids in a journal's line keys, each once, in order."""
-    return list(dict.fromkeys(key.split(":", maxsplit=1)[0] for key in keys))
+    return list(dict.fromkeys(object_of(key) for key in keys))
 
 
 async def keys_in(

@@ -22,7 +22,7 @@ def plan_phase(task: Task, target: Target, now: datetime) -> None:
     claim = task.claim
     if claim is None:
         raise RuntimeError(f"{task.id} is planned without a claim")
-    links = {**claim.links, **{link.role: link for link in task.new_links}}
+    links = task.links
     plans: list[Plan] = []
     touched: dict[str, None] = {}
     rest = []

@@ -4,14 +4,13 @@
 records with what must be true of them before a change is written.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
 from shared.converge.recovery import NO_ANSWER, Finder
 from shared.converge.task import Task, failing
 from shared.domain.documents import Document
-from shared.domain.records import Link
 from shared.entities.common.objects import Context, Query
 from shared.entities.entity import Entity
 from shared.errors import Parked, limit_reached
@@ -116,17 +115,12 @@ async def expect(dynamics: DynamicsGateway, tasks: Sequence[Task]) -> None:
 
 
 async def _read_back(dynamics: DynamicsGateway, task: Task, document: Document) -> None:
-    link = _links(task)[document.parent]
+    link = task.links[document.parent]
     select = (*link.keys, *document.expects)
     lookup = Lookup(link.record.entity_set, link.company, dict(link.keys), select=select)
     problem = _difference(document, await dynamics.find(lookup))
     if problem:
         raise problem
-
-
-def _links(task: Task) -> Mapping[str, Link]:
-    known = task.claim.links if task.claim else {}
-    return {**known, **{link.role: link for link in task.new_links}}
 
 
 def _difference(document: Document, rows: Sequence[Json]) -> Parked | None:

@@ -22,8 +22,9 @@ NO_ANSWER = (Throttled, Unavailable, CredentialsRefused)  # asking in another wa
 
 type Place = tuple[str, str, tuple[tuple[str, Value], ...]]
 """Entity set, company, and the part of the set that the key is unique in."""
-type Found = dict[tuple[Place, str], list[Json]]
-"""Records by place and key."""
+type Key = tuple[Place, str]
+"""Where a record is looked for, and its key."""
+type Found = dict[Key, list[Json]]
 
 
 type Pair = tuple[Task, Record]
@@ -95,7 +96,7 @@ async def recover(
         await _find(finder, found, place, group)
     for task, record in missing:
         with failing([task]):
-            rows = found.get(_key(record), [])
+            rows = found.get(key_of(record), [])
             row = entity_sets[record.entity_set]
             if rows or row.posted_as is None:
                 _take(task, record, rows, row)
@@ -146,7 +147,8 @@ def key_text(value: object) -> str:
     return value if isinstance(value, str) else str(int(str(value).split(".", maxsplit=1)[0]))
 
 
-def _key(record: Record) -> tuple[Place, str]:
+def key_of(record: Record) -> Key:
+    """Where a record is looked for, and its key."""
     return place_of(record), record.document.key
 
 
@@ -195,7 +197,7 @@ async def _by_journal(finder: Finder, wanted: list[Pair]) -> list[Pair]:
     journals: dict[tuple[Place, str], list[Pair]] = {}
     rest = []
     for task, record in wanted:
-        intent = task.claim.intents.get(record.document.role) if task.claim else None
+        intent = task.intent(record.document.role)
         if intent is None or not intent.journal:
             rest.append((task, record))
         else:
@@ -204,7 +206,7 @@ async def _by_journal(finder: Finder, wanted: list[Pair]) -> list[Pair]:
         found: Found = {}
         await _find(finder, found, place, group, journal)
         for task, record in group:
-            rows = found.get(_key(record), [])
+            rows = found.get(key_of(record), [])
             if rows:
                 with failing([task]):
                     _take(task, record, rows, finder.entity_sets[record.entity_set])
@@ -234,5 +236,5 @@ def _take(task: Task, record: Record, rows: list[Json], row: EntitySet) -> None:
 
 def _announced(task: Task, record: Record) -> Record:
     """What stands there is what was announced, though something else is wanted by now."""
-    intent = task.claim.intents.get(record.document.role) if task.claim else None
+    intent = task.intent(record.document.role)
     return record if intent is None else intent.record

@@ -8,7 +8,7 @@ from shared import telemetry
 from shared.converge.plan import Plan
 from shared.domain.documents import Document
 from shared.domain.money import is_currency
-from shared.domain.records import Link, Record, Value
+from shared.domain.records import Intent, Link, Record, Value
 from shared.entities.common.objects import Desired, Snapshot
 from shared.errors import TieoutError
 from shared.outcomes import Kind, Outcome, outcome_of
@@ -52,10 +52,15 @@ class Task:
         """True while nothing went wrong."""
         return self.error is None
 
-    def link(self, role: str) -> Link:
-        """The link of a role, made in this run or before. Raises KeyError."""
+    @property
+    def links(self) -> dict[str, Link]:
+        """The links by role, made in this run or before."""
         known = self.claim.links if self.claim is not None else {}
-        return next((each for each in self.new_links if each.role == role), None) or known[role]
+        return {**known, **{link.role: link for link in self.new_links}}
+
+    def intent(self, role: str) -> Intent | None:
+        """What was announced of a role before this run, where its end is not known."""
+        return self.claim.intents.get(role) if self.claim is not None else None
 
     def linked(self, link: Link) -> None:
         """A record is there as its link says: no write of it is open any more."""

@@ -11,7 +11,7 @@ from functools import partial
 
 from shared.converge.plan import link_of
 from shared.converge.posting_status import Batch, posted
-from shared.converge.recovery import Finder, Place, key_text, place_of
+from shared.converge.recovery import Finder, Key, Place, key_of, key_text, place_of
 from shared.converge.task import Task, failing
 from shared.domain.journal import JournalKind
 from shared.domain.records import Link, Record
@@ -44,7 +44,7 @@ async def verify(
             continue
         with failing([task]):
             rows = found.get(key_of(record), [])
-            intent = task.claim.intents.get(record.document.role) if task.claim else None
+            intent = task.intent(record.document.role)
             if intent is not None and intent.record.fields_hash == link.record.fields_hash:
                 task.over.append(intent.role)  # an earlier move: now it is known where it is
             if rows:
@@ -54,14 +54,8 @@ async def verify(
                 await _missing(tables, task, record, link)
 
 
-type Key = tuple[Place, str]
 type Rows = Mapping[Key, list[Json]]
 """The records of each key."""
-
-
-def key_of(record: Record) -> Key:
-    """Where a record is looked for, and its key."""
-    return place_of(record), record.document.key
 
 
 async def rows_of(dynamics: DynamicsGateway, records: Sequence[Record]) -> Rows:
@@ -81,7 +75,7 @@ async def _find(
         groups.setdefault(place_of(record), []).append(record)
     found: dict[Key, list[Json]] = {}
     unknown: dict[Key, Exception] = {}
-    finder = Finder(dynamics, entity_sets)
+    finder = Finder(dynamics)
     for place, group in groups.items():
         try:
             rows, failed = await finder.each(group, partial(_lookup, entity_sets))

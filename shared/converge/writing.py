@@ -104,7 +104,7 @@ class Applier:
             write = Write("POST", record.entity_set, document.company, fields, group=grouped)
             if isinstance(document.action, Patch):
                 named: dict[str, Value] = dict(document.action.keys)
-                named = named or dict(task.link(document.parent).keys)
+                named = named or dict(task.links[document.parent].keys)
                 write = Write("PATCH", record.entity_set, document.company, fields, named)
             writes.append(Pending(task, record, write, journal, target))
         for record, link in task.move:
@@ -224,7 +224,7 @@ def _change(task: Task, record: Record, link: Link) -> Pending:
     kept = (record.key_field, *record.within)
     fields = {name: value for name, value in record.fields.items() if name not in kept}
     if record.document.role in task.drafts:  # what a person changed in a draft stays
-        intent = task.claim.intents.get(record.document.role) if task.claim else None
+        intent = task.intent(record.document.role)
         perhaps = [link.record.fields, intent.record.fields if intent else link.record.fields]
         fields = {
             name: value

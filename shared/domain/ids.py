@@ -18,6 +18,11 @@ def line_key(object_id: str, component: str, generation: int = 0) -> str:
     return f"{object_id}:{component}" + (f":g{generation}" if generation else "")
 
 
+def object_of(line_key: str) -> str:
+    """The object whose line has a key: `txn_1` of `txn_1:gross`."""
+    return line_key.split(":", maxsplit=1)[0]
+
+
 def copy_id(item_id: str, generation: int, attempt: int) -> str:
     """The message id of a scheduled copy; new for each generation and attempt, else duplicate
     detection would drop it."""

@@ -92,7 +92,8 @@ def _scope(document: Document, target: Target, parent: Keys) -> dict[str, Any]:
     scope["company"] = {"customer_group": company.customer_group}
     for name, side in _sides(document):
         scope[name] = _account(side, document, target)
-    for name in _names(type(document), Party):
+    kind: type = type(document)
+    for name in _names(kind, Party):
         party: Party = getattr(document, name)
         account = _customer(party.customer, document.company, target, party.account)
         scope[name] = {"account": account}
@@ -102,18 +103,15 @@ def _scope(document: Document, target: Target, parent: Keys) -> dict[str, Any]:
 
 
 def _sides(document: Document) -> Iterator[tuple[str, AccountRole]]:
-    for name in _names(type(document), AccountRole):
+    kind: type = type(document)
+    for name in _names(kind, AccountRole):
         yield name, getattr(document, name)
 
 
 @cache
-def _cached_names(kind: type, of_type: type) -> tuple[str, ...]:
-    return tuple(each.name for each in fields_of(kind) if each.type is of_type)
-
-
 def _names(kind: type, of_type: type) -> tuple[str, ...]:
     """The fields of a kind that hold a type."""
-    return _cached_names(kind, of_type)
+    return tuple(each.name for each in fields_of(kind) if each.type is of_type)
 
 
 def render(document: Document, target: Target, parent: Keys = MappingProxyType({})) -> Record:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from shared.domain.documents import Document, Party
+from shared.domain.ids import object_of
 from shared.domain.journal import Role
 from shared.domain.money import exponent
 from shared.entities.charge import order
@@ -218,7 +219,7 @@ def _received(snapshot: Snapshot, number: str, currency: str) -> Decimal:
         Decimal(str(row["CreditAmount"])) - Decimal(str(row["DebitAmount"]))
         for row in rows
         if str(row["CurrencyCode"]).lower() == currency
-        and str(row["PaymentId"]).partition(":")[0] != snapshot.id
+        and object_of(str(row["PaymentId"])) != snapshot.id
     ]
     return sum(amounts, Decimal())
 

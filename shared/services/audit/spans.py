@@ -10,7 +10,7 @@ from functools import partial
 
 from shared.converge.ports import Ports
 from shared.converge.recovery import LOOKUP_KEYS_MAX
-from shared.domain.ids import is_id
+from shared.domain.ids import is_id, object_of
 from shared.domain.records import Link
 from shared.entities.common.journal_lines import JournalLine
 from shared.errors import TieoutError
@@ -74,7 +74,7 @@ class Span:
     def _take(self, company: str, rows: Iterable[Json]) -> None:
         for row in rows:
             key = str(row[KEY])
-            if is_id(key.split(":", maxsplit=1)[0]):
+            if is_id(object_of(key)):
                 spot = (str(row[BATCH]), int(row[LINE]))
                 self._spots.setdefault((company, key), []).append(spot)
 
@@ -84,7 +84,7 @@ class Span:
         found = {id: self._differs(known) for id, known in links.items()}
         strays = [link for known in links.values() for link in known if self._is_stray(link)]
         for link, differs in await self._astray(strays):
-            id = link.record.document.key.split(":", maxsplit=1)[0]
+            id = object_of(link.record.document.key)
             found[id] = found.get(id, False) or differs
         return [id for id in ids if found[id]]
 
@@ -153,7 +153,7 @@ class Span:
         if self._left is None:
             self._left = {}
             for place in self._unseen:
-                self._left.setdefault(place[1].split(":", maxsplit=1)[0], []).append(place)
+                self._left.setdefault(object_of(place[1]), []).append(place)
         return sorted(id for id in self._left if id > after)
 
     async def unknown(self, ids: Sequence[str]) -> list[str]:

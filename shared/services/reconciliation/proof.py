@@ -14,6 +14,7 @@ from functools import partial
 
 from shared.books import Account, Book, LedgerEntity
 from shared.domain.clearing import BookedLine, Proof, Resolution, prove
+from shared.domain.ids import object_of
 from shared.domain.money import Money, from_decimal, is_currency, total
 from shared.errors import Parked, Unavailable
 from shared.ports import Clock, DynamicsGateway, Json, Lookup, Random, StripeGateway, Value
@@ -275,7 +276,7 @@ def _company_of(row: Json, company: str) -> str:
 def _booked(row: Json, sign: int, currency: str, posted: bool) -> BookedLine:
     amount = Decimal(row["DebitAmount"]) - Decimal(row["CreditAmount"])
     effect = from_decimal(amount * sign, currency)
-    transaction = str(row[PAYMENT_ID]).split(":", maxsplit=1)[0]
+    transaction = object_of(str(row[PAYMENT_ID]))
     if not transaction:
         transaction = f"{row['JournalBatchNumber']}/{row['LineNumber']}"
     return BookedLine(transaction, effect, posted)
