@@ -17,7 +17,7 @@ from azure_functions_runtime.bindings.datumdef import Datum
 from local.host import episodes
 from local.host.config import HostRefused
 from local.host.engine import Function
-from local.host.hubstore import PENDING, HubStore, Instance, Parent
+from local.host.hubstore import PENDING, TERMINATED, HubStore, Instance, Parent
 from local.host.invoker import Invoker
 from local.host.replay import Activity, Child, Step, Timer, Unsupported, Work, step
 from shared.ports import Clock
@@ -66,6 +66,18 @@ class Hub:
         if instance is None or instance.is_final:
             return False
         self._arrive(instance, episodes.event_raised(name, value, self._clock.now()))
+        return True
+
+    def terminate(self, instance_id: str, reason: str) -> bool:
+        """End an instance at once, as the portal and `terminatePostUri` do: what it awaits goes on
+        and is not heard of any more. Tells whether there was one that had not ended."""
+        instance = self.store.instances.get(instance_id)
+        if instance is None or instance.is_final:
+            return False
+        instance.status, instance.output = TERMINATED, reason
+        instance.updated_at = self._clock.now()
+        instance.inbox.clear()
+        instance.open.clear()
         return True
 
     def instance(self, instance_id: str) -> Instance | None:

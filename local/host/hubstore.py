@@ -31,7 +31,8 @@ class EventType(IntEnum):
 
 
 PENDING, RUNNING, COMPLETED, FAILED = "Pending", "Running", "Completed", "Failed"
-FINAL = (COMPLETED, FAILED)
+TERMINATED = "Terminated"
+FINAL = (COMPLETED, FAILED, TERMINATED)
 
 
 @dataclass(frozen=True, slots=True)

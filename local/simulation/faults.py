@@ -50,6 +50,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("queue_unavailable", 0.05, "the broker takes no message"),
     Kind("queue_answer_lost", 0.02, "the broker took the messages, its answer is lost"),
     Kind("flows_unavailable", 0.2, "the durable client does not answer"),
+    Kind("flow_ends_early", 0.2, "a durable flow that was started fails or is terminated"),
     Kind("queue_outage", 0.1, "the broker takes nothing for minutes"),
     Kind("process_killed", 0.0008, "an instance dies before or after a port call"),
     Kind("process_killed_seldom", 0.01, "an instance dies at a port call that is rare"),

@@ -210,7 +210,7 @@ class Instances:
         dynamics = bootstrap.dynamics_gateway(
             settings, self._client(process, around.dynamics, "dynamics"), clock
         )
-        flows = FaultyFlows(InstanceFlows(lambda: self.hub), around.injector)
+        flows = FaultyFlows(InstanceFlows(lambda: self.hub), around.injector, self._end_flow)
         return bootstrap.build(
             settings,
             clock=clock,
@@ -222,6 +222,9 @@ class Instances:
             dynamics=InstrumentedDynamics(process, dynamics, around.timeline, self.watch),
             flows=InstrumentedFlows(process, flows, around.timeline),
         )
+
+    def _end_flow(self, instance: str) -> None:
+        self.hub.terminate(instance, "simulated")
 
     def _client(self, process: Process, asgi: Asgi, name: str) -> httpx.AsyncClient:
         transport = InstrumentedTransport(

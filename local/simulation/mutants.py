@@ -78,6 +78,7 @@ GROUNDS: Mapping[str, Ground] = MappingProxyType(
         # Enough items of one cause that an item a run is not enough; no fault is needed.
         "first_item_heals": Ground(DAYS, (("webhook_lost", 0.0),)),
         "healing_never_opens": Ground(2.0, (("dynamics_gateway", 0.99),)),
+        "old_tie_outs_left": Ground(DAYS, (("flow_ends_early", 0.5),)),
         "unposted_deleted_first": Ground(DAYS, (("table_unavailable", 0.1),)),
     }
 )

@@ -1,7 +1,7 @@
 """The independent judge of origins: what follows a sale stands where the sale's own line stands.
 
-Like `oracle` it shares no code with the product. Disputes are left out: they stay with the owner of
-the Stripe account.
+Like `oracle` it shares no code with the product. A dispute's amount has to stand in the company of
+its sale; its fee is the owner's of the Stripe account and is not judged.
 """
 
 from collections.abc import Mapping
@@ -10,6 +10,8 @@ from typing import Any
 from local.dynamics import DynamicsPeer
 from local.simulation.oracle import WAITS
 from local.stripe import StripePeer
+
+DISPUTES = "132900"  # what banks took back and have not decided
 
 type Place = tuple[str, str]
 """Company and customer; the customer is empty where the record names none."""
@@ -34,13 +36,14 @@ def strangers(stripe: StripePeer, dynamics: DynamicsPeer) -> list[str]:
 
 
 def _lines(dynamics: DynamicsPeer) -> dict[str, dict[Place, str]]:
-    """Where the lines of each balance transaction stand, as far as they concern a customer."""
+    """Where the lines of each balance transaction stand, as far as they concern the sale: on
+    a customer's account, or in dispute."""
     ledger = dynamics.ledger()
     places: dict[str, dict[Place, str]] = {}
     for line in (*ledger.posted, *ledger.drafts):
         is_customer = line.account_type == "Cust"
-        if line.payment_id and (is_customer or line.account == WAITS):
-            txn, _, component = line.payment_id.partition(":")
+        txn, _, component = line.payment_id.partition(":")
+        if txn and (is_customer or line.account in (WAITS, DISPUTES)):
             customer = line.account if is_customer else ""
             places.setdefault(txn, {})[line.company, customer] = component
     return places
@@ -68,6 +71,9 @@ def _members(stripe: StripePeer) -> dict[str, list[str]]:
         members.setdefault(str(charge["id"]), []).extend(_transactions(charge))
     for refund in stripe.objects("refund"):
         members.setdefault(str(refund["charge"]), []).extend(_transactions(refund))
+    for dispute in stripe.objects("dispute"):
+        ids = [str(txn["id"]) for txn in dispute["balance_transactions"]]
+        members.setdefault(str(dispute["charge"]), []).extend(ids)
     return members
 
 

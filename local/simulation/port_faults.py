@@ -25,6 +25,7 @@ from shared.ports import (
 
 AFTER_WINDOW_SECONDS = (60.0, 3_600.0)
 SLOW_SECONDS = (0.01, 20.0)
+PAYOUT_FLOW = "payout_flow"  # somebody starts a backfill anew, a payout the sweep
 
 
 class FaultyTables:
@@ -164,16 +165,21 @@ class FaultyQueue:
 
 
 class FaultyFlows:
-    """A durable client that does not always answer."""
+    """A durable client that does not always answer, and flows that end before their work is done.
 
-    def __init__(self, inner: Flows, injector: Injector) -> None:
-        self._inner, self._injector = inner, injector
+    `end` ends an instance, as a deployment that changed its code does, or a person in the portal.
+    """
+
+    def __init__(self, inner: Flows, injector: Injector, end: Callable[[str], None]) -> None:
+        self._inner, self._injector, self._end = inner, injector, end
 
     async def start(self, name: str, instance: str, input: Json) -> None:
         """Start, or poke when it runs."""
         if self._injector.strikes("flows_unavailable", instance):
             raise FlowsUnavailable("simulated")
         await self._inner.start(name, instance, input)
+        if name == PAYOUT_FLOW and self._injector.strikes("flow_ends_early", instance):
+            self._end(instance)
 
     async def poke(self, instance: str) -> None:
         """Wake a running instance."""

@@ -137,6 +137,25 @@ def test_an_activity_cut_off_by_a_restart_runs_again() -> None:
     play(scene)
 
 
+def test_a_terminated_flow_hears_no_more_and_can_be_started_again() -> None:
+    async def scene(clock: LoopClock) -> None:
+        rig = Rig(clock, flow=echoes)
+        rig.hub.start("flow", "f", None)
+        await clock.sleep(0.5)
+        assert rig.hub.terminate("f", "stuck")
+        assert not rig.hub.terminate("f", "stuck")
+        assert not rig.hub.terminate("nobody", "stuck")
+        assert not rig.hub.raise_event("f", "poke")
+        await clock.sleep(5)
+        assert rig.result("f") == ("Terminated", "stuck", "")
+        rig.hub.start("flow", "f", None)
+        await clock.sleep(5)
+        assert rig.result("f") == ("Completed", [1, 2], "")
+        await rig.end()
+
+    play(scene)
+
+
 def test_entities_are_refused_by_name() -> None:
     def signals(context: df.DurableOrchestrationContext) -> Flow:
         context.signal_entity(df.EntityId("counter", "one"), "add", 1)
