@@ -109,7 +109,7 @@ def replay(
     from cli import pages  # noqa: PLC0415 - as above
     from cli.replay_page import replay_page  # noqa: PLC0415
     from local import replay as world  # noqa: PLC0415
-    from local.files import read  # noqa: PLC0415
+    from local.replay import read  # noqa: PLC0415
 
     _quiet()
     if report is not None and (problem := _unwritable(report)):

@@ -8,7 +8,7 @@ from rich.console import Console
 from cli.inventory_page import inventory_page
 from cli.pages import differences, listed, proof_of
 from cli.payouts_table import payouts_table
-from local.replay_report import Part, Replay, identity
+from local.replay import Part, Replay, identity
 
 SHOWN_FIELDS = (
     *("OrganizationName", "PrimaryContactEmail", "StripeCustomerId_Custom", "PaymentId"),

@@ -1,39 +1,40 @@
 """Replay: exported Stripe JSON through the real app, on virtual time, with nothing at risk.
 
-Events are signed and delivered in the order they were made, objects stored with them
-(`local.chapters`); before a refund of what was sold, open orders are invoiced. Objects that no
-event tells of are looked at, and so is every balance transaction that is named. Then the sweeps
-run, so that what nothing announced is booked too. The report says for each event what became of
-it, and of the files what was used and what is missing (`local.inventory`).
+Events are signed and delivered in the order they were made, objects stored with them (see
+`chapters`); before a refund of what was sold, open orders are invoiced. Objects that no event
+tells of are looked at, and so is every balance transaction that is named. Then the sweeps run, so
+that what nothing announced is booked too. The report says for each event what became of it, and of
+the files what was used and what is missing (see `inventory`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from local import books
-from local.chapters import Chapter, chapters, in_order
 from local.clock import LoopClock
 from local.dynamics.settings import Settings as DynamicsSettings
-from local.exported import Exported
-from local.inventory import inventory
 from local.loop import run_virtual
-from local.missing import Told, unnamed_transactions
-from local.payout_members import Members, members_of
-from local.publishing import replayed
-from local.replay_report import NOT_LISTED, Part, Replay, identity, mode_name
-from local.replay_words import Words
+from local.replay.chapters import Chapter, chapters, in_order
+from local.replay.exported import Exported
+from local.replay.inventory import inventory
+from local.replay.missing import Told, unnamed_transactions
+from local.replay.payout_members import Members, members_of
+from local.replay.report import NOT_LISTED, Part, Replay, identity, mode_name
+from local.replay.trace import Trace, shown, trace
+from local.replay.witness import Witness
+from local.replay.words import Words
 from local.stripe import PeerSettings
 from local.summary import TIED, Summary, summarise
-from local.trace import Trace, shown, trace
-from local.witness import Witness
 from local.world import Options, World, open_world
 from shared.converge.dispatch import Dispatch
 from shared.domain.records import Ref
 from shared.entities.common.objects import Again
 from shared.stores.links import LinkStore
 
+POLICY = Path(__file__).parent / "policy.yaml"  # orders of all sales that tell their lines
 EVENTS_PER_DELIVERY = 50
 SWEPT_DAYS = 3_650
 INVOICE_ROUNDS = 2  # orders are invoiced, then the receipts that wait for it find it
@@ -60,7 +61,7 @@ def options(exported: Exported, witness: Witness) -> Options:
     return Options(
         livemode=exported.livemode,
         currencies=exported.currencies,
-        documents=replayed(),
+        documents=(POLICY.read_text(encoding="utf-8"),),
         stripe=PeerSettings(payouts=None),
         dynamics=DynamicsSettings(post_interval_seconds=3_600.0),
         settings={"sweep_first_days": SWEPT_DAYS},

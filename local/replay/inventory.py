@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from local.exported import Exported
-from local.missing import Missing, Told, missing_of
+from local.replay.exported import Exported
+from local.replay.missing import Missing, Told, missing_of
+from local.replay.trace import Trace
 from local.stripe.routes import KEPT
-from local.trace import Trace
 from shared.ports import Json
 from shared.registry import ENTITIES
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from local.exported import Exported
-from local.files import read
+from local.replay.exported import Exported
+from local.replay.files import read
 from tests.exports import AT, DAY, charge, event, listed, payout, refund, transaction
 
 FIRST, SECOND = charge("ch_1", "txn_1"), charge("ch_2", "txn_2")

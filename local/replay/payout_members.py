@@ -9,7 +9,7 @@ payout, these are its members. Where it does not, the files are incomplete and n
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from local.exported import Exported, objects_in
+from local.replay.exported import Exported, objects_in
 from shared.entities.common.objects import id_of
 from shared.entities.payout import ENTITY as PAYOUT
 from shared.entities.payout import is_itemised

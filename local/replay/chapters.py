@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from local.files import Exported
+from local.replay.exported import Exported
 from shared.entities.common.objects import elements, id_of
 from shared.entities.common.refunding import DEAD_STATUSES
 from shared.ports import Json

@@ -6,8 +6,16 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from local.exported import CutList, Exported, LineItems, Problem, ThinEvent, mode_of, objects_in
-from local.json_text import UnusableError, clean, usable
+from local.replay.exported import (
+    CutList,
+    Exported,
+    LineItems,
+    Problem,
+    ThinEvent,
+    mode_of,
+    objects_in,
+)
+from local.replay.json_text import UnusableError, clean, usable
 from local.stripe.stored import event_reason, object_reason
 from shared.domain.ids import EVENT_ID_CHARS_MAX, is_id
 from shared.entities.common.objects import id_of

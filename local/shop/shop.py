@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from local.baskets import Baskets
+from local.shop.baskets import Baskets
 from local.stripe import ApiError, StripePeer
 from shared.ports import Clock, Json
 

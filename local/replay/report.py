@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from local.exported import Exported
-from local.inventory import Inventory
-from local.missing import Told
+from local.replay.exported import Exported
+from local.replay.inventory import Inventory
+from local.replay.missing import Told
+from local.replay.trace import Trace
 from local.summary import TIED, Summary
-from local.trace import Trace
 from shared.outcomes import Kind
 
 NOT_LISTED = "not listed"  # a payout whose transactions the files do not list

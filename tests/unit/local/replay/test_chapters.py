@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from local.chapters import CHAPTERS_MAX, chapters, in_order
-from local.files import Exported
+from local.replay.chapters import CHAPTERS_MAX, chapters, in_order
+from local.replay.exported import Exported
 from shared.ports import Json
 
 

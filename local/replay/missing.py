@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from local.exported import Exported, first_places, objects_in
-from local.payout_members import Members
-from local.replay_words import PAGE, command, export_of
+from local.replay.exported import Exported, first_places, objects_in
+from local.replay.payout_members import Members
+from local.replay.trace import Trace
+from local.replay.witness import Witness
+from local.replay.words import PAGE, command, export_of
 from local.summary import Listed
-from local.trace import Trace
-from local.witness import Witness
 from shared.clients.stripe.gateway import RESOURCES
 from shared.domain.records import Ref
 from shared.entities.common.objects import elements

@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from local.exported import Exported as Exported
-from local.exported import Problem, Unread
-from local.json_text import clean, values
-from local.reader import Reader
+from local.replay.exported import Exported, Problem, Unread
+from local.replay.json_text import clean, values
+from local.replay.reader import Reader
 
 FILE_BYTES_MAX = 256 * 1024 * 1024
 FILES_MAX = 100_000

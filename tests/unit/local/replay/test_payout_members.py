@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from local.exported import Exported
-from local.payout_members import Members, members_of
+from local.replay.exported import Exported
+from local.replay.payout_members import Members, members_of
 from tests.exports import AT, DAY, payout, transaction
 
 type Json = dict[str, Any]

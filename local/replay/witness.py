@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from local.exported import objects_in
+from local.replay.exported import objects_in
 from shared.errors import ObjectMissing
 from shared.ports import Json, Page, StripeGateway
 
