@@ -19,8 +19,8 @@ import httpx
 
 from local import books
 from local.dynamics import DynamicsPeer
-from local.dynamics.faults import Faults as DynamicsFaults
-from local.dynamics.settings import Settings as DynamicsSettings
+from local.dynamics import Faults as DynamicsFaults
+from local.dynamics import Settings as DynamicsSettings
 from local.host import Host, HubStore
 from local.publishing import publish
 from local.servicebus import Broker, LocalQueue, load_queues

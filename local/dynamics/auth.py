@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from urllib.parse import parse_qsl
 
+from local.dynamics.odata import Request, Response, to_json
 from local.dynamics.settings import Settings
-from local.dynamics.values import to_json
-from local.dynamics.wire import Request, Response
 from shared.ports import Clock
 
 FORM_FIELDS_MAX = 20

@@ -7,11 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from local.dynamics.errors import Refusal
 from local.dynamics.faults import Faults
 from local.dynamics.jobs import Jobs
-from local.dynamics.values import read_json, to_json
-from local.dynamics.wire import Request, Response
+from local.dynamics.odata import Refusal, Request, Response, read_json, to_json
 
 CHOSEN_MAX = 10_000  # documents or lines that one request names
 

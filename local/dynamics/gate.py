@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from local.dynamics.auth import TokenEndpoint
-from local.dynamics.batch import Answer, Part, Unit, parse_batch, render_batch
-from local.dynamics.errors import THROTTLED, Refusal, duplicate_key, write_failed
 from local.dynamics.faults import (
     BATCHES,
     BEFORE,
@@ -18,12 +16,26 @@ from local.dynamics.faults import (
     Faults,
     Strikes,
 )
-from local.dynamics.service import READS
+from local.dynamics.odata import (
+    READS,
+    THROTTLED,
+    Answer,
+    Part,
+    Refusal,
+    Request,
+    Response,
+    Runner,
+    Store,
+    Unit,
+    duplicate_key,
+    json_response,
+    parse_batch,
+    refused,
+    render_batch,
+    to_json,
+    write_failed,
+)
 from local.dynamics.settings import Settings
-from local.dynamics.store import Store
-from local.dynamics.units import Runner
-from local.dynamics.values import to_json
-from local.dynamics.wire import Request, Response, json_response, refused
 from local.transport import PeerDropped, PeerTimeout
 
 CONTINUE = ("odata.continue-on-error", "continue-on-error")

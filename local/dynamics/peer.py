@@ -11,27 +11,27 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
-from local.dynamics.asgi import lifespan, read_request, send_response
 from local.dynamics.auth import TokenEndpoint
-from local.dynamics.books import Books
 from local.dynamics.control import Control
-from local.dynamics.errors import Refusal
 from local.dynamics.faults import Faults, Strikes
 from local.dynamics.gate import Gate
-from local.dynamics.jobs import jobs
-from local.dynamics.ledger import Ledger, Side
-from local.dynamics.master import fill
-from local.dynamics.posting import JournalResult
-from local.dynamics.results import DocumentResult
-from local.dynamics.rules import Writer
-from local.dynamics.schema import schema
-from local.dynamics.service import Service
+from local.dynamics.jobs import DocumentResult, JournalResult, Ledger, Side, batch_jobs
+from local.dynamics.odata import (
+    Refusal,
+    Request,
+    Response,
+    Row,
+    Runner,
+    Service,
+    Store,
+    lifespan,
+    read_request,
+    refused,
+    send_response,
+    tenant_schema,
+)
 from local.dynamics.settings import Settings
-from local.dynamics.store import Row, Store
-from local.dynamics.subledger import CustomerTransaction, Subledger
-from local.dynamics.tables import hooks
-from local.dynamics.units import Runner
-from local.dynamics.wire import Request, Response, refused
+from local.dynamics.tables import Books, CustomerTransaction, Subledger, Writer, fill, table_hooks
 from local.transport import Asgi, PeerFault, Receive, Scope, Send, break_connection
 from shared.ports import Clock
 
@@ -63,12 +63,12 @@ class DynamicsPeer:
         self.settings = settings or Settings()
         self._clock = clock
         self._token_path = f"/{tenant}/{TOKEN_PATH}"
-        self._store = Store(schema())
+        self._store = Store(tenant_schema())
         setup = fill(self._store, self.settings, client_id)
         self._books = Books(self._store, self.settings, setup.intercompany, setup.sales_accounts)
         self._subledger = Subledger()
-        self._jobs = jobs(self._books, self._subledger, clock)
-        tables = hooks(self._books, setup, self._subledger, clock)
+        self._jobs = batch_jobs(self._books, self._subledger, clock)
+        tables = table_hooks(self._books, setup, self._subledger, clock)
         writer = Writer(self._store, self.settings, tables)
         service = Service(self._store, self.settings, writer, host)
         runner = Runner(self._store, service, clock)

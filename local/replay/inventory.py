@@ -7,7 +7,7 @@ from typing import Any
 from local.replay.exported import Exported
 from local.replay.missing import Missing, Told, missing_of
 from local.replay.trace import Trace
-from local.stripe.routes import KEPT
+from local.stripe import KEPT
 from shared.ports import Json
 from shared.registry import ENTITIES
 

@@ -16,7 +16,7 @@ from local.replay.exported import (
     objects_in,
 )
 from local.replay.json_text import UnusableError, clean, usable
-from local.stripe.stored import event_reason, object_reason
+from local.stripe import event_reason, object_reason
 from shared.domain.ids import EVENT_ID_CHARS_MAX, is_id
 from shared.entities.common.objects import id_of
 from shared.entities.payout import ENTITY as PAYOUT

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from local.dynamics.schema import schema
+from local.dynamics import tenant_schema
 from local.world import World
 from shared.converge import queries, snapshots
 from shared.converge.deciding import context_of
@@ -183,7 +183,7 @@ async def _records(world: World, id: str) -> list[Mapping[str, Any]]:
 def shown(entity_set: str, record: Mapping[str, Any]) -> dict[str, Any]:
     """A record for people and JSON: its keys, and the fields that say anything."""
     fields = {name: _plain(value) for name, value in record.items()}
-    keys = schema().set_of(entity_set).key
+    keys = tenant_schema().set_of(entity_set).key
     return {
         "entity_set": entity_set,
         "company": fields["dataAreaId"],

@@ -4,6 +4,7 @@ from local.stripe.delivery import Attempt, Delivery
 from local.stripe.errors import ApiError
 from local.stripe.keys import RestrictedKey
 from local.stripe.peer import StripePeer
+from local.stripe.routes import KEPT
 from local.stripe.settings import (
     API_VERSION,
     FEES,
@@ -15,11 +16,13 @@ from local.stripe.settings import (
     PeerSettings,
     WebhookTarget,
 )
+from local.stripe.stored import event_reason, object_reason
 
 __all__ = [
     "API_VERSION",
     "FEES",
     "FEES_WITH_EUR_TAX",
+    "KEPT",
     "ApiError",
     "Attempt",
     "Delivery",
@@ -31,4 +34,6 @@ __all__ = [
     "RestrictedKey",
     "StripePeer",
     "WebhookTarget",
+    "event_reason",
+    "object_reason",
 ]

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local.dynamics import HOST, Faults
-from local.dynamics.batch import parse_batch
-from local.dynamics.errors import Refusal
+from local.dynamics.odata.batch import parse_batch
+from local.dynamics.odata.errors import Refusal
 from tests.contract.test_dynamics_peer_rig import (
     CUSTOMER,
     FEE,
