@@ -7,24 +7,17 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from shared.domain.journal import JournalKind, Role
+from shared.domain.model import Model, ModelRefused
 from shared.domain.money import exponent
-from shared.settings_problems import Faults
 
 REQUIRED_ROLES = (
     *(Role.FEES, Role.FEE_TAX, Role.DISPUTES, Role.PAYOUTS_IN_TRANSIT, Role.SUSPENSE),
 )
-NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"  # of a property or an entity set of Dynamics
 APART_FROM_BANK = (Role.PAYOUTS_IN_TRANSIT, Role.SUSPENSE)
 COMPANY_CHARS_MAX = 4
-
-
-class Model(BaseModel):
-    """Frozen, strict about unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Account(Model):
@@ -56,14 +49,14 @@ class Company(Model):
         names = [self.journals[kind] for kind in JournalKind]
         if len({name.casefold() for name in names}) < len(names):
             kinds = " and ".join(str(kind) for kind in JournalKind)
-            raise Faults(
+            raise ModelRefused(
                 [("journals", f"must name two: {kinds} are both {names[0]!r}, of two types")]
             )
         transit, suspense = (
             self.accounts[role] for role in (Role.PAYOUTS_IN_TRANSIT, Role.SUSPENSE)
         )
         if transit.is_same(suspense):
-            raise Faults([("accounts", _clash("payouts_in_transit and suspense", transit))])
+            raise ModelRefused([("accounts", _clash("payouts_in_transit and suspense", transit))])
         return self
 
 
@@ -108,7 +101,7 @@ class Books(Model):
             faults.append(("default_company", reason))
         faults = faults or _clashes(self)
         if faults:
-            raise Faults(faults)
+            raise ModelRefused(faults)
         return self
 
 
@@ -145,15 +138,3 @@ def _clashes(books: Books) -> list[tuple[str, str]]:
                 what = f"bank and accounts.{role}"
                 faults.append((f"currencies.{currency}.bank", _clash(what, account)))
     return faults
-
-
-class LedgerEntity(Model):
-    """An entity set that shows the posted ledger, with the names of the properties to read."""
-
-    entity_set: str = Field(pattern=NAME_PATTERN)
-    account: str = Field(default="MainAccountId", pattern=NAME_PATTERN)
-    currency: str = Field(default="TransactionCurrencyCode", pattern=NAME_PATTERN)
-    amount: str = Field(default="TransactionCurrencyAmount", pattern=NAME_PATTERN)
-    # Empty: vouchers that people name are never confirmed.
-    voucher: str = Field(default="", pattern=rf"^$|{NAME_PATTERN}")
-    accounts: Mapping[str, str] = Field(default_factory=dict)  # clearing account -> main account
