@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from local.clock import LoopClock
-from local.dynamics import Faults as DynamicsFaults
-from local.dynamics import Settings as DynamicsSettings
+from local.dynamics import DynamicsFaults, DynamicsSettings
 from local.loop import run_virtual
 from local.publishing import embedded
 from local.shop import Shop, Takings

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import uvicorn
 
-from local.dynamics import Settings as DynamicsSettings
+from local.dynamics import DynamicsSettings
 from local.publishing import embedded
 from local.stripe import FEES_WITH_EUR_TAX, PayoutSchedule, PeerSettings
 from local.transport import Asgi

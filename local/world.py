@@ -18,9 +18,7 @@ from typing import Any
 import httpx
 
 from local import books
-from local.dynamics import DynamicsPeer
-from local.dynamics import Faults as DynamicsFaults
-from local.dynamics import Settings as DynamicsSettings
+from local.dynamics import DynamicsFaults, DynamicsPeer, DynamicsSettings
 from local.host import Host, HubStore
 from local.publishing import publish
 from local.servicebus import Broker, LocalQueue, load_queues

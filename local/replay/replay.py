@@ -15,7 +15,7 @@ from typing import Any
 
 from local import books
 from local.clock import LoopClock
-from local.dynamics import Settings as DynamicsSettings
+from local.dynamics import DynamicsSettings
 from local.loop import run_virtual
 from local.replay.chapters import Chapter, chapters, in_order
 from local.replay.exported import Exported

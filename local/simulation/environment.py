@@ -9,9 +9,7 @@ from typing import Any
 import httpx
 
 from local import books
-from local.dynamics import DynamicsPeer
-from local.dynamics import Faults as DynamicsFaults
-from local.dynamics import Settings as DynamicsSettings
+from local.dynamics import DynamicsFaults, DynamicsPeer, DynamicsSettings
 from local.publishing import publish
 from local.servicebus import Broker, LocalQueue
 from local.simulation.conditions import Conditions, conditions_of, queues_of

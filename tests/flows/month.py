@@ -1,7 +1,6 @@
 """A small month of business under faults, and what must be true after it."""
 
-from local.dynamics import Faults as DynamicsFaults
-from local.dynamics import Settings as DynamicsSettings
+from local.dynamics import DynamicsFaults, DynamicsSettings
 from local.shop import Shop
 from local.stripe import FEES_WITH_EUR_TAX, DeliveryFaults, PayoutSchedule, PeerSettings
 from local.stripe import Faults as StripeFaults

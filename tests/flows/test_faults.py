@@ -5,8 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from local.dynamics import Faults as DynamicsFaults
-from local.dynamics import Settings as DynamicsSettings
+from local.dynamics import DynamicsFaults, DynamicsSettings
 from local.stripe import Faults as StripeFaults
 from local.world import World
 from tests.flows.month import DELIVERY, all_is_well, month, options

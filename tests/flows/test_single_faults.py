@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import httpx
 
-from local.dynamics import Faults as DynamicsFaults
+from local.dynamics import DynamicsFaults
 from local.servicebus.messages import Outgoing
 from local.shop import Shop
 from local.stripe import DeliveryFaults

@@ -10,16 +10,16 @@ from decimal import Decimal
 
 from local.dynamics.jobs.ledger import GeneralLedger, LedgerLine
 from local.dynamics.odata import Infolog, numbered
-from local.dynamics.tables import Account, Books, CustomerTransaction, Subledger
+from local.dynamics.tables import CustomerTransaction, JournalAccount, Subledger, TenantBooks
 
 NOTHING = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class InvoiceLine:
     """One line of a document: `amount` is positive where it is revenue."""
 
-    account: Account
+    account: JournalAccount
     amount: Decimal
     text: str
 
@@ -34,15 +34,15 @@ class Numbering:
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class InvoiceDocument:
     """What is to be posted, in `currency`, to the customer who is invoiced."""
 
     company: str
     entity_set: str
-    customer: Account
+    customer: JournalAccount
     currency: str
     date: datetime
-    parts: tuple[Part, ...]
+    parts: tuple[InvoiceLine, ...]
     numbering: Numbering
 
     @property
@@ -63,11 +63,11 @@ class Posted:
 class Poster:
     """Posts documents. Refuses with `Infolog`, and then nothing has happened."""
 
-    books: Books
+    books: TenantBooks
     general: GeneralLedger
     subledger: Subledger
 
-    def post(self, document: Document) -> Posted:
+    def post(self, document: InvoiceDocument) -> Posted:
         """Post one document, as a whole or not at all."""
         self._check(document)
         amounts = self._accounting_amounts(document)
@@ -98,7 +98,7 @@ class Poster:
     def _next(self, company: str, prefix: str) -> str:
         return numbered(prefix, self.books.store.next_number(f"{prefix} {company}"))
 
-    def _check(self, document: Document) -> None:
+    def _check(self, document: InvoiceDocument) -> None:
         if not document.parts:
             raise Infolog("There are no lines to post.")
         self.books.need_currency(document.currency)
@@ -107,7 +107,7 @@ class Poster:
             self.books.check_usable(account)
         self.books.check_period(document.company, document.date)
 
-    def _accounting_amounts(self, document: Document) -> list[Decimal]:
+    def _accounting_amounts(self, document: InvoiceDocument) -> list[Decimal]:
         """Of the lines; the customer's is what they leave, so that the voucher balances."""
         rate = self.books.rate(document.company, document.currency, document.date)
         return [
@@ -116,9 +116,9 @@ class Poster:
         ]
 
     def _sides(
-        self, document: Document, posted: Posted, amounts: list[Decimal]
+        self, document: InvoiceDocument, posted: Posted, amounts: list[Decimal]
     ) -> Iterator[LedgerLine]:
-        customer = Part(document.customer, -document.total, posted.number)
+        customer = InvoiceLine(document.customer, -document.total, posted.number)
         owed = [-sum(amounts, NOTHING), *amounts]
         for number, part in enumerate((customer, *document.parts)):
             yield LedgerLine(

@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
-from local.dynamics.jobs.documents import Document, Numbering, Part, Posted, Poster
+from local.dynamics.jobs.documents import InvoiceDocument, InvoiceLine, Numbering, Posted, Poster
 from local.dynamics.jobs.results import DocumentResult
-from local.dynamics.odata import COMPANY, Fields, Infolog, Row, fold
+from local.dynamics.odata import COMPANY, Fields, Infolog, StoredRow, fold
 from local.dynamics.tables import (
     FREE_TEXT_AMOUNT,
     FREE_TEXT_HEADERS,
@@ -19,8 +19,8 @@ from local.dynamics.tables import (
     OPEN,
     ORDERS,
     RETURNS,
-    Books,
-    Trade,
+    OrderKind,
+    TenantBooks,
     lines_of_invoice,
     lines_of_order,
     show_free_text_invoice,
@@ -35,7 +35,7 @@ ADDRESS = ("City", "CountryRegionISOCode", "CountryRegionId", "State", "Street",
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class InvoiceSelection:
     """Which documents a job takes: of one company or all; those of certain numbers or all; of
     orders, only certain lines or all."""
 
@@ -50,27 +50,27 @@ class Choice:
         return self.numbers is None or any(fold(each) == fold(number) for each in self.numbers)
 
 
-EVERYTHING = Choice()
+EVERYTHING = InvoiceSelection()
 
 
 @dataclass(slots=True)
 class Invoicing:
     """The jobs, and the latest result of each document they have seen."""
 
-    books: Books
+    books: TenantBooks
     poster: Poster
     clock: Clock
     infolog: dict[tuple[str, str, str], DocumentResult] = field(default_factory=dict)
 
-    def orders(self, choice: Choice = EVERYTHING) -> list[DocumentResult]:
+    def orders(self, choice: InvoiceSelection = EVERYTHING) -> list[DocumentResult]:
         """Invoice sales orders that are not stopped and have lines to invoice."""
         return self._trade(ORDERS, choice)
 
-    def returns(self, choice: Choice = EVERYTHING) -> list[DocumentResult]:
+    def returns(self, choice: InvoiceSelection = EVERYTHING) -> list[DocumentResult]:
         """Credit the lines of return orders whose disposition is "Credit only"."""
         return self._trade(RETURNS, choice)
 
-    def free_text(self, choice: Choice = EVERYTHING) -> list[DocumentResult]:
+    def free_text(self, choice: InvoiceSelection = EVERYTHING) -> list[DocumentResult]:
         """Post free text invoices; their numbers are their `ExternalInvoiceId`s."""
         return [
             self._try(header, FREE_TEXT_ID, partial(self._free_text, header))
@@ -78,7 +78,7 @@ class Invoicing:
             if header.fields["IsPosted"] == "No"
         ]
 
-    def _trade(self, trade: Trade, choice: Choice) -> list[DocumentResult]:
+    def _trade(self, trade: OrderKind, choice: InvoiceSelection) -> list[DocumentResult]:
         results = []
         for header in self._chosen(trade.headers, trade.number, choice):
             due = self._due(trade, header, choice)
@@ -87,13 +87,15 @@ class Invoicing:
                 results.append(self._try(header, trade.number, post))
         return results
 
-    def _chosen(self, entity_set: str, name: str, choice: Choice) -> Iterator[Row]:
+    def _chosen(self, entity_set: str, name: str, choice: InvoiceSelection) -> Iterator[StoredRow]:
         """Headers in the order they were created."""
         for row in list(self.books.store.table(entity_set).values()):
             if choice.takes(row.fields[COMPANY], row.fields[name]):
                 yield row
 
-    def _due(self, trade: Trade, header: Row, choice: Choice) -> list[Row]:
+    def _due(
+        self, trade: OrderKind, header: StoredRow, choice: InvoiceSelection
+    ) -> list[StoredRow]:
         if header.fields[trade.status] != OPEN or header.fields[trade.stopped] == "Yes":
             return []
         ready = trade.open_lines[-1]
@@ -105,9 +107,9 @@ class Invoicing:
             and (choice.lines is None or row.fields[trade.lot] in choice.lines)
         ]
 
-    def _order(self, trade: Trade, header: Row, due: list[Row]) -> Posted:
+    def _order(self, trade: OrderKind, header: StoredRow, due: list[StoredRow]) -> Posted:
         company, store = header.fields[COMPANY], self.books.store
-        document = Document(
+        document = InvoiceDocument(
             company=company,
             entity_set=INVOICES,
             customer=self.books.customer(company, header.fields[INVOICE_CUSTOMER]),
@@ -123,12 +125,12 @@ class Invoicing:
         self._show(trade, header.fields, document, posted)
         return posted
 
-    def _part(self, trade: Trade, line: Fields) -> Part:
+    def _part(self, trade: OrderKind, line: Fields) -> InvoiceLine:
         display = line["MainAccountIdDisplayValue"] or self._sales_account(trade, line)
         account = self.books.account(line[COMPANY], "Ledger", display)
-        return Part(account, line["LineAmount"], line["LineDescription"])
+        return InvoiceLine(account, line["LineAmount"], line["LineDescription"])
 
-    def _sales_account(self, trade: Trade, line: Fields) -> str:
+    def _sales_account(self, trade: OrderKind, line: Fields) -> str:
         """Of the item's group: of revenue, or of what comes back."""
         item = self.books.store.find("ReleasedProductsV2", line[COMPANY], line["ItemNumber"])
         if item is None:
@@ -136,7 +138,9 @@ class Invoicing:
         sales, returns = self.books.sales_accounts[item.fields["ProductGroupId"]]
         return returns if trade is RETURNS else sales
 
-    def _show(self, trade: Trade, header: Fields, document: Document, posted: Posted) -> None:
+    def _show(
+        self, trade: OrderKind, header: Fields, document: InvoiceDocument, posted: Posted
+    ) -> None:
         """What `SalesInvoiceHeadersV2` shows, where a return order is a sales order too."""
         entity_set = self.books.store.schema.set_of(INVOICES)
         customer = document.customer.fields
@@ -156,18 +160,18 @@ class Invoicing:
         }
         self.books.store.insert(entity_set, {**entity_set.blank, **address, **fields})
 
-    def _free_text(self, header: Row) -> Posted:
+    def _free_text(self, header: StoredRow) -> Posted:
         company = header.fields[COMPANY]
         lines = [row.fields for row in lines_of_invoice(self.books, header)]
         parts = [
-            Part(
+            InvoiceLine(
                 self.books.account(company, "Ledger", line["MainAccountDisplayValue"]),
                 line[FREE_TEXT_AMOUNT],
                 line["InvoiceText"] or line["Description"],
             )
             for line in lines
         ]
-        document = Document(
+        document = InvoiceDocument(
             company=company,
             entity_set=FREE_TEXT_HEADERS,
             customer=self.books.customer(company, header.fields["InvoiceAccount"]),
@@ -182,7 +186,7 @@ class Invoicing:
         show_free_text_invoice(self.books, header)
         return posted
 
-    def _try(self, header: Row, name: str, post: Callable[[], Posted]) -> DocumentResult:
+    def _try(self, header: StoredRow, name: str, post: Callable[[], Posted]) -> DocumentResult:
         company, document = header.fields[COMPANY], header.fields[name]
         try:
             posted = post()

@@ -4,13 +4,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from local.dynamics.jobs.documents import Poster
-from local.dynamics.jobs.invoicing import Choice, Invoicing
+from local.dynamics.jobs.invoicing import InvoiceSelection, Invoicing
 from local.dynamics.jobs.ledger import GeneralLedger
 from local.dynamics.jobs.merging import CustomerOffice
 from local.dynamics.jobs.posting import JournalResult, PostingJob
 from local.dynamics.jobs.prices import PriceJob
 from local.dynamics.jobs.results import DocumentResult
-from local.dynamics.tables import Books, Subledger
+from local.dynamics.tables import Subledger, TenantBooks
 from shared.ports import Clock
 
 
@@ -18,7 +18,7 @@ from shared.ports import Clock
 class Jobs:
     """The jobs of one tenant. See `DynamicsPeer`, which offers them."""
 
-    books: Books
+    books: TenantBooks
     subledger: Subledger
     journals: PostingJob
     invoicing: Invoicing
@@ -32,19 +32,19 @@ class Jobs:
         company: str | None = None,
     ) -> list[DocumentResult]:
         """See `DynamicsPeer.invoice_orders`."""
-        return self.invoicing.orders(Choice(company, numbers, lines))
+        return self.invoicing.orders(InvoiceSelection(company, numbers, lines))
 
     def post_free_text_invoices(
         self, ids: Collection[str] | None = None, company: str | None = None
     ) -> list[DocumentResult]:
         """See `DynamicsPeer.post_free_text_invoices`."""
-        return self.invoicing.free_text(Choice(company, ids))
+        return self.invoicing.free_text(InvoiceSelection(company, ids))
 
     def invoice_returns(
         self, numbers: Collection[str] | None = None, company: str | None = None
     ) -> list[DocumentResult]:
         """See `DynamicsPeer.invoice_returns`."""
-        return self.invoicing.returns(Choice(company, numbers))
+        return self.invoicing.returns(InvoiceSelection(company, numbers))
 
     def run_all(self) -> tuple[list[DocumentResult], list[JournalResult]]:
         """Prices, orders, free text invoices, returns, and then the journals that pay them."""
@@ -57,7 +57,7 @@ class Jobs:
         return documents, self.journals.run()
 
 
-def batch_jobs(books: Books, subledger: Subledger, clock: Clock) -> Jobs:
+def batch_jobs(books: TenantBooks, subledger: Subledger, clock: Clock) -> Jobs:
     """The jobs of a tenant over one general ledger."""
     general = GeneralLedger(books)
     return Jobs(

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from local.dynamics.odata import COMPANY, Fields, Infolog, numbered
-from local.dynamics.tables import KINDS, Account, Books, Kind, join, sides
+from local.dynamics.tables import KINDS, JournalAccount, JournalSets, TenantBooks, join, sides
 
 ENTRIES = "GeneralJournalAccountEntries"
 
@@ -61,7 +61,7 @@ class Ledger:
 class GeneralLedger:
     """What is posted, and the entity that shows it."""
 
-    books: Books
+    books: TenantBooks
     posted: list[LedgerLine] = field(default_factory=list)
 
     def next_journal(self) -> str:
@@ -110,7 +110,7 @@ class GeneralLedger:
                 store.update(row, {"AccountDisplayValue": after})
 
 
-def legs(kind: Kind, books: Books, line: Fields) -> list[LedgerLine]:
+def legs(kind: JournalSets, books: TenantBooks, line: Fields) -> list[LedgerLine]:
     """All sides a journal line posts. Between companies, each gets an intercompany side too."""
     account, offset = sides(books, line)
     amount: Decimal = line["DebitAmount"] - line["CreditAmount"]
@@ -126,14 +126,16 @@ def legs(kind: Kind, books: Books, line: Fields) -> list[LedgerLine]:
     return result
 
 
-def _intercompany(books: Books, company: str, partner: str) -> Account:
+def _intercompany(books: TenantBooks, company: str, partner: str) -> JournalAccount:
     main = books.intercompany.get(company, {}).get(partner)
     if main is None:
         raise Infolog(f"Intercompany accounting is not set up between {company} and {partner}.")
     return books.account(company, "Ledger", main)
 
 
-def _leg(kind: Kind, books: Books, line: Fields, account: Account, amount: Decimal) -> LedgerLine:
+def _leg(
+    kind: JournalSets, books: TenantBooks, line: Fields, account: JournalAccount, amount: Decimal
+) -> LedgerLine:
     moment = line[kind.date]
     rate = line[kind.rate]
     if account.company != line[COMPANY]:
@@ -156,7 +158,7 @@ def _leg(kind: Kind, books: Books, line: Fields, account: Account, amount: Decim
     )
 
 
-def drafts(books: Books) -> tuple[LedgerLine, ...]:
+def drafts(books: TenantBooks) -> tuple[LedgerLine, ...]:
     """The sides of all lines in journals that are not posted; unusable lines are left out."""
     found: list[LedgerLine] = []
     for kind in KINDS:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from local.dynamics.jobs.ledger import GeneralLedger
-from local.dynamics.odata import Row, fold
-from local.dynamics.tables import CUSTOMER_FIELDS, KINDS, Books, Subledger, join
+from local.dynamics.odata import StoredRow, fold
+from local.dynamics.tables import CUSTOMER_FIELDS, KINDS, Subledger, TenantBooks, join
 
 SIDES = (("AccountType", "AccountDisplayValue"), ("OffsetAccountType", "OffsetAccountDisplayValue"))
 
@@ -13,7 +13,7 @@ SIDES = (("AccountType", "AccountDisplayValue"), ("OffsetAccountType", "OffsetAc
 class CustomerOffice:
     """Changes customers without asking OData. Raises `KeyError` for a customer there is not."""
 
-    books: Books
+    books: TenantBooks
     general: GeneralLedger
     subledger: Subledger
 
@@ -46,7 +46,7 @@ class CustomerOffice:
             store.update(kept, {"InvoiceAccount": ""})
         store.delete(gone.entity_set, gone)
 
-    def _lines(self, company: str, old: str, kept: Row) -> None:
+    def _lines(self, company: str, old: str, kept: StoredRow) -> None:
         delimiter, store = self.books.settings.delimiter, self.books.store
         before = join([old], delimiter)
         after = join([kept.fields["CustomerAccount"]], delimiter)
@@ -65,7 +65,7 @@ class CustomerOffice:
                 if changes:
                     store.update(row, changes)
 
-    def _customer(self, company: str, account: str) -> Row:
+    def _customer(self, company: str, account: str) -> StoredRow:
         found = self.books.store.find("CustomersV3", company, account)
         if found is None:
             raise KeyError(f"company {company} has no customer {account}")

@@ -9,17 +9,17 @@ from datetime import datetime
 from decimal import Decimal
 
 from local.dynamics.jobs.ledger import GeneralLedger, Ledger, LedgerLine, Side, drafts, legs
-from local.dynamics.odata import COMPANY, Fields, Infolog, Row
+from local.dynamics.odata import COMPANY, Fields, Infolog, StoredRow
 from local.dynamics.tables import (
     BATCH,
     GENERAL,
     KINDS,
     LINE,
     PAYMENTS,
-    Books,
     CustomerTransaction,
-    Kind,
+    JournalSets,
     Subledger,
+    TenantBooks,
     line_totals,
     next_batch,
     sides,
@@ -44,7 +44,7 @@ class JournalResult:
 class PostingJob:
     """Posts journals and keeps the latest infolog of each journal."""
 
-    books: Books
+    books: TenantBooks
     clock: Clock
     general: GeneralLedger
     subledger: Subledger
@@ -94,7 +94,7 @@ class PostingJob:
         """The posted ledger, and the drafts apart."""
         return Ledger(tuple(self.general.posted), drafts(self.books))
 
-    def _journal(self, kind: Kind, header: Row) -> list[JournalResult]:
+    def _journal(self, kind: JournalSets, header: StoredRow) -> list[JournalResult]:
         company, batch = header.fields[COMPANY], header.fields[BATCH]
         rows = list(self.books.store.group(kind.lines, company, batch).values())
         if not rows:
@@ -116,7 +116,7 @@ class PostingJob:
         self.infolog[(company, batch)] = result
         return [result]
 
-    def _refusals_of_journal(self, header: Row, rows: Sequence[Row]) -> list[str]:
+    def _refusals_of_journal(self, header: StoredRow, rows: Sequence[StoredRow]) -> list[str]:
         fields = header.fields
         name = self.books.store.find("JournalNames", fields[COMPANY], fields["JournalName"])
         if name is None:
@@ -128,9 +128,9 @@ class PostingJob:
             return [f"Journal {fields[BATCH]} has more lines than the limit of {limit}."]
         return []
 
-    def _bad_lines(self, kind: Kind, rows: Sequence[Row]) -> dict[int, list[str]]:
+    def _bad_lines(self, kind: JournalSets, rows: Sequence[StoredRow]) -> dict[int, list[str]]:
         """The reasons of each bad line by RecId; a bad voucher makes all its lines bad."""
-        vouchers: dict[str, list[Row]] = {}
+        vouchers: dict[str, list[StoredRow]] = {}
         for row in rows:
             vouchers.setdefault(row.fields["Voucher"], []).append(row)
         bad: dict[int, list[str]] = {}
@@ -142,7 +142,7 @@ class PostingJob:
                 bad |= reasons
         return bad
 
-    def _refusals_of_line(self, kind: Kind, row: Row) -> list[str]:
+    def _refusals_of_line(self, kind: JournalSets, row: StoredRow) -> list[str]:
         fields = row.fields
         prefix = f"Line {fields[LINE]}, voucher {fields['Voucher']}: "
         try:
@@ -159,7 +159,9 @@ class PostingJob:
             return [prefix + reason for reason in refusal.reasons]
         return []
 
-    def _imbalance(self, kind: Kind, voucher: str, members: Sequence[Row]) -> list[str]:
+    def _imbalance(
+        self, kind: JournalSets, voucher: str, members: Sequence[StoredRow]
+    ) -> list[str]:
         own: dict[tuple[str, str], Decimal] = {}
         foreign: dict[tuple[str, str], dict[str, Decimal]] = {}
         for row in members:
@@ -180,7 +182,7 @@ class PostingJob:
             ]
         return reasons
 
-    def _transfer(self, kind: Kind, header: Row, rows: Sequence[Row]) -> str:
+    def _transfer(self, kind: JournalSets, header: StoredRow, rows: Sequence[StoredRow]) -> str:
         store = self.books.store
         headers, lines = store.schema.set_of(kind.headers), store.schema.set_of(kind.lines)
         batch = next_batch(self.books, header.fields[COMPANY])
@@ -200,7 +202,7 @@ class PostingJob:
             store.update(new, added)
         return batch
 
-    def _post(self, kind: Kind, header: Row, rows: Sequence[Row]) -> None:
+    def _post(self, kind: JournalSets, header: StoredRow, rows: Sequence[StoredRow]) -> None:
         store = self.books.store
         journal_number = self.general.next_journal()
         for row in rows:
@@ -237,7 +239,7 @@ class PostingJob:
                 self.subledger.settle(place, mark)
 
 
-def mark_of(kind: Kind, line: Fields) -> str:
+def mark_of(kind: JournalSets, line: Fields) -> str:
     """The document a line settles when it is posted; empty for none."""
     marks = kind is PAYMENTS and line["SettleVoucher"] == "SelectedTransact"
     return str(line["MarkedInvoice"]) if marks else ""

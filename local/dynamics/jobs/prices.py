@@ -9,8 +9,8 @@ https://learn.microsoft.com/dynamics365/supply-chain/sales-marketing/trade-agree
 from dataclasses import dataclass
 
 from local.dynamics.jobs.results import DocumentResult
-from local.dynamics.odata import COMPANY, Fields, Row
-from local.dynamics.tables import PRICE_HEADERS, PRICE_LINES, Books
+from local.dynamics.odata import COMPANY, Fields, StoredRow
+from local.dynamics.tables import PRICE_HEADERS, PRICE_LINES, TenantBooks
 from shared.ports import Clock
 
 AGREEMENTS = "SalesPriceAgreements"
@@ -34,7 +34,7 @@ SCOPE = (
 class PriceJob:
     """The batch job that posts trade agreement journals."""
 
-    books: Books
+    books: TenantBooks
     clock: Clock
 
     def run(self, company: str | None = None) -> list[DocumentResult]:
@@ -49,7 +49,7 @@ class PriceJob:
                 results.append(self._post(header, rows))
         return results
 
-    def _post(self, header: Row, rows: list[Row]) -> DocumentResult:
+    def _post(self, header: StoredRow, rows: list[StoredRow]) -> DocumentResult:
         store, company = self.books.store, header.fields[COMPANY]
         number = header.fields["JournalNumber"]
         gone = [row for row in rows if not self._released(row)]
@@ -65,7 +65,7 @@ class PriceJob:
             company, number, PRICE_HEADERS, not gone, "", reasons, self.clock.now()
         )
 
-    def _released(self, row: Row) -> bool:
+    def _released(self, row: StoredRow) -> bool:
         item = row.fields["ItemNumber"]
         return self.books.store.find("ReleasedProductsV2", row.fields[COMPANY], item) is not None
 

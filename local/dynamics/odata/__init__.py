@@ -4,7 +4,7 @@ It knows the sets by their schema only. What a table demands of a write is behin
 """
 
 from local.dynamics.odata.asgi import lifespan, read_request, send_response
-from local.dynamics.odata.batch import Answer, Part, Unit, parse_batch, render_batch
+from local.dynamics.odata.batch import BatchPart, Unit, UnitAnswer, parse_batch, render_batch
 from local.dynamics.odata.errors import (
     THROTTLED,
     Infolog,
@@ -14,9 +14,9 @@ from local.dynamics.odata.errors import (
     update_conflict,
     write_failed,
 )
-from local.dynamics.odata.schema import COMPANY, DATA, NO_DATE, EntitySet, tenant_schema
+from local.dynamics.odata.schema import COMPANY, DATA, NO_DATE, EntitySetSchema, tenant_schema
 from local.dynamics.odata.service import READS, Service
-from local.dynamics.odata.store import Fields, Row, Store, numbered
+from local.dynamics.odata.store import Fields, RecordStore, StoredRow, numbered
 from local.dynamics.odata.units import Runner
 from local.dynamics.odata.values import dump, fold, plain, read_json, to_json
 from local.dynamics.odata.wire import Request, Response, json_response, refused
@@ -27,19 +27,19 @@ __all__ = [
     "NO_DATE",
     "READS",
     "THROTTLED",
-    "Answer",
-    "EntitySet",
+    "BatchPart",
+    "EntitySetSchema",
     "Fields",
     "Infolog",
-    "Part",
+    "RecordStore",
     "Refusal",
     "Request",
     "Response",
-    "Row",
     "Runner",
     "Service",
-    "Store",
+    "StoredRow",
     "Unit",
+    "UnitAnswer",
     "dump",
     "duplicate_key",
     "fold",

@@ -22,7 +22,7 @@ _REFERENCE = re.compile(r"/?\$\d+")
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class BatchPart:
     """One operation of a batch. `content_id` comes back with its answer."""
 
     request: Request
@@ -33,12 +33,12 @@ class Part:
 class Unit:
     """What stands or falls together: a changeset, or one operation alone."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[BatchPart, ...]
     changeset: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class UnitAnswer:
     """The answers of a unit; a failed changeset has one only."""
 
     unit: Unit
@@ -119,7 +119,7 @@ def _headers(lines: list[bytes]) -> dict[str, str]:
     return headers
 
 
-def _operation(headers: Mapping[str, str], content: bytes) -> Part:
+def _operation(headers: Mapping[str, str], content: bytes) -> BatchPart:
     if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/http":
         raise bad_body("A part of the batch is not of the content type application/http.")
     first, _, rest = content.lstrip(b"\r\n").partition(b"\n")
@@ -139,10 +139,12 @@ def _operation(headers: Mapping[str, str], content: bytes) -> Part:
     path = address.path.removeprefix("/data/")
     if path.startswith("/") or "$batch" in path:
         raise bad_body(f"The address '{url[:200]}' cannot stand in a batch.")
-    return Part(Request(method, path, address.query, inner, body), headers.get("content-id", ""))
+    return BatchPart(
+        Request(method, path, address.query, inner, body), headers.get("content-id", "")
+    )
 
 
-def render_batch(answers: Iterable[Answer], token: str) -> Response:
+def render_batch(answers: Iterable[UnitAnswer], token: str) -> Response:
     """The multipart answer, always 200. `token` makes the boundaries unique."""
     outer = f"batchresponse_{token}"
     lines: list[bytes] = []

@@ -20,10 +20,10 @@ from local.dynamics.odata.operators import (
     SUMS,
     wildcard,
 )
-from local.dynamics.odata.schema import EntitySet, Schema
+from local.dynamics.odata.schema import EntitySetSchema, Schema
 from local.dynamics.odata.store import Fields
 from local.dynamics.odata.terms import Evaluate, Filter, Term, guarded, one_of
-from local.dynamics.odata.tokens import Symbol, Token, syntax_error, tokenize
+from local.dynamics.odata.tokens import FilterSymbol, Token, syntax_error, tokenize
 from local.dynamics.odata.values import fold
 
 DEPTH_MAX = 30  # nesting of parentheses, not and minus; each level costs a dozen frames
@@ -31,7 +31,7 @@ TERMS_MAX = 2_000  # comparisons; the OData library refuses more than some thous
 NUMBERS = ("Decimal", "Int32", "Int64")
 
 
-def compile_filter(source: str, entity_set: EntitySet, schema: Schema) -> Filter:
+def compile_filter(source: str, entity_set: EntitySetSchema, schema: Schema) -> Filter:
     """A `$filter` over the fields of one set. Refuses with 400, never fails otherwise."""
     parser = _Parser(source, entity_set, schema)
     term = parser.expression(0)
@@ -42,7 +42,7 @@ def compile_filter(source: str, entity_set: EntitySet, schema: Schema) -> Filter
 
 
 class _Parser:
-    def __init__(self, source: str, entity_set: EntitySet, schema: Schema) -> None:
+    def __init__(self, source: str, entity_set: EntitySetSchema, schema: Schema) -> None:
         self._source = source
         self._set = entity_set
         self._schema = schema
@@ -227,7 +227,7 @@ class _Parser:
                 raise self._syntax()
 
     def _enum(self, symbol: object) -> Term:
-        if not isinstance(symbol, Symbol):
+        if not isinstance(symbol, FilterSymbol):
             raise self._syntax()
         members = self._schema.enums.get(symbol.enum)
         if members is None or symbol.member not in members:

@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl, unquote
 
 from local.dynamics.odata.errors import bad_query, unknown_property
 from local.dynamics.odata.lined import headers_of
-from local.dynamics.odata.schema import EntitySet, Schema
-from local.dynamics.odata.store import Row
+from local.dynamics.odata.schema import EntitySetSchema, Schema
+from local.dynamics.odata.store import StoredRow
 from local.dynamics.odata.values import Stored, fold, load
 
 KEY_CHARS_MAX = 2_000
@@ -24,7 +24,7 @@ OPTIONS = ("$filter", "$select", "$orderby", "$top", "$skip", "$count", "$expand
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class ResourcePath:
     """What a path names: a set, perhaps one key, perhaps its `$count`."""
 
     segment: str
@@ -33,7 +33,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class QueryOptions:
     """The query options of a read, checked."""
 
     cross_company: bool = False
@@ -46,16 +46,16 @@ class Options:
     expand: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
-def parse_target(path: str) -> Target:
+def parse_target(path: str) -> ResourcePath:
     """`CustomersV3`, `CustomersV3(...)` or `CustomersV3/$count`, percent-encoded as sent."""
     first, _, rest = path.partition("/")
     match = _SEGMENT.fullmatch(unquote(first))
     if match is None or rest not in ("", "$count"):
         raise bad_query(f"The path '{unquote(path)[:200]}' is not valid.")
-    return Target(match["set"], match["key"], rest == "$count")
+    return ResourcePath(match["set"], match["key"], rest == "$count")
 
 
-def parse_key(text: str, entity_set: EntitySet, schema: Schema) -> tuple[Stored, ...]:
+def parse_key(text: str, entity_set: EntitySetSchema, schema: Schema) -> tuple[Stored, ...]:
     """The values of a key predicate in the order of the set's key. Refuses with 400."""
     given: dict[str, Stored] = {}
     position = 0
@@ -78,7 +78,9 @@ def parse_key(text: str, entity_set: EntitySet, schema: Schema) -> tuple[Stored,
     return tuple(given[name] for name in entity_set.key)
 
 
-def _key_value(match: re.Match[str], name: str, entity_set: EntitySet, schema: Schema) -> Stored:
+def _key_value(
+    match: re.Match[str], name: str, entity_set: EntitySetSchema, schema: Schema
+) -> Stored:
     kind = entity_set.type_of(name)
     text, bare = match["text"], match["bare"]
     if (text is not None) != (kind == "String"):
@@ -93,7 +95,7 @@ def _key_value(match: re.Match[str], name: str, entity_set: EntitySet, schema: S
     return load(schema, entity_set, name, number)
 
 
-def parse_options(query: str, entity_set: EntitySet) -> Options:
+def parse_options(query: str, entity_set: EntitySetSchema) -> QueryOptions:
     """The query options. Unknown `$` options are refused, others are ignored as F&O does."""
     try:
         pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=50)
@@ -107,7 +109,7 @@ def parse_options(query: str, entity_set: EntitySet) -> Options:
             raise bad_query(f"The query parameter '{name}' is specified more than once.")
         given[name] = value
     token = given.get("$skiptoken")
-    return Options(
+    return QueryOptions(
         cross_company=given.get("cross-company", "").casefold() == "true",
         filter=given.get("$filter", ""),
         select=_names(given.get("$select", ""), entity_set),
@@ -137,7 +139,7 @@ def _boolean(text: str) -> bool:
     return text == "true"
 
 
-def _names(text: str, entity_set: EntitySet) -> tuple[str, ...]:
+def _names(text: str, entity_set: EntitySetSchema) -> tuple[str, ...]:
     names = [name.strip() for name in text.split(",")] if text.strip() else []
     if "*" in names:
         return ()
@@ -146,7 +148,7 @@ def _names(text: str, entity_set: EntitySet) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _orderby(text: str, entity_set: EntitySet) -> tuple[tuple[str, bool], ...]:
+def _orderby(text: str, entity_set: EntitySetSchema) -> tuple[tuple[str, bool], ...]:
     if not text.strip():
         return ()
     order = []
@@ -159,7 +161,7 @@ def _orderby(text: str, entity_set: EntitySet) -> tuple[tuple[str, bool], ...]:
     return tuple(order)
 
 
-def _expand(text: str, entity_set: EntitySet) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def _expand(text: str, entity_set: EntitySetSchema) -> tuple[tuple[str, tuple[str, ...]], ...]:
     if not text.strip():
         return ()
     parts = re.split(r",(?![^()]*\))", text)
@@ -176,7 +178,7 @@ def _expand(text: str, entity_set: EntitySet) -> tuple[tuple[str, tuple[str, ...
     return tuple(expanded)
 
 
-def ordered(rows: Sequence[Row], orderby: tuple[tuple[str, bool], ...]) -> list[Row]:
+def ordered(rows: Sequence[StoredRow], orderby: tuple[tuple[str, bool], ...]) -> list[StoredRow]:
     """The rows in the asked order; ties stay in the order of creation."""
     result = list(rows)
     for name, descending in reversed(orderby):

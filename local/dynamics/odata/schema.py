@@ -18,7 +18,7 @@ NO_DATE = datetime(1900, 1, 1, 12, tzinfo=UTC)  # what F&O answers for an empty 
 
 
 @dataclass(frozen=True, slots=True)
-class EntitySet:
+class EntitySetSchema:
     """One entity set. `properties` maps a name to an Edm primitive or to the name of an enum."""
 
     name: str
@@ -54,10 +54,10 @@ class EntitySet:
 class Schema:
     """All entity sets and enums. An enum without members accepts any symbol."""
 
-    sets: Mapping[str, EntitySet]
+    sets: Mapping[str, EntitySetSchema]
     enums: Mapping[str, tuple[str, ...]]
 
-    def set_of(self, name: str) -> EntitySet:
+    def set_of(self, name: str) -> EntitySetSchema:
         """The entity set; refuses an unknown one with 404 and F&O's text."""
         found = self.sets.get(name)
         if found is None:
@@ -76,7 +76,9 @@ def tenant_schema() -> Schema:
         properties = _properties(entry["properties"])
         properties |= _properties(tenant["properties"].get(name, {}))
         blank = {key: _blank(kind, enums) for key, kind in properties.items()}
-        sets[name] = EntitySet(name, entry["type"], tuple(entry["key"].split()), properties, blank)
+        sets[name] = EntitySetSchema(
+            name, entry["type"], tuple(entry["key"].split()), properties, blank
+        )
     return Schema(sets, enums)
 
 

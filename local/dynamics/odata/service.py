@@ -2,7 +2,7 @@
 
 A request is first `prepare`d (its address and payload understood, nothing done) and later
 `execute`d; between the two the peer lets time pass, as a server does. What an operation is
-about to touch is known in between: see `Operation.headers`.
+about to touch is known in between: see `RecordOperation.headers`.
 
 https://learn.microsoft.com/dynamics365/fin-ops-core/dev-itpro/data-entities/odata
 """
@@ -22,17 +22,17 @@ from local.dynamics.odata.errors import (
 from local.dynamics.odata.filters import compile_filter
 from local.dynamics.odata.lined import Lined, headers_of, lines_of
 from local.dynamics.odata.query import (
-    Options,
+    QueryOptions,
     ordered,
     parse_key,
     parse_options,
     parse_target,
 )
-from local.dynamics.odata.schema import COMPANY, EntitySet
-from local.dynamics.odata.store import Fields, Row, Store
+from local.dynamics.odata.schema import COMPANY, EntitySetSchema
+from local.dynamics.odata.store import Fields, RecordStore, StoredRow
 from local.dynamics.odata.values import dump, fold, load, read_json, to_json
 from local.dynamics.odata.wire import Request, Response, json_response
-from local.dynamics.settings import Settings
+from local.dynamics.settings import DynamicsSettings
 
 READS = ("GET",)
 WRITES = ("POST", "PATCH", "DELETE")
@@ -40,37 +40,37 @@ PRECONDITION_FAILED = "The condition specified using HTTP conditional header(s) 
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class RecordOperation:
     """One understood request. `headers`: header rows its line write will touch, with the
     version each had when the request came in."""
 
     method: str
-    entity_set: EntitySet
+    entity_set: EntitySetSchema
     key: tuple[Any, ...] | None
-    options: Options
+    options: QueryOptions
     count_only: bool = False
     fields: Fields = field(default_factory=dict)
     if_match: str = ""
     representation: bool = False
-    headers: tuple[tuple[Row, int], ...] = ()
+    headers: tuple[tuple[StoredRow, int], ...] = ()
 
 
 class WritesRecords(Protocol):
     """How records get written: by the rules of their tables. Raises `Infolog` or `Refusal`."""
 
-    def create(self, entity_set: EntitySet, given: Fields) -> Row:
+    def create(self, entity_set: EntitySetSchema, given: Fields) -> StoredRow:
         """Insert a record from the values of a payload."""
         ...
 
-    def change(self, entity_set: EntitySet, row: Row, given: Fields) -> None:
+    def change(self, entity_set: EntitySetSchema, row: StoredRow, given: Fields) -> None:
         """Change a record."""
         ...
 
-    def remove(self, entity_set: EntitySet, row: Row) -> None:
+    def remove(self, entity_set: EntitySetSchema, row: StoredRow) -> None:
         """Delete a record."""
         ...
 
-    def conflict(self, entity_set: EntitySet) -> str:
+    def conflict(self, entity_set: EntitySetSchema) -> str:
         """The reason to refuse a write to a record that somebody else changed meanwhile."""
         ...
 
@@ -78,13 +78,15 @@ class WritesRecords(Protocol):
 class Service:
     """Executes operations against the store. Raises `Refusal`, nothing else."""
 
-    def __init__(self, store: Store, settings: Settings, writer: WritesRecords, host: str) -> None:
+    def __init__(
+        self, store: RecordStore, settings: DynamicsSettings, writer: WritesRecords, host: str
+    ) -> None:
         self._store = store
         self._settings = settings
         self._writer = writer
         self._host = host
 
-    def prepare(self, request: Request, path: str) -> Operation:
+    def prepare(self, request: Request, path: str) -> RecordOperation:
         """Understand a request. `path` is what follows `/data/`."""
         target = parse_target(path)
         if target.segment == "$metadata":
@@ -100,7 +102,7 @@ class Service:
             raise Refusal(405, f"The HTTP method {method} is not allowed for this resource.")
         fields = self._load(entity_set, request.body) if method in ("POST", "PATCH") else {}
         preferred = request.headers.get("prefer", "").replace(" ", "")
-        return Operation(
+        return RecordOperation(
             method,
             entity_set,
             key,
@@ -112,7 +114,7 @@ class Service:
             tuple(self._headers(entity_set, key, fields)) if method in WRITES else (),
         )
 
-    def _load(self, entity_set: EntitySet, body: bytes) -> Fields:
+    def _load(self, entity_set: EntitySetSchema, body: bytes) -> Fields:
         payload = read_json(body)
         schema = self._store.schema
         return {
@@ -122,8 +124,8 @@ class Service:
         }
 
     def _headers(
-        self, entity_set: EntitySet, key: tuple[Any, ...] | None, fields: Mapping[str, Any]
-    ) -> Iterable[tuple[Row, int]]:
+        self, entity_set: EntitySetSchema, key: tuple[Any, ...] | None, fields: Mapping[str, Any]
+    ) -> Iterable[tuple[StoredRow, int]]:
         pair = lines_of(entity_set.name)
         if pair is None:
             return
@@ -135,7 +137,7 @@ class Service:
         if header is not None:
             yield header, header.version
 
-    def execute(self, operation: Operation) -> Response:
+    def execute(self, operation: RecordOperation) -> Response:
         """Do it. Writes run inside the caller's transaction."""
         if operation.method == "GET":
             return self._read(operation)
@@ -157,12 +159,12 @@ class Service:
             return json_response(200, to_json(self._single(operation.entity_set, row, ())))
         return Response(204, b"", {"OData-Version": "4.0", "ETag": row.etag})
 
-    def failure(self, operation: Operation, reasons: tuple[str, ...]) -> Refusal:
+    def failure(self, operation: RecordOperation, reasons: tuple[str, ...]) -> Refusal:
         """A refused write, in F&O's envelope."""
         status, deleting = self._settings.failure_status, operation.method == "DELETE"
         return write_failed(status, operation.entity_set.entity, reasons, deleting=deleting)
 
-    def check_conflict(self, operations: Iterable[Operation]) -> None:
+    def check_conflict(self, operations: Iterable[RecordOperation]) -> None:
         """Refuse when somebody wrote to one of the headers, or their lines, since the requests
         came in. What is closed meanwhile is refused for that reason, by its own rules."""
         for operation in operations:
@@ -172,12 +174,12 @@ class Service:
                     reason = self._writer.conflict(header.entity_set)
                     raise self.failure(operation, (reason,))
 
-    def _created(self, operation: Operation, row: Row) -> Response:
+    def _created(self, operation: RecordOperation, row: StoredRow) -> Response:
         location = f"{self._host}/data/{self._address(operation.entity_set, row)}"
         body = to_json(self._single(operation.entity_set, row, ()))
         return json_response(201, body, {"Location": location, "ETag": row.etag})
 
-    def _address(self, entity_set: EntitySet, row: Row) -> str:
+    def _address(self, entity_set: EntitySetSchema, row: StoredRow) -> str:
         parts = []
         for name in entity_set.key:
             value = dump(row.fields[name])
@@ -187,14 +189,14 @@ class Service:
             parts.append(f"{name}={text}")
         return f"{entity_set.name}({','.join(parts)})"
 
-    def _existing(self, operation: Operation) -> Row:
+    def _existing(self, operation: RecordOperation) -> StoredRow:
         entity_set, key = operation.entity_set, operation.key or ()
         row = self._store.find(entity_set.name, *key)
         if row is None:
             raise missing_record(entity_set.type_name)
         return row
 
-    def _read(self, operation: Operation) -> Response:
+    def _read(self, operation: RecordOperation) -> Response:
         entity_set, options = operation.entity_set, operation.options
         if operation.key is not None:
             row = self._existing(operation)
@@ -206,13 +208,13 @@ class Service:
             return Response(200, str(len(matching)).encode(), {"Content-Type": "text/plain"})
         return json_response(200, to_json(self._page(entity_set, options, matching)))
 
-    def _visible(self, entity_set: EntitySet, row: Row, options: Options) -> bool:
+    def _visible(self, entity_set: EntitySetSchema, row: StoredRow, options: QueryOptions) -> bool:
         if options.cross_company or not entity_set.company_specific:
             return True
         return bool(fold(row.fields[COMPANY]) == fold(self._settings.default_company))
 
-    def _matching(self, entity_set: EntitySet, options: Options) -> list[Row]:
-        rows: Iterable[Row] = self._store.table(entity_set.name).values()
+    def _matching(self, entity_set: EntitySetSchema, options: QueryOptions) -> list[StoredRow]:
+        rows: Iterable[StoredRow] = self._store.table(entity_set.name).values()
         if options.filter.strip():
             wanted = compile_filter(options.filter, entity_set, self._store.schema)
             rows = self._store.candidates(entity_set, wanted.among)
@@ -220,7 +222,9 @@ class Service:
         visible = [row for row in rows if self._visible(entity_set, row, options)]
         return ordered(visible, options.orderby)
 
-    def _page(self, entity_set: EntitySet, options: Options, matching: list[Row]) -> dict[str, Any]:
+    def _page(
+        self, entity_set: EntitySetSchema, options: QueryOptions, matching: list[StoredRow]
+    ) -> dict[str, Any]:
         left = len(matching) - options.skip
         wanted = left if options.top is None else min(left, options.top)
         size = min(wanted, self._settings.page_rows_max)
@@ -233,7 +237,9 @@ class Service:
             body["@odata.nextLink"] = self._next_link(entity_set, options, size, wanted - size)
         return body
 
-    def _next_link(self, entity_set: EntitySet, options: Options, size: int, left: int) -> str:
+    def _next_link(
+        self, entity_set: EntitySetSchema, options: QueryOptions, size: int, left: int
+    ) -> str:
         given = {
             "$filter": options.filter,
             "$select": ",".join(options.select),
@@ -249,14 +255,18 @@ class Service:
         query = "&".join(f"{name}={quote(value)}" for name, value in given.items() if value)
         return f"{self._settings.link_host}/data/{entity_set.name}?{query}"
 
-    def _context(self, entity_set: EntitySet, suffix: str) -> str:
+    def _context(self, entity_set: EntitySetSchema, suffix: str) -> str:
         return f"{self._host}/data/$metadata#{entity_set.name}{suffix}"
 
-    def _single(self, entity_set: EntitySet, row: Row, select: tuple[str, ...]) -> dict[str, Any]:
+    def _single(
+        self, entity_set: EntitySetSchema, row: StoredRow, select: tuple[str, ...]
+    ) -> dict[str, Any]:
         context = {"@odata.context": self._context(entity_set, "/$entity")}
         return context | _shown(entity_set, row, select)
 
-    def _render(self, entity_set: EntitySet, row: Row, options: Options) -> dict[str, Any]:
+    def _render(
+        self, entity_set: EntitySetSchema, row: StoredRow, options: QueryOptions
+    ) -> dict[str, Any]:
         shown = _shown(entity_set, row, options.select)
         for navigation, select in options.expand:
             related = self._store.schema.set_of(_pair(entity_set).lines)
@@ -267,12 +277,12 @@ class Service:
         return shown
 
 
-def _shown(entity_set: EntitySet, row: Row, select: tuple[str, ...]) -> dict[str, Any]:
+def _shown(entity_set: EntitySetSchema, row: StoredRow, select: tuple[str, ...]) -> dict[str, Any]:
     names = select or entity_set.properties
     return {"@odata.etag": row.etag} | {name: dump(row.fields[name]) for name in names}
 
 
-def _pair(headers: EntitySet) -> Lined:
+def _pair(headers: EntitySetSchema) -> Lined:
     pair = headers_of(headers.name)
     if pair is None:
         raise KeyError(f"{headers.name} has no lines")

@@ -8,7 +8,7 @@ from itertools import product
 from math import prod
 from typing import Any
 
-from local.dynamics.odata.schema import COMPANY, EntitySet, Schema
+from local.dynamics.odata.schema import COMPANY, EntitySetSchema, Schema
 from local.dynamics.odata.values import Stored, fold
 
 RECORD_ID_FIRST = 5637144576  # where a fresh F&O database begins to count
@@ -50,10 +50,10 @@ type Fields = dict[str, Any]
 
 
 @dataclass(slots=True)
-class Row:
+class StoredRow:
     """One record: every property of its set, its RecId and the version its ETag shows."""
 
-    entity_set: EntitySet
+    entity_set: EntitySetSchema
     fields: Fields
     record_id: int
     version: int = 1
@@ -66,57 +66,57 @@ class Row:
 
 
 @dataclass(slots=True)
-class Store:
+class RecordStore:
     """All records by entity set and key, and the number sequences."""
 
     schema: Schema
-    _tables: dict[str, dict[Key, Row]] = field(default_factory=dict)
-    _groups: dict[tuple[str, ...], dict[Key, dict[Key, Row]]] = field(default_factory=dict)
+    _tables: dict[str, dict[Key, StoredRow]] = field(default_factory=dict)
+    _groups: dict[tuple[str, ...], dict[Key, dict[Key, StoredRow]]] = field(default_factory=dict)
     _sequences: dict[str, int] = field(default_factory=dict)
     _record_id: int = RECORD_ID_FIRST
     _undo: list[Callable[[], None]] | None = None
 
-    def table(self, entity_set: str) -> dict[Key, Row]:
+    def table(self, entity_set: str) -> dict[Key, StoredRow]:
         """The records of a set, in the order they were created."""
         return self._tables.setdefault(entity_set, {})
 
-    def key_of(self, entity_set: EntitySet, fields: Mapping[str, Stored]) -> Key:
+    def key_of(self, entity_set: EntitySetSchema, fields: Mapping[str, Stored]) -> Key:
         """The key of a record, as comparisons fold it."""
         return tuple(fold(fields[name]) for name in entity_set.key)
 
-    def find(self, entity_set: str, *key: Stored) -> Row | None:
+    def find(self, entity_set: str, *key: Stored) -> StoredRow | None:
         """The record of a key (its values in the order of the set's key), or None."""
         return self.table(entity_set).get(tuple(fold(part) for part in key))
 
-    def of_company(self, entity_set: str, company: str) -> Iterator[Row]:
+    def of_company(self, entity_set: str, company: str) -> Iterator[StoredRow]:
         """The records of one company."""
         folded = company.casefold()
         for row in self.table(entity_set).values():
             if row.fields[COMPANY].casefold() == folded:
                 yield row
 
-    def group(self, entity_set: str, *values: Stored) -> Mapping[Key, Row]:
+    def group(self, entity_set: str, *values: Stored) -> Mapping[Key, StoredRow]:
         """The records of a set in `GROUPS` that share these values of its first properties, in
         the order they were created."""
         return self._group(entity_set, GROUPS[entity_set][0], values)
 
     def _group(
         self, entity_set: str, names: tuple[str, ...], values: Iterable[Stored]
-    ) -> Mapping[Key, Row]:
+    ) -> Mapping[Key, StoredRow]:
         groups = self._groups.get((entity_set, *names), {})
         return groups.get(tuple(fold(value) for value in values), {})
 
     def candidates(
-        self, entity_set: EntitySet, among: Mapping[str, tuple[Stored, ...]]
-    ) -> Iterable[Row]:
+        self, entity_set: EntitySetSchema, among: Mapping[str, tuple[Stored, ...]]
+    ) -> Iterable[StoredRow]:
         """Records in the order they were created, among them all whose properties have one of
         the given values each; as few as the indexes of the set allow."""
-        best: list[Row] | None = None
+        best: list[StoredRow] | None = None
         for names in (entity_set.key, *GROUPS.get(entity_set.name, ())):
             values = [dict.fromkeys(map(fold, among[n])) for n in names if n in among]
             if len(values) < len(names) or prod(map(len, values)) > CHOICES_MAX:
                 continue
-            rows: list[Row] = []
+            rows: list[StoredRow] = []
             for choice in product(*values):
                 if names == entity_set.key:
                     row = self.table(entity_set.name).get(choice)
@@ -139,12 +139,12 @@ class Store:
         self._record_id += 1
         return self._record_id
 
-    def insert(self, entity_set: EntitySet, fields: Fields) -> Row:
+    def insert(self, entity_set: EntitySetSchema, fields: Fields) -> StoredRow:
         """Add a record; its key must be free (rules check that and say it in F&O's words)."""
         key = self.key_of(entity_set, fields)
         if key in self.table(entity_set.name):
             raise KeyError(f"{entity_set.name} has a record {key}")
-        row = Row(entity_set, fields, self.next_record_id())
+        row = StoredRow(entity_set, fields, self.next_record_id())
         homes = self._homes(row)
         for home in homes:
             home[key] = row
@@ -156,7 +156,7 @@ class Store:
         self._log(undo)
         return row
 
-    def update(self, row: Row, changes: Mapping[str, Stored]) -> None:
+    def update(self, row: StoredRow, changes: Mapping[str, Stored]) -> None:
         """Change fields that are not key, and the version with them."""
         before = {name: row.fields[name] for name in changes}
         self._change(row, changes)
@@ -168,7 +168,7 @@ class Store:
 
         self._log(undo)
 
-    def _change(self, row: Row, changes: Mapping[str, Stored]) -> None:
+    def _change(self, row: StoredRow, changes: Mapping[str, Stored]) -> None:
         name = row.entity_set.name
         moving = [
             names
@@ -185,7 +185,7 @@ class Store:
         for names in moving:
             _put_back(self._home(name, names, row.fields), key, row)
 
-    def delete(self, entity_set: EntitySet, row: Row) -> None:
+    def delete(self, entity_set: EntitySetSchema, row: StoredRow) -> None:
         """Remove a record."""
         key = self.key_of(entity_set, row.fields)
         homes = self._homes(row)
@@ -198,12 +198,12 @@ class Store:
 
         self._log(undo)
 
-    def _homes(self, row: Row) -> list[dict[Key, Row]]:
+    def _homes(self, row: StoredRow) -> list[dict[Key, StoredRow]]:
         name = row.entity_set.name
         groups = GROUPS.get(name, ())
         return [self.table(name), *(self._home(name, names, row.fields) for names in groups)]
 
-    def _home(self, name: str, names: tuple[str, ...], fields: Fields) -> dict[Key, Row]:
+    def _home(self, name: str, names: tuple[str, ...], fields: Fields) -> dict[Key, StoredRow]:
         groups = self._groups.setdefault((name, *names), {})
         return groups.setdefault(tuple(fold(fields[each]) for each in names), {})
 
@@ -227,7 +227,7 @@ class Store:
             self._undo.append(step)
 
 
-def _put_back(home: dict[Key, Row], key: Key, row: Row) -> None:
+def _put_back(home: dict[Key, StoredRow], key: Key, row: StoredRow) -> None:
     """Add a record that is older than others at its place: the order is that of creation."""
     last = next(reversed(home.values()), None)
     home[key] = row

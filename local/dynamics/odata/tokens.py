@@ -24,14 +24,14 @@ _PATTERN = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Symbol:
+class FilterSymbol:
     """An enum literal: `Microsoft.Dynamics.DataEntities.NoYes'Yes'`."""
 
     enum: str
     member: str
 
 
-type Literal = str | Decimal | datetime | Symbol
+type Literal = str | Decimal | datetime | FilterSymbol
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def _token(kind: str, text: str, source: str, position: int) -> Token:
             namespace, _, enum = name.rpartition(".")
             if namespace != NAMESPACE:
                 raise bad_query(f"The type '{name}' is not known.")
-            value = Symbol(enum, member)
+            value = FilterSymbol(enum, member)
         case "date":
             try:
                 moment = datetime.fromisoformat(text)

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from local.dynamics.odata.batch import Answer, Unit
+from local.dynamics.odata.batch import Unit, UnitAnswer
 from local.dynamics.odata.errors import Refusal
-from local.dynamics.odata.service import Operation, Service
-from local.dynamics.odata.store import Store
+from local.dynamics.odata.service import RecordOperation, Service
+from local.dynamics.odata.store import RecordStore
 from local.dynamics.odata.wire import refused
 from shared.ports import Clock
 
@@ -19,13 +19,13 @@ class Runner:
     written to the same journal or order in that time makes it fail with an update conflict.
     """
 
-    store: Store
+    store: RecordStore
     service: Service
     clock: Clock
 
     async def run(
         self, units: Sequence[Unit], *, seconds: float, go_on: bool, meddle: bool = False
-    ) -> list[Answer]:
+    ) -> list[UnitAnswer]:
         """The answers, up to and including the first failure unless `go_on`.
 
         `meddle`: another user writes to the journals and orders of each unit while it runs.
@@ -38,7 +38,7 @@ class Runner:
                 break
         return answers
 
-    async def _unit(self, unit: Unit, seconds: float, *, meddle: bool) -> Answer:
+    async def _unit(self, unit: Unit, seconds: float, *, meddle: bool) -> UnitAnswer:
         try:
             operations = [self.service.prepare(p.request, p.request.path) for p in unit.parts]
             await self.clock.sleep(seconds)
@@ -49,9 +49,9 @@ class Runner:
                 responses = tuple([self.service.execute(operation) for operation in operations])
         except Refusal as refusal:
             responses = (refused(refusal),)
-        return Answer(unit, responses)
+        return UnitAnswer(unit, responses)
 
-    def _meddle(self, operations: Sequence[Operation]) -> None:
+    def _meddle(self, operations: Sequence[RecordOperation]) -> None:
         for operation in operations:
             for header, _ in operation.headers:
                 self.store.update(header, {})

@@ -14,7 +14,7 @@ from typing import Any
 import simplejson
 
 from local.dynamics.odata.errors import NAMESPACE, Refusal, bad_body
-from local.dynamics.odata.schema import NO_DATE, EntitySet, Schema
+from local.dynamics.odata.schema import NO_DATE, EntitySetSchema, Schema
 
 type Stored = str | int | Decimal | datetime | None
 
@@ -30,7 +30,7 @@ _PLACES = Decimal(1).scaleb(-DECIMAL_PLACES)
 _WIDE = Context(prec=40)  # a column holds more digits than Python's default context
 
 
-def load(schema: Schema, entity_set: EntitySet, name: str, value: object) -> Stored:
+def load(schema: Schema, entity_set: EntitySetSchema, name: str, value: object) -> Stored:
     """One value of a payload as it is stored. Refuses with 400 and F&O's text."""
     kind = entity_set.type_of(name)
     if value is None:

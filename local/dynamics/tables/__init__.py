@@ -1,10 +1,10 @@
 """The tables of the tenant: what F&O demands of each record, and the master data it starts with.
 
-`table_hooks` and `Writer` are how the OData service writes; the batch jobs use the look-ups.
+`table_hooks` and `RecordWriter` are how the OData service writes; the batch jobs use the look-ups.
 """
 
 from local.dynamics.tables.accounts import join
-from local.dynamics.tables.books import Account, Books
+from local.dynamics.tables.books import JournalAccount, TenantBooks
 from local.dynamics.tables.customers import CUSTOMER_FIELDS
 from local.dynamics.tables.free_text import AMOUNT as FREE_TEXT_AMOUNT
 from local.dynamics.tables.free_text import HEADERS as FREE_TEXT_HEADERS
@@ -18,7 +18,7 @@ from local.dynamics.tables.journals import (
     KINDS,
     LINE,
     PAYMENTS,
-    Kind,
+    JournalSets,
     line_totals,
     next_batch,
     sides,
@@ -28,13 +28,13 @@ from local.dynamics.tables.orders import ORDERS
 from local.dynamics.tables.prices import HEADERS as PRICE_HEADERS
 from local.dynamics.tables.prices import LINES as PRICE_LINES
 from local.dynamics.tables.returns import RETURNS
-from local.dynamics.tables.rules import Writer
+from local.dynamics.tables.rules import RecordWriter
 from local.dynamics.tables.subledger import CustomerTransaction, Subledger
 from local.dynamics.tables.trade import (
     INVOICE_CUSTOMER,
     INVOICED,
     OPEN,
-    Trade,
+    OrderKind,
     lines_of_order,
     total_up,
 )
@@ -56,13 +56,13 @@ __all__ = [
     "PRICE_HEADERS",
     "PRICE_LINES",
     "RETURNS",
-    "Account",
-    "Books",
     "CustomerTransaction",
-    "Kind",
+    "JournalAccount",
+    "JournalSets",
+    "OrderKind",
+    "RecordWriter",
     "Subledger",
-    "Trade",
-    "Writer",
+    "TenantBooks",
     "fill",
     "join",
     "line_totals",

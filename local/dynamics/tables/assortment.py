@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from local.dynamics.odata import COMPANY, Store
+from local.dynamics.odata import COMPANY, RecordStore
 from local.dynamics.tables.products import CREATIONS, release
 
 type Record = tuple[str, dict[str, Any]]
@@ -33,7 +33,7 @@ def company_setup(company: str, data: Mapping[str, Any]) -> Iterator[Record]:
         yield "Warehouses", fields | {"OperationalSiteId": site}
 
 
-def release_items(store: Store, company: str, data: Mapping[str, Any]) -> None:
+def release_items(store: RecordStore, company: str, data: Mapping[str, Any]) -> None:
     """Create the products and release them in a company."""
     creations = store.schema.set_of(CREATIONS)
     for number, title, kind, group, unit in data["items"]:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
-from local.dynamics.odata import Fields, Infolog, Store, plain, unsupported
-from local.dynamics.settings import Settings
+from local.dynamics.odata import Fields, Infolog, RecordStore, plain, unsupported
+from local.dynamics.settings import DynamicsSettings
 from local.dynamics.tables.accounts import join, split
 
 TYPE_NAMES = {"Ledger": "Ledger", "Cust": "Customer", "Bank": "Bank"}
@@ -27,7 +27,7 @@ CUSTOMER_MAIN_ACCOUNT = "130100"  # summary account of posting profile GEN
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class JournalAccount:
     """An account of a journal line. `id` un-escaped, as its master record spells it."""
 
     company: str
@@ -39,19 +39,19 @@ class Account:
 
 
 @dataclass(slots=True)
-class Books:
+class TenantBooks:
     """Look-ups over the store with the refusals of F&O's journals, as `Infolog`.
 
     `sales_accounts`: the main accounts of a product group, for revenue and for returns.
     """
 
-    store: Store
-    settings: Settings
+    store: RecordStore
+    settings: DynamicsSettings
     intercompany: Mapping[str, Mapping[str, str]]
     sales_accounts: Mapping[str, tuple[str, str]]
     closed: dict[tuple[str, int, int], bool] = field(default_factory=dict)
 
-    def account(self, company: str, kind: str, display: str) -> Account:
+    def account(self, company: str, kind: str, display: str) -> JournalAccount:
         """The account that a display value names. Escapes matter: see `accounts`."""
         if kind not in TYPE_NAMES:
             raise unsupported(f"Account type '{kind}' on journal lines")
@@ -71,9 +71,9 @@ class Books:
             main_display = row.fields["BankMainAccountIdDisplayValue"]
             main = split(main_display, self.settings.delimiter)[0]
         shown = join([account_id], self.settings.delimiter)
-        return Account(company, kind, account_id, main, shown, row.fields)
+        return JournalAccount(company, kind, account_id, main, shown, row.fields)
 
-    def _ledger_account(self, company: str, display: str, segments: list[str]) -> Account:
+    def _ledger_account(self, company: str, display: str, segments: list[str]) -> JournalAccount:
         row = self.main_account(company, segments[0])
         if row is None:
             raise Infolog(f"Main account {segments[0]} does not exist in the chart of accounts.")
@@ -81,7 +81,7 @@ class Books:
             raise Infolog(f"The account combination {display} is not valid.")
         shown = join([row["MainAccountId"], *segments[1:]], self.settings.delimiter)
         main = row["MainAccountId"]
-        return Account(company, "Ledger", main, main, shown, row)
+        return JournalAccount(company, "Ledger", main, main, shown, row)
 
     def main_account(self, company: str, account: str) -> Fields | None:
         """The main account in the company's chart of accounts, or None."""
@@ -95,7 +95,7 @@ class Books:
             raise Infolog(f"Company '{company}' has no ledger.")
         return row.fields
 
-    def check_usable(self, account: Account) -> None:
+    def check_usable(self, account: JournalAccount) -> None:
         """Refuse what F&O refuses when it posts: suspended, locked, on hold."""
         main = self.main_account(account.company, account.main_account)
         if main is None:
@@ -112,17 +112,17 @@ class Books:
         ):
             raise Infolog(f"Bank account {account.id} is not active.")
 
-    def check_payable(self, account: Account) -> None:
+    def check_payable(self, account: JournalAccount) -> None:
         """Refuse a payment line on a customer that takes none, when it is written."""
         if account.type == "Cust" and account.fields["OnHoldStatus"] in PAYMENT_HOLDS:
             raise Infolog(hold_text(account.id, account.fields["OnHoldStatus"]))
 
-    def check_invoiceable(self, account: Account) -> None:
+    def check_invoiceable(self, account: JournalAccount) -> None:
         """Refuse an order or invoice of a customer that takes none."""
         if account.fields["OnHoldStatus"] in INVOICE_HOLDS:
             raise Infolog(hold_text(account.id, account.fields["OnHoldStatus"]))
 
-    def customer(self, company: str, account: str) -> Account:
+    def customer(self, company: str, account: str) -> JournalAccount:
         """The customer of that number, as an account."""
         return self.account(company, "Cust", join([account], self.settings.delimiter))
 
@@ -131,7 +131,7 @@ class Books:
         if self.store.find("Currencies", currency) is None:
             raise Infolog(f"Currency {currency} does not exist.")
 
-    def check_currency(self, account: Account, currency: str) -> None:
+    def check_currency(self, account: JournalAccount, currency: str) -> None:
         """A bank account takes its own currency only, unless it says otherwise."""
         if account.type != "Bank":
             return

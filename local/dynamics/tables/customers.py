@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, override
 
-from local.dynamics.odata import COMPANY, Fields, Infolog, Row, Store, fold, numbered
-from local.dynamics.settings import Settings
+from local.dynamics.odata import COMPANY, Fields, Infolog, RecordStore, StoredRow, fold, numbered
+from local.dynamics.settings import DynamicsSettings
 from local.dynamics.tables.rules import Hooks
 from local.dynamics.tables.subledger import Subledger
 
@@ -32,8 +32,8 @@ class CustomerHooks(Hooks):
 
     def __init__(
         self,
-        store: Store,
-        settings: Settings,
+        store: RecordStore,
+        settings: DynamicsSettings,
         prefixes: Mapping[str, str],
         subledger: Subledger,
     ) -> None:
@@ -74,7 +74,7 @@ class CustomerHooks(Hooks):
                 return account
 
     @override
-    def on_change(self, row: Row, changes: Fields) -> None:
+    def on_change(self, row: StoredRow, changes: Fields) -> None:
         merged = {**row.fields, **changes}
         renamed = any(name in changes for name in PERSON_NAMES)
         if row.fields["PartyType"] == "Person" and renamed and "OrganizationName" not in changes:
@@ -84,7 +84,7 @@ class CustomerHooks(Hooks):
         changes["FullPrimaryAddress"] = _address(merged)
 
     @override
-    def on_remove(self, row: Row) -> None:
+    def on_remove(self, row: StoredRow) -> None:
         company, account = row.fields[COMPANY], row.fields["CustomerAccount"]
         refused = "Cannot delete a record in Customers (CustTable). Customer account: " + account
         if self._subledger.has(company, account):

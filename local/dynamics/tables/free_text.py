@@ -12,8 +12,8 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, override
 
-from local.dynamics.odata import COMPANY, NO_DATE, Fields, Infolog, Row
-from local.dynamics.tables.books import Books
+from local.dynamics.odata import COMPANY, NO_DATE, Fields, Infolog, StoredRow
+from local.dynamics.tables.books import TenantBooks
 from local.dynamics.tables.rules import Hooks
 from shared.ports import Clock
 
@@ -24,12 +24,12 @@ AMOUNT = "TransactionCurrencyAmount"
 NOT_POSTED = "Not posted"
 
 
-def lines_of_invoice(books: Books, header: Row) -> list[Row]:
+def lines_of_invoice(books: TenantBooks, header: StoredRow) -> list[StoredRow]:
     """The lines of a free text invoice, in the order they were created."""
     return list(books.store.group(LINES, header.fields[COMPANY], header.fields[ID]).values())
 
 
-def refuse_posted(header: Row) -> None:
+def refuse_posted(header: StoredRow) -> None:
     """A posted invoice does not change any more."""
     if header.fields["IsPosted"] == "Yes":
         raise Infolog(
@@ -37,14 +37,14 @@ def refuse_posted(header: Row) -> None:
         )
 
 
-def show(books: Books, header: Row) -> None:
+def show(books: TenantBooks, header: StoredRow) -> None:
     """Bring the record of `FreeTextInvoiceHeaders` up to the header's."""
     twin = books.store.find(TWINS[HEADERS], header.fields[COMPANY], header.record_id)
     if twin is not None:
         books.store.update(twin, _common(books, TWINS[HEADERS], header.fields))
 
 
-def _common(books: Books, twin: str, fields: Fields) -> Fields:
+def _common(books: TenantBooks, twin: str, fields: Fields) -> Fields:
     entity_set = books.store.schema.set_of(twin)
     names = [name for name in fields if name in entity_set.properties]
     return {name: fields[name] for name in names if name not in entity_set.key}
@@ -53,7 +53,7 @@ def _common(books: Books, twin: str, fields: Fields) -> Fields:
 class InvoiceHooks(Hooks):
     """Hooks of the headers."""
 
-    def __init__(self, books: Books, clock: Clock) -> None:
+    def __init__(self, books: TenantBooks, clock: Clock) -> None:
         self._books = books
         self._clock = clock
 
@@ -85,7 +85,7 @@ class InvoiceHooks(Hooks):
         fields["FreeTextNumber"] = NOT_POSTED
 
     @override
-    def created(self, row: Row) -> None:
+    def created(self, row: StoredRow) -> None:
         store = self._books.store
         twin = store.schema.set_of(TWINS[HEADERS])
         shown = {**twin.blank, **_common(self._books, twin.name, row.fields)}
@@ -93,22 +93,22 @@ class InvoiceHooks(Hooks):
         store.insert(twin, shown | key)
 
     @override
-    def on_change(self, row: Row, changes: Fields) -> None:
+    def on_change(self, row: StoredRow, changes: Fields) -> None:
         refuse_posted(row)
         if changes.get("CustomerAccount") and "InvoiceAccount" not in changes:
             customer = self._books.customer(row.fields[COMPANY], changes["CustomerAccount"])
             changes["InvoiceAccount"] = customer.fields["InvoiceAccount"] or customer.id
 
     @override
-    def changed(self, row: Row, before: Fields) -> None:
+    def changed(self, row: StoredRow, before: Fields) -> None:
         show(self._books, row)
 
     @override
-    def on_remove(self, row: Row) -> None:
+    def on_remove(self, row: StoredRow) -> None:
         refuse_posted(row)
 
     @override
-    def removed(self, row: Row) -> None:
+    def removed(self, row: StoredRow) -> None:
         """The lines go with their header, as the table's delete action says."""
         store = self._books.store
         for line in lines_of_invoice(self._books, row):
@@ -122,7 +122,7 @@ class InvoiceHooks(Hooks):
 class InvoiceLineHooks(Hooks):
     """Hooks of the lines. Negative amounts are allowed: they make a credit note."""
 
-    def __init__(self, books: Books) -> None:
+    def __init__(self, books: TenantBooks) -> None:
         self._books = books
 
     @override
@@ -137,7 +137,7 @@ class InvoiceLineHooks(Hooks):
         self._check(fields, given, header)
 
     @override
-    def created(self, row: Row) -> None:
+    def created(self, row: StoredRow) -> None:
         header, store = self._header(row.fields), self._books.store
         twin = store.schema.set_of(TWINS[LINES])
         shown = {**twin.blank, **_common(self._books, twin.name, row.fields)}
@@ -147,7 +147,7 @@ class InvoiceLineHooks(Hooks):
         store.update(header, {})
 
     @override
-    def on_change(self, row: Row, changes: Fields) -> None:
+    def on_change(self, row: StoredRow, changes: Fields) -> None:
         header = self._header(row.fields)
         refuse_posted(header)
         merged = {**row.fields, **changes}
@@ -156,7 +156,7 @@ class InvoiceLineHooks(Hooks):
             changes[name] = merged[name]
 
     @override
-    def changed(self, row: Row, before: Fields) -> None:
+    def changed(self, row: StoredRow, before: Fields) -> None:
         header, store = self._header(row.fields), self._books.store
         twin = _twin(self._books, header, row)
         if twin is not None:
@@ -164,16 +164,16 @@ class InvoiceLineHooks(Hooks):
         store.update(header, {})
 
     @override
-    def on_remove(self, row: Row) -> None:
+    def on_remove(self, row: StoredRow) -> None:
         refuse_posted(self._header(row.fields))
 
     @override
-    def removed(self, row: Row) -> None:
+    def removed(self, row: StoredRow) -> None:
         header = self._header(row.fields)
         _remove_twin(self._books, header, row)
         self._books.store.update(header, {})
 
-    def _header(self, fields: Fields) -> Row:
+    def _header(self, fields: Fields) -> StoredRow:
         header = self._books.store.find(HEADERS, fields[COMPANY], fields[ID])
         if header is None:
             raise Infolog(
@@ -183,7 +183,7 @@ class InvoiceLineHooks(Hooks):
             )
         return header
 
-    def _check(self, fields: Fields, given: Mapping[str, Any], header: Row) -> None:
+    def _check(self, fields: Fields, given: Mapping[str, Any], header: StoredRow) -> None:
         """The account must exist; the amount is quantity times unit price, where those are
         filled in, and may then be left out."""
         display = fields["MainAccountDisplayValue"]
@@ -202,12 +202,12 @@ class InvoiceLineHooks(Hooks):
             raise Infolog(f"Amount {fields[AMOUNT]} has more decimals than currency {currency}.")
 
 
-def _twin(books: Books, header: Row, line: Row) -> Row | None:
+def _twin(books: TenantBooks, header: StoredRow, line: StoredRow) -> StoredRow | None:
     number = line.fields["LineNumber"]
     return books.store.find(TWINS[LINES], line.fields[COMPANY], number, header.record_id)
 
 
-def _remove_twin(books: Books, header: Row, line: Row) -> None:
+def _remove_twin(books: TenantBooks, header: StoredRow, line: StoredRow) -> None:
     twin = _twin(books, header, line)
     if twin is not None:
         books.store.delete(twin.entity_set, twin)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from local.dynamics.tables import free_text, prices, products
-from local.dynamics.tables.books import Books
+from local.dynamics.tables.books import TenantBooks
 from local.dynamics.tables.customers import CustomerHooks
 from local.dynamics.tables.journals import KINDS, HeaderHooks, LineHooks
 from local.dynamics.tables.master import Tenant
@@ -15,7 +15,7 @@ from shared.ports import Clock
 
 
 def table_hooks(
-    books: Books, tenant: Tenant, subledger: Subledger, clock: Clock
+    books: TenantBooks, tenant: Tenant, subledger: Subledger, clock: Clock
 ) -> Mapping[str, Hooks]:
     """Hooks by entity set; a set that is missing has none of its own."""
     store = books.store

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, override
 
-from local.dynamics.odata import COMPANY, NO_DATE, Fields, Infolog, Row, numbered, unsupported
-from local.dynamics.tables.books import Account, Books
+from local.dynamics.odata import COMPANY, NO_DATE, Fields, Infolog, StoredRow, numbered, unsupported
+from local.dynamics.tables.books import JournalAccount, TenantBooks
 from local.dynamics.tables.payments import MARKS, check_payment
 from local.dynamics.tables.rules import Hooks
 from local.dynamics.tables.subledger import Subledger
@@ -22,7 +22,7 @@ NO_DECIMALS = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class JournalSets:
     """One kind of journal: its sets, its type of journal name, how its lines spell things."""
 
     headers: str
@@ -34,7 +34,7 @@ class Kind:
     rate: str
 
 
-PAYMENTS = Kind(
+PAYMENTS = JournalSets(
     "CustomerPaymentJournalHeaders",
     "CustomerPaymentJournalLines",
     "CustPayment",
@@ -43,7 +43,7 @@ PAYMENTS = Kind(
     "TransactionText",
     "ExchangeRate",
 )
-GENERAL = Kind(
+GENERAL = JournalSets(
     "LedgerJournalHeaders",
     "LedgerJournalLines",
     "Daily",
@@ -58,7 +58,7 @@ KINDS = (PAYMENTS, GENERAL)
 class HeaderHooks(Hooks):
     """Hooks of a header set."""
 
-    def __init__(self, kind: Kind, books: Books) -> None:
+    def __init__(self, kind: JournalSets, books: TenantBooks) -> None:
         self._kind = kind
         self._books = books
 
@@ -92,11 +92,11 @@ class HeaderHooks(Hooks):
             )
 
     @override
-    def on_change(self, row: Row, changes: Fields) -> None:
+    def on_change(self, row: StoredRow, changes: Fields) -> None:
         refuse_posted(row)
 
     @override
-    def on_remove(self, row: Row) -> None:
+    def on_remove(self, row: StoredRow) -> None:
         refuse_posted(row)
         if self._books.store.group(self._kind.lines, row.fields[COMPANY], row.fields[BATCH]):
             raise Infolog(
@@ -105,7 +105,7 @@ class HeaderHooks(Hooks):
             )
 
 
-def next_batch(books: Books, company: str) -> str:
+def next_batch(books: TenantBooks, company: str) -> str:
     """The next free journal batch number of a company."""
     while True:
         number = numbered(company.upper(), books.store.next_number(f"journal {company}"))
@@ -113,7 +113,7 @@ def next_batch(books: Books, company: str) -> str:
             return number
 
 
-def refuse_posted(header: Row) -> None:
+def refuse_posted(header: StoredRow) -> None:
     """A posted journal does not change any more."""
     if header.fields["IsPosted"] == "Yes":
         raise Infolog(f"Journal {header.fields[BATCH]} cannot be edited because it is posted.")
@@ -122,7 +122,9 @@ def refuse_posted(header: Row) -> None:
 class LineHooks(Hooks):
     """Hooks of a line set."""
 
-    def __init__(self, kind: Kind, books: Books, clock: Clock, subledger: Subledger) -> None:
+    def __init__(
+        self, kind: JournalSets, books: TenantBooks, clock: Clock, subledger: Subledger
+    ) -> None:
         self._kind = kind
         self._books = books
         self._clock = clock
@@ -138,11 +140,11 @@ class LineHooks(Hooks):
         self._number(fields, given, header)
 
     @override
-    def created(self, row: Row) -> None:
+    def created(self, row: StoredRow) -> None:
         self._touch(row.fields, row.fields, 1)
 
     @override
-    def on_change(self, row: Row, changes: Fields) -> None:
+    def on_change(self, row: StoredRow, changes: Fields) -> None:
         refuse_posted(self._header(row.fields))
         merged = {**row.fields, **changes}
         date, rate = self._kind.date, self._kind.rate
@@ -155,19 +157,19 @@ class LineHooks(Hooks):
             changes[name] = merged[name]
 
     @override
-    def changed(self, row: Row, before: Fields) -> None:
+    def changed(self, row: StoredRow, before: Fields) -> None:
         self._touch(row.fields, before, -1)
         self._touch(row.fields, row.fields, 1)
 
     @override
-    def on_remove(self, row: Row) -> None:
+    def on_remove(self, row: StoredRow) -> None:
         refuse_posted(self._header(row.fields))
 
     @override
-    def removed(self, row: Row) -> None:
+    def removed(self, row: StoredRow) -> None:
         self._touch(row.fields, row.fields, -1)
 
-    def _header(self, fields: Fields) -> Row:
+    def _header(self, fields: Fields) -> StoredRow:
         header = self._books.store.find(self._kind.headers, fields[COMPANY], fields[BATCH])
         if header is None:
             raise Infolog(
@@ -185,7 +187,7 @@ class LineHooks(Hooks):
                 changes[name] = header.fields[name] + sign * amount
         self._books.store.update(header, changes)
 
-    def _default(self, fields: Fields, given: Mapping[str, Any], header: Row) -> None:
+    def _default(self, fields: Fields, given: Mapping[str, Any], header: StoredRow) -> None:
         company, store = fields[COMPANY], self._books.store
         name = store.find("JournalNames", company, header.fields["JournalName"])
         journal = name.fields if name else store.schema.set_of("JournalNames").blank
@@ -223,7 +225,7 @@ class LineHooks(Hooks):
         if self._kind is PAYMENTS:
             check_payment(self._books, self._subledger, fields, account)
 
-    def _number(self, fields: Fields, given: Mapping[str, Any], header: Row) -> None:
+    def _number(self, fields: Fields, given: Mapping[str, Any], header: StoredRow) -> None:
         lines = self._books.store.group(self._kind.lines, fields[COMPANY], fields[BATCH])
         if not given.get(LINE):
             last = max((row.fields[LINE] for row in lines.values()), default=NO_DECIMALS)
@@ -234,7 +236,7 @@ class LineHooks(Hooks):
             fields["Voucher"] = next_voucher(self._books, fields[COMPANY], header)
 
 
-def next_voucher(books: Books, company: str, header: Row) -> str:
+def next_voucher(books: TenantBooks, company: str, header: StoredRow) -> str:
     """The next number of the journal name's voucher series: each line is its own voucher."""
     name = books.store.find("JournalNames", company, header.fields["JournalName"])
     series = name.fields["VoucherSeriesCode"] if name else header.fields["JournalName"]
@@ -248,7 +250,7 @@ def line_totals(line: Fields) -> Fields:
     return {"JournalTotalDebit": both or debit, "JournalTotalCredit": both or credit}
 
 
-def sides(books: Books, fields: Fields) -> tuple[Account, Account | None]:
+def sides(books: TenantBooks, fields: Fields) -> tuple[JournalAccount, JournalAccount | None]:
     """The account of a line and its offset account, where it has one."""
     company = fields[COMPANY]
     if fields["Company"].casefold() != company.casefold():

@@ -9,8 +9,8 @@ from typing import Any
 
 import simplejson
 
-from local.dynamics.odata import COMPANY, DATA, Store, plain
-from local.dynamics.settings import Settings
+from local.dynamics.odata import COMPANY, DATA, RecordStore, plain
+from local.dynamics.settings import DynamicsSettings
 from local.dynamics.tables.accounts import DELIMITERS, join
 from local.dynamics.tables.assortment import Record, company_setup, release_items, shared_setup
 
@@ -35,7 +35,7 @@ class Tenant:
     storage_groups: tuple[str, ...]
 
 
-def fill(store: Store, settings: Settings, client_id: str) -> Tenant:
+def fill(store: RecordStore, settings: DynamicsSettings, client_id: str) -> Tenant:
     """Insert the master data."""
     data = simplejson.loads((DATA / "master.json").read_text("utf-8"), use_decimal=True)
     global_parts = (
@@ -63,7 +63,7 @@ def fill(store: Store, settings: Settings, client_id: str) -> Tenant:
     )
 
 
-def _insert(store: Store, records: Iterator[Record]) -> None:
+def _insert(store: RecordStore, records: Iterator[Record]) -> None:
     for name, fields in records:
         entity_set = store.schema.set_of(name)
         for key in fields:
@@ -120,7 +120,7 @@ def _periods(data: Mapping[str, Any]) -> Iterator[Record]:
             )
 
 
-def _tenant(settings: Settings, client_id: str) -> Iterator[Record]:
+def _tenant(settings: DynamicsSettings, client_id: str) -> Iterator[Record]:
     symbol = DELIMITERS[settings.delimiter]
     yield "DimensionParameters", {"Key": 0, "DimensionSegmentDelimiter": symbol}
     yield "SysAADClients", {"AADClientId": client_id, "Name": "Tieout", "UserId": "tieout"}

@@ -8,13 +8,13 @@ from decimal import Decimal
 from typing import Any, override
 
 from local.dynamics.odata import COMPANY, NO_DATE, Fields, Infolog
-from local.dynamics.tables.books import Books
+from local.dynamics.tables.books import TenantBooks
 from local.dynamics.tables.trade import (
     INVOICED,
     NOTHING,
     OPEN,
     SEQUENCE,
-    Trade,
+    OrderKind,
     TradeHeaderHooks,
     TradeLineHooks,
 )
@@ -23,7 +23,7 @@ from shared.ports import Clock
 ONE, HUNDRED = Decimal(1), Decimal(100)
 
 
-def _summary(books: Books, status: str, lines: tuple[Fields, ...]) -> Fields:
+def _summary(books: TenantBooks, status: str, lines: tuple[Fields, ...]) -> Fields:
     """The discounts of the lines together, and how far the order is."""
     some = any(line["SalesOrderLineStatus"] == INVOICED for line in lines)
     processing = "PartiallyInvoiced" if some else "Active"
@@ -33,12 +33,12 @@ def _summary(books: Books, status: str, lines: tuple[Fields, ...]) -> Fields:
     }
 
 
-def _discount(books: Books, line: Fields) -> Decimal:
+def _discount(books: TenantBooks, line: Fields) -> Decimal:
     gross = line["OrderedSalesQuantity"] * line["SalesPrice"] / line["SalesPriceQuantity"]
     return books.rounded(gross, line["CurrencyCode"]) - Decimal(line["LineAmount"])
 
 
-ORDERS = Trade(
+ORDERS = OrderKind(
     headers="SalesOrderHeadersV2",
     lines="SalesOrderLinesV3",
     number="SalesOrderNumber",
@@ -68,7 +68,7 @@ ORDERS = Trade(
 class OrderHooks(TradeHeaderHooks):
     """Hooks of the headers."""
 
-    def __init__(self, books: Books, clock: Clock) -> None:
+    def __init__(self, books: TenantBooks, clock: Clock) -> None:
         super().__init__(ORDERS, books)
         self._clock = clock
 
@@ -97,7 +97,7 @@ class OrderLineHooks(TradeLineHooks):
     to the currency. `Settings.line_discount` says what a `LineDiscountAmount` is for.
     """
 
-    def __init__(self, books: Books) -> None:
+    def __init__(self, books: TenantBooks) -> None:
         super().__init__(ORDERS, books)
 
     @override

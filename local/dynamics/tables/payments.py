@@ -1,13 +1,15 @@
 """What F&O demands of the lines of customer payment journals beyond those of other journals."""
 
 from local.dynamics.odata import COMPANY, Fields, Infolog, fold, unsupported
-from local.dynamics.tables.books import Account, Books
+from local.dynamics.tables.books import JournalAccount, TenantBooks
 from local.dynamics.tables.subledger import Subledger
 
 MARKS = ("MarkedInvoice", "MarkedInvoiceCompany")
 
 
-def check_payment(books: Books, subledger: Subledger, fields: Fields, account: Account) -> None:
+def check_payment(
+    books: TenantBooks, subledger: Subledger, fields: Fields, account: JournalAccount
+) -> None:
     """Refuse what F&O refuses; fill the customer's name and the company of the mark."""
     if fields["IsPrepayment"] == "Yes":
         raise Infolog("The posting profile for prepayments is not set up.")
@@ -20,7 +22,7 @@ def check_payment(books: Books, subledger: Subledger, fields: Fields, account: A
     fields["CustomerName"] = account.fields["OrganizationName"] if named else ""
 
 
-def _check_mark(subledger: Subledger, fields: Fields, account: Account) -> None:
+def _check_mark(subledger: Subledger, fields: Fields, account: JournalAccount) -> None:
     company, number = fields[COMPANY], fields["MarkedInvoice"]
     fields["MarkedInvoiceCompany"] = fields["MarkedInvoiceCompany"] or company
     found = None

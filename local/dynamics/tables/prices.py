@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, override
 
-from local.dynamics.odata import COMPANY, NO_DATE, Fields, Infolog, Row, numbered, unsupported
-from local.dynamics.tables.books import Books
+from local.dynamics.odata import COMPANY, NO_DATE, Fields, Infolog, StoredRow, numbered, unsupported
+from local.dynamics.tables.books import TenantBooks
 from local.dynamics.tables.rules import Hooks
 
 HEADERS, LINES = "OpenTradeAgreementJournalHeadersV2", "OpenSalesPriceJournalLinesV2"
@@ -22,7 +22,7 @@ UNKNOWN_GROUPS = ("PriceCustomerGroupCode", "AttributeBasedPricingId")
 class JournalHooks(Hooks):
     """Hooks of the headers."""
 
-    def __init__(self, books: Books) -> None:
+    def __init__(self, books: TenantBooks) -> None:
         self._books = books
 
     @override
@@ -42,7 +42,7 @@ class JournalHooks(Hooks):
             raise Infolog("The number sequence of journals does not allow manual numbers.")
 
     @override
-    def on_remove(self, row: Row) -> None:
+    def on_remove(self, row: StoredRow) -> None:
         if self._books.store.group(LINES, row.fields[COMPANY], row.fields["JournalNumber"]):
             raise Infolog(
                 f"Journal {row.fields['JournalNumber']} cannot be deleted because lines exist."
@@ -52,7 +52,7 @@ class JournalHooks(Hooks):
 class PriceLineHooks(Hooks):
     """Hooks of the lines."""
 
-    def __init__(self, books: Books) -> None:
+    def __init__(self, books: TenantBooks) -> None:
         self._books = books
 
     @override
@@ -67,22 +67,22 @@ class PriceLineHooks(Hooks):
         self._check(fields)
 
     @override
-    def created(self, row: Row) -> None:
+    def created(self, row: StoredRow) -> None:
         self._books.store.update(self._header(row.fields), {})
 
     @override
-    def on_change(self, row: Row, changes: Fields) -> None:
+    def on_change(self, row: StoredRow, changes: Fields) -> None:
         self._check({**row.fields, **changes})
 
     @override
-    def changed(self, row: Row, before: Fields) -> None:
+    def changed(self, row: StoredRow, before: Fields) -> None:
         self._books.store.update(self._header(row.fields), {})
 
     @override
-    def removed(self, row: Row) -> None:
+    def removed(self, row: StoredRow) -> None:
         self._books.store.update(self._header(row.fields), {})
 
-    def _header(self, fields: Fields) -> Row:
+    def _header(self, fields: Fields) -> StoredRow:
         header = self._books.store.find(HEADERS, fields[COMPANY], fields[JOURNAL])
         if header is None:
             raise Infolog(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, override
 
-from local.dynamics.odata import Fields, Infolog, Row, Store, unsupported
+from local.dynamics.odata import Fields, Infolog, RecordStore, StoredRow, unsupported
 from local.dynamics.tables.rules import Hooks
 
 CREATIONS, PRODUCTS, RELEASED = "ReleasedProductCreationsV2", "ProductsV2", "ReleasedProductsV2"
@@ -21,7 +21,7 @@ class CreationHooks(Hooks):
     """Hooks of `ReleasedProductCreationsV2`. The groups are set-up that no entity set shows."""
 
     def __init__(
-        self, store: Store, model_groups: tuple[str, ...], storage_groups: tuple[str, ...]
+        self, store: RecordStore, model_groups: tuple[str, ...], storage_groups: tuple[str, ...]
     ) -> None:
         self._store = store
         self._groups = {
@@ -65,19 +65,19 @@ class CreationHooks(Hooks):
                 )
 
     @override
-    def created(self, row: Row) -> None:
+    def created(self, row: StoredRow) -> None:
         release(self._store, row.fields)
 
     @override
-    def on_change(self, row: Row, changes: Fields) -> None:
+    def on_change(self, row: StoredRow, changes: Fields) -> None:
         raise unsupported(f"Changing {CREATIONS}")
 
     @override
-    def on_remove(self, row: Row) -> None:
+    def on_remove(self, row: StoredRow) -> None:
         raise unsupported(f"Deleting {CREATIONS}")
 
 
-def release(store: Store, creation: Fields) -> None:
+def release(store: RecordStore, creation: Fields) -> None:
     """Make the product, unless it exists, and its release in the company."""
     products, released = store.schema.set_of(PRODUCTS), store.schema.set_of(RELEASED)
     if store.find(PRODUCTS, creation["ProductNumber"]) is None:
@@ -109,12 +109,12 @@ class ProductHooks(Hooks):
         raise unsupported(f"Creating {self._set}, other than by {CREATIONS},")
 
     @override
-    def on_change(self, row: Row, changes: Fields) -> None:
+    def on_change(self, row: StoredRow, changes: Fields) -> None:
         if changes.get("ProductName") == "":
             raise Infolog("Field 'Product name' must be filled in.")
         if changes.get("SalesPrice", 0) < 0:
             raise Infolog("Negative prices are not allowed.")
 
     @override
-    def on_remove(self, row: Row) -> None:
+    def on_remove(self, row: StoredRow) -> None:
         raise unsupported(f"Deleting {self._set}")

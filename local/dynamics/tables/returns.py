@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import Any, override
 
 from local.dynamics.odata import COMPANY, Fields, Infolog, numbered, unsupported
-from local.dynamics.tables.books import Books
+from local.dynamics.tables.books import TenantBooks
 from local.dynamics.tables.trade import (
     CANCELED,
     INVOICED,
     OPEN,
-    Trade,
+    OrderKind,
     TradeHeaderHooks,
     TradeLineHooks,
 )
@@ -21,12 +21,12 @@ CREDIT_ONLY = "CreditOnly"
 HEADER_STATUS = {OPEN: "Open", INVOICED: "Closed", CANCELED: "Canceled"}
 
 
-def _summary(books: Books, status: str, lines: tuple[Fields, ...]) -> Fields:
+def _summary(books: TenantBooks, status: str, lines: tuple[Fields, ...]) -> Fields:
     created = status == OPEN and not lines
     return {"ReturnStatus": "Created" if created else HEADER_STATUS[status]}
 
 
-RETURNS = Trade(
+RETURNS = OrderKind(
     headers="ReturnOrderHeadersV2",
     lines="ReturnOrderLinesV2",
     number="ReturnOrderNumber",
@@ -49,7 +49,7 @@ RETURNS = Trade(
 class ReturnHooks(TradeHeaderHooks):
     """Hooks of the headers: two numbers, each from a sequence of its own."""
 
-    def __init__(self, books: Books) -> None:
+    def __init__(self, books: TenantBooks) -> None:
         super().__init__(RETURNS, books)
 
     @override
@@ -63,7 +63,7 @@ class ReturnHooks(TradeHeaderHooks):
 class ReturnLineHooks(TradeLineHooks):
     """Hooks of the lines: quantities are negative; a line is due once its disposition is known."""
 
-    def __init__(self, books: Books) -> None:
+    def __init__(self, books: TenantBooks) -> None:
         super().__init__(RETURNS, books)
 
     @override

@@ -9,19 +9,19 @@ from typing import Any
 
 from local.dynamics.odata import (
     COMPANY,
-    EntitySet,
+    EntitySetSchema,
     Fields,
     Infolog,
+    RecordStore,
     Refusal,
-    Row,
-    Store,
+    StoredRow,
     dump,
     duplicate_key,
     fold,
     unsupported,
     update_conflict,
 )
-from local.dynamics.settings import Settings
+from local.dynamics.settings import DynamicsSettings
 from local.dynamics.tables.trait import Trait
 from local.dynamics.tables.traits import TRAITS
 
@@ -32,31 +32,33 @@ class Hooks:
     def on_create(self, fields: Fields, given: Mapping[str, Any]) -> None:
         """Fill defaults in `fields` and check them. `given` is what the caller sent."""
 
-    def created(self, row: Row) -> None:
+    def created(self, row: StoredRow) -> None:
         """After the insert."""
 
-    def on_change(self, row: Row, changes: Fields) -> None:
+    def on_change(self, row: StoredRow, changes: Fields) -> None:
         """Check (and complete) the changes of a record."""
 
-    def changed(self, row: Row, before: Fields) -> None:
+    def changed(self, row: StoredRow, before: Fields) -> None:
         """After the update."""
 
-    def on_remove(self, row: Row) -> None:
+    def on_remove(self, row: StoredRow) -> None:
         """Check whether the record may go."""
 
-    def removed(self, row: Row) -> None:
+    def removed(self, row: StoredRow) -> None:
         """After the delete."""
 
 
-class Writer:
+class RecordWriter:
     """Creates, changes and removes records by the rules. Raises `Infolog` or `Refusal`."""
 
-    def __init__(self, store: Store, settings: Settings, hooks: Mapping[str, Hooks]) -> None:
+    def __init__(
+        self, store: RecordStore, settings: DynamicsSettings, hooks: Mapping[str, Hooks]
+    ) -> None:
         self._store = store
         self._settings = settings
         self._hooks = hooks
 
-    def create(self, entity_set: EntitySet, given: Fields) -> Row:
+    def create(self, entity_set: EntitySetSchema, given: Fields) -> StoredRow:
         """Insert a record from the values of a payload."""
         trait = trait_of(entity_set)
         for name in given:
@@ -77,7 +79,7 @@ class Writer:
         hooks.created(row)
         return row
 
-    def change(self, entity_set: EntitySet, row: Row, given: Fields) -> None:
+    def change(self, entity_set: EntitySetSchema, row: StoredRow, given: Fields) -> None:
         """Change a record. Sending a key as it is counts as no change."""
         trait = trait_of(entity_set)
         changes = dict(given)
@@ -99,7 +101,7 @@ class Writer:
         self._store.update(row, changes)
         hooks.changed(row, before)
 
-    def remove(self, entity_set: EntitySet, row: Row) -> None:
+    def remove(self, entity_set: EntitySetSchema, row: StoredRow) -> None:
         """Delete a record."""
         trait_of(entity_set)
         hooks = self._hooks.get(entity_set.name, Hooks())
@@ -107,12 +109,12 @@ class Writer:
         self._store.delete(entity_set, row)
         hooks.removed(row)
 
-    def conflict(self, entity_set: EntitySet) -> str:
+    def conflict(self, entity_set: EntitySetSchema) -> str:
         """The reason to refuse a write to a record that somebody else changed meanwhile."""
         trait = trait_of(entity_set)
         return update_conflict(trait.label, trait.table)
 
-    def _set_company(self, entity_set: EntitySet, fields: Fields) -> None:
+    def _set_company(self, entity_set: EntitySetSchema, fields: Fields) -> None:
         if not entity_set.company_specific:
             return
         if not fields[COMPANY]:
@@ -151,7 +153,7 @@ class Writer:
                 )
             fields[name] = found.fields[key[-1]]
 
-    def _free(self, entity_set: EntitySet, trait: Trait, fields: Fields) -> None:
+    def _free(self, entity_set: EntitySetSchema, trait: Trait, fields: Fields) -> None:
         if self._store.key_of(entity_set, fields) not in self._store.table(entity_set.name):
             return
         keys = [
@@ -162,7 +164,7 @@ class Writer:
         raise Infolog(duplicate_key(trait.label, trait.table, keys))
 
 
-def trait_of(entity_set: EntitySet) -> Trait:
+def trait_of(entity_set: EntitySetSchema) -> Trait:
     """What is known about writing to a set; refuses loudly where this peer knows nothing."""
     trait = TRAITS.get(entity_set.name)
     if trait is None or not trait.writable:
@@ -173,7 +175,7 @@ def trait_of(entity_set: EntitySet) -> Trait:
 
 
 def _fill_check(
-    entity_set: EntitySet, trait: Trait, fields: Fields, given: Mapping[str, Any]
+    entity_set: EntitySetSchema, trait: Trait, fields: Fields, given: Mapping[str, Any]
 ) -> None:
     empty = []
     for name in trait.mandatory:

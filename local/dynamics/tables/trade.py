@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, override
 
-from local.dynamics.odata import COMPANY, Fields, Infolog, Row, numbered, unsupported
-from local.dynamics.tables.books import Account, Books
+from local.dynamics.odata import COMPANY, Fields, Infolog, StoredRow, numbered, unsupported
+from local.dynamics.tables.books import JournalAccount, TenantBooks
 from local.dynamics.tables.rules import Hooks
 
 NOTHING = Decimal(0)
@@ -20,7 +20,7 @@ SEQUENCE = "LineCreationSequenceNumber"
 
 
 @dataclass(frozen=True, slots=True)
-class Trade:
+class OrderKind:
     """One kind of order: its sets and how they spell things.
 
     `open_lines`: the statuses in which a line may be changed and invoiced, the first of them that
@@ -44,10 +44,10 @@ class Trade:
     noun: str
     prefix: str
     unpriced: tuple[str, ...]
-    summary: Callable[[Books, str, tuple[Fields, ...]], Fields]
+    summary: Callable[[TenantBooks, str, tuple[Fields, ...]], Fields]
 
 
-def refuse_unpriced(trade: Trade, given: Mapping[str, Any]) -> None:
+def refuse_unpriced(trade: OrderKind, given: Mapping[str, Any]) -> None:
     """Refuse loudly what this peer would have to leave out of an amount."""
     for name in trade.unpriced:
         if given.get(name):
@@ -59,7 +59,7 @@ def refuse_unpriced(trade: Trade, given: Mapping[str, Any]) -> None:
 class TradeHeaderHooks(Hooks):
     """Hooks of a set of order headers."""
 
-    def __init__(self, trade: Trade, books: Books) -> None:
+    def __init__(self, trade: OrderKind, books: TenantBooks) -> None:
         self._trade = trade
         self._books = books
 
@@ -86,14 +86,14 @@ class TradeHeaderHooks(Hooks):
     def complete(self, fields: Fields, customer: Fields) -> None:
         """Fill what this kind of order takes from its customer."""
 
-    def _check_hold(self, account: Account) -> None:
+    def _check_hold(self, account: JournalAccount) -> None:
         if self._books.settings.invoice_hold_refuses_orders or (
             account.fields["OnHoldStatus"] == "All"
         ):
             self._books.check_invoiceable(account)
 
     @override
-    def on_change(self, row: Row, changes: Fields) -> None:
+    def on_change(self, row: StoredRow, changes: Fields) -> None:
         refuse_closed(self._trade, row)
         refuse_unpriced(self._trade, changes)
         if changes.get(INVOICE_CUSTOMER):
@@ -101,7 +101,7 @@ class TradeHeaderHooks(Hooks):
             self._check_hold(payer)
 
     @override
-    def on_remove(self, row: Row) -> None:
+    def on_remove(self, row: StoredRow) -> None:
         number = row.fields[self._trade.number]
         if self._books.store.group(self._trade.lines, row.fields[COMPANY], number):
             raise Infolog(
@@ -112,7 +112,7 @@ class TradeHeaderHooks(Hooks):
 class TradeLineHooks(Hooks):
     """Hooks of a set of order lines."""
 
-    def __init__(self, trade: Trade, books: Books) -> None:
+    def __init__(self, trade: OrderKind, books: TenantBooks) -> None:
         self._trade = trade
         self._books = books
 
@@ -150,11 +150,11 @@ class TradeLineHooks(Hooks):
         return self._books.rounded(fields[self._trade.quantity] * fields["SalesPrice"], currency)
 
     @override
-    def created(self, row: Row) -> None:
+    def created(self, row: StoredRow) -> None:
         self._total(row)
 
     @override
-    def on_change(self, row: Row, changes: Fields) -> None:
+    def on_change(self, row: StoredRow, changes: Fields) -> None:
         refuse_unpriced(self._trade, changes)
         header = self._header(row.fields)
         refuse_closed(self._trade, header)
@@ -169,19 +169,19 @@ class TradeLineHooks(Hooks):
         """Check what a change leaves."""
 
     @override
-    def changed(self, row: Row, before: Fields) -> None:
+    def changed(self, row: StoredRow, before: Fields) -> None:
         self._total(row)
 
     @override
-    def on_remove(self, row: Row) -> None:
+    def on_remove(self, row: StoredRow) -> None:
         if row.fields[self._trade.line_status] != CANCELED:
             self._refuse_done(row)
 
     @override
-    def removed(self, row: Row) -> None:
+    def removed(self, row: StoredRow) -> None:
         self._total(row)
 
-    def _refuse_done(self, row: Row) -> None:
+    def _refuse_done(self, row: StoredRow) -> None:
         status = row.fields[self._trade.line_status]
         if status not in self._trade.open_lines:
             raise Infolog(
@@ -190,7 +190,7 @@ class TradeLineHooks(Hooks):
                 f"{status}."
             )
 
-    def _header(self, fields: Fields) -> Row:
+    def _header(self, fields: Fields) -> StoredRow:
         trade = self._trade
         header = self._books.store.find(trade.headers, fields[COMPANY], fields[trade.number])
         if header is None:
@@ -207,7 +207,7 @@ class TradeLineHooks(Hooks):
             raise Infolog(f"Item {fields['ItemNumber']} is not released in {fields[COMPANY]}.")
         return item.fields
 
-    def _next(self, header: Row) -> int:
+    def _next(self, header: StoredRow) -> int:
         lines = lines_of_order(self._books, self._trade, header)
         return max((int(row.fields[SEQUENCE]) for row in lines), default=0) + 1
 
@@ -228,11 +228,11 @@ class TradeLineHooks(Hooks):
                 "Inventory dimension Site is mandatory and must consequently be specified."
             )
 
-    def _total(self, line: Row) -> None:
+    def _total(self, line: StoredRow) -> None:
         total_up(self._books, self._trade, self._header(line.fields))
 
 
-def refuse_closed(trade: Trade, header: Row) -> None:
+def refuse_closed(trade: OrderKind, header: StoredRow) -> None:
     """An invoiced order does not change any more."""
     if header.fields[trade.status] == INVOICED:
         raise Infolog(
@@ -240,13 +240,13 @@ def refuse_closed(trade: Trade, header: Row) -> None:
         )
 
 
-def lines_of_order(books: Books, trade: Trade, header: Row) -> list[Row]:
+def lines_of_order(books: TenantBooks, trade: OrderKind, header: StoredRow) -> list[StoredRow]:
     """The lines of an order, in the order they were created."""
     company, number = header.fields[COMPANY], header.fields[trade.number]
     return list(books.store.group(trade.lines, company, number).values())
 
 
-def total_up(books: Books, trade: Trade, header: Row) -> None:
+def total_up(books: TenantBooks, trade: OrderKind, header: StoredRow) -> None:
     """Write total and status of an order anew, from its lines."""
     lines = [row.fields for row in lines_of_order(books, trade, header)]
     alive = tuple([line for line in lines if line[trade.line_status] != CANCELED])
