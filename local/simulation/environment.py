@@ -25,8 +25,7 @@ from local.simulation.outages import Outages
 from local.simulation.port_faults import FaultyBroker, FaultyQueue, FaultyTables
 from local.simulation.subject import Subject
 from local.simulation.timeline import Timeline
-from local.stripe import DeliveryFaults, PeerSettings, StripePeer
-from local.stripe import Faults as StripeFaults
+from local.stripe import DeliveryFaults, PeerSettings, StripeFaults, StripePeer
 from local.tables import MemoryTables
 from local.transport import Asgi, PeerTransport
 from local.world import ROOT

@@ -2,8 +2,13 @@
 
 from local.dynamics import DynamicsFaults, DynamicsSettings
 from local.shop import Shop
-from local.stripe import FEES_WITH_EUR_TAX, DeliveryFaults, PayoutSchedule, PeerSettings
-from local.stripe import Faults as StripeFaults
+from local.stripe import (
+    FEES_WITH_EUR_TAX,
+    DeliveryFaults,
+    PayoutSchedule,
+    PeerSettings,
+    StripeFaults,
+)
 from local.world import Options, World
 from tests.world import (
     HOUR,

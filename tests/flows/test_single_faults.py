@@ -11,8 +11,7 @@ import httpx
 from local.dynamics import DynamicsFaults
 from local.servicebus.messages import Outgoing
 from local.shop import Shop
-from local.stripe import DeliveryFaults
-from local.stripe import Faults as StripeFaults
+from local.stripe import DeliveryFaults, StripeFaults
 from local.summary import Listed
 from local.tables import MemoryTables
 from local.transport import PeerTransport
