@@ -81,7 +81,7 @@ def serve(
     from local import serve as world  # noqa: PLC0415 - as above
 
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
-    ports = world.Ports(app_port, stripe_port, dynamics_port)
+    ports = world.ServePorts(app_port, stripe_port, dynamics_port)
     problem = world.run(ports, seed, typer.echo, post_seconds)
     if problem:
         typer.echo(problem, err=True)

@@ -7,14 +7,14 @@ from local.replay.files import read
 from local.replay.inventory import Inventory, Unused
 from local.replay.missing import Missing
 from local.replay.replay import run
-from local.replay.report import NOT_LISTED, Part, Replay, identity
+from local.replay.report import NOT_LISTED, ModeReport, Replay, identity
 from local.replay.words import noun
 
 __all__ = [
     "NOT_LISTED",
     "Inventory",
     "Missing",
-    "Part",
+    "ModeReport",
     "Replay",
     "Unused",
     "identity",

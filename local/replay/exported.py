@@ -15,7 +15,7 @@ ID = re.compile(r"[a-z]+(_[a-z]+)*_[A-Za-z0-9_]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class FileProblem:
     """Something in a file that is neither an event nor an object."""
 
     where: str
@@ -75,7 +75,7 @@ class Exported:
 
     events: list[Json] = field(default_factory=list)
     objects: list[Json] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[FileProblem] = field(default_factory=list)
     files: int = 0
     livemode: bool = False
     line_items: dict[str, LineItems] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from local.replay.payout_members import Members
 from local.replay.trace import Trace
 from local.replay.witness import Witness
 from local.replay.words import PAGE, command, export_of
-from local.summary import Listed
+from local.summary import ListedItem
 from shared.clients.stripe.gateway import RESOURCES
 from shared.domain.records import Ref
 from shared.entities.common.objects import elements
@@ -43,7 +43,7 @@ class Told:
     traces: tuple[Trace, ...]
     witness: Witness
     members: Members
-    listed: tuple[Listed, ...]
+    listed: tuple[ListedItem, ...]
 
 
 def unnamed_transactions(exported: Exported) -> list[Ref]:

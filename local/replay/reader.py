@@ -9,8 +9,8 @@ from typing import Any
 from local.replay.exported import (
     CutList,
     Exported,
+    FileProblem,
     LineItems,
-    Problem,
     ThinEvent,
     mode_of,
     objects_in,
@@ -31,7 +31,7 @@ ALIASES = {"payment": ("charge", ("py_", "ch_")), "payment_refund": ("refund", (
 """What the source of a transaction was called, and the types and ids of what it is."""
 
 
-class Reader:
+class ExportReader:
     """Sorts what the files hold into an `Exported`: `sort` each value, then `close`."""
 
     def __init__(self, found: Exported) -> None:
@@ -59,7 +59,7 @@ class Reader:
                 self.sort(item, f"{where}[{index}]", depth - 1)
 
     def _problem(self, where: str, reason: str) -> None:
-        self._found.problems.append(Problem(where, reason))
+        self._found.problems.append(FileProblem(where, reason))
 
     def _one(self, item: Any, where: str) -> None:  # noqa: ANN401 - any JSON
         try:
@@ -270,12 +270,18 @@ def _join_line_items(found: Exported) -> None:
             data = list(items.data.values())
             obj["line_items"] = {"object": "list", "data": data, "has_more": not items.is_whole}
         elif isinstance(listed, dict) and listed.get("has_more") is True:
-            found.problems.append(Problem(id, "shows only some of its line items: export them all"))
+            found.problems.append(
+                FileProblem(id, "shows only some of its line items: export them all")
+            )
     for id, items in found.line_items.items():
         if id not in known:
-            found.problems.append(Problem(items.where, f"line items of {id}, which is not there"))
+            found.problems.append(
+                FileProblem(items.where, f"line items of {id}, which is not there")
+            )
         elif not items.is_whole:
-            found.problems.append(Problem(items.where, f"not all line items of {id}: more pages"))
+            found.problems.append(
+                FileProblem(items.where, f"not all line items of {id}: more pages")
+            )
 
 
 def _join_failures(found: Exported) -> None:

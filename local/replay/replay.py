@@ -22,7 +22,7 @@ from local.replay.exported import Exported
 from local.replay.inventory import inventory
 from local.replay.missing import Told, unnamed_transactions
 from local.replay.payout_members import Members, members_of
-from local.replay.report import NOT_LISTED, Part, Replay, identity, mode_name
+from local.replay.report import NOT_LISTED, ModeReport, Replay, identity, mode_name
 from local.replay.trace import Trace, shown, trace
 from local.replay.witness import Witness
 from local.replay.words import Words
@@ -83,7 +83,7 @@ def run(exported: Exported, progress: Progress) -> Replay:
     return Replay(exported, parts, inventory(exported, [part.told for part in parts]))
 
 
-def _part(exported: Exported, progress: Progress) -> Part:
+def _part(exported: Exported, progress: Progress) -> ModeReport:
     """Replay one mode; the world's clock starts after the latest object."""
     latest = datetime.fromtimestamp(exported.latest_created, UTC)
     start = max(latest, EARLIEST) + timedelta(minutes=1)
@@ -91,7 +91,7 @@ def _part(exported: Exported, progress: Progress) -> Part:
     members = members_of(exported)
     witness = Witness()
 
-    async def main(clock: LoopClock) -> Part:
+    async def main(clock: LoopClock) -> ModeReport:
         async with open_world(clock, options(exported, witness)) as world:
             for payout, listed in members.listed.items():
                 world.stripe.control.name_members(payout, list(listed))
@@ -106,7 +106,7 @@ def _part(exported: Exported, progress: Progress) -> Part:
             words = Words(witness.lacked, exported.livemode)
             told = tuple(_told(each, exported, words) for each in traces)
             summary = _worded(await summarise(world), members, words)
-            return Part(
+            return ModeReport(
                 exported.livemode,
                 told,
                 summary,

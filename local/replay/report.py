@@ -16,7 +16,7 @@ CLEAN, FAULTY, INCOMPLETE = 0, 1, 3  # exit codes; 2: nothing to replay
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ModeReport:
     """The replay of one mode: its events, and what no event led to."""
 
     livemode: bool
@@ -49,7 +49,7 @@ class Replay:
     """The report of a replay: one part for each mode that the files hold."""
 
     exported: Exported
-    parts: tuple[Part, ...]
+    parts: tuple[ModeReport, ...]
     inventory: Inventory
 
     @property
@@ -95,7 +95,7 @@ def _without_way(each: Trace) -> dict[str, Any]:
     return {name: value for name, value in asdict(each).items() if name != "delivered_as"}
 
 
-def _records(part: Part) -> list[dict[str, Any]]:
+def _records(part: ModeReport) -> list[dict[str, Any]]:
     """Every record of a part once, with the ids of the events that led to it."""
     found: dict[str, dict[str, Any]] = {}
     for each in part.traces:
