@@ -94,7 +94,7 @@ class OrderLineHooks(TradeLineHooks):
     """Hooks of the lines.
 
     `LineAmount` is quantity times price per `SalesPriceQuantity`, less discount, rounded half up
-    to the currency. `Settings.line_discount` says what a `LineDiscountAmount` is for.
+    to the currency. `DynamicsSettings.line_discount` says what a `LineDiscountAmount` is for.
     """
 
     def __init__(self, books: TenantBooks) -> None:
