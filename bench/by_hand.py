@@ -4,6 +4,7 @@ It renders the product's templates of receipts, fees, orders and their lines, wi
 and checks, as somebody would write them who never wants to change them.
 """
 
+from shared.domain.books import Account
 from shared.domain.documents import AccountRole, Document
 from shared.domain.journal import Role
 from shared.domain.records import Record, Symbol, Value
@@ -16,7 +17,6 @@ from shared.entities.common.journal_lines import (
 from shared.entities.common.sales_documents import SalesOrder, SalesOrderLine
 from shared.errors import Parked
 from shared.mapping.finance import Target
-from shared.settings import Account
 
 TEXT_CHARS_MAX = 60
 SIZES = {

@@ -9,7 +9,7 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 from local.clock import LoopClock
-from local.dynamics.settings import Settings as DynamicsSettings
+from local.dynamics import DynamicsSettings
 from local.loop import run_virtual
 from local.stripe import PeerSettings
 from local.world import Options, World, open_world

@@ -1,11 +1,11 @@
 """Documents of sales, for the benches of the mapping: a receipt, its fee, an order of 3 lines."""
 
+from shared.domain.books import Books
 from shared.domain.documents import Document, is_parents_patch
 from shared.entities.balance_transaction import BALANCE_TRANSACTION
 from shared.entities.charge import CHARGE
 from shared.entities.common.objects import Context, Json, Snapshot
 from shared.policy import Policy
-from shared.settings import Books
 
 CREATED = 1_793_491_200
 POLICY = Policy.model_validate({"sales": [{"book": "order"}], "receipts": {"settle": "automatic"}})

@@ -4,9 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 
-from local.inventory import Inventory, Unused
-from local.missing import Missing
-from local.replay_words import noun
+from local.replay import Inventory, Missing, Unused, noun
 
 SHOWN_MAX = 3  # ids of one kind
 MISSING_SHOWN_MAX = 20

@@ -81,7 +81,7 @@ def serve(
     from local import serve as world  # noqa: PLC0415 - as above
 
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
-    ports = world.Ports(app_port, stripe_port, dynamics_port)
+    ports = world.ServePorts(app_port, stripe_port, dynamics_port)
     problem = world.run(ports, seed, typer.echo, post_seconds)
     if problem:
         typer.echo(problem, err=True)
@@ -109,7 +109,7 @@ def replay(
     from cli import pages  # noqa: PLC0415 - as above
     from cli.replay_page import replay_page  # noqa: PLC0415
     from local import replay as world  # noqa: PLC0415
-    from local.files import read  # noqa: PLC0415
+    from local.replay import read  # noqa: PLC0415
 
     _quiet()
     if report is not None and (problem := _unwritable(report)):

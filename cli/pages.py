@@ -18,7 +18,7 @@ from shared.domain.money import Money
 
 if TYPE_CHECKING:  # the embedded world is not installed for those who only ask an app
     from local.demo import Demo
-    from local.summary import Listed, Summary
+    from local.summary import ListedItem, Summary
 
 PARKED_SHOWN_MAX = 20
 PIPE_WIDTH = 140
@@ -135,7 +135,7 @@ def _requests(requests: Mapping[str, int], stripe_requests: int, out: Console) -
         out.print(f"  faults         injected into Dynamics: {', '.join(shown)}")
 
 
-def listed(items: Sequence[Listed], out: Console) -> None:
+def listed(items: Sequence[ListedItem], out: Console) -> None:
     """Parked and waiting items, the first of them, with what to do."""
     for item in items[:PARKED_SHOWN_MAX]:
         out.print(

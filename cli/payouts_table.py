@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from local.replay_report import NOT_LISTED
+from local.replay import NOT_LISTED
 from local.summary import TIED, Summary
 from shared.domain.money import Money
 

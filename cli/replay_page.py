@@ -8,7 +8,7 @@ from rich.console import Console
 from cli.inventory_page import inventory_page
 from cli.pages import differences, listed, proof_of
 from cli.payouts_table import payouts_table
-from local.replay_report import Part, Replay, identity
+from local.replay import ModeReport, Replay, identity
 
 SHOWN_FIELDS = (
     *("OrganizationName", "PrimaryContactEmail", "StripeCustomerId_Custom", "PaymentId"),
@@ -38,7 +38,7 @@ def replay_page(replay: Replay, out: Console) -> None:
         out.print(differences(part.summary))
 
 
-def _part_page(part: Part, out: Console) -> None:
+def _part_page(part: ModeReport, out: Console) -> None:
     shown: dict[str, None] = {}
     for each in part.traces:
         cause = f" ({each.cause})" if each.cause else ""

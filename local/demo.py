@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from local.clock import LoopClock
-from local.dynamics.faults import Faults as DynamicsFaults
-from local.dynamics.settings import Settings as DynamicsSettings
+from local.dynamics import DynamicsFaults, DynamicsSettings
 from local.loop import run_virtual
 from local.publishing import embedded
 from local.shop import Shop, Takings
-from local.stripe import FEES_WITH_EUR_TAX, DeliveryFaults, PeerSettings
-from local.stripe import Faults as StripeFaults
+from local.stripe import FEES_WITH_EUR_TAX, DeliveryFaults, PeerSettings, StripeFaults
 from local.summary import Summary, summarise
 from local.world import Options, World, open_world
 

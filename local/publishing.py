@@ -14,11 +14,6 @@ def embedded() -> tuple[str, ...]:
     return ((FOLDER / "policy.yaml").read_text(encoding="utf-8"),)
 
 
-def replayed() -> tuple[str, ...]:
-    """The documents of a replay: orders of all sales that tell their lines."""
-    return ((FOLDER / "replay.yaml").read_text(encoding="utf-8"),)
-
-
 async def publish(service: Publish, documents: Sequence[str]) -> None:
     """Publish documents. None: the product's own mapping stays. Raises `PublishRefused`."""
     if not documents:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import uvicorn
 
-from local.dynamics.settings import Settings as DynamicsSettings
+from local.dynamics import DynamicsSettings
 from local.publishing import embedded
 from local.stripe import FEES_WITH_EUR_TAX, PayoutSchedule, PeerSettings
 from local.transport import Asgi
@@ -22,7 +22,7 @@ START_SECONDS_MAX = 15.0
 
 
 @dataclass(frozen=True, slots=True)
-class Ports:
+class ServePorts:
     """Of the app, the Stripe peer and the Dynamics peer."""
 
     app: int = 7071
@@ -30,7 +30,7 @@ class Ports:
     dynamics: int = 7365
 
 
-def options(ports: Ports, seed: int, post_seconds: float = POSTED_EVERY_SECONDS) -> Options:
+def options(ports: ServePorts, seed: int, post_seconds: float = POSTED_EVERY_SECONDS) -> Options:
     """A patient person's world: things settle within a second; the batch jobs of Dynamics run every
     `post_seconds`."""
     return Options(
@@ -90,7 +90,7 @@ async def _listen(app: Asgi, port: int, stack: AsyncExitStack) -> None:
     stack.push_async_callback(end)
 
 
-def banner(ports: Ports) -> str:
+def banner(ports: ServePorts) -> str:
     """What to try."""
     app, stripe, dynamics = (
         f"http://{HOST}:{port}" for port in (ports.app, ports.stripe, ports.dynamics)
@@ -108,7 +108,9 @@ def banner(ports: Ports) -> str:
   Ctrl+C stops it; nothing is kept."""
 
 
-async def _run(ports: Ports, seed: int, say: Callable[[str], None], post_seconds: float) -> None:
+async def _run(
+    ports: ServePorts, seed: int, say: Callable[[str], None], post_seconds: float
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -129,7 +131,7 @@ async def _run(ports: Ports, seed: int, say: Callable[[str], None], post_seconds
 
 
 def run(
-    ports: Ports,
+    ports: ServePorts,
     seed: int,
     say: Callable[[str], None],
     post_seconds: float = POSTED_EVERY_SECONDS,

@@ -23,7 +23,7 @@ RECORD_SETS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedItem:
     """A parked or waiting item."""
 
     kind: str
@@ -55,7 +55,7 @@ class Summary:
     stripe_requests: int
     payouts: tuple[Mapping[str, Any], ...]
     proof: Mapping[str, Any]
-    listed: tuple[Listed, ...]
+    listed: tuple[ListedItem, ...]
 
     @property
     def gaps(self) -> tuple[Money, ...]:
@@ -64,7 +64,7 @@ class Summary:
         return tuple(Money(int(each["gap_minor"]), name) for name, each in currencies.items())
 
     @property
-    def parked(self) -> tuple[Listed, ...]:
+    def parked(self) -> tuple[ListedItem, ...]:
         """What a person must look at."""
         return tuple(each for each in self.listed if each.kind == Kind.PARK.value)
 
@@ -166,7 +166,7 @@ async def _skipped(world: World) -> dict[str, int]:
     return dict(sorted(found.items()))
 
 
-async def listed(world: World) -> list[Listed]:
+async def listed(world: World) -> list[ListedItem]:
     """All parked and waiting items."""
     items = Items(world.tables, world.clock)
     found = []
@@ -176,7 +176,7 @@ async def listed(world: World) -> list[Listed]:
                 async for row in items.listed(where, kind):
                     cells = row.cells
                     found.append(
-                        Listed(
+                        ListedItem(
                             kind.value,
                             row.row.split("~", maxsplit=1)[1],
                             str(cells["entity"]),

@@ -18,14 +18,11 @@ from typing import Any
 import httpx
 
 from local import books
-from local.dynamics import DynamicsPeer
-from local.dynamics.faults import Faults as DynamicsFaults
-from local.dynamics.settings import Settings as DynamicsSettings
+from local.dynamics import DynamicsFaults, DynamicsPeer, DynamicsSettings
 from local.host import Host, HubStore
 from local.publishing import publish
 from local.servicebus import Broker, LocalQueue, load_queues
-from local.stripe import Faults as StripeFaults
-from local.stripe import PeerSettings, StripePeer, WebhookTarget
+from local.stripe import PeerSettings, StripeFaults, StripePeer, WebhookTarget
 from local.tables import MemoryTables
 from local.transport import PeerTransport
 from shared import bootstrap

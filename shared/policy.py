@@ -14,9 +14,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from shared.domain.books import Books
 from shared.domain.ids import is_id
+from shared.domain.model import Model
 from shared.domain.money import is_currency
-from shared.settings import Books, Model
 
 RULES_MAX = 100
 VALUES_MAX = 1_000

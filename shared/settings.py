@@ -26,16 +26,13 @@ from shared.addresses import (
     check_queue_connection,
     check_storage_connection,
 )
-from shared.books import NAME_PATTERN, LedgerEntity
-from shared.books import Account as Account
-from shared.books import Book as Book
-from shared.books import Books as Books
-from shared.books import Company as Company
-from shared.books import Model as Model
+from shared.domain.books import Books
+from shared.domain.model import Model, ModelRefused
 from shared.domain.partition import PARTITIONS_DEFAULT
 from shared.errors import SettingsRefused
-from shared.settings_problems import Faults, problems_of
+from shared.settings_problems import problems_of
 
+NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"  # of a property or an entity set of Dynamics
 UNRESOLVED_REFERENCE = "@Microsoft.KeyVault("
 PARTITIONS_MAX = 64
 BATCH_SECONDS = (60, 180)
@@ -52,6 +49,18 @@ _KINDS = (  # of what Stripe gives: prefix, what it is
     ("ek_", "an ephemeral key"),
     ("acct_", "an account id"),
 )
+
+
+class LedgerEntity(Model):
+    """An entity set that shows the posted ledger, with the names of the properties to read."""
+
+    entity_set: str = Field(pattern=NAME_PATTERN)
+    account: str = Field(default="MainAccountId", pattern=NAME_PATTERN)
+    currency: str = Field(default="TransactionCurrencyCode", pattern=NAME_PATTERN)
+    amount: str = Field(default="TransactionCurrencyAmount", pattern=NAME_PATTERN)
+    # Empty: vouchers that people name are never confirmed.
+    voucher: str = Field(default="", pattern=rf"^$|{NAME_PATTERN}")
+    accounts: Mapping[str, str] = Field(default_factory=dict)  # clearing account -> main account
 
 
 class Settings(Model):
@@ -210,7 +219,7 @@ class Settings(Model):
                 "shorter than the first one"
             )
         if problems:
-            raise Faults([("", problem) for problem in problems])
+            raise ModelRefused([("", problem) for problem in problems])
         return self
 
     @property
@@ -295,7 +304,7 @@ def _read(environment: Mapping[str, str], problems: list[str]) -> dict[str, Any]
         elif variable.form == "json":
             try:
                 values[variable.field] = json.loads(text, object_pairs_hook=_unique)
-            except Faults as fault:
+            except ModelRefused as fault:
                 problems += [f"{variable.name} {reason}" for _, reason in fault.faults]
             except (ValueError, RecursionError) as error:
                 why = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
@@ -311,7 +320,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise Faults([("", f"names {twice[:20]!r} twice in one object")])
+        raise ModelRefused([("", f"names {twice[:20]!r} twice in one object")])
     return found
 
 

@@ -5,12 +5,14 @@ https://docs.pydantic.dev/latest/errors/validation_errors/
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
+
+from shared.domain.model import ModelRefused
 
 SHOWN_CHARS_MAX = 40
 NOT_SHOWN = "(not shown)"
@@ -38,14 +40,6 @@ _NUMBERS = ("int_type", "int_parsing", "int_parsing_size", "int_from_float", "fi
 _BOUNDS = ("greater_than_equal", "less_than_equal", "greater_than", "less_than")
 
 
-class Faults(ValueError):
-    """What a check of several values found: where (below the model it checks), and what."""
-
-    def __init__(self, faults: Sequence[tuple[str, str]]) -> None:
-        super().__init__("; ".join(f"{where} {reason}" for where, reason in faults))
-        self.faults = tuple(faults)
-
-
 def problems_of(
     error: ValidationError, model: type[BaseModel], names: Mapping[str, str]
 ) -> Iterator[tuple[str, str]]:
@@ -59,7 +53,7 @@ def problems_of(
         where = ".".join([name, *(_place(part) for part in rest if part != "[key]")])
         info = model.model_fields.get(field)
         found = item.get("ctx", {}).get("error")
-        if isinstance(found, Faults):
+        if isinstance(found, ModelRefused):
             for below, reason in found.faults:
                 parts = [where, *(_place(part) for part in below.split("."))]
                 yield name, f"{'.'.join(part for part in parts if part)} {reason}".strip()

@@ -14,7 +14,7 @@ from local.books import CUSTOMER_ID_PROPERTY, SIGNING_SECRETS
 from local.clock import LoopClock
 from local.loop import run_virtual
 from local.stripe.delivery import signature
-from local.summary import RECORD_SETS, Listed, listed
+from local.summary import RECORD_SETS, ListedItem, listed
 from local.transport import PeerTransport
 from local.world import Options, World, open_world
 
@@ -207,7 +207,7 @@ async def gaps(world: World) -> dict[str, int]:
 NO_GAPS = {"usd": 0, "eur": 0, "jpy": 0}
 
 
-async def parked(world: World) -> list[Listed]:
+async def parked(world: World) -> list[ListedItem]:
     """The parked items."""
     return [item for item in await listed(world) if item.kind == "parked"]
 
@@ -218,7 +218,7 @@ async def booked_and_proved(world: World) -> None:
     assert await gaps(world) == NO_GAPS
 
 
-async def waiting(world: World) -> list[Listed]:
+async def waiting(world: World) -> list[ListedItem]:
     """The waiting items."""
     return [item for item in await listed(world) if item.kind == "waiting"]
 

@@ -1,26 +1,26 @@
 """An in-memory Dynamics 365 Finance: OData with F&O's manners, journals, posting, faults."""
 
-from local.dynamics.faults import Faults
-from local.dynamics.ledger import Ledger, LedgerLine, Side
+from local.dynamics.faults import DynamicsFaults
+from local.dynamics.jobs import DocumentResult, JournalResult, Ledger, LedgerLine, Side
+from local.dynamics.odata import tenant_schema
 from local.dynamics.peer import HOST, DynamicsPeer
-from local.dynamics.posting import JournalResult
-from local.dynamics.results import DocumentResult
-from local.dynamics.settings import Settings
-from local.dynamics.subledger import CustomerTransaction
+from local.dynamics.settings import DynamicsSettings
+from local.dynamics.tables import CustomerTransaction
 from local.transport import PeerDropped, PeerTimeout, PeerTransport
 
 __all__ = [
     "HOST",
     "CustomerTransaction",
     "DocumentResult",
+    "DynamicsFaults",
     "DynamicsPeer",
-    "Faults",
+    "DynamicsSettings",
     "JournalResult",
     "Ledger",
     "LedgerLine",
     "PeerDropped",
     "PeerTimeout",
     "PeerTransport",
-    "Settings",
     "Side",
+    "tenant_schema",
 ]

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from urllib.parse import parse_qsl
 
-from local.dynamics.settings import Settings
-from local.dynamics.values import to_json
-from local.dynamics.wire import Request, Response
+from local.dynamics.odata import Request, Response, to_json
+from local.dynamics.settings import DynamicsSettings
 from shared.ports import Clock
 
 FORM_FIELDS_MAX = 20
@@ -24,7 +23,7 @@ class TokenEndpoint:
 
     clock: Clock
     rng: random.Random
-    settings: Settings
+    settings: DynamicsSettings
     client_id: str
     client_secret: str
     scope: str

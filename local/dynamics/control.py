@@ -7,11 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from local.dynamics.errors import Refusal
-from local.dynamics.faults import Faults
+from local.dynamics.faults import DynamicsFaults
 from local.dynamics.jobs import Jobs
-from local.dynamics.values import read_json, to_json
-from local.dynamics.wire import Request, Response
+from local.dynamics.odata import Refusal, Request, Response, read_json, to_json
 
 CHOSEN_MAX = 10_000  # documents or lines that one request names
 
@@ -52,7 +50,7 @@ class _ClosePeriod(_Body):
     open: bool = False
 
 
-class Control:
+class DynamicsControl:
     """Answers the control routes. `set_faults` gives the peer new faults, `faults` tells them.
 
     Bodies are JSON objects; a job without a body takes everything. Answers stand in `value`.
@@ -61,9 +59,9 @@ class Control:
     def __init__(
         self,
         jobs: Jobs,
-        set_faults: Callable[[Faults], None],
+        set_faults: Callable[[DynamicsFaults], None],
         counts: Callable[[], Mapping[str, int]],
-        faults: Callable[[], Faults],
+        faults: Callable[[], DynamicsFaults],
     ) -> None:
         self._jobs = jobs
         self._books = jobs.books
@@ -104,8 +102,8 @@ class Control:
             return _json(400, {"error": str(error.args[0])})
 
     def _faults(self, body: bytes) -> object:
-        """The fields of `Faults`: these faults from now on, no others."""
-        faults = Faults.model_validate(_numbers(read_json(body)))
+        """The fields of `DynamicsFaults`: these faults from now on, no others."""
+        faults = DynamicsFaults.model_validate(_numbers(read_json(body)))
         self._set_faults(faults)
         return faults.model_dump()
 

@@ -12,7 +12,7 @@ type Rate = Annotated[float, Field(ge=0, le=1)]
 type Seconds = Annotated[float, Field(ge=0, le=LATENCY_SECONDS_MAX)]
 
 
-class Faults(BaseModel):
+class DynamicsFaults(BaseModel):
     """All faults; everything off by default. May be replaced or changed while the peer runs.
 
     `latency_seconds`: how long a request takes, from and to. `throttle`: 429 with
@@ -49,7 +49,7 @@ class Faults(BaseModel):
     broken_text: Rate = 0.0
 
     @model_validator(mode="after")
-    def _in_order(self) -> "Faults":
+    def _in_order(self) -> "DynamicsFaults":
         low, high = self.latency_seconds
         if low > high:
             raise ValueError("latency_seconds: the first number must not exceed the second")

@@ -7,23 +7,35 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from local.dynamics.auth import TokenEndpoint
-from local.dynamics.batch import Answer, Part, Unit, parse_batch, render_batch
-from local.dynamics.errors import THROTTLED, Refusal, duplicate_key, write_failed
 from local.dynamics.faults import (
     BATCHES,
     BEFORE,
     GATEWAY_PAGE,
     MEDDLERS,
     WRITES,
-    Faults,
+    DynamicsFaults,
     Strikes,
 )
-from local.dynamics.service import READS
-from local.dynamics.settings import Settings
-from local.dynamics.store import Store
-from local.dynamics.units import Runner
-from local.dynamics.values import to_json
-from local.dynamics.wire import Request, Response, json_response, refused
+from local.dynamics.odata import (
+    READS,
+    THROTTLED,
+    BatchPart,
+    RecordStore,
+    Refusal,
+    Request,
+    Response,
+    Runner,
+    Unit,
+    UnitAnswer,
+    duplicate_key,
+    json_response,
+    parse_batch,
+    refused,
+    render_batch,
+    to_json,
+    write_failed,
+)
+from local.dynamics.settings import DynamicsSettings
 from local.transport import PeerDropped, PeerTimeout
 
 CONTINUE = ("odata.continue-on-error", "continue-on-error")
@@ -41,12 +53,12 @@ TEXT_BEGINS, HALF_PAIR = b'"message": "', b"\\ud83d "
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class UnderstoodRequest:
     """A request understood so far: its units and how their answers become one response."""
 
     units: Sequence[Unit]
     go_on: bool
-    render: Callable[[Sequence[Answer]], Response]
+    render: Callable[[Sequence[UnitAnswer]], Response]
 
 
 @dataclass(slots=True)
@@ -56,13 +68,13 @@ class Gate:
     `strikes` decides on faults; `post` runs the jobs.
     """
 
-    store: Store
+    store: RecordStore
     runner: Runner
     tokens: TokenEndpoint
-    settings: Settings
+    settings: DynamicsSettings
     rng: random.Random
     host: str
-    faults: Faults
+    faults: DynamicsFaults
     counts: Counter[str]
     strikes: Strikes
     post: Callable[[], object]
@@ -114,7 +126,7 @@ class Gate:
             return Response(502, GATEWAY_PAGE, {"Content-Type": "text/html"})
         return refused(INTERNAL_ERROR)
 
-    async def _run(self, job: Job, fault: str, seconds: float) -> Response:
+    async def _run(self, job: UnderstoodRequest, fault: str, seconds: float) -> Response:
         if fault == "late_commit":
             self._later(job, seconds + self.faults.late_commit_seconds)
             raise PeerTimeout(committed=False)
@@ -135,7 +147,9 @@ class Gate:
             return Response(response.status, response.body[:cut], response.headers)
         return response
 
-    async def _answers(self, job: Job, fault: str, seconds: float) -> list[Answer]:
+    async def _answers(
+        self, job: UnderstoodRequest, fault: str, seconds: float
+    ) -> list[UnitAnswer]:
         if fault != "posted_meanwhile":
             meddle = fault == "update_conflict"
             return await self.runner.run(job.units, seconds=seconds, go_on=job.go_on, meddle=meddle)
@@ -147,7 +161,7 @@ class Gate:
         rest = await self.runner.run(job.units[middle:], seconds=seconds, go_on=job.go_on)
         return first + rest
 
-    def _taken(self, answer: Answer) -> Answer:
+    def _taken(self, answer: UnitAnswer) -> UnitAnswer:
         """What a client hears that repeats a create whose answer was lost."""
         sets = [part.request.path for part in answer.unit.parts if part.request.method == "POST"]
         taken = next((name for name in sets if name in KEY_GIVEN), None)
@@ -156,13 +170,15 @@ class Gate:
         entity = self.store.schema.set_of(taken).entity
         reason = duplicate_key(entity, entity, ())
         refusal = write_failed(self.settings.failure_status, entity, (reason,), deleting=False)
-        return Answer(answer.unit, (refused(refusal),))
+        return UnitAnswer(answer.unit, (refused(refusal),))
 
-    def _heard(self, answer: Answer) -> Answer:
+    def _heard(self, answer: UnitAnswer) -> UnitAnswer:
         """An answer with its texts as they arrive."""
         if not answer.failed:
             return answer
-        return Answer(answer.unit, tuple(self._spoken(response) for response in answer.responses))
+        return UnitAnswer(
+            answer.unit, tuple(self._spoken(response) for response in answer.responses)
+        )
 
     def _spoken(self, response: Response) -> Response:
         """A refusal, perhaps with half a surrogate pair in its reason."""
@@ -175,7 +191,7 @@ class Gate:
         body = response.body.replace(TEXT_BEGINS, TEXT_BEGINS + HALF_PAIR)
         return Response(response.status, body, response.headers)
 
-    def _later(self, job: Job, seconds: float) -> None:
+    def _later(self, job: UnderstoodRequest, seconds: float) -> None:
         number = self.counts["fault_late_commit"]
 
         async def commit() -> None:
@@ -185,13 +201,15 @@ class Gate:
 
         self._late[number] = asyncio.create_task(commit(), name=f"late-commit-{number}")
 
-    def _single(self, request: Request) -> Job:
+    def _single(self, request: Request) -> UnderstoodRequest:
         if not request.path:
-            return Job((), go_on=True, render=lambda _: self._sets())
-        unit = Unit((Part(request, ""),), changeset=False)
-        return Job((unit,), go_on=True, render=lambda answers: answers[0].responses[0])
+            return UnderstoodRequest((), go_on=True, render=lambda _: self._sets())
+        unit = Unit((BatchPart(request, ""),), changeset=False)
+        return UnderstoodRequest(
+            (unit,), go_on=True, render=lambda answers: answers[0].responses[0]
+        )
 
-    def _batch(self, request: Request) -> Job:
+    def _batch(self, request: Request) -> UnderstoodRequest:
         if request.method != "POST":
             raise Refusal(405, f"The HTTP method {request.method} is not allowed for $batch.")
         content_type = request.headers.get("content-type", "")
@@ -202,7 +220,9 @@ class Gate:
                 self.counts[f"operation_{part.request.method.lower()}"] += 1
         token = f"{self.rng.getrandbits(TOKEN_BITS):016x}"
         go_on = not self.settings.batch_stops or _prefers_to_go_on(request)
-        return Job(units, go_on=go_on, render=lambda answers: render_batch(answers, token))
+        return UnderstoodRequest(
+            units, go_on=go_on, render=lambda answers: render_batch(answers, token)
+        )
 
     def _sets(self) -> Response:
         names = sorted(self.store.schema.sets)

@@ -11,27 +11,34 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
-from local.dynamics.asgi import lifespan, read_request, send_response
 from local.dynamics.auth import TokenEndpoint
-from local.dynamics.books import Books
-from local.dynamics.control import Control
-from local.dynamics.errors import Refusal
-from local.dynamics.faults import Faults, Strikes
+from local.dynamics.control import DynamicsControl
+from local.dynamics.faults import DynamicsFaults, Strikes
 from local.dynamics.gate import Gate
-from local.dynamics.jobs import jobs
-from local.dynamics.ledger import Ledger, Side
-from local.dynamics.master import fill
-from local.dynamics.posting import JournalResult
-from local.dynamics.results import DocumentResult
-from local.dynamics.rules import Writer
-from local.dynamics.schema import schema
-from local.dynamics.service import Service
-from local.dynamics.settings import Settings
-from local.dynamics.store import Row, Store
-from local.dynamics.subledger import CustomerTransaction, Subledger
-from local.dynamics.tables import hooks
-from local.dynamics.units import Runner
-from local.dynamics.wire import Request, Response, refused
+from local.dynamics.jobs import DocumentResult, JournalResult, Ledger, Side, batch_jobs
+from local.dynamics.odata import (
+    RecordStore,
+    Refusal,
+    Request,
+    Response,
+    Runner,
+    Service,
+    StoredRow,
+    lifespan,
+    read_request,
+    refused,
+    send_response,
+    tenant_schema,
+)
+from local.dynamics.settings import DynamicsSettings
+from local.dynamics.tables import (
+    CustomerTransaction,
+    RecordWriter,
+    Subledger,
+    TenantBooks,
+    fill,
+    table_hooks,
+)
 from local.transport import Asgi, PeerFault, Receive, Scope, Send, break_connection
 from shared.ports import Clock
 
@@ -56,20 +63,22 @@ class DynamicsPeer:
         client_id: str,
         client_secret: str,
         tenant: str = "local",
-        settings: Settings | None = None,
-        faults: Faults | None = None,
+        settings: DynamicsSettings | None = None,
+        faults: DynamicsFaults | None = None,
         strikes: Strikes | None = None,
     ) -> None:
-        self.settings = settings or Settings()
+        self.settings = settings or DynamicsSettings()
         self._clock = clock
         self._token_path = f"/{tenant}/{TOKEN_PATH}"
-        self._store = Store(schema())
+        self._store = RecordStore(tenant_schema())
         setup = fill(self._store, self.settings, client_id)
-        self._books = Books(self._store, self.settings, setup.intercompany, setup.sales_accounts)
+        self._books = TenantBooks(
+            self._store, self.settings, setup.intercompany, setup.sales_accounts
+        )
         self._subledger = Subledger()
-        self._jobs = jobs(self._books, self._subledger, clock)
-        tables = hooks(self._books, setup, self._subledger, clock)
-        writer = Writer(self._store, self.settings, tables)
+        self._jobs = batch_jobs(self._books, self._subledger, clock)
+        tables = table_hooks(self._books, setup, self._subledger, clock)
+        writer = RecordWriter(self._store, self.settings, tables)
         service = Service(self._store, self.settings, writer, host)
         runner = Runner(self._store, service, clock)
         scope = f"{host}/.default"
@@ -81,22 +90,22 @@ class DynamicsPeer:
             self.settings,
             rng,
             host,
-            faults or Faults(),
+            faults or DynamicsFaults(),
             Counter(),
             strikes or (lambda _, rate: rng.random() < rate),
             self._jobs.run_all,
         )
-        self._control = Control(
+        self._control = DynamicsControl(
             self._jobs, self._set_faults, lambda: self.requests, lambda: self.faults
         )
 
     @property
-    def faults(self) -> Faults:
+    def faults(self) -> DynamicsFaults:
         """The faults in force."""
         return self._gate.faults
 
     @faults.setter
-    def faults(self, faults: Faults) -> None:
+    def faults(self, faults: DynamicsFaults) -> None:
         self._gate.faults = faults
 
     @property
@@ -195,7 +204,7 @@ class DynamicsPeer:
     def records(self, entity_set: str, company: str | None = None) -> list[dict[str, Any]]:
         """Copies of the records of a set, in the order they were created."""
         found = self._store.schema.set_of(entity_set)
-        rows: Iterable[Row] = self._store.table(found.name).values()
+        rows: Iterable[StoredRow] = self._store.table(found.name).values()
         if company is not None:
             rows = self._store.of_company(found.name, company)
         return [dict(row.fields) for row in rows]
@@ -206,7 +215,7 @@ class DynamicsPeer:
             await self._clock.sleep(self.settings.post_interval_seconds)
             self.run_jobs()
 
-    def _set_faults(self, faults: Faults) -> None:
+    def _set_faults(self, faults: DynamicsFaults) -> None:
         self.faults = faults
 
     @property

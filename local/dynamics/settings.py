@@ -10,7 +10,7 @@ TOKEN_LIFETIME_SECONDS = 3_600
 
 
 @dataclass(slots=True)
-class Settings:
+class DynamicsSettings:
     """May be changed while the peer runs.
 
     `over_long`: what becomes of text longer than its field. `failure_status`: of refused writes

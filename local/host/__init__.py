@@ -5,11 +5,10 @@ from local.host.durable import FlowUnknown, Hub, InstanceRuns
 from local.host.engine import Function, IndexRefused
 from local.host.flows import HubFlows
 from local.host.host import Host
-from local.host.hubstore import HubStore, Instance
-from local.host.invoker import Failure
+from local.host.hubstore import HubStore, OrchestrationInstance
+from local.host.invoker import InvocationFailure
 
 __all__ = [
-    "Failure",
     "FlowUnknown",
     "Function",
     "Host",
@@ -18,6 +17,7 @@ __all__ = [
     "HubFlows",
     "HubStore",
     "IndexRefused",
-    "Instance",
     "InstanceRuns",
+    "InvocationFailure",
+    "OrchestrationInstance",
 ]

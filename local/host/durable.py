@@ -17,9 +17,9 @@ from azure_functions_runtime.bindings.datumdef import Datum
 from local.host import episodes
 from local.host.config import HostRefused
 from local.host.engine import Function
-from local.host.hubstore import PENDING, TERMINATED, HubStore, Instance, Parent
+from local.host.hubstore import PENDING, TERMINATED, HubStore, OrchestrationInstance, Parent
 from local.host.invoker import Invoker
-from local.host.replay import Activity, Child, Step, Timer, Unsupported, Work, step
+from local.host.replay import Activity, Child, DurableTimer, Step, Unsupported, Work, step
 from shared.ports import Clock
 
 HISTORY_ENTRIES_MAX = 10_000  # an orchestration that grows further should continue as new
@@ -80,7 +80,7 @@ class Hub:
         instance.open.clear()
         return True
 
-    def instance(self, instance_id: str) -> Instance | None:
+    def instance(self, instance_id: str) -> OrchestrationInstance | None:
         """All that is known of an instance."""
         return self.store.instances.get(instance_id)
 
@@ -156,7 +156,7 @@ class Hub:
         if old is not None and not old.is_final:
             raise InstanceRuns(f"{instance_id} is {old.status}")
         now = self._clock.now()
-        self.store.instances[instance_id] = Instance(
+        self.store.instances[instance_id] = OrchestrationInstance(
             instance_id, name, input, self.store.next_execution(), now, now, parent
         )
         self._schedule(instance_id)
@@ -165,7 +165,7 @@ class Hub:
         self._ready.setdefault(instance_id)
         self._wake.set()
 
-    def _arrive(self, instance: Instance, entry: episodes.Entry) -> None:
+    def _arrive(self, instance: OrchestrationInstance, entry: episodes.Entry) -> None:
         instance.inbox.append(entry)
         self._schedule(instance.id)
 
@@ -181,11 +181,13 @@ class Hub:
         now = self._clock.now()
         while self._timers and self._timers[0][0] <= now:
             at, execution, id, instance_id = heapq.heappop(self._timers)
-            self._arrive_for(instance_id, execution, id, episodes.timer_fired(Timer(id, at), now))
+            self._arrive_for(
+                instance_id, execution, id, episodes.timer_fired(DurableTimer(id, at), now)
+            )
 
     # --- one step ---
 
-    def _step(self, instance: Instance) -> None:
+    def _step(self, instance: OrchestrationInstance) -> None:
         if instance.is_final:
             return
         now = self._clock.now()
@@ -209,7 +211,7 @@ class Hub:
         if news is not None and (parent := instance.parent) is not None:
             self._arrive_for(parent.instance_id, parent.execution, parent.task_id, news)
 
-    def _replayed(self, instance: Instance) -> Step:
+    def _replayed(self, instance: OrchestrationInstance) -> Step:
         if len(instance.history) > HISTORY_ENTRIES_MAX:
             text = f"the history has more than {HISTORY_ENTRIES_MAX} entries: continue as new"
             return Step(error=text)
@@ -229,9 +231,9 @@ class Hub:
 
     # --- work ---
 
-    def _begin(self, instance: Instance, work: Work) -> None:
+    def _begin(self, instance: OrchestrationInstance, work: Work) -> None:
         match work:
-            case Timer():
+            case DurableTimer():
                 at = (work.fire_at, instance.execution, work.id, instance.id)
                 heapq.heappush(self._timers, at)
             case Activity():
@@ -244,7 +246,7 @@ class Hub:
             case Child():
                 self._begin_child(instance, work)
 
-    def _begin_child(self, instance: Instance, work: Child) -> None:
+    def _begin_child(self, instance: OrchestrationInstance, work: Child) -> None:
         child_id = work.instance_id or f"{instance.id}:{instance.execution:x}:{work.id:x}"
         parent = Parent(instance.id, instance.execution, work.id)
         try:

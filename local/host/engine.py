@@ -61,7 +61,7 @@ class Function:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class InvocationOutcome:
     """How an invocation ended. `error`: what the app raised, as text, empty when all is well."""
 
     result: Datum | None
@@ -106,7 +106,7 @@ class Engine:
         invocation_id: str,
         context: contextvars.Context,
         timeout_seconds: float | None,
-    ) -> Outcome:
+    ) -> InvocationOutcome:
         """Run a function once in a copy of `context`. Never raises for an error of the app."""
         call = native_invocation.invocation_request_native(
             invocation_id, function.id, list(inputs), dict(metadata)
@@ -119,8 +119,10 @@ class Engine:
                 ok, result, _, error, trace = await task
         except TimeoutError:
             text = f"Timeout value of {timeout_seconds} s was exceeded by function {function.name}"
-            return Outcome(None, text, "")
-        return Outcome(result, "" if ok else error or "failed without a word", trace or "")
+            return InvocationOutcome(None, text, "")
+        return InvocationOutcome(
+            result, "" if ok else error or "failed without a word", trace or ""
+        )
 
     def user_function(self, function: Function) -> Any:  # noqa: ANN401 - whatever was decorated
         """What the engine registered for a function: for orchestrators, durable's handle."""

@@ -3,13 +3,21 @@
 import json
 from datetime import datetime
 
-from local.host.hubstore import COMPLETED, FAILED, PENDING, RUNNING, EventType, Instance, entry
-from local.host.replay import Activity, Child, Step, Timer, Work
+from local.host.hubstore import (
+    COMPLETED,
+    FAILED,
+    PENDING,
+    RUNNING,
+    EventType,
+    OrchestrationInstance,
+    entry,
+)
+from local.host.replay import Activity, Child, DurableTimer, Step, Work
 
 type Entry = dict[str, object]
 
 
-def begin_episode(instance: Instance, now: datetime) -> None:
+def begin_episode(instance: OrchestrationInstance, now: datetime) -> None:
     """Let what arrived become the new part of the history."""
     for old in instance.history:
         old["IsPlayed"] = True
@@ -32,7 +40,7 @@ def begin_episode(instance: Instance, now: datetime) -> None:
     instance.updated_at = now
 
 
-def end_episode(instance: Instance, result: Step, now: datetime) -> tuple[Work, ...]:
+def end_episode(instance: OrchestrationInstance, result: Step, now: datetime) -> tuple[Work, ...]:
     """Note what the orchestrator waits for; returns the work that is new and must begin.
 
     Raises `ValueError` when the replay left out what an earlier one had scheduled.
@@ -56,7 +64,7 @@ def end_episode(instance: Instance, result: Step, now: datetime) -> tuple[Work, 
     return tuple(work for work in new if work.id in instance.open)
 
 
-def finish(instance: Instance, result: Step, now: datetime) -> Entry | None:
+def finish(instance: OrchestrationInstance, result: Step, now: datetime) -> Entry | None:
     """End an instance; returns what its parent, if any, is to learn."""
     instance.status = FAILED if result.error else COMPLETED
     instance.output, instance.error, instance.updated_at = result.output, result.error, now
@@ -90,7 +98,7 @@ def activity_failed(id: int, name: str, error: str, now: datetime) -> Entry:
     return entry(EventType.TASK_FAILED, now, TaskScheduledId=id, Reason=reason, Details=error)
 
 
-def timer_fired(timer: Timer, now: datetime) -> Entry:
+def timer_fired(timer: DurableTimer, now: datetime) -> Entry:
     """A timer reached its moment."""
     fire_at = timer.fire_at.isoformat()
     return entry(EventType.TIMER_FIRED, max(now, timer.fire_at), TimerId=timer.id, FireAt=fire_at)
@@ -118,5 +126,5 @@ def _scheduled(work: Work, now: datetime) -> Entry:
                 Name=work.name,
                 InstanceId=work.instance_id,
             )
-        case Timer():
+        case DurableTimer():
             return entry(EventType.TIMER_CREATED, now, work.id, FireAt=work.fire_at.isoformat())

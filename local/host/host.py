@@ -13,8 +13,8 @@ from local.host.engine import Engine, Function
 from local.host.flows import HubFlows
 from local.host.http import HttpFront, Receive, Scope, Send
 from local.host.hubstore import HubStore
-from local.host.invoker import Failure, Invoker
-from local.host.timers import Timer
+from local.host.invoker import InvocationFailure, Invoker
+from local.host.timers import HostTimer
 from local.host.triggers import QueueTrigger
 from local.servicebus import Bus
 from shared.ports import Clock
@@ -85,7 +85,7 @@ class Host:
         self._leads = leads
         self._schedules = schedules or {}
         self._invoker: Invoker | None = None
-        self._timers: dict[str, Timer] = {}
+        self._timers: dict[str, HostTimer] = {}
         self._queues: list[QueueTrigger] = []
         self._services: list[asyncio.Task[None]] = []
         self._fired: dict[asyncio.Task[None], None] = {}
@@ -139,7 +139,7 @@ class Host:
 
     def _connect(self, functions: list[Function], config: HostConfig) -> None:
         self._timers = {
-            function.name.lower(): Timer(
+            function.name.lower(): HostTimer(
                 function,
                 self._settings,
                 self._clock,
@@ -187,7 +187,7 @@ class Host:
         return self._invoker.engine.functions if self._invoker else ()
 
     @property
-    def failures(self) -> tuple[Failure, ...]:
+    def failures(self) -> tuple[InvocationFailure, ...]:
         """The latest invocations that raised."""
         return tuple(self._invoker.failures) if self._invoker else ()
 

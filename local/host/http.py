@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote
 
 from azure_functions_runtime.bindings.datumdef import Datum
 
-from local.host.engine import Function, Outcome, text_datum
+from local.host.engine import Function, InvocationOutcome, text_datum
 from local.host.invoker import Invoker
 from local.host.routes import routes_of
 
@@ -172,7 +172,7 @@ def _request(scope: Scope, method: str, params: dict[str, str], body: bytes) -> 
     )
 
 
-def _response(outcome: Outcome) -> Answer:
+def _response(outcome: InvocationOutcome) -> Answer:
     result = outcome.result
     if not outcome.ok:
         return 500, [], b""

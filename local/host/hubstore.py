@@ -45,7 +45,7 @@ class Parent:
 
 
 @dataclass(slots=True)
-class Instance:
+class OrchestrationInstance:
     """One orchestration instance.
 
     `input`: JSON text. `execution` is new with every start and continue-as-new, so that late
@@ -86,7 +86,7 @@ class Instance:
 class HubStore:
     """The instances by id, in the order of their first start, and the timers' monitor."""
 
-    instances: dict[str, Instance] = field(default_factory=dict)
+    instances: dict[str, OrchestrationInstance] = field(default_factory=dict)
     timers: dict[str, TimerStatus] = field(default_factory=dict)
     executions: int = 0
 

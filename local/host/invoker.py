@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from azure_functions_runtime.bindings.datumdef import Datum
 
-from local.host.engine import Engine, Function, Outcome, text_datum
+from local.host.engine import Engine, Function, InvocationOutcome, text_datum
 
 FAILURES_KEPT_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class InvocationFailure:
     """An invocation that raised."""
 
     function: str
@@ -34,7 +34,7 @@ class Invoker:
     ) -> None:
         self.engine = engine
         self.running = 0
-        self.failures: deque[Failure] = deque(maxlen=FAILURES_KEPT_MAX)
+        self.failures: deque[InvocationFailure] = deque(maxlen=FAILURES_KEPT_MAX)
         self._context = context
         self._timeout_seconds = timeout_seconds
         self._client = _client_binding(task_hub)
@@ -42,7 +42,7 @@ class Invoker:
 
     async def invoke(
         self, function: Function, payload: Datum, metadata: Mapping[str, Datum] | None = None
-    ) -> Outcome:
+    ) -> InvocationOutcome:
         """Run a function on the payload of its trigger. Never raises for an error of the app."""
         self._count += 1
         inputs = [(function.parameter, payload)]
@@ -60,7 +60,7 @@ class Invoker:
         finally:
             self.running -= 1
         if not outcome.ok:
-            self.failures.append(Failure(function.name, outcome.error))
+            self.failures.append(InvocationFailure(function.name, outcome.error))
         return outcome
 
     def copy_of_context(self) -> contextvars.Context:

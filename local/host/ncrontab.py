@@ -37,7 +37,7 @@ _FIELDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
+class NcrontabSchedule:
     """A parsed NCRONTAB expression; each field is the sorted tuple of the values it allows."""
 
     text: str
@@ -49,7 +49,7 @@ class Schedule:
     weekdays: tuple[int, ...]
 
     @classmethod
-    def parse(cls, text: str) -> "Schedule":
+    def parse(cls, text: str) -> "NcrontabSchedule":
         """Read an expression. Raises `HostRefused` for what NCRONTAB does not know, for five
         fields (crontab's form would mean something else), and for what never fires."""
         parts = text.split()

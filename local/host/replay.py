@@ -66,7 +66,7 @@ class Child:
 
 
 @dataclass(frozen=True, slots=True)
-class Timer:
+class DurableTimer:
     """A moment to wait for."""
 
     id: int
@@ -74,7 +74,7 @@ class Timer:
     name: str = TIMER
 
 
-type Work = Activity | Child | Timer
+type Work = Activity | Child | DurableTimer
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ def _work(id: int, task: Any, now: datetime) -> Work:  # noqa: ANN401 - untyped 
             raise Unsupported(f"a task without an action: {action.metadata}")
         if retry.is_waiting_on_timer:
             pause_ms = retry.retry_options.first_retry_interval_in_milliseconds
-            return Timer(id, now + timedelta(milliseconds=pause_ms))
+            return DurableTimer(id, now + timedelta(milliseconds=pause_ms))
         action = retry.actions
     match action:
         case CallActivityAction() | CallActivityWithRetryAction():
@@ -174,6 +174,6 @@ def _work(id: int, task: Any, now: datetime) -> Work:  # noqa: ANN401 - untyped 
             return Child(id, action.function_name, action._input, action.instance_id)
         case CreateTimerAction():
             fire_at = action.fire_at
-            return Timer(id, fire_at if fire_at.tzinfo else fire_at.replace(tzinfo=UTC))
+            return DurableTimer(id, fire_at if fire_at.tzinfo else fire_at.replace(tzinfo=UTC))
         case _:
             raise Unsupported(f"the local hub does not support {type(action).__name__}")

@@ -10,7 +10,7 @@ from datetime import datetime
 from local.host.config import resolve
 from local.host.engine import Function, json_datum
 from local.host.invoker import Invoker
-from local.host.ncrontab import Schedule
+from local.host.ncrontab import NcrontabSchedule
 from shared.ports import Clock
 
 
@@ -22,7 +22,7 @@ class TimerStatus:
     next: datetime
 
 
-class Timer:
+class HostTimer:
     """One timer function. It never overlaps itself: the next moment is sought when a run ends.
 
     `statuses` outlives the host: a timer that missed its moment while no host was up fires once
@@ -40,7 +40,7 @@ class Timer:
     ) -> None:
         self.function = function
         wanted = str(function.trigger["schedule"]) if schedule is None else schedule
-        self.schedule = Schedule.parse(resolve(wanted, settings))
+        self.schedule = NcrontabSchedule.parse(resolve(wanted, settings))
         self._clock = clock
         self._statuses = statuses
         self._is_monitored = function.trigger.get("useMonitor", True)
@@ -75,7 +75,7 @@ class Timer:
                 "LastUpdated": status.last.isoformat(),
             }
         payload = {
-            "Schedule": {"AdjustForDST": True},
+            "NcrontabSchedule": {"AdjustForDST": True},
             "ScheduleStatus": shown,
             "IsPastDue": is_past_due,
         }

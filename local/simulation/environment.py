@@ -9,9 +9,7 @@ from typing import Any
 import httpx
 
 from local import books
-from local.dynamics import DynamicsPeer
-from local.dynamics.faults import Faults as DynamicsFaults
-from local.dynamics.settings import Settings as DynamicsSettings
+from local.dynamics import DynamicsFaults, DynamicsPeer, DynamicsSettings
 from local.publishing import publish
 from local.servicebus import Broker, LocalQueue
 from local.simulation.conditions import Conditions, conditions_of, queues_of
@@ -27,8 +25,7 @@ from local.simulation.outages import Outages
 from local.simulation.port_faults import FaultyBroker, FaultyQueue, FaultyTables
 from local.simulation.subject import Subject
 from local.simulation.timeline import Timeline
-from local.stripe import DeliveryFaults, PeerSettings, StripePeer
-from local.stripe import Faults as StripeFaults
+from local.stripe import DeliveryFaults, PeerSettings, StripeFaults, StripePeer
 from local.tables import MemoryTables
 from local.transport import Asgi, PeerTransport
 from local.world import ROOT

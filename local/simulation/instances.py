@@ -9,8 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from local.host import Host, HubStore
-from local.host.durable import Hub
+from local.host import Host, Hub, HubStore
 from local.servicebus import Broker
 from local.simulation.crash_faults import CrashFaults
 from local.simulation.faults import Injector

@@ -2,7 +2,7 @@
 
 import random
 
-from local.baskets import Baskets
+from local.shop import Baskets
 from local.stripe import StripePeer
 from shared.ports import Json
 

@@ -1,34 +1,39 @@
 """A Stripe account in memory, in the shape of API version 2026-10-28.endive."""
 
-from local.stripe.delivery import Attempt, Delivery
+from local.stripe.delivery import Attempt, WebhookDelivery
 from local.stripe.errors import ApiError
 from local.stripe.keys import RestrictedKey
 from local.stripe.peer import StripePeer
+from local.stripe.routes import KEPT
 from local.stripe.settings import (
     API_VERSION,
     FEES,
     FEES_WITH_EUR_TAX,
     DeliveryFaults,
-    Faults,
     Fee,
     PayoutSchedule,
     PeerSettings,
+    StripeFaults,
     WebhookTarget,
 )
+from local.stripe.stored import event_reason, object_reason
 
 __all__ = [
     "API_VERSION",
     "FEES",
     "FEES_WITH_EUR_TAX",
+    "KEPT",
     "ApiError",
     "Attempt",
-    "Delivery",
     "DeliveryFaults",
-    "Faults",
     "Fee",
     "PayoutSchedule",
     "PeerSettings",
     "RestrictedKey",
+    "StripeFaults",
     "StripePeer",
+    "WebhookDelivery",
     "WebhookTarget",
+    "event_reason",
+    "object_reason",
 ]

@@ -7,13 +7,13 @@ from local.stripe.core import Core
 from local.stripe.delivery import Deliveries
 from local.stripe.events import Events
 from local.stripe.ids import Ids
-from local.stripe.ledger import Ledger
-from local.stripe.schedule import Schedule
+from local.stripe.ledger import BalanceLedger
+from local.stripe.schedule import ActionSchedule
 from local.stripe.settings import (
     API_VERSION,
-    Faults,
     PeerSettings,
     Strikes,
+    StripeFaults,
     WebhookTarget,
 )
 from local.stripe.store import Store
@@ -48,7 +48,7 @@ def assemble(
     strikes: Strikes | None = None,
 ) -> tuple[Core, Deliveries]:
     """A fresh account, without faults."""
-    schedule, store, ids = Schedule(clock), Store(clock), Ids(streams.ids)
+    schedule, store, ids = ActionSchedule(clock), Store(clock), Ids(streams.ids)
     deliveries = Deliveries(
         clock,
         schedule,
@@ -73,7 +73,7 @@ def assemble(
         deliver=deliveries.announce,
         old_shape=old_shape,
     )
-    ledger = Ledger(
+    ledger = BalanceLedger(
         clock,
         ids,
         store,
@@ -92,7 +92,7 @@ def assemble(
         events=events,
         ledger=ledger,
         livemode=livemode,
-        faults=Faults(),
+        faults=StripeFaults(),
         resend=deliveries.resend,
         strikes=strikes,
     )

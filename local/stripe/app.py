@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import unquote
 
-from local.stripe.control import Control
+from local.stripe.control import StripeControl
 from local.stripe.core import Core
 from local.stripe.errors import (
     ApiError,
@@ -35,7 +35,7 @@ type Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class StripeRequest:
     """A request, its body read whole. Header names are lower case."""
 
     method: str
@@ -46,7 +46,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class StripeAnswer:
     """An answer with a JSON body."""
 
     status: int
@@ -58,11 +58,11 @@ class Answer:
 class _Remembered:
     path: str
     body: bytes
-    answer: Answer
+    answer: StripeAnswer
     at: datetime
 
 
-class App:
+class StripeApp:
     """ASGI. `/v1/...` is the API, `/_peer/...` the control routes (no key needed there).
 
     `requests` counts API requests by method and route. `ids` numbers them, apart from the objects:
@@ -72,7 +72,7 @@ class App:
     def __init__(
         self,
         core: Core,
-        control: Control,
+        control: StripeControl,
         rng: random.Random,
         *,
         ids: Ids,
@@ -97,7 +97,7 @@ class App:
             raise NotImplementedError(f"the Stripe peer speaks HTTP, not {scope['type']}")
         body = await _body(receive)
         raw_path = scope.get("raw_path") or scope["path"].encode()
-        request = Request(
+        request = StripeRequest(
             method=scope["method"],
             path=unquote(raw_path.decode("latin-1").split("?")[0]),
             query=scope.get("query_string", b"").decode("latin-1"),
@@ -106,15 +106,15 @@ class App:
         )
         if body is None:
             error = ApiError(413, f"The request body is larger than {BODY_BYTES_MAX} bytes.")
-            answer = Answer(413, to_bytes(error.body()))
+            answer = StripeAnswer(413, to_bytes(error.body()))
         elif request.path.startswith("/_peer/"):
             status, value = await self._control.answer(request.method, request.path, request.body)
-            answer = Answer(status, to_bytes(value))
+            answer = StripeAnswer(status, to_bytes(value))
         else:
             answer = await self._api(request)
         await _reply(send, answer)
 
-    async def _api(self, request: Request) -> Answer:
+    async def _api(self, request: StripeRequest) -> StripeAnswer:
         id = self._ids.new("req")
         headers = {"Request-Id": id, "Stripe-Version": self._version(request)}
         try:
@@ -123,12 +123,12 @@ class App:
             answer = self._idempotent(request, id, key)
             if late:
                 await self._core.clock.sleep(self._core.faults.timeout_seconds)
-                answer = Answer(504, to_bytes(too_late().body()))
+                answer = StripeAnswer(504, to_bytes(too_late().body()))
         except ApiError as error:
-            answer = Answer(error.status, to_bytes(error.body()), error.headers)
-        return Answer(answer.status, answer.body, headers | answer.headers)
+            answer = StripeAnswer(error.status, to_bytes(error.body()), error.headers)
+        return StripeAnswer(answer.status, answer.body, headers | answer.headers)
 
-    def _version(self, request: Request) -> str:
+    def _version(self, request: StripeRequest) -> str:
         return request.headers.get("stripe-version") or self._api_version
 
     async def _fault(self) -> bool:
@@ -147,7 +147,7 @@ class App:
         strikes = self._core.strikes
         return draw < rate if strikes is None else strikes(name, rate)
 
-    def _idempotent(self, request: Request, id: str, api_key: RestrictedKey) -> Answer:
+    def _idempotent(self, request: StripeRequest, id: str, api_key: RestrictedKey) -> StripeAnswer:
         key = request.headers.get("idempotency-key")
         if key is None or request.method != "POST":
             return self._handle(request, id, None, api_key)
@@ -170,16 +170,18 @@ class App:
                     f"were first used with. Try using a key other than '{key}' if you meant to "
                     "execute a different request."
                 )
-            return Answer(
+            return StripeAnswer(
                 old.answer.status,
                 old.answer.body,
                 old.answer.headers | {"Idempotency-Key": key, "Idempotent-Replayed": "true"},
             )
         answer = self._handle(request, id, key, api_key)
         self._remembered[key] = _Remembered(request.path, request.body, answer, now)
-        return Answer(answer.status, answer.body, answer.headers | {"Idempotency-Key": key})
+        return StripeAnswer(answer.status, answer.body, answer.headers | {"Idempotency-Key": key})
 
-    def _handle(self, request: Request, id: str, key: str | None, api_key: RestrictedKey) -> Answer:
+    def _handle(
+        self, request: StripeRequest, id: str, key: str | None, api_key: RestrictedKey
+    ) -> StripeAnswer:
         if not request.path.startswith("/v1/"):
             raise unrecognized(request.method, request.path)
         route, ids = match(request.method, request.path)
@@ -191,11 +193,11 @@ class App:
             with self._core.events.on_request(id, key):
                 value = perform(self._core, route, ids, request.path, raw)
         except ApiError as error:
-            return Answer(error.status, to_bytes(error.body()), error.headers)
-        return Answer(200, to_bytes(value))
+            return StripeAnswer(error.status, to_bytes(error.body()), error.headers)
+        return StripeAnswer(200, to_bytes(value))
 
 
-def parameters(request: Request) -> Json:
+def parameters(request: StripeRequest) -> Json:
     """The parameters of query string and form body. Raises `ApiError`."""
     raw = parse(request.query)
     if not request.body:
@@ -226,7 +228,7 @@ async def _body(receive: Receive) -> bytes | None:
             return bytes(body)
 
 
-async def _reply(send: Send, answer: Answer) -> None:
+async def _reply(send: Send, answer: StripeAnswer) -> None:
     headers = {
         "Content-Type": "application/json",
         "Content-Length": str(len(answer.body)),

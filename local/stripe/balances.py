@@ -1,7 +1,7 @@
 """Balance and balance transactions: https://docs.stripe.com/api/balance_transactions."""
 
 from local.stripe import forms
-from local.stripe.core import Call, Core, Route
+from local.stripe.core import ApiRoute, Call, Core
 from local.stripe.errors import ApiError, missing
 from local.stripe.lists import PAGING, equal_to, listing
 from local.stripe.membership import members_of
@@ -36,8 +36,8 @@ def _list(core: Core, call: Call) -> Json:
 
 
 ROUTES = (
-    Route("GET", "/v1/balance", _balance),
-    Route(
+    ApiRoute("GET", "/v1/balance", _balance),
+    ApiRoute(
         "GET",
         "/v1/balance_transactions",
         _list,
@@ -49,5 +49,5 @@ ROUTES = (
             "type": forms.text,
         },
     ),
-    Route("GET", "/v1/balance_transactions/{}", _retrieve),
+    ApiRoute("GET", "/v1/balance_transactions/{}", _retrieve),
 )

@@ -2,7 +2,7 @@
 
 from local.stripe import forms, payments
 from local.stripe.cards import MAGIC
-from local.stripe.core import Call, Core, Route, merged
+from local.stripe.core import ApiRoute, Call, Core, merged
 from local.stripe.errors import ApiError, invalid, missing
 from local.stripe.expand import refunds_of
 from local.stripe.intents import dispute_if_wanted
@@ -107,8 +107,8 @@ def _refunds(core: Core, call: Call) -> Json:
 
 
 ROUTES = (
-    Route("POST", "/v1/charges", _create, _CREATE, ("amount", "currency")),
-    Route(
+    ApiRoute("POST", "/v1/charges", _create, _CREATE, ("amount", "currency")),
+    ApiRoute(
         "GET",
         "/v1/charges",
         _list,
@@ -119,8 +119,8 @@ ROUTES = (
             "transfer_group": forms.text,
         },
     ),
-    Route("GET", "/v1/charges/{}", _retrieve),
-    Route("POST", "/v1/charges/{}", _update, _TEXTS),
-    Route("POST", "/v1/charges/{}/capture", _capture, {"amount": forms.positive}),
-    Route("GET", "/v1/charges/{}/refunds", _refunds, PAGING),
+    ApiRoute("GET", "/v1/charges/{}", _retrieve),
+    ApiRoute("POST", "/v1/charges/{}", _update, _TEXTS),
+    ApiRoute("POST", "/v1/charges/{}/capture", _capture, {"amount": forms.positive}),
+    ApiRoute("GET", "/v1/charges/{}/refunds", _refunds, PAGING),
 )

@@ -8,7 +8,7 @@ import simplejson
 
 from local.stripe.core import Core
 from local.stripe.delivery import Deliveries
-from local.stripe.settings import Faults
+from local.stripe.settings import StripeFaults
 from local.stripe.stored import Origin, event_reason, keep_event, keep_objects, object_reason
 from shared.ports import Json
 
@@ -26,11 +26,11 @@ class ControlError(Exception):
         self.error: Json = {"message": message, **details}
 
 
-class Control:
+class StripeControl:
     """`/_peer/objects`, `/_peer/events`, `/_peer/faults`, `/_peer/state`."""
 
     def __init__(
-        self, core: Core, deliveries: Deliveries, set_faults: Callable[[Faults], None]
+        self, core: Core, deliveries: Deliveries, set_faults: Callable[[StripeFaults], None]
     ) -> None:
         self._core = core
         self._deliveries = deliveries

@@ -10,9 +10,9 @@ from local.stripe.errors import missing
 from local.stripe.events import Events, seconds
 from local.stripe.forms import Spec
 from local.stripe.ids import Ids
-from local.stripe.ledger import Ledger
-from local.stripe.schedule import Schedule
-from local.stripe.settings import Faults, PeerSettings, Strikes
+from local.stripe.ledger import BalanceLedger
+from local.stripe.schedule import ActionSchedule
+from local.stripe.settings import PeerSettings, Strikes, StripeFaults
 from local.stripe.store import Store
 from shared.ports import Clock, Json
 
@@ -31,11 +31,11 @@ class Core:
     rng: random.Random
     ids: Ids
     store: Store
-    schedule: Schedule
+    schedule: ActionSchedule
     events: Events
-    ledger: Ledger
+    ledger: BalanceLedger
     livemode: bool
-    faults: Faults
+    faults: StripeFaults
     resend: Callable[[Json], None]
     strikes: Strikes | None = None
     behaviours: dict[str, Behaviour] = field(default_factory=dict)
@@ -117,7 +117,7 @@ type Handler = Callable[[Core, Call], Json]
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class ApiRoute:
     """One request of the API. `{}` in the path stands for an id."""
 
     method: str

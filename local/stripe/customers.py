@@ -1,7 +1,7 @@
 """Customers: https://docs.stripe.com/api/customers."""
 
 from local.stripe import forms, nested, tax_ids
-from local.stripe.core import Call, Core, Route, merged
+from local.stripe.core import ApiRoute, Call, Core, merged
 from local.stripe.errors import ApiError
 from local.stripe.lists import PAGING, equal_to, listing
 from local.stripe.payment_methods import attach, resolve
@@ -156,10 +156,10 @@ def _list(core: Core, call: Call) -> Json:
 
 
 ROUTES = (
-    Route("POST", "/v1/customers", _create, _CREATE),
-    Route("GET", "/v1/customers", _list, {**PAGING, "email": forms.text}),
-    Route("GET", "/v1/customers/{}", _retrieve),
-    Route("POST", "/v1/customers/{}", _update, _WRITABLE),
-    Route("DELETE", "/v1/customers/{}", _delete),
+    ApiRoute("POST", "/v1/customers", _create, _CREATE),
+    ApiRoute("GET", "/v1/customers", _list, {**PAGING, "email": forms.text}),
+    ApiRoute("GET", "/v1/customers/{}", _retrieve),
+    ApiRoute("POST", "/v1/customers/{}", _update, _WRITABLE),
+    ApiRoute("DELETE", "/v1/customers/{}", _delete),
     *tax_ids.ROUTES,
 )

@@ -11,7 +11,7 @@ from typing import Literal, Never
 
 import httpx
 
-from local.stripe.schedule import Schedule
+from local.stripe.schedule import ActionSchedule
 from local.stripe.settings import DeliveryFaults, Strikes, WebhookTarget
 from local.stripe.wire import to_bytes
 from shared.ports import Clock, Json
@@ -42,7 +42,7 @@ class Attempt:
 
 
 @dataclass(slots=True)
-class Delivery:
+class WebhookDelivery:
     """The way of one event to the webhook.
 
     `rolled`: the first attempt is signed by the oldest secret alone.
@@ -74,7 +74,7 @@ class Deliveries:
     def __init__(
         self,
         clock: Clock,
-        schedule: Schedule,
+        schedule: ActionSchedule,
         rng: random.Random,
         *,
         target: WebhookTarget | None,
@@ -91,11 +91,11 @@ class Deliveries:
         self._secrets = tuple(secrets)
         self._faults = faults
         self._strikes = strikes
-        self._queue: asyncio.Queue[Delivery] = asyncio.Queue()
+        self._queue: asyncio.Queue[WebhookDelivery] = asyncio.Queue()
         self._outstanding = 0
         self._quiet = asyncio.Event()
         self._quiet.set()
-        self.log: list[Delivery] = []
+        self.log: list[WebhookDelivery] = []
 
     @property
     def has_target(self) -> bool:
@@ -116,28 +116,28 @@ class Deliveries:
         faults = self._faults()
         draws = [self._rng.random() for _ in range(3)]  # always three: one fault moves no other
         if self._struck("drop", faults.drop, draws[0]):
-            self.log.append(Delivery(event, state="dropped"))
+            self.log.append(WebhookDelivery(event, state="dropped"))
             return
         late = faults.delay_seconds if self._struck("late", 1.0, 0.0) else 0.0
         shuffled = self._rng.uniform(0, faults.shuffle_seconds)
         wait = late + (shuffled if self._struck("shuffle", 1.0, 0.0) else 0.0)
         again = wait + self._rng.uniform(0, DUPLICATE_WITHIN_SECONDS)
-        self._later(self._new(Delivery(event)), wait)
+        self._later(self._new(WebhookDelivery(event)), wait)
         if self._struck("duplicate", faults.duplicate, draws[1]):
-            self._later(self._new(Delivery(event)), again)
+            self._later(self._new(WebhookDelivery(event)), again)
         if self._struck("rolled_secret", faults.rolled_secret, draws[2]):
-            self._later(self._new(Delivery(event, rolled=True)), again)
+            self._later(self._new(WebhookDelivery(event, rolled=True)), again)
 
     def _struck(self, name: str, rate: float, draw: float) -> bool:
         return draw < rate if self._strikes is None else self._strikes(name, rate)
 
     def resend(self, event: Json) -> None:
         """Deliver an event again, at once and without faults."""
-        self._queue.put_nowait(self._new(Delivery(event)))
+        self._queue.put_nowait(self._new(WebhookDelivery(event)))
 
     async def send(self, event: Json) -> Attempt:
         """Deliver once, now, and say what came back. Raises `ValueError` without a webhook."""
-        delivery = self._new(Delivery(event, retries=False))
+        delivery = self._new(WebhookDelivery(event, retries=False))
         try:
             await self._attempt(delivery)
         except asyncio.CancelledError:
@@ -168,19 +168,19 @@ class Deliveries:
                 self._queue.put_nowait(delivery)  # a stopped account goes on where it was
                 raise
 
-    def _new(self, delivery: Delivery) -> Delivery:
+    def _new(self, delivery: WebhookDelivery) -> WebhookDelivery:
         self.log.append(delivery)
         self._outstanding += 1
         self._quiet.clear()
         return delivery
 
-    def _later(self, delivery: Delivery, seconds: float) -> None:
+    def _later(self, delivery: WebhookDelivery, seconds: float) -> None:
         if seconds <= 0:
             self._queue.put_nowait(delivery)
         else:
             self._schedule.after(seconds, lambda: self._queue.put_nowait(delivery))
 
-    async def _attempt(self, delivery: Delivery) -> None:
+    async def _attempt(self, delivery: WebhookDelivery) -> None:
         attempt = await self._post(delivery)
         delivery.attempts.append(attempt)
         retry = len(delivery.attempts) - 1
@@ -192,13 +192,13 @@ class Deliveries:
         else:
             self._end(delivery, "failed")
 
-    def _end(self, delivery: Delivery, state: State) -> None:
+    def _end(self, delivery: WebhookDelivery, state: State) -> None:
         delivery.state = state
         self._outstanding -= 1
         if self._outstanding == 0:
             self._quiet.set()
 
-    async def _post(self, delivery: Delivery) -> Attempt:
+    async def _post(self, delivery: WebhookDelivery) -> Attempt:
         target = self._target
         if target is None:
             raise ValueError("this account has no webhook endpoint")

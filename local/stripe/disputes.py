@@ -1,7 +1,7 @@
 """Disputes: https://docs.stripe.com/api/disputes. Inquiries move no money; chargebacks do."""
 
 from local.stripe import forms
-from local.stripe.core import Call, Core, Route
+from local.stripe.core import ApiRoute, Call, Core
 from local.stripe.errors import ApiError
 from local.stripe.ledger import fee_details
 from local.stripe.lists import PAGING, equal_to, listing
@@ -174,18 +174,18 @@ def _list(core: Core, call: Call) -> Json:
 
 
 ROUTES = (
-    Route(
+    ApiRoute(
         "GET",
         "/v1/disputes",
         _list,
         {**PAGING, "charge": forms.text, "payment_intent": forms.text},
     ),
-    Route("GET", "/v1/disputes/{}", _retrieve),
-    Route(
+    ApiRoute("GET", "/v1/disputes/{}", _retrieve),
+    ApiRoute(
         "POST",
         "/v1/disputes/{}",
         _update,
         {"evidence": forms.object_, "metadata": forms.metadata, "submit": forms.boolean},
     ),
-    Route("POST", "/v1/disputes/{}/close", _close),
+    ApiRoute("POST", "/v1/disputes/{}/close", _close),
 )

@@ -1,7 +1,7 @@
 """Events: https://docs.stripe.com/api/events, kept in lists for 30 days."""
 
 from local.stripe import forms
-from local.stripe.core import Call, Core, Route
+from local.stripe.core import ApiRoute, Call, Core
 from local.stripe.errors import ApiError
 from local.stripe.lists import PAGING, listing
 from shared.ports import Json
@@ -47,7 +47,7 @@ def _retry(core: Core, call: Call) -> Json:
 
 
 ROUTES = (
-    Route(
+    ApiRoute(
         "GET",
         "/v1/events",
         _list,
@@ -58,8 +58,8 @@ ROUTES = (
             "types": forms.texts,
         },
     ),
-    Route("GET", "/v1/events/{}", _retrieve),
-    Route(
+    ApiRoute("GET", "/v1/events/{}", _retrieve),
+    ApiRoute(
         "POST",
         "/v1/events/{}/retry",
         _retry,

@@ -1,7 +1,7 @@
 """Which payments pay which invoices: https://docs.stripe.com/api/invoice-payment."""
 
 from local.stripe import forms, nested
-from local.stripe.core import Call, Core, Route
+from local.stripe.core import ApiRoute, Call, Core
 from local.stripe.lists import PAGING, equal_to, listing
 from local.stripe.store import member
 from shared.ports import Json
@@ -86,7 +86,7 @@ def _list(core: Core, call: Call) -> Json:
 
 
 ROUTES = (
-    Route(
+    ApiRoute(
         "GET",
         "/v1/invoice_payments",
         _list,
@@ -104,5 +104,5 @@ ROUTES = (
             "status": forms.one_of(*STATUSES),
         },
     ),
-    Route("GET", "/v1/invoice_payments/{}", _retrieve),
+    ApiRoute("GET", "/v1/invoice_payments/{}", _retrieve),
 )

@@ -10,7 +10,7 @@ from typing import Any
 
 from local.stripe.events import Events, seconds
 from local.stripe.ids import Ids
-from local.stripe.schedule import Schedule
+from local.stripe.schedule import ActionSchedule
 from local.stripe.store import Store
 from shared.ports import Clock, Json
 
@@ -31,7 +31,7 @@ def fee_details(stripe_fee: int, tax: int, currency: str) -> list[Json]:
     ]
 
 
-class Ledger:
+class BalanceLedger:
     """Enters transactions, makes them available, and knows which no payout has paid yet."""
 
     def __init__(
@@ -39,7 +39,7 @@ class Ledger:
         clock: Clock,
         ids: Ids,
         store: Store,
-        schedule: Schedule,
+        schedule: ActionSchedule,
         events: Events,
         *,
         livemode: bool,

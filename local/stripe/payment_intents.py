@@ -1,7 +1,7 @@
 """Payment intents: https://docs.stripe.com/api/payment_intents."""
 
 from local.stripe import forms, payments
-from local.stripe.core import Call, Core, Route, merged
+from local.stripe.core import ApiRoute, Call, Core, merged
 from local.stripe.errors import ApiError, invalid
 from local.stripe.intents import (
     CANCELABLE,
@@ -200,13 +200,13 @@ _CAPTURE: forms.Spec = {
     "statement_descriptor_suffix": forms.any_value,
 }
 ROUTES = (
-    Route("POST", "/v1/payment_intents", _create, _CREATE, ("amount", "currency")),
-    Route("GET", "/v1/payment_intents", _list, {**PAGING, "customer": forms.text}),
-    Route("GET", "/v1/payment_intents/{}", _retrieve, {"client_secret": forms.text}),
-    Route("POST", "/v1/payment_intents/{}", _update, _WRITABLE),
-    Route("POST", "/v1/payment_intents/{}/confirm", _confirm, _CONFIRM),
-    Route("POST", "/v1/payment_intents/{}/capture", _capture, _CAPTURE),
-    Route(
+    ApiRoute("POST", "/v1/payment_intents", _create, _CREATE, ("amount", "currency")),
+    ApiRoute("GET", "/v1/payment_intents", _list, {**PAGING, "customer": forms.text}),
+    ApiRoute("GET", "/v1/payment_intents/{}", _retrieve, {"client_secret": forms.text}),
+    ApiRoute("POST", "/v1/payment_intents/{}", _update, _WRITABLE),
+    ApiRoute("POST", "/v1/payment_intents/{}/confirm", _confirm, _CONFIRM),
+    ApiRoute("POST", "/v1/payment_intents/{}/capture", _capture, _CAPTURE),
+    ApiRoute(
         "POST",
         "/v1/payment_intents/{}/cancel",
         _cancel,

@@ -4,7 +4,7 @@ from hashlib import sha256
 
 from local.stripe import forms
 from local.stripe.cards import IBANS, MAGIC, NUMBERS, Method
-from local.stripe.core import Call, Core, Route
+from local.stripe.core import ApiRoute, Call, Core
 from local.stripe.errors import ApiError, invalid, missing, missing_parameter
 from local.stripe.lists import PAGING, equal_to, listing
 from shared.ports import Json
@@ -198,21 +198,21 @@ def _list(core: Core, call: Call) -> Json:
 
 
 ROUTES = (
-    Route("POST", "/v1/payment_methods", _create, _CREATE),
-    Route(
+    ApiRoute("POST", "/v1/payment_methods", _create, _CREATE),
+    ApiRoute(
         "GET",
         "/v1/payment_methods",
         _list,
         {**PAGING, "customer": forms.text, "type": forms.text},
     ),
-    Route("GET", "/v1/payment_methods/{}", _retrieve),
-    Route("POST", "/v1/payment_methods/{}", _update, _WRITABLE),
-    Route(
+    ApiRoute("GET", "/v1/payment_methods/{}", _retrieve),
+    ApiRoute("POST", "/v1/payment_methods/{}", _update, _WRITABLE),
+    ApiRoute(
         "POST",
         "/v1/payment_methods/{}/attach",
         _attach,
         {"customer": forms.text},
         ("customer",),
     ),
-    Route("POST", "/v1/payment_methods/{}/detach", _detach),
+    ApiRoute("POST", "/v1/payment_methods/{}/detach", _detach),
 )

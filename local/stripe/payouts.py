@@ -8,7 +8,7 @@ count in the next automatic payout.
 from datetime import UTC, datetime, time, timedelta
 
 from local.stripe import forms
-from local.stripe.core import Call, Core, Route
+from local.stripe.core import ApiRoute, Call, Core
 from local.stripe.errors import ApiError, invalid
 from local.stripe.ledger import fee_details
 from local.stripe.lists import PAGING, equal_to, listing, within
@@ -219,7 +219,7 @@ def _list(core: Core, call: Call) -> Json:
 
 
 ROUTES = (
-    Route(
+    ApiRoute(
         "POST",
         "/v1/payouts",
         _create,
@@ -234,7 +234,7 @@ ROUTES = (
         },
         ("amount", "currency"),
     ),
-    Route(
+    ApiRoute(
         "GET",
         "/v1/payouts",
         _list,
@@ -245,7 +245,7 @@ ROUTES = (
             "status": forms.text,
         },
     ),
-    Route("GET", "/v1/payouts/{}", _retrieve),
-    Route("POST", "/v1/payouts/{}", _update, {"metadata": forms.metadata}),
-    Route("POST", "/v1/payouts/{}/cancel", _cancel),
+    ApiRoute("GET", "/v1/payouts/{}", _retrieve),
+    ApiRoute("POST", "/v1/payouts/{}", _update, {"metadata": forms.metadata}),
+    ApiRoute("POST", "/v1/payouts/{}/cancel", _cancel),
 )

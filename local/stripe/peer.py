@@ -9,12 +9,12 @@ from typing import Never
 from local.stripe import payouts, routes
 from local.stripe.account import RandomStreams, assemble
 from local.stripe.acts import Acts
-from local.stripe.app import App
-from local.stripe.control import Control
-from local.stripe.delivery import Delivery
+from local.stripe.app import StripeApp
+from local.stripe.control import StripeControl
+from local.stripe.delivery import WebhookDelivery
 from local.stripe.ids import Ids
 from local.stripe.keys import Keys, RestrictedKey
-from local.stripe.settings import API_VERSION, Faults, PeerSettings, Strikes, WebhookTarget
+from local.stripe.settings import API_VERSION, PeerSettings, Strikes, StripeFaults, WebhookTarget
 from shared.ports import Clock, Json
 
 SECRETS_FOR_ROLLING = 2
@@ -41,7 +41,7 @@ class StripePeer(Acts):
         signing_secrets: Sequence[str],
         api_key: str,
         settings: PeerSettings | None = None,
-        faults: Faults | None = None,
+        faults: StripeFaults | None = None,
         strikes: Strikes | None = None,
     ) -> None:
         self._clock = clock
@@ -58,10 +58,10 @@ class StripePeer(Acts):
         )
         super().__init__(core)
         self._schedule = core.schedule
-        self.set_faults(faults or Faults())
+        self.set_faults(faults or StripeFaults())
         self._keys = Keys(api_key, account)
-        self.control = Control(self._core, self._deliveries, self.set_faults)
-        self.asgi = App(
+        self.control = StripeControl(self._core, self._deliveries, self.set_faults)
+        self.asgi = StripeApp(
             self._core,
             self.control,
             streams.requests,
@@ -151,7 +151,7 @@ class StripePeer(Acts):
     # --- looking in -------------------------------------------------------------------------
 
     @property
-    def deliveries(self) -> Sequence[Delivery]:
+    def deliveries(self) -> Sequence[WebhookDelivery]:
         """Every delivery so far, in order: event, attempts, state."""
         return self._deliveries.log
 
@@ -161,11 +161,11 @@ class StripePeer(Acts):
         return self.asgi.requests
 
     @property
-    def faults(self) -> Faults:
+    def faults(self) -> StripeFaults:
         """The faults that are set."""
         return self._core.faults
 
-    def set_faults(self, faults: Faults) -> None:
+    def set_faults(self, faults: StripeFaults) -> None:
         """Set all faults. Raises `ValueError` for a rolled secret where there is only one."""
         if faults.delivery.rolled_secret and len(self._secrets) < SECRETS_FOR_ROLLING:
             raise ValueError("delivery.rolled_secret needs at least two signing secrets")

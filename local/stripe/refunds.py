@@ -2,7 +2,7 @@
 
 from local.stripe import disputes, forms
 from local.stripe.cards import Behaviour
-from local.stripe.core import Call, Core, Route, merged
+from local.stripe.core import ApiRoute, Call, Core, merged
 from local.stripe.currencies import spoken
 from local.stripe.errors import ApiError, invalid, missing_parameter
 from local.stripe.ledger import fee_details
@@ -202,7 +202,7 @@ def _list(core: Core, call: Call) -> Json:
 
 
 ROUTES = (
-    Route(
+    ApiRoute(
         "POST",
         "/v1/refunds",
         _create,
@@ -214,13 +214,13 @@ ROUTES = (
             "reason": forms.one_of(*REASONS),
         },
     ),
-    Route(
+    ApiRoute(
         "GET",
         "/v1/refunds",
         _list,
         {**PAGING, "charge": forms.text, "payment_intent": forms.text},
     ),
-    Route("GET", "/v1/refunds/{}", _retrieve),
-    Route("POST", "/v1/refunds/{}", _update, {"metadata": forms.metadata}),
-    Route("POST", "/v1/refunds/{}/cancel", _cancel),
+    ApiRoute("GET", "/v1/refunds/{}", _retrieve),
+    ApiRoute("POST", "/v1/refunds/{}", _update, {"metadata": forms.metadata}),
+    ApiRoute("POST", "/v1/refunds/{}/cancel", _cancel),
 )

@@ -16,14 +16,14 @@ from local.stripe import (
     payouts,
     refunds,
 )
-from local.stripe.core import Call, Core, Route
+from local.stripe.core import ApiRoute, Call, Core
 from local.stripe.errors import retrieve_only, unrecognized
 from local.stripe.expand import expand
 from local.stripe.forms import read, texts, texts_of
 from local.stripe.store import clone
 from shared.ports import Json
 
-ROUTES: tuple[Route, ...] = (
+ROUTES: tuple[ApiRoute, ...] = (
     *customers.ROUTES,
     *payment_methods.ROUTES,
     *payment_intents.ROUTES,
@@ -66,12 +66,12 @@ KEPT: Mapping[str, str] = {
 }
 """Path under /v1 -> type: stored through /_peer and retrieved, nothing else."""
 
-type _Pattern = tuple[tuple[str, ...], Route]
+type _Pattern = tuple[tuple[str, ...], ApiRoute]
 
 _PARTS_OF_NESTED = 2  # `checkout/sessions`
 
 
-def _by_size(routes: tuple[Route, ...]) -> Mapping[tuple[str, int], list[_Pattern]]:
+def _by_size(routes: tuple[ApiRoute, ...]) -> Mapping[tuple[str, int], list[_Pattern]]:
     """Routes by method and number of path segments, so that few are tried for a request."""
     found: dict[tuple[str, int], list[_Pattern]] = {}
     for route in routes:
@@ -83,7 +83,7 @@ def _by_size(routes: tuple[Route, ...]) -> Mapping[tuple[str, int], list[_Patter
 _ROUTES = _by_size(ROUTES)
 
 
-def match(method: str, path: str) -> tuple[Route, tuple[str, ...]]:
+def match(method: str, path: str) -> tuple[ApiRoute, tuple[str, ...]]:
     """The route of a request and the ids in its path. Raises `ApiError` 404."""
     segments = path.split("/")
     for pattern, route in _ROUTES.get((method, len(segments)), ()):
@@ -93,7 +93,7 @@ def match(method: str, path: str) -> tuple[Route, tuple[str, ...]]:
     return _kept(method, path, segments[2:])
 
 
-def _kept(method: str, path: str, rest: list[str]) -> tuple[Route, tuple[str, ...]]:
+def _kept(method: str, path: str, rest: list[str]) -> tuple[ApiRoute, tuple[str, ...]]:
     for size in (1, _PARTS_OF_NESTED):
         type = KEPT.get("/".join(rest[:size]))
         if type is None:
@@ -104,11 +104,11 @@ def _kept(method: str, path: str, rest: list[str]) -> tuple[Route, tuple[str, ..
         def retrieve(core: Core, call: Call, type: str = type) -> Json:
             return core.find(type, call.ids[0])
 
-        return Route("GET", path, retrieve), (rest[size],)
+        return ApiRoute("GET", path, retrieve), (rest[size],)
     raise unrecognized(method, path)
 
 
-def perform(core: Core, route: Route, ids: tuple[str, ...], path: str, raw: Json) -> Json:
+def perform(core: Core, route: ApiRoute, ids: tuple[str, ...], path: str, raw: Json) -> Json:
     """Do what a request asks and build its answer. Raises `ApiError`."""
     paths = texts(raw.pop("expand"), "expand") if "expand" in raw else []
     params = read(raw, route.spec, route.required)

@@ -25,7 +25,7 @@ class _Due:
     cancelled: bool = field(compare=False, default=False)
 
 
-class Schedule:
+class ActionSchedule:
     """Runs actions at their moments, in order of time and then of scheduling.
 
     Actions are plain functions: what takes time hands over to a task of its own. `recurring`

@@ -113,7 +113,7 @@ class DeliveryFaults:
 
 
 @dataclass(frozen=True, slots=True)
-class Faults:
+class StripeFaults:
     """What may go wrong with requests to the API; shares are of requests, in [0, 1].
 
     `rate_limit` and `server_error`: refused, nothing done. `timeout`: done, but the answer takes
@@ -129,7 +129,7 @@ class Faults:
     stale_list_seconds: float = 0.0
     delivery: DeliveryFaults = field(default_factory=DeliveryFaults)
 
-    def changed(self, changes: object) -> "Faults":
+    def changed(self, changes: object) -> "StripeFaults":
         """These faults with the changes of a JSON object.
 
         Raises `ValueError` naming every member that is unknown or out of its range.
@@ -149,7 +149,7 @@ class Faults:
 
 
 def _numbers(
-    faults: Faults | DeliveryFaults, changes: dict[str, Any], prefix: str, wrong: list[str]
+    faults: StripeFaults | DeliveryFaults, changes: dict[str, Any], prefix: str, wrong: list[str]
 ) -> dict[str, float]:
     names = [item.name for item in fields(faults) if item.name != "delivery"]
     numbers: dict[str, float] = {}

@@ -7,7 +7,7 @@ tell the outcome (https://docs.stripe.com/billing/customer/tax-ids).
 import re
 
 from local.stripe import forms, nested
-from local.stripe.core import Call, Core, Route
+from local.stripe.core import ApiRoute, Call, Core
 from local.stripe.errors import invalid, missing
 from local.stripe.lists import PAGING, equal_to, listing
 from shared.ports import Json
@@ -158,9 +158,9 @@ def _retrieve(core: Core, call: Call) -> Json:
 
 
 ROUTES = (
-    Route("POST", "/v1/customers/{}/tax_ids", _create, _SPEC, _REQUIRED),
-    Route("GET", "/v1/customers/{}/tax_ids", _list, PAGING),
-    Route("GET", "/v1/customers/{}/tax_ids/{}", _of_customer),
-    Route("DELETE", "/v1/customers/{}/tax_ids/{}", _delete),
-    Route("GET", "/v1/tax_ids/{}", _retrieve),
+    ApiRoute("POST", "/v1/customers/{}/tax_ids", _create, _SPEC, _REQUIRED),
+    ApiRoute("GET", "/v1/customers/{}/tax_ids", _list, PAGING),
+    ApiRoute("GET", "/v1/customers/{}/tax_ids/{}", _of_customer),
+    ApiRoute("DELETE", "/v1/customers/{}/tax_ids/{}", _delete),
+    ApiRoute("GET", "/v1/tax_ids/{}", _retrieve),
 )

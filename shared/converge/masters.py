@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from shared.books import Books
 from shared.converge.task import Task
+from shared.domain.books import Books
 from shared.domain.records import Ref
 from shared.entities.customer import role_of
 from shared.outcomes import RESOLVED_CAUSE, Kind, Outcome

@@ -10,6 +10,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
+from shared.domain.books import Account, Books
 from shared.domain.documents import (
     AccountRole,
     Document,
@@ -25,7 +26,6 @@ from shared.errors import Parked
 from shared.mapping.catalogue import scope_of
 from shared.mapping.compiler import CompiledMapping
 from shared.mapping.fields import too_long
-from shared.settings import Account, Books
 
 DISPLAY_VALUES = MappingProxyType(
     {"account": "AccountDisplayValue", "offset": "OffsetAccountDisplayValue"}

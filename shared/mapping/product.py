@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from shared.domain.books import Books
 from shared.mapping.compiler import CompiledMapping, Vocabulary, compile_mapping
 from shared.mapping.loader import Loaded
 from shared.mapping.problems import MappingRefused, Problem
 from shared.policy import problems
-from shared.settings import Books
 
 
 @dataclass(frozen=True, slots=True)

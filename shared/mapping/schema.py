@@ -10,11 +10,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Discriminator, Field, Tag, ValidationError, model_validator
 
+from shared.domain.model import Model
 from shared.mapping.loader import Loaded
 from shared.mapping.problems import MappingRefused, Problem
 from shared.mapping.reasons import problems_of
 from shared.policy import Policy
-from shared.settings import Model
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]{0,59}$"
 PATH_PATTERN = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){0,7}$"

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from local.dynamics import DynamicsPeer, Faults
+from local.dynamics import DynamicsFaults, DynamicsPeer
 from local.loop import run_virtual
 from local.transport import PeerTransport
 from shared.clients.dynamics.auth import ClientCredentials
@@ -323,7 +323,9 @@ def test_a_batch_cut_in_the_middle_tells_no_more_than_is_true(fault: str) -> Non
 @pytest.mark.parametrize("seed", range(3))
 def test_whatever_goes_wrong_no_result_is_more_certain_than_it_may_be(seed: int) -> None:
     async def test(bench: Bench) -> None:
-        faults = bench.peer.faults = Faults(latency_seconds=(0.0, 2.0), late_commit_seconds=40.0)
+        faults = bench.peer.faults = DynamicsFaults(
+            latency_seconds=(0.0, 2.0), late_commit_seconds=40.0
+        )
         for name in ("throttle", "server_error", "html_error", "timeout_before_commit"):
             setattr(faults, name, 0.03)
         for name in ("error_after_commit", "late_commit", "drop_mid_batch", "truncate_batch"):

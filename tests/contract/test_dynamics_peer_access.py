@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from local.dynamics import HOST, Faults, PeerTimeout
+from local.dynamics import HOST, DynamicsFaults, PeerTimeout
 from local.transport import EXTENSION, break_connection
 from tests.contract.test_dynamics_peer_rig import (
     CUSTOMER,
@@ -95,7 +95,7 @@ async def test_the_token_endpoint_takes_a_form_only(world: World) -> None:
 
 @virtual
 async def test_a_request_slower_than_the_client_waits_is_lost_but_done(world: World) -> None:
-    world.peer.faults = Faults(latency_seconds=(40, 40))
+    world.peer.faults = DynamicsFaults(latency_seconds=(40, 40))
     before = world.clock.now()
     with pytest.raises(httpx.ReadTimeout):
         await world.post("CustomersV3", CUSTOMER | {"CustomerAccount": "US-9"})
@@ -132,7 +132,7 @@ async def test_a_method_that_does_not_fit_is_refused(world: World, method: str) 
 
 @virtual
 async def test_a_caller_that_is_cancelled_does_not_stop_the_peer(world: World) -> None:
-    world.peer.faults = Faults(latency_seconds=(5, 5))
+    world.peer.faults = DynamicsFaults(latency_seconds=(5, 5))
     writing = asyncio.create_task(world.post("CustomersV3", CUSTOMER | {"CustomerAccount": "C"}))
     await world.clock.sleep(1)
     writing.cancel()

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from local.dynamics import HOST, Faults
-from local.dynamics.batch import parse_batch
-from local.dynamics.errors import Refusal
+from local.dynamics import HOST, DynamicsFaults
+from local.dynamics.odata.batch import parse_batch
+from local.dynamics.odata.errors import Refusal
 from tests.contract.test_dynamics_peer_rig import (
     CUSTOMER,
     FEE,
@@ -89,7 +89,7 @@ async def test_a_failed_changeset_restores_changes_and_deletes(world: World) -> 
 async def test_lines_of_one_changeset_do_not_collide_with_each_other(world: World) -> None:
     batch = await world.journal()
     line = operation("POST", "CustomerPaymentJournalLines", RECEIPT | {"JournalBatchNumber": batch})
-    world.peer.faults = Faults(latency_seconds=(1, 1))
+    world.peer.faults = DynamicsFaults(latency_seconds=(1, 1))
     body = multipart([changeset([line, line]), line, changeset([line])])
     assert statuses(await world.batch(body)) == [201] * 4
     responses = await asyncio.gather(world.batch(body), world.batch(body))

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from local.dynamics import Faults
+from local.dynamics import DynamicsFaults
 from local.loop import run_virtual
 from tests.contract.test_dynamics_peer_rig import (
     CUSTOMER,
@@ -35,7 +35,7 @@ def customers(world: World) -> int:
 
 @virtual
 async def test_a_throttled_request_says_when_to_come_back(world: World) -> None:
-    world.peer.faults = Faults(throttle=1, retry_after_seconds=17)
+    world.peer.faults = DynamicsFaults(throttle=1, retry_after_seconds=17)
     response = await world.post("CustomersV3", CUSTOMER)
     assert response.status_code == 429
     assert response.headers["retry-after"] == "17"
@@ -47,11 +47,11 @@ async def test_a_throttled_request_says_when_to_come_back(world: World) -> None:
 async def test_a_server_error_and_a_gateways_page_come_before_anything_is_done(
     world: World,
 ) -> None:
-    world.peer.faults = Faults(server_error=1)
+    world.peer.faults = DynamicsFaults(server_error=1)
     response = await world.post("CustomersV3", CUSTOMER)
     assert response.status_code == 500
     assert "AxODataWriteException" not in response.text
-    world.peer.faults = Faults(html_error=1)
+    world.peer.faults = DynamicsFaults(html_error=1)
     response = await world.post("CustomersV3", CUSTOMER)
     assert response.status_code == 502
     assert response.headers["content-type"] == "text/html"
@@ -63,7 +63,7 @@ async def test_a_server_error_and_a_gateways_page_come_before_anything_is_done(
 async def test_an_answer_lost_after_the_commit_looks_like_one_of_two_failures(
     world: World,
 ) -> None:
-    world.peer.faults = Faults(error_after_commit=1)
+    world.peer.faults = DynamicsFaults(error_after_commit=1)
     seen = []
     for _ in range(12):
         try:
@@ -76,7 +76,7 @@ async def test_an_answer_lost_after_the_commit_looks_like_one_of_two_failures(
 
 @virtual
 async def test_a_time_out_before_the_commit_takes_the_clients_patience(world: World) -> None:
-    world.peer.faults = Faults(timeout_before_commit=1)
+    world.peer.faults = DynamicsFaults(timeout_before_commit=1)
     before = world.clock.now()
     with pytest.raises(httpx.ReadTimeout):
         await world.post("CustomersV3", CUSTOMER)
@@ -87,7 +87,7 @@ async def test_a_time_out_before_the_commit_takes_the_clients_patience(world: Wo
 
 @virtual
 async def test_a_late_commit_lands_after_the_client_gave_up(world: World) -> None:
-    world.peer.faults = Faults(late_commit=1, late_commit_seconds=50)
+    world.peer.faults = DynamicsFaults(late_commit=1, late_commit_seconds=50)
     with pytest.raises(httpx.ReadTimeout):
         await world.post("CustomersV3", CUSTOMER)
     assert customers(world) == 0
@@ -97,7 +97,7 @@ async def test_a_late_commit_lands_after_the_client_gave_up(world: World) -> Non
 
 @virtual
 async def test_a_batch_can_break_off_in_the_middle(world: World) -> None:
-    world.peer.faults = Faults(drop_mid_batch=1)
+    world.peer.faults = DynamicsFaults(drop_mid_batch=1)
     done = []
     for _ in range(8):
         before = customers(world)
@@ -111,7 +111,7 @@ async def test_a_batch_can_break_off_in_the_middle(world: World) -> None:
 @virtual
 async def test_a_batch_answer_can_be_cut(world: World) -> None:
     whole = await world.batch(multipart([GOOD, GOOD, GOOD]))
-    world.peer.faults = Faults(truncate_batch=1)
+    world.peer.faults = DynamicsFaults(truncate_batch=1)
     cut = await world.batch(multipart([GOOD, GOOD, GOOD]))
     assert cut.status_code == 200
     assert len(cut.content) < len(whole.content)
@@ -121,13 +121,13 @@ async def test_a_batch_answer_can_be_cut(world: World) -> None:
 
 @virtual
 async def test_reads_are_spared_by_faults_of_writes(world: World) -> None:
-    world.peer.faults = Faults(error_after_commit=1, late_commit=1, drop_mid_batch=1)
+    world.peer.faults = DynamicsFaults(error_after_commit=1, late_commit=1, drop_mid_batch=1)
     assert (await world.get("Currencies")).status_code == 200
 
 
 @virtual
 async def test_latency_lies_between_its_bounds(world: World) -> None:
-    world.peer.faults = Faults(latency_seconds=(1, 3))
+    world.peer.faults = DynamicsFaults(latency_seconds=(1, 3))
     times = []
     for _ in range(10):
         before = world.clock.now()
@@ -143,9 +143,9 @@ async def test_faults_are_switched_by_a_route(world: World) -> None:
     response = await world.http.post(f"{CONTROL}/faults", json=body)
     assert response.status_code == 200
     assert response.json()["value"]["throttle"] == 0.25
-    assert world.peer.faults == Faults(throttle=0.25, latency_seconds=(0.1, 0.2))
+    assert world.peer.faults == DynamicsFaults(throttle=0.25, latency_seconds=(0.1, 0.2))
     await world.http.post(f"{CONTROL}/faults", json={})
-    assert world.peer.faults == Faults()
+    assert world.peer.faults == DynamicsFaults()
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ async def test_faults_that_make_no_sense_are_refused(world: World, body: Any, te
     response = await world.http.post(f"{CONTROL}/faults", json=body)
     assert response.status_code == 400
     assert text in response.json()["value"]["error"]
-    assert world.peer.faults == Faults()
+    assert world.peer.faults == DynamicsFaults()
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_the_same_seed_gives_the_same_run() -> None:
         async def main(clock: Any) -> None:
             world = World(clock, seed)
             await world.sign_in()
-            world.peer.faults = Faults(
+            world.peer.faults = DynamicsFaults(
                 throttle=0.2, error_after_commit=0.3, latency_seconds=(0.1, 2.0)
             )
             for _ in range(20):
@@ -241,7 +241,7 @@ async def test_the_faults_that_are_set_can_be_read(world: World) -> None:
 @virtual
 async def test_a_repeat_of_a_lost_answer_hears_that_the_record_exists(world: World) -> None:
     batch = await world.journal()
-    world.peer.faults = Faults(key_taken=1)
+    world.peer.faults = DynamicsFaults(key_taken=1)
     response = await world.post(LINES, {**RECEIPT, "JournalBatchNumber": batch})
     assert response.status_code == world.peer.settings.failure_status
     assert "The record already exists." in infolog(response)
@@ -250,14 +250,14 @@ async def test_a_repeat_of_a_lost_answer_hears_that_the_record_exists(world: Wor
 
 @virtual
 async def test_a_key_that_dynamics_gives_is_never_taken(world: World) -> None:
-    world.peer.faults = Faults(key_taken=1)
+    world.peer.faults = DynamicsFaults(key_taken=1)
     assert (await world.post("CustomersV3", CUSTOMER)).status_code == 201
     assert customers(world) == 1
 
 
 @virtual
 async def test_a_refusal_may_hold_half_a_surrogate_pair(world: World) -> None:
-    world.peer.faults = Faults(broken_text=1)
+    world.peer.faults = DynamicsFaults(broken_text=1)
     response = await world.post("CustomersV3", {**CUSTOMER, "CustomerGroupId": "none"})
     assert "\ud83d" in response.json()["error"]["innererror"]["message"]
     assert customers(world) == 0

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from local.dynamics.schema import schema
-from local.dynamics.traits import TRAITS
+from local.dynamics.odata.schema import tenant_schema
+from local.dynamics.tables.traits import TRAITS
 from tests.contract.test_dynamics_peer_rig import (
     INVOICE,
     INVOICE_LINE,
@@ -75,7 +75,7 @@ async def test_no_value_of_any_property_crashes_the_peer(world: World, name: str
     await world.made(
         "OpenTradeAgreementJournalHeadersV2", GOOD["OpenTradeAgreementJournalHeadersV2"]
     )
-    entity_set = schema().set_of(name)
+    entity_set = tenant_schema().set_of(name)
     made = 0
     for number in range(120):
         property_name = rng.choice(list(entity_set.properties))
@@ -94,7 +94,9 @@ async def test_no_value_of_any_property_crashes_the_peer(world: World, name: str
 
 def test_every_size_and_relation_of_a_trait_names_a_property() -> None:
     for name, trait in TRAITS.items():
-        known = schema().set_of(name).properties
+        known = tenant_schema().set_of(name).properties
         named = (*trait.mandatory, *trait.assigned, *trait.fixed, *trait.sizes, *trait.related)
         assert [each for each in named if each not in known] == [], name
-        assert [target for target in trait.related.values() if target not in schema().sets] == []
+        assert [
+            target for target in trait.related.values() if target not in tenant_schema().sets
+        ] == []

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from local.dynamics import Faults
+from local.dynamics import DynamicsFaults
 from tests.contract.test_dynamics_peer_rig import (
     INVOICE,
     INVOICE_LINE,
@@ -134,7 +134,7 @@ async def test_every_hour_all_jobs_run_and_invoices_before_payments(world: World
 async def test_the_jobs_may_come_in_the_middle_of_a_batch(world: World) -> None:
     number = await world.order({})
     line = operation("POST", ORDER_LINES, ORDER_LINE | {"SalesOrderNumber": number})
-    world.peer.faults = Faults(posted_meanwhile=1)
+    world.peer.faults = DynamicsFaults(posted_meanwhile=1)
     seen = []
     for _ in range(6):
         response = await world.batch(multipart([line, line, WHOLE_INVOICE]))
@@ -149,7 +149,7 @@ async def test_the_jobs_may_come_in_the_middle_of_a_batch(world: World) -> None:
 async def test_another_user_may_write_to_the_same_order_or_invoice(world: World) -> None:
     number = await world.order()
     await world.invoice()
-    world.peer.faults = Faults(update_conflict=1)
+    world.peer.faults = DynamicsFaults(update_conflict=1)
     order = await world.post(ORDER_LINES, ORDER_LINE | {"SalesOrderNumber": number})
     assert "Cannot edit a record in Sales orders (SalesTable)." in infolog(order)
     invoice = await world.post(INVOICE_LINES, INVOICE_LINE)
@@ -162,7 +162,7 @@ async def test_another_user_may_write_to_the_same_order_or_invoice(world: World)
 
 @virtual
 async def test_a_batch_breaks_off_between_changesets_only(world: World) -> None:
-    world.peer.faults = Faults(drop_mid_batch=1)
+    world.peer.faults = DynamicsFaults(drop_mid_batch=1)
     seen = []
     for number in range(8):
         change = {"ExternalInvoiceId": f"in_{number}"}
@@ -181,11 +181,11 @@ async def test_a_batch_breaks_off_between_changesets_only(world: World) -> None:
 
 @virtual
 async def test_a_late_commit_makes_the_second_write_a_duplicate(world: World) -> None:
-    world.peer.faults = Faults(late_commit=1, late_commit_seconds=50)
+    world.peer.faults = DynamicsFaults(late_commit=1, late_commit_seconds=50)
     with pytest.raises(httpx.ReadTimeout):
         await world.batch(multipart([WHOLE_INVOICE]))
     assert world.peer.records(INVOICES) == []
-    world.peer.faults = Faults()
+    world.peer.faults = DynamicsFaults()
     await world.clock.sleep(60)
     again = await world.batch(multipart([WHOLE_INVOICE]))
     assert statuses(again) == [400]
@@ -194,10 +194,10 @@ async def test_a_late_commit_makes_the_second_write_a_duplicate(world: World) ->
 
 @virtual
 async def test_an_order_whose_answer_is_lost_is_found_by_its_reference(world: World) -> None:
-    world.peer.faults = Faults(error_after_commit=1)
+    world.peer.faults = DynamicsFaults(error_after_commit=1)
     with contextlib.suppress(httpx.ReadTimeout):  # one of the two ways to lose an answer
         assert (await world.post(ORDERS, ORDER)).status_code == 500
-    world.peer.faults = Faults()
+    world.peer.faults = DynamicsFaults()
     rows = await world.rows(ORDERS, _filter="CustomersOrderReference eq 'ch_1'")
     assert [row["SalesOrderNumber"] for row in rows] == ["SO-000001"]
 
@@ -205,7 +205,7 @@ async def test_an_order_whose_answer_is_lost_is_found_by_its_reference(world: Wo
 @virtual
 async def test_an_order_invoiced_meanwhile_takes_no_line(world: World) -> None:
     number = await world.order({})
-    world.peer.faults = Faults(latency_seconds=(2, 2))
+    world.peer.faults = DynamicsFaults(latency_seconds=(2, 2))
     body = ORDER_LINE | {"SalesOrderNumber": number}
     writing = asyncio.create_task(world.post(ORDER_LINES, body))
     await world.clock.sleep(1)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from local.dynamics import Faults
+from local.dynamics import DynamicsFaults
 from tests.contract.test_dynamics_peer_rig import FEE, RECEIPT, World, infolog, virtual
 
 PAYMENT_LINES = "CustomerPaymentJournalLines"
@@ -186,7 +186,7 @@ async def test_a_posted_journal_cannot_be_edited(world: World) -> None:
 
 @virtual
 async def test_two_parallel_lines_of_one_journal_collide(world: World) -> None:
-    world.peer.faults = Faults(latency_seconds=(1, 1))
+    world.peer.faults = DynamicsFaults(latency_seconds=(1, 1))
     batch = await world.journal()
     body = RECEIPT | {"JournalBatchNumber": batch}
     responses = await asyncio.gather(*(world.post(PAYMENT_LINES, body) for _ in range(3)))
@@ -197,7 +197,7 @@ async def test_two_parallel_lines_of_one_journal_collide(world: World) -> None:
 
 @virtual
 async def test_parallel_lines_of_two_journals_do_not_collide(world: World) -> None:
-    world.peer.faults = Faults(latency_seconds=(1, 1))
+    world.peer.faults = DynamicsFaults(latency_seconds=(1, 1))
     bodies = [RECEIPT | {"JournalBatchNumber": await world.journal()} for _ in range(2)]
     responses = await asyncio.gather(*(world.post(PAYMENT_LINES, body) for body in bodies))
     assert [response.status_code for response in responses] == [201, 201]
@@ -208,7 +208,7 @@ async def test_a_journal_posted_meanwhile_takes_no_line(world: World) -> None:
     batch = await world.journal()
     body = RECEIPT | {"JournalBatchNumber": batch}
     await world.made(PAYMENT_LINES, body)
-    world.peer.faults = Faults(latency_seconds=(2, 2))
+    world.peer.faults = DynamicsFaults(latency_seconds=(2, 2))
     writing = asyncio.create_task(world.post(PAYMENT_LINES, body))
     await world.clock.sleep(1)
     world.peer.post_journals()

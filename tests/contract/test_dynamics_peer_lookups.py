@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from local.dynamics.errors import Infolog
-from local.dynamics.filters import compile_filter
-from local.dynamics.schema import schema
-from local.dynamics.store import GROUPS, Row, Store
+from local.dynamics.odata.errors import Infolog
+from local.dynamics.odata.filters import compile_filter
+from local.dynamics.odata.schema import tenant_schema
+from local.dynamics.odata.store import GROUPS, RecordStore, StoredRow
 from tests.contract.test_dynamics_peer_rig import RECEIPT, World, virtual
 
-LINES = schema().set_of("CustomerPaymentJournalLines")
+LINES = tenant_schema().set_of("CustomerPaymentJournalLines")
 WORDS = ("a", "A", "b", "txn_1", "")
 FIELDS = ("dataAreaId", "JournalBatchNumber", "PaymentId", "PaymentNotes")
 
@@ -34,10 +34,10 @@ FILTER = st.recursive(
 )
 
 
-def filled(seed: int) -> Store:
+def filled(seed: int) -> RecordStore:
     """A store with lines that were written, moved between groups, deleted and put back."""
-    rng, store = random.Random(seed), Store(schema())
-    rows: list[Row] = []
+    rng, store = random.Random(seed), RecordStore(tenant_schema())
+    rows: list[StoredRow] = []
     for number in range(12):
         words = {name: rng.choice(WORDS) for name in FIELDS}
         fields = {**LINES.blank, **words, "LineNumber": number}
@@ -50,7 +50,7 @@ def filled(seed: int) -> Store:
     return store
 
 
-def undone(store: Store, rows: Sequence[Row]) -> None:
+def undone(store: RecordStore, rows: Sequence[StoredRow]) -> None:
     """A transaction that fails after some writes."""
     with store.transaction():
         store.delete(LINES, rows[5])
@@ -59,7 +59,7 @@ def undone(store: Store, rows: Sequence[Row]) -> None:
         raise Infolog("and none of it holds")
 
 
-def ids(rows: Sequence[Row]) -> list[int]:
+def ids(rows: Sequence[StoredRow]) -> list[int]:
     return [row.record_id for row in rows]
 
 
@@ -67,7 +67,7 @@ def ids(rows: Sequence[Row]) -> list[int]:
 @given(st.integers(0, 5), FILTER)
 def test_an_index_leaves_out_nothing_and_keeps_the_order(seed: int, text: str) -> None:
     store = filled(seed)
-    wanted = compile_filter(text, LINES, schema())
+    wanted = compile_filter(text, LINES, tenant_schema())
     everything = list(store.table(LINES.name).values())
     assert ids(everything) == sorted(ids(everything))
     expected = [row for row in everything if wanted.matches(row.fields)]
@@ -92,18 +92,18 @@ def test_an_index_leaves_out_nothing_and_keeps_the_order(seed: int, text: str) -
     ],
 )
 def test_a_look_up_reads_as_little_as_its_equalities_allow(text: str, candidates: int) -> None:
-    store = Store(schema())
+    store = RecordStore(tenant_schema())
     for number in range(30):
         fields = {"dataAreaId": "usmf", "JournalBatchNumber": f"J{number // 10}"}
         fields |= {"PaymentId": f"p{number}", "PaymentNotes": "x"}
         store.insert(LINES, {**LINES.blank, **fields, "LineNumber": number % 10})
-    wanted = compile_filter(text, LINES, schema())
+    wanted = compile_filter(text, LINES, tenant_schema())
     assert len(list(store.candidates(LINES, wanted.among))) == candidates
 
 
 def test_every_index_names_properties_of_its_set() -> None:
     for name, groups in GROUPS.items():
-        entity_set = schema().set_of(name)
+        entity_set = tenant_schema().set_of(name)
         for names in groups:
             assert [each for each in names if each not in entity_set.properties] == []
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from local.dynamics import Faults
+from local.dynamics import DynamicsFaults
 from tests.contract.test_dynamics_peer_rig import (
     ORDER,
     ORDER_LINE,
@@ -339,7 +339,7 @@ async def test_a_header_stays_while_it_has_lines(world: World) -> None:
 
 @virtual
 async def test_two_parallel_lines_of_one_order_collide(world: World) -> None:
-    world.peer.faults = Faults(latency_seconds=(1, 1))
+    world.peer.faults = DynamicsFaults(latency_seconds=(1, 1))
     body = ORDER_LINE | {"SalesOrderNumber": await world.order()}
     responses = await asyncio.gather(*(world.post(LINES, body) for _ in range(2)))
     assert [response.status_code for response in responses] == [201, 400]

@@ -8,10 +8,10 @@ import simplejson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from local.dynamics.errors import Refusal
-from local.dynamics.filters import compile_filter
-from local.dynamics.query import parse_key, parse_options, parse_target
-from local.dynamics.schema import schema
+from local.dynamics.odata.errors import Refusal
+from local.dynamics.odata.filters import compile_filter
+from local.dynamics.odata.query import parse_key, parse_options, parse_target
+from local.dynamics.odata.schema import tenant_schema
 from tests.contract.test_dynamics_peer_rig import (
     CUSTOMER,
     FEE,
@@ -21,7 +21,7 @@ from tests.contract.test_dynamics_peer_rig import (
     virtual,
 )
 
-LINES = schema().set_of("CustomerPaymentJournalLines")
+LINES = tenant_schema().set_of("CustomerPaymentJournalLines")
 
 
 @pytest.mark.parametrize("name", ["customersv3", "Customer", "CustomerV3", "GeneralJournalEntries"])
@@ -226,7 +226,7 @@ WORDS = st.sampled_from(VOCABULARY.split())
 @given(st.one_of(st.lists(WORDS, max_size=30).map(" ".join), st.text(max_size=60)))
 def test_no_filter_whatsoever_crashes_the_peer(source: str) -> None:
     try:
-        wanted = compile_filter(source, LINES, schema())
+        wanted = compile_filter(source, LINES, tenant_schema())
         assert wanted.matches(dict(LINES.blank)) in (True, False)
     except Refusal as error:
         assert error.status == 400  # noqa: PT017 - either outcome is right
@@ -237,7 +237,7 @@ def test_no_filter_whatsoever_crashes_the_peer(source: str) -> None:
 def test_no_address_whatsoever_crashes_the_peer(text: str) -> None:
     readers: list[Any] = [
         parse_target,
-        lambda source: parse_key(source, LINES, schema()),
+        lambda source: parse_key(source, LINES, tenant_schema()),
         lambda source: parse_options(source, LINES),
         lambda source: parse_options(f"$orderby={source}", LINES),
         lambda source: parse_options(f"$expand={source}&$top={source}", LINES),

@@ -12,7 +12,7 @@ import httpx
 import simplejson
 
 from local.clock import LoopClock
-from local.dynamics import HOST, DynamicsPeer, PeerTransport, Settings
+from local.dynamics import HOST, DynamicsPeer, DynamicsSettings, PeerTransport
 from local.loop import run_virtual
 
 START = datetime(2026, 7, 1, 9, tzinfo=UTC)
@@ -89,7 +89,7 @@ class World:
             random.Random(seed),
             client_id="client",
             client_secret="secret",
-            settings=Settings(),
+            settings=DynamicsSettings(),
         )
         self.http = httpx.AsyncClient(
             transport=PeerTransport(self.peer.asgi, clock), base_url=HOST, timeout=30

@@ -5,10 +5,10 @@ import simplejson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from local.dynamics.accounts import join, split
-from local.dynamics.errors import Refusal
-from local.dynamics.schema import schema
-from local.dynamics.values import load, read_json
+from local.dynamics.odata.errors import Refusal
+from local.dynamics.odata.schema import tenant_schema
+from local.dynamics.odata.values import load, read_json
+from local.dynamics.tables.accounts import join, split
 from tests.contract.test_dynamics_peer_rig import CUSTOMER, World, infolog, refusal, virtual
 
 JENNY = "CustomersV3(dataAreaId='usmf',CustomerAccount='US-000001')"
@@ -27,7 +27,7 @@ async def test_a_created_record_comes_back_whole(world: World) -> None:
     assert record["NameAlias"] == "Jenny Rosen"
     dates = [
         name
-        for name, kind in schema().set_of("CustomersV3").properties.items()
+        for name, kind in tenant_schema().set_of("CustomersV3").properties.items()
         if kind == "DateTimeOffset"
     ]
     assert {record[name] for name in dates} == {"1900-01-01T12:00:00Z"}
@@ -154,7 +154,7 @@ JSON = st.recursive(
 
 @settings(max_examples=200, deadline=None)
 @given(
-    st.sampled_from(sorted(schema().set_of("LedgerJournalLines").properties)),
+    st.sampled_from(sorted(tenant_schema().set_of("LedgerJournalLines").properties)),
     JSON,
     st.binary(max_size=40),
 )
@@ -162,7 +162,7 @@ def test_no_payload_whatsoever_crashes_the_peer(name: str, value: object, raw: b
     for body in (simplejson.dumps({name: value}).encode(), raw):
         try:
             for key, loaded in read_json(body).items():
-                load(schema(), schema().set_of("LedgerJournalLines"), key, loaded)
+                load(tenant_schema(), tenant_schema().set_of("LedgerJournalLines"), key, loaded)
         except Refusal as error:
             assert error.status == 400  # noqa: PT017 - either outcome is right
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 import stripe
 
-from local.stripe import API_VERSION, Faults, RestrictedKey
+from local.stripe import API_VERSION, RestrictedKey, StripeFaults
 from shared.clients.stripe.http import HttpxTransport
 from tests.contract.test_stripe_peer_rig import DAY, KEY, World, in_world
 
@@ -68,12 +68,12 @@ def test_a_refusal_replays_too_and_a_key_is_forgotten_after_a_day() -> None:
 
 def test_faults_refuse_in_stripes_shape_and_do_nothing() -> None:
     async def scenario(world: World) -> None:
-        world.peer.set_faults(Faults(rate_limit=1))
+        world.peer.set_faults(StripeFaults(rate_limit=1))
         response = await world.http.post("/v1/customers")
         assert response.status_code == 429
         assert response.headers["stripe-rate-limited-reason"] == "endpoint-rate"
         assert response.json()["error"]["code"] == "rate_limit"
-        world.peer.set_faults(Faults(server_error=1))
+        world.peer.set_faults(StripeFaults(server_error=1))
         response = await world.http.post("/v1/customers")
         assert (response.status_code, response.json()["error"]["type"]) == (500, "api_error")
         assert world.peer.objects("customer") == []
@@ -88,11 +88,11 @@ def test_a_time_out_comes_after_the_deed() -> None:
         assert first.status_code == 504
         assert (world.clock.now() - before).total_seconds() >= 90
         assert len(world.peer.objects("customer")) == 1
-        world.peer.set_faults(Faults())
+        world.peer.set_faults(StripeFaults())
         assert (await keyed(world, "/v1/customers", "k")).status_code == 200
         assert len(world.peer.objects("customer")) == 1
 
-    in_world(scenario, faults=Faults(timeout=1))
+    in_world(scenario, faults=StripeFaults(timeout=1))
 
 
 def test_latency_takes_time() -> None:
@@ -104,7 +104,7 @@ def test_latency_takes_time() -> None:
         assert 0.5 < seconds < 4
         assert world.peer.requests == {"GET /v1/balance": 20}
 
-    in_world(scenario, faults=Faults(latency_seconds=0.2))
+    in_world(scenario, faults=StripeFaults(latency_seconds=0.2))
 
 
 # --- the SDK --------------------------------------------------------------------------------
@@ -157,7 +157,7 @@ def test_the_official_sdk_understands_the_peer() -> None:
                     "confirm": True,
                 }
             )
-        world.peer.set_faults(Faults(rate_limit=1))
+        world.peer.set_faults(StripeFaults(rate_limit=1))
         with pytest.raises(stripe.RateLimitError):
             await client.v1.balance.retrieve_async()
 

@@ -11,7 +11,7 @@ import pytest
 
 from local.clock import LoopClock
 from local.loop import run_virtual
-from local.stripe import Faults, PeerSettings, StripePeer, WebhookTarget
+from local.stripe import PeerSettings, StripeFaults, StripePeer, WebhookTarget
 from local.stripe.settings import Fee
 from tests.contract.test_stripe_peer_rig import (
     CARD,
@@ -43,7 +43,7 @@ def test_the_same_seed_gives_the_same_account_and_another_seed_another() -> None
         await world.peer.settled()
         return world.hook.bodies
 
-    faults = Faults().changed({"delivery": {"shuffle_seconds": 900, "duplicate": 0.5}})
+    faults = StripeFaults().changed({"delivery": {"shuffle_seconds": 900, "duplicate": 0.5}})
     first = in_world(scenario, faults=faults)
     assert first == in_world(scenario, faults=faults)
     assert first != in_world(scenario, faults=faults, seed=2)
@@ -56,7 +56,7 @@ def test_a_fault_of_delivery_changes_no_id_and_no_delay() -> None:
         events = world.get("events", limit=100)["data"]
         return [(e["id"], e["type"], e["created"]) for e in events]
 
-    faults = Faults().changed({"delivery": {"drop": 1, "shuffle_seconds": 60}})
+    faults = StripeFaults().changed({"delivery": {"drop": 1, "shuffle_seconds": 60}})
     assert in_world(scenario) == in_world(scenario, faults=faults)
 
 

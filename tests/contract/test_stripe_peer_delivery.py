@@ -4,7 +4,7 @@ import pytest
 import simplejson
 import stripe
 
-from local.stripe import API_VERSION, ApiError, DeliveryFaults, Faults
+from local.stripe import API_VERSION, ApiError, DeliveryFaults, StripeFaults
 from local.stripe.delivery import RETRY_DELAYS_SECONDS
 from tests.contract.test_stripe_peer_rig import DAY, SECRETS, World, in_world
 
@@ -17,8 +17,8 @@ def verified(body: bytes, header: str, secret: str) -> bool:
     return True
 
 
-def delivering(**shares: float) -> Faults:
-    return Faults(delivery=DeliveryFaults(**shares))
+def delivering(**shares: float) -> StripeFaults:
+    return StripeFaults(delivery=DeliveryFaults(**shares))
 
 
 def test_deliveries_carry_a_signature_for_every_active_secret() -> None:
@@ -164,7 +164,7 @@ def test_a_rolled_secret_needs_two_secrets() -> None:
             "/_peer/faults", content=b'{"delivery": {"rolled_secret": 1}}'
         )
         assert response.status_code == 400
-        assert world.peer.faults == Faults()
+        assert world.peer.faults == StripeFaults()
 
     in_world(scenario, secrets=["whsec_only"])
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from local.stripe import ApiError, DeliveryFaults, Faults
+from local.stripe import ApiError, DeliveryFaults, StripeFaults
 from tests.contract.test_stripe_peer_checkout_amounts import line, session
 from tests.contract.test_stripe_peer_rig import DAY, Json, World, in_world
 
-OLD = Faults(delivery=DeliveryFaults(old_api_version=1))
+OLD = StripeFaults(delivery=DeliveryFaults(old_api_version=1))
 
 
 def listed(world: World, **params: object) -> list[str]:

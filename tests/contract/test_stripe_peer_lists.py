@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from local.stripe import ApiError, Faults
+from local.stripe import ApiError, StripeFaults
 from tests.contract.test_stripe_peer_rig import DAY, Json, World, answer, in_world
 
 # --- lists ----------------------------------------------------------------------------------
@@ -117,7 +117,7 @@ def test_young_transactions_can_be_missing_from_lists_but_not_from_retrieval() -
         await world.clock.sleep(31)
         assert len(world.txns()) == 1
 
-    in_world(scenario, faults=Faults(stale_list_seconds=30))
+    in_world(scenario, faults=StripeFaults(stale_list_seconds=30))
 
 
 # --- expansion ------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import simplejson
 
 from local.clock import LoopClock
 from local.loop import run_virtual
-from local.stripe import ApiError, Faults, PeerSettings, StripePeer, WebhookTarget
+from local.stripe import ApiError, PeerSettings, StripeFaults, StripePeer, WebhookTarget
 from shared.ports import Clock
 
 START = datetime(2026, 9, 1, 10, tzinfo=UTC)
@@ -94,7 +94,7 @@ def in_world[T](
     *,
     seed: int = 1,
     settings: PeerSettings | None = None,
-    faults: Faults | None = None,
+    faults: StripeFaults | None = None,
     secrets: list[str] | None = None,
     enabled_events: tuple[str, ...] = ("*",),
     webhook: bool = True,

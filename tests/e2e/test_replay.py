@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from local import replay
-from local.files import read
+from local.replay import read
 from tests.world import Json
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "replay"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from local import replay
-from local.files import read
+from local.replay import read
 from tests.exports import (
     AT,
     DAY,

@@ -10,8 +10,8 @@ from typing import Any
 from functions.flows.client import POKE
 from functions.flows.payout import payout_flow
 from local.host import episodes
-from local.host.hubstore import EventType, Instance
-from local.host.replay import Activity, Step, Timer, step
+from local.host.hubstore import EventType, OrchestrationInstance
+from local.host.replay import Activity, DurableTimer, Step, step
 from tests.world import START, Json
 
 HANDLE = payout_flow._function.get_user_function()
@@ -43,7 +43,7 @@ class Run:
 
     def live(self, given: Json) -> "Run":
         """Until the flow ends."""
-        instance = Instance("payout-po_1", "payout_flow", None, 0, self.now, self.now)
+        instance = OrchestrationInstance("payout-po_1", "payout_flow", None, 0, self.now, self.now)
         instance.begin(1, json.dumps(given), self.now)
         self._begin(instance)
         for _ in range(STEPS_MAX):
@@ -59,17 +59,17 @@ class Run:
                 self._do(instance, work)
         raise AssertionError("the flow never ended")
 
-    def _begin(self, instance: Instance) -> None:
+    def _begin(self, instance: OrchestrationInstance) -> None:
         self.inputs.append(json.loads(instance.input or ""))
         self.histories.append(instance.history)
 
-    def _do(self, instance: Instance, work: object) -> None:
+    def _do(self, instance: OrchestrationInstance, work: object) -> None:
         match work:
             case Activity():
                 given = json.loads(work.input)
                 self.calls.append((work.name, given))
                 instance.inbox.append(self._answered(work, given))
-            case Timer():
+            case DurableTimer():
                 self.waits.append((work.fire_at - self.now).total_seconds())
                 if self.poked:
                     instance.inbox.append(episodes.event_raised(POKE, None, self.now))

@@ -1,10 +1,14 @@
 """A small month of business under faults, and what must be true after it."""
 
-from local.dynamics.faults import Faults as DynamicsFaults
-from local.dynamics.settings import Settings as DynamicsSettings
+from local.dynamics import DynamicsFaults, DynamicsSettings
 from local.shop import Shop
-from local.stripe import FEES_WITH_EUR_TAX, DeliveryFaults, PayoutSchedule, PeerSettings
-from local.stripe import Faults as StripeFaults
+from local.stripe import (
+    FEES_WITH_EUR_TAX,
+    DeliveryFaults,
+    PayoutSchedule,
+    PeerSettings,
+    StripeFaults,
+)
 from local.world import Options, World
 from tests.world import (
     HOUR,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local.dynamics.faults import Faults as DynamicsFaults
+from local.dynamics import DynamicsFaults
 from local.world import Options, World
 from shared.errors import Throttled
 from shared.ports import Write, WriteFailed, Written

@@ -5,9 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from local.dynamics.faults import Faults as DynamicsFaults
-from local.dynamics.settings import Settings as DynamicsSettings
-from local.stripe import Faults as StripeFaults
+from local.dynamics import DynamicsFaults, DynamicsSettings
+from local.stripe import StripeFaults
 from local.world import World
 from tests.flows.month import DELIVERY, all_is_well, month, options
 from tests.world import (

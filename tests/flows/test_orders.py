@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from local.dynamics.faults import Faults as DynamicsFaults
+from local.dynamics import DynamicsFaults
 from local.publishing import embedded
 from local.stripe import PeerSettings
 from local.world import Options, World

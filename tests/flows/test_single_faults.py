@@ -8,12 +8,11 @@ from dataclasses import replace
 
 import httpx
 
-from local.dynamics.faults import Faults as DynamicsFaults
+from local.dynamics import DynamicsFaults
 from local.servicebus.messages import Outgoing
 from local.shop import Shop
-from local.stripe import DeliveryFaults
-from local.stripe import Faults as StripeFaults
-from local.summary import Listed
+from local.stripe import DeliveryFaults, StripeFaults
+from local.summary import ListedItem
 from local.tables import MemoryTables
 from local.transport import PeerTransport
 from local.world import Options, World
@@ -145,7 +144,7 @@ def test_a_long_outage_is_shown_to_a_person_and_heals_by_itself() -> None:
     async def story(world: World) -> None:
         world.dynamics.faults = DynamicsFaults(server_error=1)
         charge = sell(world)
-        seen: list[Listed] = []
+        seen: list[ListedItem] = []
         for _ in range(12 * 4):
             await world.clock.sleep(HOUR / 4)
             seen += await parked(world)

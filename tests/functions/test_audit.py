@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from local.books import CUSTOMER_ID_PROPERTY
-from local.dynamics.settings import Settings as DynamicsSettings
+from local.dynamics import DynamicsSettings
 from local.stripe import PeerSettings
 from local.world import Options, World
 from tests.world import (

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from local.stripe import DeliveryFaults, Faults, PayoutSchedule, PeerSettings
+from local.stripe import DeliveryFaults, PayoutSchedule, PeerSettings, StripeFaults
 from local.world import Options, World
 from tests.world import (
     BANK,
@@ -62,7 +62,7 @@ def test_a_backfill_books_the_past_and_tells_its_progress() -> None:
 
 UNHEARD = Options(
     stripe=PeerSettings(payouts=PayoutSchedule(arrival_days=2)),
-    stripe_faults=Faults(delivery=DeliveryFaults(drop=1.0)),
+    stripe_faults=StripeFaults(delivery=DeliveryFaults(drop=1.0)),
     settings={"sweep_first_days": 1, "sweep_overlap_hours": 1},
 )
 

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from local.dynamics.faults import Faults as DynamicsFaults
-from local.dynamics.settings import Settings as DynamicsSettings
+from local.dynamics import DynamicsFaults, DynamicsSettings
 from local.world import Options, World
 from shared.stores.mappings import MAPPING_FRESH_SECONDS
 from tests.functions.test_audit import edit, path_of

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from local.host.engine import Function
-from local.host.ncrontab import Schedule
+from local.host.ncrontab import NcrontabSchedule
 from local.stripe import PeerSettings
 from local.world import ROOT, Options, World
 from shared.registry import ENTITIES
@@ -70,7 +70,7 @@ def test_all_schedules_are_six_fields_that_fire() -> None:
     }
     for each in found.values():
         assert len(str(each.trigger["schedule"]).split()) == 6
-        Schedule.parse(str(each.trigger["schedule"]))
+        NcrontabSchedule.parse(str(each.trigger["schedule"]))
 
 
 def test_the_flow_and_its_activities_are_indexed() -> None:

@@ -1,7 +1,7 @@
 """Coupons: https://docs.stripe.com/api/coupons, and the discounts made of them."""
 
 from local.stripe import forms, nested
-from local.stripe.core import Call, Core, Route, merged
+from local.stripe.core import ApiRoute, Call, Core, merged
 from local.stripe.errors import ApiError, invalid, missing, missing_parameter
 from local.stripe.lists import PAGING, listing
 from shared.ports import Json
@@ -161,9 +161,9 @@ def _list(core: Core, call: Call) -> Json:
 
 
 ROUTES = (
-    Route("POST", "/v1/coupons", _create, _CREATE),
-    Route("GET", "/v1/coupons", _list, PAGING),
-    Route("GET", "/v1/coupons/{}", _retrieve),
-    Route("POST", "/v1/coupons/{}", _update, _WRITABLE),
-    Route("DELETE", "/v1/coupons/{}", _delete),
+    ApiRoute("POST", "/v1/coupons", _create, _CREATE),
+    ApiRoute("GET", "/v1/coupons", _list, PAGING),
+    ApiRoute("GET", "/v1/coupons/{}", _retrieve),
+    ApiRoute("POST", "/v1/coupons/{}", _update, _WRITABLE),
+    ApiRoute("DELETE", "/v1/coupons/{}", _delete),
 )

@@ -2,7 +2,7 @@
 
 from local.stripe import forms, nested
 from local.stripe.catalogue import amounts, prices, products
-from local.stripe.core import Call, Core, Route
+from local.stripe.core import ApiRoute, Call, Core
 from local.stripe.errors import ApiError, missing
 from local.stripe.lists import PAGING, equal_to, listing
 from shared.ports import Json
@@ -99,8 +99,8 @@ _CREATE: forms.Spec = {
     "product_data": nested.nested(products.DATA_OF_PRICE, ("name",)),
 }
 ROUTES = (
-    Route("POST", "/v1/prices", _create, _CREATE, ("currency",)),
-    Route("GET", "/v1/prices", _list, _LIST),
-    Route("GET", "/v1/prices/{}", _retrieve),
-    Route("POST", "/v1/prices/{}", _update, _UPDATE),
+    ApiRoute("POST", "/v1/prices", _create, _CREATE, ("currency",)),
+    ApiRoute("GET", "/v1/prices", _list, _LIST),
+    ApiRoute("GET", "/v1/prices/{}", _retrieve),
+    ApiRoute("POST", "/v1/prices/{}", _update, _UPDATE),
 )

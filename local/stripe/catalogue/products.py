@@ -2,7 +2,7 @@
 
 from local.stripe import forms, nested
 from local.stripe.catalogue import prices
-from local.stripe.core import Call, Core, Route, merged
+from local.stripe.core import ApiRoute, Call, Core, merged
 from local.stripe.errors import ApiError, invalid
 from local.stripe.lists import PAGING, equal_to, listing
 from shared.ports import Json
@@ -143,8 +143,8 @@ def _list(core: Core, call: Call) -> Json:
 
 
 ROUTES = (
-    Route("POST", "/v1/products", _create, _CREATE, ("name",)),
-    Route(
+    ApiRoute("POST", "/v1/products", _create, _CREATE, ("name",)),
+    ApiRoute(
         "GET",
         "/v1/products",
         _list,
@@ -157,7 +157,7 @@ ROUTES = (
             "url": forms.text,
         },
     ),
-    Route("GET", "/v1/products/{}", _retrieve),
-    Route("POST", "/v1/products/{}", _update, {**_WRITABLE, "default_price": forms.text}),
-    Route("DELETE", "/v1/products/{}", _delete),
+    ApiRoute("GET", "/v1/products/{}", _retrieve),
+    ApiRoute("POST", "/v1/products/{}", _update, {**_WRITABLE, "default_price": forms.text}),
+    ApiRoute("DELETE", "/v1/products/{}", _delete),
 )

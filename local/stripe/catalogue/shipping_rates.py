@@ -2,7 +2,7 @@
 
 from local.stripe import forms, nested
 from local.stripe.catalogue.amounts import TAX_BEHAVIORS
-from local.stripe.core import Call, Core, Route, merged
+from local.stripe.core import ApiRoute, Call, Core, merged
 from local.stripe.errors import ApiError, invalid, missing, missing_parameter
 from local.stripe.lists import PAGING, listing
 from shared.ports import Json
@@ -113,10 +113,10 @@ def _list(core: Core, call: Call) -> Json:
 
 
 ROUTES = (
-    Route("POST", "/v1/shipping_rates", _create, CREATE, ("display_name",)),
-    Route("GET", "/v1/shipping_rates", _list, {**PAGING, "active": forms.boolean}),
-    Route("GET", "/v1/shipping_rates/{}", _retrieve),
-    Route(
+    ApiRoute("POST", "/v1/shipping_rates", _create, CREATE, ("display_name",)),
+    ApiRoute("GET", "/v1/shipping_rates", _list, {**PAGING, "active": forms.boolean}),
+    ApiRoute("GET", "/v1/shipping_rates/{}", _retrieve),
+    ApiRoute(
         "POST",
         "/v1/shipping_rates/{}",
         _update,

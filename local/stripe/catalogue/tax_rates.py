@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from local.stripe import forms, nested
-from local.stripe.core import Call, Core, Route, merged
+from local.stripe.core import ApiRoute, Call, Core, merged
 from local.stripe.lists import PAGING, equal_to, listing
 from shared.ports import Json
 
@@ -88,13 +88,15 @@ def _list(core: Core, call: Call) -> Json:
 
 
 ROUTES = (
-    Route("POST", "/v1/tax_rates", _create, _CREATE, ("display_name", "inclusive", "percentage")),
-    Route(
+    ApiRoute(
+        "POST", "/v1/tax_rates", _create, _CREATE, ("display_name", "inclusive", "percentage")
+    ),
+    ApiRoute(
         "GET",
         "/v1/tax_rates",
         _list,
         {**PAGING, "active": forms.boolean, "inclusive": forms.boolean},
     ),
-    Route("GET", "/v1/tax_rates/{}", _retrieve),
-    Route("POST", "/v1/tax_rates/{}", _update, _WRITABLE),
+    ApiRoute("GET", "/v1/tax_rates/{}", _retrieve),
+    ApiRoute("POST", "/v1/tax_rates/{}", _update, _WRITABLE),
 )

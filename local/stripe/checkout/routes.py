@@ -2,7 +2,7 @@
 
 from local.stripe.checkout import params as specs
 from local.stripe.checkout import payment, sessions
-from local.stripe.core import Call, Core, Route, merged
+from local.stripe.core import ApiRoute, Call, Core, merged
 from local.stripe.errors import ApiError
 from local.stripe.expand import lines_of
 from local.stripe.lists import equal_to, listing, within_object
@@ -96,12 +96,12 @@ def _confirm(core: Core, call: Call) -> Json:
 
 
 ROUTES = (
-    Route("POST", "/v1/checkout/sessions", _create, specs.CREATE),
-    Route("GET", "/v1/checkout/sessions", _list, specs.LIST),
-    Route("GET", "/v1/checkout/sessions/{}", _retrieve),
-    Route("POST", "/v1/checkout/sessions/{}", _update, specs.UPDATE),
-    Route("POST", "/v1/checkout/sessions/{}/expire", _expire),
-    Route("GET", "/v1/checkout/sessions/{}/line_items", _line_items, specs.LINE_ITEMS),
-    Route("GET", "/v1/payment_pages/{}", _page),
-    Route("POST", "/v1/payment_pages/{}/confirm", _confirm, specs.CONFIRM),
+    ApiRoute("POST", "/v1/checkout/sessions", _create, specs.CREATE),
+    ApiRoute("GET", "/v1/checkout/sessions", _list, specs.LIST),
+    ApiRoute("GET", "/v1/checkout/sessions/{}", _retrieve),
+    ApiRoute("POST", "/v1/checkout/sessions/{}", _update, specs.UPDATE),
+    ApiRoute("POST", "/v1/checkout/sessions/{}/expire", _expire),
+    ApiRoute("GET", "/v1/checkout/sessions/{}/line_items", _line_items, specs.LINE_ITEMS),
+    ApiRoute("GET", "/v1/payment_pages/{}", _page),
+    ApiRoute("POST", "/v1/payment_pages/{}/confirm", _confirm, specs.CONFIRM),
 )

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
+from shared.domain.books import Book
 from shared.domain.documents import AccountRole
 from shared.domain.ids import line_key
 from shared.domain.journal import Line, Role
@@ -46,7 +47,6 @@ from shared.entities.common.transaction import (
     transaction_of,
 )
 from shared.entities.payout import payout_refs, returned_payout
-from shared.settings import Book
 
 FX, APPLY = "fx", "apply"
 

@@ -10,13 +10,13 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from shared.domain.books import Book, Books, Company
 from shared.domain.documents import Document
 from shared.domain.ids import is_id
 from shared.domain.money import Money
 from shared.domain.records import Choice, Intent, Link, Record, Ref
 from shared.errors import Parked, TieoutError, Waiting
 from shared.policy import DEFAULT, Policy
-from shared.settings import Book, Books, Company
 
 type Json = dict[str, Any]
 

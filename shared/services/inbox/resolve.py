@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from shared import telemetry
 from shared.converge.ports import Ports
+from shared.domain.books import Books
 from shared.domain.clearing import Resolution
 from shared.domain.money import Money, is_currency
 from shared.entities.payout import ENTITY as PAYOUT
@@ -21,7 +22,7 @@ from shared.outcomes import Kind, Outcome
 from shared.ports import Clock, Tables
 from shared.registry import Registry
 from shared.services.inbox.inbox import AT_ONCE, RETRIES_MAX, WHO_CHARS_MAX, Parked
-from shared.settings import Books, Settings
+from shared.settings import Settings
 from shared.stores.item import REAPPLY, UNREADABLE
 from shared.stores.items import ItemOutcome, Items, item_of, places
 from shared.stores.links import LinkStore

@@ -10,12 +10,13 @@ from functools import partial
 from types import MappingProxyType
 
 from shared.converge.accounts import HOLD, NO_HOLDS
+from shared.domain.books import Account, Book
 from shared.domain.journal import JournalKind
 from shared.entities.customer import ACCOUNT, CUSTOMERS
 from shared.errors import MappingUnusable, Refused
 from shared.ports import DynamicsGateway, Json, Lookup, Value
 from shared.services.operations.readiness import Probe
-from shared.settings import Account, Book, Settings
+from shared.settings import Settings
 from shared.stores.mappings import Mappings
 
 COMPANY = "dataAreaId"

@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 
-from shared.books import Account, Book, LedgerEntity
+from shared.domain.books import Account, Book
 from shared.domain.clearing import BookedLine, Proof, Resolution, prove
 from shared.domain.ids import object_of
 from shared.domain.money import Money, from_decimal, is_currency, total
 from shared.errors import Parked, Unavailable
 from shared.ports import Clock, DynamicsGateway, Json, Lookup, Random, StripeGateway, Value
-from shared.settings import Settings
+from shared.settings import LedgerEntity, Settings
 from shared.stores.paging import Pages
 from shared.stores.retry import with_retries
 from shared.targets.finance import BATCH_NUMBER, FINANCE, PAYMENT_ID

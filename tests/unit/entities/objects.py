@@ -3,6 +3,7 @@
 from datetime import date
 from typing import Any
 
+from shared.domain.books import Books
 from shared.domain.documents import AccountRole
 from shared.domain.journal import Role
 from shared.domain.money import Money
@@ -10,7 +11,6 @@ from shared.domain.records import Intent, Link, Record
 from shared.entities.common.journal_lines import GeneralLine
 from shared.entities.common.objects import Context, Snapshot
 from shared.entities.customer.records import CustomerRecord
-from shared.settings import Books
 
 type Json = dict[str, Any]
 

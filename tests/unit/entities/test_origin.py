@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from shared.domain.books import Books
 from shared.domain.documents import AccountRole, Party, facts_of
 from shared.domain.journal import Role
 from shared.domain.money import Money
@@ -21,7 +22,6 @@ from shared.errors import Parked, Waiting
 from shared.mapping.finance import Target, render
 from shared.packaged import packaged_mapping
 from shared.policy import Policy
-from shared.settings import Books
 from tests.unit.entities.objects import (
     BOOKS,
     CONTEXT,

@@ -13,7 +13,7 @@ from azure_functions_runtime.bindings.datumdef import Datum
 from local.clock import LoopClock
 from local.host import Hub, HubFlows, HubStore
 from local.host import durable as durable_module
-from local.host.engine import Engine, Function, Inputs, Outcome, json_datum
+from local.host.engine import Engine, Function, Inputs, InvocationOutcome, json_datum
 from local.host.invoker import Invoker
 from local.loop import run_virtual
 
@@ -46,11 +46,11 @@ class ToyEngine(Engine):
         invocation_id: str,
         context: contextvars.Context,
         timeout_seconds: float | None,
-    ) -> Outcome:
+    ) -> InvocationOutcome:
         del function, metadata, invocation_id, context, timeout_seconds
         self.ran += 1
         await asyncio.sleep(1)
-        return Outcome(json_datum(inputs[0][1].python_value), "", "")
+        return InvocationOutcome(json_datum(inputs[0][1].python_value), "", "")
 
 
 class Rig:

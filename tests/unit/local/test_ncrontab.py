@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local.host.config import HostRefused
-from local.host.ncrontab import Schedule
+from local.host.ncrontab import NcrontabSchedule
 
 NOW = datetime(2026, 1, 31, 23, 59, 30, 250_000, tzinfo=UTC)
 
@@ -27,11 +27,13 @@ NOW = datetime(2026, 1, 31, 23, 59, 30, 250_000, tzinfo=UTC)
     ],
 )
 def test_the_next_moment_is_found(text: str, expected: str) -> None:
-    assert Schedule.parse(text).next_after(NOW) == datetime.fromisoformat(expected + "+00:00")
+    assert NcrontabSchedule.parse(text).next_after(NOW) == datetime.fromisoformat(
+        expected + "+00:00"
+    )
 
 
 def test_the_next_moment_is_after_the_present_one() -> None:
-    schedule = Schedule.parse("*/10 * * * * *")
+    schedule = NcrontabSchedule.parse("*/10 * * * * *")
     moment = schedule.next_after(NOW)
     assert (moment.second, schedule.next_after(moment).second) == (40, 50)
 
@@ -63,7 +65,7 @@ def test_the_next_moment_is_after_the_present_one() -> None:
 )
 def test_what_ncrontab_does_not_know_is_refused(text: str, problem: str) -> None:
     with pytest.raises(HostRefused) as refused:
-        Schedule.parse(text)
+        NcrontabSchedule.parse(text)
     assert problem in str(refused.value)
 
 
@@ -90,4 +92,4 @@ def fields(low: int, high: int) -> st.SearchStrategy[str]:
 def test_another_implementation_agrees(text: str, naive: datetime) -> None:
     moment = naive.replace(tzinfo=UTC)
     other = croniter(text, moment, second_at_beginning=True, day_or=False)
-    assert Schedule.parse(text).next_after(moment) == other.get_next(datetime)
+    assert NcrontabSchedule.parse(text).next_after(moment) == other.get_next(datetime)

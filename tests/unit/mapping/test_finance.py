@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.domain.books import Books
 from shared.domain.documents import AccountRole, Document
 from shared.domain.journal import Role
 from shared.domain.money import Money, exponent
@@ -19,7 +20,6 @@ from shared.errors import Parked
 from shared.mapping.finance import Target, render
 from shared.packaged import packaged_mapping
 from shared.registry import REGISTRY
-from shared.settings import Books
 from tests.unit.entities.objects import BOOKS, customer_record, general_line
 
 ROOT = Path(__file__).parents[3]
