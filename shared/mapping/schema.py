@@ -38,13 +38,13 @@ def _part(value: object) -> str:
     return "rule" if isinstance(value, Mapping | BaseModel) else "path"
 
 
-# A part is a source path, in `sum` also a number, or a rule of its own.
+# A part is a source path, or a rule of its own.
 type Part = Annotated[
     Annotated[str, Tag("path")] | Annotated[Rule, Tag("rule")], Discriminator(_part)
 ]
 type Parts = Annotated[tuple[Part, ...], Field(min_length=1, max_length=PARTS_MAX)]
 
-SOURCES = ("from", "value", "concat", "cases", "sum", "use", "each")
+SOURCES = ("from", "value", "concat", "cases", "use")
 
 
 class Rule(Model):
@@ -59,9 +59,7 @@ class Rule(Model):
     concat: "Parts | None" = None
     sep: Annotated[str, Field(max_length=20)] | None = None
     cases: Annotated[tuple["Rule", ...], Field(min_length=1, max_length=CASES_MAX)] | None = None
-    sum: "Parts | None" = None
     use: Name | None = None
-    each: "Each | None" = None
     default: str | None = None
     when: Condition | None = None
     do: Annotated[tuple[str | Mapping[str, Raw], ...], Field(max_length=STEPS_MAX)] = ()
@@ -78,20 +76,6 @@ class Rule(Model):
         if self.sep is not None and self.concat is None:
             raise ValueError("sep belongs to concat")
         return self
-
-
-class Each(Model):
-    """A list of values: `give` once for each element of the list at `in`, named by `as`.
-
-    `concat` and `sum` take such a list in.
-    """
-
-    in_: Path = Field(alias="in")
-    as_: Name = Field(alias="as")
-    give: Rule
-
-
-Rule.model_rebuild()  # Each is known only now; errors are put into words by the annotations
 
 
 class Check(Model):

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from types import MappingProxyType
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from shared.mapping.numbers import arithmetic, minor_units, negate, round_to
+from shared.mapping.numbers import minor_units, negate
 from shared.mapping.problems import RuleRefused, shown
 from shared.mapping.schema import Raw
 from shared.mapping.steps import Maker, Surroundings, bare, options, takes, then, whole
@@ -139,10 +139,7 @@ TRANSFORMS: Mapping[str, Maker] = MappingProxyType(
         "minor_units": minor_units,
         "epoch_date": _epoch_date,
         "format_date": _format_date,
-        "subtract": arithmetic("subtract"),
-        "multiply": arithmetic("multiply"),
         "negate": negate,
-        "round": round_to,
     }
 )
 
