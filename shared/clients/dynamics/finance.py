@@ -9,9 +9,10 @@ from types import MappingProxyType
 
 from shared.clients.dynamics import batch, odata
 from shared.clients.dynamics.batch import PartAnswer, Unit
-from shared.clients.dynamics.errors import SYSTEM, error_of, retry_after_of
+from shared.clients.dynamics.errors import RETRY_AFTER_SECONDS_MAX, SYSTEM, error_of
 from shared.clients.dynamics.odata import Operation
 from shared.clients.dynamics.transport import Answer, DynamicsHttp, data_path_of
+from shared.clients.retry_after import retry_after_seconds
 from shared.errors import (
     CredentialsRefused,
     LeaseOver,
@@ -167,7 +168,9 @@ class FinanceGateway:
             )
 
     def _failure(self, operation: Operation, part: PartAnswer) -> WriteFailed:
-        retry_after = retry_after_of(part.retry_after, self._clock.now())
+        retry_after = retry_after_seconds(
+            part.retry_after, self._clock.now(), RETRY_AFTER_SECONDS_MAX
+        )
         return WriteFailed(
             error_of(
                 part.status,

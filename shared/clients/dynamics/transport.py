@@ -17,7 +17,8 @@ from types import MappingProxyType
 import httpx
 
 from shared.clients.dynamics.auth import TokenSource
-from shared.clients.dynamics.errors import SYSTEM, error_of, retry_after_of
+from shared.clients.dynamics.errors import RETRY_AFTER_SECONDS_MAX, SYSTEM, error_of
+from shared.clients.retry_after import retry_after_seconds
 from shared.errors import LeaseOver, Refused, TieoutError, Unavailable, UncertainWrite
 from shared.ports import Clock
 
@@ -129,13 +130,15 @@ class DynamicsHttp:
         if response.is_success:
             content_type = response.headers.get("Content-Type", "")
             return Answer(response.status_code, content_type, response.content)
-        retry_after = response.headers.get("Retry-After", "")
+        retry_after = retry_after_seconds(
+            response.headers.get("Retry-After", ""), self._clock.now(), RETRY_AFTER_SECONDS_MAX
+        )
         raise error_of(
             response.status_code,
             response.content,
             what,
             writing=writing,
-            retry_after_seconds=retry_after_of(retry_after, self._clock.now()),
+            retry_after_seconds=retry_after,
         )
 
     def _check_lease(self, not_after: datetime | None, what: str) -> None:

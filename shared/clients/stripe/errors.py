@@ -3,15 +3,14 @@
 https://docs.stripe.com/api/errors and https://docs.stripe.com/rate-limits
 """
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any
 
 import stripe
 
+from shared.clients.retry_after import retry_after_seconds
 from shared.errors import (
     CredentialsRefused,
     ObjectMissing,
@@ -22,7 +21,7 @@ from shared.errors import (
 )
 
 SYSTEM = "stripe"
-RETRY_AFTER_SECONDS_MAX = 3_600
+RETRY_AFTER_SECONDS_MAX = 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,9 @@ class Row:
 
 
 def _throttled(failure: Failure) -> TieoutError:
-    return Throttled(SYSTEM, retry_after_seconds(failure.headers, failure.now))
+    headers = failure.headers
+    header = headers.get("retry-after") or headers.get("Retry-After") or ""
+    return Throttled(SYSTEM, retry_after_seconds(header, failure.now, RETRY_AFTER_SECONDS_MAX))
 
 
 def _unavailable(failure: Failure) -> TieoutError:
@@ -101,26 +102,6 @@ def translated(error: stripe.StripeError, entity: str, id: str, now: datetime) -
         if row.first <= failure.status <= row.last and row.code in ("", failure.code):
             return row.make(failure)
     return _unavailable(failure)
-
-
-def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | None:
-    """The `Retry-After` header, in seconds or as a date; None when absent or unreadable."""
-    text = headers.get("retry-after") or headers.get("Retry-After")
-    if not text:
-        return None
-    try:
-        seconds = float(text)
-    except ValueError:
-        try:
-            moment = parsedate_to_datetime(text)
-        except ValueError:
-            return None
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        seconds = (moment - now).total_seconds()
-    if not math.isfinite(seconds):
-        return None
-    return min(max(seconds, 0.0), float(RETRY_AFTER_SECONDS_MAX))
 
 
 def _code(error: stripe.StripeError) -> str:
