@@ -8,10 +8,11 @@ for the next one does.
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from functools import partial
+from itertools import batched
 from zoneinfo import ZoneInfo
 
 from shared import telemetry
@@ -182,19 +183,19 @@ class Audit:
         run.close()
         return waiting
 
-    async def _watch(self, run: Run, rows: list[Row]) -> int:
+    async def _watch(self, run: Run, rows: Sequence[Row]) -> int:
         """Returns how many of some unposted journals are not posted."""
         groups: dict[tuple[str, str], list[Row]] = {}
         for row in rows:
             company, kind, _ = row.row.split("~", maxsplit=2)
             groups.setdefault((company, kind), []).append(row)
         parts = [
-            (company, kind, group[start : start + LOOKUP_KEYS_MAX])
+            (company, kind, part)
             for (company, kind), group in groups.items()
-            for start in range(0, len(group), LOOKUP_KEYS_MAX)
+            for part in batched(group, LOOKUP_KEYS_MAX, strict=False)
         ]
 
-        async def note(part: tuple[str, str, list[Row]]) -> int:
+        async def note(part: tuple[str, str, tuple[Row, ...]]) -> int:
             company, kind, group = part
             name = f"{kind} journals of {company}"
             return await run.part(name, lambda: self._note(company, kind, group), 0)
@@ -235,7 +236,7 @@ class Audit:
         half = ids[middle:] if rounds % 2 == 0 or len(ids) == 1 else ids[:middle]
         await self._maintenance.send(half, ISOLATE, "isolate")
 
-    async def _note(self, company: str, kind: str, rows: list[Row]) -> int:
+    async def _note(self, company: str, kind: str, rows: Sequence[Row]) -> int:
         by_batch = {row.row.split("~", maxsplit=2)[2]: row for row in rows}
         values: list[Value] = list(by_batch)
         lookup = Lookup(

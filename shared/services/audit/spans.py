@@ -7,6 +7,7 @@ that belong to other objects with theirs. Memory grows with the lines of the day
 from collections.abc import Iterable, Sequence
 from datetime import date
 from functools import partial
+from itertools import batched
 
 from shared.converge.ports import Ports
 from shared.converge.recovery import LOOKUP_KEYS_MAX
@@ -126,12 +127,12 @@ class Span:
         for link in links:
             groups.setdefault((link.record.entity_set, link.company), []).append(link)
         parts = [
-            (entity_set, company, group[start : start + LOOKUP_KEYS_MAX])
+            (entity_set, company, part)
             for (entity_set, company), group in groups.items()
-            for start in range(0, len(group), LOOKUP_KEYS_MAX)
+            for part in batched(group, LOOKUP_KEYS_MAX, strict=False)
         ]
 
-        async def look(part: tuple[str, str, list[Link]]) -> list[tuple[Link, bool]]:
+        async def look(part: tuple[str, str, tuple[Link, ...]]) -> list[tuple[Link, bool]]:
             entity_set, company, group = part
             keys: list[Value] = [link.record.document.key for link in group]
             rows = await self._find(

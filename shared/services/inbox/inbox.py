@@ -10,6 +10,7 @@ import json
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import batched
 
 from shared import telemetry
 from shared.converge.ports import Ports
@@ -120,8 +121,7 @@ class Inbox:
         for parked in chosen:
             if parked.status == Kind.RESOLVED.value:
                 await self.reopen(parked, who)
-        for start in range(0, len(chosen), AT_ONCE):
-            part = chosen[start : start + AT_ONCE]
+        for part in batched(chosen, AT_ONCE, strict=False):
             messages: dict[str, list[Message]] = {}
             found = await asyncio.gather(*(self._message(parked) for parked in part))
             for parked, message in zip(part, found, strict=True):

@@ -9,6 +9,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import batched
 
 from shared import telemetry
 from shared.converge.ports import Ports
@@ -204,8 +205,7 @@ class Accepted:
                 if row.cells["entity"] == entity:
                     ids.append(str(row.cells["object"]))
         found: dict[str, Resolution] = {}
-        for start in range(0, len(ids), AT_ONCE):
-            part = ids[start : start + AT_ONCE]
+        for part in batched(ids, AT_ONCE, strict=False):
             read = await asyncio.gather(*(self._links.resolution(id) for id in part))
             found |= {id: each for id, each in zip(part, read, strict=True) if each is not None}
         return found

@@ -11,6 +11,7 @@ import heapq
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from itertools import batched
 
 from shared.domain.codec import Codec
 from shared.domain.documents import Document, Follows
@@ -67,8 +68,7 @@ class Recent:
                 heapq.heappushpop(newest, (at, id))
         newest.sort(reverse=True)
         posted: dict[str, bool] = {}
-        for start in range(0, len(newest), AT_ONCE):
-            part = newest[start : start + AT_ONCE]
+        for part in batched(newest, AT_ONCE, strict=False):
             for found in await asyncio.gather(*(self._object(id) for _, id in part)):
                 yield await self._stored(found, posted)
 

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
+from itertools import batched
 
 from shared.books import Account, Book, LedgerEntity
 from shared.domain.clearing import BookedLine, Proof, Resolution, prove
@@ -238,12 +239,10 @@ class Prover:
             for each in resolutions
             if each.voucher and not each.not_to_book and each.company == book.company
         )
-        names: list[Value] = list(wanted)
         if entity is None or not entity.voucher:
             return {}
         found: dict[tuple[str, str], Money] = {}
-        for start in range(0, len(names), VOUCHERS_PER_READ):
-            part = names[start : start + VOUCHERS_PER_READ]
+        for part in batched(wanted, VOUCHERS_PER_READ, strict=False):
             lookup = _on_clearing(entity, currency, book)
             lookup = replace(
                 lookup, any_of=(entity.voucher, part), select=(entity.amount, entity.voucher)

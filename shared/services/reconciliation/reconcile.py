@@ -8,6 +8,7 @@ without lines are enqueued to their own queue.
 
 import asyncio
 from collections.abc import Mapping
+from itertools import batched
 from typing import Any
 
 from shared.converge.dispatch import Dispatch
@@ -87,8 +88,7 @@ class Reconcile:
                 operations += _differs(row, effect)
             else:
                 operations += _confirm(row, differing)
-        for start in range(0, len(operations), OPERATIONS_PER_TRANSACTION):
-            part = operations[start : start + OPERATIONS_PER_TRANSACTION]
+        for part in batched(operations, OPERATIONS_PER_TRANSACTION, strict=False):
             await self._ports.tables.transact(TABLE, payout_id, part)
         result = TieOut(
             Money(int(payout["amount"]), currency),

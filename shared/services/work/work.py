@@ -8,6 +8,7 @@ ids, outcomes are stored by item.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import batched
 
 from shared import telemetry
 from shared.converge.pipeline import Converge
@@ -111,9 +112,7 @@ class Work:
         outcomes: dict[tuple[str, str], Outcome] = {}
         size = 1 if alone else OBJECTS_PER_RUN
         for entity, found in entities.items():
-            ids = list(found)
-            for start in range(0, len(ids), size):
-                part = ids[start : start + size]
+            for part in batched(found, size, strict=False):
                 if ports.clock.now() >= deadline:
                     results = dict.fromkeys(part, NOT_BEGUN)
                 else:
