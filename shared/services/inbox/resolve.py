@@ -12,17 +12,16 @@ from dataclasses import dataclass, replace
 from itertools import batched
 
 from shared import telemetry
-from shared.converge.ports import Ports
 from shared.domain.clearing import Resolution
 from shared.domain.money import Money, is_currency
 from shared.entities.payout import ENTITY as PAYOUT
 from shared.entities.payout import is_itemised
 from shared.errors import ClaimHeld, ObjectMissing, TableConflict
 from shared.outcomes import Kind, Outcome
-from shared.ports import Clock, Tables
+from shared.ports import Clock, Random, StripeGateway, Tables
 from shared.registry import Registry
 from shared.services.inbox.inbox import AT_ONCE, RETRIES_MAX, WHO_CHARS_MAX, Parked
-from shared.settings import Books, Settings
+from shared.settings import Books
 from shared.stores.item import REAPPLY, UNREADABLE
 from shared.stores.items import ItemOutcome, Items, item_of, places
 from shared.stores.links import LinkStore
@@ -82,10 +81,19 @@ def is_money(parked: Parked) -> bool:
 class Resolve:
     """What a person calls."""
 
-    def __init__(self, ports: Ports) -> None:
-        self._ports = ports
-        self._items = Items(ports.tables, ports.clock)
-        self._links = ports.links()
+    def __init__(
+        self,
+        *,
+        items: Items,
+        links: LinkStore,
+        stripe: StripeGateway,
+        tables: Tables,
+        clock: Clock,
+        rng: Random,
+        books: Books,
+    ) -> None:
+        self._items, self._links, self._stripe = items, links, stripe
+        self._tables, self._clock, self._rng, self._books = tables, clock, rng, books
 
     async def run(self, items: Sequence[Parked], decision: Decision) -> Resolved:
         """Resolve parked items. Their rows stay, with who decided and why.
@@ -93,7 +101,7 @@ class Resolve:
         Raises `ResolutionRefused`, and the errors of the ports: what was resolved by then is.
         """
         chosen = items[:RETRIES_MAX]
-        decision = _complete(decision, chosen, self._ports.settings.books)
+        decision = _complete(decision, chosen, self._books)
         done, refused = 0, []
         for parked in chosen:
             try:
@@ -116,7 +124,7 @@ class Resolve:
         resolution = Resolution(
             who=decision.who,
             why=decision.why,
-            at=self._ports.clock.now(),
+            at=self._clock.now(),
             company=decision.company,
             voucher=decision.voucher,
             amount_minor=decision.amount_minor or 0,
@@ -142,7 +150,7 @@ class Resolve:
         amount_minor, currency = parked.at_stake_minor, parked.currency
         if not currency:
             try:
-                found = await self._ports.stripe.retrieve(parked.entity, parked.object)
+                found = await self._stripe.retrieve(parked.entity, parked.object)
             except ObjectMissing as error:
                 raise ResolutionRefused(
                     f"Stripe has no {parked.object}, so nothing shows that the voucher fits: say "
@@ -155,7 +163,7 @@ class Resolve:
                 f"{parked.object} is {_shown(amount_minor, currency)} in Stripe, and {asked} was "
                 "said: look up the voucher again"
             )
-        book = self._ports.settings.books.currencies.get(currency)
+        book = self._books.currencies.get(currency)
         if book is not None and book.company != decision.company:
             raise ResolutionRefused(
                 f"clearing of {currency.upper()} is in {book.company}, and {decision.company} was "
@@ -166,16 +174,16 @@ class Resolve:
         """The bank line of the payout is settled by hand; its members have to tie out all the same.
         The payouts timer starts the flow of each tie-out that is open."""
         try:
-            payout = await self._ports.stripe.retrieve(PAYOUT, id)
+            payout = await self._stripe.retrieve(PAYOUT, id)
         except ObjectMissing:
             return  # without it Stripe lists no members either
         if is_itemised(payout):
-            await expect(self._ports.tables, payout, self._ports.clock.now())
+            await expect(self._tables, payout, self._clock.now())
 
     async def _store(self, parked: Parked, resolution: Resolution) -> None:
         """The row of the object, under its claim. Raises `ResolutionRefused`, `ClaimHeld` and
         `TableConflict`."""
-        owner = f"inbox-{self._ports.rng.getrandbits(64):016x}"
+        owner = f"inbox-{self._rng.getrandbits(64):016x}"
         held = await self._links.claim(parked.object, owner)
         if held.intents:
             await self._links.release(held)
@@ -189,12 +197,8 @@ class Resolve:
 class Accepted:
     """The transactions that people settled by hand, for the proof."""
 
-    def __init__(
-        self, tables: Tables, clock: Clock, settings: Settings, registry: Registry
-    ) -> None:
-        self._registry = registry
-        self._items = Items(tables, clock)
-        self._links = LinkStore(tables, clock, settings.lease_seconds, registry.codec)
+    def __init__(self, items: Items, links: LinkStore, registry: Registry) -> None:
+        self._items, self._links, self._registry = items, links, registry
 
     async def transactions(self) -> dict[str, Resolution]:
         """By id. The inbox lists them; what holds is in the objects' own rows."""
