@@ -35,7 +35,7 @@ from shared.ports import (
     StripeGateway,
     Tables,
 )
-from shared.registry import ENTITIES, REGISTRY, Registry
+from shared.registry import ENTITIES, Registry
 from shared.services.audit import Audit
 from shared.services.inbox import Accepted, Healing, Inbox, Resolve, WaitingList
 from shared.services.ingest import Ingest
@@ -283,18 +283,18 @@ def mappings_of(
     settings: Settings,
     tables: Tables,
     clock: Clock,
-    registry: Registry = REGISTRY,
+    registry: Registry,
     templates: Templates = (),
 ) -> Mappings:
     """The published mappings over this version's own templates. Raises `SettingsRefused`."""
-    _check_customer_id_property(settings.customer_id_property)
+    _check_customer_id_property(settings.customer_id_property, registry.entity_sets)
     product = packaged_product((settings.customer_id_property,), registry, templates)
     return Mappings(MappingStore(tables), clock, replace(product, books=settings.books))
 
 
-def _check_customer_id_property(name: str) -> None:
+def _check_customer_id_property(name: str, entity_sets: EntitySets) -> None:
     """A field that the templates render, or a key, cannot hold the Stripe id, too."""
-    row = FINANCE[CUSTOMERS]
+    row = entity_sets[CUSTOMERS]
     taken = (*row.keys, COMPANY, *row.fields)
     if name.casefold() in {each.casefold() for each in taken}:
         reason = f"must be a field of its own: {name} of {CUSTOMERS} holds something else"
