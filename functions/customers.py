@@ -6,7 +6,7 @@ from functions.bodies import BadRequest, json_body, text_in
 from functions.responses import error_response, json_response, refused
 from shared import bootstrap
 from shared.errors import TieoutError
-from shared.services.operations import ChoiceRefused, Decision
+from shared.services.operations import AccountDecision, ChoiceRefused
 
 bp = func.Blueprint()
 
@@ -27,7 +27,7 @@ async def customer_accept(req: func.HttpRequest) -> func.HttpResponse:
     return json_response({"sent": sent}, 202)
 
 
-def _decision(req: func.HttpRequest) -> Decision:
+def _decision(req: func.HttpRequest) -> AccountDecision:
     """Raises `BadRequest`."""
     body = json_body(req)
     account, new, shared = text_in(body, "account", ""), body.get("new"), body.get("shared")
@@ -35,7 +35,7 @@ def _decision(req: func.HttpRequest) -> Decision:
         raise BadRequest("new and shared are true or false")
     if bool(account) == bool(new):
         raise BadRequest("name an account, or say new, and not both")
-    return Decision(
+    return AccountDecision(
         customer=req.route_params.get("id", ""),
         company=text_in(body, "company"),
         account=account,

@@ -39,7 +39,7 @@ from shared.registry import ENTITIES, Registry
 from shared.services.audit import Audit
 from shared.services.inbox import Accepted, Healing, Inbox, Resolve, WaitingList
 from shared.services.ingest import Ingest
-from shared.services.operations import Customers, DynamicsSetup, Health
+from shared.services.operations import CustomerDecisions, DynamicsSetup, Health
 from shared.services.publishing import Publish, Published, Reapply, Recent
 from shared.services.reconciliation import Prover, Reconcile
 from shared.services.work import Backfill, Sweep, Work
@@ -213,9 +213,9 @@ class App:
         """What waits, and what is scheduled to be tried again."""
         return WaitingList(self._items(), self.registry.queues)
 
-    def customers(self) -> Customers:
+    def customers(self) -> CustomerDecisions:
         """Decisions about customers."""
-        return Customers(
+        return CustomerDecisions(
             inbox=self.inbox(),
             links=self._links(),
             dispatch=self._dispatch(),

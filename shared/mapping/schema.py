@@ -78,7 +78,7 @@ class Rule(Model):
         return self
 
 
-class Check(Model):
+class RecordCheck(Model):
     """A rule that a document must meet before it is written; else it parks with `message`."""
 
     rule: Condition
@@ -117,7 +117,7 @@ class Shared(Model):
         default_factory=dict
     )
     fields: Rules = Field(default_factory=dict)
-    checks: tuple[Check, ...] = Field(default=(), max_length=PARTS_MAX)
+    checks: tuple[RecordCheck, ...] = Field(default=(), max_length=PARTS_MAX)
 
 
 class Template(Shared):

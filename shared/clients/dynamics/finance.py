@@ -11,7 +11,7 @@ from shared.clients.dynamics import batch, odata
 from shared.clients.dynamics.batch import PartAnswer, Unit
 from shared.clients.dynamics.errors import RETRY_AFTER_SECONDS_MAX, SYSTEM, error_of
 from shared.clients.dynamics.odata import Operation
-from shared.clients.dynamics.transport import Answer, DynamicsHttp, data_path_of
+from shared.clients.dynamics.transport import DynamicsHttp, HttpAnswer, data_path_of
 from shared.clients.retry_after import retry_after_seconds
 from shared.errors import (
     CredentialsRefused,
@@ -139,7 +139,7 @@ class FinanceGateway:
     ) -> dict[int, Outcome]:
         changesets = [[operations[at] for at in unit] for unit in request]
         body = batch.batch_body(changesets, self._http.base_url)
-        answer: Answer = await self._http.write(
+        answer: HttpAnswer = await self._http.write(
             "POST", batch.BATCH_TARGET, body, not_after, batch.BATCH_HEADERS
         )
         answers = batch.answers_of(

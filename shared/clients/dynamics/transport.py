@@ -47,7 +47,7 @@ NEVER_SENT = (
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """A successful answer (2xx), read to its end."""
 
     status: int
@@ -83,7 +83,7 @@ class DynamicsHttp:
             timeout_seconds, connect=connect_seconds, pool=connect_seconds
         )
 
-    async def read(self, target: str) -> Answer:
+    async def read(self, target: str) -> HttpAnswer:
         """GET a target (`/data/...`, percent-encoded).
 
         Raises `Throttled`, `Unavailable`, `CredentialsRefused`, `Refused`.
@@ -97,7 +97,7 @@ class DynamicsHttp:
         body: bytes,
         not_after: datetime,
         headers: Mapping[str, str] | None = None,
-    ) -> Answer:
+    ) -> HttpAnswer:
         """POST, PATCH or DELETE a target; `body` may be empty.
 
         Nothing is sent when the longest wait for the answer would end after `not_after`: that
@@ -113,7 +113,7 @@ class DynamicsHttp:
         body: bytes,
         headers: Mapping[str, str],
         not_after: datetime | None,
-    ) -> Answer:
+    ) -> HttpAnswer:
         what = f"{method} {target.removeprefix(DATA_PATH).partition('?')[0]}"
         writing = method != "GET"
         async with self._slots:
@@ -129,7 +129,7 @@ class DynamicsHttp:
                 refused = token
         if response.is_success:
             content_type = response.headers.get("Content-Type", "")
-            return Answer(response.status_code, content_type, response.content)
+            return HttpAnswer(response.status_code, content_type, response.content)
         retry_after = retry_after_seconds(
             response.headers.get("Retry-After", ""), self._clock.now(), RETRY_AFTER_SECONDS_MAX
         )

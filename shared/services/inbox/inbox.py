@@ -73,7 +73,7 @@ class Parked:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class CauseGroup:
     """The items of one cause: how many, since when, an example and what to do."""
 
     cause: str
@@ -107,16 +107,20 @@ class Inbox:
                     if not cause or row.cells["cause"] == cause:
                         yield _parked(queue, row)
 
-    async def groups(self, kind: Kind = Kind.PARK) -> list[Group]:
+    async def groups(self, kind: Kind = Kind.PARK) -> list[CauseGroup]:
         """The causes, most frequent first; memory grows with the number of causes only."""
-        found: dict[str, Group] = {}
+        found: dict[str, CauseGroup] = {}
         async for item in self.each(kind=kind):
             old = found.get(item.cause)
             if old is None:
-                found[item.cause] = Group(item.cause, 1, item.first_seen_at, item.text, item.remedy)
+                found[item.cause] = CauseGroup(
+                    item.cause, 1, item.first_seen_at, item.text, item.remedy
+                )
             else:
                 oldest = min(old.oldest_at, item.first_seen_at)
-                found[item.cause] = Group(old.cause, old.count + 1, oldest, old.example, old.remedy)
+                found[item.cause] = CauseGroup(
+                    old.cause, old.count + 1, oldest, old.example, old.remedy
+                )
         return sorted(found.values(), key=lambda group: (-group.count, group.cause))
 
     async def retry(self, items: Sequence[Parked], who: str = "", limit: int = RETRIES_MAX) -> int:

@@ -27,7 +27,7 @@ class ChoiceRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class AccountDecision:
     """A decision as it comes in. `account` empty: create a new account. `shared`: link an account
     that belongs to another Stripe customer, too."""
 
@@ -39,7 +39,7 @@ class Decision:
     shared: bool = False
 
 
-class Customers:
+class CustomerDecisions:
     """Takes decisions about customers."""
 
     def __init__(
@@ -58,7 +58,7 @@ class Customers:
         self._dynamics, self._tables, self._clock = dynamics, tables, clock
         self._companies, self._customer_id_property = companies, customer_id_property
 
-    async def accept(self, decision: Decision) -> int:
+    async def accept(self, decision: AccountDecision) -> int:
         """Store a decision and try again what waits for it; returns how many items were sent.
 
         Raises `ChoiceRefused`, and the errors of the ports.
@@ -85,7 +85,7 @@ class Customers:
         telemetry.event("customer_chosen", object=decision.customer, company=decision.company)
         return await self._again(decision.customer, stamp)
 
-    def _check(self, decision: Decision) -> None:
+    def _check(self, decision: AccountDecision) -> None:
         if not is_id(decision.customer):
             raise ChoiceRefused("customer is no id of Stripe's")
         if decision.company not in self._companies:
@@ -95,7 +95,7 @@ class Customers:
         if len(decision.account) > ACCOUNT_CHARS_MAX or "*" in decision.account:
             raise ChoiceRefused("account is no number of a customer account")
 
-    async def _account(self, decision: Decision) -> tuple[str, str]:
+    async def _account(self, decision: AccountDecision) -> tuple[str, str]:
         """The account as Dynamics renders it, and the Stripe customer it belongs to."""
         id_property = self._customer_id_property
         lookup = Lookup(

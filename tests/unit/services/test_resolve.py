@@ -14,7 +14,7 @@ from shared.errors import ClaimHeld, Refused
 from shared.outcomes import Kind, Outcome
 from shared.services.inbox.inbox import Parked
 from shared.services.inbox.resolve import Decision, ResolutionRefused, Resolved
-from shared.services.operations.customers import Decision as Choice
+from shared.services.operations.customers import AccountDecision as Choice
 from shared.services.work.work import Received
 from shared.stores.item import REAPPLY, VERIFY, Item
 from shared.stores.items import ItemOutcome, Items
