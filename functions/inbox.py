@@ -12,7 +12,7 @@ from functions.responses import error_response, json_response, refused
 from shared import bootstrap
 from shared.errors import TieoutError
 from shared.outcomes import Kind
-from shared.services.inbox import RETRIES_MAX, Decision, Inbox, Parked, ResolutionRefused
+from shared.services.inbox import RETRIES_MAX, Decision, Inbox, ParkedItem, ResolutionRefused
 
 bp = func.Blueprint()
 
@@ -104,7 +104,7 @@ def _decision(body: Mapping[str, Any]) -> Decision:
     )
 
 
-async def _chosen(inbox: Inbox, body: Mapping[str, Any], kind: Kind) -> list[Parked]:
+async def _chosen(inbox: Inbox, body: Mapping[str, Any], kind: Kind) -> list[ParkedItem]:
     """The items that the body names. Raises `BadRequest`."""
     ids, cause = body.get("ids"), body.get("cause")
     if isinstance(cause, str) and cause and ids is None:

@@ -39,7 +39,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class StatusRow:
     """Statuses `first` to `last`, with `code` ("" = any)."""
 
     first: int
@@ -70,18 +70,18 @@ def _refused(failure: Failure) -> TieoutError:
     return Refused(SYSTEM, f"{failure.code or failure.status}: {_sentence(failure)}")
 
 
-TABLE: tuple[Row, ...] = (
-    Row(429, 429, "", _throttled),
-    Row(400, 400, "rate_limit", _throttled),  # what a 429 once was
-    Row(401, 401, "", _credentials),
-    Row(403, 403, "", _credentials),
-    Row(404, 404, "resource_missing", _missing),
-    Row(400, 400, "resource_missing", _missing),  # a filter of a list names a missing object
-    Row(408, 408, "", _unavailable),
-    Row(409, 409, "", _unavailable),  # lock_timeout: another request holds the object
-    Row(500, 599, "", _unavailable),
-    Row(200, 299, "", _unavailable),  # an answer that is not JSON: not Stripe's
-    Row(300, 499, "", _refused),
+TABLE: tuple[StatusRow, ...] = (
+    StatusRow(429, 429, "", _throttled),
+    StatusRow(400, 400, "rate_limit", _throttled),  # what a 429 once was
+    StatusRow(401, 401, "", _credentials),
+    StatusRow(403, 403, "", _credentials),
+    StatusRow(404, 404, "resource_missing", _missing),
+    StatusRow(400, 400, "resource_missing", _missing),  # a filter of a list names a missing object
+    StatusRow(408, 408, "", _unavailable),
+    StatusRow(409, 409, "", _unavailable),  # lock_timeout: another request holds the object
+    StatusRow(500, 599, "", _unavailable),
+    StatusRow(200, 299, "", _unavailable),  # an answer that is not JSON: not Stripe's
+    StatusRow(300, 499, "", _refused),
 )
 
 

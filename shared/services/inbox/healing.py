@@ -14,7 +14,7 @@ from datetime import datetime
 from shared import telemetry
 from shared.outcomes import Kind
 from shared.ports import Cell, Clock, Delete, Put, Row, Tables
-from shared.services.inbox.inbox import Inbox, Parked
+from shared.services.inbox.inbox import Inbox, ParkedItem
 from shared.stores.item import UNREADABLE
 from shared.stores.items import Items
 
@@ -47,22 +47,22 @@ class Course:
 
     width: int = PROBES
     after: Position = ("", "", "")
-    ahead: list[Parked] = field(default_factory=list)
-    first: list[Parked] = field(default_factory=list)
+    ahead: list[ParkedItem] = field(default_factory=list)
+    first: list[ParkedItem] = field(default_factory=list)
 
-    def see(self, item: Parked) -> None:
+    def see(self, item: ParkedItem) -> None:
         """One more object of the cause, in order."""
         kept = self.ahead if position_of(item) > self.after else self.first
         if len(kept) < self.width:
             kept.append(item)
 
     @property
-    def chosen(self) -> list[Parked]:
+    def chosen(self) -> list[ParkedItem]:
         """The objects whose turn it is."""
         return [*self.ahead, *self.first][: self.width]
 
 
-def position_of(item: Parked) -> Position:
+def position_of(item: ParkedItem) -> Position:
     """Where an object stands in the inbox."""
     return item.queue, item.where, item.id
 

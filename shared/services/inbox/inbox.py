@@ -36,7 +36,7 @@ class EventSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class Parked:
+class ParkedItem:
     """A parked object as people see it. `at_stake_minor` of `currency` is the money it is about.
 
     `id` is the object's, of a command on it `verify-<object>` and so on. `events`: ids and types of
@@ -99,7 +99,7 @@ class Inbox:
         self._items, self._links, self._queue = items, links, queue
         self._registry, self._rng, self._partitions = registry, rng, partitions
 
-    async def each(self, cause: str = "", kind: Kind = Kind.PARK) -> AsyncIterator[Parked]:
+    async def each(self, cause: str = "", kind: Kind = Kind.PARK) -> AsyncIterator[ParkedItem]:
         """Every parked item (or, by `kind`, resolved one), or those of one cause; page by page."""
         for queue in sorted(self._registry.queues):
             for where in places([queue]):
@@ -123,7 +123,9 @@ class Inbox:
                 )
         return sorted(found.values(), key=lambda group: (-group.count, group.cause))
 
-    async def retry(self, items: Sequence[Parked], who: str = "", limit: int = RETRIES_MAX) -> int:
+    async def retry(
+        self, items: Sequence[ParkedItem], who: str = "", limit: int = RETRIES_MAX
+    ) -> int:
         """Converge parked items again; returns how many were sent. What could not be read names
         no object: there is nothing to converge. Of resolved ones the resolution is taken back.
 
@@ -145,7 +147,7 @@ class Inbox:
                 sent += len(batch)
         return sent
 
-    async def _message(self, parked: Parked) -> Message | None:
+    async def _message(self, parked: ParkedItem) -> Message | None:
         """The next message of a parked object; None when it is not parked any more."""
         row = await self._items.object(parked.where, parked.id)
         if row is None or row.cells["status"] != Kind.PARK.value:
@@ -157,7 +159,7 @@ class Inbox:
         partition = partition_of(item.object, self._partitions)
         return item.renewed(generation + 1).message(partition)
 
-    async def reopen(self, parked: Parked, who: str) -> Parked:
+    async def reopen(self, parked: ParkedItem, who: str) -> ParkedItem:
         """Take a resolution back: the object is parked as it was, and may be retried.
 
         Raises ValueError without a name, and `ClaimHeld` or `TableConflict` while somebody works
@@ -205,12 +207,12 @@ class Inbox:
             telemetry.event("reopened", object=id)
 
 
-def _parked(queue: str, row: Row) -> Parked:
+def _parked(queue: str, row: Row) -> ParkedItem:
     cells = row.cells
     first, updated = cells["first_seen_at"], cells["updated_at"]
     if not isinstance(first, datetime) or not isinstance(updated, datetime):
         raise TypeError(f"{row.row} has no times")
-    return Parked(
+    return ParkedItem(
         status=str(cells["status"]),
         queue=queue,
         id=row.row.split("~", maxsplit=1)[1],

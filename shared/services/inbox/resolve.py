@@ -20,7 +20,7 @@ from shared.errors import ClaimHeld, ObjectMissing, TableConflict
 from shared.outcomes import Kind, Outcome
 from shared.ports import Clock, Random, StripeGateway, Tables
 from shared.registry import Registry
-from shared.services.inbox.inbox import AT_ONCE, RETRIES_MAX, WHO_CHARS_MAX, Parked
+from shared.services.inbox.inbox import AT_ONCE, RETRIES_MAX, WHO_CHARS_MAX, ParkedItem
 from shared.settings import Books
 from shared.stores.item import REAPPLY, UNREADABLE
 from shared.stores.items import ItemOutcome, Items, item_of, places
@@ -57,7 +57,7 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedItem:
     """An item that was not resolved, and why."""
 
     id: str
@@ -69,10 +69,10 @@ class Resolved:
     """How many items were resolved, and those that were not."""
 
     resolved: int
-    refused: tuple[Refused, ...]
+    refused: tuple[RefusedItem, ...]
 
 
-def is_money(parked: Parked) -> bool:
+def is_money(parked: ParkedItem) -> bool:
     """Whether somebody must say where an item is booked. A reapply is about rendering."""
     names_object = parked.cause != UNREADABLE and parked.type != REAPPLY
     return names_object and parked.entity in MONEY
@@ -95,7 +95,7 @@ class Resolve:
         self._items, self._links, self._stripe = items, links, stripe
         self._tables, self._clock, self._rng, self._books = tables, clock, rng, books
 
-    async def run(self, items: Sequence[Parked], decision: Decision) -> Resolved:
+    async def run(self, items: Sequence[ParkedItem], decision: Decision) -> Resolved:
         """Resolve parked items. Their rows stay, with who decided and why.
 
         Raises `ResolutionRefused`, and the errors of the ports: what was resolved by then is.
@@ -107,13 +107,13 @@ class Resolve:
             try:
                 done += await self._resolve(parked, decision)
             except ResolutionRefused as error:
-                refused.append(Refused(parked.id, str(error)))
+                refused.append(RefusedItem(parked.id, str(error)))
             except (ClaimHeld, TableConflict) as error:
                 reason = f"it is being worked on just now, try again in a minute: {error}"
-                refused.append(Refused(parked.id, reason))
+                refused.append(RefusedItem(parked.id, reason))
         return Resolved(done, tuple(refused))
 
-    async def _resolve(self, parked: Parked, decision: Decision) -> bool:
+    async def _resolve(self, parked: ParkedItem, decision: Decision) -> bool:
         row = await self._items.object(parked.where, parked.id)
         if row is None or row.cells["status"] != Kind.PARK.value:
             return False
@@ -145,7 +145,7 @@ class Resolve:
         telemetry.event("resolved", item=parked.id, cause=parked.cause)
         return True
 
-    async def _check_amount(self, parked: Parked, decision: Decision) -> None:
+    async def _check_amount(self, parked: ParkedItem, decision: Decision) -> None:
         """Raises `ResolutionRefused` when the voucher is about other money than the item."""
         amount_minor, currency = parked.at_stake_minor, parked.currency
         if not currency:
@@ -180,7 +180,7 @@ class Resolve:
         if is_itemised(payout):
             await expect(self._tables, payout, self._clock.now())
 
-    async def _store(self, parked: Parked, resolution: Resolution) -> None:
+    async def _store(self, parked: ParkedItem, resolution: Resolution) -> None:
         """The row of the object, under its claim. Raises `ResolutionRefused`, `ClaimHeld` and
         `TableConflict`."""
         owner = f"inbox-{self._rng.getrandbits(64):016x}"
@@ -221,7 +221,7 @@ def _shown(amount_minor: int, currency: str) -> str:
     return f"{amount_minor} of {currency}"
 
 
-def _complete(decision: Decision, items: Sequence[Parked], books: Books) -> Decision:
+def _complete(decision: Decision, items: Sequence[ParkedItem], books: Books) -> Decision:
     """The decision, its texts trimmed. Raises `ResolutionRefused` when it is incomplete."""
     decision = replace(
         decision,

@@ -7,7 +7,7 @@ import pytest
 
 from shared.domain.partition import partition_of
 from shared.outcomes import Kind, Outcome
-from shared.services.inbox.inbox import Parked
+from shared.services.inbox.inbox import ParkedItem
 from shared.services.work.work import Received
 from shared.stores.item import VERIFY, Item
 from shared.stores.items import ItemOutcome, Items
@@ -30,7 +30,7 @@ async def store(found: Rig, *outcomes: ItemOutcome, queue: str = QUEUE) -> None:
     await Items(found.tables, found.clock).store(queue, outcomes)
 
 
-async def listed(found: Rig) -> list[Parked]:
+async def listed(found: Rig) -> list[ParkedItem]:
     return [item async for item in found.app.inbox().each()]
 
 

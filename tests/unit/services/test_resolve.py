@@ -12,7 +12,7 @@ from shared.domain.partition import partition_of
 from shared.domain.records import Ref
 from shared.errors import ClaimHeld, Refused
 from shared.outcomes import Kind, Outcome
-from shared.services.inbox.inbox import Parked
+from shared.services.inbox.inbox import ParkedItem
 from shared.services.inbox.resolve import Decision, ResolutionRefused, Resolved
 from shared.services.operations.customers import AccountDecision as Choice
 from shared.services.work.work import Received
@@ -50,7 +50,7 @@ class Desk:
         received = [Received(item.message_id, body, 1)]
         await self.rig.app.work(self.rig.flows).handle(item.entity, partition, received)
 
-    async def listed(self, kind: Kind = Kind.PARK) -> list[Parked]:
+    async def listed(self, kind: Kind = Kind.PARK) -> list[ParkedItem]:
         return [item async for item in self.inbox.each(kind=kind)]
 
     async def run(self, decision: Decision) -> Resolved:
