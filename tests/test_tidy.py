@@ -466,3 +466,16 @@ def test_every_page_of_docs_that_is_named_exists() -> None:
         if not (ROOT / name).is_file()
     ]
     assert missing == []
+
+
+SHARED_NAMES = ("Pending", "Written")  # each still has two meanings
+
+
+def test_two_classes_of_the_product_never_share_a_name() -> None:
+    places: dict[str, list[str]] = {}
+    for path in files("shared"):
+        for node in tree_of(path).body:
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+    twice = {name: found for name, found in places.items() if len(found) > 1}
+    assert {name: found for name, found in twice.items() if name not in SHARED_NAMES} == {}

@@ -162,7 +162,7 @@ class PolicyDocument(Policy):
     about: str = ""
 
 
-type Document = Template | UserMapping | Table | PolicyDocument
+type MappingDocument = Template | UserMapping | Table | PolicyDocument
 
 KINDS: tuple[tuple[str, type[Template | UserMapping | Table | PolicyDocument]], ...] = (
     ("template", Template),
@@ -172,12 +172,12 @@ KINDS: tuple[tuple[str, type[Template | UserMapping | Table | PolicyDocument]], 
 )
 
 
-def title_of(document: Document) -> str:
+def title_of(document: MappingDocument) -> str:
     """Kind and name: what a document is called, once in a version."""
     return f"{document.kind} {document.name}"
 
 
-def parse(loaded: Loaded) -> Document:
+def parse(loaded: Loaded) -> MappingDocument:
     """A loaded document as a model. Raises `MappingRefused` with every problem, without values."""
     kind = loaded.tree.get("kind")
     model = next((each for name, each in KINDS if name == kind), None)

@@ -14,7 +14,7 @@ from shared.converge.maintenance import MaintenanceCommands
 from shared.mapping.preview import PostingStatus, StoredObject
 from shared.ports import Clock
 from shared.services.publishing.mapping_names import PublishRefused
-from shared.services.publishing.publish import PREVIEW_OBJECTS_MAX, Recent, moved, said_by
+from shared.services.publishing.publish import PREVIEW_OBJECTS_MAX, RecentObjects, moved, said_by
 from shared.stores import mapping_store
 from shared.stores.item import REAPPLY
 from shared.stores.mapping_store import Change, MappingStore
@@ -37,7 +37,11 @@ class Reapply:
     """What a person calls."""
 
     def __init__(
-        self, store: MappingStore, recent: Recent, maintenance: MaintenanceCommands, clock: Clock
+        self,
+        store: MappingStore,
+        recent: RecentObjects,
+        maintenance: MaintenanceCommands,
+        clock: Clock,
     ) -> None:
         self._store, self._recent = store, recent
         self._maintenance, self._clock = maintenance, clock

@@ -33,7 +33,7 @@ SCOPE_JOURNALS = "our journals only"
 SCOPE_LEDGER = "posted ledger"
 
 
-type Resolved = Callable[[], Awaitable[Mapping[str, Resolution]]]
+type ReadResolutions = Callable[[], Awaitable[Mapping[str, Resolution]]]
 """The transactions that people settled by hand, by id."""
 
 
@@ -60,7 +60,7 @@ class Prover:
         clock: Clock,
         rng: Random,
         *,
-        resolved: Resolved,
+        resolved: ReadResolutions,
         books: Books,
         ledger_entity: LedgerEntity | None,
         journal_lines: Sequence[EntitySet],
