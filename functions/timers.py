@@ -1,4 +1,4 @@
-"""The timers, generated from one table: completeness, patience, and what was given up.
+"""The timers, generated from one table: sweeps, retries, dead letters, audit.
 
 NCRONTAB with six fields, UTC: second, minute, hour, day, month, day of the week.
 https://learn.microsoft.com/azure/azure-functions/functions-bindings-timer

@@ -1,6 +1,6 @@
-"""Mapping documents to closures: what is written wrong is refused here, not in production.
+"""Compiles mapping documents to closures, and refuses mistakes here, not in production.
 
-A compiled mapping is immutable; whoever compiles keeps it, one for each version.
+A compiled mapping is immutable. The caller keeps it, one for each version.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

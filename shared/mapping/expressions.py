@@ -1,4 +1,4 @@
-"""Rules to closures: sources, defaults, conditions and steps, checked against the catalogue."""
+"""Compiles rules to closures: sources, defaults, conditions, steps, checked with the catalogue."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

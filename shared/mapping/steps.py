@@ -1,4 +1,4 @@
-"""What the makers of transforms share: their surroundings, and the reading of arguments."""
+"""What the makers of transforms share: what a step may use, and how its argument is read."""
 
 import re
 from collections.abc import Callable, Mapping

@@ -44,7 +44,7 @@ def _max(argument: Raw, before: Expression, around: Surroundings) -> Expression:
 
 
 def _fits(argument: Raw, before: Expression, around: Surroundings) -> Expression:
-    """Parks a text of more characters: for ids, which nobody may cut."""
+    """Parks a longer text: for ids, which must not be cut."""
     del around
     size = whole(argument, "fits", 1, TEXT_SIZE_MAX)
     takes(before, "fits", TEXT)

@@ -1,7 +1,7 @@
 """Compiled expressions: what the compiler, the transforms and the predicates share.
 
 An expression is a closure from a scope (document, company, amount, ...) to a value, with what is
-known of it before it runs: its kind, and whether it may be personal data.
+known before it runs: the kind of the value, and whether it may be personal data.
 """
 
 import re

@@ -1,7 +1,7 @@
 """The tie-outs of payouts: one row each in the table `payouts`, partition `tieouts`.
 
-The row is there, open, from before the payout's flow starts: so a flow that failed, gave up or was
-terminated is started again by the payouts timer, however old the payout is.
+The row is written, open, before the payout's flow starts. So the payouts timer can restart a flow
+that failed, gave up or was terminated, however old the payout is.
 """
 
 from collections.abc import Mapping

@@ -8,7 +8,8 @@ are matched, is defined inside changesets only. `Prefer: odata.continue-on-error
 behind a failed changeset.
 
 The outer status is 200 even when everything failed; a failed changeset is answered by a single
-part. What is not answered beyond doubt is an `UncertainWrite`.
+part. A write without an unambiguous answer is an `UncertainWrite`.
+
 
 https://docs.oasis-open.org/odata/odata/v4.0/os/part1-protocol/odata-v4.0-os-part1-protocol.html#_Toc372793748
 https://learn.microsoft.com/dynamics365/fin-ops-core/dev-itpro/data-entities/odata

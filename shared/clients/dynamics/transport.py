@@ -1,8 +1,9 @@
 """One HTTP request to Dynamics 365: caps, bearer token, time-outs, and what a failure means.
 
-A request that fails is told apart by one query: may it have been executed? Connections that
-never came about are certain (`Unavailable`). Anything after the first byte was sent is not: for
-a write that is `UncertainWrite`, for a read it is `Unavailable` all the same.
+One question decides what a failed request means: may Dynamics have executed it? If no connection
+was made, certainly not (`Unavailable`). After the first byte was sent it may have: a write is then
+an `UncertainWrite`; a read is `Unavailable` all the same.
+
 
 https://learn.microsoft.com/dynamics365/fin-ops-core/dev-itpro/data-entities/odata
 https://learn.microsoft.com/dynamics365/fin-ops-core/dev-itpro/data-entities/service-protection-api-limits

@@ -1,9 +1,9 @@
 """The nightly audit: do our links and Dynamics say the same? And which journals are posted?
 
-The audit reads and enqueues: what differs is verified, and mended, by the queue function of its
-object. `PaymentId` is not unique in Dynamics, drafts can be deleted, and posting can move lines:
-this is where that shows. A pass goes from today back, some days at a time; what one run has no time
-for the next one does.
+The audit only reads and enqueues. The queue function of an object verifies and mends what differs.
+`PaymentId` is not unique in Dynamics, users can delete drafts, and posting can move lines: the
+audit finds that. A pass goes back from today, some days at a time. The next run continues where a
+run ran out of time.
 """
 
 import json
@@ -61,7 +61,7 @@ class Pass:
     """How far an audit is: the span of days under way, and what of it is done.
 
     `lanes`: for each part of the span's transactions, then for its payouts, the object that the
-    next page follows. `after`: the last object of those whose lines nothing else led to.
+    next page follows. `after`: the last object that was compared because of its lines alone.
     """
 
     began: date
@@ -201,7 +201,7 @@ class Audit:
         return await self._maintenance.send(ids, VERIFY, "verify")
 
     async def journals(self) -> int:
-        """Note which journals are posted by now, and isolated what holds the others up.
+        """Note which journals are posted by now, and isolate what keeps the others from posting.
 
         Returns how many are not posted. Raises `ExceptionGroup` at the end for the companies and
         journals that could not be looked at.
@@ -294,7 +294,7 @@ class Audit:
 
 
 def _lanes(parts: int) -> tuple[str, ...]:
-    """So many parts of transactions, and one of payouts, of which nothing is read yet."""
+    """The lanes of a span of which nothing is read yet: for transactions, and one for payouts."""
     return ("",) * (parts + 1)
 
 

@@ -1,7 +1,8 @@
 """The lines of some days: where Dynamics has them, and whether our links say the same.
 
-Lines of these days are read at once; objects made in these days are compared with them, and lines
-that belong to other objects with theirs. Memory grows with the lines of the days.
+A span reads all lines of its days at once. It compares them with the links of the objects that were
+made in these days, then with the links of the other objects that lines belong to. Memory grows with
+the number of lines.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence

@@ -1,9 +1,8 @@
-"""Healing: objects are tried again whose cause may have gone away by itself.
+"""Healing: tries parked objects again whose cause may have gone away by itself.
 
-Of each cause a few objects are probed in each run, others in the next, so that an object which
-cannot heal keeps none from its turn. Where probes came through, the cause is opened up: the next
-runs send more and more of its objects, until some fail again. How far a cause is stands in the
-table `cursors`, partition `heal`, row = cause.
+Each run probes a few objects of each cause, and the next run others, so an object that cannot heal
+does not block the rest. If probes succeed, the next runs send more and more objects of the cause,
+until some fail again. The table `cursors`, partition `heal`, row = cause, holds how far a cause is.
 """
 
 import asyncio
@@ -125,7 +124,7 @@ class Healing:
         await self._tables.transact(TABLE, HEAL, [Put(cause, cells)])
 
     async def _forget(self, courses: dict[str, Course]) -> None:
-        """A cause of which nothing is parked begins anew."""
+        """Forget the causes that no parked object has: they begin anew."""
         for row in await self._tables.query(TABLE, partition=HEAL):
             if row.row not in courses:
                 await self._tables.transact(TABLE, HEAL, [Delete(row.row)])

@@ -2,7 +2,8 @@
 
 One object is one item, whichever events led to it. A retry is converge again under a new
 generation; the row stays parked until its outcome is known. A resolved item keeps its row, with who
-decided and why (`services/inbox/resolve.py`). What heals by itself: `services/inbox/healing.py`.
+decided and why (`services/inbox/resolve.py`). `services/inbox/healing.py` retries what may heal by
+itself.
 """
 
 import asyncio
@@ -126,8 +127,8 @@ class Inbox:
     async def retry(
         self, items: Sequence[ParkedItem], who: str = "", limit: int = RETRIES_MAX
     ) -> int:
-        """Converge parked items again; returns how many were sent. What could not be read names
-        no object: there is nothing to converge. Of resolved ones the resolution is taken back.
+        """Converge parked items again; returns how many were sent. An item that could
+        not be read names no object, so it is left out. Resolved items lose their resolution.
 
         Raises as `reopen` does.
         """

@@ -1,8 +1,8 @@
 """Taking objects out of the inbox by hand: what a person must say, and what follows.
 
-A resolution holds for the object until somebody retries it by hand: nothing of it is read or
-written meanwhile. Money is somewhere or nowhere, so who resolves it names the voucher that holds it
-(company, voucher, amount) or says that it is not to be booked.
+A resolution holds until somebody retries the object by hand: until then Tieout neither reads nor
+writes the object. Whoever resolves money names the voucher that holds it (company, voucher, amount)
+or says that it is not to be booked.
 """
 
 import asyncio
@@ -201,7 +201,7 @@ class Accepted:
         self._items, self._links, self._registry = items, links, registry
 
     async def transactions(self) -> dict[str, Resolution]:
-        """By id. The inbox lists them; what holds is in the objects' own rows."""
+        """By id. The inbox lists them; the resolution that holds is in the rows of each object."""
         entity = "balance_transaction"
         ids = []
         for where in places([self._registry.named(entity).queue]):

@@ -1,7 +1,7 @@
 """What people decide about customers: which account of Dynamics a Stripe customer is, or a new one.
 
-A decision is stored with who and why, and never lost; converge then links the account or creates
-one. What was parked for want of it is tried again.
+A decision is stored with who and why, and never deleted. Converge then links the account or creates
+one, and what was parked because the decision was missing is retried.
 """
 
 from collections.abc import Container
@@ -23,7 +23,7 @@ ACCOUNT_CHARS_MAX = 20
 
 
 class ChoiceRefused(Exception):
-    """The decision makes no sense; the text says why."""
+    """The decision cannot be carried out; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)

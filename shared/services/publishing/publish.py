@@ -1,9 +1,9 @@
 """Publishing mappings: submit, preview, publish, roll back.
 
-A set of documents is submitted and compiled, previewed against the set that is active, and only
-then published. Publishing moves one pointer and writes its log in the same transaction: of two
-people who publish at once one wins and the other is told. Nothing is ever changed or deleted.
-`who` is what the caller says: a function key names no person.
+A set of documents is submitted and compiled, previewed against the active set, and only then
+published. Publishing moves one pointer and writes its log in the same transaction: if two people
+publish at once, one wins and the other is told. No document is ever changed or deleted. `who` is
+what the caller says: a function key names no person.
 """
 
 import asyncio

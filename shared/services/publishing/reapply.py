@@ -1,9 +1,8 @@
-"""Reapplying the mapping: journal lines that are drafts still are rendered as it says now.
+"""Reapplying the mapping: renders journal lines that are still drafts as the active mapping says.
 
-Publishing changes nothing that was written. What waits in open journals with an old rendering
-changes only when somebody asks for it here: who and why stand in the history of the mapping.
-Accounts by role follow the settings of now; amounts, dates, companies and keys never change, and
-what is posted stays.
+Publishing changes nothing that was written. Lines in open journals keep their old rendering until
+somebody reapplies the mapping; the history of the mapping holds who and why. Accounts by role
+follow the current settings. Amounts, dates, companies and keys never change, and posted lines stay.
 """
 
 from dataclasses import dataclass

@@ -1,9 +1,9 @@
-"""The timers' work: what no event announced, what waits, what its queue gave up.
+"""The sweeps: timers that enqueue what no event announced, what waits, and dead letters.
 
-Completeness of money rests on the list of balance transactions, because many types have no event;
-that of the bank side on the payouts that these transactions name. A cursor moves only after the
-queue has the work. Each sweep is converge on more ids: doing it twice changes nothing. What one run
-has no time for the next one does (`shared/stores/runs.py`).
+The list of balance transactions makes the money complete, because many types have no event; the
+payouts that these transactions name make the bank side complete. A cursor moves only after the
+queue has the work. A sweep converges more ids, so running it twice changes nothing. The next run
+continues where a run ran out of time (`shared/stores/runs.py`).
 """
 
 from collections.abc import Sequence
@@ -284,7 +284,7 @@ class Sweep:
         """Send waiting items again, each under a new generation; returns how many.
 
         The longer one has waited, the rarer: its counterpart's own event or timer comes first.
-        A run that its time does not suffice for leaves the rest to the next, which begins there.
+        If a run ends before all are sent, the next run begins where this one stopped.
         """
         run = self._run("sweep_waiting")
         found = self._places()
@@ -340,7 +340,7 @@ class Sweep:
         return sum(drained)
 
     async def _keep(self, run: Run, queue: str, letter: DeadLetter) -> None:
-        """Raises `LetterNotKept` for a letter that only itself is to blame for."""
+        """Raises `LetterNotKept` if the letter itself is at fault: the next ones are still kept."""
         try:
             await self._park(queue, letter)
         except Unavailable:

@@ -1,8 +1,8 @@
-"""A batch of messages of one session: converge their objects, then settle what became of each.
+"""A batch of messages of one session: converge their objects, then store the outcome of each.
 
-Order: schedule the copies of what must be tried again, then store the outcomes, then let the
-messages complete. A crash in between repeats work that changes nothing: copies have deterministic
-ids, outcomes are stored by item.
+The order: schedule the copies of what must be retried, store the outcomes, let the messages
+complete. After a crash in between, the repeated work changes nothing: copies have deterministic
+ids, and outcomes are stored by item.
 """
 
 from collections.abc import Sequence
@@ -107,8 +107,8 @@ class Work:
     async def _run(
         self, queue: str, partition: int, items: list[Item], alone: bool
     ) -> dict[tuple[str, str], Outcome]:
-        """Verdicts by (entity, object); duplicates are folded, and what the time does not allow
-        is left for another message."""
+        """Outcomes by (entity, object). Duplicates are folded. What the time does not allow
+        is left to another message."""
         started = self._clock.now()
         deadline = started + timedelta(seconds=self._settings.batch_seconds_max)
         owner = f"{queue}-{partition}-{self._rng.getrandbits(64):016x}"
