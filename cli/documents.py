@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from shared.mapping.compiler import CompiledMapping, compile_mapping
-from shared.mapping.differences import Difference, compared, differences, lost_rows
+from shared.mapping.differences import ValueDifference, compared, differences, lost_rows
 from shared.mapping.loader import DOCUMENT_BYTES_MAX, Loaded, load, needs_quotes
 from shared.mapping.problems import MappingRefused, Problem
 from shared.mapping.schema import parse, title_of
@@ -67,7 +67,7 @@ def _readable(paths: Sequence[Path]) -> tuple[list[Loaded], list[bytes]]:
     return loaded, raw
 
 
-def compare(before: Path, after: Path) -> tuple[Loaded, Loaded, tuple[Difference, ...]]:
+def compare(before: Path, after: Path) -> tuple[Loaded, Loaded, tuple[ValueDifference, ...]]:
     """Two documents and what differs between them. Raises `MappingRefused`."""
     one, other = _read(before), _read(after)
     parse(one)

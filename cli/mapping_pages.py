@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from cli.pages import console as console
+
 HASH_CHARS_SHOWN = 12
 RECORDS_SHOWN_MAX = 20
-PIPE_WIDTH = 140
 PRODUCT_ALONE = "the product alone"
 GROUPS = (
     ("future", "not written yet, and customers"),
@@ -25,12 +26,6 @@ POLICIES = MappingProxyType(
         "removed": "the policy is removed: this set has none, all its choices become the defaults",
     }
 )
-
-
-def console() -> Console:
-    """Standard output; wide enough for tables when it is no terminal."""
-    out = Console(highlight=False, soft_wrap=True)
-    return out if out.is_terminal else Console(highlight=False, soft_wrap=True, width=PIPE_WIDTH)
 
 
 @contextmanager

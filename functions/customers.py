@@ -1,28 +1,23 @@
 """Decisions about customers: which account of Dynamics a Stripe customer is."""
 
-import azure.durable_functions as df
 import azure.functions as func
 
 from functions.bodies import BadRequest, json_body, text_in
-from functions.flows.client import DurableFlows
 from functions.responses import error_response, json_response, refused
 from shared import bootstrap
 from shared.errors import TieoutError
-from shared.services.operations import ChoiceRefused, Decision
+from shared.services.operations import AccountDecision, ChoiceRefused
 
-bp = df.Blueprint()
+bp = func.Blueprint()
 
 
 @bp.route("customers/{id}/accept", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
-@bp.durable_client_input(client_name="client")
-async def customer_accept(
-    req: func.HttpRequest, client: df.DurableOrchestrationClient
-) -> func.HttpResponse:
+async def customer_accept(req: func.HttpRequest) -> func.HttpResponse:
     """Body `{"company", "account" or "new": true, "who", "why"}`, and `"shared": true` for an
     account that another Stripe customer has: 202 `{"sent": n}`; 409 says why not."""
     try:
         decision = _decision(req)
-        sent = await bootstrap.app().customers(DurableFlows(client)).accept(decision)
+        sent = await bootstrap.app().customers().accept(decision)
     except BadRequest as error:
         return error_response(400, "malformed", str(error))
     except ChoiceRefused as error:
@@ -32,7 +27,7 @@ async def customer_accept(
     return json_response({"sent": sent}, 202)
 
 
-def _decision(req: func.HttpRequest) -> Decision:
+def _decision(req: func.HttpRequest) -> AccountDecision:
     """Raises `BadRequest`."""
     body = json_body(req)
     account, new, shared = text_in(body, "account", ""), body.get("new"), body.get("shared")
@@ -40,7 +35,7 @@ def _decision(req: func.HttpRequest) -> Decision:
         raise BadRequest("new and shared are true or false")
     if bool(account) == bool(new):
         raise BadRequest("name an account, or say new, and not both")
-    return Decision(
+    return AccountDecision(
         customer=req.route_params.get("id", ""),
         company=text_in(body, "company"),
         account=account,

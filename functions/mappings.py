@@ -16,7 +16,7 @@ from functions.bodies import BadRequest, json_body, text_in, whole_in
 from functions.responses import error_response, json_response, refused
 from shared import bootstrap
 from shared.errors import TieoutError
-from shared.services.publishing import PREVIEW_OBJECTS, PublishRefused, Source
+from shared.services.publishing import PREVIEW_OBJECTS, DocumentSource, PublishRefused
 
 bp = func.Blueprint()
 
@@ -57,13 +57,13 @@ async def _submit(req: func.HttpRequest) -> Json:
     return asdict(await bootstrap.app().publish().submit(documents, who))
 
 
-def _documents(body: Json) -> list[tuple[str, Source]]:
+def _documents(body: Json) -> list[tuple[str, DocumentSource]]:
     """The documents of a body. Raises `BadRequest`."""
     reason = "documents must be a list of {name, text} or {name, tree}"
     found = body.get("documents")
     if not isinstance(found, list):
         raise BadRequest(reason)
-    documents: list[tuple[str, Source]] = []
+    documents: list[tuple[str, DocumentSource]] = []
     for each in found:
         name = each.get("name") if isinstance(each, dict) else None
         source = each.get("text", each.get("tree")) if isinstance(each, dict) else None

@@ -10,13 +10,16 @@ import os
 import random
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, replace
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
-
-import httpx
+from typing import Any
 
 from shared.clients.clock import SystemClock
+from shared.connections import HTTP_SECONDS_MAX as HTTP_SECONDS_MAX
+from shared.connections import MAKERS
+from shared.connections import dynamics_gateway as dynamics_gateway
+from shared.connections import stripe_gateway as stripe_gateway
+from shared.converge.dispatch import Dispatch
 from shared.converge.maintenance import MaintenanceCommands
+from shared.converge.pipeline import Converge
 from shared.converge.ports import Ports
 from shared.entities.customer import CUSTOMERS
 from shared.entities.entity import Entity
@@ -32,26 +35,24 @@ from shared.ports import (
     StripeGateway,
     Tables,
 )
-from shared.registry import ENTITIES, REGISTRY, Registry
+from shared.registry import ENTITIES, Registry
 from shared.services.audit import Audit
-from shared.services.inbox import Accepted, Inbox, Resolve, WaitingList
+from shared.services.inbox import Accepted, Healing, Inbox, Resolve, WaitingList
 from shared.services.ingest import Ingest
-from shared.services.operations import Customers, Health
+from shared.services.operations import CustomerDecisions, DynamicsSetup, Health
 from shared.services.publishing import Publish, Published, Reapply, Recent
 from shared.services.reconciliation import Prover, Reconcile
 from shared.services.work import Backfill, Sweep, Work
 from shared.settings import Settings, from_environment
 from shared.stores.items import Items
+from shared.stores.links import LinkStore
 from shared.stores.mapping_store import MappingStore
 from shared.stores.mappings import Mappings
+from shared.stores.paging import Pages
 from shared.stores.receipts import ReceiptList
 from shared.targets.entity_set import EntitySets
 from shared.targets.finance import FINANCE
 
-if TYPE_CHECKING:
-    from azure.core.credentials_async import AsyncTokenCredential
-
-HTTP_SECONDS_MAX = 60.0
 COMPANY = "dataAreaId"
 
 
@@ -91,62 +92,149 @@ class App:
         ports = (self.settings, self.signatures, self.queue, self.tables, self.clock)
         return Ingest(*ports, registry=self.registry)
 
+    # The stores, and what sends objects to their queues: each is put together here alone.
+
+    def _items(self) -> Items:
+        return Items(self.tables, self.clock)
+
+    def _links(self) -> LinkStore:
+        lease_seconds = self.settings.lease_seconds
+        return LinkStore(self.tables, self.clock, lease_seconds, self.registry.codec)
+
+    def _pages(self) -> Pages:
+        return Pages(self.stripe, self.clock, self.rng)
+
+    def _dispatch(self) -> Dispatch:
+        return Dispatch(self._links(), self.queue, self.clock, self.settings, self.registry)
+
+    def _maintenance(self) -> MaintenanceCommands:
+        return MaintenanceCommands(self.queue, self._items(), self.settings, self.registry)
+
+    def _recent(self) -> Recent:
+        return Recent(self.tables, self.registry.codec)
+
+    # The services.
+
     def prover(self) -> Prover:
         """The clearing proof."""
-        by_hand = Accepted(self.tables, self.clock, self.settings, self.registry).transactions
-        ports = (self.stripe, self.dynamics, self.settings, self.clock, self.rng)
-        return Prover(*ports, resolved=by_hand)
+        return Prover(
+            self.stripe,
+            self.dynamics,
+            self.clock,
+            self.rng,
+            resolved=Accepted(self._items(), self._links(), self.registry).transactions,
+            books=self.settings.books,
+            ledger_entity=self.settings.ledger_entity,
+            journal_lines=self.registry.entity_sets.journal_lines,
+        )
 
     def work(self, flows: Flows) -> Work:
         """What the queue functions call."""
-        return Work(self.ports(flows))
+        return Work(
+            converge=Converge(self.ports(flows)),
+            items=self._items(),
+            queue=self.queue,
+            clock=self.clock,
+            rng=self.rng,
+            settings=self.settings,
+            registry=self.registry,
+        )
 
     def sweep(self, flows: Flows) -> Sweep:
         """What the timers call."""
-        return Sweep(self.ports(flows))
+        return Sweep(
+            pages=self._pages(),
+            queue=self.queue,
+            flows=self.flows or flows,
+            tables=self.tables,
+            links=self._links(),
+            items=self._items(),
+            dispatch=self._dispatch(),
+            clock=self.clock,
+            settings=self.settings,
+            registry=self.registry,
+        )
 
-    def reconcile(self, flows: Flows) -> Reconcile:
+    def reconcile(self) -> Reconcile:
         """What the activities of the payout flow call."""
-        return Reconcile(self.ports(flows))
+        links, dispatch = self._links(), self._dispatch()
+        return Reconcile(self.stripe, self.tables, links, dispatch, self.clock)
 
-    def audit(self, flows: Flows) -> Audit:
+    def audit(self) -> Audit:
         """The nightly comparison with Dynamics."""
-        return Audit(self.ports(flows))
+        return Audit(
+            pages=self._pages(),
+            dynamics=self.dynamics,
+            tables=self.tables,
+            links=self._links(),
+            maintenance=self._maintenance(),
+            entity_sets=self.registry.entity_sets,
+            clock=self.clock,
+            rng=self.rng,
+            settings=self.settings,
+        )
 
     def backfill(self, flows: Flows) -> Backfill:
         """The first run over an account's past."""
-        return Backfill(self.ports(flows))
+        return Backfill(self.sweep(flows), self.flows or flows, self.tables, self.clock)
 
-    def inbox(self, flows: Flows) -> Inbox:
+    def inbox(self) -> Inbox:
         """The inbox of parked items."""
-        return Inbox(self.ports(flows))
+        return Inbox(
+            items=self._items(),
+            links=self._links(),
+            queue=self.queue,
+            registry=self.registry,
+            rng=self.rng,
+            partitions=self.settings.partitions,
+        )
 
-    def resolve(self, flows: Flows) -> Resolve:
+    def healing(self) -> Healing:
+        """Trying parked items again whose cause may have gone away."""
+        return Healing(self.inbox(), self._items(), self.tables, self.clock)
+
+    def resolve(self) -> Resolve:
         """Taking parked objects out of the inbox by hand."""
-        return Resolve(self.ports(flows))
+        return Resolve(
+            items=self._items(),
+            links=self._links(),
+            stripe=self.stripe,
+            tables=self.tables,
+            clock=self.clock,
+            rng=self.rng,
+            books=self.settings.books,
+        )
 
     def receipts(self) -> ReceiptList:
         """Receipts that no invoice took, wholly or in part."""
         return ReceiptList(self.tables)
 
-    def waiting(self, flows: Flows) -> WaitingList:
+    def waiting(self) -> WaitingList:
         """What waits, and what is scheduled to be tried again."""
-        return WaitingList(self.ports(flows))
+        return WaitingList(self._items(), self.registry.queues)
 
-    def customers(self, flows: Flows) -> Customers:
+    def customers(self) -> CustomerDecisions:
         """Decisions about customers."""
-        return Customers(self.ports(flows))
+        return CustomerDecisions(
+            inbox=self.inbox(),
+            links=self._links(),
+            dispatch=self._dispatch(),
+            dynamics=self.dynamics,
+            tables=self.tables,
+            clock=self.clock,
+            companies=self.settings.books.companies,
+            customer_id_property=self.settings.customer_id_property,
+        )
 
     def publish(self) -> Publish:
         """Submitting, previewing and publishing mappings."""
-        recent = Recent(self.tables, self.registry.codec).objects
+        recent = self._recent().objects
         return Publish(self.mappings, self.settings, self.clock, recent, self.dynamics)
 
     def reapply(self) -> Reapply:
         """Rendering drafts as the active mapping says."""
-        items, recent = Items(self.tables, self.clock), Recent(self.tables, self.registry.codec)
-        maintenance = MaintenanceCommands(self.queue, items, self.settings, self.registry)
-        return Reapply(self.mappings.store, recent.objects, maintenance, self.clock)
+        recent = self._recent().objects
+        return Reapply(self.mappings.store, recent, self._maintenance(), self.clock)
 
     def published(self) -> Published:
         """What of mappings is and was published."""
@@ -154,7 +242,17 @@ class App:
 
     def health(self, flows: Flows) -> Health:
         """Readiness and counters."""
-        return Health(self.ports(flows))
+        return Health(
+            stripe=self.stripe,
+            setup=DynamicsSetup(self.dynamics, self.settings, self.mappings),
+            tables=self.tables,
+            queue=self.queue,
+            flows=self.flows or flows,
+            items=self._items(),
+            mappings=self.mappings,
+            queues=self.registry.queues,
+            livemode=self.settings.stripe_livemode,
+        )
 
 
 _current: ContextVar[App] = ContextVar("tieout_app")
@@ -185,18 +283,18 @@ def mappings_of(
     settings: Settings,
     tables: Tables,
     clock: Clock,
-    registry: Registry = REGISTRY,
+    registry: Registry,
     templates: Templates = (),
 ) -> Mappings:
     """The published mappings over this version's own templates. Raises `SettingsRefused`."""
-    _check_customer_id_property(settings.customer_id_property)
+    _check_customer_id_property(settings.customer_id_property, registry.entity_sets)
     product = packaged_product((settings.customer_id_property,), registry, templates)
     return Mappings(MappingStore(tables), clock, replace(product, books=settings.books))
 
 
-def _check_customer_id_property(name: str) -> None:
+def _check_customer_id_property(name: str, entity_sets: EntitySets) -> None:
     """A field that the templates render, or a key, cannot hold the Stripe id, too."""
-    row = FINANCE[CUSTOMERS]
+    row = entity_sets[CUSTOMERS]
     taken = (*row.keys, COMPANY, *row.fields)
     if name.casefold() in {each.casefold() for each in taken}:
         reason = f"must be a field of its own: {name} of {CUSTOMERS} holds something else"
@@ -231,106 +329,3 @@ def build(
     if unknown:
         raise TypeError(f"no such ports: {', '.join(unknown)}")
     return replace(made, flows=overrides.get("flows"))
-
-
-def _http() -> httpx.AsyncClient:
-    return httpx.AsyncClient(timeout=HTTP_SECONDS_MAX)
-
-
-def _credential(settings: Settings) -> "AsyncTokenCredential":
-    from shared.clients.credentials import azure_credential  # noqa: PLC0415 - cold start
-
-    return azure_credential(settings.managed_identity_client_id or None)
-
-
-def _stripe(settings: Settings, clock: Clock, rng: Random) -> StripeGateway:
-    return stripe_gateway(settings, _http(), clock, rng)
-
-
-def stripe_gateway(
-    settings: Settings, http: httpx.AsyncClient, clock: Clock, rng: Random
-) -> StripeGateway:
-    """The Stripe client over a given transport."""
-    from shared.clients.stripe.gateway import StripeApi  # noqa: PLC0415 - cold start
-
-    return StripeApi(
-        settings.stripe_api_key.get_secret_value(),
-        http,
-        clock,
-        rng,
-        base_url=settings.stripe_base_url or None,
-        requests_per_second=settings.stripe_requests_per_second,
-    )
-
-
-def _dynamics(settings: Settings, clock: Clock, rng: Random) -> DynamicsGateway:
-    del rng
-    return dynamics_gateway(settings, _http(), clock)
-
-
-def dynamics_gateway(settings: Settings, http: httpx.AsyncClient, clock: Clock) -> DynamicsGateway:
-    """The Dynamics client over a given transport."""
-    from shared.clients.dynamics.auth import (  # noqa: PLC0415 - cold start
-        ClientCredentials,
-        IdentityToken,
-        TokenSource,
-    )
-    from shared.clients.dynamics.finance import FinanceGateway  # noqa: PLC0415
-    from shared.clients.dynamics.transport import DynamicsHttp  # noqa: PLC0415
-
-    scope = f"{settings.dynamics_url}/.default"
-    tokens: TokenSource
-    if settings.dynamics_client_secret is not None:
-        tokens = ClientCredentials(
-            settings.dynamics_token_url,
-            settings.dynamics_client_id,
-            settings.dynamics_client_secret.get_secret_value(),
-            scope,
-            http=http,
-            clock=clock,
-        )
-    else:
-        tokens = IdentityToken(lambda: _credential(settings), scope)
-    transport = DynamicsHttp(settings.dynamics_url, tokens, http, clock)
-    return FinanceGateway(transport, clock, delimiter=settings.dynamics_dimension_delimiter)
-
-
-def _tables(settings: Settings, clock: Clock, rng: Random) -> Tables:
-    from shared.clients.tables import AzureTables  # noqa: PLC0415 - cold start
-
-    del clock, rng
-    if settings.tables_connection is not None:
-        return AzureTables(connection_string=settings.tables_connection.get_secret_value())
-    return AzureTables(endpoint=settings.tables_endpoint, credential=_credential(settings))
-
-
-def _queue(settings: Settings, clock: Clock, rng: Random) -> Queue:
-    from shared.clients.servicebus import ServiceBusQueue  # noqa: PLC0415 - cold start
-    from shared.clients.servicebus_links import ServiceBusLinks  # noqa: PLC0415
-
-    del rng
-    if settings.service_bus_connection is not None:
-        connection = settings.service_bus_connection.get_secret_value()
-        return ServiceBusQueue(ServiceBusLinks(connection_string=connection), clock)
-    links = ServiceBusLinks(
-        namespace=settings.service_bus_namespace, credential=_credential(settings)
-    )
-    return ServiceBusQueue(links, clock)
-
-
-def _signatures(settings: Settings, clock: Clock, rng: Random) -> Signatures:
-    from shared.clients.stripe.signatures import StripeSignatures  # noqa: PLC0415 - cold start
-
-    del settings, clock, rng
-    return StripeSignatures()
-
-
-MAKERS = MappingProxyType(
-    {
-        "stripe": _stripe,
-        "dynamics": _dynamics,
-        "tables": _tables,
-        "queue": _queue,
-        "signatures": _signatures,
-    }
-)

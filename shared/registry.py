@@ -39,7 +39,7 @@ class Registry:
     them. `bootstrap.build` makes the application's; services read no other."""
 
     entities: tuple[Entity, ...]
-    entity_sets: EntitySets = FINANCE
+    entity_sets: EntitySets
 
     def named(self, name: str) -> Entity:
         """The entity of a name. Raises KeyError: names come from our own messages."""
@@ -77,5 +77,5 @@ def _codec_of(kinds: tuple[type[Document], ...]) -> Codec:
     return Codec(kinds)
 
 
-REGISTRY = Registry(ENTITIES)
+REGISTRY = Registry(ENTITIES, FINANCE)
 """The product's own."""

@@ -2,6 +2,10 @@
 
 Six fields: second minute hour day month day-of-week, in UTC; all six must agree (day of month
 *and* day of week). https://learn.microsoft.com/azure/azure-functions/functions-bindings-timer
+
+Not croniter, which finds the same moments (a test compares the two) but takes schedules that Azure
+refuses: five or seven fields, `7` for Sunday, `L`, `15W`, `5#2`, `?`, hours from 17 to 9. Such a
+schedule would run here and fail in production; to refuse it takes the parser below in any case.
 """
 
 import calendar

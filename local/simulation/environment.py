@@ -132,7 +132,7 @@ class Environment:
         """The mapping of the seed. `routes`: the sales of a shop belong to the other company."""
         documents = (policy(routes=routes),) if self.conditions.orders else ()
         settings = self.settings()
-        mappings = bootstrap.mappings_of(settings, self.tables, self.clock)
+        mappings = bootstrap.mappings_of(settings, self.tables, self.clock, REGISTRY)
         recent = Recent(self.tables, REGISTRY.codec).objects
         http = self._client(self.dynamics.asgi)
         dynamics = bootstrap.dynamics_gateway(settings, http, self.clock)

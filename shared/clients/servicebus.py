@@ -225,7 +225,7 @@ def build_message(message: Message) -> ServiceBusMessage:
 
 
 def dead_letter_of(message: ServiceBusReceivedMessage) -> DeadLetter:
-    """A received message as the inbox keeps it, whoever sent it and whatever its body is."""
+    """A received message as the inbox keeps it, whatever its sender and its body."""
     reasons = (message.dead_letter_reason, message.dead_letter_error_description)
     if message.body_type == AmqpMessageBodyType.DATA:
         body = b"".join(message.body)

@@ -1,4 +1,4 @@
-"""Vendors' JSON, without characters that no store and no other vendor takes."""
+"""Cleans vendors' JSON of characters that no store and no other vendor accepts."""
 
 import re
 from typing import Any

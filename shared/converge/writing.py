@@ -25,7 +25,7 @@ from shared.errors import (
 )
 from shared.ports import Clock, DynamicsGateway, Value, Write, WriteFailed, Written
 from shared.settings import Settings
-from shared.stores.journals import Journals, Slot, Target, Writer
+from shared.stores.journals import Journals, JournalTarget, Slot, Writer
 from shared.stores.links import LinkStore
 from shared.targets.finance import BATCH_NUMBER, FINANCE, EntitySets
 
@@ -41,7 +41,7 @@ class Pending:
     record: Record
     write: Write
     journal: str = ""
-    target: Target | None = None
+    target: JournalTarget | None = None
     recovered: bool = False
 
 
@@ -55,7 +55,7 @@ class Applier:
     clock: Clock
     settings: Settings
     entity_sets: EntitySets = FINANCE
-    used: dict[Target, None] = field(default_factory=dict)
+    used: dict[JournalTarget, None] = field(default_factory=dict)
 
     async def apply(self, tasks: Sequence[Task], writer: Writer) -> None:
         """Write all tasks that still go; each task gets its links or its error."""
@@ -70,14 +70,16 @@ class Applier:
             with failing([writes[0].task for writes in chunk]):
                 await self._write(chunk, writer)
 
-    async def _places(self, tasks: Sequence[Task], writer: Writer) -> dict[Target, list[Slot]]:
+    async def _places(
+        self, tasks: Sequence[Task], writer: Writer
+    ) -> dict[JournalTarget, list[Slot]]:
         """Reserve journal slots for every line to create. A journal that cannot be had fails the
         tasks that need it."""
-        needed: dict[Target, list[Task]] = {}
+        needed: dict[JournalTarget, list[Task]] = {}
         for task in tasks:
             for target in _targets(task) if task.going else ():
                 needed.setdefault(target, []).append(task)
-        places: dict[Target, list[Slot]] = {}
+        places: dict[JournalTarget, list[Slot]] = {}
         for target, wanting in needed.items():
             try:
                 places[target] = await self.journals.reserve(target, len(wanting), writer)
@@ -88,7 +90,7 @@ class Applier:
                 self.used[target] = None
         return places
 
-    def _writes(self, task: Task, places: Mapping[Target, list[Slot]]) -> list[Pending]:
+    def _writes(self, task: Task, places: Mapping[JournalTarget, list[Slot]]) -> list[Pending]:
         writes = []
         for record in _creates(task):
             target = _target(record)
@@ -239,7 +241,7 @@ def _change(task: Task, record: Record, link: Link) -> Pending:
 
 
 def _move(
-    task: Task, record: Record, link: Link, places: Mapping[Target, list[Slot]]
+    task: Task, record: Record, link: Link, places: Mapping[JournalTarget, list[Slot]]
 ) -> list[Pending]:
     """A line leaves its journal for a fresh one, in one changeset."""
     target = _isolated(record, link)
@@ -255,27 +257,27 @@ def _move(
     ]
 
 
-def _isolated(record: Record, link: Link) -> Target:
+def _isolated(record: Record, link: Link) -> JournalTarget:
     """The journal for what leaves a refused one: one of its own for each."""
     kind = record.document.journal
     if kind is None:
         raise RuntimeError(f"{link.role} is no journal line")
     batch = str(link.keys["JournalBatchNumber"])
-    return Target(link.company, kind, f"{record.document.period}~{batch}")
+    return JournalTarget(link.company, kind, f"{record.document.period}~{batch}")
 
 
-def _targets(task: Task) -> list[Target]:
+def _targets(task: Task) -> list[JournalTarget]:
     """The journals a task needs places in, one entry a line."""
     found = [_target(record) for record in _creates(task)]
     moves = [_isolated(record, link) for record, link in task.move]
     return [target for target in found if target is not None] + moves
 
 
-def _target(record: Record) -> Target | None:
+def _target(record: Record) -> JournalTarget | None:
     document = record.document
     if document.journal is None:
         return None
-    return Target(document.company, document.journal, document.period)
+    return JournalTarget(document.company, document.journal, document.period)
 
 
 def _placed(kind: JournalKind, slot: Slot) -> dict[str, Value]:

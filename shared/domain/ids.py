@@ -13,9 +13,9 @@ def is_id(value: object, chars_max: int = ID_CHARS_MAX) -> bool:
     return isinstance(value, str) and len(value) <= chars_max and bool(_ID.fullmatch(value))
 
 
-def line_key(object_id: str, component: str, generation: int = 0) -> str:
-    """The key of a line in Dynamics: `txn_1:gross`, `txn_1:gross:g1` for a replacement."""
-    return f"{object_id}:{component}" + (f":g{generation}" if generation else "")
+def line_key(object_id: str, component: str) -> str:
+    """The key of a line in Dynamics: `txn_1:gross`."""
+    return f"{object_id}:{component}"
 
 
 def object_of(line_key: str) -> str:

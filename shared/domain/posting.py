@@ -12,7 +12,7 @@ from shared.domain.money import Money
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class PostingRule:
     """The account against clearing, and the journal kind of the gross line."""
 
     account: Role
@@ -21,32 +21,32 @@ class Rule:
 
 RULES = MappingProxyType(
     {
-        "charge": Rule(Role.CUSTOMER, JournalKind.CUSTOMER_PAYMENT),
-        "refund": Rule(Role.CUSTOMER, JournalKind.CUSTOMER_PAYMENT),
-        "partial_capture_reversal": Rule(Role.CUSTOMER),
-        "charge_failure": Rule(Role.CUSTOMER),
-        "refund_failure": Rule(Role.CUSTOMER),
-        "dispute": Rule(Role.DISPUTES),
-        "dispute_reversal": Rule(Role.DISPUTES),
-        "fee": Rule(Role.FEES),
-        "tax": Rule(Role.FEE_TAX),
-        "network_cost": Rule(Role.NETWORK_COSTS),
-        "payout": Rule(Role.PAYOUTS_IN_TRANSIT),
-        "payout_reversal": Rule(Role.PAYOUTS_IN_TRANSIT),
-        "transfer": Rule(Role.CONNECT),
-        "transfer_reversal": Rule(Role.CONNECT),
-        "platform_earning": Rule(Role.CONNECT),
-        "platform_earning_refund": Rule(Role.CONNECT),
-        "connect_collection_transfer": Rule(Role.CONNECT),
-        "risk_reserved_funds": Rule(Role.RESERVES),
-        "connect_reserved_funds": Rule(Role.RESERVES),
-        "payout_minimum_balance_hold": Rule(Role.RESERVES),
-        "payout_minimum_balance_release": Rule(Role.RESERVES),
-        "payment_network_reserve_hold": Rule(Role.RESERVES),
-        "payment_network_reserve_release": Rule(Role.RESERVES),
+        "charge": PostingRule(Role.CUSTOMER, JournalKind.CUSTOMER_PAYMENT),
+        "refund": PostingRule(Role.CUSTOMER, JournalKind.CUSTOMER_PAYMENT),
+        "partial_capture_reversal": PostingRule(Role.CUSTOMER),
+        "charge_failure": PostingRule(Role.CUSTOMER),
+        "refund_failure": PostingRule(Role.CUSTOMER),
+        "dispute": PostingRule(Role.DISPUTES),
+        "dispute_reversal": PostingRule(Role.DISPUTES),
+        "fee": PostingRule(Role.FEES),
+        "tax": PostingRule(Role.FEE_TAX),
+        "network_cost": PostingRule(Role.NETWORK_COSTS),
+        "payout": PostingRule(Role.PAYOUTS_IN_TRANSIT),
+        "payout_reversal": PostingRule(Role.PAYOUTS_IN_TRANSIT),
+        "transfer": PostingRule(Role.CONNECT),
+        "transfer_reversal": PostingRule(Role.CONNECT),
+        "platform_earning": PostingRule(Role.CONNECT),
+        "platform_earning_refund": PostingRule(Role.CONNECT),
+        "connect_collection_transfer": PostingRule(Role.CONNECT),
+        "risk_reserved_funds": PostingRule(Role.RESERVES),
+        "connect_reserved_funds": PostingRule(Role.RESERVES),
+        "payout_minimum_balance_hold": PostingRule(Role.RESERVES),
+        "payout_minimum_balance_release": PostingRule(Role.RESERVES),
+        "payment_network_reserve_hold": PostingRule(Role.RESERVES),
+        "payment_network_reserve_release": PostingRule(Role.RESERVES),
     }
 )
-SUSPENSE_RULE = Rule(Role.SUSPENSE)
+SUSPENSE_RULE = PostingRule(Role.SUSPENSE)
 
 FEE_COMPONENTS = MappingProxyType(
     {
@@ -77,7 +77,7 @@ class InconsistentTransactionError(ValueError):
     """The amounts of the transaction contradict each other."""
 
 
-def rule_of(category: str) -> Rule:
+def rule_of(category: str) -> PostingRule:
     """The rule of a reporting category; suspense for what the table does not know."""
     return RULES.get(category, SUSPENSE_RULE)
 

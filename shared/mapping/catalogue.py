@@ -16,20 +16,19 @@ from shared.domain.documents import AccountRole, Attribute, Document, Fact, Part
 from shared.domain.money import Money
 from shared.mapping.problems import RuleRefused, shown
 
-TEXT, INTEGER, DATE, LIST = "text", "integer", "date", "list"
+TEXT, INTEGER, DATE = "text", "integer", "date"
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """A field of a document.
 
-    `kind`: text, integer, date, or list (of mappings with `fields`).
+    `kind`: text, integer or date.
     `personal`: its value never appears in an error. `text`: what it is, for people.
     """
 
     kind: str = TEXT
     personal: bool = False
-    fields: Mapping[str, "Source"] | None = None
     text: str = ""
 
 

@@ -1,6 +1,6 @@
-"""Mapping documents to closures: what is written wrong is refused here, not in production.
+"""Compiles mapping documents to closures, and refuses mistakes here, not in production.
 
-A compiled mapping is immutable; whoever compiles keeps it, one for each version.
+A compiled mapping is immutable. The caller keeps it, one for each version.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +17,7 @@ from shared.mapping.names import UNKNOWN, Names, declared
 from shared.mapping.predicates import Test
 from shared.mapping.problems import MappingRefused, Problem, RuleRefused, shown
 from shared.mapping.schema import (
-    Document,
+    MappingDocument,
     PolicyDocument,
     Rule,
     Table,
@@ -133,7 +133,7 @@ class _Set:
             case PolicyDocument():
                 self.policies.append(document)
 
-    def _objection(self, document: Document, by_product: bool) -> str:
+    def _objection(self, document: MappingDocument, by_product: bool) -> str:
         if isinstance(document, Template) and not by_product:
             return "templates are the product's; write a mapping that extends one"
         if title_of(document) in self.hashes:

@@ -9,7 +9,7 @@ LOST_SHOWN_MAX = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ValueDifference:
     """One value that differs. `before` or `after` is None where there is none."""
 
     place: str
@@ -23,7 +23,7 @@ class Compared:
 
     title: str
     kind: str
-    differences: tuple[Difference, ...]
+    differences: tuple[ValueDifference, ...]
 
 
 def compared(before: Mapping[str, Loaded], after: Mapping[str, Loaded]) -> list[Compared]:
@@ -40,12 +40,12 @@ def compared(before: Mapping[str, Loaded], after: Mapping[str, Loaded]) -> list[
     return found
 
 
-def differences(before: Loaded, after: Loaded) -> tuple[Difference, ...]:
+def differences(before: Loaded, after: Loaded) -> tuple[ValueDifference, ...]:
     """All values that differ, by place (`fields.Text.do.0.max`), in the order of the places."""
     old, new = dict(_leaves(dict(before.tree))), dict(_leaves(dict(after.tree)))
     places = sorted(dict.fromkeys([*old, *new]))
     return tuple(
-        Difference(place, old.get(place), new.get(place))
+        ValueDifference(place, old.get(place), new.get(place))
         for place in places
         if old.get(place) != new.get(place)
     )

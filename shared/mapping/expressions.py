@@ -1,36 +1,29 @@
-"""Rules to closures: sources, defaults, conditions and steps, checked against the catalogue."""
+"""Compiles rules to closures: sources, defaults, conditions, steps, checked with the catalogue."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from shared.mapping.catalogue import Source, source_at
-from shared.mapping.numbers import calculate, operand
+from shared.mapping.catalogue import Source
 from shared.mapping.predicates import Test, compile_condition
 from shared.mapping.problems import RuleRefused, shown
-from shared.mapping.schema import Condition, Each, Parts, Rule
+from shared.mapping.schema import Condition, Parts, Rule
 from shared.mapping.steps import Allowance, Surroundings
 from shared.mapping.transforms import apply_step
 from shared.mapping.values import (
     DATE,
-    DECIMAL,
     INTEGER,
     NUMBERS,
     TEXT,
     Expression,
-    Run,
     Scope,
     constant,
-    exact,
     iso_day,
     number,
-    parked,
-    raw_reader,
     read,
 )
 
 RULES_MAX = 2_000  # of one template, `use` written out
-ELEMENTS_MAX = 10_000  # of one list in a document
 
 
 @dataclass(slots=True)
@@ -44,7 +37,7 @@ class Rules:
     tables: Mapping[str, Mapping[str, str]]
     named: Mapping[str, Rule]
     using: tuple[str, ...] = ()
-    # Shared by the copies made for `each` and `use`:
+    # Shared by the copies made for `use`:
     compiled: list[str] = field(default_factory=list)
     allowance: Allowance = field(default_factory=Allowance)
 
@@ -81,10 +74,6 @@ class Rules:
             return self._concat(rule.concat, rule.sep or "")
         if rule.cases is not None:
             return self._cases(rule.cases)
-        if rule.sum is not None:
-            return self._sum(rule.sum)
-        if rule.each is not None:
-            return self._each(rule.each)
         return self._use(str(rule.use))
 
     def _use(self, name: str) -> Expression:
@@ -101,10 +90,12 @@ class Rules:
             if part.kind not in (TEXT, INTEGER):
                 raise RuleRefused(f"concat takes text, not {part.kind}", part.path)
         runs = tuple(part.run for part in found)
-        if any(part.many for part in found):
-            runs = (_flat(found),)
-            return _joined(found, lambda scope: sep.join(_texts(runs[0](scope))))
-        return _joined(found, lambda scope: sep.join(_texts([run(scope) for run in runs])))
+        return Expression(
+            lambda scope: sep.join(_texts([run(scope) for run in runs])),
+            TEXT,
+            _paths(found),
+            any(part.personal for part in found),
+        )
 
     def _cases(self, cases: tuple[Rule, ...]) -> Expression:
         made = []
@@ -114,7 +105,7 @@ class Rules:
             test = None if case.when is None else self.condition(case.when)
             made.append((test, self.rule(case.model_copy(update={"when": None}))))
         kinds = list(dict.fromkeys(expression.kind for _, expression in made))
-        if len(kinds) > 1 or any(expression.many for _, expression in made):
+        if len(kinds) > 1:
             raise RuleRefused(f"the cases give different kinds: {', '.join(kinds)}")
         pairs = tuple((test, expression.run) for test, expression in made)
 
@@ -135,53 +126,8 @@ class Rules:
             outcomes=outcomes,
         )
 
-    def _sum(self, parts: Parts) -> Expression:
-        around = Surroundings(self.read, self.tables, self.allowance)
-        found = [
-            operand(part, "sum", around) if isinstance(part, str) else self.rule(part)
-            for part in parts
-        ]
-        for part in found:
-            if part.kind not in NUMBERS:
-                raise RuleRefused(f"sum takes numbers, not {part.kind}", part.path)
-        kind = INTEGER if all(part.kind == INTEGER for part in found) else DECIMAL
-        values, context, paths = _flat(found), exact(), _paths(found)
-
-        def total(scope: Scope) -> Any:  # noqa: ANN401 - a number
-            result: Any = 0
-            for value in values(scope):
-                if value is None:
-                    raise parked("value_missing", f"sum needs {paths}; one is missing")
-                result = calculate("add", result, value, context)
-            return result
-
-        return Expression(total, kind, paths, any(part.personal for part in found))
-
-    def _each(self, each: Each) -> Expression:
-        source = source_at(self.sources, each.in_)
-        if source.kind != "list" or source.fields is None:
-            raise RuleRefused("each takes a list", each.in_)
-        name = each.as_
-        if any(path.startswith(f"{name}.") for path in self.sources):
-            raise RuleRefused(f"{shown(name)} is taken; name the elements otherwise", each.in_)
-        inner = {f"{name}.{path}": found for path, found in source.fields.items()}
-        give = replace(self, sources={**self.sources, **inner}).rule(each.give)
-        if give.many:
-            raise RuleRefused("a list of lists", each.in_)
-        elements, run = raw_reader(each.in_, "list"), give.run
-
-        def values(scope: Scope) -> list[Any]:
-            found = elements(scope) or ()
-            if len(found) > ELEMENTS_MAX:
-                raise parked("value_too_large", f"{each.in_} has more than {ELEMENTS_MAX} elements")
-            return [run({**scope, name: element}) for element in found]
-
-        return Expression(values, give.kind, each.in_, give.personal, many=True)
-
 
 def _default(before: Expression, text: str) -> Expression:
-    if before.many:
-        raise RuleRefused("a list has no default", before.path)
     value: Any = text
     if before.kind in NUMBERS:
         value = number(text)[0]
@@ -201,33 +147,12 @@ def _default(before: Expression, text: str) -> Expression:
 
 def _only_when(before: Expression, test: Test) -> Expression:
     run = before.run
-    nothing: list[Any] | None = [] if before.many else None
-    return replace(before, run=lambda scope: run(scope) if test(scope) else nothing, constant=False)
-
-
-def _flat(parts: list[Expression]) -> Run:
-    """All values of all parts, lists split up."""
-    pairs = tuple((part.many, part.run) for part in parts)
-
-    def values(scope: Scope) -> list[Any]:
-        found: list[Any] = []
-        for many, run in pairs:
-            if many:
-                found.extend(run(scope))
-            else:
-                found.append(run(scope))
-        return found
-
-    return values
+    return replace(before, run=lambda scope: run(scope) if test(scope) else None, constant=False)
 
 
 def _texts(values: list[Any]) -> list[str]:
     """What is there, as text: nothing and empty text take no separator."""
     return [str(value) for value in values if value is not None and value != ""]
-
-
-def _joined(parts: list[Expression], run: Run) -> Expression:
-    return Expression(run, TEXT, _paths(parts), any(part.personal for part in parts))
 
 
 def _paths(parts: list[Expression]) -> str:

@@ -51,8 +51,6 @@ def compile_field(field: Field, rule: Rule, rules: Rules) -> Made:
     """A field of a rule. Raises `RuleRefused` for a kind of value that the field does not take."""
     test = None if rule.when is None else rules.condition(rule.when)
     found = rules.rule(rule.model_copy(update={"when": None}))
-    if found.many:
-        raise RuleRefused("a field holds one value, not a list", found.path)
     found = _literal(found, field)
     fit, run, path, name = _fitting(field, found), found.run, found.path, field.name
     for text in found.outcomes:

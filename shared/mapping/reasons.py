@@ -1,4 +1,4 @@
-"""Why a document has not its shape, in the words of documents rather than of the validator."""
+"""Why a document has the wrong shape, in the terms of documents, not of the validator."""
 
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -29,15 +29,15 @@ def problems_of(where: str, model: type[BaseModel], error: ValidationError) -> l
 
 
 def unknown_key(key: str, keys: list[str]) -> str:
-    """That a key is not one of `keys`, with the one that is nearest to it."""
+    """Says that a key is not one of `keys`, and which of them is nearest to it."""
     near = get_close_matches(key[:SHOWN_CHARS_MAX].lower(), keys, n=1)
     meant = f"did you mean {near[0]}? " if near else ""
     return f"no such key; {meant}there are {', '.join(keys)}"
 
 
 def _walk(model: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[list[str], list[str]]:
-    """The place of an error without the names of a union's members, which only the validator
-    knows; and the keys that there are where its last part stands."""
+    """The place of an error, without the names of a union's members, which only the validator
+    knows; and the keys allowed at that location."""
     kind: Any = model
     place: list[str] = []
     keys: list[str] = []

@@ -38,13 +38,13 @@ def _part(value: object) -> str:
     return "rule" if isinstance(value, Mapping | BaseModel) else "path"
 
 
-# A part is a source path, in `sum` also a number, or a rule of its own.
+# A part is a source path, or a rule of its own.
 type Part = Annotated[
     Annotated[str, Tag("path")] | Annotated[Rule, Tag("rule")], Discriminator(_part)
 ]
 type Parts = Annotated[tuple[Part, ...], Field(min_length=1, max_length=PARTS_MAX)]
 
-SOURCES = ("from", "value", "concat", "cases", "sum", "use", "each")
+SOURCES = ("from", "value", "concat", "cases", "use")
 
 
 class Rule(Model):
@@ -59,9 +59,7 @@ class Rule(Model):
     concat: "Parts | None" = None
     sep: Annotated[str, Field(max_length=20)] | None = None
     cases: Annotated[tuple["Rule", ...], Field(min_length=1, max_length=CASES_MAX)] | None = None
-    sum: "Parts | None" = None
     use: Name | None = None
-    each: "Each | None" = None
     default: str | None = None
     when: Condition | None = None
     do: Annotated[tuple[str | Mapping[str, Raw], ...], Field(max_length=STEPS_MAX)] = ()
@@ -80,21 +78,7 @@ class Rule(Model):
         return self
 
 
-class Each(Model):
-    """A list of values: `give` once for each element of the list at `in`, named by `as`.
-
-    `concat` and `sum` take such a list in.
-    """
-
-    in_: Path = Field(alias="in")
-    as_: Name = Field(alias="as")
-    give: Rule
-
-
-Rule.model_rebuild()  # Each is known only now; errors are put into words by the annotations
-
-
-class Check(Model):
+class RecordCheck(Model):
     """A rule that a document must meet before it is written; else it parks with `message`."""
 
     rule: Condition
@@ -133,7 +117,7 @@ class Shared(Model):
         default_factory=dict
     )
     fields: Rules = Field(default_factory=dict)
-    checks: tuple[Check, ...] = Field(default=(), max_length=PARTS_MAX)
+    checks: tuple[RecordCheck, ...] = Field(default=(), max_length=PARTS_MAX)
 
 
 class Template(Shared):
@@ -178,7 +162,7 @@ class PolicyDocument(Policy):
     about: str = ""
 
 
-type Document = Template | UserMapping | Table | PolicyDocument
+type MappingDocument = Template | UserMapping | Table | PolicyDocument
 
 KINDS: tuple[tuple[str, type[Template | UserMapping | Table | PolicyDocument]], ...] = (
     ("template", Template),
@@ -188,12 +172,12 @@ KINDS: tuple[tuple[str, type[Template | UserMapping | Table | PolicyDocument]], 
 )
 
 
-def title_of(document: Document) -> str:
+def title_of(document: MappingDocument) -> str:
     """Kind and name: what a document is called, once in a version."""
     return f"{document.kind} {document.name}"
 
 
-def parse(loaded: Loaded) -> Document:
+def parse(loaded: Loaded) -> MappingDocument:
     """A loaded document as a model. Raises `MappingRefused` with every problem, without values."""
     kind = loaded.tree.get("kind")
     model = next((each for name, each in KINDS if name == kind), None)

@@ -1,4 +1,4 @@
-"""What the makers of transforms share: their surroundings, and the reading of arguments."""
+"""What the makers of transforms share: what a step may use, and how its argument is read."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -55,8 +55,6 @@ type Maker = Callable[[Raw, Expression, Surroundings], Expression]
 
 def takes(before: Expression, step: str, *kinds: str) -> None:
     """Refuses a value of another kind than the step takes."""
-    if before.many:
-        raise RuleRefused(f"{step} takes one value, not a list", before.path)
     if before.kind not in kinds:
         wanted = " or ".join(kinds)
         raise RuleRefused(f"{step} takes {wanted}, not {before.kind}", before.path)

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from types import MappingProxyType
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from shared.mapping.numbers import arithmetic, minor_units, negate, round_to
+from shared.mapping.numbers import minor_units, negate
 from shared.mapping.problems import RuleRefused, shown
 from shared.mapping.schema import Raw
 from shared.mapping.steps import Maker, Surroundings, bare, options, takes, then, whole
@@ -44,7 +44,7 @@ def _max(argument: Raw, before: Expression, around: Surroundings) -> Expression:
 
 
 def _fits(argument: Raw, before: Expression, around: Surroundings) -> Expression:
-    """Parks a text of more characters: for ids, which nobody may cut."""
+    """Parks a longer text: for ids, which must not be cut."""
     del around
     size = whole(argument, "fits", 1, TEXT_SIZE_MAX)
     takes(before, "fits", TEXT)
@@ -139,10 +139,7 @@ TRANSFORMS: Mapping[str, Maker] = MappingProxyType(
         "minor_units": minor_units,
         "epoch_date": _epoch_date,
         "format_date": _format_date,
-        "subtract": arithmetic("subtract"),
-        "multiply": arithmetic("multiply"),
         "negate": negate,
-        "round": round_to,
     }
 )
 

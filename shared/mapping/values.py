@@ -1,14 +1,14 @@
 """Compiled expressions: what the compiler, the transforms and the predicates share.
 
 An expression is a closure from a scope (document, company, amount, ...) to a value, with what is
-known of it before it runs: its kind, and whether it may be personal data.
+known before it runs: the kind of the value, and whether it may be personal data.
 """
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
@@ -17,12 +17,9 @@ from shared.mapping.catalogue import Source, source_at
 from shared.mapping.problems import RuleRefused, shown
 from shared.mapping.schema import NUMBER_PATTERN
 
-DIGITS_MAX = 100
-INTEGER_BITS_MAX = 330  # about as many digits
-
 TEXT, INTEGER, DECIMAL, DATE = "text", "integer", "decimal", "date"
 NUMBERS = (INTEGER, DECIMAL)
-_TYPES = MappingProxyType({TEXT: (str,), INTEGER: (int,), DATE: (date,), "list": (list, tuple)})
+_TYPES = MappingProxyType({TEXT: (str,), INTEGER: (int,), DATE: (date,)})
 
 type Scope = Mapping[str, Any]
 type Run = Callable[[Scope], Any]
@@ -30,7 +27,7 @@ type Run = Callable[[Scope], Any]
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A compiled expression. `many`: it gives a list of values of this kind.
+    """A compiled expression.
 
     `path`: the source path it reads, for errors. `personal`: its value may not be shown.
     `outcomes`: all texts it can give, where they are known before it runs.
@@ -40,7 +37,6 @@ class Expression:
     kind: str
     path: str = ""
     personal: bool = False
-    many: bool = False
     constant: bool = False
     outcomes: tuple[str, ...] = ()
 
@@ -50,21 +46,11 @@ def parked(cause: str, text: str, remedy: str = "Correct the mapping, then retry
     return Parked(cause, text, remedy)
 
 
-def exact() -> Context:
-    """Arithmetic that refuses to round: it raises instead."""
-    return Context(prec=DIGITS_MAX, traps=[Inexact, InvalidOperation, Overflow])
-
-
 def number(text: str) -> tuple[int | Decimal, str]:
     """A literal number and its kind. Raises `RuleRefused`."""
     if not re.fullmatch(NUMBER_PATTERN, text):
         raise RuleRefused(f"{shown(text)} is no plain number")
     return (Decimal(text), DECIMAL) if "." in text else (int(text), INTEGER)
-
-
-def is_number(text: str) -> bool:
-    """True for a literal number."""
-    return bool(re.fullmatch(NUMBER_PATTERN, text))
 
 
 def constant(value: object, kind: str) -> Expression:
@@ -87,12 +73,10 @@ def read(sources: Mapping[str, Source], path: str) -> Expression:
     A field that is missing gives nothing; one of another kind than the catalogue says parks.
     """
     source = source_at(sources, path)
-    if source.kind == "list":
-        raise RuleRefused("is a list; read it with each", path)
-    return Expression(raw_reader(path, source.kind), source.kind, path, source.personal)
+    return Expression(_reader(path, source.kind), source.kind, path, source.personal)
 
 
-def raw_reader(path: str, kind: str) -> Run:
+def _reader(path: str, kind: str) -> Run:
     """A closure that fetches a field as the document holds it, checked for its kind."""
     types = _TYPES[kind]
     first, *rest = path.split(".")

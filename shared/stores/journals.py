@@ -54,7 +54,7 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class JournalTarget:
     """Which journal lines go to."""
 
     company: str
@@ -84,13 +84,13 @@ class Journals:
         self._rng = rng
         self._settings = settings
 
-    def _name(self, target: Target) -> str:
+    def _name(self, target: JournalTarget) -> str:
         return self._settings.books.companies[target.company].journals[target.kind]
 
-    def _partition(self, target: Target, writer: Writer) -> str:
+    def _partition(self, target: JournalTarget, writer: Writer) -> str:
         return f"{target.company}~{self._name(target)}~{writer.queue}~{writer.partition}"
 
-    async def reserve(self, target: Target, count: int, writer: Writer) -> list[Slot]:
+    async def reserve(self, target: JournalTarget, count: int, writer: Writer) -> list[Slot]:
         """`count` slots, in one or more journals.
 
         Raises `UncertainWrite` while it is unknown whether a new header was made, `TableConflict`
@@ -117,7 +117,7 @@ class Journals:
         until = self._clock.now() + timedelta(seconds=self._settings.lease_seconds)
         return {"holder": writer.owner, "until": until}
 
-    async def _usable(self, target: Target, writer: Writer) -> Row:
+    async def _usable(self, target: JournalTarget, writer: Writer) -> Row:
         """The open journal's row, with room; a fresh one where there is none."""
         partition = self._partition(target, writer)
         row = await self._tables.get(TABLE, partition, f"open~{target.period}")
@@ -139,7 +139,7 @@ class Journals:
         old = isinstance(opened, datetime) and now - opened > age_max
         return old or int(str(cells["lines"])) >= self._settings.journal_lines_max
 
-    async def _open(self, target: Target, writer: Writer, old: Row | None) -> Row:
+    async def _open(self, target: JournalTarget, writer: Writer, old: Row | None) -> Row:
         """Announce a new journal, with a unique description, then make its header."""
         unique = f"{self._rng.getrandbits(48):012x}"
         month = target.period[:7]  # a description holds 60 characters
@@ -162,7 +162,7 @@ class Journals:
         etags = await self._tables.transact(TABLE, partition, operations)
         return await self._make_header(target, writer, Row(partition, row, cells, etags[0]))
 
-    async def _make_header(self, target: Target, writer: Writer, row: Row) -> Row:
+    async def _make_header(self, target: JournalTarget, writer: Writer, row: Row) -> Row:
         fields = {
             "JournalName": self._name(target),
             "Description": str(row.cells["description"]),
@@ -178,7 +178,7 @@ class Journals:
             raise result.error
         return await self._opened(target, row, str(result.fields[BATCH_NUMBER]))
 
-    async def _opened(self, target: Target, row: Row, batch: str) -> Row:
+    async def _opened(self, target: JournalTarget, row: Row, batch: str) -> Row:
         """The header is there: note the journal as unposted, then open it for lines."""
         note: dict[str, Cell] = {"opened_at": self._clock.now(), "period": target.period}
         key = journal_key(target.company, target.kind, batch)
@@ -189,7 +189,7 @@ class Journals:
         )
         return Row(row.partition, row.row, cells, etag)
 
-    async def _finish_opening(self, target: Target, writer: Writer, row: Row) -> Row:
+    async def _finish_opening(self, target: JournalTarget, writer: Writer, row: Row) -> Row:
         """A header was announced and its answer lost: look for it, not too early."""
         opened = row.cells["opened_at"]
         wait = self._settings.write_seconds_max + self._settings.write_settle_seconds
@@ -214,7 +214,7 @@ class Journals:
         )
         return await self._make_header(target, writer, Row(row.partition, row.row, cells, etag))
 
-    async def retire(self, target: Target, batch: str, writer: Writer) -> None:
+    async def retire(self, target: JournalTarget, batch: str, writer: Writer) -> None:
         """Leave a journal (posted meanwhile, or another writer is in it): the next reservation
         opens a fresh one. Raises `TableConflict`."""
         partition = self._partition(target, writer)
@@ -223,7 +223,7 @@ class Journals:
             cells = {**row.cells, "state": CLOSED}
             await self._tables.transact(TABLE, partition, [Replace(row.row, cells, row.etag)])
 
-    async def release(self, target: Target, writer: Writer) -> None:
+    async def release(self, target: JournalTarget, writer: Writer) -> None:
         """Give the lease of the open journal back. Raises `TableConflict`."""
         partition = self._partition(target, writer)
         row = await self._tables.get(TABLE, partition, f"open~{target.period}")

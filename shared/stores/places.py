@@ -1,4 +1,4 @@
-"""Where runs of a timer left off: what outlasts a run that its time did not suffice for.
+"""Where the runs of a timer left off, so that the next run continues there.
 
 Table `cursors`. A `Window` is one reading of a Stripe list, newest first, over as many runs as it
 takes; only when the whole of it was handed on does the moment move up to which everything is known

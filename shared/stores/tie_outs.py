@@ -1,7 +1,7 @@
 """The tie-outs of payouts: one row each in the table `payouts`, partition `tieouts`.
 
-The row is there, open, from before the payout's flow starts: so a flow that failed, gave up or was
-terminated is started again by the payouts timer, however old the payout is.
+The row is written, open, before the payout's flow starts. So the payouts timer can restart a flow
+that failed, gave up or was terminated, however old the payout is.
 """
 
 from collections.abc import Mapping
@@ -40,10 +40,15 @@ def cells_of(result: TieOut, at: datetime) -> dict[str, Cell]:
     }
 
 
+async def is_noted(tables: Tables, payout_id: str) -> bool:
+    """True when the payout has a tie-out, open or tied."""
+    return await tables.get(TABLE, TIEOUTS, payout_id) is not None
+
+
 async def expect(tables: Tables, payout: Mapping[str, Any], now: datetime) -> None:
     """Note an open tie-out for a payout that has none yet."""
     id, currency = str(payout["id"]), currency_of(payout, "payout")
-    if await tables.get(TABLE, TIEOUTS, id) is not None:
+    if await is_noted(tables, id):
         return
     nothing = Money(0, currency)
     result = TieOut(Money(int(payout["amount"]), currency), 0, nothing, 0, nothing, 0)

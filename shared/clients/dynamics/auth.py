@@ -4,6 +4,8 @@ Two sources of one protocol: a client secret (`ClientCredentials`) and a managed
 other credential of azure-identity (`IdentityToken`). The application's client id must be
 registered in Dynamics ("Microsoft Entra ID applications") and mapped to a user.
 
+docs/dependencies.md says why the secret is not exchanged by azure-identity, too.
+
 https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
 """
 

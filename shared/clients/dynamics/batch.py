@@ -8,7 +8,8 @@ are matched, is defined inside changesets only. `Prefer: odata.continue-on-error
 behind a failed changeset.
 
 The outer status is 200 even when everything failed; a failed changeset is answered by a single
-part. What is not answered beyond doubt is an `UncertainWrite`.
+part. A write without an unambiguous answer is an `UncertainWrite`.
+
 
 https://docs.oasis-open.org/odata/odata/v4.0/os/part1-protocol/odata-v4.0-os-part1-protocol.html#_Toc372793748
 https://learn.microsoft.com/dynamics365/fin-ops-core/dev-itpro/data-entities/odata
@@ -23,7 +24,7 @@ from types import MappingProxyType
 import httpx
 
 from shared.clients.dynamics.errors import SYSTEM
-from shared.clients.dynamics.odata import Operation
+from shared.clients.dynamics.odata import BatchOperation
 from shared.errors import UncertainWrite
 
 BATCH_OPERATIONS_MAX = 100
@@ -83,7 +84,7 @@ def requests_of(units: Sequence[Unit]) -> list[list[Unit]]:
     return requests
 
 
-def batch_body(operations: Sequence[Sequence[Operation]], base_url: str) -> bytes:
+def batch_body(operations: Sequence[Sequence[BatchOperation]], base_url: str) -> bytes:
     """The body of a `$batch` request: one changeset for each sequence of operations.
 
     `Content-ID` counts from 1 through the whole request.
@@ -134,7 +135,7 @@ def answers_of(
     return answers
 
 
-def _part_head(boundary: str, content_id: int, operation: Operation, base_url: str) -> bytes:
+def _part_head(boundary: str, content_id: int, operation: BatchOperation, base_url: str) -> bytes:
     json_type = "Content-Type: application/json;charset=utf-8\r\n" if operation.body else ""
     return (
         f"--{boundary}\r\n"

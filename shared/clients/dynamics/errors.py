@@ -10,8 +10,6 @@ https://learn.microsoft.com/dynamics365/fin-ops-core/dev-itpro/data-entities/oda
 import json
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -136,20 +134,6 @@ def infolog_text(message: str) -> str:
     told = [part for part in sentences if part and not _NOISE.match(part.rstrip(". "))]
     text = "; ".join(told) or message
     return _shortened(" ".join(text.split()))
-
-
-def retry_after_of(header: str, now: datetime) -> float | None:
-    """Seconds of a `Retry-After` header (a number or an HTTP date), within our maximum."""
-    try:
-        seconds = float(int(header))
-    except ValueError:
-        try:
-            moment = parsedate_to_datetime(header)
-        except ValueError:
-            return None
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        seconds = (moment - now).total_seconds()
-    return min(max(seconds, 1.0), RETRY_AFTER_SECONDS_MAX)
 
 
 def _plain_reason(body: bytes) -> Reason:

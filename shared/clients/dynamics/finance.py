@@ -9,9 +9,10 @@ from types import MappingProxyType
 
 from shared.clients.dynamics import batch, odata
 from shared.clients.dynamics.batch import PartAnswer, Unit
-from shared.clients.dynamics.errors import SYSTEM, error_of, retry_after_of
-from shared.clients.dynamics.odata import Operation
-from shared.clients.dynamics.transport import Answer, DynamicsHttp, data_path_of
+from shared.clients.dynamics.errors import RETRY_AFTER_SECONDS_MAX, SYSTEM, error_of
+from shared.clients.dynamics.odata import BatchOperation
+from shared.clients.dynamics.transport import DynamicsHttp, HttpAnswer, data_path_of
+from shared.clients.retry_after import retry_after_seconds
 from shared.errors import (
     CredentialsRefused,
     LeaseOver,
@@ -30,7 +31,7 @@ STOPPING = (UncertainWrite, Throttled, Unavailable, CredentialsRefused, LeaseOve
 """After one of these nothing more is sent: the next request would fare no better, and after a
 lost answer it could overlap with the one that may still be running in the same journal."""
 
-type Outcome = Written | WriteFailed
+type WriteResult = Written | WriteFailed
 
 
 class FinanceGateway:
@@ -49,7 +50,7 @@ class FinanceGateway:
         self._clock = clock
         self._delimiter = delimiter
 
-    async def apply(self, writes: Sequence[Write], not_after: datetime) -> list[Outcome]:
+    async def apply(self, writes: Sequence[Write], not_after: datetime) -> list[WriteResult]:
         """See `DynamicsGateway.apply`.
 
         Requests go one after another, `BATCH_OPERATIONS_MAX` writes each; a single write goes as
@@ -97,9 +98,11 @@ class FinanceGateway:
             target = data_path_of(next_link)
         raise Refused(SYSTEM, f"more than {PAGES_MAX} pages of one query; narrow it")
 
-    def _render(self, writes: Sequence[Write]) -> tuple[dict[int, Operation], dict[int, Outcome]]:
-        operations: dict[int, Operation] = {}
-        outcomes: dict[int, Outcome] = {}
+    def _render(
+        self, writes: Sequence[Write]
+    ) -> tuple[dict[int, BatchOperation], dict[int, WriteResult]]:
+        operations: dict[int, BatchOperation] = {}
+        outcomes: dict[int, WriteResult] = {}
         for at, write in enumerate(writes):
             try:
                 operations[at] = odata.operation_of(write, self._delimiter)
@@ -108,8 +111,8 @@ class FinanceGateway:
         return operations, outcomes
 
     async def _send(
-        self, request: Sequence[Unit], operations: dict[int, Operation], not_after: datetime
-    ) -> dict[int, Outcome]:
+        self, request: Sequence[Unit], operations: dict[int, BatchOperation], not_after: datetime
+    ) -> dict[int, WriteResult]:
         """One request, plain or `$batch`. Never raises."""
         positions = [at for unit in request for at in unit]
         try:
@@ -134,17 +137,17 @@ class FinanceGateway:
             return dict.fromkeys(positions, WriteFailed(unknown))
 
     async def _send_batch(
-        self, request: Sequence[Unit], operations: dict[int, Operation], not_after: datetime
-    ) -> dict[int, Outcome]:
+        self, request: Sequence[Unit], operations: dict[int, BatchOperation], not_after: datetime
+    ) -> dict[int, WriteResult]:
         changesets = [[operations[at] for at in unit] for unit in request]
         body = batch.batch_body(changesets, self._http.base_url)
-        answer: Answer = await self._http.write(
+        answer: HttpAnswer = await self._http.write(
             "POST", batch.BATCH_TARGET, body, not_after, batch.BATCH_HEADERS
         )
         answers = batch.answers_of(
             answer.content_type, answer.body, [len(unit) for unit in request]
         )
-        outcomes: dict[int, Outcome] = {}
+        outcomes: dict[int, WriteResult] = {}
         for unit, told in zip(request, answers, strict=True):
             if isinstance(told, list):
                 for at, part in zip(unit, told, strict=True):
@@ -155,7 +158,7 @@ class FinanceGateway:
                 outcomes |= dict.fromkeys(unit, WriteFailed(told))
         return outcomes
 
-    def _outcome(self, operation: Operation, status: int, body: bytes) -> Outcome:
+    def _outcome(self, operation: BatchOperation, status: int, body: bytes) -> WriteResult:
         """What a 2xx answer says. A creation must bring its record, with generated numbers."""
         if operation.method != "POST" and not body.strip():
             return Written({})
@@ -166,8 +169,10 @@ class FinanceGateway:
                 UncertainWrite(f"{operation.what}: HTTP {status}, but the record is malformed")
             )
 
-    def _failure(self, operation: Operation, part: PartAnswer) -> WriteFailed:
-        retry_after = retry_after_of(part.retry_after, self._clock.now())
+    def _failure(self, operation: BatchOperation, part: PartAnswer) -> WriteFailed:
+        retry_after = retry_after_seconds(
+            part.retry_after, self._clock.now(), RETRY_AFTER_SECONDS_MAX
+        )
         return WriteFailed(
             error_of(
                 part.status,
@@ -179,7 +184,7 @@ class FinanceGateway:
         )
 
 
-def _refusal_of(unit: Unit, outcomes: dict[int, Outcome]) -> Exception | None:
+def _refusal_of(unit: Unit, outcomes: dict[int, WriteResult]) -> Exception | None:
     """Why a changeset cannot be sent: a write in it has no rendering, or it is too large."""
     for at in unit:
         outcome = outcomes.get(at)
@@ -193,7 +198,7 @@ def _refusal_of(unit: Unit, outcomes: dict[int, Outcome]) -> Exception | None:
     return None
 
 
-def _stopping(outcomes: dict[int, Outcome]) -> Exception | None:
+def _stopping(outcomes: dict[int, WriteResult]) -> Exception | None:
     for outcome in outcomes.values():
         if isinstance(outcome, WriteFailed) and isinstance(outcome.error, STOPPING):
             return outcome.error

@@ -45,7 +45,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class BatchOperation:
     """A write, ready for the wire. `target` is `/data/...`, percent-encoded."""
 
     method: str
@@ -58,7 +58,7 @@ class Operation:
         return f"{self.method} {self.target.removeprefix(DATA_PATH).partition('?')[0]}"
 
 
-def operation_of(write: Write, delimiter: str = DELIMITER) -> Operation:
+def operation_of(write: Write, delimiter: str = DELIMITER) -> BatchOperation:
     """Render a write. Raises `Refused` for what Dynamics could only misunderstand."""
     entity_set = _name(write.entity_set)
     if COMPANY_FIELD in write.key or COMPANY_FIELD in write.fields:
@@ -66,7 +66,7 @@ def operation_of(write: Write, delimiter: str = DELIMITER) -> Operation:
     if write.method == "POST":
         if write.key:
             raise Refused(SYSTEM, f"POST {entity_set}: a new record has fields, no key")
-        return Operation("POST", f"{DATA_PATH}{entity_set}", _body(write, delimiter))
+        return BatchOperation("POST", f"{DATA_PATH}{entity_set}", _body(write, delimiter))
     if not write.key:
         raise Refused(SYSTEM, f"{write.method} {entity_set}: the key is missing")
     key = {COMPANY_FIELD: write.company, **write.key} if write.company else write.key
@@ -75,8 +75,8 @@ def operation_of(write: Write, delimiter: str = DELIMITER) -> Operation:
     if write.method == "DELETE":
         if write.fields:
             raise Refused(SYSTEM, f"DELETE {entity_set}: a deletion has no fields")
-        return Operation("DELETE", target, b"")
-    return Operation("PATCH", target, _body(write, delimiter))
+        return BatchOperation("DELETE", target, b"")
+    return BatchOperation("PATCH", target, _body(write, delimiter))
 
 
 def key_text(key: Mapping[str, Value]) -> str:

@@ -1,8 +1,9 @@
 """One HTTP request to Dynamics 365: caps, bearer token, time-outs, and what a failure means.
 
-A request that fails is told apart by one query: may it have been executed? Connections that
-never came about are certain (`Unavailable`). Anything after the first byte was sent is not: for
-a write that is `UncertainWrite`, for a read it is `Unavailable` all the same.
+One question decides what a failed request means: may Dynamics have executed it? If no connection
+was made, certainly not (`Unavailable`). After the first byte was sent it may have: a write is then
+an `UncertainWrite`; a read is `Unavailable` all the same.
+
 
 https://learn.microsoft.com/dynamics365/fin-ops-core/dev-itpro/data-entities/odata
 https://learn.microsoft.com/dynamics365/fin-ops-core/dev-itpro/data-entities/service-protection-api-limits
@@ -17,7 +18,8 @@ from types import MappingProxyType
 import httpx
 
 from shared.clients.dynamics.auth import TokenSource
-from shared.clients.dynamics.errors import SYSTEM, error_of, retry_after_of
+from shared.clients.dynamics.errors import RETRY_AFTER_SECONDS_MAX, SYSTEM, error_of
+from shared.clients.retry_after import retry_after_seconds
 from shared.errors import LeaseOver, Refused, TieoutError, Unavailable, UncertainWrite
 from shared.ports import Clock
 
@@ -46,7 +48,7 @@ NEVER_SENT = (
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """A successful answer (2xx), read to its end."""
 
     status: int
@@ -82,7 +84,7 @@ class DynamicsHttp:
             timeout_seconds, connect=connect_seconds, pool=connect_seconds
         )
 
-    async def read(self, target: str) -> Answer:
+    async def read(self, target: str) -> HttpAnswer:
         """GET a target (`/data/...`, percent-encoded).
 
         Raises `Throttled`, `Unavailable`, `CredentialsRefused`, `Refused`.
@@ -96,7 +98,7 @@ class DynamicsHttp:
         body: bytes,
         not_after: datetime,
         headers: Mapping[str, str] | None = None,
-    ) -> Answer:
+    ) -> HttpAnswer:
         """POST, PATCH or DELETE a target; `body` may be empty.
 
         Nothing is sent when the longest wait for the answer would end after `not_after`: that
@@ -112,7 +114,7 @@ class DynamicsHttp:
         body: bytes,
         headers: Mapping[str, str],
         not_after: datetime | None,
-    ) -> Answer:
+    ) -> HttpAnswer:
         what = f"{method} {target.removeprefix(DATA_PATH).partition('?')[0]}"
         writing = method != "GET"
         async with self._slots:
@@ -128,14 +130,16 @@ class DynamicsHttp:
                 refused = token
         if response.is_success:
             content_type = response.headers.get("Content-Type", "")
-            return Answer(response.status_code, content_type, response.content)
-        retry_after = response.headers.get("Retry-After", "")
+            return HttpAnswer(response.status_code, content_type, response.content)
+        retry_after = retry_after_seconds(
+            response.headers.get("Retry-After", ""), self._clock.now(), RETRY_AFTER_SECONDS_MAX
+        )
         raise error_of(
             response.status_code,
             response.content,
             what,
             writing=writing,
-            retry_after_seconds=retry_after_of(retry_after, self._clock.now()),
+            retry_after_seconds=retry_after,
         )
 
     def _check_lease(self, not_after: datetime | None, what: str) -> None:

@@ -3,15 +3,14 @@
 https://docs.stripe.com/api/errors and https://docs.stripe.com/rate-limits
 """
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any
 
 import stripe
 
+from shared.clients.retry_after import retry_after_seconds
 from shared.errors import (
     CredentialsRefused,
     ObjectMissing,
@@ -22,7 +21,7 @@ from shared.errors import (
 )
 
 SYSTEM = "stripe"
-RETRY_AFTER_SECONDS_MAX = 3_600
+RETRY_AFTER_SECONDS_MAX = 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class StatusRow:
     """Statuses `first` to `last`, with `code` ("" = any)."""
 
     first: int
@@ -50,7 +49,9 @@ class Row:
 
 
 def _throttled(failure: Failure) -> TieoutError:
-    return Throttled(SYSTEM, retry_after_seconds(failure.headers, failure.now))
+    headers = failure.headers
+    header = headers.get("retry-after") or headers.get("Retry-After") or ""
+    return Throttled(SYSTEM, retry_after_seconds(header, failure.now, RETRY_AFTER_SECONDS_MAX))
 
 
 def _unavailable(failure: Failure) -> TieoutError:
@@ -69,18 +70,18 @@ def _refused(failure: Failure) -> TieoutError:
     return Refused(SYSTEM, f"{failure.code or failure.status}: {_sentence(failure)}")
 
 
-TABLE: tuple[Row, ...] = (
-    Row(429, 429, "", _throttled),
-    Row(400, 400, "rate_limit", _throttled),  # what a 429 once was
-    Row(401, 401, "", _credentials),
-    Row(403, 403, "", _credentials),
-    Row(404, 404, "resource_missing", _missing),
-    Row(400, 400, "resource_missing", _missing),  # a filter of a list names a missing object
-    Row(408, 408, "", _unavailable),
-    Row(409, 409, "", _unavailable),  # lock_timeout: another request holds the object
-    Row(500, 599, "", _unavailable),
-    Row(200, 299, "", _unavailable),  # an answer that is not JSON: not Stripe's
-    Row(300, 499, "", _refused),
+TABLE: tuple[StatusRow, ...] = (
+    StatusRow(429, 429, "", _throttled),
+    StatusRow(400, 400, "rate_limit", _throttled),  # what a 429 once was
+    StatusRow(401, 401, "", _credentials),
+    StatusRow(403, 403, "", _credentials),
+    StatusRow(404, 404, "resource_missing", _missing),
+    StatusRow(400, 400, "resource_missing", _missing),  # a filter of a list names a missing object
+    StatusRow(408, 408, "", _unavailable),
+    StatusRow(409, 409, "", _unavailable),  # lock_timeout: another request holds the object
+    StatusRow(500, 599, "", _unavailable),
+    StatusRow(200, 299, "", _unavailable),  # an answer that is not JSON: not Stripe's
+    StatusRow(300, 499, "", _refused),
 )
 
 
@@ -101,26 +102,6 @@ def translated(error: stripe.StripeError, entity: str, id: str, now: datetime) -
         if row.first <= failure.status <= row.last and row.code in ("", failure.code):
             return row.make(failure)
     return _unavailable(failure)
-
-
-def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | None:
-    """The `Retry-After` header, in seconds or as a date; None when absent or unreadable."""
-    text = headers.get("retry-after") or headers.get("Retry-After")
-    if not text:
-        return None
-    try:
-        seconds = float(text)
-    except ValueError:
-        try:
-            moment = parsedate_to_datetime(text)
-        except ValueError:
-            return None
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        seconds = (moment - now).total_seconds()
-    if not math.isfinite(seconds):
-        return None
-    return min(max(seconds, 0.0), float(RETRY_AFTER_SECONDS_MAX))
 
 
 def _code(error: stripe.StripeError) -> str:

@@ -42,11 +42,6 @@ def charge_of(snapshot: Snapshot) -> Json:
     return snapshot.related.get("charge") or {}
 
 
-def is_own_transaction(snapshot: Snapshot) -> bool:
-    """Whether the object is the transaction by which its charge came onto the balance."""
-    return snapshot.id == id_of(charge_of(snapshot).get("balance_transaction"))
-
-
 def origin_of(snapshot: Snapshot) -> Origin | None:
     """Where the sale of an object went; None where nothing was written for it."""
     own = ORDER if snapshot.entity == "charge" else GROSS

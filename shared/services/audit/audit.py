@@ -1,35 +1,50 @@
 """The nightly audit: do our links and Dynamics say the same? And which journals are posted?
 
-The audit reads and enqueues: what differs is verified, and mended, by the queue function of its
-object. `PaymentId` is not unique in Dynamics, drafts can be deleted, and posting can move lines:
-this is where that shows. A pass goes from today back, some days at a time; what one run has no time
-for the next one does.
+The audit only reads and enqueues. The queue function of an object verifies and mends what differs.
+`PaymentId` is not unique in Dynamics, users can delete drafts, and posting can move lines: the
+audit finds that. A pass goes back from today, some days at a time. The next run continues where a
+run ran out of time.
 """
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from functools import partial
+from itertools import batched
 from zoneinfo import ZoneInfo
 
 from shared import telemetry
 from shared.converge import isolation
 from shared.converge.maintenance import MaintenanceCommands
-from shared.converge.ports import Ports
 from shared.converge.recovery import LOOKUP_KEYS_MAX
 from shared.domain.journal import JournalKind
-from shared.ports import Cell, Delete, Json, Lookup, Page, Put, Row, Value
+from shared.ports import (
+    Cell,
+    Clock,
+    Delete,
+    DynamicsGateway,
+    Json,
+    Lookup,
+    Page,
+    Put,
+    Random,
+    Row,
+    Tables,
+    Value,
+)
 from shared.services.audit.spans import LOOKS_AT_ONCE, Span
+from shared.settings import Settings
 from shared.stores.item import ISOLATE, VERIFY
-from shared.stores.items import Items
 from shared.stores.journals import POSTED, TABLE, UNPOSTED
+from shared.stores.links import LinkStore
 from shared.stores.paging import Pages, next_cursor
 from shared.stores.places import SWEEP, Cursor, Place
 from shared.stores.retry import with_retries
 from shared.stores.runs import Run, side_by_side
-from shared.targets.finance import BATCH_NUMBER, FINANCE
+from shared.targets.entity_set import EntitySets
+from shared.targets.finance import BATCH_NUMBER
 
 AUDIT, AUDIT_DAYS = "audit", 35
 SPAN_DAYS_MAX = 7  # days of which the lines are in memory at once
@@ -46,7 +61,7 @@ class Pass:
     """How far an audit is: the span of days under way, and what of it is done.
 
     `lanes`: for each part of the span's transactions, then for its payouts, the object that the
-    next page follows. `after`: the last object of those whose lines nothing else led to.
+    next page follows. `after`: the last object that was compared because of its lines alone.
     """
 
     began: date
@@ -76,12 +91,23 @@ class Pass:
 class Audit:
     """What the audit timers call."""
 
-    def __init__(self, ports: Ports) -> None:
-        self._ports = ports
-        self._zone = ZoneInfo(ports.settings.time_zone)
-        items = Items(ports.tables, ports.clock)
-        self._maintenance = MaintenanceCommands(ports.queue, items, ports.settings, ports.registry)
-        self._pages = Pages(ports.stripe, ports.clock, ports.rng)
+    def __init__(
+        self,
+        *,
+        pages: Pages,
+        dynamics: DynamicsGateway,
+        tables: Tables,
+        links: LinkStore,
+        maintenance: MaintenanceCommands,
+        entity_sets: EntitySets,
+        clock: Clock,
+        rng: Random,
+        settings: Settings,
+    ) -> None:
+        self._pages, self._dynamics, self._tables, self._links = pages, dynamics, tables, links
+        self._maintenance, self._entity_sets = maintenance, entity_sets
+        self._clock, self._rng, self._settings = clock, rng, settings
+        self._zone = ZoneInfo(settings.time_zone)
 
     async def lines(self) -> int:
         """Enqueue a verification of every object of the last `AUDIT_DAYS` whose lines are not
@@ -97,11 +123,11 @@ class Audit:
         return await self._work(begin=False)
 
     async def _work(self, *, begin: bool) -> int:
-        run = Run("audit_lines", self._ports.clock)
-        cursor = Cursor(self._ports.tables, SWEEP, AUDIT)
+        run = Run("audit_lines", self._clock)
+        cursor = Cursor(self._tables, SWEEP, AUDIT)
         now = _pass_in(await cursor.read())
         if now is None and begin:
-            today = self._ports.clock.now().astimezone(self._zone).date()
+            today = self._clock.now().astimezone(self._zone).date()
             now = Pass(today, today, today, _lanes(1))
             await cursor.keep(now.cells())
         sent = 0
@@ -121,7 +147,15 @@ class Audit:
 
     async def _span(self, run: Run, cursor: Cursor, now: Pass) -> tuple[Pass, int | None]:
         """Go on with a span. Returns how far it came, and how many lines it has when it is done."""
-        span = Span(self._ports, run, now.first, now.last)
+        span = Span(
+            now.first,
+            now.last,
+            run=run,
+            links=self._links,
+            companies=tuple(self._settings.books.companies),
+            lines=self._entity_sets.journal_lines,
+            find=self._find,
+        )
         await span.load()
         if span.lines > QUIET_LINES_MAX and not any(now.lanes):
             now = replace(now, lanes=_lanes(LANES))
@@ -167,14 +201,14 @@ class Audit:
         return await self._maintenance.send(ids, VERIFY, "verify")
 
     async def journals(self) -> int:
-        """Note which journals are posted by now, and isolated what holds the others up.
+        """Note which journals are posted by now, and isolate what keeps the others from posting.
 
         Returns how many are not posted. Raises `ExceptionGroup` at the end for the companies and
         journals that could not be looked at.
         """
-        run = Run("watch_journals", self._ports.clock)
+        run = Run("watch_journals", self._clock)
         waiting = 0
-        pages = Place(self._ports.tables, "unposted_journals").pages(
+        pages = Place(self._tables, "unposted_journals").pages(
             run, TABLE, UNPOSTED, size=JOURNALS_PAGE
         )
         async for page in pages:
@@ -182,19 +216,19 @@ class Audit:
         run.close()
         return waiting
 
-    async def _watch(self, run: Run, rows: list[Row]) -> int:
+    async def _watch(self, run: Run, rows: Sequence[Row]) -> int:
         """Returns how many of some unposted journals are not posted."""
         groups: dict[tuple[str, str], list[Row]] = {}
         for row in rows:
             company, kind, _ = row.row.split("~", maxsplit=2)
             groups.setdefault((company, kind), []).append(row)
         parts = [
-            (company, kind, group[start : start + LOOKUP_KEYS_MAX])
+            (company, kind, part)
             for (company, kind), group in groups.items()
-            for start in range(0, len(group), LOOKUP_KEYS_MAX)
+            for part in batched(group, LOOKUP_KEYS_MAX, strict=False)
         ]
 
-        async def note(part: tuple[str, str, list[Row]]) -> int:
+        async def note(part: tuple[str, str, tuple[Row, ...]]) -> int:
             company, kind, group = part
             name = f"{kind} journals of {company}"
             return await run.part(name, lambda: self._note(company, kind, group), 0)
@@ -211,35 +245,35 @@ class Audit:
     def _is_overdue(self, row: Row) -> bool:
         """True when the posting job had time enough for a journal and did not post it."""
         since = row.cells["opened_at"]
-        wait = timedelta(hours=self._ports.settings.posting_wait_hours)
-        return isinstance(since, datetime) and self._ports.clock.now() - since > wait
+        wait = timedelta(hours=self._settings.posting_wait_hours)
+        return isinstance(since, datetime) and self._clock.now() - since > wait
 
     async def _isolate(self, company: str, kind: JournalKind, row: Row) -> None:
         """Half of an overdue journal's objects leave it, or its only one parks."""
-        if await self._ports.tables.get(TABLE, POSTED, row.row) is not None:
+        if await self._tables.get(TABLE, POSTED, row.row) is not None:
             return
-        entity_set = FINANCE.of_journal(kind).name
+        entity_set = self._entity_sets.of_journal(kind).name
         batch = row.row.split("~", maxsplit=2)[2]
-        read = partial(isolation.keys_in, self._ports.dynamics, entity_set, company, batch)
-        keys = await with_retries(self._ports.clock, self._ports.rng, read)
+        read = partial(isolation.keys_in, self._dynamics, entity_set, company, batch)
+        keys = await with_retries(self._clock, self._rng, read)
         ids = isolation.objects_of(keys)
         if not ids:
-            await self._ports.tables.transact(TABLE, UNPOSTED, [Delete(row.row)])
+            await self._tables.transact(TABLE, UNPOSTED, [Delete(row.row)])
             return
         telemetry.event("journal_overdue", logging.WARNING, company=company, journal=batch)
         rounds = int(str(row.cells.get("rounds", 0)))
-        cells: dict[str, Cell] = {"opened_at": self._ports.clock.now(), "rounds": rounds + 1}
-        await isolation.mark(self._ports.tables, row, cells)
+        cells: dict[str, Cell] = {"opened_at": self._clock.now(), "rounds": rounds + 1}
+        await isolation.mark(self._tables, row, cells)
         # Dynamics may refuse to move a bad line, so the halves take turns.
         middle = len(ids) // 2
         half = ids[middle:] if rounds % 2 == 0 or len(ids) == 1 else ids[:middle]
         await self._maintenance.send(half, ISOLATE, "isolate")
 
-    async def _note(self, company: str, kind: str, rows: list[Row]) -> int:
+    async def _note(self, company: str, kind: str, rows: Sequence[Row]) -> int:
         by_batch = {row.row.split("~", maxsplit=2)[2]: row for row in rows}
         values: list[Value] = list(by_batch)
         lookup = Lookup(
-            FINANCE.of_journal(JournalKind(kind)).header,
+            self._entity_sets.of_journal(JournalKind(kind)).header,
             company,
             any_of=(BATCH_NUMBER, values),
             select=(BATCH_NUMBER, "IsPosted"),
@@ -248,20 +282,19 @@ class Audit:
         for found in await self._find(lookup):
             row = by_batch.get(str(found[BATCH_NUMBER]))
             if row is not None and found["IsPosted"] == "Yes":
-                cells = {**row.cells, "seen_posted_at": self._ports.clock.now()}
-                await self._ports.tables.transact(TABLE, POSTED, [Put(row.row, cells)])
-                await self._ports.tables.transact(TABLE, UNPOSTED, [Delete(row.row)])
+                cells = {**row.cells, "seen_posted_at": self._clock.now()}
+                await self._tables.transact(TABLE, POSTED, [Put(row.row, cells)])
+                await self._tables.transact(TABLE, UNPOSTED, [Delete(row.row)])
                 posted += 1
         return posted
 
     async def _find(self, lookup: Lookup) -> list[Json]:
-        return await with_retries(
-            self._ports.clock, self._ports.rng, partial(self._ports.dynamics.find, lookup)
-        )
+        read = partial(self._dynamics.find, lookup)
+        return await with_retries(self._clock, self._rng, read)
 
 
 def _lanes(parts: int) -> tuple[str, ...]:
-    """So many parts of transactions, and one of payouts, of which nothing is read yet."""
+    """The lanes of a span of which nothing is read yet: for transactions, and one for payouts."""
     return ("",) * (parts + 1)
 
 

@@ -1,23 +1,25 @@
 """The lines of some days: where Dynamics has them, and whether our links say the same.
 
-Lines of these days are read at once; objects made in these days are compared with them, and lines
-that belong to other objects with theirs. Memory grows with the lines of the days.
+A span reads all lines of its days at once. It compares them with the links of the objects that were
+made in these days, then with the links of the other objects that lines belong to. Memory grows with
+the number of lines.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import date
 from functools import partial
+from itertools import batched
 
-from shared.converge.ports import Ports
 from shared.converge.recovery import LOOKUP_KEYS_MAX
 from shared.domain.ids import is_id, object_of
 from shared.domain.records import Link
 from shared.entities.common.journal_lines import JournalLine
 from shared.errors import TieoutError
 from shared.ports import Json, Lookup, Value
-from shared.stores.retry import with_retries
+from shared.stores.links import LinkStore
 from shared.stores.runs import Run, side_by_side
-from shared.targets.finance import BATCH_NUMBER, FINANCE, PAYMENT_ID
+from shared.targets.entity_set import EntitySet
+from shared.targets.finance import BATCH_NUMBER, PAYMENT_ID
 
 LOOKS_AT_ONCE = 8  # requests to Dynamics under way together
 LINKS_AT_ONCE = 48  # objects whose links are read together
@@ -27,15 +29,27 @@ type Spot = tuple[str, int]
 """Where a line is: journal and line number."""
 type Place = tuple[str, str]
 """A line by company and key."""
+type Find = Callable[[Lookup], Awaitable[list[Json]]]
+"""Reads rows of Dynamics, with retries."""
 
 
 class Span:
     """The days from `first` to `last`, both included."""
 
-    def __init__(self, ports: Ports, run: Run, first: date, last: date) -> None:
-        self._ports, self._run = ports, run
-        self._first, self._last = first, last
-        self._links = ports.links()
+    def __init__(
+        self,
+        first: date,
+        last: date,
+        *,
+        run: Run,
+        links: LinkStore,
+        companies: Sequence[str],
+        lines: Sequence[EntitySet],
+        find: Find,
+    ) -> None:
+        self._first, self._last, self._run = first, last, run
+        self._links, self._lines, self._find = links, lines, find
+        self._named = companies
         self._spots: dict[Place, list[Spot]] = {}
         self._companies: dict[str, None] = {}
         self._unseen: dict[Place, None] = {}
@@ -48,7 +62,7 @@ class Span:
 
     async def load(self) -> None:
         """Read the lines of each company; a company that cannot be read is left out."""
-        for company in self._ports.settings.books.companies:
+        for company in self._named:
             found = await self._run.part(
                 f"company {company}", partial(self._lines_of, company), None
             )
@@ -66,7 +80,7 @@ class Span:
                 at_most={lines.date_field: self._last},
                 select=(KEY, BATCH, LINE),
             )
-            for lines in FINANCE.journal_lines
+            for lines in self._lines
         ]
         found = await side_by_side(lookups, self._find)
         return [row for rows in found for row in rows]
@@ -126,12 +140,12 @@ class Span:
         for link in links:
             groups.setdefault((link.record.entity_set, link.company), []).append(link)
         parts = [
-            (entity_set, company, group[start : start + LOOKUP_KEYS_MAX])
+            (entity_set, company, part)
             for (entity_set, company), group in groups.items()
-            for start in range(0, len(group), LOOKUP_KEYS_MAX)
+            for part in batched(group, LOOKUP_KEYS_MAX, strict=False)
         ]
 
-        async def look(part: tuple[str, str, list[Link]]) -> list[tuple[Link, bool]]:
+        async def look(part: tuple[str, str, tuple[Link, ...]]) -> list[tuple[Link, bool]]:
             entity_set, company, group = part
             keys: list[Value] = [link.record.document.key for link in group]
             rows = await self._find(
@@ -168,10 +182,6 @@ class Span:
             for id in ids
             if any(self._spots[place] != known.get(place) for place in left.get(id, ()))
         ]
-
-    async def _find(self, lookup: Lookup) -> list[Json]:
-        ports = self._ports
-        return await with_retries(ports.clock, ports.rng, partial(ports.dynamics.find, lookup))
 
 
 def _wanted(link: Link) -> Spot:

@@ -1,7 +1,7 @@
 """What needs a person: parked items, their resolutions, what heals by itself, what waits."""
 
 from shared.services.inbox.healing import Healing
-from shared.services.inbox.inbox import RETRIES_MAX, Inbox, Parked
+from shared.services.inbox.inbox import RETRIES_MAX, Inbox, ParkedItem
 from shared.services.inbox.resolve import Accepted, Decision, ResolutionRefused, Resolve
 from shared.services.inbox.waiting import WaitingList
 
@@ -11,7 +11,7 @@ __all__ = (
     "Decision",
     "Healing",
     "Inbox",
-    "Parked",
+    "ParkedItem",
     "ResolutionRefused",
     "Resolve",
     "WaitingList",

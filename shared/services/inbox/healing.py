@@ -1,9 +1,8 @@
-"""Healing: objects are tried again whose cause may have gone away by itself.
+"""Healing: tries parked objects again whose cause may have gone away by itself.
 
-Of each cause a few objects are probed in each run, others in the next, so that an object which
-cannot heal keeps none from its turn. Where probes came through, the cause is opened up: the next
-runs send more and more of its objects, until some fail again. How far a cause is stands in the
-table `cursors`, partition `heal`, row = cause.
+Each run probes a few objects of each cause, and the next run others, so an object that cannot heal
+does not block the rest. If probes succeed, the next runs send more and more objects of the cause,
+until some fail again. The table `cursors`, partition `heal`, row = cause, holds how far a cause is.
 """
 
 import asyncio
@@ -12,10 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from shared import telemetry
-from shared.converge.ports import Ports
 from shared.outcomes import Kind
-from shared.ports import Cell, Delete, Put, Row
-from shared.services.inbox.inbox import Inbox, Parked
+from shared.ports import Cell, Clock, Delete, Put, Row, Tables
+from shared.services.inbox.inbox import Inbox, ParkedItem
 from shared.stores.item import UNREADABLE
 from shared.stores.items import Items
 
@@ -48,22 +46,22 @@ class Course:
 
     width: int = PROBES
     after: Position = ("", "", "")
-    ahead: list[Parked] = field(default_factory=list)
-    first: list[Parked] = field(default_factory=list)
+    ahead: list[ParkedItem] = field(default_factory=list)
+    first: list[ParkedItem] = field(default_factory=list)
 
-    def see(self, item: Parked) -> None:
+    def see(self, item: ParkedItem) -> None:
         """One more object of the cause, in order."""
         kept = self.ahead if position_of(item) > self.after else self.first
         if len(kept) < self.width:
             kept.append(item)
 
     @property
-    def chosen(self) -> list[Parked]:
+    def chosen(self) -> list[ParkedItem]:
         """The objects whose turn it is."""
         return [*self.ahead, *self.first][: self.width]
 
 
-def position_of(item: Parked) -> Position:
+def position_of(item: ParkedItem) -> Position:
     """Where an object stands in the inbox."""
     return item.queue, item.where, item.id
 
@@ -80,10 +78,9 @@ def next_width(width: int, came_through: int, failed: int) -> int:
 class Healing:
     """What the timer calls."""
 
-    def __init__(self, ports: Ports) -> None:
-        self._ports = ports
-        self._inbox = Inbox(ports)
-        self._items = Items(ports.tables, ports.clock)
+    def __init__(self, inbox: Inbox, items: Items, tables: Tables, clock: Clock) -> None:
+        self._inbox, self._items = inbox, items
+        self._tables, self._clock = tables, clock
 
     async def run(self) -> int:
         """Try objects of each cause again; returns how many were sent. Raises the ports' errors."""
@@ -104,7 +101,7 @@ class Healing:
         return sent
 
     async def _course(self, cause: str) -> Course:
-        row = await self._ports.tables.get(TABLE, HEAL, cause)
+        row = await self._tables.get(TABLE, HEAL, cause)
         if row is None or "width" not in row.cells:
             return Course()
         queue, where, id = json.loads(str(row.cells["after"]))
@@ -122,15 +119,15 @@ class Healing:
             "width": course.width,
             "after": json.dumps(position_of(chosen[-1])),
             "tried": json.dumps([(item.where, item.id) for item in chosen[::step]]),
-            "at": self._ports.clock.now(),
+            "at": self._clock.now(),
         }
-        await self._ports.tables.transact(TABLE, HEAL, [Put(cause, cells)])
+        await self._tables.transact(TABLE, HEAL, [Put(cause, cells)])
 
     async def _forget(self, courses: dict[str, Course]) -> None:
-        """A cause of which nothing is parked begins anew."""
-        for row in await self._ports.tables.query(TABLE, partition=HEAL):
+        """Forget the causes that no parked object has: they begin anew."""
+        for row in await self._tables.query(TABLE, partition=HEAL):
             if row.row not in courses:
-                await self._ports.tables.transact(TABLE, HEAL, [Delete(row.row)])
+                await self._tables.transact(TABLE, HEAL, [Delete(row.row)])
 
 
 def _came_through(row: Row | None, cause: str, tried_at: datetime) -> bool | None:

@@ -2,7 +2,8 @@
 
 One object is one item, whichever events led to it. A retry is converge again under a new
 generation; the row stays parked until its outcome is known. A resolved item keeps its row, with who
-decided and why (`services/inbox/resolve.py`). What heals by itself: `services/inbox/healing.py`.
+decided and why (`services/inbox/resolve.py`). `services/inbox/healing.py` retries what may heal by
+itself.
 """
 
 import asyncio
@@ -10,15 +11,17 @@ import json
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import batched
 
 from shared import telemetry
-from shared.converge.ports import Ports
 from shared.domain.partition import partition_of
 from shared.outcomes import Kind, Outcome
-from shared.ports import Json, Message, Row
+from shared.ports import Json, Message, Queue, Random, Row
+from shared.registry import Registry
 from shared.stores.item import UNREADABLE
 from shared.stores.item_outcomes import events_of
 from shared.stores.items import Items, home, item_of, places
+from shared.stores.links import LinkStore
 
 RETRIES_MAX = 1_000  # of one call
 AT_ONCE = 50  # objects whose rows are read together, and sent in one request a queue
@@ -34,7 +37,7 @@ class EventSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class Parked:
+class ParkedItem:
     """A parked object as people see it. `at_stake_minor` of `currency` is the money it is about.
 
     `id` is the object's, of a command on it `verify-<object>` and so on. `events`: ids and types of
@@ -71,7 +74,7 @@ class Parked:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class CauseGroup:
     """The items of one cause: how many, since when, an example and what to do."""
 
     cause: str
@@ -84,34 +87,48 @@ class Group:
 class Inbox:
     """What support works with."""
 
-    def __init__(self, ports: Ports) -> None:
-        self._ports = ports
-        self._items = Items(ports.tables, ports.clock)
-        self._links = ports.links()
+    def __init__(
+        self,
+        *,
+        items: Items,
+        links: LinkStore,
+        queue: Queue,
+        registry: Registry,
+        rng: Random,
+        partitions: int,
+    ) -> None:
+        self._items, self._links, self._queue = items, links, queue
+        self._registry, self._rng, self._partitions = registry, rng, partitions
 
-    async def each(self, cause: str = "", kind: Kind = Kind.PARK) -> AsyncIterator[Parked]:
+    async def each(self, cause: str = "", kind: Kind = Kind.PARK) -> AsyncIterator[ParkedItem]:
         """Every parked item (or, by `kind`, resolved one), or those of one cause; page by page."""
-        for queue in sorted(self._ports.registry.queues):
+        for queue in sorted(self._registry.queues):
             for where in places([queue]):
                 async for row in self._items.listed(where, kind):
                     if not cause or row.cells["cause"] == cause:
                         yield _parked(queue, row)
 
-    async def groups(self, kind: Kind = Kind.PARK) -> list[Group]:
+    async def groups(self, kind: Kind = Kind.PARK) -> list[CauseGroup]:
         """The causes, most frequent first; memory grows with the number of causes only."""
-        found: dict[str, Group] = {}
+        found: dict[str, CauseGroup] = {}
         async for item in self.each(kind=kind):
             old = found.get(item.cause)
             if old is None:
-                found[item.cause] = Group(item.cause, 1, item.first_seen_at, item.text, item.remedy)
+                found[item.cause] = CauseGroup(
+                    item.cause, 1, item.first_seen_at, item.text, item.remedy
+                )
             else:
                 oldest = min(old.oldest_at, item.first_seen_at)
-                found[item.cause] = Group(old.cause, old.count + 1, oldest, old.example, old.remedy)
+                found[item.cause] = CauseGroup(
+                    old.cause, old.count + 1, oldest, old.example, old.remedy
+                )
         return sorted(found.values(), key=lambda group: (-group.count, group.cause))
 
-    async def retry(self, items: Sequence[Parked], who: str = "", limit: int = RETRIES_MAX) -> int:
-        """Converge parked items again; returns how many were sent. What could not be read names
-        no object: there is nothing to converge. Of resolved ones the resolution is taken back.
+    async def retry(
+        self, items: Sequence[ParkedItem], who: str = "", limit: int = RETRIES_MAX
+    ) -> int:
+        """Converge parked items again; returns how many were sent. An item that could
+        not be read names no object, so it is left out. Resolved items lose their resolution.
 
         Raises as `reopen` does.
         """
@@ -120,19 +137,18 @@ class Inbox:
         for parked in chosen:
             if parked.status == Kind.RESOLVED.value:
                 await self.reopen(parked, who)
-        for start in range(0, len(chosen), AT_ONCE):
-            part = chosen[start : start + AT_ONCE]
+        for part in batched(chosen, AT_ONCE, strict=False):
             messages: dict[str, list[Message]] = {}
             found = await asyncio.gather(*(self._message(parked) for parked in part))
             for parked, message in zip(part, found, strict=True):
                 if message is not None:
                     messages.setdefault(parked.queue, []).append(message)
             for queue, batch in messages.items():
-                await self._ports.queue.send(queue, batch)
+                await self._queue.send(queue, batch)
                 sent += len(batch)
         return sent
 
-    async def _message(self, parked: Parked) -> Message | None:
+    async def _message(self, parked: ParkedItem) -> Message | None:
         """The next message of a parked object; None when it is not parked any more."""
         row = await self._items.object(parked.where, parked.id)
         if row is None or row.cells["status"] != Kind.PARK.value:
@@ -141,10 +157,10 @@ class Inbox:
         # Its own row knows every generation: an id that was sent before would be dropped.
         told = await self._items.get(parked.where, item.id)
         generation = item.generation if told is None else item_of(told).generation
-        partition = partition_of(item.object, self._ports.settings.partitions)
+        partition = partition_of(item.object, self._partitions)
         return item.renewed(generation + 1).message(partition)
 
-    async def reopen(self, parked: Parked, who: str) -> Parked:
+    async def reopen(self, parked: ParkedItem, who: str) -> ParkedItem:
         """Take a resolution back: the object is parked as it was, and may be retried.
 
         Raises ValueError without a name, and `ClaimHeld` or `TableConflict` while somebody works
@@ -173,7 +189,7 @@ class Inbox:
         """
         if await self._links.resolution(id) is None:
             return
-        queue = self._ports.registry.named(entity).queue
+        queue = self._registry.named(entity).queue
         row = await self._items.object(home(queue, id), id)
         if row is not None and row.cells["status"] == Kind.RESOLVED.value:
             await self.reopen(_parked(queue, row), who)
@@ -183,7 +199,7 @@ class Inbox:
     async def _lift(self, id: str, who: str) -> None:
         if await self._links.resolution(id) is None:
             return
-        owner = f"inbox-{self._ports.rng.getrandbits(64):016x}"
+        owner = f"inbox-{self._rng.getrandbits(64):016x}"
         held = await self._links.claim(id, owner)
         if held.resolution is None:
             await self._links.release(held)
@@ -192,12 +208,12 @@ class Inbox:
             telemetry.event("reopened", object=id)
 
 
-def _parked(queue: str, row: Row) -> Parked:
+def _parked(queue: str, row: Row) -> ParkedItem:
     cells = row.cells
     first, updated = cells["first_seen_at"], cells["updated_at"]
     if not isinstance(first, datetime) or not isinstance(updated, datetime):
         raise TypeError(f"{row.row} has no times")
-    return Parked(
+    return ParkedItem(
         status=str(cells["status"]),
         queue=queue,
         id=row.row.split("~", maxsplit=1)[1],

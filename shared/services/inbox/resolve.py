@@ -1,17 +1,17 @@
 """Taking objects out of the inbox by hand: what a person must say, and what follows.
 
-A resolution holds for the object until somebody retries it by hand: nothing of it is read or
-written meanwhile. Money is somewhere or nowhere, so who resolves it names the voucher that holds it
-(company, voucher, amount) or says that it is not to be booked.
+A resolution holds until somebody retries the object by hand: until then Tieout neither reads nor
+writes the object. Whoever resolves money names the voucher that holds it (company, voucher, amount)
+or says that it is not to be booked.
 """
 
 import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import batched
 
 from shared import telemetry
-from shared.converge.ports import Ports
 from shared.domain.books import Books
 from shared.domain.clearing import Resolution
 from shared.domain.money import Money, is_currency
@@ -19,10 +19,9 @@ from shared.entities.payout import ENTITY as PAYOUT
 from shared.entities.payout import is_itemised
 from shared.errors import ClaimHeld, ObjectMissing, TableConflict
 from shared.outcomes import Kind, Outcome
-from shared.ports import Clock, Tables
+from shared.ports import Clock, Random, StripeGateway, Tables
 from shared.registry import Registry
-from shared.services.inbox.inbox import AT_ONCE, RETRIES_MAX, WHO_CHARS_MAX, Parked
-from shared.settings import Settings
+from shared.services.inbox.inbox import AT_ONCE, RETRIES_MAX, WHO_CHARS_MAX, ParkedItem
 from shared.stores.item import REAPPLY, UNREADABLE
 from shared.stores.items import ItemOutcome, Items, item_of, places
 from shared.stores.links import LinkStore
@@ -58,7 +57,7 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedItem:
     """An item that was not resolved, and why."""
 
     id: str
@@ -70,10 +69,10 @@ class Resolved:
     """How many items were resolved, and those that were not."""
 
     resolved: int
-    refused: tuple[Refused, ...]
+    refused: tuple[RefusedItem, ...]
 
 
-def is_money(parked: Parked) -> bool:
+def is_money(parked: ParkedItem) -> bool:
     """Whether somebody must say where an item is booked. A reapply is about rendering."""
     names_object = parked.cause != UNREADABLE and parked.type != REAPPLY
     return names_object and parked.entity in MONEY
@@ -82,30 +81,39 @@ def is_money(parked: Parked) -> bool:
 class Resolve:
     """What a person calls."""
 
-    def __init__(self, ports: Ports) -> None:
-        self._ports = ports
-        self._items = Items(ports.tables, ports.clock)
-        self._links = ports.links()
+    def __init__(
+        self,
+        *,
+        items: Items,
+        links: LinkStore,
+        stripe: StripeGateway,
+        tables: Tables,
+        clock: Clock,
+        rng: Random,
+        books: Books,
+    ) -> None:
+        self._items, self._links, self._stripe = items, links, stripe
+        self._tables, self._clock, self._rng, self._books = tables, clock, rng, books
 
-    async def run(self, items: Sequence[Parked], decision: Decision) -> Resolved:
+    async def run(self, items: Sequence[ParkedItem], decision: Decision) -> Resolved:
         """Resolve parked items. Their rows stay, with who decided and why.
 
         Raises `ResolutionRefused`, and the errors of the ports: what was resolved by then is.
         """
         chosen = items[:RETRIES_MAX]
-        decision = _complete(decision, chosen, self._ports.settings.books)
+        decision = _complete(decision, chosen, self._books)
         done, refused = 0, []
         for parked in chosen:
             try:
                 done += await self._resolve(parked, decision)
             except ResolutionRefused as error:
-                refused.append(Refused(parked.id, str(error)))
+                refused.append(RefusedItem(parked.id, str(error)))
             except (ClaimHeld, TableConflict) as error:
                 reason = f"it is being worked on just now, try again in a minute: {error}"
-                refused.append(Refused(parked.id, reason))
+                refused.append(RefusedItem(parked.id, reason))
         return Resolved(done, tuple(refused))
 
-    async def _resolve(self, parked: Parked, decision: Decision) -> bool:
+    async def _resolve(self, parked: ParkedItem, decision: Decision) -> bool:
         row = await self._items.object(parked.where, parked.id)
         if row is None or row.cells["status"] != Kind.PARK.value:
             return False
@@ -116,7 +124,7 @@ class Resolve:
         resolution = Resolution(
             who=decision.who,
             why=decision.why,
-            at=self._ports.clock.now(),
+            at=self._clock.now(),
             company=decision.company,
             voucher=decision.voucher,
             amount_minor=decision.amount_minor or 0,
@@ -137,12 +145,12 @@ class Resolve:
         telemetry.event("resolved", item=parked.id, cause=parked.cause)
         return True
 
-    async def _check_amount(self, parked: Parked, decision: Decision) -> None:
+    async def _check_amount(self, parked: ParkedItem, decision: Decision) -> None:
         """Raises `ResolutionRefused` when the voucher is about other money than the item."""
         amount_minor, currency = parked.at_stake_minor, parked.currency
         if not currency:
             try:
-                found = await self._ports.stripe.retrieve(parked.entity, parked.object)
+                found = await self._stripe.retrieve(parked.entity, parked.object)
             except ObjectMissing as error:
                 raise ResolutionRefused(
                     f"Stripe has no {parked.object}, so nothing shows that the voucher fits: say "
@@ -155,7 +163,7 @@ class Resolve:
                 f"{parked.object} is {_shown(amount_minor, currency)} in Stripe, and {asked} was "
                 "said: look up the voucher again"
             )
-        book = self._ports.settings.books.currencies.get(currency)
+        book = self._books.currencies.get(currency)
         if book is not None and book.company != decision.company:
             raise ResolutionRefused(
                 f"clearing of {currency.upper()} is in {book.company}, and {decision.company} was "
@@ -166,16 +174,16 @@ class Resolve:
         """The bank line of the payout is settled by hand; its members have to tie out all the same.
         The payouts timer starts the flow of each tie-out that is open."""
         try:
-            payout = await self._ports.stripe.retrieve(PAYOUT, id)
+            payout = await self._stripe.retrieve(PAYOUT, id)
         except ObjectMissing:
             return  # without it Stripe lists no members either
         if is_itemised(payout):
-            await expect(self._ports.tables, payout, self._ports.clock.now())
+            await expect(self._tables, payout, self._clock.now())
 
-    async def _store(self, parked: Parked, resolution: Resolution) -> None:
+    async def _store(self, parked: ParkedItem, resolution: Resolution) -> None:
         """The row of the object, under its claim. Raises `ResolutionRefused`, `ClaimHeld` and
         `TableConflict`."""
-        owner = f"inbox-{self._ports.rng.getrandbits(64):016x}"
+        owner = f"inbox-{self._rng.getrandbits(64):016x}"
         held = await self._links.claim(parked.object, owner)
         if held.intents:
             await self._links.release(held)
@@ -189,15 +197,11 @@ class Resolve:
 class Accepted:
     """The transactions that people settled by hand, for the proof."""
 
-    def __init__(
-        self, tables: Tables, clock: Clock, settings: Settings, registry: Registry
-    ) -> None:
-        self._registry = registry
-        self._items = Items(tables, clock)
-        self._links = LinkStore(tables, clock, settings.lease_seconds, registry.codec)
+    def __init__(self, items: Items, links: LinkStore, registry: Registry) -> None:
+        self._items, self._links, self._registry = items, links, registry
 
     async def transactions(self) -> dict[str, Resolution]:
-        """By id. The inbox lists them; what holds is in the objects' own rows."""
+        """By id. The inbox lists them; the resolution that holds is in the rows of each object."""
         entity = "balance_transaction"
         ids = []
         for where in places([self._registry.named(entity).queue]):
@@ -205,8 +209,7 @@ class Accepted:
                 if row.cells["entity"] == entity:
                     ids.append(str(row.cells["object"]))
         found: dict[str, Resolution] = {}
-        for start in range(0, len(ids), AT_ONCE):
-            part = ids[start : start + AT_ONCE]
+        for part in batched(ids, AT_ONCE, strict=False):
             read = await asyncio.gather(*(self._links.resolution(id) for id in part))
             found |= {id: each for id, each in zip(part, read, strict=True) if each is not None}
         return found
@@ -218,7 +221,7 @@ def _shown(amount_minor: int, currency: str) -> str:
     return f"{amount_minor} of {currency}"
 
 
-def _complete(decision: Decision, items: Sequence[Parked], books: Books) -> Decision:
+def _complete(decision: Decision, items: Sequence[ParkedItem], books: Books) -> Decision:
     """The decision, its texts trimmed. Raises `ResolutionRefused` when it is incomplete."""
     decision = replace(
         decision,

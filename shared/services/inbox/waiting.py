@@ -1,9 +1,9 @@
 """The list of what is under way: objects that wait for a counterpart, and scheduled retries."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.converge.ports import Ports
 from shared.outcomes import Kind
 from shared.ports import Row
 from shared.services.work import next_look_at
@@ -32,9 +32,8 @@ class Pending:
 class WaitingList:
     """The list, for people. Memory is bounded by `LISTED_MAX`."""
 
-    def __init__(self, ports: Ports) -> None:
-        self._ports = ports
-        self._items = Items(ports.tables, ports.clock)
+    def __init__(self, items: Items, queues: Sequence[str]) -> None:
+        self._items, self._queues = items, queues
 
     async def page(self) -> tuple[list[Pending], int]:
         """The first `LISTED_MAX` of each list, those that began first at the front, and how many
@@ -43,7 +42,7 @@ class WaitingList:
         more = 0
         for kind in (Kind.WAITING, Kind.RETRY):
             count = 0
-            for where in places(self._ports.registry.queues):
+            for where in places(self._queues):
                 async for row in self._items.listed(where, kind):
                     count += 1
                     if count <= LISTED_MAX:

@@ -1,6 +1,7 @@
 """Health, readiness, and what support does for customers."""
 
-from shared.services.operations.customers import ChoiceRefused, Customers, Decision
+from shared.services.operations.customers import AccountDecision, ChoiceRefused, CustomerDecisions
+from shared.services.operations.dynamics_setup import DynamicsSetup
 from shared.services.operations.health import Health
 
-__all__ = ("ChoiceRefused", "Customers", "Decision", "Health")
+__all__ = ("AccountDecision", "ChoiceRefused", "CustomerDecisions", "DynamicsSetup", "Health")

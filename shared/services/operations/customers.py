@@ -1,32 +1,33 @@
 """What people decide about customers: which account of Dynamics a Stripe customer is, or a new one.
 
-A decision is stored with who and why, and never lost; converge then links the account or creates
-one. What was parked for want of it is tried again.
+A decision is stored with who and why, and never deleted. Converge then links the account or creates
+one, and what was parked because the decision was missing is retried.
 """
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 from shared import telemetry
 from shared.converge import accounts
 from shared.converge.dispatch import Dispatch
-from shared.converge.ports import Ports
 from shared.domain.ids import is_id
 from shared.domain.records import Choice, Ref
 from shared.entities.common.objects import Again
 from shared.entities.customer import ACCOUNT, CAUSES, CUSTOMERS
-from shared.ports import Lookup
+from shared.ports import Clock, DynamicsGateway, Lookup, Tables
 from shared.services.inbox import Inbox
+from shared.stores.links import LinkStore
 
 WHY_CHARS_MAX = 500
 ACCOUNT_CHARS_MAX = 20
 
 
 class ChoiceRefused(Exception):
-    """The decision makes no sense; the text says why."""
+    """The decision cannot be carried out; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class AccountDecision:
     """A decision as it comes in. `account` empty: create a new account. `shared`: link an account
     that belongs to another Stripe customer, too."""
 
@@ -38,16 +39,26 @@ class Decision:
     shared: bool = False
 
 
-class Customers:
+class CustomerDecisions:
     """Takes decisions about customers."""
 
-    def __init__(self, ports: Ports) -> None:
-        self._ports = ports
-        settings = ports.settings
-        self._links = ports.links()
-        self._dispatch = Dispatch(self._links, ports.queue, ports.clock, settings, ports.registry)
+    def __init__(
+        self,
+        *,
+        inbox: Inbox,
+        links: LinkStore,
+        dispatch: Dispatch,
+        dynamics: DynamicsGateway,
+        tables: Tables,
+        clock: Clock,
+        companies: Container[str],
+        customer_id_property: str,
+    ) -> None:
+        self._inbox, self._links, self._dispatch = inbox, links, dispatch
+        self._dynamics, self._tables, self._clock = dynamics, tables, clock
+        self._companies, self._customer_id_property = companies, customer_id_property
 
-    async def accept(self, decision: Decision) -> int:
+    async def accept(self, decision: AccountDecision) -> int:
         """Store a decision and try again what waits for it; returns how many items were sent.
 
         Raises `ChoiceRefused`, and the errors of the ports.
@@ -63,38 +74,37 @@ class Customers:
                     f"account {account} of {decision.company} belongs to {owner}; say shared to "
                     "link it all the same"
                 )
-        await Inbox(self._ports).lift("customer", decision.customer, decision.who.strip())
-        now = self._ports.clock.now()
+        await self._inbox.lift("customer", decision.customer, decision.who.strip())
+        now = self._clock.now()
         stamp = f"{now:%Y%m%dT%H%M%S%f}"
         choice = Choice(stamp, decision.company, account, shared)
         who, why = decision.who.strip(), decision.why.strip()
         await self._links.choose(decision.customer, choice, who, why[:WHY_CHARS_MAX])
         if account and not shared:
-            tables = self._ports.tables
-            await accounts.hand_over(tables, decision.company, account, decision.customer)
+            await accounts.hand_over(self._tables, decision.company, account, decision.customer)
         telemetry.event("customer_chosen", object=decision.customer, company=decision.company)
         return await self._again(decision.customer, stamp)
 
-    def _check(self, decision: Decision) -> None:
+    def _check(self, decision: AccountDecision) -> None:
         if not is_id(decision.customer):
             raise ChoiceRefused("customer is no id of Stripe's")
-        if decision.company not in self._ports.settings.books.companies:
+        if decision.company not in self._companies:
             raise ChoiceRefused(f"TIEOUT_BOOKS has no company {decision.company[:20]!r}")
         if not decision.who.strip() or not decision.why.strip():
             raise ChoiceRefused("a decision needs who and why")
         if len(decision.account) > ACCOUNT_CHARS_MAX or "*" in decision.account:
             raise ChoiceRefused("account is no number of a customer account")
 
-    async def _account(self, decision: Decision) -> tuple[str, str]:
+    async def _account(self, decision: AccountDecision) -> tuple[str, str]:
         """The account as Dynamics renders it, and the Stripe customer it belongs to."""
-        id_property = self._ports.settings.customer_id_property
+        id_property = self._customer_id_property
         lookup = Lookup(
             CUSTOMERS,
             decision.company,
             {ACCOUNT: decision.account},
             select=(ACCOUNT, id_property),
         )
-        rows = await self._ports.dynamics.find(lookup)
+        rows = await self._dynamics.find(lookup)
         if not rows:
             raise ChoiceRefused(
                 f"{decision.company} has no customer account {decision.account!r}; look it up in "
@@ -104,14 +114,13 @@ class Customers:
 
     async def _again(self, customer: str, stamp: str) -> int:
         """Try again the items that are parked for this customer, else the customer itself."""
-        inbox = Inbox(self._ports)
         # Transactions name the customer in the text that they got from it.
         waiting = [
             item
-            async for item in inbox.each()
+            async for item in self._inbox.each()
             if item.cause in CAUSES and (item.object == customer or customer in item.text.split())
         ]
-        sent = await inbox.retry(waiting)
+        sent = await self._inbox.retry(waiting)
         if not any(item.object == customer for item in waiting):
             await self._dispatch.again([Again(Ref("customer", customer), f"{customer}-{stamp}")])
             sent += 1

@@ -1,6 +1,7 @@
 """Does Dynamics have what the books name? One read for each entity set and company.
 
-Dynamics compares without case, our links do not: what it renders in another case is a problem, too.
+Dynamics ignores case, our links do not: a name that Dynamics spells in another case is a problem,
+too.
 https://learn.microsoft.com/dynamics365/fin-ops-core/dev-itpro/data-entities/odata
 """
 

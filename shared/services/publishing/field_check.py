@@ -1,7 +1,7 @@
 """Does Dynamics have the fields that a set of mapping documents sends?
 
-A field that is missing there would refuse every record of its entity set. One read of one record
-for each entity set asks for all of its fields; only where that is refused is each asked alone.
+If a field is missing, Dynamics refuses every record of the entity set. One read for each entity set
+asks for all fields; if Dynamics refuses it, each field is asked for alone.
 """
 
 import asyncio

@@ -1,9 +1,9 @@
 """Publishing mappings: submit, preview, publish, roll back.
 
-A set of documents is submitted and compiled, previewed against the set that is active, and only
-then published. Publishing moves one pointer and writes its log in the same transaction: of two
-people who publish at once one wins and the other is told. Nothing is ever changed or deleted.
-`who` is what the caller says: a function key names no person.
+A set of documents is submitted and compiled, previewed against the active set, and only then
+published. Publishing moves one pointer and writes its log in the same transaction: if two people
+publish at once, one wins and the other is told. No document is ever changed or deleted. `who` is
+what the caller says: a function key names no person.
 """
 
 import asyncio
@@ -34,9 +34,9 @@ PREVIEW_OBJECTS = 1_000
 PREVIEW_OBJECTS_MAX = 10_000
 OBJECTS_PER_TURN = 50  # compared before other work of the process has its turn
 
-type Source = str | Mapping[str, Tree]
+type DocumentSource = str | Mapping[str, Tree]
 """A document: YAML text, or the tree that `show` gives."""
-type Recent = Callable[[int], AsyncIterator[StoredObject]]
+type RecentObjects = Callable[[int], AsyncIterator[StoredObject]]
 """The last objects that converge stored documents of, newest first."""
 
 
@@ -81,7 +81,7 @@ class Publish:
         mappings: Mappings,
         settings: Settings,
         clock: Clock,
-        recent: Recent,
+        recent: RecentObjects,
         dynamics: DynamicsGateway,
     ) -> None:
         self._mappings = mappings
@@ -91,7 +91,7 @@ class Publish:
         self._recent = recent
         self._dynamics = dynamics
 
-    async def submit(self, documents: Sequence[tuple[str, Source]], who: str) -> Candidate:
+    async def submit(self, documents: Sequence[tuple[str, DocumentSource]], who: str) -> Candidate:
         """Check and store documents, each with the name that its problems are reported under.
 
         No documents: the product alone. What is submitted twice is stored once.
@@ -293,7 +293,7 @@ def _invalid(problems: Sequence[Problem]) -> PublishRefused:
     return PublishRefused("invalid", text, problems)
 
 
-async def _loaded(documents: Sequence[tuple[str, Source]]) -> list[Loaded]:
+async def _loaded(documents: Sequence[tuple[str, DocumentSource]]) -> list[Loaded]:
     """The documents as trees; reading takes time, so others have their turn after each."""
     loaded: list[Loaded] = []
     problems: list[Problem] = []

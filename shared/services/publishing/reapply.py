@@ -1,9 +1,8 @@
-"""Reapplying the mapping: journal lines that are drafts still are rendered as it says now.
+"""Reapplying the mapping: renders journal lines that are still drafts as the active mapping says.
 
-Publishing changes nothing that was written. What waits in open journals with an old rendering
-changes only when somebody asks for it here: who and why stand in the history of the mapping.
-Accounts by role follow the settings of now; amounts, dates, companies and keys never change, and
-what is posted stays.
+Publishing changes nothing that was written. Lines in open journals keep their old rendering until
+somebody reapplies the mapping; the history of the mapping holds who and why. Accounts by role
+follow the current settings. Amounts, dates, companies and keys never change, and posted lines stay.
 """
 
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from shared.converge.maintenance import MaintenanceCommands
 from shared.mapping.preview import PostingStatus, StoredObject
 from shared.ports import Clock
 from shared.services.publishing.mapping_names import PublishRefused
-from shared.services.publishing.publish import PREVIEW_OBJECTS_MAX, Recent, moved, said_by
+from shared.services.publishing.publish import PREVIEW_OBJECTS_MAX, RecentObjects, moved, said_by
 from shared.stores import mapping_store
 from shared.stores.item import REAPPLY
 from shared.stores.mapping_store import Change, MappingStore
@@ -37,7 +36,11 @@ class Reapply:
     """What a person calls."""
 
     def __init__(
-        self, store: MappingStore, recent: Recent, maintenance: MaintenanceCommands, clock: Clock
+        self,
+        store: MappingStore,
+        recent: RecentObjects,
+        maintenance: MaintenanceCommands,
+        clock: Clock,
     ) -> None:
         self._store, self._recent = store, recent
         self._maintenance, self._clock = maintenance, clock

@@ -1,9 +1,9 @@
 """The objects that converge wrote or planned last, with their documents: what previews read.
 
-One pass over the table `links` finds the newest objects; only their times and ids are kept. Each is
-read when its turn comes, a few at once: memory holds `AT_ONCE` objects, and some hundred bytes for
-each that is wanted. What counts as posted is what the audit saw (`watch_journals`): it may be hours
-old.
+One pass over the table `links` finds the newest objects and keeps only their times and ids. Then a
+few objects at a time are read: memory holds `AT_ONCE` objects, and some hundred bytes for each that
+is wanted. Whether a line is posted is what the audit saw last (`watch_journals`), hours ago
+perhaps.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ import heapq
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from itertools import batched
 
 from shared.domain.codec import Codec
 from shared.domain.documents import Document, Follows
@@ -67,8 +68,7 @@ class Recent:
                 heapq.heappushpop(newest, (at, id))
         newest.sort(reverse=True)
         posted: dict[str, bool] = {}
-        for start in range(0, len(newest), AT_ONCE):
-            part = newest[start : start + AT_ONCE]
+        for part in batched(newest, AT_ONCE, strict=False):
             for found in await asyncio.gather(*(self._object(id) for _, id in part)):
                 yield await self._stored(found, posted)
 

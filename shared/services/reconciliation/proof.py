@@ -11,17 +11,19 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
+from itertools import batched
 
-from shared.domain.books import Account, Book
+from shared.domain.books import Account, Book, Books
 from shared.domain.clearing import BookedLine, Proof, Resolution, prove
 from shared.domain.ids import object_of
 from shared.domain.money import Money, from_decimal, is_currency, total
 from shared.errors import Parked, Unavailable
 from shared.ports import Clock, DynamicsGateway, Json, Lookup, Random, StripeGateway, Value
-from shared.settings import LedgerEntity, Settings
+from shared.settings import LedgerEntity
 from shared.stores.paging import Pages
 from shared.stores.retry import with_retries
-from shared.targets.finance import BATCH_NUMBER, FINANCE, PAYMENT_ID
+from shared.targets.entity_set import EntitySet
+from shared.targets.finance import BATCH_NUMBER, PAYMENT_ID
 
 TRANSACTIONS_MAX = 1_000_000
 PROOF_SECONDS_MAX = 210  # Azure ends an HTTP request after 230
@@ -32,13 +34,8 @@ SCOPE_JOURNALS = "our journals only"
 SCOPE_LEDGER = "posted ledger"
 
 
-type Resolved = Callable[[], Awaitable[Mapping[str, Resolution]]]
+type ReadResolutions = Callable[[], Awaitable[Mapping[str, Resolution]]]
 """The transactions that people settled by hand, by id."""
-
-
-async def nobody() -> Mapping[str, Resolution]:
-    """No transaction was settled by hand."""
-    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +58,17 @@ class Prover:
         self,
         stripe: StripeGateway,
         dynamics: DynamicsGateway,
-        settings: Settings,
         clock: Clock,
         rng: Random,
         *,
-        resolved: Resolved = nobody,
+        resolved: ReadResolutions,
+        books: Books,
+        ledger_entity: LedgerEntity | None,
+        journal_lines: Sequence[EntitySet],
     ) -> None:
-        self._resolved = resolved
-        self._stripe = stripe
-        self._dynamics = dynamics
-        self._settings = settings
-        self._clock = clock
-        self._rng = rng
+        self._stripe, self._dynamics, self._clock, self._rng = stripe, dynamics, clock, rng
+        self._resolved, self._books = resolved, books
+        self._ledger_entity, self._journal_lines = ledger_entity, journal_lines
 
     async def _with_retries[T](self, read: Callable[[], Awaitable[T]]) -> T:
         return await with_retries(self._clock, self._rng, read)
@@ -95,7 +91,7 @@ class Prover:
 
     async def _prove(self) -> Proofs:
         balance, transactions = await self._stripe_side()
-        books = self._settings.books.currencies
+        books = self._books.currencies
         not_proved = tuple(sorted(name for name in balance if not is_currency(name)))
         balance = {name: minor for name, minor in balance.items() if is_currency(name)}
         held = [currency for currency, minor in balance.items() if minor]
@@ -114,7 +110,7 @@ class Prover:
                 resolutions=by_hand,
                 vouchers=await self._vouchers(currency, book, by_hand.values()) if book else {},
             )
-        scope = SCOPE_LEDGER if self._settings.ledger_entity else SCOPE_JOURNALS
+        scope = SCOPE_LEDGER if self._ledger_entity else SCOPE_JOURNALS
         return Proofs(scope, proofs, without_book, not_proved)
 
     async def _stripe_side(self) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
@@ -146,7 +142,7 @@ class Prover:
                 currency = str(txn["currency"])
                 if not is_currency(currency):
                     continue  # `not_proved` names it
-                book = self._settings.books.currencies.get(currency)
+                book = self._books.currencies.get(currency)
                 kind = txn.get("balance_type") or PAYMENTS
                 if kind == (PAYMENTS if book is None else book.balance_type):
                     found.setdefault(currency, {})[str(txn["id"])] = int(txn["net"])
@@ -155,12 +151,12 @@ class Prover:
     async def _lines(self, currency: str, book: Book) -> list[BookedLine]:
         """The lines on the clearing account: those of its own company, and those of customers in
         other companies that are set off against it."""
-        companies = self._settings.books.companies
+        companies = self._books.companies
         found = await asyncio.gather(
             *(
                 self._lines_of(lines.name, lines.header, company, currency, book)
                 for company in companies
-                for lines in FINANCE.journal_lines
+                for lines in self._journal_lines
             )
         )
         return [line for part in found for line in part]
@@ -221,7 +217,7 @@ class Prover:
         return {str(row[BATCH_NUMBER]) for row in headers if row["IsPosted"] == "Yes"}
 
     async def _ledger(self, currency: str, book: Book) -> Money | None:
-        entity = self._settings.ledger_entity
+        entity = self._ledger_entity
         if entity is None:
             return None
         rows = await self._find(_on_clearing(entity, currency, book))
@@ -232,18 +228,16 @@ class Prover:
         self, currency: str, book: Book, resolutions: Iterable[Resolution]
     ) -> dict[tuple[str, str], Money]:
         """What the posted ledger shows on clearing of the vouchers that people named."""
-        entity = self._settings.ledger_entity
+        entity = self._ledger_entity
         wanted = dict.fromkeys(
             each.voucher
             for each in resolutions
             if each.voucher and not each.not_to_book and each.company == book.company
         )
-        names: list[Value] = list(wanted)
         if entity is None or not entity.voucher:
             return {}
         found: dict[tuple[str, str], Money] = {}
-        for start in range(0, len(names), VOUCHERS_PER_READ):
-            part = names[start : start + VOUCHERS_PER_READ]
+        for part in batched(wanted, VOUCHERS_PER_READ, strict=False):
             lookup = _on_clearing(entity, currency, book)
             lookup = replace(
                 lookup, any_of=(entity.voucher, part), select=(entity.amount, entity.voucher)

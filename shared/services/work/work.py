@@ -1,20 +1,22 @@
-"""A batch of messages of one session: converge their objects, then settle what became of each.
+"""A batch of messages of one session: converge their objects, then store the outcome of each.
 
-Order: schedule the copies of what must be tried again, then store the outcomes, then let the
-messages complete. A crash in between repeats work that changes nothing: copies have deterministic
-ids, outcomes are stored by item.
+The order: schedule the copies of what must be retried, store the outcomes, let the messages
+complete. After a crash in between, the repeated work changes nothing: copies have deterministic
+ids, and outcomes are stored by item.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import batched
 
 from shared import telemetry
 from shared.converge.pipeline import Converge
-from shared.converge.ports import Ports
 from shared.errors import TieoutError
 from shared.outcomes import Kind, Outcome
-from shared.ports import Message
+from shared.ports import Clock, Message, Queue, Random
+from shared.registry import Registry
+from shared.settings import Settings
 from shared.stores.item import (
     FIND_SENDER,
     ISOLATE,
@@ -57,10 +59,20 @@ class Received:
 class Work:
     """Handles what the queue functions receive."""
 
-    def __init__(self, ports: Ports) -> None:
-        self._ports = ports
-        self._converge = Converge(ports)
-        self._items = Items(ports.tables, ports.clock)
+    def __init__(
+        self,
+        *,
+        converge: Converge,
+        items: Items,
+        queue: Queue,
+        clock: Clock,
+        rng: Random,
+        settings: Settings,
+        registry: Registry,
+    ) -> None:
+        self._converge, self._items, self._queue = converge, items, queue
+        self._clock, self._rng = clock, rng
+        self._settings, self._registry = settings, registry
 
     async def handle(self, queue: str, partition: int, messages: Sequence[Received]) -> None:
         """Handle a batch. When this returns the messages may complete; what it raises is the
@@ -69,7 +81,7 @@ class Work:
         item_outcomes: list[ItemOutcome] = []
         for message in messages:
             try:
-                item = read_item(message.body, self._ports.registry)
+                item = read_item(message.body, self._registry)
             except UnreadableItemError as error:
                 item_outcomes.append(_unreadable(queue, message, str(error)))
             else:
@@ -89,18 +101,17 @@ class Work:
             await self._settle(queue, partition, item_outcomes)
         except TieoutError:
             # The host abandons at once and without delay: ten tries should outlast a short outage.
-            await self._ports.clock.sleep(FAILURE_PAUSE_SECONDS)
+            await self._clock.sleep(FAILURE_PAUSE_SECONDS)
             raise
 
     async def _run(
         self, queue: str, partition: int, items: list[Item], alone: bool
     ) -> dict[tuple[str, str], Outcome]:
-        """Verdicts by (entity, object); duplicates are folded, and what the time does not allow
-        is left for another message."""
-        ports = self._ports
-        started = ports.clock.now()
-        deadline = started + timedelta(seconds=ports.settings.batch_seconds_max)
-        owner = f"{queue}-{partition}-{ports.rng.getrandbits(64):016x}"
+        """Outcomes by (entity, object). Duplicates are folded. What the time does not allow
+        is left to another message."""
+        started = self._clock.now()
+        deadline = started + timedelta(seconds=self._settings.batch_seconds_max)
+        owner = f"{queue}-{partition}-{self._rng.getrandbits(64):016x}"
         writer = Writer(queue, partition, owner)
         entities: dict[str, dict[str, None]] = {}
         for item in items:
@@ -111,10 +122,8 @@ class Work:
         outcomes: dict[tuple[str, str], Outcome] = {}
         size = 1 if alone else OBJECTS_PER_RUN
         for entity, found in entities.items():
-            ids = list(found)
-            for start in range(0, len(ids), size):
-                part = ids[start : start + size]
-                if ports.clock.now() >= deadline:
+            for part in batched(found, size, strict=False):
+                if self._clock.now() >= deadline:
                     results = dict.fromkeys(part, NOT_BEGUN)
                 else:
                     results = await self._converge.run(
@@ -129,7 +138,7 @@ class Work:
         if outcome.kind is not Kind.RETRY:
             return outcome
         attempts, uncounted = item.attempt + 1, item.copy - item.attempt + 1
-        if outcome.counts and attempts >= self._ports.settings.attempts_max:
+        if outcome.counts and attempts >= self._settings.attempts_max:
             given_up = f"given up after {attempts} attempts"
         elif not outcome.counts and uncounted >= UNCOUNTED_MAX:
             given_up = f"given up after {item.copy + 1:,} tries, {uncounted:,} of them uncounted"
@@ -139,12 +148,12 @@ class Work:
 
     def _delay_seconds(self, item: Item, outcome: Outcome) -> float:
         """Capped exponential back-off with jitter, never shorter than the outcome demands."""
-        settings = self._ports.settings
+        settings = self._settings
         base: float = UNCOUNTED_DELAY_SECONDS
         if outcome.counts:
             doubled: float = settings.retry_base_seconds * (1 << min(item.attempt, 30))
             base = min(doubled, settings.retry_cap_seconds)
-        jittered = base * (0.5 + 0.5 * self._ports.rng.random())
+        jittered = base * (0.5 + 0.5 * self._rng.random())
         return max(jittered, outcome.delay_seconds or 0.0)
 
     async def _settle(
@@ -152,7 +161,7 @@ class Work:
     ) -> None:
         copies: list[Message] = []
         told: list[ItemOutcome] = []
-        now = self._ports.clock.now()
+        now = self._clock.now()
         for item_outcome in item_outcomes:
             item, outcome = item_outcome.item, item_outcome.outcome
             if outcome.kind is Kind.RETRY:
@@ -171,7 +180,7 @@ class Work:
                     attempt=item.attempt,
                 )
         if copies:
-            await self._ports.queue.send(queue, copies)
+            await self._queue.send(queue, copies)
         await self._items.store(queue, told)
 
 

@@ -17,7 +17,7 @@ from shared.clients.dynamics.batch import (
     requests_of,
     units_of,
 )
-from shared.clients.dynamics.odata import Operation
+from shared.clients.dynamics.odata import BatchOperation
 from shared.errors import UncertainWrite
 
 BASE = "https://env.example"
@@ -25,8 +25,8 @@ OUTER = "batchresponse_1"
 TYPE = f"multipart/mixed; boundary={OUTER}"
 
 
-def operation(number: int = 1) -> Operation:
-    return Operation("POST", "/data/Sets", b'{"N":%d}' % number)
+def operation(number: int = 1) -> BatchOperation:
+    return BatchOperation("POST", "/data/Sets", b'{"N":%d}' % number)
 
 
 def http_part(status: int, body: str, content_id: int | None, headers: str = "") -> str:
@@ -85,8 +85,8 @@ def test_every_write_is_in_exactly_one_request(groups: list[str | None]) -> None
 
 
 def test_the_layout_is_multipart_of_changesets_of_http_requests() -> None:
-    patch = Operation("PATCH", "/data/Sets(K='1')?cross-company=true", b'{"A":"\xc3\xa4"}')
-    delete = Operation("DELETE", "/data/Sets(K='2')", b"")
+    patch = BatchOperation("PATCH", "/data/Sets(K='1')?cross-company=true", b'{"A":"\xc3\xa4"}')
+    delete = BatchOperation("DELETE", "/data/Sets(K='2')", b"")
     body = batch_body([[operation(), patch], [delete]], BASE)
     head = "\r\n".join(f"{name}: {value}" for name, value in BATCH_HEADERS.items())
     message: Any = BytesParser(policy=HTTP).parsebytes(head.encode() + b"\r\n\r\n" + body)
@@ -111,7 +111,7 @@ def test_the_layout_is_multipart_of_changesets_of_http_requests() -> None:
 
 
 def test_a_full_batch_of_large_records_is_built_and_read() -> None:
-    operations = [[Operation("POST", "/data/Sets", b"x" * 1000)] for _ in range(100)]
+    operations = [[BatchOperation("POST", "/data/Sets", b"x" * 1000)] for _ in range(100)]
     record = '{"A":"' + "y" * 10_000 + '"}'
     body = answer(*(changeset(http_part(201, record, number)) for number in range(1, 101)))
     assert batch_body(operations, BASE).count(b"POST https://") == 100

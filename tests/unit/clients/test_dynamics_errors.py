@@ -1,8 +1,7 @@
 """What an answer of Dynamics means, by status and text."""
 
 import json
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,11 +10,9 @@ from hypothesis import strategies as st
 
 from shared.clients.dynamics.errors import (
     RETRY_AFTER_SECONDS,
-    RETRY_AFTER_SECONDS_MAX,
     error_of,
     infolog_text,
     reason_of,
-    retry_after_of,
 )
 from shared.errors import (
     TEXT_CHARS_MAX,
@@ -187,24 +184,6 @@ def test_a_long_text_is_shortened() -> None:
 )
 def test_an_infolog_is_told_without_noise(message: str, text: str) -> None:
     assert infolog_text(message) == text
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        ("12", 12.0),
-        ("0", 1.0),
-        ("-3", 1.0),
-        ("99999", RETRY_AFTER_SECONDS_MAX),
-        (format_datetime(NOW + timedelta(seconds=40), usegmt=True), 40.0),
-        (format_datetime(NOW - timedelta(hours=1)), 1.0),
-        ("", None),
-        ("soon", None),
-        ("1.5", None),
-    ],
-)
-def test_retry_after_is_read(header: str, seconds: float | None) -> None:
-    assert retry_after_of(header, NOW) == seconds
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode), st.integers(300, 599))

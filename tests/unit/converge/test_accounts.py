@@ -19,7 +19,7 @@ from shared.errors import (
 )
 from shared.policy import Customers, Policy
 from shared.ports import Lookup
-from shared.services.work.work import Received, Work
+from shared.services.work.work import Received
 from shared.stores.item import Item
 from shared.stores.items import home
 from shared.stores.links import Claim, LinkStore
@@ -238,7 +238,7 @@ class Desk:
         email = {"PrimaryContactEmail": "ada@example.com"}
         self.row = row("No") | email | {"StripeCustomerId": ""}
         self.rig.dynamics.rows["CustomersV3"] = [self.row]
-        self.work = Work(self.rig.ports)
+        self.work = self.rig.app.work(self.rig.flows)
 
     async def handle(self) -> str:
         """Converge; returns what became of it."""

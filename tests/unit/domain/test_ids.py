@@ -30,7 +30,6 @@ def test_the_limit_of_an_id_can_be_narrowed() -> None:
 
 def test_the_key_of_a_line_names_transaction_and_component() -> None:
     assert line_key("txn_1", "gross") == "txn_1:gross"
-    assert line_key("txn_1", "gross", 2) == "txn_1:gross:g2"
 
 
 @given(

@@ -13,7 +13,6 @@ from shared.mapping.problems import MappingRefused, RuleRefused
 from shared.mapping.schema import Rule
 from shared.packaged import packaged_templates, packaged_vocabulary
 
-LINES = {"text": Source(), "minor": Source("integer"), "day": Source("date")}
 SOURCES: Mapping[str, Source] = {
     "facts.text": Source(),
     "facts.other": Source(),
@@ -23,7 +22,6 @@ SOURCES: Mapping[str, Source] = {
     "facts.day": Source("date"),
     "facts.until": Source("date"),
     "facts.deep.er.text": Source(),
-    "facts.lines": Source("list", fields=LINES),
 }
 TABLES: Mapping[str, Mapping[str, str]] = {"brands": {"visa": "CC-VISA", "amex": "CC-AMEX"}}
 

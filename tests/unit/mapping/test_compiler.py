@@ -1,5 +1,6 @@
 import json
 import re
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from shared.mapping.compiler import compile_mapping
 from shared.mapping.finance import Target, render
 from shared.mapping.loader import load
 from shared.mapping.problems import MappingRefused
-from shared.mapping.schema import Table, parse, title_of
+from shared.mapping.schema import SOURCES, Table, parse, title_of
 from shared.mapping.transforms import TRANSFORMS
 from shared.packaged import packaged_mapping, packaged_templates, packaged_vocabulary
 from shared.targets.finance import FINANCE
@@ -234,8 +235,8 @@ def test_the_key_wins_over_a_field_of_its_name() -> None:
             "fields.PaymentNotes.concat.0.vlue: no such key; did you mean value? there are from,",
         ),
         (
-            mapping("fields: {PaymentNotes: {each: {in: a, az: b, as: b, give: {value: x}}}}"),
-            "fields.PaymentNotes.each.az: no such key; there are in, as, give",
+            mapping("fields: {PaymentNotes: {each: {in: a, as: b, give: {value: x}}}}"),
+            "fields.PaymentNotes.each: no such key; there are from,",
         ),
         (
             mapping("fields: {PaymentNotes: {concat: [[a]]}}"),
@@ -396,13 +397,34 @@ def examples() -> list[str]:
     return [each for each in found if each.startswith("kind:")]
 
 
+ORDER_DAYS = "\nname: our_order_days\n"  # a second mapping of orders: not in the set of the others
+
+
 def test_the_examples_of_the_documentation_are_valid_together() -> None:
     wanted = [
         *("mapping our_fees", "table card_brands", "mapping our_customers", "table items"),
         *("table payment_methods", "mapping our_receipts", "mapping our_orders", "policy ours"),
     ]
-    assert len(examples()) == len(wanted)
-    assert list(compiled(*examples()).documents)[: len(wanted)] == wanted
+    together = [each for each in examples() if ORDER_DAYS not in each]
+    assert len(together) == len(wanted) == len(examples()) - 1
+    assert list(compiled(*together).documents)[: len(wanted)] == wanted
+
+
+def test_the_custom_fields_of_the_documentation_hold_what_it_says() -> None:
+    (customers,) = [each for each in examples() if "\nname: our_customers\n" in each]
+    before = fields_of(template="customer", email="Ada@Example.COM ")
+    after = fields_of(customers, template="customer", email="Ada@Example.COM ")
+    ours = {"WebShop_Custom": "SHOP-1", "MailSearch_Custom": "ada@example.com"}
+    assert after == before | ours
+    assert "MailSearch_Custom" not in fields_of(customers, template="customer", email="")
+
+
+def test_the_days_of_the_documentation_are_those_of_its_time_zone() -> None:
+    (days,) = [each for each in examples() if ORDER_DAYS in each]
+    order = dict(compiled(days).templates["sales_order"].fields)
+    scope = {"charged_at": 1_793_489_400}  # 2026-10-31 23:30 UTC, half past midnight in Berlin
+    assert order["PaidOn_Custom"](scope) == date(2026, 11, 1)
+    assert order["PaidOnText_Custom"](scope) == "01.11.2026"
 
 
 CARD = {"type": "card", "brand": "visa", "funding": "credit", "wallet": ""}
@@ -454,6 +476,21 @@ def test_the_rules_of_the_documentation_keep_all_other_methods() -> None:
 def test_the_documentation_names_every_transform() -> None:
     text = (ROOT / "docs/mapping.md").read_text(encoding="utf-8")
     assert [name for name in TRANSFORMS if name not in text] == []
+
+
+def used_words(tree: object) -> list[str]:
+    """All keys, and all texts of lists, of a document."""
+    if isinstance(tree, dict):
+        return [*tree, *(word for value in tree.values() for word in used_words(value))]
+    if isinstance(tree, list):
+        return [word for value in tree for word in used_words(value)]
+    return [tree] if isinstance(tree, str) else []
+
+
+def test_a_template_or_an_example_uses_every_source_and_transform() -> None:
+    documents = [*packaged_templates(), *(load("example", each) for each in examples())]
+    used = [word for document in documents for word in used_words(document.tree)]
+    assert [name for name in (*SOURCES, *TRANSFORMS) if name not in used] == []
 
 
 def test_the_page_of_fields_is_the_one_that_the_types_give() -> None:

@@ -84,7 +84,6 @@ def test_when_a_condition_holds(condition: str, facts: dict[str, Any], wanted: b
         ("{any: {facts.text: a}}", "a list of conditions"),
         ("{not: [a]}", "a mapping of paths"),
         ("{any: [a]}", "a mapping of paths"),
-        ("{facts.lines: a}", "is a list"),
     ],
 )
 def test_a_condition_that_cannot_work_is_refused(condition: str, reason: str) -> None:

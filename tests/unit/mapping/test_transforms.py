@@ -1,5 +1,4 @@
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -55,12 +54,6 @@ def parked(rule: str, **facts: Any) -> Parked:
             "CC-VISA",
         ),
         ("{from: facts.minor, do: [negate]}", {"minor": 5}, -5),
-        ("{from: facts.minor, do: [{subtract: facts.more}]}", {"minor": 5, "more": 7}, -2),
-        ("{from: facts.minor, do: [{subtract: 2}]}", {"minor": 5}, 3),
-        ('{from: facts.minor, do: [{multiply: "1.19"}]}', {"minor": 100}, Decimal("119.00")),
-        ("{from: facts.minor, do: [{multiply: 3}]}", {"minor": 5}, 15),
-        ("{sum: [facts.minor, facts.more, 10]}", {"minor": 1, "more": 2}, 13),
-        ('{sum: [facts.minor, "0.5"]}', {"minor": 1}, Decimal("1.5")),
         ("{from: facts.day}", {"day": date(2026, 11, 1)}, date(2026, 11, 1)),
         (
             "{from: facts.day, do: [{format_date: DD.MM.YYYY}]}",
@@ -84,36 +77,10 @@ def test_a_moment_is_a_day_of_its_time_zone(zone: str, wanted: date) -> None:
     assert value_of(rule, minor=1_793_489_400) == wanted  # 2026-10-31 23:30 UTC
 
 
-@pytest.mark.parametrize(
-    ("text", "places", "mode", "wanted"),
-    [
-        ("2.5", 0, "half_even", "2"),
-        ("2.5", 0, "half_up", "3"),
-        ("3.5", 0, "half_even", "4"),
-        ("-2.5", 0, "half_up", "-3"),
-        ("0.125", 2, "half_even", "0.12"),
-        ("0.125", 2, "half_up", "0.13"),
-        ("1", 2, "half_up", "1.00"),
-    ],
-)
-def test_rounding_is_named(text: str, places: int, mode: str, wanted: str) -> None:
-    step = f"{{round: {{places: {places}, mode: {mode}}}}}"
-    rule = f'{{sum: ["{text}"], do: [{step}]}}'
-    assert str(value_of(rule)) == wanted
-
-
 @given(st.integers(), st.sampled_from(["usd", "jpy", "kwd", "isk", "ugx"]))
 def test_minor_units_are_those_of_stripe(minor: int, currency: str) -> None:
     rule = "{from: facts.minor, do: [{minor_units: {currency: facts.text}}]}"
     assert value_of(rule, minor=minor, text=currency) == Money(minor, currency).decimal()
-
-
-@given(st.integers(-(10**30), 10**30), st.integers(-(10**18), 10**18))
-def test_arithmetic_is_exact(one: int, two: int) -> None:
-    facts = {"minor": one, "more": two}
-    assert value_of("{from: facts.minor, do: [{multiply: facts.more}]}", **facts) == one * two
-    exact = Decimal(f"{(one + two) * 100 + 1}E-2")
-    assert str(value_of('{sum: [facts.minor, facts.more, "0.01"]}', **facts)) == str(exact)
 
 
 @given(st.integers(-(10**40), 10**40))
@@ -121,25 +88,6 @@ def test_the_sign_of_a_long_amount_changes_nothing_else(minor: int) -> None:
     rule = "{from: facts.minor, do: [{minor_units: {currency: facts.text}}, negate]}"
     found = value_of(rule, minor=minor, text="usd")
     assert str(found) == str(Money(-minor, "usd").decimal()) or minor == 0
-
-
-def test_each_joins_the_elements_of_a_list() -> None:
-    rule = "{concat: [{each: {in: facts.lines, as: line, give: {from: line.text, do: [upper]}}}]"
-    facts = {"lines": [{"text": "a"}, {"text": ""}, {}, {"text": "b"}]}
-    assert value_of(f"{rule}, sep: ', '}}", **facts) == "A, B"
-    assert value_of(f"{rule}, sep: ', '}}") == ""
-
-
-def test_each_adds_up_the_elements_of_a_list() -> None:
-    rule = "{sum: [facts.minor, {each: {in: facts.lines, as: line, give: {from: line.minor}}}]}"
-    assert value_of(rule, minor=1, lines=[{"minor": 2}, {"minor": 3}]) == 6
-    assert parked(rule, minor=1, lines=[{"minor": 2}, {}]).cause == "value_missing"
-
-
-def test_an_element_also_sees_the_document() -> None:
-    give = "{concat: [facts.text, line.text]}"
-    rule = f"{{concat: [{{each: {{in: facts.lines, as: line, give: {give}}}}}], sep: ' '}}"
-    assert value_of(rule, text="x", lines=[{"text": "1"}, {"text": "2"}]) == "x1 x2"
 
 
 def test_the_first_case_that_holds_is_taken() -> None:
@@ -198,46 +146,10 @@ def test_rules_that_grow_beyond_measure_are_refused() -> None:
             "no moment",
         ),
         (
-            "{from: facts.minor, do: [{subtract: facts.more}]}",
-            {"minor": 1},
-            "value_missing",
-            "facts.more",
-        ),
-        (
-            "{from: facts.minor, do: [{multiply: facts.more}]}",
-            {"minor": 10**60, "more": 10**60},
-            "value_too_large",
-            "digits",
-        ),
-        (
-            '{from: facts.minor, do: [{multiply: "0.1"}]}',
-            {"minor": 10**100 + 1},
-            "value_too_large",
-            "digits",
-        ),
-        (
-            "{from: facts.minor, do: [{round: {places: 2, mode: half_up}}]}",
-            {"minor": 10**200},
-            "value_too_large",
-            "digits",
-        ),
-        (
             "{from: facts.text, do: [{lookup: {table: brands, miss: reject}}]}",
             {"text": "jcb"},
             "lookup_missing",
             "no row for 'jcb' (path facts.text)",
-        ),
-        (
-            "{concat: [{each: {in: facts.lines, as: l, give: {from: l.text}}}]}",
-            {"lines": "abc"},
-            "value_kind",
-            "should be list",
-        ),
-        (
-            "{concat: [{each: {in: facts.lines, as: l, give: {value: x}}}]}",
-            {"lines": [{}] * 10_001},
-            "value_too_large",
-            "10000 elements",
         ),
     ],
 )
@@ -262,16 +174,6 @@ def test_personal_data_never_stands_in_an_error() -> None:
     [
         ("{from: facts.txt}", "no field 'facts.txt'"),
         ("{from: words.text}", "did you mean facts.text?"),
-        ("{from: facts.lines}", "is a list"),
-        ("{each: {in: facts.text, as: l, give: {value: x}}}", "each takes a list"),
-        ("{each: {in: facts.lines, as: facts, give: {value: x}}}", "is taken"),
-        (
-            "{each: {in: facts.lines, as: l, give: {each: {in: facts.lines, as: m, give: "
-            "{value: x}}}}}",
-            "list of lists",
-        ),
-        ("{each: {in: facts.lines, as: l, give: {value: x}}, do: [upper]}", "not a list"),
-        ("{each: {in: facts.lines, as: l, give: {value: x}}, default: d}", "no default"),
         ("{use: nothing}", "no rule 'nothing'"),
         ("{from: facts.text, do: [eval]}", "no transform 'eval'"),
         ("{from: facts.text, do: [{upper: 1, lower: 1}]}", "one transform"),
@@ -290,12 +192,7 @@ def test_personal_data_never_stands_in_an_error() -> None:
         ("{from: facts.day, do: [{format_date: '%Y'}]}", "format_date takes"),
         ("{from: facts.text, do: [{format_date: YYYY}]}", "takes date, not text"),
         ("{from: facts.minor, do: [{minor_units: {currency: facts.day}}]}", "currency code"),
-        ("{from: facts.minor, do: [{round: {places: 99, mode: half_up}}]}", "from 0 to 12"),
-        ("{from: facts.minor, do: [{round: {places: 2, mode: up}}]}", "half_even or half_up"),
-        ("{from: facts.minor, do: [{multiply: facts.text}]}", "takes numbers, not text"),
-        ('{from: facts.minor, do: [{multiply: "1e9"}]}', "no field '1e9'"),
-        ("{from: facts.minor, do: [{multiply: [1]}]}", "a number or a path"),
-        ("{sum: [facts.minor, facts.day]}", "takes numbers, not date"),
+        ("{from: facts.minor, do: [{multiply: 2}]}", "no transform 'multiply'"),
         ("{concat: [facts.day]}", "takes text, not date"),
         ("{from: facts.minor, default: many}", "no plain number"),
         ('{from: facts.minor, default: "1.5"}', "whole number"),
@@ -311,6 +208,5 @@ def test_a_rule_that_cannot_work_is_refused_before_it_runs(rule: str, reason: st
 
 def test_the_registry_is_closed_and_known() -> None:
     assert " ".join(TRANSFORMS) == (
-        "upper lower trim max fits lookup minor_units epoch_date format_date subtract multiply "
-        "negate round"
+        "upper lower trim max fits lookup minor_units epoch_date format_date negate"
     )

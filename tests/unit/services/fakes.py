@@ -9,6 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 from local.tables import MemoryTables
+from shared.bootstrap import App
+from shared.clients.stripe.signatures import StripeSignatures
 from shared.converge.ports import Ports
 from shared.errors import ObjectMissing, Refused
 from shared.packaged import packaged_product
@@ -268,6 +270,28 @@ class Rig:
     tables: MemoryTables
     clock: ManualClock
     ports: Ports
+
+    @property
+    def app(self) -> App:
+        """The application over these ports."""
+        return app_of(self.ports)
+
+
+def app_of(ports: Ports) -> App:
+    """The application over ports: tests get their services from it, as the functions do."""
+    return App(
+        settings=ports.settings,
+        stripe=ports.stripe,
+        dynamics=ports.dynamics,
+        tables=ports.tables,
+        queue=ports.queue,
+        clock=ports.clock,
+        rng=ports.rng,
+        signatures=StripeSignatures(),
+        mappings=ports.mappings,
+        registry=ports.registry,
+        flows=ports.flows,
+    )
 
 
 def rig(*objects: Json, tables: MemoryTables | None = None, **changes: Any) -> Rig:

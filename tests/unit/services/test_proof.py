@@ -1,4 +1,5 @@
 import random
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -8,6 +9,7 @@ from shared.domain.clearing import NOT_WRITTEN, UNKNOWN_LINE, Resolution
 from shared.domain.money import Money
 from shared.errors import CredentialsRefused, Parked, Throttled, Unavailable
 from shared.ports import Json
+from shared.registry import REGISTRY
 from shared.services.reconciliation.proof import (
     READS_MAX,
     SCOPE_JOURNALS,
@@ -73,8 +75,24 @@ class Shop:
         )
 
     async def prove(self) -> Proofs:
-        prover = Prover(self.stripe, self.dynamics, self.settings, self.clock, random.Random(1))
-        return await prover.prove()
+        return await self.prover().prove()
+
+    def prover(self, resolutions: Mapping[str, Resolution] | None = None) -> Prover:
+        """The service; `resolutions`: what people settled by hand."""
+
+        async def resolved() -> Mapping[str, Resolution]:
+            return resolutions or {}
+
+        return Prover(
+            self.stripe,
+            self.dynamics,
+            self.clock,
+            random.Random(1),
+            resolved=resolved,
+            books=self.settings.books,
+            ledger_entity=self.settings.ledger_entity,
+            journal_lines=REGISTRY.entity_sets.journal_lines,
+        )
 
 
 async def test_books_that_hold_every_transaction_prove_the_balance() -> None:
@@ -252,18 +270,7 @@ async def _accepted(entries: list[Json], ledger: dict[str, str]) -> tuple[list[s
     shop.transaction("txn_1", 1000)
     shop.dynamics.rows["Vouchers"] = entries
     resolution = Resolution("Kim", "by the bank desk", START, "usmf", "GJ-1")
-
-    async def resolved() -> dict[str, Resolution]:
-        return {"txn_1": resolution, "txn_9": resolution}
-
-    prover = Prover(
-        shop.stripe,
-        shop.dynamics,
-        shop.settings,
-        shop.clock,
-        random.Random(1),
-        resolved=resolved,
-    )
+    prover = shop.prover({"txn_1": resolution, "txn_9": resolution})
     proof = (await prover.prove()).by_currency["usd"]
     assert not proof.unexplained
     return [each.kind for each in proof.differences], proof.posted.minor, proof.by_hand.minor

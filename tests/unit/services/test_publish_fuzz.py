@@ -26,7 +26,7 @@ HOSTILE = st.sampled_from(
         *("a" * (DOCUMENT_BYTES_MAX + 1), "a: [" + "b," * NODES_MAX + "]"),
         f"{HEAD}fields: {{Text: {{from: source, do: [{'upper, ' * 17}]}}}}\n",
         f"{HEAD}fields: {{Text: {{value: x, do: [{{max: '{'9' * 500}'}}]}}}}\n",
-        f"{HEAD}fields: {{Text: {{sum: ['{'9' * 20}', '{'9' * 20}'], do: [negate]}}}}\n",
+        f"{HEAD}fields: {{Quantity: {{value: '{'9' * 20}', do: [negate]}}}}\n",
     ]
 )
 LEAVES: st.SearchStrategy[Any] = st.sampled_from([None, 5, True, "NO", "x" * 3_000, "", "\ud800"])

@@ -12,11 +12,10 @@ from shared.domain.partition import partition_of
 from shared.domain.records import Ref
 from shared.errors import ClaimHeld, Refused
 from shared.outcomes import Kind, Outcome
-from shared.services.inbox.inbox import Inbox, Parked
-from shared.services.inbox.resolve import Decision, ResolutionRefused, Resolve, Resolved
-from shared.services.operations.customers import Customers
-from shared.services.operations.customers import Decision as Choice
-from shared.services.work.work import Received, Work
+from shared.services.inbox.inbox import ParkedItem
+from shared.services.inbox.resolve import Decision, ResolutionRefused, Resolved
+from shared.services.operations.customers import AccountDecision as Choice
+from shared.services.work.work import Received
 from shared.stores.item import REAPPLY, VERIFY, Item
 from shared.stores.items import ItemOutcome, Items
 from shared.stores.links import TABLE, LinkStore
@@ -36,7 +35,7 @@ class Desk:
 
     def __init__(self, *objects: Json, **changes: Any) -> None:
         self.rig: Rig = rig(*(objects or (txn(), charge(), customer())), **changes)
-        self.inbox, self.resolve = Inbox(self.rig.ports), Resolve(self.rig.ports)
+        self.inbox, self.resolve = self.rig.app.inbox(), self.rig.app.resolve()
         self.items = Items(self.rig.tables, self.rig.clock)
         self.links = LinkStore(self.rig.tables, self.rig.clock, 600)
         self.refusing = True
@@ -49,9 +48,9 @@ class Desk:
         partition = partition_of(item.object)
         body = json.dumps(item.message(partition).body).encode()
         received = [Received(item.message_id, body, 1)]
-        await Work(self.rig.ports).handle(item.entity, partition, received)
+        await self.rig.app.work(self.rig.flows).handle(item.entity, partition, received)
 
-    async def listed(self, kind: Kind = Kind.PARK) -> list[Parked]:
+    async def listed(self, kind: Kind = Kind.PARK) -> list[ParkedItem]:
         return [item async for item in self.inbox.each(kind=kind)]
 
     async def run(self, decision: Decision) -> Resolved:
@@ -331,7 +330,7 @@ async def test_who_links_an_account_takes_the_resolution_of_the_customer_back() 
     desk = Desk()
     await desk.work("evt_1", "cus_1", "customer")
     await desk.run(Decision("Kim", "a test customer"))
-    await Customers(desk.rig.ports).accept(Choice("cus_1", "usmf", "", "Lee", "it is real"))
+    await desk.rig.app.customers().accept(Choice("cus_1", "usmf", "", "Lee", "it is real"))
     assert await desk.links.resolution("cus_1") is None
     assert await desk.listed(Kind.RESOLVED) == []
     assert desk.rig.queue.sent

@@ -13,10 +13,10 @@ from shared.errors import (
     UncertainWrite,
 )
 from shared.ports import Row
-from shared.stores.journals import ROLLS_MAX, TABLE, Journals, Slot, Target, Writer
+from shared.stores.journals import ROLLS_MAX, TABLE, Journals, JournalTarget, Slot, Writer
 from tests.unit.services.fakes import FakeDynamics, ManualClock, settings
 
-PAYMENTS = Target("usmf", JournalKind.CUSTOMER_PAYMENT, "2026-11")
+PAYMENTS = JournalTarget("usmf", JournalKind.CUSTOMER_PAYMENT, "2026-11")
 HEADERS = "CustomerPaymentJournalHeaders"
 PLACE = "usmf~USPay~charge~0"
 WRITER = Writer("charge", 0, "one")
@@ -44,7 +44,7 @@ class Desk:
         self.journals = Journals(self.tables, self.dynamics, self.clock, random.Random(1), SETTINGS)
 
     async def reserve(
-        self, count: int = 1, target: Target = PAYMENTS, writer: Writer = WRITER
+        self, count: int = 1, target: JournalTarget = PAYMENTS, writer: Writer = WRITER
     ) -> list[Slot]:
         return await self.journals.reserve(target, count, writer)
 
@@ -67,7 +67,7 @@ async def test_the_first_reservation_opens_a_journal() -> None:
 
 async def test_the_description_fits_its_field() -> None:
     desk = Desk()
-    target = Target("usmf", JournalKind.GENERAL, "2026-11")
+    target = JournalTarget("usmf", JournalKind.GENERAL, "2026-11")
     await desk.reserve(1, target, Writer("balance_transaction", 63, "one"))
     (header,) = desk.dynamics.rows["LedgerJournalHeaders"]
     assert len(str(header["Description"])) <= 60
@@ -110,7 +110,9 @@ async def test_an_old_journal_is_followed_by_a_fresh_one() -> None:
 async def test_posting_periods_never_share_a_journal() -> None:
     desk = Desk()
     (november,) = await desk.reserve()
-    (december,) = await desk.reserve(1, Target("usmf", JournalKind.CUSTOMER_PAYMENT, "2026-12"))
+    (december,) = await desk.reserve(
+        1, JournalTarget("usmf", JournalKind.CUSTOMER_PAYMENT, "2026-12")
+    )
     assert november.batch != december.batch
     assert (await desk.reserve())[0] == Slot(november.batch, 2)
 
@@ -121,8 +123,8 @@ async def test_companies_kinds_queues_and_partitions_never_share_a_journal() -> 
         (await desk.reserve(1, target, writer))[0].batch
         for target in (
             PAYMENTS,
-            Target("demf", JournalKind.CUSTOMER_PAYMENT, "2026-11"),
-            Target("usmf", JournalKind.GENERAL, "2026-11"),
+            JournalTarget("demf", JournalKind.CUSTOMER_PAYMENT, "2026-11"),
+            JournalTarget("usmf", JournalKind.GENERAL, "2026-11"),
         )
         for writer in (WRITER, Writer("refund", 0, "one"), Writer("charge", 1, "one"))
     ]

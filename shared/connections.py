@@ -1,0 +1,121 @@
+"""The production clients behind the ports, made from the settings. Nothing connects here.
+
+The clients are imported where they are made: an application that replaces one (a world does) does
+not wait for its SDK to load.
+"""
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import httpx
+
+from shared.ports import Clock, DynamicsGateway, Queue, Random, Signatures, StripeGateway, Tables
+from shared.settings import Settings
+
+if TYPE_CHECKING:
+    from azure.core.credentials_async import AsyncTokenCredential
+
+HTTP_SECONDS_MAX = 60.0
+
+
+def _http() -> httpx.AsyncClient:
+    return httpx.AsyncClient(timeout=HTTP_SECONDS_MAX)
+
+
+def _credential(settings: Settings) -> "AsyncTokenCredential":
+    from shared.clients.credentials import azure_credential  # noqa: PLC0415 - cold start
+
+    return azure_credential(settings.managed_identity_client_id or None)
+
+
+def _stripe(settings: Settings, clock: Clock, rng: Random) -> StripeGateway:
+    return stripe_gateway(settings, _http(), clock, rng)
+
+
+def stripe_gateway(
+    settings: Settings, http: httpx.AsyncClient, clock: Clock, rng: Random
+) -> StripeGateway:
+    """The Stripe client over a given transport."""
+    from shared.clients.stripe.gateway import StripeApi  # noqa: PLC0415 - cold start
+
+    return StripeApi(
+        settings.stripe_api_key.get_secret_value(),
+        http,
+        clock,
+        rng,
+        base_url=settings.stripe_base_url or None,
+        requests_per_second=settings.stripe_requests_per_second,
+    )
+
+
+def _dynamics(settings: Settings, clock: Clock, rng: Random) -> DynamicsGateway:
+    del rng
+    return dynamics_gateway(settings, _http(), clock)
+
+
+def dynamics_gateway(settings: Settings, http: httpx.AsyncClient, clock: Clock) -> DynamicsGateway:
+    """The Dynamics client over a given transport."""
+    from shared.clients.dynamics.auth import (  # noqa: PLC0415 - cold start
+        ClientCredentials,
+        IdentityToken,
+        TokenSource,
+    )
+    from shared.clients.dynamics.finance import FinanceGateway  # noqa: PLC0415
+    from shared.clients.dynamics.transport import DynamicsHttp  # noqa: PLC0415
+
+    scope = f"{settings.dynamics_url}/.default"
+    tokens: TokenSource
+    if settings.dynamics_client_secret is not None:
+        tokens = ClientCredentials(
+            settings.dynamics_token_url,
+            settings.dynamics_client_id,
+            settings.dynamics_client_secret.get_secret_value(),
+            scope,
+            http=http,
+            clock=clock,
+        )
+    else:
+        tokens = IdentityToken(lambda: _credential(settings), scope)
+    transport = DynamicsHttp(settings.dynamics_url, tokens, http, clock)
+    return FinanceGateway(transport, clock, delimiter=settings.dynamics_dimension_delimiter)
+
+
+def _tables(settings: Settings, clock: Clock, rng: Random) -> Tables:
+    from shared.clients.tables import AzureTables  # noqa: PLC0415 - cold start
+
+    del clock, rng
+    if settings.tables_connection is not None:
+        return AzureTables(connection_string=settings.tables_connection.get_secret_value())
+    return AzureTables(endpoint=settings.tables_endpoint, credential=_credential(settings))
+
+
+def _queue(settings: Settings, clock: Clock, rng: Random) -> Queue:
+    from shared.clients.servicebus import ServiceBusQueue  # noqa: PLC0415 - cold start
+    from shared.clients.servicebus_links import ServiceBusLinks  # noqa: PLC0415
+
+    del rng
+    if settings.service_bus_connection is not None:
+        connection = settings.service_bus_connection.get_secret_value()
+        return ServiceBusQueue(ServiceBusLinks(connection_string=connection), clock)
+    links = ServiceBusLinks(
+        namespace=settings.service_bus_namespace, credential=_credential(settings)
+    )
+    return ServiceBusQueue(links, clock)
+
+
+def _signatures(settings: Settings, clock: Clock, rng: Random) -> Signatures:
+    from shared.clients.stripe.signatures import StripeSignatures  # noqa: PLC0415 - cold start
+
+    del settings, clock, rng
+    return StripeSignatures()
+
+
+MAKERS = MappingProxyType(
+    {
+        "stripe": _stripe,
+        "dynamics": _dynamics,
+        "tables": _tables,
+        "queue": _queue,
+        "signatures": _signatures,
+    }
+)
