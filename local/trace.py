@@ -126,7 +126,8 @@ async def _followed(world: World, entity: Entity, id: str) -> list[Ref]:
         desired = entity.build(snapshot, context)
     except TieoutError:
         return refs  # the item's own row says what is the matter
-    for ref in desired.money[:FOLLOWED_MAX]:
+    handed_on = [each.ref for each in desired.enqueue if not each.even_if_settled]
+    for ref in handed_on[:FOLLOWED_MAX]:
         refs.append(ref)
         if ref.entity == "dispute":
             refs += await _dispute_money(world, ref.id)

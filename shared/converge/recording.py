@@ -61,13 +61,12 @@ class Recorder:
 
         Money does not wait for a commercial document that could not be written.
         """
-        leading = [task for task in tasks if task.desired.money or task.desired.again]
+        leading = [task for task in tasks if task.desired.enqueue]
         await together(leading, self._enqueue)
         await each([task for task in tasks if task.going], self._start)
 
     async def _enqueue(self, tasks: Sequence[Task]) -> None:
-        await self.dispatch.enqueue([ref for task in tasks for ref in task.desired.money])
-        await self.dispatch.again([again for task in tasks for again in task.desired.again])
+        await self.dispatch.enqueue([each for task in tasks for each in task.desired.enqueue])
 
     async def _start(self, task: Task) -> None:
         for flow in task.desired.flows:

@@ -16,7 +16,7 @@ from shared.converge.steps import CONCURRENCY_MAX
 from shared.domain.matching import TieOut
 from shared.domain.money import Money
 from shared.domain.records import Ref
-from shared.entities.common.objects import currency_of, id_of
+from shared.entities.common.objects import currency_of, id_of, unless_settled
 from shared.ports import Delete, Json, Operation, Put, Row
 from shared.stores.paging import next_cursor, rows
 from shared.stores.tie_outs import TABLE, TIEOUTS, cells_of, status_of
@@ -47,9 +47,8 @@ class Reconcile:
         page = await self._ports.stripe.page("balance_transaction", params)
         members = [txn for txn in page.data if not _is_own_row(txn, payout_id)]
         await self._store(payout_id, members)
-        await self._dispatch.enqueue(
-            [Ref("balance_transaction", str(txn["id"])) for txn in members]
-        )
+        refs = [Ref("balance_transaction", str(txn["id"])) for txn in members]
+        await self._dispatch.enqueue(unless_settled(*refs))
         return {
             "cursor": next_cursor(page),
             "count": len(members),
