@@ -18,6 +18,7 @@ from shared.converge.steps import each
 from shared.converge.task import task_for
 from shared.errors import TieoutError
 from shared.outcomes import Outcome, outcome_of
+from shared.stores.item import ItemKind
 from shared.stores.journals import Writer
 
 
@@ -33,11 +34,11 @@ class Converge:
         entity_name: str,
         wanted: Mapping[str, tuple[str, ...]],
         writer: Writer,
-        asked: Mapping[str, Collection[str]] = MappingProxyType({}),
+        asked: Mapping[str, Collection[ItemKind]] = MappingProxyType({}),
     ) -> dict[str, Outcome]:
         """Converge objects of one entity: ids, and for master data the companies that need them.
 
-        `asked`: what else is to be done with an object, by item types (`item.VERIFY`...).
+        `asked`: what else is to be done with an object, by kinds of items (`ItemKind.VERIFY`...).
         Returns one outcome an id; raises nothing of its own.
         """
         ports, reader = self._ports, self._reader

@@ -12,7 +12,7 @@ from shared.domain.records import Intent, Link, Record, Value
 from shared.entities.common.objects import Desired, Snapshot
 from shared.errors import TieoutError
 from shared.outcomes import Kind, Outcome, outcome_of
-from shared.stores.item import ISOLATE, REAPPLY, VERIFY
+from shared.stores.item import ItemKind
 from shared.stores.links import Claim
 
 AMOUNT_BOUND = 1 << 63  # of a table cell
@@ -97,8 +97,9 @@ def failing(tasks: Iterable[Task]) -> Iterator[None]:
             task.fail(error)
 
 
-def task_for(id: str, companies: tuple[str, ...], asked: Collection[str]) -> Task:
-    """The task of an object. `asked`: item types; what was written of it is compared with Dynamics
+def task_for(id: str, companies: tuple[str, ...], asked: Collection[ItemKind]) -> Task:
+    """The task of an object. `asked`: kinds of items; what was written is compared with Dynamics
     (`VERIFY`), leaves refused journals besides (`ISOLATE`), or is rendered again (`REAPPLY`)."""
-    isolation = ISOLATE in asked
-    return Task(id, companies, isolation or VERIFY in asked, isolation, REAPPLY in asked)
+    isolation = ItemKind.ISOLATE in asked
+    verify = isolation or ItemKind.VERIFY in asked
+    return Task(id, companies, verify, isolation, ItemKind.REAPPLY in asked)

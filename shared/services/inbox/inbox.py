@@ -17,7 +17,7 @@ from shared.domain.partition import partition_of
 from shared.outcomes import Kind, Outcome
 from shared.ports import Json, Message, Row
 from shared.stores.item import UNREADABLE
-from shared.stores.item_outcomes import events_of
+from shared.stores.item_outcomes import command_in, events_of
 from shared.stores.items import Items, home, item_of, places
 
 RETRIES_MAX = 1_000  # of one call
@@ -37,9 +37,9 @@ class EventSeen:
 class Parked:
     """A parked object as people see it. `at_stake_minor` of `currency` is the money it is about.
 
-    `id` is the object's, of a command on it `verify-<object>` and so on. `events`: ids and types of
-    the newest of the `event_count` items that led to it. `evidence`: what a choice rests on, as
-    JSON; None where there is nothing to choose.
+    `id` is the object's, of a command on it (`command`) `verify-<object>` and so on. `events`: ids
+    and types of the newest of the `event_count` items that led to it. `evidence`: what a choice
+    rests on, as JSON; None where there is nothing to choose.
     """
 
     status: str
@@ -58,6 +58,7 @@ class Parked:
     updated_at: datetime
     events: tuple[EventSeen, ...] = ()
     event_count: int = 1
+    command: str = ""
     evidence: Json | None = None
 
     @property
@@ -214,5 +215,6 @@ def _parked(queue: str, row: Row) -> Parked:
         updated_at=updated,
         events=tuple(EventSeen(id, type) for id, type in events_of(cells)),
         event_count=int(str(cells["event_count"])),
+        command=command_in(cells),
         evidence=json.loads(str(cells["evidence"])) if cells.get("evidence") else None,
     )

@@ -17,15 +17,14 @@ from shared.outcomes import Kind, Outcome
 from shared.ports import Message
 from shared.stores.item import (
     FIND_SENDER,
-    ISOLATE,
-    REAPPLY,
     UNREADABLE,
-    VERIFY,
     Item,
+    ItemKind,
     UnreadableItemError,
     read_item,
     unreadable_item,
 )
+from shared.stores.item_outcomes import FOLDED
 from shared.stores.items import ItemOutcome, Items
 from shared.stores.journals import Writer
 
@@ -105,9 +104,9 @@ class Work:
         entities: dict[str, dict[str, None]] = {}
         for item in items:
             entities.setdefault(item.entity, {})[item.object] = None
-        asked: dict[str, list[str]] = {}
+        asked: dict[str, list[ItemKind]] = {}
         for item in items:
-            asked.setdefault(item.object, []).append(item.type)
+            asked.setdefault(item.object, []).append(item.kind)
         outcomes: dict[tuple[str, str], Outcome] = {}
         size = 1 if alone else OBJECTS_PER_RUN
         for entity, found in entities.items():
@@ -177,10 +176,12 @@ class Work:
 
 def _later(items: Sequence[Item]) -> list[Item]:
     """Reapply commands of objects that another maintenance command concerns first."""
-    first = dict.fromkeys(
-        (item.entity, item.object) for item in items if item.type in (VERIFY, ISOLATE)
-    )
-    return [item for item in items if item.type == REAPPLY and (item.entity, item.object) in first]
+    first = dict.fromkeys((item.entity, item.object) for item in items if item.kind in FOLDED)
+    return [
+        item
+        for item in items
+        if item.kind is ItemKind.REAPPLY and (item.entity, item.object) in first
+    ]
 
 
 def _unreadable(queue: str, message: Received, text: str) -> ItemOutcome:

@@ -21,7 +21,7 @@ from shared.outcomes import Kind, Outcome
 from shared.packaged import packaged_mapping
 from shared.ports import Json, Lookup, Message, Operation, Write, WriteFailed, Written
 from shared.stores import receipts
-from shared.stores.item import VERIFY
+from shared.stores.item import ItemKind
 from shared.stores.journals import TABLE as JOURNALS
 from shared.stores.journals import Writer
 from shared.stores.links import INTENT_PREFIX, LinkStore
@@ -87,7 +87,7 @@ class Bench:
         self.converge = Converge(self.ports)
 
     async def run(self, *, verify: bool = False) -> dict[str, Outcome]:
-        asked = dict.fromkeys(TWO, (VERIFY,)) if verify else {}
+        asked = dict.fromkeys(TWO, (ItemKind.VERIFY,)) if verify else {}
         return await self.converge.run("balance_transaction", TWO, WRITER, asked)
 
     async def kinds(self, *, verify: bool = False) -> list[Kind]:

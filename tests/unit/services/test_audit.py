@@ -60,7 +60,7 @@ async def audited(found: Rig) -> list[str]:
     """The objects that an audit has verified, sorted."""
     found.queue.sent.clear()
     await Audit(found.ports).lines()
-    assert {message.body["type"] for _, message in found.queue.sent} <= {"verify"}
+    assert {message.body["kind"] for _, message in found.queue.sent} <= {"verify"}
     return sorted(str(message.body["object"]) for _, message in found.queue.sent)
 
 

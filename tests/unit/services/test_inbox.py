@@ -10,7 +10,7 @@ from shared.outcomes import Kind, Outcome
 from shared.services.inbox.inbox import Inbox, Parked
 from shared.services.operations.health import Health
 from shared.services.work.work import Received, Work
-from shared.stores.item import VERIFY, Item
+from shared.stores.item import Item, ItemKind
 from shared.stores.items import ItemOutcome, Items
 from tests.unit.services.fakes import Rig, rig
 
@@ -18,13 +18,18 @@ QUEUE = "balance_transaction"
 
 
 def outcome(
-    id: str, name: str, kind: Kind = Kind.PARK, *, cause: str = "refused", type: str = ""
+    id: str,
+    name: str,
+    kind: Kind = Kind.PARK,
+    *,
+    cause: str = "refused",
+    command: ItemKind = ItemKind.CONVERGE,
 ) -> ItemOutcome:
     """What became of an item of a transaction of USD 50.00."""
     outcome = Outcome(
         kind, cause=cause, text="text", remedy="remedy", amount_minor=5_000, currency="usd"
     )
-    return ItemOutcome(Item(id, type, QUEUE, name), outcome)
+    return ItemOutcome(Item(id, "", QUEUE, name, kind=command), outcome)
 
 
 async def store(found: Rig, *outcomes: ItemOutcome, queue: str = QUEUE) -> None:
@@ -85,12 +90,12 @@ async def test_no_message_id_of_an_object_comes_twice() -> None:
 
 async def test_a_command_is_retried_as_the_command_it_is() -> None:
     found = rig()
-    await store(found, outcome("verify-txn_1", "txn_1", type=VERIFY, cause="vanished"))
+    await store(found, outcome("verify-txn_1", "txn_1", command=ItemKind.VERIFY, cause="vanished"))
     [item] = await listed(found)
     assert (item.id, item.object) == ("verify-txn_1", "txn_1")
     assert await Inbox(found.ports).retry([item]) == 1
     [(_, message)] = found.queue.sent
-    assert (message.id, message.body["type"]) == ("verify-txn_1:1.0", VERIFY)
+    assert (message.id, message.body["kind"]) == ("verify-txn_1:1.0", "verify")
 
 
 async def test_what_left_the_inbox_meanwhile_is_not_sent() -> None:
