@@ -12,7 +12,6 @@ from local.world import World
 from shared.converge import queries, snapshots
 from shared.converge.deciding import context_of
 from shared.converge.origins import Origins
-from shared.converge.task import Task
 from shared.domain.records import Link, Ref
 from shared.entities.common.objects import Context, Snapshot, id_of, money_refs
 from shared.entities.entity import Entity
@@ -145,11 +144,10 @@ async def _snapshot(
     origins = Origins(world.tables, store, world.clock, world.settings.lease_seconds)
     fetched = await snapshots.fetch(world.app.stripe, entity, id, context, links=links)
     fetched = await origins.read(fetched, context)
-    task = Task(id, snapshot=fetched)
-    await queries.queries_of(world.app.dynamics, entity, [task], context)
-    if isinstance(task.error, TieoutError):
-        raise task.error
-    return task.snapshot or fetched
+    (answer,) = await queries.answered(world.app.dynamics, entity, context, [fetched])
+    if isinstance(answer, TieoutError):
+        raise answer
+    return fetched if isinstance(answer, Exception) else answer
 
 
 async def _masters(world: World, id: str, context: Context) -> list[Ref]:

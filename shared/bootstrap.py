@@ -16,8 +16,16 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from shared.clients.clock import SystemClock
+from shared.converge.commands import Commands
+from shared.converge.deciding import Decider, Rules
+from shared.converge.dispatch import Dispatch
 from shared.converge.maintenance import MaintenanceCommands
+from shared.converge.origins import Origins
+from shared.converge.phases import Phases
+from shared.converge.pipeline import Converge
 from shared.converge.ports import Ports
+from shared.converge.reading import Reader
+from shared.converge.recording import Recorder
 from shared.entities.customer import CUSTOMERS
 from shared.entities.entity import Entity
 from shared.errors import SettingsRefused
@@ -42,6 +50,8 @@ from shared.services.reconciliation import Prover, Reconcile
 from shared.services.work import Backfill, Sweep, Work
 from shared.settings import Settings, from_environment
 from shared.stores.items import Items
+from shared.stores.journals import Journals
+from shared.stores.links import LinkStore
 from shared.stores.mapping_store import MappingStore
 from shared.stores.mappings import Mappings
 from shared.stores.receipts import ReceiptList
@@ -97,9 +107,34 @@ class App:
         ports = (self.stripe, self.dynamics, self.settings, self.clock, self.rng)
         return Prover(*ports, resolved=by_hand)
 
+    def converge(self, flows: Flows) -> Converge:
+        """The one way in which anything is written to Dynamics."""
+        settings, tables, clock = self.settings, self.tables, self.clock
+        links, sets = self.links(), self.registry.entity_sets
+        origins = Origins(tables, links, clock, settings.lease_seconds)
+        journals = Journals(tables, self.dynamics, clock, self.rng, settings)
+        phases = Phases(self.dynamics, clock, links, journals, settings, sets)
+        flows, dispatch = self.flows or flows, self.dispatch()
+        return Converge(
+            Rules(self.registry, settings, self.mappings, clock),
+            Reader(self.stripe, links, origins),
+            Decider(self.dynamics, tables),
+            Commands(self.dynamics, tables, sets, phases),
+            Recorder(self.stripe, tables, flows, clock, settings, links, dispatch),
+        )
+
+    def links(self) -> LinkStore:
+        """The store of what was written, for the documents of the registry."""
+        lease_seconds = self.settings.lease_seconds
+        return LinkStore(self.tables, self.clock, lease_seconds, self.registry.codec)
+
+    def dispatch(self) -> Dispatch:
+        """What puts objects on their queues."""
+        return Dispatch(self.links(), self.queue, self.clock, self.settings, self.registry)
+
     def work(self, flows: Flows) -> Work:
         """What the queue functions call."""
-        return Work(self.ports(flows))
+        return Work(self.ports(flows), self.converge(flows))
 
     def sweep(self, flows: Flows) -> Sweep:
         """What the timers call."""

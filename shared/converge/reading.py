@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from shared.converge import snapshots
 from shared.converge.origins import Origins
-from shared.converge.ports import Ports
-from shared.converge.task import Task
+from shared.converge.stages import ClaimedObject, ReadObject, WantedObject
 from shared.entities.common.objects import Context
 from shared.entities.entity import Entity
+from shared.ports import StripeGateway
 from shared.stores import resolutions
 from shared.stores.links import LinkStore
 
@@ -16,32 +16,28 @@ from shared.stores.links import LinkStore
 class Reader:
     """Claims and reads objects."""
 
-    ports: Ports
+    stripe: StripeGateway
     links: LinkStore
     origins: Origins
 
-    @classmethod
-    def of(cls, ports: Ports) -> "Reader":
-        """A reader with the stores that it needs."""
-        links, lease_seconds = ports.links(), ports.settings.lease_seconds
-        return cls(ports, links, Origins(ports.tables, links, ports.clock, lease_seconds))
+    async def claim(self, owner: str, wanted: WantedObject) -> ClaimedObject:
+        """Take the object. Raises `ClaimHeld` while another owner has it."""
+        return ClaimedObject(await self.links.claim(wanted.id, owner), wanted.companies)
 
-    async def claim_and_read(
-        self, entity: Entity, task: Task, owner: str, context: Context
-    ) -> None:
-        """Claim first, then read: nothing that was read before the claim is used. Raises
-        `ClaimHeld` while another owner has it, and what the reading raises."""
-        claim = task.claim = await self.links.claim(task.id, owner)
+    async def read(self, entity: Entity, context: Context, claimed: ClaimedObject) -> ReadObject:
+        """Its state, never older than the claim. Raises `Skipped` for what a person resolved, and
+        what the reading raises."""
+        claim = claimed.claim
         resolutions.respect(claim.resolution)
         fetched = await snapshots.fetch(
-            self.ports.stripe,
+            self.stripe,
             entity,
-            task.id,
+            claim.id,
             context,
             links=dict(claim.links),
             intents=dict(claim.intents),
             choices=dict(claim.choices),
-            companies=task.companies,
+            companies=claimed.companies,
             was_settled=claim.settled,
         )
-        task.snapshot = await self.origins.read(fetched, context)
+        return ReadObject(claim, await self.origins.read(fetched, context))

@@ -12,7 +12,7 @@ from typing import Any
 
 from shared.converge.dispatch import Dispatch
 from shared.converge.ports import Ports
-from shared.converge.steps import CONCURRENCY_MAX
+from shared.converge.stages import CONCURRENCY_MAX
 from shared.domain.matching import TieOut
 from shared.domain.money import Money
 from shared.domain.records import Ref

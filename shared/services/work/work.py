@@ -33,6 +33,8 @@ SUSPECT_DELIVERIES = 3  # from here on a message is handled alone
 UNCOUNTED_DELAY_SECONDS = 15
 UNCOUNTED_MAX = 1_000  # retries: three hours; a dead worker's claim lasts two at the longest
 FAILURE_PAUSE_SECONDS = 20.0
+BY_EXTENT = (ItemKind.CONVERGE, ItemKind.REAPPLY, ItemKind.VERIFY, ItemKind.ISOLATE)
+"""Each kind does what the ones before do that may stand beside it in a batch (`_later`)."""
 NOT_BEGUN = Outcome(
     Kind.RETRY,
     counts=False,
@@ -56,9 +58,9 @@ class Received:
 class Work:
     """Handles what the queue functions receive."""
 
-    def __init__(self, ports: Ports) -> None:
+    def __init__(self, ports: Ports, converge: Converge) -> None:
         self._ports = ports
-        self._converge = Converge(ports)
+        self._converge = converge
         self._items = Items(ports.tables, ports.clock)
 
     async def handle(self, queue: str, partition: int, messages: Sequence[Received]) -> None:
@@ -101,24 +103,22 @@ class Work:
         deadline = started + timedelta(seconds=ports.settings.batch_seconds_max)
         owner = f"{queue}-{partition}-{ports.rng.getrandbits(64):016x}"
         writer = Writer(queue, partition, owner)
-        entities: dict[str, dict[str, None]] = {}
+        kinds: dict[tuple[str, str], list[ItemKind]] = {}
         for item in items:
-            entities.setdefault(item.entity, {})[item.object] = None
-        asked: dict[str, list[ItemKind]] = {}
-        for item in items:
-            asked.setdefault(item.object, []).append(item.kind)
+            kinds.setdefault((item.entity, item.object), []).append(item.kind)
+        runs: dict[tuple[str, ItemKind], list[str]] = {}
+        for (entity, id), asked in kinds.items():
+            runs.setdefault((entity, max(asked, key=BY_EXTENT.index)), []).append(id)
         outcomes: dict[tuple[str, str], Outcome] = {}
         size = 1 if alone else OBJECTS_PER_RUN
-        for entity, found in entities.items():
-            ids = list(found)
+        for (entity, kind), ids in runs.items():
             for start in range(0, len(ids), size):
                 part = ids[start : start + size]
                 if ports.clock.now() >= deadline:
                     results = dict.fromkeys(part, NOT_BEGUN)
                 else:
-                    results = await self._converge.run(
-                        entity, dict.fromkeys(part, ()), writer, asked
-                    )
+                    wanted = dict.fromkeys(part, ())
+                    results = await self._converge.run(entity, wanted, writer, kind)
                 outcomes |= {(entity, id): outcome for id, outcome in results.items()}
         return outcomes
 

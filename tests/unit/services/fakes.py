@@ -9,6 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 from local.tables import MemoryTables
+from shared.bootstrap import App
+from shared.clients.stripe.signatures import StripeSignatures
 from shared.converge.ports import Ports
 from shared.errors import ObjectMissing, Refused
 from shared.packaged import packaged_product
@@ -267,7 +269,12 @@ class Rig:
     flows: RecordingFlows
     tables: MemoryTables
     clock: ManualClock
-    ports: Ports
+    app: App
+
+    @property
+    def ports(self) -> Ports:
+        """What services take."""
+        return self.app.ports(self.flows)
 
 
 def rig(*objects: Json, tables: MemoryTables | None = None, **changes: Any) -> Rig:
@@ -275,16 +282,17 @@ def rig(*objects: Json, tables: MemoryTables | None = None, **changes: Any) -> R
     stripe, dynamics = FakeStripe(*objects), FakeDynamics()
     queue, flows, clock = RecordingQueue(), RecordingFlows(), ManualClock()
     tables = tables or MemoryTables()
-    ports = Ports(
+    app = App(
+        settings(**changes),
         stripe,
         dynamics,
         tables,
         queue,
-        flows,
         clock,
         random.Random(1),
-        settings(**changes),
+        StripeSignatures(),
         Mappings(MappingStore(tables), clock, packaged_product()),
         REGISTRY,
+        flows,
     )
-    return Rig(stripe, dynamics, queue, flows, tables, clock, ports)
+    return Rig(stripe, dynamics, queue, flows, tables, clock, app)

@@ -9,7 +9,7 @@ from shared.domain.partition import partition_of
 from shared.outcomes import Kind, Outcome
 from shared.services.inbox.inbox import Inbox, Parked
 from shared.services.operations.health import Health
-from shared.services.work.work import Received, Work
+from shared.services.work.work import Received
 from shared.stores.item import Item, ItemKind
 from shared.stores.items import ItemOutcome, Items
 from tests.unit.services.fakes import Rig, rig
@@ -51,7 +51,7 @@ async def work(found: Rig, *items: Item) -> None:
         partition = partition_of(item.object, found.ports.settings.partitions)
         body = json.dumps(item.message(partition).body).encode()
         received = [Received(item.message_id, body, 1)]
-        await Work(found.ports).handle(item.entity, partition, received)
+        await found.app.work(found.flows).handle(item.entity, partition, received)
 
 
 async def test_one_object_is_one_item_with_what_led_to_it() -> None:

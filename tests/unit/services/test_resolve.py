@@ -16,7 +16,7 @@ from shared.services.inbox.inbox import Inbox, Parked
 from shared.services.inbox.resolve import Decision, ResolutionRefused, Resolve, Resolved
 from shared.services.operations.customers import Customers
 from shared.services.operations.customers import Decision as Choice
-from shared.services.work.work import Received, Work
+from shared.services.work.work import Received
 from shared.stores.item import Item, ItemKind
 from shared.stores.items import ItemOutcome, Items
 from shared.stores.links import TABLE, LinkStore
@@ -49,7 +49,7 @@ class Desk:
         partition = partition_of(item.object)
         body = json.dumps(item.message(partition).body).encode()
         received = [Received(item.message_id, body, 1)]
-        await Work(self.rig.ports).handle(item.entity, partition, received)
+        await self.rig.app.work(self.rig.flows).handle(item.entity, partition, received)
 
     async def listed(self, kind: Kind = Kind.PARK) -> list[Parked]:
         return [item async for item in self.inbox.each(kind=kind)]

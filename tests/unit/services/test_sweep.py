@@ -269,7 +269,7 @@ class OneQueueDown(RecordingQueue):
 
 def with_one_queue_down(found: Rig) -> OneQueueDown:
     queue = found.queue = OneQueueDown(dead=found.queue.dead)
-    found.ports = replace(found.ports, queue=queue)
+    found.app = replace(found.app, queue=queue)
     return queue
 
 

@@ -24,7 +24,6 @@ from shared.services.work.work import (
     UNCOUNTED_DELAY_SECONDS,
     UNCOUNTED_MAX,
     Received,
-    Work,
 )
 from shared.stores.item import Item, ItemKind, read_item
 from shared.stores.items import Items, home, places
@@ -65,7 +64,7 @@ class Bench:
         shop = objects or (txn(), charge(), customer())
         self.rig: Rig = rig(*shop, **changes)
         self.queue = queue
-        self.work = Work(self.rig.ports)
+        self.work = self.rig.app.work(self.rig.flows)
         self.items = Items(self.rig.tables, self.rig.clock)
 
     async def handle(self, messages: Sequence[Received]) -> None:
