@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from local.dynamics.schema import schema
 from local.world import World
-from shared.converge import queries, snapshots
+from shared.converge import queries, reading
 from shared.converge.deciding import context_of
 from shared.converge.origins import Origins
 from shared.domain.records import Link, Ref
@@ -142,8 +142,8 @@ async def _snapshot(
     """What the app would compute documents from, its questions answered. Raises `TieoutError`."""
     store = LinkStore(world.tables, world.clock, world.settings.lease_seconds)
     origins = Origins(world.tables, store, world.clock, world.settings.lease_seconds)
-    fetched = await snapshots.fetch(world.app.stripe, entity, id, context, links=links)
-    fetched = await origins.read(fetched, context)
+    fetched = await reading.fetch(world.app.stripe, entity, id, context)
+    fetched = await origins.read(replace(fetched, links=links), context)
     (answer,) = await queries.answered(world.app.dynamics, entity, context, [fetched])
     if isinstance(answer, TieoutError):
         raise answer
