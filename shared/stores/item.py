@@ -3,20 +3,27 @@
 import json
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from shared.domain.ids import copy_id, is_id
 from shared.ports import Message
 from shared.registry import REGISTRY, Registry
 
-VERIFY = "verify"  # the type of an item whose records are to be compared with Dynamics
-ISOLATE = "isolate"  # besides, its lines are to leave journals that Dynamics does not post
-REAPPLY = "reapply"  # what is a draft still is to be rendered as the mapping says now
 UNREADABLE = "unreadable_message"  # the cause under which a message parks that names no object
 FIND_SENDER = "Somebody else sends to our queue, or versions are mixed: find the sender."
 COUNTER_MAX = 1_000_000_000
 TYPE_CHARS_MAX = 100
 UNREADABLE_CHARS_MAX = 100
+
+
+class ItemKind(StrEnum):
+    """What an item asks converge to do with its object: converge it, or a maintenance command."""
+
+    CONVERGE = "converge"
+    VERIFY = "verify"  # besides, compare what was written with Dynamics
+    ISOLATE = "isolate"  # verify, and take lines out of journals that Dynamics does not post
+    REAPPLY = "reapply"  # besides, render what is still a draft as the mapping says now
 
 
 class UnreadableItemError(ValueError):
@@ -27,7 +34,8 @@ class UnreadableItemError(ValueError):
 class Item:
     """An event (or an object that no event announced) on its way to converge.
 
-    `id`: the event id, or the object id where there is no event. `type`: the event type or empty.
+    `id`: the event id, or the object id where there is no event. `type`: the event type; empty
+    where no event led here, as for a command (`kind`).
     `generation` counts manual retries, sweeps and healings, `copy` the scheduled copies within
     one, `attempt` those that count towards the maximum.
     """
@@ -39,6 +47,12 @@ class Item:
     generation: int = 0
     copy: int = 0
     attempt: int = 0
+    kind: ItemKind = ItemKind.CONVERGE
+
+    @property
+    def is_command(self) -> bool:
+        """Whether it is a maintenance command."""
+        return self.kind is not ItemKind.CONVERGE
 
     @property
     def message_id(self) -> str:
@@ -64,6 +78,10 @@ def _is_type(value: object) -> bool:
     return isinstance(value, str) and len(value) <= TYPE_CHARS_MAX and value.isascii()
 
 
+def _is_kind(value: object) -> bool:
+    return isinstance(value, str) and value in [kind.value for kind in ItemKind]
+
+
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object of which no name stands twice: else nobody knows which of the two counts."""
     found = dict(pairs)
@@ -85,11 +103,13 @@ def read_item(body: bytes, registry: Registry = REGISTRY) -> Item:
     numbers = (value["generation"], value["copy"], value["attempt"])
     if not all(is_id(text) for text in texts) or not _is_type(value["type"]):
         raise UnreadableItemError("the envelope names no object")
+    if not _is_kind(value["kind"]):
+        raise UnreadableItemError("the envelope is of a kind that this version does not know")
     if all(entity.name != value["entity"] for entity in registry.entities):
         raise UnreadableItemError("the envelope names an entity that this version does not know")
     if not all(type(number) is int and 0 <= number <= COUNTER_MAX for number in numbers):
         raise UnreadableItemError("the envelope's counters are not counters")
-    return Item(**value)
+    return Item(**{**value, "kind": ItemKind(value["kind"])})
 
 
 def unreadable_item(queue: str, message_id: str) -> Item:

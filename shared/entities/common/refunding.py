@@ -13,8 +13,8 @@ from typing import Any
 from shared.domain.allotment import AllotmentError, RefundShare, allot
 from shared.domain.records import Ref
 from shared.entities.common.objects import (
-    Again,
     Context,
+    Enqueue,
     Json,
     elements,
     id_of,
@@ -188,9 +188,10 @@ def _sum(*parts: Mapping[int, int]) -> Shares:
     return {number: share for number, share in found.items() if share}
 
 
-def charge_of_refund(refund: Mapping[str, Any], context: Context) -> tuple[Again, ...]:
+def charge_of_refund(refund: Mapping[str, Any], context: Context) -> tuple[Enqueue, ...]:
     """The charge that a refund may have credit memos at, to be looked at once for each status."""
     found = id_of(refund.get("charge"))
     if not found or not context.policy.has_documents:
         return ()
-    return (Again(Ref("charge", found), f"{id_of(refund)}-{text(refund, 'status')}"),)
+    reason = f"{id_of(refund)}-{text(refund, 'status')}"
+    return (Enqueue(Ref("charge", found), reason, even_if_settled=True),)

@@ -36,7 +36,7 @@ from shared.ports import (
 )
 from shared.services.audit.spans import LOOKS_AT_ONCE, Span
 from shared.settings import Settings
-from shared.stores.item import ISOLATE, VERIFY
+from shared.stores.item import ItemKind
 from shared.stores.journals import POSTED, TABLE, UNPOSTED
 from shared.stores.links import LinkStore
 from shared.stores.paging import Pages, next_cursor
@@ -198,7 +198,7 @@ class Audit:
         return int(datetime.combine(day, time(), self._zone).timestamp())
 
     async def _verify(self, ids: list[str]) -> int:
-        return await self._maintenance.send(ids, VERIFY, "verify")
+        return await self._maintenance.send(ids, ItemKind.VERIFY, "verify")
 
     async def journals(self) -> int:
         """Note which journals are posted by now, and isolate what keeps the others from posting.
@@ -267,7 +267,7 @@ class Audit:
         # Dynamics may refuse to move a bad line, so the halves take turns.
         middle = len(ids) // 2
         half = ids[middle:] if rounds % 2 == 0 or len(ids) == 1 else ids[:middle]
-        await self._maintenance.send(half, ISOLATE, "isolate")
+        await self._maintenance.send(half, ItemKind.ISOLATE, "isolate")
 
     async def _note(self, company: str, kind: str, rows: Sequence[Row]) -> int:
         by_batch = {row.row.split("~", maxsplit=2)[2]: row for row in rows}

@@ -19,7 +19,7 @@ from shared.outcomes import Kind, Outcome
 from shared.ports import Json, Message, Queue, Random, Row
 from shared.registry import Registry
 from shared.stores.item import UNREADABLE
-from shared.stores.item_outcomes import events_of
+from shared.stores.item_outcomes import command_in, events_of
 from shared.stores.items import Items, home, item_of, places
 from shared.stores.links import LinkStore
 
@@ -40,9 +40,9 @@ class EventSeen:
 class ParkedItem:
     """A parked object as people see it. `at_stake_minor` of `currency` is the money it is about.
 
-    `id` is the object's, of a command on it `verify-<object>` and so on. `events`: ids and types of
-    the newest of the `event_count` items that led to it. `evidence`: what a choice rests on, as
-    JSON; None where there is nothing to choose.
+    `id` is the object's, of a command on it (`command`) `verify-<object>` and so on. `events`: ids
+    and types of the newest of the `event_count` items that led to it. `evidence`: what a choice
+    rests on, as JSON; None where there is nothing to choose.
     """
 
     status: str
@@ -61,6 +61,7 @@ class ParkedItem:
     updated_at: datetime
     events: tuple[EventSeen, ...] = ()
     event_count: int = 1
+    command: str = ""
     evidence: Json | None = None
 
     @property
@@ -230,5 +231,6 @@ def _parked(queue: str, row: Row) -> ParkedItem:
         updated_at=updated,
         events=tuple(EventSeen(id, type) for id, type in events_of(cells)),
         event_count=int(str(cells["event_count"])),
+        command=command_in(cells),
         evidence=json.loads(str(cells["evidence"])) if cells.get("evidence") else None,
     )

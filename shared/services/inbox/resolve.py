@@ -22,7 +22,7 @@ from shared.outcomes import Kind, Outcome
 from shared.ports import Clock, Random, StripeGateway, Tables
 from shared.registry import Registry
 from shared.services.inbox.inbox import AT_ONCE, RETRIES_MAX, WHO_CHARS_MAX, ParkedItem
-from shared.stores.item import REAPPLY, UNREADABLE
+from shared.stores.item import UNREADABLE, ItemKind
 from shared.stores.items import ItemOutcome, Items, item_of, places
 from shared.stores.links import LinkStore
 from shared.stores.resolutions import cells_of, said
@@ -74,7 +74,7 @@ class Resolved:
 
 def is_money(parked: ParkedItem) -> bool:
     """Whether somebody must say where an item is booked. A reapply is about rendering."""
-    names_object = parked.cause != UNREADABLE and parked.type != REAPPLY
+    names_object = parked.cause != UNREADABLE and parked.command != ItemKind.REAPPLY
     return names_object and parked.entity in MONEY
 
 
@@ -131,7 +131,7 @@ class Resolve:
             currency=decision.currency,
             not_to_book=decision.not_to_book,
         )
-        if parked.cause != UNREADABLE and parked.type != REAPPLY:
+        if parked.cause != UNREADABLE and parked.command != ItemKind.REAPPLY:
             await self._store(parked, resolution)
         outcome = Outcome(
             Kind.RESOLVED,

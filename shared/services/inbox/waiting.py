@@ -7,6 +7,7 @@ from datetime import datetime
 from shared.outcomes import Kind
 from shared.ports import Row
 from shared.services.work import next_look_at
+from shared.stores.item_outcomes import command_in
 from shared.stores.items import Items, item_of, places
 
 LISTED_MAX = 1_000  # shown at once
@@ -14,13 +15,15 @@ LISTED_MAX = 1_000  # shown at once
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Something under way. `kind`: `waiting` or `retry`; `since`: when it was seen first;
-    `next_at`: when it is looked at again, None where that is not known."""
+    """Something under way. `kind`: `waiting` or `retry`; `command`: the maintenance command that it
+    is, else empty; `since`: when it was seen first; `next_at`: when it is looked at again, None
+    where that is not known."""
 
     kind: str
     entity: str
     object: str
     type: str
+    command: str
     cause: str
     text: str
     attempts: int
@@ -63,6 +66,7 @@ def _pending(row: Row, kind: Kind) -> Pending:
         entity=item.entity,
         object=item.object,
         type=item.type,
+        command=command_in(cells),
         cause=str(cells["cause"]),
         text=str(cells["text"]),
         attempts=item.attempt,

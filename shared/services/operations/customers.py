@@ -12,7 +12,7 @@ from shared.converge import accounts
 from shared.converge.dispatch import Dispatch
 from shared.domain.ids import is_id
 from shared.domain.records import Choice, Ref
-from shared.entities.common.objects import Again
+from shared.entities.common.objects import Enqueue
 from shared.entities.customer import ACCOUNT, CAUSES, CUSTOMERS
 from shared.ports import Clock, DynamicsGateway, Lookup, Tables
 from shared.services.inbox import Inbox
@@ -122,6 +122,7 @@ class CustomerDecisions:
         ]
         sent = await self._inbox.retry(waiting)
         if not any(item.object == customer for item in waiting):
-            await self._dispatch.again([Again(Ref("customer", customer), f"{customer}-{stamp}")])
-            sent += 1
+            ref = Ref("customer", customer)
+            again = Enqueue(ref, f"{customer}-{stamp}", even_if_settled=True)
+            sent += await self._dispatch.enqueue([again])
         return sent

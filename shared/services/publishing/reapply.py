@@ -15,7 +15,7 @@ from shared.ports import Clock
 from shared.services.publishing.mapping_names import PublishRefused
 from shared.services.publishing.publish import PREVIEW_OBJECTS_MAX, RecentObjects, moved, said_by
 from shared.stores import mapping_store
-from shared.stores.item import REAPPLY
+from shared.stores.item import ItemKind
 from shared.stores.mapping_store import Change, MappingStore
 from shared.stores.mappings import MAPPING_FRESH_SECONDS
 
@@ -70,7 +70,9 @@ class Reapply:
             drafts += [stored.id] if _has_drafts(stored) else []
         # By then every instance knows which mapping is active.
         at = self._clock.now() + timedelta(seconds=MAPPING_FRESH_SECONDS + MARGIN_SECONDS)
-        sent = await self._maintenance.send(drafts, REAPPLY, f"reapply-{change.number}", at)
+        sent = await self._maintenance.send(
+            drafts, ItemKind.REAPPLY, f"reapply-{change.number}", at
+        )
         telemetry.event("mapping_reapplied", set=pointer.set, objects=seen, sent=sent)
         return Reapplied(seen, sent, change)
 

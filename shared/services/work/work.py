@@ -19,15 +19,14 @@ from shared.registry import Registry
 from shared.settings import Settings
 from shared.stores.item import (
     FIND_SENDER,
-    ISOLATE,
-    REAPPLY,
     UNREADABLE,
-    VERIFY,
     Item,
+    ItemKind,
     UnreadableItemError,
     read_item,
     unreadable_item,
 )
+from shared.stores.item_outcomes import FOLDED
 from shared.stores.items import ItemOutcome, Items
 from shared.stores.journals import Writer
 
@@ -36,6 +35,8 @@ SUSPECT_DELIVERIES = 3  # from here on a message is handled alone
 UNCOUNTED_DELAY_SECONDS = 15
 UNCOUNTED_MAX = 1_000  # retries: three hours; a dead worker's claim lasts two at the longest
 FAILURE_PAUSE_SECONDS = 20.0
+BY_EXTENT = (ItemKind.CONVERGE, ItemKind.REAPPLY, ItemKind.VERIFY, ItemKind.ISOLATE)
+"""Each kind does what the ones before do that may stand beside it in a batch (`_later`)."""
 NOT_BEGUN = Outcome(
     Kind.RETRY,
     counts=False,
@@ -113,22 +114,21 @@ class Work:
         deadline = started + timedelta(seconds=self._settings.batch_seconds_max)
         owner = f"{queue}-{partition}-{self._rng.getrandbits(64):016x}"
         writer = Writer(queue, partition, owner)
-        entities: dict[str, dict[str, None]] = {}
+        kinds: dict[tuple[str, str], list[ItemKind]] = {}
         for item in items:
-            entities.setdefault(item.entity, {})[item.object] = None
-        asked: dict[str, list[str]] = {}
-        for item in items:
-            asked.setdefault(item.object, []).append(item.type)
+            kinds.setdefault((item.entity, item.object), []).append(item.kind)
+        runs: dict[tuple[str, ItemKind], list[str]] = {}
+        for (entity, id), asked in kinds.items():
+            runs.setdefault((entity, max(asked, key=BY_EXTENT.index)), []).append(id)
         outcomes: dict[tuple[str, str], Outcome] = {}
         size = 1 if alone else OBJECTS_PER_RUN
-        for entity, found in entities.items():
-            for part in batched(found, size, strict=False):
+        for (entity, kind), ids in runs.items():
+            for part in batched(ids, size, strict=False):
                 if self._clock.now() >= deadline:
                     results = dict.fromkeys(part, NOT_BEGUN)
                 else:
-                    results = await self._converge.run(
-                        entity, dict.fromkeys(part, ()), writer, asked
-                    )
+                    wanted = dict.fromkeys(part, ())
+                    results = await self._converge.run(entity, wanted, writer, kind)
                 outcomes |= {(entity, id): outcome for id, outcome in results.items()}
         return outcomes
 
@@ -186,10 +186,12 @@ class Work:
 
 def _later(items: Sequence[Item]) -> list[Item]:
     """Reapply commands of objects that another maintenance command concerns first."""
-    first = dict.fromkeys(
-        (item.entity, item.object) for item in items if item.type in (VERIFY, ISOLATE)
-    )
-    return [item for item in items if item.type == REAPPLY and (item.entity, item.object) in first]
+    first = dict.fromkeys((item.entity, item.object) for item in items if item.kind in FOLDED)
+    return [
+        item
+        for item in items
+        if item.kind is ItemKind.REAPPLY and (item.entity, item.object) in first
+    ]
 
 
 def _unreadable(queue: str, message: Received, text: str) -> ItemOutcome:

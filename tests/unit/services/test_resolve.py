@@ -16,7 +16,7 @@ from shared.services.inbox.inbox import ParkedItem
 from shared.services.inbox.resolve import Decision, ResolutionRefused, Resolved
 from shared.services.operations.customers import AccountDecision as Choice
 from shared.services.work.work import Received
-from shared.stores.item import REAPPLY, VERIFY, Item
+from shared.stores.item import Item, ItemKind
 from shared.stores.items import ItemOutcome, Items
 from shared.stores.links import TABLE, LinkStore
 from shared.stores.tie_outs import TABLE as PAYOUTS
@@ -114,7 +114,7 @@ async def test_a_resolved_object_is_not_dispatched() -> None:
     desk = Desk()
     await desk.work()
     await desk.run(VOUCHER)
-    ports = desk.rig.ports
+    ports = desk.rig.app
     dispatch = Dispatch(desk.links, ports.queue, ports.clock, ports.settings, ports.registry)
     refs = [Ref(QUEUE, "txn_1"), Ref(QUEUE, "txn_2")]
     assert await dispatch.unsettled(refs) == refs[1:]
@@ -274,23 +274,26 @@ async def test_a_verification_is_resolved_with_its_object() -> None:
         Kind.PARK, cause="vanished", text="text", remedy="r", amount_minor=5_000, currency="usd"
     )
     await desk.items.store(
-        QUEUE, [ItemOutcome(Item("verify-txn_1", VERIFY, QUEUE, "txn_1"), outcome)]
+        QUEUE,
+        [ItemOutcome(Item("verify-txn_1", "", QUEUE, "txn_1", kind=ItemKind.VERIFY), outcome)],
     )
     assert await desk.run(VOUCHER) == Resolved(1, ())
     [kept] = await desk.listed(Kind.RESOLVED)
     assert (kept.id, kept.cause) == ("txn_1", "vanished")
-    await desk.take(Item("verify-txn_1", VERIFY, QUEUE, "txn_1", 1))  # the audit finds it again
+    await desk.take(
+        Item("verify-txn_1", "", QUEUE, "txn_1", 1, kind=ItemKind.VERIFY)
+    )  # the audit finds it again
     assert await desk.listed() == []
     assert [each.id for each in await desk.listed(Kind.RESOLVED)] == ["txn_1"]
     assert await desk.inbox.retry([kept], "Lee") == 1
     [(_, message)] = desk.rig.queue.sent
-    assert (message.id, message.body["type"]) == ("txn_1:1.0", "")
+    assert (message.id, message.body["kind"]) == ("txn_1:1.0", "converge")
 
 
 async def test_a_reapply_is_resolved_alone() -> None:
     desk = Desk()
     outcome = Outcome(Kind.PARK, cause="field_left_out", text="text", remedy="r")
-    item = Item("reapply-1-txn_1", REAPPLY, QUEUE, "txn_1")
+    item = Item("reapply-1-txn_1", "", QUEUE, "txn_1", kind=ItemKind.REAPPLY)
     await desk.items.store(QUEUE, [ItemOutcome(item, outcome)])
     assert await desk.run(Decision("Kim", "set by hand")) == Resolved(1, ())
     assert await desk.links.resolution("txn_1") is None

@@ -25,7 +25,7 @@ from shared.services.work.work import (
     UNCOUNTED_MAX,
     Received,
 )
-from shared.stores.item import ISOLATE, REAPPLY, Item, read_item
+from shared.stores.item import Item, ItemKind, read_item
 from shared.stores.items import Items, home, places
 from shared.stores.links import LinkStore
 from tests.unit.entities.objects import Json, charge, customer, payout, txn
@@ -348,8 +348,8 @@ async def test_an_object_on_two_errands_is_reapplied_after_the_other_one() -> No
     bench = Bench()
     await bench.handle(received(item()))
     maintenance = [
-        Item("isolate-txn_1", ISOLATE, "balance_transaction", "txn_1"),
-        Item("reapply-2-txn_1", REAPPLY, "balance_transaction", "txn_1"),
+        Item("isolate-txn_1", "", "balance_transaction", "txn_1", kind=ItemKind.ISOLATE),
+        Item("reapply-2-txn_1", "", "balance_transaction", "txn_1", kind=ItemKind.REAPPLY),
     ]
     await bench.handle(received(*maintenance))
     assert [message.body["id"] for message in bench.copies if "reapply" in message.id] == [
