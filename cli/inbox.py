@@ -18,7 +18,8 @@ inbox = typer.Typer(no_args_is_help=True, help="Parked items of a running app.")
 def inbox_list(
     cause: Annotated[str, typer.Option(help="Only this cause.")] = "",
     resolved: Annotated[
-        bool, typer.Option("--resolved", help="What people settled by hand instead.")
+        bool,
+        typer.Option("--resolved", help="Show the items that people resolved by hand instead."),
     ] = False,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
@@ -38,9 +39,9 @@ def inbox_list(
 
 @inbox.command("retry")
 def inbox_retry(
-    ids: Annotated[list[str] | None, typer.Argument(help="Items to try again.")] = None,
-    cause: Annotated[str, typer.Option(help="Or all of a cause.")] = "",
-    who: Annotated[str, typer.Option(help="Who decided; resolved items need it.")] = "",
+    ids: Annotated[list[str] | None, typer.Argument(help="The items to retry.")] = None,
+    cause: Annotated[str, typer.Option(help="Or all items of a cause.")] = "",
+    who: Annotated[str, typer.Option(help="Who decided; required for resolved items.")] = "",
     url: Url = DEFAULT_URL,
 ) -> None:
     """Converge parked or resolved items again."""
@@ -52,16 +53,18 @@ def inbox_retry(
 
 @inbox.command("resolve")
 def inbox_resolve(
-    ids: Annotated[list[str], typer.Argument(help="Items that a person has settled.")],
+    ids: Annotated[list[str], typer.Argument(help="The items that a person settled by hand.")],
     *,
     reason: Annotated[str, typer.Option(help="Why; kept for ever.")],
     who: Annotated[str, typer.Option(help="Who decided; kept for ever.")],
     company: Annotated[str, typer.Option(help="Money: the company that booked it.")] = "",
     voucher: Annotated[str, typer.Option(help="Money: its voucher there.")] = "",
     amount: Annotated[str, typer.Option(help="Money: its amount in Stripe, as 12.34.")] = "",
-    currency: Annotated[str, typer.Option(help="Of the amount; the item's if not said.")] = "",
+    currency: Annotated[
+        str, typer.Option(help="Currency of the amount; by default the item's.")
+    ] = "",
     not_to_book: Annotated[
-        bool, typer.Option("--not-to-book", help="Money that is to be booked nowhere.")
+        bool, typer.Option("--not-to-book", help="Money: it is not to be booked at all.")
     ] = False,
     url: Url = DEFAULT_URL,
 ) -> None:
@@ -90,7 +93,7 @@ def _currency_of(ids: Sequence[str], found: Mapping[str, Any]) -> str:
         if item["id"] in ids or any(event["id"] in ids for event in item["events"])
     }
     if len(known) != 1 or known == {""}:
-        typer.echo("the currency of the amount is not known: say --currency", err=True)
+        typer.echo("the currency of the amount is unknown: add --currency", err=True)
         raise typer.Exit(FAILED)
     return known.pop()
 

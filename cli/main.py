@@ -25,7 +25,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Stripe into Dynamics 365, to the cent.",
+    help="Book Stripe into Dynamics 365, to the cent.",
 )
 
 POLL_SECONDS = 1.0
@@ -40,7 +40,7 @@ def _quiet() -> None:
 
 @app.command()
 def demo(
-    seed: Annotated[int, typer.Option(help="One seed, one run.")] = 1,
+    seed: Annotated[int, typer.Option(help="The number that fixes the run.")] = 1,
     customers: Annotated[int, typer.Option(min=1, max=10_000)] = 40,
     charges: Annotated[int, typer.Option(min=1, max=100_000)] = 400,
     days: Annotated[int, typer.Option(min=1, max=366)] = 30,
@@ -69,9 +69,10 @@ def serve(
     app_port: Annotated[int, typer.Option(min=1, max=65_535)] = 7071,
     stripe_port: Annotated[int, typer.Option(min=1, max=65_535)] = 12111,
     dynamics_port: Annotated[int, typer.Option(min=1, max=65_535)] = 7365,
-    seed: Annotated[int, typer.Option(help="Of ids and delays.")] = 1,
+    seed: Annotated[int, typer.Option(help="The number that fixes ids and delays.")] = 1,
     post_seconds: Annotated[
-        float, typer.Option(min=1, max=604_800, help="Between runs of Dynamics' batch jobs.")
+        float,
+        typer.Option(min=1, max=604_800, help="Seconds between runs of Dynamics' batch jobs."),
     ] = 60,
 ) -> None:
     """The embedded world on local ports, for curl, the Stripe CLI and your own code.
@@ -94,7 +95,7 @@ def replay(
         list[Path], typer.Argument(help="JSON or JSON lines (not CSV): files or folders of them.")
     ],
     report: Annotated[
-        Path | None, typer.Option(help="Write the whole report here, as JSON.")
+        Path | None, typer.Option(help="Write the whole report to this file, as JSON.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -155,17 +156,19 @@ def _unwritable(path: Path) -> str:
 def simulate(
     *,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 200,
-    first: Annotated[int, typer.Option(min=0, help="The first of them.")] = 1,
-    seed: Annotated[int | None, typer.Option(help="Only this one, with its timeline.")] = None,
+    first: Annotated[int, typer.Option(min=0, help="The first seed.")] = 1,
+    seed: Annotated[int | None, typer.Option(help="Only this seed, with its timeline.")] = None,
     timeline: Annotated[Path | None, typer.Option(help="Folder for timelines.")] = None,
     jobs: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 2,
-    days: Annotated[float, typer.Option(min=1, max=366, help="Of business, for each seed.")] = 30,
+    days: Annotated[
+        float, typer.Option(min=1, max=366, help="Days of business for each seed.")
+    ] = 30,
     rate: Annotated[
         list[str] | None, typer.Option(help="KIND=SHARE: the rate of a kind of fault, 0 to 1.")
     ] = None,
-    only: Annotated[bool, typer.Option("--only", help="No faults but those of --rate.")] = False,
+    only: Annotated[bool, typer.Option("--only", help="Only the faults of --rate.")] = False,
     minimise: Annotated[
-        bool, typer.Option(help="Find the faults that a failure needs: up to 40 more runs.")
+        bool, typer.Option(help="Find which faults a failure needs, with up to 40 more runs.")
     ] = True,
 ) -> None:
     """Live through simulated months with every fault on; exit 1 when an invariant breaks."""
@@ -253,10 +256,10 @@ def backfill(
     if as_json:
         typer.echo(json.dumps(found))
     else:
-        typer.echo(f"{found['seen']} transactions seen, {found['sent']} handed on to be booked")
+        typer.echo(f"{found['seen']} transactions read, {found['sent']} sent to be booked")
     if found["status"] == "stopped":
         typer.echo(
-            "The backfill stopped before its end. Start it again: what is booked stays.", err=True
+            "The backfill stopped before its end. Start it again; it books nothing twice.", err=True
         )
         raise typer.Exit(1)
 

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 REFUSED = 2
 SET = re.compile(r"active|product|[0-9a-f]{8,64}")
 
-mapping = typer.Typer(no_args_is_help=True, help="How records are rendered: check, try, publish.")
+mapping = typer.Typer(no_args_is_help=True, help="Check, try and publish how records are rendered.")
 
 
 @mapping.command("validate")
 def validate(
     paths: Annotated[list[Path], typer.Argument(help="YAML files or folders of them.")],
     customer_id_property: Annotated[
-        str, typer.Option(help="The field that the setting of this name gives to the product.")
+        str, typer.Option(help="The value of TIEOUT_CUSTOMER_ID_PROPERTY in the app.")
     ] = "",
     as_json: AsJson = False,
 ) -> None:

@@ -21,8 +21,8 @@ GROUPS = (
 
 POLICIES = MappingProxyType(
     {
-        "added": "the policy differs: one is added, the active set has none",
-        "removed": "the policy is removed: this set has none, all its choices become the defaults",
+        "added": "the policy differs: this set adds one, the active set has none",
+        "removed": "the policy is removed: this set has none, so all choices become the defaults",
     }
 )
 
@@ -79,7 +79,7 @@ def preview_page(found: Mapping[str, Any], out: Console) -> None:
         out.print(f"warning: {warning}", markup=False)
     if found["policy_differs"]:
         what = POLICIES.get(found.get("policy", ""), "the policy differs")
-        out.print(f"{what}: what has to exist may change too, which is not shown here")
+        out.print(f"{what}: other records may have to exist, too; the preview does not show that")
     for name, _ in GROUPS:
         _group(name, found["groups"][name], out)
 
@@ -90,7 +90,7 @@ def _group(name: str, group: Mapping[str, Any], out: Console) -> None:
     for record in group["listed"][:RECORDS_SHOWN_MAX]:
         head = f"  {record['object']} {record['role']}"
         if record["rejected"] or record["accepted"]:
-            what = "would park" if record["rejected"] else "would not park any more"
+            what = "would park" if record["rejected"] else "would no longer park"
             out.print(f"{head} {what}: {record['reason']}", markup=False)
         for each in record["fields"]:
             old, new = (_value(each[side]) for side in ("before", "after"))
@@ -135,7 +135,7 @@ def list_page(found: Mapping[str, Any], out: Console) -> None:
     )
     out.print(f"active: {short(found['set'])} ({since}), version {short(found['version'])}")
     if found["problem"]:
-        out.print(f"it cannot be used: {found['problem']}", markup=False)
+        out.print(f"the active set cannot be used: {found['problem']}", markup=False)
     table = Table(box=None, pad_edge=False)
     for name in ("set", "submitted", "by", "documents", "previewed"):
         table.add_column(name, no_wrap=name in ("set", "submitted"))

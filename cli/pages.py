@@ -24,7 +24,7 @@ PARKED_SHOWN_MAX = 20
 PIPE_WIDTH = 140
 SKIPPED_WORDS = {
     "unknown_type": "events of types that need no work (unknown_type)",
-    "catalogue_off": "for products and prices, which the policy leaves out (catalogue_off)",
+    "catalogue_off": "for products and prices, which the policy switches off (catalogue_off)",
     "charge_failed": "for charges that failed and moved no money (charge_failed)",
     "charge_not_captured": "for charges that are not captured yet (charge_not_captured)",
     "customer_deleted": "for customers that were deleted (customer_deleted)",
@@ -68,14 +68,14 @@ def demo_page(demo: Demo, seconds: float, out: Console) -> None:
     summary, takings = demo.summary, demo.takings
     status = summary.status
     out.print()
-    out.print(f"[bold]A month of a shop[/bold], lived through until {demo.ended_at:%Y-%m-%d}")
+    out.print(f"[bold]A month of a shop[/bold], simulated until {demo.ended_at:%Y-%m-%d}")
     out.print(
         f"  business       {takings.charges} charges, {takings.declined} declined, "
         f"{takings.refunds} refunds, {takings.disputes} disputes, {takings.customers} customers"
     )
     out.print(
         f"  events         {summary.deliveries} deliveries, {summary.events} unique "
-        f"({summary.deliveries - summary.events} repeats were no-ops)"
+        f"({summary.deliveries - summary.events} repeats changed nothing)"
     )
     out.print(
         f"  work           {status['done']} done, {status['skipped']} skipped, "
@@ -109,7 +109,7 @@ def _customers(summary: Summary, customers: int, out: Console) -> None:
     accounts = sum(summary.customers.values())
     by_company = ", ".join(f"{count} in {name}" for name, count in summary.customers.items())
     why = (
-        "; one who pays in currencies of several companies has an account in each"
+        "; a customer who pays in currencies of several companies has an account in each"
         if accounts > customers
         else ""
     )
@@ -152,7 +152,7 @@ def proof_of(summary: Summary, out: Console) -> None:
     """The clearing proof of a world."""
     out.print()
     out.print(_proof_table(summary.proof))
-    out.print(f"  posted is read from: {summary.proof['scope']}")
+    out.print(f"  posted amounts are read from: {summary.proof['scope']}")
 
 
 def _proof_table(proof: Mapping[str, Any]) -> Table:
@@ -172,15 +172,15 @@ def _proof_table(proof: Mapping[str, Any]) -> Table:
 def proof_page(proof: Mapping[str, Any], out: Console) -> None:
     """The clearing proof that a running app gave, with its exceptions."""
     out.print(_proof_table(proof))
-    out.print(f"posted is read from: {proof['scope']}")
+    out.print(f"posted amounts are read from: {proof['scope']}")
     for name in proof.get("not_proved", ()):
         out.print(
-            f"Stripe holds {name}, which is no currency of a ledger: not proved", markup=False
+            f"Stripe holds {name}, which is not a currency of a ledger: not proved", markup=False
         )
     for name, each in proof["currencies"].items():
         if not each.get("has_book", True):
             out.print(
-                f"{name.upper()} has no book: add it to TIEOUT_BOOKS, then retry what is parked"
+                f"{name.upper()} has no book: add it to TIEOUT_BOOKS, then retry its parked items"
             )
         for difference in each["differences"][:PARKED_SHOWN_MAX]:
             amount = Money(int(difference["amount_minor"]), name)

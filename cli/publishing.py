@@ -19,26 +19,33 @@ FROM_KEY_VARIABLE = "TIEOUT_FUNCTION_KEY_FROM"
 ANSWERS = (200, 201, 202, 400, 404, 409, 422)
 OBJECTS = 1_000
 
-Name = Annotated[str, typer.Argument(help="A set: its hash, or the first 8 or more of it.")]
-Who = Annotated[str, typer.Option(help="Who does it; kept in the history.")]
-Why = Annotated[str, typer.Option(help="Why; kept in the history.")]
-Limit = Annotated[int, typer.Option(min=1, max=10_000, help="How many of the last objects.")]
+Name = Annotated[
+    str, typer.Argument(help="A set: its hash, or at least the first 8 characters of it.")
+]
+Who = Annotated[str, typer.Option(help="Your name; kept in the history.")]
+Why = Annotated[str, typer.Option(help="The reason; kept in the history.")]
+Limit = Annotated[
+    int, typer.Option(min=1, max=10_000, help="How many of the last objects to compare.")
+]
 
 
 def preview(
     paths: Annotated[
-        list[Path] | None, typer.Argument(help="YAML files or folders: all that shall be active.")
+        list[Path] | None,
+        typer.Argument(help="YAML files or folders: everything that is to be active."),
     ] = None,
     *,
     who: Who,
-    submitted: Annotated[str, typer.Option("--set", help="Or a set submitted before.")] = "",
+    submitted: Annotated[
+        str, typer.Option("--set", help="Or a set that was submitted before.")
+    ] = "",
     limit: Limit = OBJECTS,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
     """Submit mapping documents and show what publishing them would change. Nothing is published."""
     if bool(paths) == bool(submitted):
-        typer.echo("name files, or a set with --set", err=True)
+        typer.echo("give either files or --set", err=True)
         raise typer.Exit(FAILED)
     name = _submit(url, _read(paths, as_json), who, as_json)["set"] if paths else submitted
     found = _preview(url, name, who, limit, as_json)
@@ -60,7 +67,9 @@ def publish(
 def rollback(
     who: Who,
     why: Why,
-    to: Annotated[str, typer.Option(help="A set that was published once; else one back.")] = "",
+    to: Annotated[
+        str, typer.Option(help="A set that was published before; by default the previous one.")
+    ] = "",
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
@@ -151,8 +160,12 @@ def promote(
     name: Name,
     *,
     who: Who,
-    source: Annotated[str, typer.Option("--from", help="The app that has the set.")],
-    target: Annotated[str, typer.Option("--to", help="The app that shall have it.")],
+    source: Annotated[
+        str, typer.Option("--from", help="The app that has the set, such as the sandbox.")
+    ],
+    target: Annotated[
+        str, typer.Option("--to", help="The app that is to get it, such as production.")
+    ],
     yes: Annotated[bool, typer.Option("--yes", help="Publish after the preview.")] = False,
     why: Annotated[str, typer.Option(help="Why; with --yes.")] = "",
     limit: Limit = OBJECTS,
@@ -163,7 +176,7 @@ def promote(
     The key of --to is in TIEOUT_FUNCTION_KEY, that of --from in TIEOUT_FUNCTION_KEY_FROM.
     """
     if yes and not why:
-        typer.echo("say --why to publish", err=True)
+        typer.echo("to publish, give --why, too", err=True)
         raise typer.Exit(FAILED)
     shown = _call(source, _query("mappings/show", set=name), as_json, key=FROM_KEY_VARIABLE)
     documents = [{"name": each["title"], "tree": each["tree"]} for each in shown["documents"]]

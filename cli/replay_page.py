@@ -58,7 +58,7 @@ def _part_page(part: Part, out: Console) -> None:
             what = "a record that is" if above == 1 else f"{above} records that are"
             out.print(f"    -> and {what} shown above" if fresh else f"    -> {what} shown above")
     if part.unnamed:
-        out.print("written though no event of the files announced it (found by the sweep):")
+        out.print("written although no event in the files announced it (found by the sweep):")
         _written(part.unnamed, out)
     told = dict.fromkeys((each.object, each.cause) for each in part.traces)
     said = dict.fromkeys((each.cause, each.text) for each in part.traces)

@@ -1,4 +1,4 @@
-"""Commands that ask a running app what it does: status, payouts, waiting."""
+"""Commands that ask a running app for its work: status, payouts, waiting."""
 
 import json
 from typing import Annotated, Any

@@ -21,7 +21,7 @@ def status_page(found: Mapping[str, Any], where: str, out: Console) -> None:
         hint = f"   {look[name]}{where}" if name in look and found[name] else ""
         out.print(f"{name:<10}{found[name]:>9,}{hint}", markup=False)
     if all(found[name] is None for name in QUEUED):
-        out.print("the queues' lengths are in the metrics of the Service Bus namespace")
+        out.print("the metrics of the Service Bus namespace show the lengths of the queues")
         return
     for name in QUEUED:
         out.print(f"{name.replace('_', ' '):<10}{found[name]:>9,}", markup=False)
@@ -66,16 +66,16 @@ def _state(row: Mapping[str, Any]) -> str:
 def waiting_page(found: Mapping[str, Any], out: Console) -> None:
     """What is under way, that which began first at the front."""
     if not found["items"]:
-        out.print("nothing waits, nothing is scheduled to be tried again")
+        out.print("nothing waits, and no retry is scheduled")
         return
     for each in found["items"]:
-        what = "looked at again from" if each["kind"] == "waiting" else "tried again at"
+        what = "tried again from" if each["kind"] == "waiting" else "tried again at"
         until = f", {what} {time_of(each['next_at'])}" if each["next_at"] else ""
         attempts = f", attempts so far: {each['attempts']}" if each["attempts"] else ""
         out.print(f"{each['entity']} {each['object']}  {each['cause']}", markup=False)
         out.print(f"    {each['text']}", markup=False)
         out.print(f"    since {time_of(each['since'])}{until}{attempts}", markup=False)
     waits = sum(each["kind"] == "waiting" for each in found["items"])
-    out.print(f"{waits} waiting, {len(found['items']) - waits} scheduled to be tried again")
+    out.print(f"{waits} waiting, {len(found['items']) - waits} retries scheduled")
     if found["more"]:
         out.print(f"... and {found['more']} more")

@@ -1,4 +1,4 @@
-"""Reading requests: what is not as it should be becomes a `BadRequest` with a sentence."""
+"""Reading requests: a malformed part raises `BadRequest` with a sentence."""
 
 import json
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ def json_body(req: func.HttpRequest) -> Mapping[str, Any]:
     try:
         found = json.loads(raw)
     except (ValueError, RecursionError):
-        raise BadRequest("the body must be JSON, and not nested without end") from None
+        raise BadRequest("the body must be JSON, not nested too deep") from None
     if not isinstance(found, dict):
         raise BadRequest("the body must be a JSON object")
     return found
@@ -32,7 +32,7 @@ def text_in(body: Mapping[str, Any], name: str, default: str | None = None) -> s
     """A text of the body or query; without a default it has to be there. Raises `BadRequest`."""
     found = body.get(name, default)
     if not isinstance(found, str):
-        raise BadRequest(f"{name} is missing, or no text")
+        raise BadRequest(f"{name} is missing, or is not a text")
     return found
 
 

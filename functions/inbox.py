@@ -93,7 +93,7 @@ async def inbox_resolve(
 
 def _kind(status: str) -> Kind:
     if status not in STATUSES:
-        raise BadRequest(f"status is one of {', '.join(STATUSES)}")
+        raise BadRequest(f"status must be one of {', '.join(STATUSES)}")
     return Kind(status)
 
 
@@ -103,7 +103,7 @@ def _decision(body: Mapping[str, Any]) -> Decision:
     if amount_minor is not None and type(amount_minor) is not int:
         raise BadRequest("amount_minor must be a whole number of minor units")
     if not_to_book not in (None, True, False):
-        raise BadRequest("not_to_book is true or false")
+        raise BadRequest("not_to_book must be true or false")
     return Decision(
         who=text_in(body, "who", ""),
         why=text_in(body, "reason", ""),

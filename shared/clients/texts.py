@@ -1,4 +1,4 @@
-"""Vendors' JSON, without characters that no store and no other vendor takes."""
+"""Vendors' JSON, without the characters that stores and other vendors refuse."""
 
 import re
 from typing import Any

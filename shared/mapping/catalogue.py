@@ -39,7 +39,7 @@ COMMON: Sources = MappingProxyType(
     {
         "document.key": Source(text="its key in Dynamics"),
         "document.role": Source(text="what it is of its Stripe object: gross, fee, order, ..."),
-        "document.company": Source(text="the company (dataAreaId) it is written in"),
+        "document.company": Source(text="the company (dataAreaId) that it is written in"),
         "company.customer_group": Source(text="the customer group of that company in the books"),
     }
 )
@@ -80,7 +80,7 @@ def _sources(path: str, type_: object, mark: Fact | Attribute) -> dict[str, Sour
         return {
             f"{path}.type": Source(text=f"{text}: Cust, Bank or Ledger"),
             f"{path}.id": Source(text=f"{text}: its number"),
-            f"{path}.company": Source(text=f"{text}: its company, only where it is another one"),
+            f"{path}.company": Source(text=f"{text}: its company, only if it is another one"),
         }
     if type_ is Party:
         return {f"{path}.account": Source(text=f"{text}: the account in Dynamics")}

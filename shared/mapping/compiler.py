@@ -1,6 +1,6 @@
-"""Mapping documents to closures: what is written wrong is refused here, not in production.
+"""Compiles mapping documents to closures: mistakes are refused here, not in production.
 
-A compiled mapping is immutable; whoever compiles keeps it, one for each version.
+A compiled mapping is immutable; the caller keeps one for each version.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -135,17 +135,17 @@ class _Set:
 
     def _objection(self, document: Document, by_product: bool) -> str:
         if isinstance(document, Template) and not by_product:
-            return "templates are the product's; write a mapping that extends one"
+            return "only the product has templates; write a mapping that extends one"
         if title_of(document) in self.hashes:
             return f"a second {document.kind} of this name"
         match document:
             case UserMapping() if document.extends in self.mappings:
                 other = self.mappings[document.extends].name
-                return f"{other} extends {document.extends} already; put both into one"
+                return f"{other} extends {document.extends} already; put both into one document"
             case UserMapping() if document.extends not in self.known:
                 return f"extends one of {', '.join(self.known)}"
             case PolicyDocument() if self.policies:
-                return f"{self.policies[0].name} is the policy already; put both into one"
+                return f"{self.policies[0].name} is the policy already; put both into one document"
             case Table() if len(self.tables) >= TABLES_MAX:
                 return f"more than {TABLES_MAX} tables"
         return ""

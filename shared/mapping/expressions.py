@@ -110,7 +110,9 @@ class Rules:
         made = []
         for index, case in enumerate(cases):
             if case.when is None and index + 1 < len(cases):
-                raise RuleRefused("a case without when is the last one: none after it is reached")
+                raise RuleRefused(
+                    "the case without when must be the last one: no later case is reached"
+                )
             test = None if case.when is None else self.condition(case.when)
             made.append((test, self.rule(case.model_copy(update={"when": None}))))
         kinds = list(dict.fromkeys(expression.kind for _, expression in made))
@@ -163,7 +165,7 @@ class Rules:
             raise RuleRefused("each takes a list", each.in_)
         name = each.as_
         if any(path.startswith(f"{name}.") for path in self.sources):
-            raise RuleRefused(f"{shown(name)} is taken; name the elements otherwise", each.in_)
+            raise RuleRefused(f"{shown(name)} is taken; give the elements another name", each.in_)
         inner = {f"{name}.{path}": found for path, found in source.fields.items()}
         give = replace(self, sources={**self.sources, **inner}).rule(each.give)
         if give.many:

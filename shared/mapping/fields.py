@@ -72,7 +72,7 @@ def compile_field(field: Field, rule: Rule, rules: Rules) -> Made:
     def one(scope: Scope) -> Value:
         made = run(scope)
         if made is None:
-            remedy = "Give the rule a default or a condition (when), then retry."
+            remedy = "Give the rule a default or a condition (when), publish, then retry."
             raise parked("value_missing", f"{path or name} gives nothing", remedy)
         return fit(made)
 

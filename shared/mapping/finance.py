@@ -166,8 +166,8 @@ def rerender(
         if not isinstance(known[name], str):
             raise Parked(
                 "field_left_out",
-                f"{document.key}: {name} was set, and the mapping leaves it out by now",
-                "Only texts can be emptied: let the mapping give a value, or set the field in "
+                f"{document.key}: {name} was set, and the mapping now leaves it out",
+                "Only a text can be emptied: let the mapping give a value, or set the field in "
                 "Dynamics and resolve this item.",
             )
     return replace(new, fields={**dict.fromkeys(left_out, ""), **new.fields})

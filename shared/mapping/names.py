@@ -1,5 +1,5 @@
-"""Which field a mapping means. Dynamics has no two fields whose names differ in case alone, so a
-name in other letters is refused rather than taken for another field."""
+"""Which field a mapping means. Dynamics has no two fields whose names differ in case alone, so
+Tieout refuses a name in another case rather than taking it for another field."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from shared.mapping.problems import Problem
 from shared.mapping.schema import UserMapping
 from shared.targets.entity_set import PRIMITIVES, EntitySet, EntitySets, Field
 
-UNKNOWN = "no such field is known; declare it under custom, with its type and size"
+UNKNOWN = "Tieout does not know this field; declare it under custom, with its type and size"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def declared(
         known = _written(name, [*entity.fields, *entity.protected])
         other = _written(name, list(found))
         reason = f"the product knows this field: {known}" if known else ""
-        reason = f"is declared as {other} already" if other else reason
+        reason = f"is already declared as {other}" if other else reason
         if reason:
             problems.append(Problem(changes.name, reason, f"custom.{name}"))
         members = () if custom.type in PRIMITIVES else entity_sets.members(custom.type)

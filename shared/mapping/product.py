@@ -1,4 +1,4 @@
-"""What the product ships of the mapping, and the compiling of somebody's changes with it."""
+"""The mapping documents that ship with the product, and how a user's changes compile with them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Why a document has not its shape, in the words of documents rather than of the validator."""
+"""Why a document does not have the right shape, in terms of the document, not of the validator."""
 
 from collections.abc import Mapping
 from difflib import get_close_matches

@@ -1,4 +1,4 @@
-"""What the makers of transforms share: their surroundings, and the reading of arguments."""
+"""What the makers of transforms share: their context, and the reading of arguments."""
 
 import re
 from collections.abc import Callable, Mapping

@@ -103,7 +103,7 @@ def _epoch_date(argument: Raw, before: Expression, around: Surroundings) -> Expr
         try:
             return datetime.fromtimestamp(seconds, zone).date()
         except (ValueError, OverflowError, OSError):
-            raise parked("value_kind", f"{before.path} holds no moment of a calendar") from None
+            raise parked("value_kind", f"{before.path} is not a valid time") from None
 
     return then(before, day, DATE)
 

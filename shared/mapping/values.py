@@ -58,7 +58,7 @@ def exact() -> Context:
 def number(text: str) -> tuple[int | Decimal, str]:
     """A literal number and its kind. Raises `RuleRefused`."""
     if not re.fullmatch(NUMBER_PATTERN, text):
-        raise RuleRefused(f"{shown(text)} is no plain number")
+        raise RuleRefused(f"{shown(text)} is not a plain number")
     return (Decimal(text), DECIMAL) if "." in text else (int(text), INTEGER)
 
 
@@ -78,7 +78,7 @@ def iso_day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise RuleRefused(f"{shown(text)} is no date like 2026-11-01") from None
+        raise RuleRefused(f"{shown(text)} is not a date like 2026-11-01") from None
 
 
 def read(sources: Mapping[str, Source], path: str) -> Expression:

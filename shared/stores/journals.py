@@ -195,7 +195,9 @@ class Journals:
         wait = self._settings.write_seconds_max + self._settings.write_settle_seconds
         age = (self._clock.now() - opened).total_seconds() if isinstance(opened, datetime) else wait
         if age < wait:
-            raise UncertainWrite("the header of a new journal is not confirmed yet", wait - age)
+            raise UncertainWrite(
+                "Dynamics has not confirmed the header of a new journal yet", wait - age
+            )
         found = await self._dynamics.find(
             Lookup(
                 FINANCE.of_journal(target.kind).header,

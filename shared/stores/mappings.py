@@ -1,8 +1,8 @@
 """Which mapping is in force: what converge renders with, read from the pointer and compiled.
 
-An instance looks at the pointer once in `MAPPING_FRESH_SECONDS`. When storage does not answer it
-goes on with the version it knows, which is never the product's own where a pointer was known. A
-set that does not compile here stops the work instead of being guessed at.
+An instance reads the pointer once in `MAPPING_FRESH_SECONDS`. If storage does not answer, it keeps
+the version that it knows; if it knew a pointer, that is never the product's own. A set that
+does not compile here stops the work.
 """
 
 import asyncio

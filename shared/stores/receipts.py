@@ -1,7 +1,7 @@
-"""The list of receipts that somebody may want to know of. Table `receipts`, partition `listed`.
+"""The receipts that no invoice took, wholly or in part. Table `receipts`, partition `listed`.
 
 Over-payments and second payments are booked on account; unapplied receipts wait for their invoice.
-All of these are booked: nothing here needs doing, but a controller wants to see them.
+All of these are booked; the list is for the controller.
 """
 
 from collections.abc import AsyncIterator

@@ -1,8 +1,8 @@
 """One HTTP request to Dynamics 365: caps, bearer token, time-outs, and what a failure means.
 
-A request that fails is told apart by one query: may it have been executed? Connections that
-never came about are certain (`Unavailable`). Anything after the first byte was sent is not: for
-a write that is `UncertainWrite`, for a read it is `Unavailable` all the same.
+One question classifies a request that fails: may Dynamics have executed it? If the connection was
+never made, it has not (`Unavailable`). After the first byte was sent, it may have: a write raises
+`UncertainWrite`, a read raises `Unavailable` all the same.
 
 https://learn.microsoft.com/dynamics365/fin-ops-core/dev-itpro/data-entities/odata
 https://learn.microsoft.com/dynamics365/fin-ops-core/dev-itpro/data-entities/service-protection-api-limits
@@ -184,4 +184,4 @@ def _failure_of(error: Exception, what: str, *, writing: bool) -> TieoutError:
     text = f"{what}: {type(error).__name__} {error}".rstrip()
     if isinstance(error, NEVER_SENT) or not writing:
         return Unavailable(SYSTEM, text)
-    return UncertainWrite(f"{SYSTEM} may or may not have done it, its answer is lost: {text}")
+    return UncertainWrite(f"{SYSTEM} may or may not have executed it, its answer is lost: {text}")

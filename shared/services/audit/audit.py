@@ -1,9 +1,9 @@
 """The nightly audit: do our links and Dynamics say the same? And which journals are posted?
 
-The audit reads and enqueues: what differs is verified, and mended, by the queue function of its
-object. `PaymentId` is not unique in Dynamics, drafts can be deleted, and posting can move lines:
-this is where that shows. A pass goes from today back, some days at a time; what one run has no time
-for the next one does.
+The audit only reads and enqueues: the queue function of an object that differs verifies and repairs
+it. `PaymentId` is not unique in Dynamics, drafts can be deleted, and posting can move lines: the
+audit finds that. A pass goes from today back, some days at a time; if one run has no time for all,
+the next one continues.
 """
 
 import json

@@ -1,9 +1,9 @@
-"""Healing: objects are tried again whose cause may have gone away by itself.
+"""Healing: retries parked objects whose cause may have gone away by itself.
 
-Of each cause a few objects are probed in each run, others in the next, so that an object which
-cannot heal keeps none from its turn. Where probes came through, the cause is opened up: the next
-runs send more and more of its objects, until some fail again. How far a cause is stands in the
-table `cursors`, partition `heal`, row = cause.
+Each run retries a few objects of each cause, and the next run others, so that an object which
+cannot heal does not block the rest. If the retries of a cause succeed, the next runs send more and
+more of its objects, until some fail again. The table `cursors`, partition `heal`, row = cause,
+keeps how far a cause is.
 """
 
 import asyncio

@@ -151,13 +151,15 @@ class Inbox:
         on the object.
         """
         if not who.strip():
-            raise ValueError(f"{parked.id} is resolved: to retry it, say who decided that")
+            raise ValueError(
+                f"{parked.id} is resolved: to retry it, name the person who decided (--who)"
+            )
         text = f"retried by {who.strip()[:WHO_CHARS_MAX]}; it was {parked.text}"
         outcome = Outcome(
             Kind.PARK,
             cause=parked.cause,
             text=text,
-            remedy="Wait for what comes of the retry; retry again when this does not change.",
+            remedy="Wait for the result of the retry; retry again if nothing changes.",
             amount_minor=parked.at_stake_minor,
             currency=parked.currency,
         )

@@ -1,8 +1,8 @@
-"""Taking objects out of the inbox by hand: what a person must say, and what follows.
+"""Resolving objects by hand: what a person must say, and what follows.
 
-A resolution holds for the object until somebody retries it by hand: nothing of it is read or
-written meanwhile. Money is somewhere or nowhere, so who resolves it names the voucher that holds it
-(company, voucher, amount) or says that it is not to be booked.
+A resolution holds until somebody retries the object by hand: until then Tieout neither reads nor
+writes it. A person who resolves money names the voucher that holds it (company, voucher, amount) or
+says that it is not to be booked.
 """
 
 import asyncio
@@ -100,7 +100,7 @@ class Resolve:
             except ResolutionRefused as error:
                 refused.append(Refused(parked.id, str(error)))
             except (ClaimHeld, TableConflict) as error:
-                reason = f"it is being worked on just now, try again in a minute: {error}"
+                reason = f"a worker holds it now, try again in a minute: {error}"
                 refused.append(Refused(parked.id, reason))
         return Resolved(done, tuple(refused))
 
@@ -180,7 +180,7 @@ class Resolve:
             await self._links.release(held)
             raise ResolutionRefused(
                 f"a write of {parked.object} ({', '.join(sorted(held.intents))}) may have reached "
-                "Dynamics, and nobody has looked yet: retry it first"
+                "Dynamics, and Tieout has not looked for it yet: retry the object first"
             )
         await self._links.resolve(held, resolution)
 
@@ -228,10 +228,10 @@ def _complete(decision: Decision, items: Sequence[Parked], books: Books) -> Deci
         currency=decision.currency.strip().lower(),
     )
     if not decision.who or not decision.why:
-        raise ResolutionRefused("a resolution needs a reason, and who decided")
+        raise ResolutionRefused("a resolution needs a reason, and the person who decided")
     money = [parked.id for parked in items if is_money(parked)]
     if decision.not_to_book and decision.names_voucher:
-        raise ResolutionRefused("name the voucher, or say that it is not to be booked: not both")
+        raise ResolutionRefused("give either the voucher or not_to_book, not both")
     if not money:
         if decision.names_voucher and items:
             raise ResolutionRefused(f"{items[0].id} writes no journal lines: name no voucher")
@@ -264,7 +264,7 @@ def _with_voucher(decision: Decision, id: str, books: Books) -> Decision:
             "not to be booked"
         )
     if not is_currency(decision.currency):
-        raise ResolutionRefused(f"{decision.currency[:10]!r} is no currency")
+        raise ResolutionRefused(f"{decision.currency[:10]!r} is not a currency")
     known = {name.casefold(): name for name in books.companies}
     company = known.get(decision.company.casefold())
     if company is None:
@@ -278,5 +278,5 @@ def _text(name: str, text: str, chars_max: int) -> str:
     if len(found) > chars_max:
         raise ResolutionRefused(f"{name} has more than {chars_max} characters")
     if not found.isprintable():
-        raise ResolutionRefused(f"{name} has characters that cannot be shown")
+        raise ResolutionRefused(f"{name} has characters that cannot be displayed")
     return found

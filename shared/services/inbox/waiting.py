@@ -1,4 +1,4 @@
-"""The list of what is under way: objects that wait for a counterpart, and scheduled retries."""
+"""The list of pending objects: those that wait for a counterpart, and scheduled retries."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,8 +1,9 @@
 """The webhook's service: verify, classify, enqueue a thin envelope.
 
-https://docs.stripe.com/webhooks. The answer is given only when the broker has the message. What is
-refused: a body that is too large (413), a signature that is wrong or too old or too new (400), and
-a body that is not a Stripe event (400). What is not ours to handle is accepted and counted (202).
+https://docs.stripe.com/webhooks. The service answers only when the broker has the message. It
+refuses a body that is too large (413), a signature that is wrong, too old or too new (400), and a
+body that is not a Stripe event (400). It accepts and counts an event that Tieout does not handle
+(202).
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Health, readiness, and what support does for customers."""
+"""Health, readiness, and decisions about customers."""
 
 from shared.services.operations.customers import ChoiceRefused, Customers, Decision
 from shared.services.operations.health import Health

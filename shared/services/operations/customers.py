@@ -1,7 +1,7 @@
-"""What people decide about customers: which account of Dynamics a Stripe customer is, or a new one.
+"""Decisions about customers: which Dynamics account a Stripe customer has, or that one is created.
 
-A decision is stored with who and why, and never lost; converge then links the account or creates
-one. What was parked for want of it is tried again.
+A decision is stored with who and why, and never deleted; converge then links the account or creates
+one. Items that were parked because the decision was missing are retried.
 """
 
 from dataclasses import dataclass
@@ -77,13 +77,13 @@ class Customers:
 
     def _check(self, decision: Decision) -> None:
         if not is_id(decision.customer):
-            raise ChoiceRefused("customer is no id of Stripe's")
+            raise ChoiceRefused("customer is not a Stripe id")
         if decision.company not in self._ports.settings.books.companies:
             raise ChoiceRefused(f"TIEOUT_BOOKS has no company {decision.company[:20]!r}")
         if not decision.who.strip() or not decision.why.strip():
-            raise ChoiceRefused("a decision needs who and why")
+            raise ChoiceRefused("a decision needs both who and why")
         if len(decision.account) > ACCOUNT_CHARS_MAX or "*" in decision.account:
-            raise ChoiceRefused("account is no number of a customer account")
+            raise ChoiceRefused("account is not the number of a customer account")
 
     async def _account(self, decision: Decision) -> tuple[str, str]:
         """The account as Dynamics renders it, and the Stripe customer it belongs to."""

@@ -1,6 +1,7 @@
 """Does Dynamics have what the books name? One read for each entity set and company.
 
-Dynamics compares without case, our links do not: what it renders in another case is a problem, too.
+Dynamics compares without case, our links do not: a name that it spells in another case is a
+problem, too.
 https://learn.microsoft.com/dynamics365/fin-ops-core/dev-itpro/data-entities/odata
 """
 
@@ -73,10 +74,10 @@ class DynamicsSetup:
     def _of_company(self, company: str) -> Iterator[Probe]:
         books = "correct TIEOUT_BOOKS"
         yield Probe(
-            {f"company {company}": "Write the company in TIEOUT_BOOKS as Dynamics renders it."},
+            {f"company {company}": "Spell the company in TIEOUT_BOOKS as Dynamics does."},
             partial(self._company, company),
         )
-        remedy = f"Mend the journal name in Dynamics (README.md, Prepare Dynamics), or {books}."
+        remedy = f"Correct the journal name in Dynamics (README.md, Prepare Dynamics), or {books}."
         yield Probe(
             {f"journal {company} {kind}": remedy for kind in JournalKind},
             partial(self._journals, company),
@@ -153,7 +154,7 @@ class DynamicsSetup:
         )
         rendered = str(rows[0][COMPANY]) if rows else company
         if rendered != company:
-            return {name: f"TIEOUT_BOOKS says {company}, Dynamics renders it {rendered}"}
+            return {name: f"TIEOUT_BOOKS says {company}, Dynamics spells it {rendered}"}
         return {}
 
     async def _ledger_of(self, company: str) -> Json | None:
@@ -318,7 +319,7 @@ class DynamicsSetup:
 
 
 def _other_case(ours: str, theirs: object) -> list[str]:
-    return [] if ours == theirs else [f"is rendered {theirs} in Dynamics"]
+    return [] if ours == theirs else [f"is spelled {theirs} in Dynamics"]
 
 
 def _set_flags(row: Json, flags: Iterable[tuple[str, str]]) -> list[str]:

@@ -61,7 +61,7 @@ class Health:
     async def _stripe(self) -> Problems:
         balance = await self._ports.stripe.balance()
         if balance.get("livemode") is not self._ports.settings.stripe_livemode:
-            return {"stripe": "the key belongs to the other mode than STRIPE_LIVEMODE says"}
+            return {"stripe": "the key belongs to another mode than STRIPE_LIVEMODE says"}
         return {}
 
     async def _permissions(self) -> Problems:

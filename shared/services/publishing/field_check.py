@@ -1,7 +1,8 @@
 """Does Dynamics have the fields that a set of mapping documents sends?
 
-A field that is missing there would refuse every record of its entity set. One read of one record
-for each entity set asks for all of its fields; only where that is refused is each asked alone.
+If a field were missing, Dynamics would refuse every record of its entity set. One read of one
+record for each entity set asks for all its fields; only if Dynamics refuses that, each field is
+asked for alone.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What publishing refuses, in closed words, and how people name a set of mapping documents."""
+"""The codes of what publishing refuses, and how people name a set of mapping documents."""
 
 import re
 from collections.abc import Sequence

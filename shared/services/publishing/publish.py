@@ -1,8 +1,8 @@
 """Publishing mappings: submit, preview, publish, roll back.
 
 A set of documents is submitted and compiled, previewed against the set that is active, and only
-then published. Publishing moves one pointer and writes its log in the same transaction: of two
-people who publish at once one wins and the other is told. Nothing is ever changed or deleted.
+then published. Publishing moves one pointer and writes its log in the same transaction: if two
+people publish at once, one wins and the other is refused. Nothing is ever changed or deleted.
 `who` is what the caller says: a function key names no person.
 """
 
@@ -234,7 +234,9 @@ class Publish:
         """Only what was seen is published: the preview is of these very versions."""
         preview = await self._store.preview(candidate)
         if preview is None:
-            raise PublishRefused("not_previewed", f"{candidate} was not previewed; do so first")
+            raise PublishRefused(
+                "not_previewed", f"{candidate} was not previewed; preview it first"
+            )
         active = await self._in_force(pointer)
         seen = (preview.version, preview.against, preview.against_version)
         if seen != (compiled.sha256, pointer.set, active.sha256 if active else ""):
@@ -249,13 +251,15 @@ class Publish:
         documents = () if found is None else await self._store.documents(found)
         problems = await missing_fields(self._dynamics, documents, compiled)
         if problems:
-            raise PublishRefused("invalid", "Dynamics does not have what this set sends", problems)
+            raise PublishRefused(
+                "invalid", "Dynamics does not have the fields that this set sends", problems
+            )
 
     async def _check_persons(self, candidate: str, who: str) -> None:
         found = await self._store.set(candidate)
         author = "" if found is None else found.by
         if self._settings.publish_two_persons and author.casefold() == who.casefold():
-            text = f"{author} submitted this set; somebody else has to publish it"
+            text = f"{author} submitted this set; another person has to publish it"
             raise PublishRefused("same_person", text)
 
 
@@ -264,7 +268,7 @@ async def moved(store: MappingStore, pointer: Pointer, change: Change) -> None:
     try:
         await store.move(pointer, change)
     except TableConflict:
-        text = "somebody else changed the active mapping meanwhile; look at the history"
+        text = "somebody else changed the active mapping in the meantime; look at the history"
         raise PublishRefused("lost_race", text) from None
 
 
@@ -277,7 +281,7 @@ def _said(name: str, text: str, chars_max: int) -> str:
     """Text of a person that has to be there."""
     found = text.strip()
     if not 1 <= len(found) <= chars_max or not found.isprintable():
-        reason = f"{name} has to be said: 1 to {chars_max} characters in one line"
+        reason = f"{name} must be given: 1 to {chars_max} characters in one line"
         raise PublishRefused("malformed", reason)
     return found
 

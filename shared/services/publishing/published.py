@@ -1,4 +1,4 @@
-"""What is published, and what was: the active set, its history, one set, two sets compared."""
+"""Reading what is and was published: the active set, its history, a set, the difference of two."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,9 +1,8 @@
-"""Reapplying the mapping: journal lines that are drafts still are rendered as it says now.
+"""Reapplying the mapping: journal lines that are still drafts get the rendering of the active set.
 
-Publishing changes nothing that was written. What waits in open journals with an old rendering
-changes only when somebody asks for it here: who and why stand in the history of the mapping.
-Accounts by role follow the settings of now; amounts, dates, companies and keys never change, and
-what is posted stays.
+Publishing changes nothing that was written. Drafts with an old rendering change only when somebody
+asks for it here; the history of the mapping keeps who and why. Accounts by role follow the current
+settings; amounts, dates, companies and keys never change, and what is posted stays.
 """
 
 from dataclasses import dataclass

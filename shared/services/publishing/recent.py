@@ -1,9 +1,8 @@
 """The objects that converge wrote or planned last, with their documents: what previews read.
 
-One pass over the table `links` finds the newest objects; only their times and ids are kept. Each is
-read when its turn comes, a few at once: memory holds `AT_ONCE` objects, and some hundred bytes for
-each that is wanted. What counts as posted is what the audit saw (`watch_journals`): it may be hours
-old.
+One pass over the table `links` finds the newest objects and keeps only their times and ids. Then
+they are read a few at once: memory holds `AT_ONCE` objects, and some hundred bytes for each other
+one. Whether a line is posted is what `watch_journals` saw last: it may be hours old.
 """
 
 import asyncio

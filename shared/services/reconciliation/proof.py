@@ -1,9 +1,9 @@
 """Reading both sides for the clearing proof of each currency. Nothing is written.
 
-Stripe's side: the balance, read before and after listing all transactions (read again when it
-moved). Dynamics' side: the lines of our journals that touch the clearing account, and whether their
-journal is posted; the posted ledger itself where an entity set for it is configured, else the proof
-covers our journals only. Time and memory grow with the number of transactions.
+Stripe's side: the balance, read before and after listing all transactions (both are read again if
+it moved). Dynamics' side: the lines of our journals that touch the clearing account, and whether
+their journal is posted; also the posted ledger itself, if an entity set for it is configured, else
+the proof covers our journals only. Time and memory grow with the number of transactions.
 """
 
 import asyncio
@@ -126,7 +126,7 @@ class Prover:
         raise Parked(
             "balance_moves",
             f"the Stripe balance moved during {READS_MAX} reads",
-            "Run the proof at a quieter time.",
+            "Run the proof when the account is quieter.",
         )
 
     async def _transactions(self) -> dict[str, dict[str, int]]:

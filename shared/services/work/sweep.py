@@ -1,9 +1,9 @@
-"""The timers' work: what no event announced, what waits, what its queue gave up.
+"""The timers' work: objects that no event announced, waiting items, and dead letters.
 
-Completeness of money rests on the list of balance transactions, because many types have no event;
-that of the bank side on the payouts that these transactions name. A cursor moves only after the
-queue has the work. Each sweep is converge on more ids: doing it twice changes nothing. What one run
-has no time for the next one does (`shared/stores/runs.py`).
+The list of balance transactions makes money complete, because many types have no event; the payouts
+that these transactions name make the bank side complete. A cursor moves only after the queue has
+the work. Each sweep is converge on more ids: doing it twice changes nothing. If one run has no time
+for all, the next one continues (`shared/stores/runs.py`).
 """
 
 from collections.abc import Sequence
@@ -333,8 +333,8 @@ class Sweep:
         outcome = Outcome(
             Kind.PARK,
             cause="dead_letter",
-            text=f"the queue gave the message up: {letter.reason}",
-            remedy="Look for crashes in the log around this item, then retry it.",
+            text=f"the queue gave up on the message: {letter.reason}",
+            remedy="Look for crashes in the log around the time of this item, then retry it.",
         )
         try:
             item = read_item(letter.body, self._ports.registry)
