@@ -31,8 +31,8 @@ def accept(
         raise typer.Exit(FAILED)
     body = {"company": company, "account": account, "new": new, "shared": shared}
     body |= {"who": who, "why": why}
-    found = ask(url, f"customers/{quote(customer, safe='')}/accept", (202, 409), body)
-    if "sent" not in found:
-        typer.echo(found["message"], err=True)
+    decision = ask(url, f"customers/{quote(customer, safe='')}/accept", (202, 409), body)
+    if "sent" not in decision:
+        typer.echo(decision["message"], err=True)
         raise typer.Exit(FAILED)
-    typer.echo(f"{found['sent']} sent")
+    typer.echo(f"{decision['sent']} sent")

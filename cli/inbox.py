@@ -26,14 +26,14 @@ def inbox_list(
 ) -> None:
     """What is parked, why, and what to do; exit 1 when there is anything."""
     status = "&status=resolved" if resolved else ""
-    found = ask(url, f"inbox?cause={quote(cause)}{status}")
+    answer = ask(url, f"inbox?cause={quote(cause)}{status}")
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps(answer))
     else:
         from cli import pages  # noqa: PLC0415 - the world is imported only where it is needed
 
-        pages.inbox_page(found, pages.console(), resolved=resolved)
-    if found["items"] and not resolved:
+        pages.inbox_page(answer, pages.console(), resolved=resolved)
+    if answer["items"] and not resolved:
         raise typer.Exit(1)
 
 
@@ -46,9 +46,9 @@ def inbox_retry(
 ) -> None:
     """Converge parked or resolved items again."""
     body: dict[str, Any] = {"ids": ids} if ids else {"cause": cause}
-    found = ask(url, "inbox/retry", (202, 400), body | ({"who": who} if who else {}))
-    _refused(found)
-    _done(found["sent"], "sent", ids or ())
+    answer = ask(url, "inbox/retry", (202, 400), body | ({"who": who} if who else {}))
+    _refused(answer)
+    _done(answer["sent"], "sent", ids or ())
 
 
 @inbox.command("resolve")
@@ -78,18 +78,18 @@ def inbox_resolve(
         body["amount_minor"] = _minor(amount, currency)
     if currency:
         body["currency"] = currency.lower()
-    found = ask(url, "inbox/resolve", (200, 400, 409), body)
-    _refused(found)
-    for each in found.get("refused", ()):
-        typer.echo(f"{each['id']}: {each['reason']}", err=True)
-    _done(found["resolved"], "resolved", ids)
+    answer = ask(url, "inbox/resolve", (200, 400, 409), body)
+    _refused(answer)
+    for refusal in answer.get("refused", ()):
+        typer.echo(f"{refusal['id']}: {refusal['reason']}", err=True)
+    _done(answer["resolved"], "resolved", ids)
 
 
-def _currency_of(ids: Sequence[str], found: Mapping[str, Any]) -> str:
+def _currency_of(ids: Sequence[str], answer: Mapping[str, Any]) -> str:
     """The currency of the one item. Ends the command when it is not known."""
     known = {
         str(item["currency"])
-        for item in found["items"]
+        for item in answer["items"]
         if item["id"] in ids or any(event["id"] in ids for event in item["events"])
     }
     if len(known) != 1 or known == {""}:
@@ -107,10 +107,10 @@ def _minor(amount: str, currency: str) -> int:
         raise typer.Exit(FAILED) from error
 
 
-def _refused(found: Mapping[str, Any]) -> None:
+def _refused(answer: Mapping[str, Any]) -> None:
     """End the command with the app's sentence when it refused the request."""
-    if "message" in found:
-        typer.echo(found["message"], err=True)
+    if "message" in answer:
+        typer.echo(answer["message"], err=True)
         raise typer.Exit(FAILED)
 
 

@@ -118,8 +118,8 @@ def replay(
         raise typer.Exit(2)
     exported = read(paths, report)
     if not exported.events and not exported.objects:
-        for each in exported.problems:
-            typer.echo(f"{each.where}: {each.reason}", err=True)
+        for unread in exported.problems:
+            typer.echo(f"{unread.where}: {unread.reason}", err=True)
         for file in exported.unread:
             typer.echo(f"{file.where}: {file.reason}", err=True)
         for thin in exported.thin:
@@ -193,48 +193,48 @@ def simulate(
 @app.command()
 def proof(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
     """Ask a running app for its clearing proof; exit 1 when a currency has a gap."""
-    found = ask(url, "proof")
+    proofs = ask(url, "proof")
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps(proofs))
     else:
         from cli import pages  # noqa: PLC0415 - as above
 
-        pages.proof_page(found, pages.console())
-    gaps = [each for each in found["currencies"].values() if each["gap_minor"]]
-    if gaps or found.get("not_proved"):
+        pages.proof_page(proofs, pages.console())
+    gaps = [currency for currency in proofs["currencies"].values() if currency["gap_minor"]]
+    if gaps or proofs.get("not_proved"):
         raise typer.Exit(1)
 
 
 @app.command()
 def ready(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
     """Ask a running app whether it is ready; exit 1 with the reasons when it is not."""
-    found = ask(url, "ready", accept=(200, 503))
+    answer = ask(url, "ready", accept=(200, 503))
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps(answer))
     else:
-        for check in found.get("checks", ()):
+        for check in answer.get("checks", ()):
             typer.echo(
                 f"{'ok  ' if not check['problem'] else 'FAIL'} {check['name']}: "
                 f"{check['problem'] or 'ready'}"
             )
             if check.get("remedy"):
                 typer.echo(f"     {check['remedy']}")
-        if "message" in found:
-            typer.echo(found["message"])
-    if found.get("status") != "ready":
+        if "message" in answer:
+            typer.echo(answer["message"])
+    if answer.get("status") != "ready":
         raise typer.Exit(1)
 
 
 @app.command()
 def receipts(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
     """Ask a running app for receipts that no invoice took, wholly or in part."""
-    found = ask(url, "receipts")
+    answer = ask(url, "receipts")
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps(answer))
     else:
         from cli import pages  # noqa: PLC0415 - as above
 
-        pages.receipts_page(found, pages.console())
+        pages.receipts_page(answer, pages.console())
 
 
 @app.command()
@@ -246,18 +246,18 @@ def backfill(
     """Let a running app book an account's past; shows the progress until it is done."""
     from cli import pages  # noqa: PLC0415 - as above
 
-    found = ask(url, "backfill", (202,), {"days": days})
+    progress = ask(url, "backfill", (202,), {"days": days})
     with pages.bars() as show:
-        while found["status"] == "running":
-            show("backfill", found["percent"], 100)
+        while progress["status"] == "running":
+            show("backfill", progress["percent"], 100)
             time.sleep(POLL_SECONDS)
-            found = ask(url, "backfill")
-        show("backfill", found["percent"], 100)
+            progress = ask(url, "backfill")
+        show("backfill", progress["percent"], 100)
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps(progress))
     else:
-        typer.echo(f"{found['seen']} transactions read, {found['sent']} sent to be booked")
-    if found["status"] == "stopped":
+        typer.echo(f"{progress['seen']} transactions read, {progress['sent']} sent to be booked")
+    if progress["status"] == "stopped":
         typer.echo(
             "The backfill stopped before its end. Start it again; it books nothing twice.", err=True
         )

@@ -41,19 +41,19 @@ def ask(
         json=body,
         headers={"x-functions-key": key},
     )
-    found = json_of(answer)
+    reply = json_of(answer)
     if answer.status_code in KEY_REFUSED:
         given = f"refuses the key in {key_variable}" if key else "wants a function key"
         fail(
             f"{base} {given}: export {key_variable}=...   (Azure portal: the function app, "
             "Functions > App keys)"
         )
-    if found is None or (answer.status_code not in accept and "message" not in found):
+    if reply is None or (answer.status_code not in accept and "message" not in reply):
         _fail_unknown(base, route, answer)
     if answer.status_code not in accept:
-        code = f" [{found['code']}]" if "code" in found else ""
-        fail(f"{base}/api/{route} answered {answer.status_code}: {found['message']}{code}")
-    return found
+        code = f" [{reply['code']}]" if "code" in reply else ""
+        fail(f"{base}/api/{route} answered {answer.status_code}: {reply['message']}{code}")
+    return reply
 
 
 def address(url: str) -> str:
@@ -95,10 +95,10 @@ def send(method: str, url: str, **given: Any) -> httpx.Response:  # noqa: ANN401
 def json_of(answer: httpx.Response) -> dict[str, Any] | None:
     """The object that an answer holds; None where it holds none."""
     try:
-        found = answer.json()
+        body = answer.json()
     except ValueError:
         return None
-    return found if isinstance(found, dict) else None
+    return body if isinstance(body, dict) else None
 
 
 def _fail_unknown(base: str, route: str, answer: httpx.Response) -> NoReturn:

@@ -94,11 +94,11 @@ def faults(
 ) -> None:
     """Show the faults of a peer, or change those that are named; the others stay."""
     where = stripe if peer is Peer.STRIPE else dynamics
-    found = _call(where, "GET", "faults")
+    answer = _call(where, "GET", "faults")
     if off or changes:
-        base = _off(found) if off else found
-        found = _call(where, "POST", "faults", _changed(base, changes or ()))
-    _show(found)
+        base = _off(answer) if off else answer
+        answer = _call(where, "POST", "faults", _changed(base, changes or ()))
+    _show(answer)
 
 
 @world.command("close-period")
@@ -160,10 +160,10 @@ def _call(peer: str, method: str, route: str, body: object = None) -> Any:  # no
     given = {} if body is None else {"json": body}
     where = f"{address(peer)}/_peer/{route}"
     answer = send(method, where, **given)
-    found = json_of(answer)
-    if found is None:
+    reply = json_of(answer)
+    if reply is None:
         fail(f"{where} answered {answer.status_code}: is that a peer of `tieout serve`?")
-    value = found.get("value", found)
+    value = reply.get("value", reply)
     if answer.status_code not in ACCEPTED:
         error = value.get("error", value) if isinstance(value, dict) else value
         fail(f"refused: {error.get('message', error) if isinstance(error, dict) else error}")
@@ -210,5 +210,5 @@ def _read(file: Path) -> Any:  # noqa: ANN401 - JSON
         raise typer.Exit(FAILED) from None
 
 
-def _show(found: object) -> None:
-    typer.echo(json.dumps(found, indent=2))
+def _show(answer: object) -> None:
+    typer.echo(json.dumps(answer, indent=2))

@@ -81,14 +81,14 @@ async def inbox_resolve(
         body = json_body(req)
         decision = _decision(body)
         chosen = await _chosen(app.inbox(flows), body, Kind.PARK)
-        found = await app.resolve(flows).run(chosen, decision)
+        result = await app.resolve(flows).run(chosen, decision)
     except ResolutionRefused as error:
         return error_response(400, "resolution_refused", str(error))
     except ValueError as error:
         return error_response(400, "malformed", str(error))
     except TieoutError as error:
         return refused(error)
-    return json_response(asdict(found), 409 if found.refused and not found.resolved else 200)
+    return json_response(asdict(result), 409 if result.refused and not result.resolved else 200)
 
 
 def _kind(status: str) -> Kind:

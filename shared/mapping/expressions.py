@@ -62,15 +62,15 @@ class Rules:
         self.compiled.append("")
         if len(self.compiled) > RULES_MAX:
             raise RuleRefused(f"the template has more than {RULES_MAX} rules, written out")
-        found = self._source(rule)
+        expression = self._source(rule)
         if rule.default is not None:
-            found = _default(found, rule.default)
+            expression = _default(expression, rule.default)
         around = Surroundings(self.read, self.tables, self.allowance)
         for step in rule.do:
-            found = apply_step(step, found, around)
+            expression = apply_step(step, expression, around)
         if rule.when is not None:
-            found = _only_when(found, self.condition(rule.when))
-        return found
+            expression = _only_when(expression, self.condition(rule.when))
+        return expression
 
     def _source(self, rule: Rule) -> Expression:
         if rule.from_ is not None:
@@ -96,15 +96,17 @@ class Rules:
         return replace(self, using=(*self.using, name)).rule(rule)
 
     def _concat(self, parts: Parts, sep: str) -> Expression:
-        found = [self.read(part) if isinstance(part, str) else self.rule(part) for part in parts]
-        for part in found:
+        expressions = [
+            self.read(part) if isinstance(part, str) else self.rule(part) for part in parts
+        ]
+        for part in expressions:
             if part.kind not in (TEXT, INTEGER):
                 raise RuleRefused(f"concat takes text, not {part.kind}", part.path)
-        runs = tuple(part.run for part in found)
-        if any(part.many for part in found):
-            runs = (_flat(found),)
-            return _joined(found, lambda scope: sep.join(_texts(runs[0](scope))))
-        return _joined(found, lambda scope: sep.join(_texts([run(scope) for run in runs])))
+        runs = tuple(part.run for part in expressions)
+        if any(part.many for part in expressions):
+            runs = (_flat(expressions),)
+            return _joined(expressions, lambda scope: sep.join(_texts(runs[0](scope))))
+        return _joined(expressions, lambda scope: sep.join(_texts([run(scope) for run in runs])))
 
     def _cases(self, cases: tuple[Rule, ...]) -> Expression:
         made = []
@@ -127,27 +129,27 @@ class Rules:
             return None
 
         known = all(expression.outcomes for _, expression in made)
-        outcomes = tuple(text for _, each in made for text in each.outcomes) if known else ()
+        outcomes = tuple(text for _, branch in made for text in branch.outcomes) if known else ()
         self.allowance.spend(len(outcomes))
         return Expression(
             first,
             kinds[0],
-            _paths([each for _, each in made]),
-            any(each.personal for _, each in made),
+            _paths([branch for _, branch in made]),
+            any(branch.personal for _, branch in made),
             outcomes=outcomes,
         )
 
     def _sum(self, parts: Parts) -> Expression:
         around = Surroundings(self.read, self.tables, self.allowance)
-        found = [
+        operands = [
             operand(part, "sum", around) if isinstance(part, str) else self.rule(part)
             for part in parts
         ]
-        for part in found:
+        for part in operands:
             if part.kind not in NUMBERS:
                 raise RuleRefused(f"sum takes numbers, not {part.kind}", part.path)
-        kind = INTEGER if all(part.kind == INTEGER for part in found) else DECIMAL
-        values, context, paths = _flat(found), exact(), _paths(found)
+        kind = INTEGER if all(part.kind == INTEGER for part in operands) else DECIMAL
+        values, context, paths = _flat(operands), exact(), _paths(operands)
 
         def total(scope: Scope) -> Any:  # noqa: ANN401 - a number
             result: Any = 0
@@ -157,28 +159,28 @@ class Rules:
                 result = calculate("add", result, value, context)
             return result
 
-        return Expression(total, kind, paths, any(part.personal for part in found))
+        return Expression(total, kind, paths, any(part.personal for part in operands))
 
-    def _each(self, each: Each) -> Expression:
-        source = source_at(self.sources, each.in_)
+    def _each(self, rule: Each) -> Expression:
+        source = source_at(self.sources, rule.in_)
         if source.kind != "list" or source.fields is None:
-            raise RuleRefused("each takes a list", each.in_)
-        name = each.as_
+            raise RuleRefused("each takes a list", rule.in_)
+        name = rule.as_
         if any(path.startswith(f"{name}.") for path in self.sources):
-            raise RuleRefused(f"{shown(name)} is taken; give the elements another name", each.in_)
-        inner = {f"{name}.{path}": found for path, found in source.fields.items()}
-        give = replace(self, sources={**self.sources, **inner}).rule(each.give)
+            raise RuleRefused(f"{shown(name)} is taken; give the elements another name", rule.in_)
+        inner = {f"{name}.{path}": field for path, field in source.fields.items()}
+        give = replace(self, sources={**self.sources, **inner}).rule(rule.give)
         if give.many:
-            raise RuleRefused("a list of lists", each.in_)
-        elements, run = raw_reader(each.in_, "list"), give.run
+            raise RuleRefused("a list of lists", rule.in_)
+        elements, run = raw_reader(rule.in_, "list"), give.run
 
         def values(scope: Scope) -> list[Any]:
-            found = elements(scope) or ()
-            if len(found) > ELEMENTS_MAX:
-                raise parked("value_too_large", f"{each.in_} has more than {ELEMENTS_MAX} elements")
-            return [run({**scope, name: element}) for element in found]
+            listed = elements(scope) or ()
+            if len(listed) > ELEMENTS_MAX:
+                raise parked("value_too_large", f"{rule.in_} has more than {ELEMENTS_MAX} elements")
+            return [run({**scope, name: element}) for element in listed]
 
-        return Expression(values, give.kind, each.in_, give.personal, many=True)
+        return Expression(values, give.kind, rule.in_, give.personal, many=True)
 
 
 def _default(before: Expression, text: str) -> Expression:
@@ -194,8 +196,8 @@ def _default(before: Expression, text: str) -> Expression:
     run = before.run
 
     def found_or_default(scope: Scope) -> Any:  # noqa: ANN401 - of the kind
-        found = run(scope)
-        return value if found is None or found == "" else found
+        result = run(scope)
+        return value if result is None or result == "" else result
 
     outcomes = (*before.outcomes, text) if before.outcomes else ()
     return replace(before, run=found_or_default, outcomes=outcomes)
@@ -212,13 +214,13 @@ def _flat(parts: list[Expression]) -> Run:
     pairs = tuple((part.many, part.run) for part in parts)
 
     def values(scope: Scope) -> list[Any]:
-        found: list[Any] = []
+        flat: list[Any] = []
         for many, run in pairs:
             if many:
-                found.extend(run(scope))
+                flat.extend(run(scope))
             else:
-                found.append(run(scope))
-        return found
+                flat.append(run(scope))
+        return flat
 
     return values
 

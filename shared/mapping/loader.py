@@ -212,17 +212,17 @@ def _objection(tree: dict[str, Tree]) -> str:
         if nodes > NODES_MAX:
             return f"more than {NODES_MAX} values"
         inside: list[object] = []
-        for each in level:
-            if isinstance(each, str):
-                if reason := _no_text(each):
+        for member in level:
+            if isinstance(member, str):
+                if reason := _no_text(member):
                     return reason
-            elif not isinstance(each, list | dict):
+            elif not isinstance(member, list | dict):
                 return "holds only mappings, lists and text"
             elif depth == DEPTH_MAX:
                 return f"nested deeper than {DEPTH_MAX} levels"
             else:
-                inside += each
-                inside += each.values() if isinstance(each, dict) else ()
+                inside += member
+                inside += member.values() if isinstance(member, dict) else ()
         level = inside
     large = len(canonical(tree).encode()) > TREE_BYTES_MAX
     return f"larger than {TREE_BYTES_MAX} bytes" if large else ""

@@ -53,10 +53,10 @@ def operand(text: Raw, step: str, around: Surroundings) -> Expression:
     """The second number of a step: a literal, or the path of one."""
     if not isinstance(text, str):
         raise RuleRefused(f"{step} takes a number or a path")
-    found = constant(*number(text)) if is_number(text) else around.read(text)
-    if found.kind not in NUMBERS:
-        raise RuleRefused(f"{step} takes numbers, not {found.kind}", found.path)
-    return found
+    expression = constant(*number(text)) if is_number(text) else around.read(text)
+    if expression.kind not in NUMBERS:
+        raise RuleRefused(f"{step} takes numbers, not {expression.kind}", expression.path)
+    return expression
 
 
 def calculate(name: str, left: Value, right: Value, context: Context) -> Value:

@@ -66,10 +66,10 @@ def _is_type(value: object) -> bool:
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object of which no name stands twice: else nobody knows which of the two counts."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
         raise ValueError("a name occurs twice")
-    return found
+    return members
 
 
 def read_item(body: bytes, registry: Registry = REGISTRY) -> Item:

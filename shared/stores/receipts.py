@@ -59,14 +59,14 @@ class ReceiptList:
 
     async def page(self) -> tuple[list[Listing], int]:
         """The first `LISTED_MAX` receipts on the list, and how many more there are."""
-        found: list[Listing] = []
+        listings: list[Listing] = []
         more = 0
         async for row in listed(self._tables):
-            if len(found) == LISTED_MAX:
+            if len(listings) == LISTED_MAX:
                 more += 1
                 continue
             cells = row.cells
-            found.append(
+            listings.append(
                 Listing(
                     row.row,
                     str(cells["kind"]),
@@ -77,4 +77,4 @@ class ReceiptList:
                     str(cells["at"]),
                 )
             )
-        return found, more
+        return listings, more

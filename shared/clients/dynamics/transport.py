@@ -174,8 +174,8 @@ def data_path_of(next_link: str) -> str:
 
     Raises `Unavailable` when there is no such part.
     """
-    _, found, rest = next_link.partition(DATA_PATH)
-    if not found:
+    _, separator, rest = next_link.partition(DATA_PATH)
+    if not separator:
         raise Unavailable(SYSTEM, f"a next link without {DATA_PATH}: {next_link}")
     return DATA_PATH + rest
 

@@ -156,7 +156,7 @@ class Audit:
         if number < payouts:
             entity = "balance_transaction"
             span = end - start
-            start, end = (start + span * each // payouts for each in (number, number + 1))
+            start, end = (start + span * index // payouts for index in (number, number + 1))
         bounds: dict[str, str | int] = {"created[gte]": start, "created[lt]": end}
         return await self._pages.one(entity, bounds, now.lanes[number])
 
@@ -245,9 +245,9 @@ class Audit:
             select=(BATCH_NUMBER, "IsPosted"),
         )
         posted = 0
-        for found in await self._find(lookup):
-            row = by_batch.get(str(found[BATCH_NUMBER]))
-            if row is not None and found["IsPosted"] == "Yes":
+        for record in await self._find(lookup):
+            row = by_batch.get(str(record[BATCH_NUMBER]))
+            if row is not None and record["IsPosted"] == "Yes":
                 cells = {**row.cells, "seen_posted_at": self._ports.clock.now()}
                 await self._ports.tables.transact(TABLE, POSTED, [Put(row.row, cells)])
                 await self._ports.tables.transact(TABLE, UNPOSTED, [Delete(row.row)])

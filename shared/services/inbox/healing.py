@@ -109,9 +109,11 @@ class Healing:
             return Course()
         queue, where, id = json.loads(str(row.cells["after"]))
         tried = [(str(place), str(key)) for place, key in json.loads(str(row.cells["tried"]))]
-        found = await asyncio.gather(*(self._items.object(*each) for each in tried))
+        rows = await asyncio.gather(*(self._items.object(*entry) for entry in tried))
         at = row.cells["at"]
-        told = [_came_through(each, cause, at) for each in found if isinstance(at, datetime)]
+        told = [
+            _came_through(stored_row, cause, at) for stored_row in rows if isinstance(at, datetime)
+        ]
         width = next_width(int(str(row.cells["width"])), told.count(True), told.count(False))
         return Course(width, (queue, where, id))
 

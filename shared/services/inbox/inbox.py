@@ -99,15 +99,19 @@ class Inbox:
 
     async def groups(self, kind: Kind = Kind.PARK) -> list[Group]:
         """The causes, most frequent first; memory grows with the number of causes only."""
-        found: dict[str, Group] = {}
+        groups: dict[str, Group] = {}
         async for item in self.each(kind=kind):
-            old = found.get(item.cause)
+            old = groups.get(item.cause)
             if old is None:
-                found[item.cause] = Group(item.cause, 1, item.first_seen_at, item.text, item.remedy)
+                groups[item.cause] = Group(
+                    item.cause, 1, item.first_seen_at, item.text, item.remedy
+                )
             else:
                 oldest = min(old.oldest_at, item.first_seen_at)
-                found[item.cause] = Group(old.cause, old.count + 1, oldest, old.example, old.remedy)
-        return sorted(found.values(), key=lambda group: (-group.count, group.cause))
+                groups[item.cause] = Group(
+                    old.cause, old.count + 1, oldest, old.example, old.remedy
+                )
+        return sorted(groups.values(), key=lambda group: (-group.count, group.cause))
 
     async def retry(self, items: Sequence[Parked], who: str = "", limit: int = RETRIES_MAX) -> int:
         """Converge parked items again; returns how many were sent. What could not be read names
@@ -123,8 +127,8 @@ class Inbox:
         for start in range(0, len(chosen), AT_ONCE):
             part = chosen[start : start + AT_ONCE]
             messages: dict[str, list[Message]] = {}
-            found = await asyncio.gather(*(self._message(parked) for parked in part))
-            for parked, message in zip(part, found, strict=True):
+            messages_of_part = await asyncio.gather(*(self._message(parked) for parked in part))
+            for parked, message in zip(part, messages_of_part, strict=True):
                 if message is not None:
                     messages.setdefault(parked.queue, []).append(message)
             for queue, batch in messages.items():

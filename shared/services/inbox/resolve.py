@@ -141,13 +141,13 @@ class Resolve:
         amount_minor, currency = parked.at_stake_minor, parked.currency
         if not currency:
             try:
-                found = await self._ports.stripe.retrieve(parked.entity, parked.object)
+                source = await self._ports.stripe.retrieve(parked.entity, parked.object)
             except ObjectMissing as error:
                 raise ResolutionRefused(
                     f"Stripe has no {parked.object}, so nothing shows that the voucher fits: say "
                     "that it is not to be booked"
                 ) from error
-            amount_minor, currency = int(found["amount"]), str(found["currency"])
+            amount_minor, currency = int(source["amount"]), str(source["currency"])
         if (amount_minor, currency) != (decision.amount_minor, decision.currency):
             asked = Money(decision.amount_minor or 0, decision.currency)
             raise ResolutionRefused(
@@ -203,12 +203,16 @@ class Accepted:
             async for row in self._items.listed(where, Kind.RESOLVED):
                 if row.cells["entity"] == entity:
                     ids.append(str(row.cells["object"]))
-        found: dict[str, Resolution] = {}
+        by_id: dict[str, Resolution] = {}
         for start in range(0, len(ids), AT_ONCE):
             part = ids[start : start + AT_ONCE]
             read = await asyncio.gather(*(self._links.resolution(id) for id in part))
-            found |= {id: each for id, each in zip(part, read, strict=True) if each is not None}
-        return found
+            by_id |= {
+                id: resolution
+                for id, resolution in zip(part, read, strict=True)
+                if resolution is not None
+            }
+        return by_id
 
 
 def _shown(amount_minor: int, currency: str) -> str:
@@ -274,9 +278,9 @@ def _with_voucher(decision: Decision, id: str, books: Books) -> Decision:
 
 def _text(name: str, text: str, chars_max: int) -> str:
     """A text of a person, trimmed. Raises `ResolutionRefused` when it cannot be kept."""
-    found = " ".join(text.split())
-    if len(found) > chars_max:
+    line = " ".join(text.split())
+    if len(line) > chars_max:
         raise ResolutionRefused(f"{name} has more than {chars_max} characters")
-    if not found.isprintable():
+    if not line.isprintable():
         raise ResolutionRefused(f"{name} has characters that cannot be displayed")
-    return found
+    return line

@@ -53,7 +53,10 @@ class Health:
             Probe({"stripe": other_mode}, self._stripe),
             Probe({"stripe permissions": permissions}, self._permissions),
             Probe({"storage": TRY_AGAIN}, self._storage),
-            *(Probe({f"queue {each}": TRY_AGAIN}, partial(self._queue, each)) for each in queues),
+            *(
+                Probe({f"queue {queue}": TRY_AGAIN}, partial(self._queue, queue))
+                for queue in queues
+            ),
             Probe({"flows": TRY_AGAIN}, self._flows),
             Probe({"mapping": unusable}, self._mapping),
         ]
@@ -66,7 +69,7 @@ class Health:
 
     async def _permissions(self) -> Problems:
         """What every account needs; a policy may need more."""
-        missing = [each for each in await asyncio.gather(*map(self._unreadable, READ)) if each]
+        missing = [name for name in await asyncio.gather(*map(self._unreadable, READ)) if name]
         text = f"the key may not read: {', '.join(missing)}" if missing else ""
         return {"stripe permissions": text}
 

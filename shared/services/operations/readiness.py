@@ -77,7 +77,7 @@ class Probe:
 
 async def checked(probes: Sequence[Probe]) -> list[Check]:
     """All checks of all probes, in their order. Raises nothing."""
-    return [check for found in await asyncio.gather(*map(_checked, probes)) for check in found]
+    return [check for checks in await asyncio.gather(*map(_checked, probes)) for check in checks]
 
 
 async def _checked(probe: Probe) -> list[Check]:

@@ -73,6 +73,6 @@ class Reapply:
 
 def _has_drafts(stored: StoredObject) -> bool:
     return any(
-        each.document.journal is not None and each.posting_status is PostingStatus.DRAFT
-        for each in stored.documents
+        document.document.journal is not None and document.posting_status is PostingStatus.DRAFT
+        for document in stored.documents
     )

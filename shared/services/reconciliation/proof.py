@@ -104,11 +104,11 @@ class Prover:
         proofs = {}
         for currency in (*books, *without_book):
             book = books.get(currency)
-            found = transactions.get(currency, {})
-            by_hand = {id: each for id, each in resolutions.items() if id in found}
+            nets = transactions.get(currency, {})
+            by_hand = {id: resolution for id, resolution in resolutions.items() if id in nets}
             proofs[currency] = prove(
                 Money(balance.get(currency, 0), currency),
-                found,
+                nets,
                 await self._lines(currency, book) if book else (),
                 await self._ledger(currency, book) if book else None,
                 resolutions=by_hand,
@@ -130,7 +130,7 @@ class Prover:
         )
 
     async def _transactions(self) -> dict[str, dict[str, int]]:
-        found: dict[str, dict[str, int]] = {}
+        nets: dict[str, dict[str, int]] = {}
         seen = 0
         async for page in Pages(self._stripe, self._clock, self._rng).all(
             "balance_transaction", {}
@@ -149,21 +149,21 @@ class Prover:
                 book = self._settings.books.currencies.get(currency)
                 kind = txn.get("balance_type") or PAYMENTS
                 if kind == (PAYMENTS if book is None else book.balance_type):
-                    found.setdefault(currency, {})[str(txn["id"])] = int(txn["net"])
-        return found
+                    nets.setdefault(currency, {})[str(txn["id"])] = int(txn["net"])
+        return nets
 
     async def _lines(self, currency: str, book: Book) -> list[BookedLine]:
         """The lines on the clearing account: those of its own company, and those of customers in
         other companies that are set off against it."""
         companies = self._settings.books.companies
-        found = await asyncio.gather(
+        parts = await asyncio.gather(
             *(
                 self._lines_of(lines.name, lines.header, company, currency, book)
                 for company in companies
                 for lines in FINANCE.journal_lines
             )
         )
-        return [line for part in found for line in part]
+        return [line for part in parts for line in part]
 
     async def _lines_of(
         self, line_set: str, header_set: str, company: str, currency: str, book: Book
@@ -171,8 +171,8 @@ class Prover:
         sides = (("OffsetAccount", -1), ("Account", 1))[: 2 if company == book.company else 1]
         rows: list[tuple[Json, int]] = []
         for side, sign in sides:
-            found = await self._touching(line_set, side, company, currency, book)
-            rows += [(row, sign) for row in found]
+            records = await self._touching(line_set, side, company, currency, book)
+            rows += [(row, sign) for row in records]
         batches = sorted({str(row[BATCH_NUMBER]) for row, _ in rows})
         posted = await self._posted(header_set, company, batches)
         return [
@@ -188,7 +188,7 @@ class Prover:
         self, line_set: str, side: str, company: str, currency: str, book: Book
     ) -> list[Json]:
         account: Account = book.clearing
-        found = await self._find(
+        records = await self._find(
             Lookup(
                 line_set,
                 company,
@@ -201,7 +201,7 @@ class Prover:
         )
         return [
             row
-            for row in found
+            for row in records
             if row[f"{side}Type"] == account.type
             and (side == "Account" or _company_of(row, company) == book.company.casefold())
         ]
@@ -234,14 +234,16 @@ class Prover:
         """What the posted ledger shows on clearing of the vouchers that people named."""
         entity = self._settings.ledger_entity
         wanted = dict.fromkeys(
-            each.voucher
-            for each in resolutions
-            if each.voucher and not each.not_to_book and each.company == book.company
+            resolution.voucher
+            for resolution in resolutions
+            if resolution.voucher
+            and not resolution.not_to_book
+            and resolution.company == book.company
         )
         names: list[Value] = list(wanted)
         if entity is None or not entity.voucher:
             return {}
-        found: dict[tuple[str, str], Money] = {}
+        amounts: dict[tuple[str, str], Money] = {}
         for start in range(0, len(names), VOUCHERS_PER_READ):
             part = names[start : start + VOUCHERS_PER_READ]
             lookup = _on_clearing(entity, currency, book)
@@ -251,8 +253,8 @@ class Prover:
             for row in await self._find(lookup):
                 key = book.company, str(row[entity.voucher]).casefold()
                 amount = from_decimal(Decimal(row[entity.amount]), currency)
-                found[key] = found.get(key, Money(0, currency)) + amount
-        return found
+                amounts[key] = amounts.get(key, Money(0, currency)) + amount
+        return amounts
 
 
 def _on_clearing(entity: LedgerEntity, currency: str, book: Book) -> Lookup:

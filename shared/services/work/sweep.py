@@ -167,11 +167,11 @@ class Sweep:
     async def _enqueue_events(self, run: Run, events: Sequence[Json]) -> int:
         settings = self._ports.settings
         registry = self._ports.registry
-        found = [route(event, settings, registry) for event in events]
-        routed = [each for each in found if each is not None]
+        routes = [route(event, settings, registry) for event in events]
+        routed = [event_route for event_route in routes if event_route is not None]
 
-        async def is_known(found: tuple[str, int, Item]) -> bool:
-            queue, _, item = found
+        async def is_known(event_route: tuple[str, int, Item]) -> bool:
+            queue, _, item = event_route
             return await self._items.get(home(queue, item.object), item.id) is not None
 
         queues: dict[str, list[Message]] = {}
@@ -234,8 +234,10 @@ class Sweep:
 
     async def _resolved(self, ids: Sequence[str]) -> list[str]:
         """Those that a person settled by hand."""
-        found = await side_by_side(ids, self._links.resolution)
-        return [id for id, resolution in zip(ids, found, strict=True) if resolution is not None]
+        resolutions = await side_by_side(ids, self._links.resolution)
+        return [
+            id for id, resolution in zip(ids, resolutions, strict=True) if resolution is not None
+        ]
 
     async def _send_again(self, ids: Sequence[str]) -> int:
         """Send payouts that may have been sent before, each as a new generation of its item;
@@ -252,8 +254,8 @@ class Sweep:
             item = item_of(row)
             return item.renewed(item.generation + 1).message(partition)
 
-        found = await side_by_side(ids, message)
-        messages = [each for each in found if each is not None]
+        candidates = await side_by_side(ids, message)
+        messages = [candidate for candidate in candidates if candidate is not None]
         if messages:
             await self._ports.queue.send(queue, messages)
         return len(messages)
@@ -267,12 +269,12 @@ class Sweep:
         A run that its time does not suffice for leaves the rest to the next, which begins there.
         """
         run = self._run("sweep_waiting")
-        found = self._places()
+        places = self._places()
         cursor = Cursor(self._ports.tables, SWEEP, "waiting")
         begun = str((await cursor.read()).get("place", ""))
-        first = next((n for n, (_, where) in enumerate(found) if where == begun), 0)
+        first = next((n for n, (_, where) in enumerate(places) if where == begun), 0)
         sent = 0
-        for queue, where in found[first:] + found[:first]:
+        for queue, where in places[first:] + places[:first]:
             sent += await run.part(where, partial(self._resend, run, queue, where), 0)
             if run.is_over:
                 await cursor.keep({"place": where})

@@ -110,8 +110,8 @@ class Work:
             asked.setdefault(item.object, []).append(item.type)
         outcomes: dict[tuple[str, str], Outcome] = {}
         size = 1 if alone else OBJECTS_PER_RUN
-        for entity, found in entities.items():
-            ids = list(found)
+        for entity, objects in entities.items():
+            ids = list(objects)
             for start in range(0, len(ids), size):
                 part = ids[start : start + size]
                 if ports.clock.now() >= deadline:
