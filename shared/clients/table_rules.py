@@ -1,4 +1,4 @@
-"""What Azure Tables would refuse whatever its contents: keys, names, values, sizes.
+"""What Azure Tables refuses whatever its contents: keys, names, values, sizes.
 
 https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model
 and https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions.
@@ -66,7 +66,7 @@ def check_operations(partition: str, operations: Sequence[Operation]) -> None:
             raise RowRefused(f"a transaction names row {operation.row!r} twice")
         seen[operation.row] = None
         if isinstance(operation, Replace | Delete) and operation.etag in ("", "*"):
-            raise RowRefused(f"row {operation.row!r}: {operation.etag!r} is no ETag of a row")
+            raise RowRefused(f"row {operation.row!r}: {operation.etag!r} is not an ETag of a row")
         if not isinstance(operation, Delete):
             _check_cells(partition, operation.row, operation.cells)
 

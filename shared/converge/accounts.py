@@ -153,7 +153,7 @@ def _blocked(id: str, company: str, account: str, hold: str, text: str) -> Parke
     return Parked(
         "customer_blocked",
         f"account {account} of customer {id} in {company} is on hold ({hold}): {text}",
-        "Take the hold off in Dynamics; the item is tried again every hour, or retry it.",
+        "Take the account off hold in Dynamics. Healing then retries the item, or you retry it.",
     )
 
 

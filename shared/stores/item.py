@@ -11,7 +11,7 @@ from shared.ports import Message
 from shared.registry import REGISTRY, Registry
 
 UNREADABLE = "unreadable_message"  # the cause under which a message parks that names no object
-FIND_SENDER = "Somebody else sends to our queue, or versions are mixed: find the sender."
+FIND_SENDER = "Somebody else sends to our queue, or two versions of Tieout use it: find the sender."
 COUNTER_MAX = 1_000_000_000
 TYPE_CHARS_MAX = 100
 UNREADABLE_CHARS_MAX = 100
@@ -84,10 +84,10 @@ def _is_kind(value: object) -> bool:
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object of which no name stands twice: else nobody knows which of the two counts."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name stands twice")
-    return found
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a name occurs twice")
+    return members
 
 
 def read_item(body: bytes, registry: Registry = REGISTRY) -> Item:
@@ -96,9 +96,9 @@ def read_item(body: bytes, registry: Registry = REGISTRY) -> Item:
     try:
         value: Any = json.loads(body, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:  # the latter: nested too deeply
-        raise UnreadableItemError("the message is not JSON that we can read") from error
+        raise UnreadableItemError("the message is not JSON that Tieout can read") from error
     if not isinstance(value, dict) or set(value) != set(Item.__dataclass_fields__):
-        raise UnreadableItemError("the message is not an envelope of ours")
+        raise UnreadableItemError("the message is not an envelope of Tieout")
     texts = (value["id"], value["entity"], value["object"])
     numbers = (value["generation"], value["copy"], value["attempt"])
     if not all(is_id(text) for text in texts) or not _is_type(value["type"]):

@@ -1,4 +1,4 @@
-"""What became of an item, and what the rows of the table `events` say about it."""
+"""The outcome of an item, and what the rows of the table `events` say about it."""
 
 import json
 from collections.abc import Mapping

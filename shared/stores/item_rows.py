@@ -53,8 +53,8 @@ def _siblings(item: Item) -> list[str]:
 class ItemRows:
     """The rows that one transaction changes: as they are, and as outcomes leave them."""
 
-    def __init__(self, found: Mapping[str, Row | None], now: datetime) -> None:
-        self._found, self._now = found, now
+    def __init__(self, stored: Mapping[str, Row | None], now: datetime) -> None:
+        self._found, self._now = stored, now
         self._new: dict[str, dict[str, Cell] | None] = {}
 
     def tell(self, item_outcome: ItemOutcome) -> None:

@@ -169,7 +169,7 @@ class Context:
         if name not in self.books.companies:
             raise Parked(
                 "company_not_configured",
-                f"the sale was booked in company {name}, which TIEOUT_BOOKS does not have any more",
+                f"the sale was booked in company {name}, which TIEOUT_BOOKS no longer has",
                 "Put the company back into TIEOUT_BOOKS (companies), then retry.",
             )
         return self.books.companies[name]

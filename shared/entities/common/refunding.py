@@ -37,7 +37,7 @@ type Shares = dict[int, int]
 @dataclass(frozen=True, slots=True)
 class Refund:
     """A refund of a charge, made at `created` (seconds). `wanted`: the shares that its metadata
-    gives; `elsewhere`: its credit note exists in Dynamics already."""
+    gives; `elsewhere`: its credit memo exists in Dynamics already."""
 
     id: str
     amount: int

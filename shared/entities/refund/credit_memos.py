@@ -1,6 +1,6 @@
 """Credit memos of refunds, and what reverses them when the refund fails.
 
-A free text credit note (`CDSFreeTextInvoiceHeaders`, negative amounts, our id is its key; header
+A free text credit memo (`CDSFreeTextInvoiceHeaders`, negative amounts, our id is its key; header
 and lines share one changeset) or a return order with disposition "credit only"
 (`ReturnOrderHeadersV2`). Reversals are free text invoices. The header remembers its lines, so
 that what was announced once is written to its end, whatever happened meanwhile.

@@ -1,9 +1,9 @@
 """The nightly audit: do our links and Dynamics say the same? And which journals are posted?
 
-The audit only reads and enqueues. The queue function of an object verifies and mends what differs.
-`PaymentId` is not unique in Dynamics, users can delete drafts, and posting can move lines: the
-audit finds that. A pass goes back from today, some days at a time. The next run continues where a
-run ran out of time.
+The audit only reads and enqueues: the queue function of an object that differs verifies and repairs
+it. `PaymentId` is not unique in Dynamics, drafts can be deleted, and posting can move lines: the
+audit finds that. A pass goes from today back, some days at a time; if one run has no time for all,
+the next one continues.
 """
 
 import json
@@ -190,7 +190,7 @@ class Audit:
         if number < payouts:
             entity = "balance_transaction"
             span = end - start
-            start, end = (start + span * each // payouts for each in (number, number + 1))
+            start, end = (start + span * index // payouts for index in (number, number + 1))
         bounds: dict[str, str | int] = {"created[gte]": start, "created[lt]": end}
         return await self._pages.one(entity, bounds, now.lanes[number])
 
@@ -279,9 +279,9 @@ class Audit:
             select=(BATCH_NUMBER, "IsPosted"),
         )
         posted = 0
-        for found in await self._find(lookup):
-            row = by_batch.get(str(found[BATCH_NUMBER]))
-            if row is not None and found["IsPosted"] == "Yes":
+        for record in await self._find(lookup):
+            row = by_batch.get(str(record[BATCH_NUMBER]))
+            if row is not None and record["IsPosted"] == "Yes":
                 cells = {**row.cells, "seen_posted_at": self._clock.now()}
                 await self._tables.transact(TABLE, POSTED, [Put(row.row, cells)])
                 await self._tables.transact(TABLE, UNPOSTED, [Delete(row.row)])

@@ -1,4 +1,4 @@
-"""The list of what is under way: objects that wait for a counterpart, and scheduled retries."""
+"""The list of pending objects: those that wait for a counterpart, and scheduled retries."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class WaitingList:
     async def page(self) -> tuple[list[Pending], int]:
         """The first `LISTED_MAX` of each list, those that began first at the front, and how many
         more there are."""
-        found: list[Pending] = []
+        listed: list[Pending] = []
         more = 0
         for kind in (Kind.WAITING, Kind.RETRY):
             count = 0
@@ -49,9 +49,9 @@ class WaitingList:
                 async for row in self._items.listed(where, kind):
                     count += 1
                     if count <= LISTED_MAX:
-                        found.append(_pending(row, kind))
+                        listed.append(_pending(row, kind))
             more += max(count - LISTED_MAX, 0)
-        return sorted(found, key=lambda each: (each.since, each.object, each.type)), more
+        return sorted(listed, key=lambda item: (item.since, item.object, item.type)), more
 
 
 def _pending(row: Row, kind: Kind) -> Pending:

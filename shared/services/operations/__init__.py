@@ -1,4 +1,4 @@
-"""Health, readiness, and what support does for customers."""
+"""Health, readiness, and decisions about customers."""
 
 from shared.services.operations.customers import AccountDecision, ChoiceRefused, CustomerDecisions
 from shared.services.operations.dynamics_setup import DynamicsSetup

@@ -1,8 +1,8 @@
-"""Reapplying the mapping: renders journal lines that are still drafts as the active mapping says.
+"""Reapplying the mapping: journal lines that are still drafts get the rendering of the active set.
 
-Publishing changes nothing that was written. Lines in open journals keep their old rendering until
-somebody reapplies the mapping; the history of the mapping holds who and why. Accounts by role
-follow the current settings. Amounts, dates, companies and keys never change, and posted lines stay.
+Publishing changes nothing that was written. Drafts with an old rendering change only when somebody
+asks for it here; the history of the mapping keeps who and why. Accounts by role follow the current
+settings; amounts, dates, companies and keys never change, and what is posted stays.
 """
 
 from dataclasses import dataclass
@@ -79,6 +79,6 @@ class Reapply:
 
 def _has_drafts(stored: StoredObject) -> bool:
     return any(
-        each.document.journal is not None and each.posting_status is PostingStatus.DRAFT
-        for each in stored.documents
+        document.document.journal is not None and document.posting_status is PostingStatus.DRAFT
+        for document in stored.documents
     )

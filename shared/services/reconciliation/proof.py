@@ -1,9 +1,9 @@
 """Reading both sides for the clearing proof of each currency. Nothing is written.
 
-Stripe's side: the balance, read before and after listing all transactions (read again when it
-moved). Dynamics' side: the lines of our journals that touch the clearing account, and whether their
-journal is posted; the posted ledger itself where an entity set for it is configured, else the proof
-covers our journals only. Time and memory grow with the number of transactions.
+Stripe's side: the balance, read before and after listing all transactions (both are read again if
+it moved). Dynamics' side: the lines of our journals that touch the clearing account, and whether
+their journal is posted; also the posted ledger itself, if an entity set for it is configured, else
+the proof covers our journals only. Time and memory grow with the number of transactions.
 """
 
 import asyncio
@@ -100,11 +100,11 @@ class Prover:
         proofs = {}
         for currency in (*books, *without_book):
             book = books.get(currency)
-            found = transactions.get(currency, {})
-            by_hand = {id: each for id, each in resolutions.items() if id in found}
+            nets = transactions.get(currency, {})
+            by_hand = {id: resolution for id, resolution in resolutions.items() if id in nets}
             proofs[currency] = prove(
                 Money(balance.get(currency, 0), currency),
-                found,
+                nets,
                 await self._lines(currency, book) if book else (),
                 await self._ledger(currency, book) if book else None,
                 resolutions=by_hand,
@@ -122,11 +122,11 @@ class Prover:
         raise Parked(
             "balance_moves",
             f"the Stripe balance moved during {READS_MAX} reads",
-            "Run the proof at a quieter time.",
+            "Run the proof when the account is quieter.",
         )
 
     async def _transactions(self) -> dict[str, dict[str, int]]:
-        found: dict[str, dict[str, int]] = {}
+        nets: dict[str, dict[str, int]] = {}
         seen = 0
         async for page in Pages(self._stripe, self._clock, self._rng).all(
             "balance_transaction", {}
@@ -145,21 +145,21 @@ class Prover:
                 book = self._books.currencies.get(currency)
                 kind = txn.get("balance_type") or PAYMENTS
                 if kind == (PAYMENTS if book is None else book.balance_type):
-                    found.setdefault(currency, {})[str(txn["id"])] = int(txn["net"])
-        return found
+                    nets.setdefault(currency, {})[str(txn["id"])] = int(txn["net"])
+        return nets
 
     async def _lines(self, currency: str, book: Book) -> list[BookedLine]:
         """The lines on the clearing account: those of its own company, and those of customers in
         other companies that are set off against it."""
         companies = self._books.companies
-        found = await asyncio.gather(
+        parts = await asyncio.gather(
             *(
                 self._lines_of(lines.name, lines.header, company, currency, book)
                 for company in companies
                 for lines in self._journal_lines
             )
         )
-        return [line for part in found for line in part]
+        return [line for part in parts for line in part]
 
     async def _lines_of(
         self, line_set: str, header_set: str, company: str, currency: str, book: Book
@@ -167,8 +167,8 @@ class Prover:
         sides = (("OffsetAccount", -1), ("Account", 1))[: 2 if company == book.company else 1]
         rows: list[tuple[Json, int]] = []
         for side, sign in sides:
-            found = await self._touching(line_set, side, company, currency, book)
-            rows += [(row, sign) for row in found]
+            records = await self._touching(line_set, side, company, currency, book)
+            rows += [(row, sign) for row in records]
         batches = sorted({str(row[BATCH_NUMBER]) for row, _ in rows})
         posted = await self._posted(header_set, company, batches)
         return [
@@ -184,7 +184,7 @@ class Prover:
         self, line_set: str, side: str, company: str, currency: str, book: Book
     ) -> list[Json]:
         account: Account = book.clearing
-        found = await self._find(
+        records = await self._find(
             Lookup(
                 line_set,
                 company,
@@ -197,7 +197,7 @@ class Prover:
         )
         return [
             row
-            for row in found
+            for row in records
             if row[f"{side}Type"] == account.type
             and (side == "Account" or _company_of(row, company) == book.company.casefold())
         ]
@@ -230,13 +230,15 @@ class Prover:
         """What the posted ledger shows on clearing of the vouchers that people named."""
         entity = self._ledger_entity
         wanted = dict.fromkeys(
-            each.voucher
-            for each in resolutions
-            if each.voucher and not each.not_to_book and each.company == book.company
+            resolution.voucher
+            for resolution in resolutions
+            if resolution.voucher
+            and not resolution.not_to_book
+            and resolution.company == book.company
         )
         if entity is None or not entity.voucher:
             return {}
-        found: dict[tuple[str, str], Money] = {}
+        amounts: dict[tuple[str, str], Money] = {}
         for part in batched(wanted, VOUCHERS_PER_READ, strict=False):
             lookup = _on_clearing(entity, currency, book)
             lookup = replace(
@@ -245,8 +247,8 @@ class Prover:
             for row in await self._find(lookup):
                 key = book.company, str(row[entity.voucher]).casefold()
                 amount = from_decimal(Decimal(row[entity.amount]), currency)
-                found[key] = found.get(key, Money(0, currency)) + amount
-        return found
+                amounts[key] = amounts.get(key, Money(0, currency)) + amount
+        return amounts
 
 
 def _on_clearing(entity: LedgerEntity, currency: str, book: Book) -> Lookup:

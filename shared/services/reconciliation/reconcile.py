@@ -124,10 +124,10 @@ class Reconcile:
         async def effect(row: Row) -> int | None:
             async with limit:
                 id = row.row.removeprefix("open~")
-                found = await self._effect(id)
-                if found is None and await self._links.resolution(id) is not None:
+                state = await self._effect(id)
+                if state is None and await self._links.resolution(id) is not None:
                     return int(str(row.cells["net_minor"]))  # by hand: the proof names it
-                return found
+                return state
 
         return list(zip(rows, await asyncio.gather(*map(effect, rows)), strict=True))
 

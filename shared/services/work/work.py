@@ -1,8 +1,8 @@
-"""A batch of messages of one session: converge their objects, then store the outcome of each.
+"""A batch of messages of one session: converge their objects, then settle the outcome of each.
 
-The order: schedule the copies of what must be retried, store the outcomes, let the messages
-complete. After a crash in between, the repeated work changes nothing: copies have deterministic
-ids, and outcomes are stored by item.
+Order: schedule the copies of items to retry, then store the outcomes, then let the messages
+complete. A crash in between repeats work that changes nothing: copies have deterministic
+ids, outcomes are stored by item.
 """
 
 from collections.abc import Sequence
@@ -42,8 +42,8 @@ NOT_BEGUN = Outcome(
     counts=False,
     delay_seconds=1.0,
     cause="not_begun",
-    text="the time of its batch was over before its turn came",
-    remedy="Batches take too long: check how fast Stripe, Dynamics and storage answer, or raise "
+    text="the time of its batch was over before Tieout reached it",
+    remedy="Batches take too long. Check how fast Stripe, Dynamics and storage answer, or raise "
     "TIEOUT_BATCH_SECONDS_MAX; then retry.",
 )
 
@@ -139,9 +139,9 @@ class Work:
             return outcome
         attempts, uncounted = item.attempt + 1, item.copy - item.attempt + 1
         if outcome.counts and attempts >= self._settings.attempts_max:
-            given_up = f"given up after {attempts} attempts"
+            given_up = f"gave up after {attempts} attempts"
         elif not outcome.counts and uncounted >= UNCOUNTED_MAX:
-            given_up = f"given up after {item.copy + 1:,} tries, {uncounted:,} of them uncounted"
+            given_up = f"gave up after {item.copy + 1:,} tries, {uncounted:,} of which do not count"
         else:
             return outcome
         return replace(outcome, kind=Kind.PARK, text=f"{given_up}: {outcome.text}")

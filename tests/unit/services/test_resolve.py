@@ -126,7 +126,7 @@ async def test_a_retry_by_hand_writes_it_and_the_history_stays() -> None:
     await desk.run(VOUCHER)
     desk.refusing = False
     [kept] = await desk.listed(Kind.RESOLVED)
-    with pytest.raises(ValueError, match="say who"):
+    with pytest.raises(ValueError, match="name the person"):
         await desk.inbox.retry([kept])
     assert desk.rig.queue.sent == []
     assert await desk.inbox.retry([kept], "Lee") == 1
@@ -167,11 +167,11 @@ async def test_every_decision_stays_on_record_even_within_one_moment() -> None:
         ({"currency": ""}, "currency missing"),
         ({"company": "", "voucher": "", "amount_minor": None, "currency": ""}, "not to be booked"),
         ({"company": "none"}, "has no company 'none'"),
-        ({"currency": "gold"}, "is no currency"),
+        ({"currency": "gold"}, "is not a currency"),
         ({"not_to_book": True}, "not both"),
         ({"why": "x" * 501}, "more than 500 characters"),
-        ({"why": "half a pair: \ud83d"}, "cannot be shown"),
-        ({"voucher": "GJ\x00"}, "cannot be shown"),
+        ({"why": "half a pair: \ud83d"}, "cannot be displayed"),
+        ({"voucher": "GJ\x00"}, "cannot be displayed"),
     ],
 )
 async def test_a_decision_about_money_that_says_too_little_is_refused(
@@ -247,7 +247,7 @@ async def test_an_object_that_is_being_worked_on_is_not_resolved() -> None:
     await desk.work()
     claim = await desk.links.claim("txn_1", "worker")
     [refused] = (await desk.run(VOUCHER)).refused
-    assert "being worked on" in refused.reason
+    assert "a worker holds it" in refused.reason
     assert len(await desk.listed()) == 1
     await desk.links.release(claim)
     assert await desk.run(VOUCHER) == Resolved(1, ())
@@ -265,7 +265,7 @@ async def test_a_write_that_may_have_landed_is_looked_for_before_somebody_resolv
     await desk.links.release(claim)
     [refused] = (await desk.run(NOWHERE)).refused
     assert "gross" in refused.reason
-    assert "retry it first" in refused.reason
+    assert "retry the object first" in refused.reason
 
 
 async def test_a_verification_is_resolved_with_its_object() -> None:

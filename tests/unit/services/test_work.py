@@ -170,7 +170,7 @@ async def test_retries_have_unique_ids_growing_waits_and_end_parked() -> None:
         assert base / 2 <= wait <= base
     row = await bench.row("evt_1")
     assert (row.cells["status"], row.cells["cause"]) == ("parked", "unavailable")
-    assert str(row.cells["text"]).startswith("given up after 6 attempts")
+    assert str(row.cells["text"]).startswith("gave up after 6 attempts")
     assert row.cells["remedy"]
 
 
@@ -379,7 +379,9 @@ async def test_a_retry_that_never_counts_and_never_ends_is_parked(attempt: int) 
     cells = (await bench.row("evt_1")).cells
     assert (cells["status"], cells["cause"]) == ("parked", "claim_held")
     tries = UNCOUNTED_MAX + attempt
-    assert str(cells["text"]).startswith(f"given up after {tries:,} tries, 1,000 of them uncounted")
+    assert str(cells["text"]).startswith(
+        f"gave up after {tries:,} tries, 1,000 of which do not count"
+    )
     assert cells["remedy"]
     assert bench.copies == []
 
