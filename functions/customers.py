@@ -4,7 +4,6 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from functions.bodies import BadRequest, json_body, text_in
-from functions.flows.client import DurableFlows
 from functions.responses import error_response, json_response, refused
 from shared import bootstrap
 from shared.errors import TieoutError
@@ -14,15 +13,12 @@ bp = df.Blueprint()
 
 
 @bp.route("customers/{id}/accept", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
-@bp.durable_client_input(client_name="client")
-async def customer_accept(
-    req: func.HttpRequest, client: df.DurableOrchestrationClient
-) -> func.HttpResponse:
+async def customer_accept(req: func.HttpRequest) -> func.HttpResponse:
     """Body `{"company", "account" or "new": true, "who", "why"}`, and `"shared": true` for an
     account that another Stripe customer has: 202 `{"sent": n}`; 409 says why not."""
     try:
         decision = _decision(req)
-        sent = await bootstrap.app().customers(DurableFlows(client)).accept(decision)
+        sent = await bootstrap.app().customers().accept(decision)
     except BadRequest as error:
         return error_response(400, "malformed", str(error))
     except ChoiceRefused as error:

@@ -9,7 +9,6 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from functions.bodies import BadRequest, json_body, text_in
-from functions.flows.client import DurableFlows
 from functions.responses import error_response, json_response, refused
 from shared import bootstrap
 from shared.errors import TieoutError
@@ -23,13 +22,10 @@ STATUSES = (Kind.PARK.value, Kind.RESOLVED.value)
 
 
 @bp.route("inbox", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
-@bp.durable_client_input(client_name="client")
-async def inbox_list(
-    req: func.HttpRequest, client: df.DurableOrchestrationClient
-) -> func.HttpResponse:
+async def inbox_list(req: func.HttpRequest) -> func.HttpResponse:
     """Parked objects, at most `LISTED_MAX`, and the groups by cause; `?cause=` narrows,
     `?status=resolved` lists those that people took out."""
-    inbox = bootstrap.app().inbox(DurableFlows(client))
+    inbox = bootstrap.app().inbox()
     try:
         kind = _kind(req.params.get("status", Kind.PARK.value))
         items = [item async for item in inbox.each(req.params.get("cause", ""), kind)]
@@ -47,14 +43,11 @@ async def inbox_list(
 
 
 @bp.route("inbox/retry", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
-@bp.durable_client_input(client_name="client")
-async def inbox_retry(
-    req: func.HttpRequest, client: df.DurableOrchestrationClient
-) -> func.HttpResponse:
+async def inbox_retry(req: func.HttpRequest) -> func.HttpResponse:
     """Body `{"ids": [...]}` or `{"cause": "..."}`: converge these again. -> `{"sent": n}`
 
     Ids of resolved objects need `"who"`: the resolution is taken back."""
-    inbox = bootstrap.app().inbox(DurableFlows(client))
+    inbox = bootstrap.app().inbox()
     try:
         body = json_body(req)
         chosen = await _chosen(inbox, body, Kind.PARK)
@@ -68,20 +61,17 @@ async def inbox_retry(
 
 
 @bp.route("inbox/resolve", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
-@bp.durable_client_input(client_name="client")
-async def inbox_resolve(
-    req: func.HttpRequest, client: df.DurableOrchestrationClient
-) -> func.HttpResponse:
+async def inbox_resolve(req: func.HttpRequest) -> func.HttpResponse:
     """Body `{"ids": [...], "reason": "...", "who": "..."}`: a person settled these by hand.
 
     Money needs `"company"`, `"voucher"`, `"amount_minor"`, `"currency"`, or `"not_to_book": true`.
     -> `{"resolved": n, "refused": [{"id", "reason"}]}`; 409 when all of them were refused."""
-    app, flows = bootstrap.app(), DurableFlows(client)
+    app = bootstrap.app()
     try:
         body = json_body(req)
         decision = _decision(body)
-        chosen = await _chosen(app.inbox(flows), body, Kind.PARK)
-        found = await app.resolve(flows).run(chosen, decision)
+        chosen = await _chosen(app.inbox(), body, Kind.PARK)
+        found = await app.resolve().run(chosen, decision)
     except ResolutionRefused as error:
         return error_response(400, "resolution_refused", str(error))
     except ValueError as error:

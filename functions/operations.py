@@ -51,14 +51,11 @@ async def status(req: func.HttpRequest, client: df.DurableOrchestrationClient) -
 
 
 @bp.route("payouts", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
-@bp.durable_client_input(client_name="client")
-async def payouts(
-    req: func.HttpRequest, client: df.DurableOrchestrationClient
-) -> func.HttpResponse:
+async def payouts(req: func.HttpRequest) -> func.HttpResponse:
     """The tie-outs of all payouts."""
     del req
     try:
-        found = await bootstrap.app().reconcile(DurableFlows(client)).tie_outs()
+        found = await bootstrap.app().reconcile().tie_outs()
     except TieoutError as error:
         return refused(error)
     return json_response({"payouts": [dict(row) for row in found]})
@@ -118,14 +115,11 @@ async def receipts(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @bp.route("waiting", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
-@bp.durable_client_input(client_name="client")
-async def waiting(
-    req: func.HttpRequest, client: df.DurableOrchestrationClient
-) -> func.HttpResponse:
+async def waiting(req: func.HttpRequest) -> func.HttpResponse:
     """What waits for a counterpart, and what is scheduled to be tried again."""
     del req
     try:
-        found, more = await bootstrap.app().waiting(DurableFlows(client)).page()
+        found, more = await bootstrap.app().waiting().page()
     except TieoutError as error:
         return refused(error)
     return json_response({"items": [asdict(each) for each in found], "more": more})

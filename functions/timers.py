@@ -14,7 +14,6 @@ from functions.flows.client import DurableFlows
 from shared import bootstrap, telemetry
 from shared.bootstrap import App
 from shared.ports import Flows
-from shared.services.inbox import Healing
 
 bp = df.Blueprint()
 
@@ -61,7 +60,7 @@ TIMERS: tuple[Timer, ...] = (
         "heal_parked",
         "0 52 * * * *",
         "Hourly: parked items whose cause may have gone away.",
-        lambda app, flows: Healing(app.ports(flows)).run(),
+        lambda app, flows: app.healing().run(),
     ),
     Timer(
         "drain_dead_letters",
@@ -73,19 +72,19 @@ TIMERS: tuple[Timer, ...] = (
         "watch_journals",
         "0 12 */4 * * *",
         "Every four hours: which journals are posted by now.",
-        lambda app, flows: app.audit(flows).journals(),
+        lambda app, flows: app.audit().journals(),
     ),
     Timer(
         "audit_lines",
         "0 42 1 * * *",
         "Every night: lines that are missing, moved or there twice are verified.",
-        lambda app, flows: app.audit(flows).lines(),
+        lambda app, flows: app.audit().lines(),
     ),
     Timer(
         "continue_audit",
         "0 3,18,33,48 * * * *",
         "Every quarter of an hour: goes on with an audit that one run did not finish.",
-        lambda app, flows: app.audit(flows).go_on(),
+        lambda app, flows: app.audit().go_on(),
     ),
 )
 

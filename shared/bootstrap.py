@@ -9,23 +9,14 @@ import functools
 import os
 import random
 from contextvars import ContextVar, Token
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from shared.app import App
 from shared.clients.clock import SystemClock
-from shared.converge.commands import Commands
-from shared.converge.deciding import Decider, Rules
-from shared.converge.dispatch import Dispatch
-from shared.converge.maintenance import MaintenanceCommands
-from shared.converge.origins import Origins
-from shared.converge.phases import Phases
-from shared.converge.pipeline import Converge
-from shared.converge.ports import Ports
-from shared.converge.reading import Reader
-from shared.converge.recording import Recorder
 from shared.entities.customer import CUSTOMERS
 from shared.entities.entity import Entity
 from shared.errors import SettingsRefused
@@ -33,7 +24,6 @@ from shared.packaged import Templates, packaged_product
 from shared.ports import (
     Clock,
     DynamicsGateway,
-    Flows,
     Queue,
     Random,
     Signatures,
@@ -41,155 +31,19 @@ from shared.ports import (
     Tables,
 )
 from shared.registry import ENTITIES, REGISTRY, Registry
-from shared.services.audit import Audit
-from shared.services.inbox import Accepted, Inbox, Resolve, WaitingList
-from shared.services.ingest import Ingest
-from shared.services.operations import Customers, Health
-from shared.services.publishing import Publish, Published, Reapply, Recent
-from shared.services.reconciliation import Prover, Reconcile
-from shared.services.work import Backfill, Sweep, Work
 from shared.settings import Settings, from_environment
-from shared.stores.items import Items
-from shared.stores.journals import Journals
-from shared.stores.links import LinkStore
 from shared.stores.mapping_store import MappingStore
 from shared.stores.mappings import Mappings
-from shared.stores.receipts import ReceiptList
 from shared.targets.entity_set import EntitySets
 from shared.targets.finance import FINANCE
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
 
+__all__ = ("App", "app", "build", "use")
+
 HTTP_SECONDS_MAX = 60.0
 COMPANY = "dataAreaId"
-
-
-@dataclass(frozen=True, slots=True)
-class App:
-    """All ports. `flows` is None where the host gives a durable client with each call."""
-
-    settings: Settings
-    stripe: StripeGateway
-    dynamics: DynamicsGateway
-    tables: Tables
-    queue: Queue
-    clock: Clock
-    rng: Random
-    signatures: Signatures
-    mappings: Mappings
-    registry: Registry
-    flows: Flows | None = None
-
-    def ports(self, flows: Flows) -> Ports:
-        """The ports of converge; `flows` serves where the App has none of its own."""
-        return Ports(
-            self.stripe,
-            self.dynamics,
-            self.tables,
-            self.queue,
-            self.flows or flows,
-            self.clock,
-            self.rng,
-            self.settings,
-            self.mappings,
-            self.registry,
-        )
-
-    def ingest(self) -> Ingest:
-        """The webhook's service."""
-        ports = (self.settings, self.signatures, self.queue, self.tables, self.clock)
-        return Ingest(*ports, registry=self.registry)
-
-    def prover(self) -> Prover:
-        """The clearing proof."""
-        by_hand = Accepted(self.tables, self.clock, self.settings, self.registry).transactions
-        ports = (self.stripe, self.dynamics, self.settings, self.clock, self.rng)
-        return Prover(*ports, resolved=by_hand)
-
-    def converge(self, flows: Flows) -> Converge:
-        """The one way in which anything is written to Dynamics."""
-        settings, tables, clock = self.settings, self.tables, self.clock
-        links, sets = self.links(), self.registry.entity_sets
-        origins = Origins(tables, links, clock, settings.lease_seconds)
-        journals = Journals(tables, self.dynamics, clock, self.rng, settings)
-        phases = Phases(self.dynamics, clock, links, journals, settings, sets)
-        flows, dispatch = self.flows or flows, self.dispatch()
-        return Converge(
-            Rules(self.registry, settings, self.mappings, clock),
-            Reader(self.stripe, links, origins),
-            Decider(self.dynamics, tables),
-            Commands(self.dynamics, tables, sets, phases),
-            Recorder(self.stripe, tables, flows, clock, settings, links, dispatch),
-        )
-
-    def links(self) -> LinkStore:
-        """The store of what was written, for the documents of the registry."""
-        lease_seconds = self.settings.lease_seconds
-        return LinkStore(self.tables, self.clock, lease_seconds, self.registry.codec)
-
-    def dispatch(self) -> Dispatch:
-        """What puts objects on their queues."""
-        return Dispatch(self.links(), self.queue, self.clock, self.settings, self.registry)
-
-    def work(self, flows: Flows) -> Work:
-        """What the queue functions call."""
-        return Work(self.ports(flows), self.converge(flows))
-
-    def sweep(self, flows: Flows) -> Sweep:
-        """What the timers call."""
-        return Sweep(self.ports(flows))
-
-    def reconcile(self, flows: Flows) -> Reconcile:
-        """What the activities of the payout flow call."""
-        return Reconcile(self.ports(flows))
-
-    def audit(self, flows: Flows) -> Audit:
-        """The nightly comparison with Dynamics."""
-        return Audit(self.ports(flows))
-
-    def backfill(self, flows: Flows) -> Backfill:
-        """The first run over an account's past."""
-        return Backfill(self.ports(flows))
-
-    def inbox(self, flows: Flows) -> Inbox:
-        """The inbox of parked items."""
-        return Inbox(self.ports(flows))
-
-    def resolve(self, flows: Flows) -> Resolve:
-        """Taking parked objects out of the inbox by hand."""
-        return Resolve(self.ports(flows))
-
-    def receipts(self) -> ReceiptList:
-        """Receipts that no invoice took, wholly or in part."""
-        return ReceiptList(self.tables)
-
-    def waiting(self, flows: Flows) -> WaitingList:
-        """What waits, and what is scheduled to be tried again."""
-        return WaitingList(self.ports(flows))
-
-    def customers(self, flows: Flows) -> Customers:
-        """Decisions about customers."""
-        return Customers(self.ports(flows))
-
-    def publish(self) -> Publish:
-        """Submitting, previewing and publishing mappings."""
-        recent = Recent(self.tables, self.registry.codec).objects
-        return Publish(self.mappings, self.settings, self.clock, recent, self.dynamics)
-
-    def reapply(self) -> Reapply:
-        """Rendering drafts as the active mapping says."""
-        items, recent = Items(self.tables, self.clock), Recent(self.tables, self.registry.codec)
-        maintenance = MaintenanceCommands(self.queue, items, self.settings, self.registry)
-        return Reapply(self.mappings.store, recent.objects, maintenance, self.clock)
-
-    def published(self) -> Published:
-        """What of mappings is and was published."""
-        return Published(self.mappings)
-
-    def health(self, flows: Flows) -> Health:
-        """Readiness and counters."""
-        return Health(self.ports(flows))
 
 
 _current: ContextVar[App] = ContextVar("tieout_app")

@@ -12,7 +12,7 @@ from typing import Any
 
 import azure.durable_functions as df
 
-from functions.flows.client import POKE, DurableFlows
+from functions.flows.client import POKE
 from shared import bootstrap
 
 bp = df.Blueprint()
@@ -70,22 +70,18 @@ def payout_flow(context: df.DurableOrchestrationContext) -> Generator[Any, Any, 
 
 
 @bp.activity_trigger(input_name="page")
-@bp.durable_client_input(client_name="client")
 async def payout_membership_page(
     page: typing.Dict[str, typing.Any],  # noqa: UP006
-    client: df.DurableOrchestrationClient,
 ) -> typing.Dict[str, typing.Any]:  # noqa: UP006
     """One page of the members of a payout: `{payout, cursor}` -> `{cursor, count, net_minor}`."""
-    reconcile = bootstrap.app().reconcile(DurableFlows(client))
+    reconcile = bootstrap.app().reconcile()
     return await reconcile.membership_page(page["payout"], page["cursor"])
 
 
 @bp.activity_trigger(input_name="state")
-@bp.durable_client_input(client_name="client")
 async def payout_tie_out(
     state: typing.Dict[str, typing.Any],  # noqa: UP006
-    client: df.DurableOrchestrationClient,
 ) -> typing.Dict[str, typing.Any]:  # noqa: UP006
     """Check and store the tie-out: `{payout, count, net_minor}` -> `{status, ...}`."""
-    reconcile = bootstrap.app().reconcile(DurableFlows(client))
+    reconcile = bootstrap.app().reconcile()
     return await reconcile.tie_out(state["payout"], state["count"], state["net_minor"])

@@ -175,7 +175,7 @@ def test_its_item_parks_and_is_retried() -> None:
         await rest(world)
         (item,) = await parked(world)
         assert (item.object, item.cause) == ("FAR-TOO-LONG", "value_too_long")
-        inbox = world.app.inbox(world.host.flows)
+        inbox = world.app.inbox()
         found = [each async for each in inbox.each()]
         assert [(each.entity, each.queue) for each in found] == [("coupon", "catalogue")]
         assert await inbox.retry(found) == 1

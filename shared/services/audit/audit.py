@@ -17,14 +17,28 @@ from zoneinfo import ZoneInfo
 from shared import telemetry
 from shared.converge import isolation
 from shared.converge.maintenance import MaintenanceCommands
-from shared.converge.ports import Ports
 from shared.converge.recovery import LOOKUP_KEYS_MAX
 from shared.domain.journal import JournalKind
-from shared.ports import Cell, Delete, Json, Lookup, Page, Put, Row, Value
+from shared.ports import (
+    Cell,
+    Clock,
+    Delete,
+    DynamicsGateway,
+    Json,
+    Lookup,
+    Page,
+    Put,
+    Random,
+    Row,
+    StripeGateway,
+    Tables,
+    Value,
+)
 from shared.services.audit.spans import LOOKS_AT_ONCE, Span
+from shared.settings import Settings
 from shared.stores.item import ItemKind
-from shared.stores.items import Items
 from shared.stores.journals import POSTED, TABLE, UNPOSTED
+from shared.stores.links import LinkStore
 from shared.stores.paging import Pages, next_cursor
 from shared.stores.places import SWEEP, Cursor, Place
 from shared.stores.retry import with_retries
@@ -76,12 +90,28 @@ class Pass:
 class Audit:
     """What the audit timers call."""
 
-    def __init__(self, ports: Ports) -> None:
-        self._ports = ports
-        self._zone = ZoneInfo(ports.settings.time_zone)
-        items = Items(ports.tables, ports.clock)
-        self._maintenance = MaintenanceCommands(ports.queue, items, ports.settings, ports.registry)
-        self._pages = Pages(ports.stripe, ports.clock, ports.rng)
+    def __init__(
+        self,
+        *,
+        stripe: StripeGateway,
+        dynamics: DynamicsGateway,
+        tables: Tables,
+        clock: Clock,
+        rng: Random,
+        settings: Settings,
+        links: LinkStore,
+        maintenance: MaintenanceCommands,
+    ) -> None:
+        self._stripe = stripe
+        self._dynamics = dynamics
+        self._tables = tables
+        self._clock = clock
+        self._rng = rng
+        self._settings = settings
+        self._links = links
+        self._maintenance = maintenance
+        self._zone = ZoneInfo(settings.time_zone)
+        self._pages = Pages(stripe, clock, rng)
 
     async def lines(self) -> int:
         """Enqueue a verification of every object of the last `AUDIT_DAYS` whose lines are not
@@ -97,11 +127,11 @@ class Audit:
         return await self._work(begin=False)
 
     async def _work(self, *, begin: bool) -> int:
-        run = Run("audit_lines", self._ports.clock)
-        cursor = Cursor(self._ports.tables, SWEEP, AUDIT)
+        run = Run("audit_lines", self._clock)
+        cursor = Cursor(self._tables, SWEEP, AUDIT)
         now = _pass_in(await cursor.read())
         if now is None and begin:
-            today = self._ports.clock.now().astimezone(self._zone).date()
+            today = self._clock.now().astimezone(self._zone).date()
             now = Pass(today, today, today, _lanes(1))
             await cursor.keep(now.cells())
         sent = 0
@@ -121,7 +151,9 @@ class Audit:
 
     async def _span(self, run: Run, cursor: Cursor, now: Pass) -> tuple[Pass, int | None]:
         """Go on with a span. Returns how far it came, and how many lines it has when it is done."""
-        span = Span(self._ports, run, now.first, now.last)
+        span = Span(
+            self._find, self._links, self._settings.books, run, first=now.first, last=now.last
+        )
         await span.load()
         if span.lines > QUIET_LINES_MAX and not any(now.lanes):
             now = replace(now, lanes=_lanes(LANES))
@@ -172,9 +204,9 @@ class Audit:
         Returns how many are not posted. Raises `ExceptionGroup` at the end for the companies and
         journals that could not be looked at.
         """
-        run = Run("watch_journals", self._ports.clock)
+        run = Run("watch_journals", self._clock)
         waiting = 0
-        pages = Place(self._ports.tables, "unposted_journals").pages(
+        pages = Place(self._tables, "unposted_journals").pages(
             run, TABLE, UNPOSTED, size=JOURNALS_PAGE
         )
         async for page in pages:
@@ -211,25 +243,25 @@ class Audit:
     def _is_overdue(self, row: Row) -> bool:
         """True when the posting job had time enough for a journal and did not post it."""
         since = row.cells["opened_at"]
-        wait = timedelta(hours=self._ports.settings.posting_wait_hours)
-        return isinstance(since, datetime) and self._ports.clock.now() - since > wait
+        wait = timedelta(hours=self._settings.posting_wait_hours)
+        return isinstance(since, datetime) and self._clock.now() - since > wait
 
     async def _isolate(self, company: str, kind: JournalKind, row: Row) -> None:
         """Half of an overdue journal's objects leave it, or its only one parks."""
-        if await self._ports.tables.get(TABLE, POSTED, row.row) is not None:
+        if await self._tables.get(TABLE, POSTED, row.row) is not None:
             return
         entity_set = FINANCE.of_journal(kind).name
         batch = row.row.split("~", maxsplit=2)[2]
-        read = partial(isolation.keys_in, self._ports.dynamics, entity_set, company, batch)
-        keys = await with_retries(self._ports.clock, self._ports.rng, read)
+        read = partial(isolation.keys_in, self._dynamics, entity_set, company, batch)
+        keys = await with_retries(self._clock, self._rng, read)
         ids = isolation.objects_of(keys)
         if not ids:
-            await self._ports.tables.transact(TABLE, UNPOSTED, [Delete(row.row)])
+            await self._tables.transact(TABLE, UNPOSTED, [Delete(row.row)])
             return
         telemetry.event("journal_overdue", logging.WARNING, company=company, journal=batch)
         rounds = int(str(row.cells.get("rounds", 0)))
-        cells: dict[str, Cell] = {"opened_at": self._ports.clock.now(), "rounds": rounds + 1}
-        await isolation.mark(self._ports.tables, row, cells)
+        cells: dict[str, Cell] = {"opened_at": self._clock.now(), "rounds": rounds + 1}
+        await isolation.mark(self._tables, row, cells)
         # Dynamics may refuse to move a bad line, so the halves take turns.
         middle = len(ids) // 2
         half = ids[middle:] if rounds % 2 == 0 or len(ids) == 1 else ids[:middle]
@@ -248,16 +280,14 @@ class Audit:
         for found in await self._find(lookup):
             row = by_batch.get(str(found[BATCH_NUMBER]))
             if row is not None and found["IsPosted"] == "Yes":
-                cells = {**row.cells, "seen_posted_at": self._ports.clock.now()}
-                await self._ports.tables.transact(TABLE, POSTED, [Put(row.row, cells)])
-                await self._ports.tables.transact(TABLE, UNPOSTED, [Delete(row.row)])
+                cells = {**row.cells, "seen_posted_at": self._clock.now()}
+                await self._tables.transact(TABLE, POSTED, [Put(row.row, cells)])
+                await self._tables.transact(TABLE, UNPOSTED, [Delete(row.row)])
                 posted += 1
         return posted
 
     async def _find(self, lookup: Lookup) -> list[Json]:
-        return await with_retries(
-            self._ports.clock, self._ports.rng, partial(self._ports.dynamics.find, lookup)
-        )
+        return await with_retries(self._clock, self._rng, partial(self._dynamics.find, lookup))
 
 
 def _lanes(parts: int) -> tuple[str, ...]:

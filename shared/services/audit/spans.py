@@ -4,18 +4,18 @@ Lines of these days are read at once; objects made in these days are compared wi
 that belong to other objects with theirs. Memory grows with the lines of the days.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import date
 from functools import partial
 
-from shared.converge.ports import Ports
 from shared.converge.recovery import LOOKUP_KEYS_MAX
 from shared.domain.ids import is_id, object_of
 from shared.domain.records import Link
 from shared.entities.common.journal_lines import JournalLine
 from shared.errors import TieoutError
 from shared.ports import Json, Lookup, Value
-from shared.stores.retry import with_retries
+from shared.settings import Books
+from shared.stores.links import LinkStore
 from shared.stores.runs import Run, side_by_side
 from shared.targets.finance import BATCH_NUMBER, FINANCE, PAYMENT_ID
 
@@ -29,13 +29,18 @@ type Place = tuple[str, str]
 """A line by company and key."""
 
 
+type Find = Callable[[Lookup], Awaitable[list[Json]]]
+"""A look-up with retries."""
+
+
 class Span:
     """The days from `first` to `last`, both included."""
 
-    def __init__(self, ports: Ports, run: Run, first: date, last: date) -> None:
-        self._ports, self._run = ports, run
+    def __init__(
+        self, find: Find, links: LinkStore, books: Books, run: Run, *, first: date, last: date
+    ) -> None:
+        self._find, self._links, self._books, self._run = find, links, books, run
         self._first, self._last = first, last
-        self._links = ports.links()
         self._spots: dict[Place, list[Spot]] = {}
         self._companies: dict[str, None] = {}
         self._unseen: dict[Place, None] = {}
@@ -48,7 +53,7 @@ class Span:
 
     async def load(self) -> None:
         """Read the lines of each company; a company that cannot be read is left out."""
-        for company in self._ports.settings.books.companies:
+        for company in self._books.companies:
             found = await self._run.part(
                 f"company {company}", partial(self._lines_of, company), None
             )
@@ -168,10 +173,6 @@ class Span:
             for id in ids
             if any(self._spots[place] != known.get(place) for place in left.get(id, ()))
         ]
-
-    async def _find(self, lookup: Lookup) -> list[Json]:
-        ports = self._ports
-        return await with_retries(ports.clock, ports.rng, partial(ports.dynamics.find, lookup))
 
 
 def _wanted(link: Link) -> Spot:

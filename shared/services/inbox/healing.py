@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from shared import telemetry
-from shared.converge.ports import Ports
 from shared.outcomes import Kind
-from shared.ports import Cell, Delete, Put, Row
+from shared.ports import Cell, Clock, Delete, Put, Row, Tables
 from shared.services.inbox.inbox import Inbox, Parked
 from shared.stores.item import UNREADABLE
 from shared.stores.items import Items
@@ -80,10 +79,18 @@ def next_width(width: int, came_through: int, failed: int) -> int:
 class Healing:
     """What the timer calls."""
 
-    def __init__(self, ports: Ports) -> None:
-        self._ports = ports
-        self._inbox = Inbox(ports)
-        self._items = Items(ports.tables, ports.clock)
+    def __init__(
+        self,
+        *,
+        tables: Tables,
+        clock: Clock,
+        items: Items,
+        inbox: Inbox,
+    ) -> None:
+        self._tables = tables
+        self._clock = clock
+        self._items = items
+        self._inbox = inbox
 
     async def run(self) -> int:
         """Try objects of each cause again; returns how many were sent. Raises the ports' errors."""
@@ -104,7 +111,7 @@ class Healing:
         return sent
 
     async def _course(self, cause: str) -> Course:
-        row = await self._ports.tables.get(TABLE, HEAL, cause)
+        row = await self._tables.get(TABLE, HEAL, cause)
         if row is None or "width" not in row.cells:
             return Course()
         queue, where, id = json.loads(str(row.cells["after"]))
@@ -122,15 +129,15 @@ class Healing:
             "width": course.width,
             "after": json.dumps(position_of(chosen[-1])),
             "tried": json.dumps([(item.where, item.id) for item in chosen[::step]]),
-            "at": self._ports.clock.now(),
+            "at": self._clock.now(),
         }
-        await self._ports.tables.transact(TABLE, HEAL, [Put(cause, cells)])
+        await self._tables.transact(TABLE, HEAL, [Put(cause, cells)])
 
     async def _forget(self, courses: dict[str, Course]) -> None:
         """A cause of which nothing is parked begins anew."""
-        for row in await self._ports.tables.query(TABLE, partition=HEAL):
+        for row in await self._tables.query(TABLE, partition=HEAL):
             if row.row not in courses:
-                await self._ports.tables.transact(TABLE, HEAL, [Delete(row.row)])
+                await self._tables.transact(TABLE, HEAL, [Delete(row.row)])
 
 
 def _came_through(row: Row | None, cause: str, tried_at: datetime) -> bool | None:

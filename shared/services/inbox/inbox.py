@@ -12,13 +12,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared import telemetry
-from shared.converge.ports import Ports
 from shared.domain.partition import partition_of
 from shared.outcomes import Kind, Outcome
-from shared.ports import Json, Message, Row
+from shared.ports import Json, Message, Queue, Random, Row
+from shared.registry import Registry
+from shared.settings import Settings
 from shared.stores.item import UNREADABLE
 from shared.stores.item_outcomes import command_in, events_of
 from shared.stores.items import Items, home, item_of, places
+from shared.stores.links import LinkStore
 
 RETRIES_MAX = 1_000  # of one call
 AT_ONCE = 50  # objects whose rows are read together, and sent in one request a queue
@@ -85,14 +87,26 @@ class Group:
 class Inbox:
     """What support works with."""
 
-    def __init__(self, ports: Ports) -> None:
-        self._ports = ports
-        self._items = Items(ports.tables, ports.clock)
-        self._links = ports.links()
+    def __init__(
+        self,
+        *,
+        queue: Queue,
+        rng: Random,
+        settings: Settings,
+        registry: Registry,
+        links: LinkStore,
+        items: Items,
+    ) -> None:
+        self._queue = queue
+        self._rng = rng
+        self._settings = settings
+        self._registry = registry
+        self._links = links
+        self._items = items
 
     async def each(self, cause: str = "", kind: Kind = Kind.PARK) -> AsyncIterator[Parked]:
         """Every parked item (or, by `kind`, resolved one), or those of one cause; page by page."""
-        for queue in sorted(self._ports.registry.queues):
+        for queue in sorted(self._registry.queues):
             for where in places([queue]):
                 async for row in self._items.listed(where, kind):
                     if not cause or row.cells["cause"] == cause:
@@ -129,7 +143,7 @@ class Inbox:
                 if message is not None:
                     messages.setdefault(parked.queue, []).append(message)
             for queue, batch in messages.items():
-                await self._ports.queue.send(queue, batch)
+                await self._queue.send(queue, batch)
                 sent += len(batch)
         return sent
 
@@ -142,7 +156,7 @@ class Inbox:
         # Its own row knows every generation: an id that was sent before would be dropped.
         told = await self._items.get(parked.where, item.id)
         generation = item.generation if told is None else item_of(told).generation
-        partition = partition_of(item.object, self._ports.settings.partitions)
+        partition = partition_of(item.object, self._settings.partitions)
         return item.renewed(generation + 1).message(partition)
 
     async def reopen(self, parked: Parked, who: str) -> Parked:
@@ -174,7 +188,7 @@ class Inbox:
         """
         if await self._links.resolution(id) is None:
             return
-        queue = self._ports.registry.named(entity).queue
+        queue = self._registry.named(entity).queue
         row = await self._items.object(home(queue, id), id)
         if row is not None and row.cells["status"] == Kind.RESOLVED.value:
             await self.reopen(_parked(queue, row), who)
@@ -184,7 +198,7 @@ class Inbox:
     async def _lift(self, id: str, who: str) -> None:
         if await self._links.resolution(id) is None:
             return
-        owner = f"inbox-{self._ports.rng.getrandbits(64):016x}"
+        owner = f"inbox-{self._rng.getrandbits(64):016x}"
         held = await self._links.claim(id, owner)
         if held.resolution is None:
             await self._links.release(held)

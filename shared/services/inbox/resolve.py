@@ -11,14 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from shared import telemetry
-from shared.converge.ports import Ports
 from shared.domain.clearing import Resolution
 from shared.domain.money import Money, is_currency
 from shared.entities.payout import ENTITY as PAYOUT
 from shared.entities.payout import is_itemised
 from shared.errors import ClaimHeld, ObjectMissing, TableConflict
 from shared.outcomes import Kind, Outcome
-from shared.ports import Clock, Tables
+from shared.ports import Clock, Random, StripeGateway, Tables
 from shared.registry import Registry
 from shared.services.inbox.inbox import AT_ONCE, RETRIES_MAX, WHO_CHARS_MAX, Parked
 from shared.settings import Books, Settings
@@ -81,10 +80,24 @@ def is_money(parked: Parked) -> bool:
 class Resolve:
     """What a person calls."""
 
-    def __init__(self, ports: Ports) -> None:
-        self._ports = ports
-        self._items = Items(ports.tables, ports.clock)
-        self._links = ports.links()
+    def __init__(
+        self,
+        *,
+        stripe: StripeGateway,
+        tables: Tables,
+        clock: Clock,
+        rng: Random,
+        settings: Settings,
+        links: LinkStore,
+        items: Items,
+    ) -> None:
+        self._stripe = stripe
+        self._tables = tables
+        self._clock = clock
+        self._rng = rng
+        self._settings = settings
+        self._links = links
+        self._items = items
 
     async def run(self, items: Sequence[Parked], decision: Decision) -> Resolved:
         """Resolve parked items. Their rows stay, with who decided and why.
@@ -92,7 +105,7 @@ class Resolve:
         Raises `ResolutionRefused`, and the errors of the ports: what was resolved by then is.
         """
         chosen = items[:RETRIES_MAX]
-        decision = _complete(decision, chosen, self._ports.settings.books)
+        decision = _complete(decision, chosen, self._settings.books)
         done, refused = 0, []
         for parked in chosen:
             try:
@@ -115,7 +128,7 @@ class Resolve:
         resolution = Resolution(
             who=decision.who,
             why=decision.why,
-            at=self._ports.clock.now(),
+            at=self._clock.now(),
             company=decision.company,
             voucher=decision.voucher,
             amount_minor=decision.amount_minor or 0,
@@ -141,7 +154,7 @@ class Resolve:
         amount_minor, currency = parked.at_stake_minor, parked.currency
         if not currency:
             try:
-                found = await self._ports.stripe.retrieve(parked.entity, parked.object)
+                found = await self._stripe.retrieve(parked.entity, parked.object)
             except ObjectMissing as error:
                 raise ResolutionRefused(
                     f"Stripe has no {parked.object}, so nothing shows that the voucher fits: say "
@@ -154,7 +167,7 @@ class Resolve:
                 f"{parked.object} is {_shown(amount_minor, currency)} in Stripe, and {asked} was "
                 "said: look up the voucher again"
             )
-        book = self._ports.settings.books.currencies.get(currency)
+        book = self._settings.books.currencies.get(currency)
         if book is not None and book.company != decision.company:
             raise ResolutionRefused(
                 f"clearing of {currency.upper()} is in {book.company}, and {decision.company} was "
@@ -165,16 +178,16 @@ class Resolve:
         """The bank line of the payout is settled by hand; its members have to tie out all the same.
         The payouts timer starts the flow of each tie-out that is open."""
         try:
-            payout = await self._ports.stripe.retrieve(PAYOUT, id)
+            payout = await self._stripe.retrieve(PAYOUT, id)
         except ObjectMissing:
             return  # without it Stripe lists no members either
         if is_itemised(payout):
-            await expect(self._ports.tables, payout, self._ports.clock.now())
+            await expect(self._tables, payout, self._clock.now())
 
     async def _store(self, parked: Parked, resolution: Resolution) -> None:
         """The row of the object, under its claim. Raises `ResolutionRefused`, `ClaimHeld` and
         `TableConflict`."""
-        owner = f"inbox-{self._ports.rng.getrandbits(64):016x}"
+        owner = f"inbox-{self._rng.getrandbits(64):016x}"
         held = await self._links.claim(parked.object, owner)
         if held.intents:
             await self._links.release(held)

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.converge.ports import Ports
 from shared.outcomes import Kind
 from shared.ports import Row
+from shared.registry import Registry
 from shared.services.work import next_look_at
 from shared.stores.item_outcomes import command_in
 from shared.stores.items import Items, item_of, places
@@ -35,9 +35,14 @@ class Pending:
 class WaitingList:
     """The list, for people. Memory is bounded by `LISTED_MAX`."""
 
-    def __init__(self, ports: Ports) -> None:
-        self._ports = ports
-        self._items = Items(ports.tables, ports.clock)
+    def __init__(
+        self,
+        *,
+        registry: Registry,
+        items: Items,
+    ) -> None:
+        self._registry = registry
+        self._items = items
 
     async def page(self) -> tuple[list[Pending], int]:
         """The first `LISTED_MAX` of each list, those that began first at the front, and how many
@@ -46,7 +51,7 @@ class WaitingList:
         more = 0
         for kind in (Kind.WAITING, Kind.RETRY):
             count = 0
-            for where in places(self._ports.registry.queues):
+            for where in places(self._registry.queues):
                 async for row in self._items.listed(where, kind):
                     count += 1
                     if count <= LISTED_MAX:

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.converge.dispatch import Dispatch
-from shared.converge.ports import Ports
 from shared.converge.stages import CONCURRENCY_MAX
 from shared.domain.matching import TieOut
 from shared.domain.money import Money
 from shared.domain.records import Ref
 from shared.entities.common.objects import currency_of, id_of, unless_settled
-from shared.ports import Delete, Json, Operation, Put, Row
+from shared.ports import Clock, Delete, Json, Operation, Put, Row, StripeGateway, Tables
+from shared.stores.links import LinkStore
 from shared.stores.paging import next_cursor, rows
 from shared.stores.tie_outs import TABLE, TIEOUTS, cells_of, status_of
 
@@ -28,12 +28,20 @@ OPERATIONS_PER_TRANSACTION = 90
 class Reconcile:
     """What the activities of the payout flow do."""
 
-    def __init__(self, ports: Ports) -> None:
-        self._ports = ports
-        self._links = ports.links()
-        self._dispatch = Dispatch(
-            self._links, ports.queue, ports.clock, ports.settings, ports.registry
-        )
+    def __init__(
+        self,
+        *,
+        stripe: StripeGateway,
+        tables: Tables,
+        clock: Clock,
+        links: LinkStore,
+        dispatch: Dispatch,
+    ) -> None:
+        self._stripe = stripe
+        self._tables = tables
+        self._clock = clock
+        self._links = links
+        self._dispatch = dispatch
 
     async def membership_page(self, payout_id: str, cursor: str) -> Json:
         """Store one page of members and enqueue those without lines.
@@ -44,7 +52,7 @@ class Reconcile:
         params: dict[str, str | int] = {"payout": payout_id, "limit": PAGE}
         if cursor:
             params["starting_after"] = cursor
-        page = await self._ports.stripe.page("balance_transaction", params)
+        page = await self._stripe.page("balance_transaction", params)
         members = [txn for txn in page.data if not _is_own_row(txn, payout_id)]
         await self._store(payout_id, members)
         refs = [Ref("balance_transaction", str(txn["id"])) for txn in members]
@@ -65,14 +73,14 @@ class Reconcile:
             if str(txn["id"]) not in known
         ]
         if operations:
-            await self._ports.tables.transact(TABLE, payout_id, operations)
+            await self._tables.transact(TABLE, payout_id, operations)
 
     async def tie_out(self, payout_id: str, count: int, net_minor: int) -> Json:
         """Check the open members, compare the sums, store the tie-out row.
 
         Returns `{status, difference_minor, unwritten}`; `status` is `tied` or `open`.
         """
-        payout = await self._ports.stripe.retrieve("payout", payout_id)
+        payout = await self._stripe.retrieve("payout", payout_id)
         currency = currency_of(payout, "payout")
         unwritten, unwritten_net, wrong = 0, 0, 0
         operations: list[Operation] = []
@@ -88,7 +96,7 @@ class Reconcile:
                 operations += _confirm(row, differing)
         for start in range(0, len(operations), OPERATIONS_PER_TRANSACTION):
             part = operations[start : start + OPERATIONS_PER_TRANSACTION]
-            await self._ports.tables.transact(TABLE, payout_id, part)
+            await self._tables.transact(TABLE, payout_id, part)
         result = TieOut(
             Money(int(payout["amount"]), currency),
             count,
@@ -97,8 +105,8 @@ class Reconcile:
             Money(unwritten_net, currency),
             wrong,
         )
-        cells = cells_of(result, self._ports.clock.now())
-        await self._ports.tables.transact(TABLE, TIEOUTS, [Put(payout_id, cells)])
+        cells = cells_of(result, self._clock.now())
+        await self._tables.transact(TABLE, TIEOUTS, [Put(payout_id, cells)])
         return {
             "status": status_of(result),
             "difference_minor": result.difference.minor,
@@ -128,11 +136,11 @@ class Reconcile:
         return list(zip(rows, await asyncio.gather(*map(effect, rows)), strict=True))
 
     async def _rows(self, partition: str, prefix: str) -> list[Row]:
-        return [row async for row in rows(self._ports.tables, TABLE, partition, prefix)]
+        return [row async for row in rows(self._tables, TABLE, partition, prefix)]
 
     async def is_noted(self, payout_id: str) -> bool:
         """True when the payout has a tie-out, open or tied."""
-        return await self._ports.tables.get(TABLE, TIEOUTS, payout_id) is not None
+        return await self._tables.get(TABLE, TIEOUTS, payout_id) is not None
 
     async def tie_outs(self) -> list[Mapping[str, Any]]:
         """The tie-outs of all payouts, with their ids; memory grows with the payouts."""

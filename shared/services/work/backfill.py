@@ -5,8 +5,7 @@ Table `cursors`, partition `backfill`, row `progress`. One backfill runs at a ti
 
 from datetime import datetime, timedelta
 
-from shared.converge.ports import Ports
-from shared.ports import Cell, Json, Put, Row
+from shared.ports import Cell, Clock, Flows, Json, Put, Row, Tables
 from shared.services.work.sweep import Sweep
 
 TABLE = "cursors"
@@ -20,8 +19,18 @@ UNDER_WAY = ("Pending", "Running", "ContinuedAsNew")  # of a flow
 class Backfill:
     """Starts a backfill, does one page of it, tells how far it is."""
 
-    def __init__(self, ports: Ports) -> None:
-        self._ports = ports
+    def __init__(
+        self,
+        *,
+        tables: Tables,
+        clock: Clock,
+        flows: Flows,
+        sweep: Sweep,
+    ) -> None:
+        self._tables = tables
+        self._clock = clock
+        self._flows = flows
+        self._sweep = sweep
 
     async def start(self, days: int) -> Json:
         """Start the flow for the last `days`; one that runs goes on instead.
@@ -33,16 +42,16 @@ class Backfill:
         found = await self.progress()
         if found["status"] == RUNNING:
             return found
-        since = int((self._ports.clock.now() - timedelta(days=days)).timestamp())
-        await self._keep(since, since_now(self._ports.clock.now()), 0, 0, RUNNING)
-        await self._ports.flows.start(
+        since = int((self._clock.now() - timedelta(days=days)).timestamp())
+        await self._keep(since, since_now(self._clock.now()), 0, 0, RUNNING)
+        await self._flows.start(
             FLOW, INSTANCE, {"since": since, "cursor": "", "seen": 0, "sent": 0}
         )
-        return _told(await self._row(), self._ports.clock.now())
+        return _told(await self._row(), self._clock.now())
 
     async def page(self, state: Json) -> Json:
         """One page: `{since, cursor, seen, sent}` in and out; an empty cursor ends it."""
-        page = await Sweep(self._ports).transaction_page(state["since"], state["cursor"])
+        page = await self._sweep.transaction_page(state["since"], state["cursor"])
         seen, sent = state["seen"] + page["seen"], state["sent"] + page["sent"]
         status = RUNNING if page["cursor"] else DONE
         oldest = page["oldest"] if page["cursor"] else state["since"]
@@ -56,26 +65,26 @@ class Backfill:
             "seen": seen,
             "sent": sent,
             "status": status,
-            "at": self._ports.clock.now(),
+            "at": self._clock.now(),
         }
-        await self._ports.tables.transact(TABLE, BACKFILL, [Put(PROGRESS, cells)])
+        await self._tables.transact(TABLE, BACKFILL, [Put(PROGRESS, cells)])
 
     async def progress(self) -> Json:
         """`status` (none, running, done, stopped), `seen`, `sent`, and `percent` done.
 
         `stopped`: its flow could not be started, or gave up; nothing goes on by itself.
         """
-        found = _told(await self._row(), self._ports.clock.now())
+        found = _told(await self._row(), self._clock.now())
         if found["status"] == RUNNING and not await self._is_under_way():
-            found = _told(await self._row(), self._ports.clock.now())  # its last page came between
+            found = _told(await self._row(), self._clock.now())  # its last page came between
             found["status"] = DONE if found["status"] == DONE else STOPPED
         return found
 
     async def _is_under_way(self) -> bool:
-        return await self._ports.flows.status(INSTANCE) in UNDER_WAY
+        return await self._flows.status(INSTANCE) in UNDER_WAY
 
     async def _row(self) -> Row | None:
-        return await self._ports.tables.get(TABLE, BACKFILL, PROGRESS)
+        return await self._tables.get(TABLE, BACKFILL, PROGRESS)
 
 
 def _told(row: Row | None, now: datetime) -> Json:

@@ -13,15 +13,29 @@ from functools import partial
 
 from shared import telemetry
 from shared.converge.dispatch import Dispatch, message_for
-from shared.converge.ports import Ports
 from shared.domain.partition import partition_of
 from shared.domain.records import Ref
 from shared.entities.payout import FLOW, instance_of, is_itemised, payout_of
 from shared.errors import Unavailable
 from shared.outcomes import Kind, Outcome
-from shared.ports import DeadLetter, Json, LetterNotKept, Message, Page, Row
+from shared.ports import (
+    Clock,
+    DeadLetter,
+    Flows,
+    Json,
+    LetterNotKept,
+    Message,
+    Page,
+    Queue,
+    Random,
+    Row,
+    StripeGateway,
+    Tables,
+)
+from shared.registry import Registry
 from shared.services.ingest import route
 from shared.services.reconciliation import Reconcile
+from shared.settings import Settings
 from shared.stores.item import (
     FIND_SENDER,
     UNREADABLE,
@@ -32,6 +46,7 @@ from shared.stores.item import (
 )
 from shared.stores.items import TABLE as ITEMS
 from shared.stores.items import ItemOutcome, Items, home, item_of, places
+from shared.stores.links import LinkStore
 from shared.stores.paging import Pages, next_cursor
 from shared.stores.places import SWEEP, Cursor, Place, Window, Windows
 from shared.stores.runs import Run, side_by_side
@@ -52,18 +67,30 @@ RESEND_AGE_SHARE = 4  # what has waited for a day is not asked for every quarter
 class Sweep:
     """What the timers call."""
 
-    def __init__(self, ports: Ports) -> None:
-        self._ports = ports
-        self._links = ports.links()
-        self._dispatch = Dispatch(
-            self._links, ports.queue, ports.clock, ports.settings, ports.registry
-        )
-        self._items = Items(ports.tables, ports.clock)
-        self._pages = Pages(ports.stripe, ports.clock, ports.rng)
-        self._windows = Windows(ports.tables, ports.clock)
+    def __init__(
+        self,
+        *,
+        stripe: StripeGateway,
+        tables: Tables,
+        queue: Queue,
+        flows: Flows,
+        clock: Clock,
+        rng: Random,
+        settings: Settings,
+        registry: Registry,
+        links: LinkStore,
+        dispatch: Dispatch,
+        items: Items,
+        reconcile: Reconcile,
+    ) -> None:
+        self._tables, self._queue, self._flows, self._clock = tables, queue, flows, clock
+        self._settings, self._registry, self._links = settings, registry, links
+        self._dispatch, self._items, self._reconcile = dispatch, items, reconcile
+        self._pages = Pages(stripe, clock, rng)
+        self._windows = Windows(tables, clock)
 
     def _run(self, timer: str) -> Run:
-        return Run(timer, self._ports.clock)
+        return Run(timer, self._clock)
 
     # --- balance transactions ---------------------------------------------------------------
 
@@ -118,16 +145,14 @@ class Sweep:
 
     def _since(self, through: datetime | None, now: datetime) -> datetime:
         """The moment to read from."""
-        settings = self._ports.settings
+        settings = self._settings
         if through is None:
             return now - timedelta(days=settings.sweep_first_days)
         return min(through - timedelta(hours=settings.sweep_overlap_hours), now)
 
     async def _kept(self, ref: Ref) -> bool:
         """True for an object that is parked or waiting: another list has it."""
-        row = await self._items.object(
-            home(self._ports.registry.named(ref.entity).queue, ref.id), ref.id
-        )
+        row = await self._items.object(home(self._registry.named(ref.entity).queue, ref.id), ref.id)
         return row is not None and row.cells["status"] in (Kind.PARK.value, Kind.WAITING.value)
 
     # --- events -----------------------------------------------------------------------------
@@ -165,8 +190,8 @@ class Sweep:
         return max(self._since(through, now), now - timedelta(days=EVENT_DAYS_MAX))
 
     async def _enqueue_events(self, run: Run, events: Sequence[Json]) -> int:
-        settings = self._ports.settings
-        registry = self._ports.registry
+        settings = self._settings
+        registry = self._registry
         found = [route(event, settings, registry) for event in events]
         routed = [each for each in found if each is not None]
 
@@ -185,7 +210,7 @@ class Sweep:
         return sent
 
     async def _send(self, queue: str, messages: Sequence[Message]) -> int:
-        await self._ports.queue.send(queue, messages)
+        await self._queue.send(queue, messages)
         return len(messages)
 
     # --- payouts ----------------------------------------------------------------------------
@@ -205,7 +230,7 @@ class Sweep:
             lambda window: self._page("payout", window),
             self._enqueue_payouts,
         )
-        async for page in Place(self._ports.tables, "open_tie_outs").pages(run, PAYOUTS, TIEOUTS):
+        async for page in Place(self._tables, "open_tie_outs").pages(run, PAYOUTS, TIEOUTS):
             ids = [row.row for row in page if row.cells["status"] == OPEN]
             sent += await run.part("open tie-outs", partial(self._take_up, ids), 0)
         run.close()
@@ -216,11 +241,11 @@ class Sweep:
         refs = [Ref("payout", str(payout["id"])) for payout in payouts]
         unsettled = await self._dispatch.unsettled(refs)
         itemised = {str(payout["id"]): payout for payout in payouts if is_itemised(payout)}
-        noted = await side_by_side(list(itemised), Reconcile(self._ports).is_noted)
+        noted = await side_by_side(list(itemised), self._reconcile.is_noted)
         unnoted = [id for id, is_there in zip(itemised, noted, strict=True) if not is_there]
         resolved = await self._resolved(unnoted)
         for id in resolved:  # taken up with the open ones
-            await expect(self._ports.tables, itemised[id], self._ports.clock.now())
+            await expect(self._tables, itemised[id], self._clock.now())
         wanted = dict.fromkeys([*(ref.id for ref in unsettled), *unnoted])
         return await self._send_again([id for id in wanted if id not in resolved])
 
@@ -229,7 +254,7 @@ class Sweep:
         resolved = await self._resolved(ids)
         sent = await self._send_again([id for id in ids if id not in resolved])
         for id in resolved:
-            await self._ports.flows.start(FLOW, instance_of(id), {"payout": id})
+            await self._flows.start(FLOW, instance_of(id), {"payout": id})
         return sent
 
     async def _resolved(self, ids: Sequence[str]) -> list[str]:
@@ -240,22 +265,22 @@ class Sweep:
     async def _send_again(self, ids: Sequence[str]) -> int:
         """Send payouts that may have been sent before, each as a new generation of its item;
         parked and waiting ones are left to their lists."""
-        queue = self._ports.registry.named("payout").queue
+        queue = self._registry.named("payout").queue
 
         async def message(id: str) -> Message | None:
             if await self._kept(Ref("payout", id)):
                 return None
-            partition = partition_of(id, self._ports.settings.partitions)
+            partition = partition_of(id, self._settings.partitions)
             row = await self._items.get(home(queue, id), id)
             if row is None:
-                return message_for(Ref("payout", id), self._ports.settings.partitions)
+                return message_for(Ref("payout", id), self._settings.partitions)
             item = item_of(row)
             return item.renewed(item.generation + 1).message(partition)
 
         found = await side_by_side(ids, message)
         messages = [each for each in found if each is not None]
         if messages:
-            await self._ports.queue.send(queue, messages)
+            await self._queue.send(queue, messages)
         return len(messages)
 
     # --- waiting items and dead letters -----------------------------------------------------
@@ -268,7 +293,7 @@ class Sweep:
         """
         run = self._run("sweep_waiting")
         found = self._places()
-        cursor = Cursor(self._ports.tables, SWEEP, "waiting")
+        cursor = Cursor(self._tables, SWEEP, "waiting")
         begun = str((await cursor.read()).get("place", ""))
         first = next((n for n, (_, where) in enumerate(found) if where == begun), 0)
         sent = 0
@@ -281,9 +306,9 @@ class Sweep:
         return sent
 
     async def _resend(self, run: Run, queue: str, where: str) -> int:
-        now, partitions = self._ports.clock.now(), self._ports.settings.partitions
+        now, partitions = self._clock.now(), self._settings.partitions
         sent = 0
-        pages = Place(self._ports.tables, f"waiting~{where}").pages(
+        pages = Place(self._tables, f"waiting~{where}").pages(
             run, ITEMS, where, f"{Kind.WAITING.value}~", RESENDS_PAGE
         )
         async for page in pages:
@@ -293,7 +318,7 @@ class Sweep:
                 for item in items
             ]
             if messages:
-                await self._ports.queue.send(queue, messages)
+                await self._queue.send(queue, messages)
             sent += len(messages)
         return sent
 
@@ -310,7 +335,7 @@ class Sweep:
             limit = DEAD_LETTERS_MAX
             return await run.part(
                 f"queue {queue}",
-                lambda: self._ports.queue.drain_dead_letters(queue, keep, limit),
+                lambda: self._queue.drain_dead_letters(queue, keep, limit),
                 0,
             )
 
@@ -337,7 +362,7 @@ class Sweep:
             remedy="Look for crashes in the log around this item, then retry it.",
         )
         try:
-            item = read_item(letter.body, self._ports.registry)
+            item = read_item(letter.body, self._registry)
         except UnreadableItemError as error:
             telemetry.fault("dead_letter_unreadable", error, queue=queue, message=letter.id)
             item = unreadable_item(queue, letter.id)
@@ -345,7 +370,7 @@ class Sweep:
         await self._items.store(queue, [ItemOutcome(item, outcome)])
 
     def _queues(self) -> list[str]:
-        return list(self._ports.registry.queues)
+        return list(self._registry.queues)
 
     def _places(self) -> list[tuple[str, str]]:
         return [(queue, where) for queue in self._queues() for where in places([queue])]

@@ -11,10 +11,11 @@ from datetime import timedelta
 
 from shared import telemetry
 from shared.converge.pipeline import Converge
-from shared.converge.ports import Ports
 from shared.errors import TieoutError
 from shared.outcomes import Kind, Outcome
-from shared.ports import Message
+from shared.ports import Clock, Message, Queue, Random
+from shared.registry import Registry
+from shared.settings import Settings
 from shared.stores.item import (
     FIND_SENDER,
     UNREADABLE,
@@ -58,10 +59,24 @@ class Received:
 class Work:
     """Handles what the queue functions receive."""
 
-    def __init__(self, ports: Ports, converge: Converge) -> None:
-        self._ports = ports
+    def __init__(
+        self,
+        *,
+        queue: Queue,
+        clock: Clock,
+        rng: Random,
+        settings: Settings,
+        registry: Registry,
+        items: Items,
+        converge: Converge,
+    ) -> None:
+        self._queue = queue
+        self._clock = clock
+        self._rng = rng
+        self._settings = settings
+        self._registry = registry
+        self._items = items
         self._converge = converge
-        self._items = Items(ports.tables, ports.clock)
 
     async def handle(self, queue: str, partition: int, messages: Sequence[Received]) -> None:
         """Handle a batch. When this returns the messages may complete; what it raises is the
@@ -70,7 +85,7 @@ class Work:
         item_outcomes: list[ItemOutcome] = []
         for message in messages:
             try:
-                item = read_item(message.body, self._ports.registry)
+                item = read_item(message.body, self._registry)
             except UnreadableItemError as error:
                 item_outcomes.append(_unreadable(queue, message, str(error)))
             else:
@@ -90,7 +105,7 @@ class Work:
             await self._settle(queue, partition, item_outcomes)
         except TieoutError:
             # The host abandons at once and without delay: ten tries should outlast a short outage.
-            await self._ports.clock.sleep(FAILURE_PAUSE_SECONDS)
+            await self._clock.sleep(FAILURE_PAUSE_SECONDS)
             raise
 
     async def _run(
@@ -98,10 +113,9 @@ class Work:
     ) -> dict[tuple[str, str], Outcome]:
         """Verdicts by (entity, object); duplicates are folded, and what the time does not allow
         is left for another message."""
-        ports = self._ports
-        started = ports.clock.now()
-        deadline = started + timedelta(seconds=ports.settings.batch_seconds_max)
-        owner = f"{queue}-{partition}-{ports.rng.getrandbits(64):016x}"
+        started = self._clock.now()
+        deadline = started + timedelta(seconds=self._settings.batch_seconds_max)
+        owner = f"{queue}-{partition}-{self._rng.getrandbits(64):016x}"
         writer = Writer(queue, partition, owner)
         kinds: dict[tuple[str, str], list[ItemKind]] = {}
         for item in items:
@@ -114,7 +128,7 @@ class Work:
         for (entity, kind), ids in runs.items():
             for start in range(0, len(ids), size):
                 part = ids[start : start + size]
-                if ports.clock.now() >= deadline:
+                if self._clock.now() >= deadline:
                     results = dict.fromkeys(part, NOT_BEGUN)
                 else:
                     wanted = dict.fromkeys(part, ())
@@ -128,7 +142,7 @@ class Work:
         if outcome.kind is not Kind.RETRY:
             return outcome
         attempts, uncounted = item.attempt + 1, item.copy - item.attempt + 1
-        if outcome.counts and attempts >= self._ports.settings.attempts_max:
+        if outcome.counts and attempts >= self._settings.attempts_max:
             given_up = f"given up after {attempts} attempts"
         elif not outcome.counts and uncounted >= UNCOUNTED_MAX:
             given_up = f"given up after {item.copy + 1:,} tries, {uncounted:,} of them uncounted"
@@ -138,12 +152,12 @@ class Work:
 
     def _delay_seconds(self, item: Item, outcome: Outcome) -> float:
         """Capped exponential back-off with jitter, never shorter than the outcome demands."""
-        settings = self._ports.settings
+        settings = self._settings
         base: float = UNCOUNTED_DELAY_SECONDS
         if outcome.counts:
             doubled: float = settings.retry_base_seconds * (1 << min(item.attempt, 30))
             base = min(doubled, settings.retry_cap_seconds)
-        jittered = base * (0.5 + 0.5 * self._ports.rng.random())
+        jittered = base * (0.5 + 0.5 * self._rng.random())
         return max(jittered, outcome.delay_seconds or 0.0)
 
     async def _settle(
@@ -151,7 +165,7 @@ class Work:
     ) -> None:
         copies: list[Message] = []
         told: list[ItemOutcome] = []
-        now = self._ports.clock.now()
+        now = self._clock.now()
         for item_outcome in item_outcomes:
             item, outcome = item_outcome.item, item_outcome.outcome
             if outcome.kind is Kind.RETRY:
@@ -170,7 +184,7 @@ class Work:
                     attempt=item.attempt,
                 )
         if copies:
-            await self._ports.queue.send(queue, copies)
+            await self._queue.send(queue, copies)
         await self._items.store(queue, told)
 
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from shared.converge.plan import intent_of, link_of
-from shared.converge.ports import Ports
 from shared.converge.recording import still_open
 from shared.converge.stages import Failed, Plan, PlannedObject, Progress, WrittenObject
 from shared.converge.writing import Applier
@@ -48,14 +47,10 @@ class Desk:
 
     def __init__(self) -> None:
         self.rig: Rig = rig()
-        ports: Ports = self.rig.ports
-        self.links = LinkStore(ports.tables, ports.clock, ports.settings.lease_seconds)
-        self.journals = Journals(
-            ports.tables, ports.dynamics, ports.clock, ports.rng, ports.settings
-        )
-        self.applier = Applier(
-            ports.dynamics, self.journals, self.links, ports.clock, ports.settings
-        )
+        app = self.rig.app
+        self.links = LinkStore(app.tables, app.clock, app.settings.lease_seconds)
+        self.journals = Journals(app.tables, app.dynamics, app.clock, app.rng, app.settings)
+        self.applier = Applier(app.dynamics, self.journals, self.links, app.clock, app.settings)
 
     async def planned(self, id: str, *create: Record, plan: Plan | None = None) -> PlannedObject:
         """A claimed object that creates records."""
@@ -67,7 +62,7 @@ class Desk:
 
     async def settle(self, value: PlannedObject, progress: Progress) -> None:
         claim = value.claim
-        open_intents = still_open(claim, progress, self.rig.clock.now(), self.rig.ports.settings)
+        open_intents = still_open(claim, progress, self.rig.clock.now(), self.rig.app.settings)
         await self.links.settle(claim, progress.links, progress.over, open_intents, None)
 
     @property

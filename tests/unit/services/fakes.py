@@ -9,9 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 from local.tables import MemoryTables
-from shared.bootstrap import App
+from shared.app import App
 from shared.clients.stripe.signatures import StripeSignatures
-from shared.converge.ports import Ports
 from shared.errors import ObjectMissing, Refused
 from shared.packaged import packaged_product
 from shared.ports import (
@@ -270,11 +269,6 @@ class Rig:
     tables: MemoryTables
     clock: ManualClock
     app: App
-
-    @property
-    def ports(self) -> Ports:
-        """What services take."""
-        return self.app.ports(self.flows)
 
 
 def rig(*objects: Json, tables: MemoryTables | None = None, **changes: Any) -> Rig:

@@ -8,7 +8,7 @@ from local.tables import MemoryTables
 from shared.domain.records import Link, Record
 from shared.errors import QueueUnavailable, Refused
 from shared.ports import Json, Lookup, Put, Row
-from shared.services.audit.audit import AUDIT_DAYS, Audit
+from shared.services.audit.audit import AUDIT_DAYS
 from shared.stores.journals import POSTED, TABLE, UNPOSTED
 from shared.stores.links import LinkStore
 from tests.unit.entities.objects import general_line, payout, plain_txn
@@ -60,7 +60,7 @@ def remove(found: Rig, key: str) -> None:
 async def audited(found: Rig) -> list[str]:
     """The objects that an audit has verified, sorted."""
     found.queue.sent.clear()
-    await Audit(found.ports).lines()
+    await found.app.audit().lines()
     assert {message.body["kind"] for _, message in found.queue.sent} <= {"verify"}
     return sorted(str(message.body["object"]) for _, message in found.queue.sent)
 
@@ -149,11 +149,11 @@ async def test_an_audit_whose_queue_is_away_goes_on_there_later() -> None:
         remove(found, f"txn_{number}:gross")
     found.queue.error = QueueUnavailable("down")
     with pytest.raises(QueueUnavailable):
-        await Audit(found.ports).lines()
+        await found.app.audit().lines()
     found.queue.error = None
-    assert await Audit(found.ports).go_on() == 2
-    assert await Audit(found.ports).go_on() == 0
-    assert await Audit(found.ports).lines() == 2
+    assert await found.app.audit().go_on() == 2
+    assert await found.app.audit().go_on() == 0
+    assert await found.app.audit().lines() == 2
 
 
 async def _unposted(found: Rig, names: Sequence[str]) -> None:
@@ -169,6 +169,6 @@ async def test_the_journals_of_other_companies_are_noted_when_one_cannot_be_read
     found.app = replace(found.app, dynamics=away)
     await _unposted(found, ["demf~general~B1", "usmf~general~B2"])
     with pytest.raises(ExceptionGroup, match="general journals of demf"):
-        await Audit(found.ports).journals()
+        await found.app.audit().journals()
     rows = await found.tables.query(TABLE, partition=POSTED)
     assert [row.row for row in rows] == ["usmf~general~B2"]

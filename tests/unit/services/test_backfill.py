@@ -6,7 +6,6 @@ import pytest
 
 from shared.errors import FlowsUnavailable
 from shared.ports import Json
-from shared.services.work import Backfill
 from tests.unit.services.fakes import rig
 
 
@@ -35,7 +34,7 @@ class Flows:
 
 async def test_a_backfill_whose_flow_cannot_be_started_is_stopped_and_starts_again() -> None:
     flows = Flows(refuses=True)
-    backfill = Backfill(replace(rig().ports, flows=flows))
+    backfill = replace(rig().app, flows=flows).backfill(flows)
     with pytest.raises(FlowsUnavailable):
         await backfill.start(30)
     assert (await backfill.progress())["status"] == "stopped"
@@ -48,7 +47,7 @@ async def test_a_backfill_whose_flow_cannot_be_started_is_stopped_and_starts_aga
 @pytest.mark.parametrize("state", ["Failed", "Terminated", "Canceled", None])
 async def test_a_backfill_whose_flow_gave_up_is_stopped_and_starts_again(state: str | None) -> None:
     flows = Flows()
-    backfill = Backfill(replace(rig().ports, flows=flows))
+    backfill = replace(rig().app, flows=flows).backfill(flows)
     await backfill.start(30)
     flows.state = state
     assert (await backfill.progress())["status"] == "stopped"
@@ -59,7 +58,7 @@ async def test_a_backfill_whose_flow_gave_up_is_stopped_and_starts_again(state: 
 @pytest.mark.parametrize("state", ["Pending", "Running", "ContinuedAsNew"])
 async def test_a_backfill_that_is_under_way_is_not_started_twice(state: str) -> None:
     flows = Flows()
-    backfill = Backfill(replace(rig().ports, flows=flows))
+    backfill = replace(rig().app, flows=flows).backfill(flows)
     await backfill.start(30)
     flows.state = state
     assert (await backfill.start(60))["status"] == "running"
@@ -73,6 +72,6 @@ async def test_a_backfill_that_ends_while_it_is_asked_for_is_done() -> None:
             await backfill.page({"since": 0, "cursor": "", "seen": 0, "sent": 0})
             return "Completed"
 
-    backfill = Backfill(replace(rig().ports, flows=Ending()))
+    backfill = replace(rig().app, flows=Ending()).backfill(Ending())
     await backfill.start(30)
     assert (await backfill.progress())["status"] == "done"

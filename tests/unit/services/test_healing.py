@@ -16,7 +16,6 @@ from shared.services.inbox.healing import (
     JUDGED_MAX,
     PROBES,
     TABLE,
-    Healing,
     next_width,
 )
 from shared.stores.item import Item
@@ -33,7 +32,7 @@ class Ward:
     def __init__(self, count: int, cause: str = "refused") -> None:
         self.rig: Rig = rig()
         self.items = Items(self.rig.tables, self.rig.clock)
-        self.healing = Healing(self.rig.ports)
+        self.healing = self.rig.app.healing()
         self.names = [f"txn_{number:05}" for number in range(count)]
         self.cause = cause
         self.tried: dict[str, int] = {}

@@ -7,8 +7,7 @@ import pytest
 
 from shared.domain.partition import partition_of
 from shared.outcomes import Kind, Outcome
-from shared.services.inbox.inbox import Inbox, Parked
-from shared.services.operations.health import Health
+from shared.services.inbox.inbox import Parked
 from shared.services.work.work import Received
 from shared.stores.item import Item, ItemKind
 from shared.stores.items import ItemOutcome, Items
@@ -37,7 +36,7 @@ async def store(found: Rig, *outcomes: ItemOutcome, queue: str = QUEUE) -> None:
 
 
 async def listed(found: Rig) -> list[Parked]:
-    return [item async for item in Inbox(found.ports).each()]
+    return [item async for item in found.app.inbox().each()]
 
 
 def sent(found: Rig) -> dict[str, str]:
@@ -48,7 +47,7 @@ def sent(found: Rig) -> dict[str, str]:
 async def work(found: Rig, *items: Item) -> None:
     """Converge objects that Stripe does not have, so that they park."""
     for item in items:
-        partition = partition_of(item.object, found.ports.settings.partitions)
+        partition = partition_of(item.object, found.app.settings.partitions)
         body = json.dumps(item.message(partition).body).encode()
         received = [Received(item.message_id, body, 1)]
         await found.app.work(found.flows).handle(item.entity, partition, received)
@@ -62,15 +61,15 @@ async def test_one_object_is_one_item_with_what_led_to_it() -> None:
     assert [event.id for event in item.events] == ["evt_1", "evt_2", "txn_1"]
     assert item.is_named({"evt_2": None})
     assert not item.is_named({"evt_3": None})
-    [group] = await Inbox(found.ports).groups()
+    [group] = await found.app.inbox().groups()
     assert group.count == 1
-    assert (await Health(found.ports).status())["parked"] == 1
+    assert (await found.app.health(found.flows).status())["parked"] == 1
 
 
 async def test_retrying_an_object_sends_one_message() -> None:
     found = rig()
     await store(found, *(outcome(id, "txn_1") for id in ("evt_1", "evt_2")))
-    assert await Inbox(found.ports).retry(await listed(found)) == 1
+    assert await found.app.inbox().retry(await listed(found)) == 1
     assert sent(found) == {"evt_2:1.0": str(partition_of("txn_1"))}
 
 
@@ -83,7 +82,7 @@ async def test_no_message_id_of_an_object_comes_twice() -> None:
         item = Item(id, "", QUEUE, "txn_1", len(generations))
         await store(found, ItemOutcome(item, Outcome(Kind.PARK, cause="refused")))
         found.queue.sent.clear()
-        assert await Inbox(found.ports).retry(await listed(found)) == 1
+        assert await found.app.inbox().retry(await listed(found)) == 1
         ids += sent(found)
     assert len(set(ids)) == len(ids) == 6
 
@@ -93,7 +92,7 @@ async def test_a_command_is_retried_as_the_command_it_is() -> None:
     await store(found, outcome("verify-txn_1", "txn_1", command=ItemKind.VERIFY, cause="vanished"))
     [item] = await listed(found)
     assert (item.id, item.object) == ("verify-txn_1", "txn_1")
-    assert await Inbox(found.ports).retry([item]) == 1
+    assert await found.app.inbox().retry([item]) == 1
     [(_, message)] = found.queue.sent
     assert (message.id, message.body["kind"]) == ("verify-txn_1:1.0", "verify")
 
@@ -103,7 +102,7 @@ async def test_what_left_the_inbox_meanwhile_is_not_sent() -> None:
     await store(found, outcome("evt_1", "txn_1"))
     items = await listed(found)
     await store(found, outcome("evt_2", "txn_1", Kind.DONE))
-    assert await Inbox(found.ports).retry(items) == 0
+    assert await found.app.inbox().retry(items) == 0
 
 
 PARTITIONS: Sequence[tuple[int, int]] = [(8, 2), (64, 1), (2, 8)]
@@ -119,8 +118,8 @@ async def test_what_was_parked_before_partitions_changed_stays_listed_and_is_one
     found = rig(tables=old.tables, partitions=after)
     items = await listed(found)
     assert {item.object for item in items} == set(names)
-    assert (await Health(found.ports).status())["parked"] == len(names)
-    assert await Inbox(found.ports).retry(items) == len(names)
+    assert (await found.app.health(found.flows).status())["parked"] == len(names)
+    assert await found.app.inbox().retry(items) == len(names)
     wanted = {f"evt_{name}:1.0": str(partition_of(name, after)) for name in names}
     assert sent(found) == wanted
     again = [Item(f"evt_{name}", "", QUEUE, name, generation=1) for name in names]
@@ -128,5 +127,5 @@ async def test_what_was_parked_before_partitions_changed_stays_listed_and_is_one
     assert len(await listed(found)) == len(names)
     await store(found, *(outcome(f"evt_{name}", name, Kind.DONE) for name in names))
     assert await listed(found) == []
-    status = await Health(found.ports).status()
+    status = await found.app.health(found.flows).status()
     assert (status["parked"], status["done"]) == (0, len(names))

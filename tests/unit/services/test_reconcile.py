@@ -3,7 +3,6 @@ from typing import Any
 
 from shared.domain.clearing import Resolution
 from shared.domain.money import Money
-from shared.services.reconciliation.reconcile import Reconcile
 from shared.stores.links import LinkStore
 from shared.stores.tie_outs import TABLE
 from tests.unit.entities.objects import Json, general_line, payout, plain_txn
@@ -26,7 +25,7 @@ def rig_of(*members: Json, amount: int = 300) -> Rig:
 
 async def listed(found: Rig) -> Json:
     """All pages of the membership, as the flow reads them."""
-    reconcile = Reconcile(found.ports)
+    reconcile = found.app.reconcile()
     total: dict[str, Any] = {"count": 0, "net_minor": 0, "pages": 0}
     cursor = ""
     while True:
@@ -48,7 +47,7 @@ async def write(found: Rig, id: str, clearing_minor: int) -> None:
 
 
 async def tie_out(found: Rig, total: Json) -> Json:
-    return await Reconcile(found.ports).tie_out("po_1", total["count"], total["net_minor"])
+    return await found.app.reconcile().tie_out("po_1", total["count"], total["net_minor"])
 
 
 async def test_the_payouts_own_row_is_no_member() -> None:
@@ -81,7 +80,7 @@ async def test_a_payout_is_open_until_every_member_is_written() -> None:
     await write(found, "txn_0002", 100)
     await write(found, "txn_0003", 100)
     assert await tie_out(found, total) == {"status": "tied", "difference_minor": 0, "unwritten": 0}
-    (row,) = await Reconcile(found.ports).tie_outs()
+    (row,) = await found.app.reconcile().tie_outs()
     assert (row["payout"], row["members"], row["amount_minor"]) == ("po_1", 3, 300)
     assert row["status"] == "tied"
 
@@ -96,7 +95,7 @@ async def test_sums_that_differ_are_not_tied() -> None:
         "difference_minor": 100,
         "unwritten": 0,
     }
-    (row,) = await Reconcile(found.ports).tie_outs()
+    (row,) = await found.app.reconcile().tie_outs()
     assert row["status"] == "open"
 
 
@@ -134,8 +133,8 @@ async def test_a_payout_without_members_ties_when_it_is_of_nothing() -> None:
 
 
 async def test_a_payout_that_was_never_seen_has_no_tie_out() -> None:
-    assert not await Reconcile(rig_of().ports).is_noted("po_9")
-    assert await Reconcile(rig_of().ports).tie_outs() == []
+    assert not await rig_of().app.reconcile().is_noted("po_9")
+    assert await rig_of().app.reconcile().tie_outs() == []
 
 
 async def test_more_members_than_a_transaction_holds_are_confirmed() -> None:

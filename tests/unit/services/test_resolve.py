@@ -6,15 +6,13 @@ from typing import Any
 
 import pytest
 
-from shared.converge.dispatch import Dispatch
 from shared.converge.plan import intent_of
 from shared.domain.partition import partition_of
 from shared.domain.records import Ref
 from shared.errors import ClaimHeld, Refused
 from shared.outcomes import Kind, Outcome
-from shared.services.inbox.inbox import Inbox, Parked
-from shared.services.inbox.resolve import Decision, ResolutionRefused, Resolve, Resolved
-from shared.services.operations.customers import Customers
+from shared.services.inbox.inbox import Parked
+from shared.services.inbox.resolve import Decision, ResolutionRefused, Resolved
 from shared.services.operations.customers import Decision as Choice
 from shared.services.work.work import Received
 from shared.stores.item import Item, ItemKind
@@ -36,7 +34,7 @@ class Desk:
 
     def __init__(self, *objects: Json, **changes: Any) -> None:
         self.rig: Rig = rig(*(objects or (txn(), charge(), customer())), **changes)
-        self.inbox, self.resolve = Inbox(self.rig.ports), Resolve(self.rig.ports)
+        self.inbox, self.resolve = self.rig.app.inbox(), self.rig.app.resolve()
         self.items = Items(self.rig.tables, self.rig.clock)
         self.links = LinkStore(self.rig.tables, self.rig.clock, 600)
         self.refusing = True
@@ -115,8 +113,7 @@ async def test_a_resolved_object_is_not_dispatched() -> None:
     desk = Desk()
     await desk.work()
     await desk.run(VOUCHER)
-    ports = desk.rig.ports
-    dispatch = Dispatch(desk.links, ports.queue, ports.clock, ports.settings, ports.registry)
+    dispatch = desk.rig.app.dispatch()
     refs = [Ref(QUEUE, "txn_1"), Ref(QUEUE, "txn_2")]
     assert await dispatch.unsettled(refs) == refs[1:]
 
@@ -334,7 +331,7 @@ async def test_who_links_an_account_takes_the_resolution_of_the_customer_back() 
     desk = Desk()
     await desk.work("evt_1", "cus_1", "customer")
     await desk.run(Decision("Kim", "a test customer"))
-    await Customers(desk.rig.ports).accept(Choice("cus_1", "usmf", "", "Lee", "it is real"))
+    await desk.rig.app.customers().accept(Choice("cus_1", "usmf", "", "Lee", "it is real"))
     assert await desk.links.resolution("cus_1") is None
     assert await desk.listed(Kind.RESOLVED) == []
     assert desk.rig.queue.sent

@@ -12,12 +12,11 @@ from typing import Any
 from local.clock import LoopClock
 from local.loop import run_virtual
 from local.tables import MemoryTables
-from shared.converge.ports import Ports
+from shared.app import App
 from shared.domain.records import Link, Record
-from shared.ports import Cell, Json, Lookup, Message, Page, Put, Row
+from shared.ports import Cell, Flows, Json, Lookup, Message, Page, Put, Row
 from shared.registry import REGISTRY
-from shared.services.audit.audit import PAGES_AT_ONCE, Audit
-from shared.services.work.sweep import Sweep
+from shared.services.audit.audit import PAGES_AT_ONCE
 from shared.stores.journals import POSTED, UNPOSTED
 from shared.stores.links import DOCUMENT, LINK_PREFIX, _link_cells
 from shared.stores.runs import RUN_SECONDS_MAX
@@ -213,7 +212,8 @@ class Account:
     dynamics: ManyLines
     tables: SlowTables
     queue: SlowQueue
-    ports: Ports
+    app: App
+    flows: Flows
     runs: list[float] = field(default_factory=list)
 
     async def run(self, timer: Callable[[], Awaitable[int]]) -> int:
@@ -238,15 +238,16 @@ def live(body: Body, **changes: Any) -> None:
     async def main(clock: LoopClock) -> None:
         stripe, tables, queue = ManyTransactions(clock), SlowTables(clock), SlowQueue(clock)
         dynamics = ManyLines(clock=clock)
-        ports = replace(
-            rig(tables=tables, **changes).ports,
+        found = rig(tables=tables, **changes)
+        app = replace(
+            found.app,
             stripe=stripe,
             queue=queue,
             clock=clock,
             dynamics=dynamics,
             tables=tables,
         )
-        await body(Account(clock, stripe, dynamics, tables, queue, ports))
+        await body(Account(clock, stripe, dynamics, tables, queue, app, found.flows))
 
     run_virtual(main, start=NOW)
 
@@ -259,7 +260,7 @@ def test_a_sweep_of_a_day_of_100_000_transactions_ends_in_time_and_sends_everyth
     async def body(account: Account) -> None:
         made = first_since(int(account.clock.now().timestamp()))
         for _ in range(3):
-            await account.run(Sweep(account.ports).transactions)
+            await account.run(account.app.sweep(account.flows).transactions)
             cells = await account.cursor("sweep", "balance_transaction")
             if "began" not in cells:
                 break
@@ -275,7 +276,7 @@ def test_a_sweep_of_a_day_of_100_000_transactions_ends_in_time_and_sends_everyth
         assert newer > made + 5_000
         for _ in range(4):
             await account.next(HOUR)
-            await account.run(Sweep(account.ports).transactions)
+            await account.run(account.app.sweep(account.flows).transactions)
         sent = account.queue.objects
         assert [id for id in unwritten(made - A_DAY, newer) if id not in sent] == []
 
@@ -290,10 +291,10 @@ def test_journals_behind_the_first_pages_are_noted_as_posted() -> None:
             note = Put(f"usmf~general~{name}", {"opened_at": NOW, "period": "2026-11-11"})
             await MemoryTables.transact(account.tables, "journals", UNPOSTED, [note])
         account.dynamics.posted = {names[1_200]: None, names[-1]: None}
-        await account.run(Audit(account.ports).journals)
+        await account.run(account.app.audit().journals)
         while (await account.cursor("place", "unposted_journals"))["after"]:
             await account.next(4 * HOUR)
-            await account.run(Audit(account.ports).journals)
+            await account.run(account.app.audit().journals)
             assert len(account.runs) < 5
         assert len(account.runs) > 1
         rows = await MemoryTables.query(account.tables, "journals", partition=POSTED)
@@ -324,7 +325,7 @@ def test_waiting_items_beyond_one_run_come_in_the_next() -> None:
             await MemoryTables.transact(account.tables, "events", where, [put])
         account.queue.seconds = 1.0
         while len(account.queue.objects) < count:
-            await account.run(Sweep(account.ports).waiting)
+            await account.run(account.app.sweep(account.flows).waiting)
             assert len(account.runs) < 5
             await account.next(QUARTER)
         assert len(account.runs) == 2
@@ -340,10 +341,10 @@ def test_an_audit_of_days_of_100_000_transactions_ends_in_time_and_verifies_ever
     async def body(account: Account) -> None:
         made = first_since(int(account.clock.now().timestamp()))
         account.stripe.seconds = SLOW_SECONDS
-        await account.run(Audit(account.ports).lines)
+        await account.run(account.app.audit().lines)
         while await account.cursor("sweep", "audit"):
             await account.next(QUARTER)
-            await account.run(Audit(account.ports).go_on)
+            await account.run(account.app.audit().go_on)
             assert len(account.runs) < 4
         assert len(account.runs) > 1
         assert account.stripe.calls_most == PAGES_AT_ONCE
@@ -351,6 +352,6 @@ def test_an_audit_of_days_of_100_000_transactions_ends_in_time_and_verifies_ever
         old = [id for id in account.queue.objects if id < id_of(made)]
         assert sorted(old) == suspects(made - A_DAY, made)
         assert len(account.queue.objects) < len(old) + 10
-        assert await account.run(Audit(account.ports).go_on) == 0
+        assert await account.run(account.app.audit().go_on) == 0
 
     live(body)

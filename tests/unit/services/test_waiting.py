@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from shared.outcomes import Kind, Outcome
-from shared.services.inbox.waiting import LISTED_MAX, Pending, WaitingList
+from shared.services.inbox.waiting import LISTED_MAX, Pending
 from shared.services.work.sweep import RESEND_AFTER_MIN
 from shared.stores.item import Item
 from shared.stores.items import ItemOutcome, Items, place
@@ -24,7 +24,7 @@ class Desk:
         found = rig()
         self.clock = found.clock
         self.items = Items(found.tables, found.clock)
-        self.list = WaitingList(found.ports)
+        self.list = found.app.waiting()
 
     async def record(self, *outcomes: ItemOutcome) -> None:
         await self.items.record(place("charge", 0), outcomes)
