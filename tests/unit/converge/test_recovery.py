@@ -13,7 +13,7 @@ from shared.domain.documents import Follows, LinkExisting
 from shared.domain.records import Record
 from shared.entities.common.journal_lines import CustomerPaymentLine
 from shared.errors import Overtaken, Parked, Refused, Unavailable
-from shared.ports import Json, Lookup
+from shared.ports import Json, Lookup, Value
 from shared.targets.finance import FINANCE
 from tests.unit.converge.values import claim, error_of, going, planned, progress_of
 from tests.unit.entities.objects import customer_record, general_line
@@ -39,7 +39,10 @@ class PickyDynamics(FakeDynamics):
 
 def line(id: str = "txn_1") -> Record:
     document = CustomerPaymentLine.of(general_line("gross", key=f"{id}:gross"))
-    fields = {"PaymentId": document.key, "TransactionDate": date(2026, 11, 1)}
+    fields: dict[str, Value] = {
+        "PaymentId": document.key,
+        "TransactionDate": date(2026, 11, 1),
+    }
     return Record(document, LINES, "PaymentId", fields)
 
 
