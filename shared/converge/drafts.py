@@ -32,7 +32,7 @@ async def find_drafts(
     lines = {value.id: _lines(value) for value in values}
     every = [link for links in lines.values() for link in links]
     rows = await rows_of(dynamics, [link.record for link in every])
-    is_posted = await posted(dynamics, [_batch(link) for link in every])
+    is_posted = await posted(dynamics.find, [_batch(link) for link in every])
     results = []
     for value in values:
         if all(_is_there(link, rows) for link in lines[value.id]):

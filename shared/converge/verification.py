@@ -61,7 +61,7 @@ async def _verify(
     found, unknown = await _find(dynamics, [record for _, record, _ in wanted], entity_sets)
     is_posted: Mapping[Batch, bool] = {}
     try:
-        is_posted = await posted(dynamics, _doubtful(found, entity_sets))
+        is_posted = await posted(dynamics.find, _doubtful(found, entity_sets))
     except Exception as error:  # which of two lines is right cannot be told
         unknown |= {key: error for key, rows in found.items() if len(rows) > 1}
     for finding, record, link in wanted:

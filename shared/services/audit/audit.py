@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from shared import telemetry
 from shared.converge import isolation
 from shared.converge.maintenance import MaintenanceCommands
+from shared.converge.posting_status import posted
 from shared.converge.recovery import LOOKUP_KEYS_MAX
 from shared.domain.journal import JournalKind
 from shared.ports import (
@@ -32,7 +33,6 @@ from shared.ports import (
     Random,
     Row,
     Tables,
-    Value,
 )
 from shared.services.audit.spans import LOOKS_AT_ONCE, Span
 from shared.settings import Settings
@@ -44,7 +44,6 @@ from shared.stores.places import SWEEP, Cursor, Place
 from shared.stores.retry import with_retries
 from shared.stores.runs import Run, side_by_side
 from shared.targets.entity_set import EntitySets
-from shared.targets.finance import BATCH_NUMBER
 
 AUDIT, AUDIT_DAYS = "audit", 35
 SPAN_DAYS_MAX = 7  # days of which the lines are in memory at once
@@ -233,14 +232,14 @@ class Audit:
             name = f"{kind} journals of {company}"
             return await run.part(name, lambda: self._note(company, kind, group), 0)
 
-        posted = sum(await side_by_side(parts, note, LOOKS_AT_ONCE))
+        count = sum(await side_by_side(parts, note, LOOKS_AT_ONCE))
         for (company, kind), group in groups.items():
             for row in group:
                 if self._is_overdue(row):
                     name = f"journal {row.row}"
                     step = partial(self._isolate, company, JournalKind(kind), row)
                     await run.part(name, step, None)
-        return len(rows) - posted
+        return len(rows) - count
 
     def _is_overdue(self, row: Row) -> bool:
         """True when the posting job had time enough for a journal and did not post it."""
@@ -270,23 +269,17 @@ class Audit:
         await self._maintenance.send(half, ItemKind.ISOLATE, "isolate")
 
     async def _note(self, company: str, kind: str, rows: Sequence[Row]) -> int:
-        by_batch = {row.row.split("~", maxsplit=2)[2]: row for row in rows}
-        values: list[Value] = list(by_batch)
-        lookup = Lookup(
-            self._entity_sets.of_journal(JournalKind(kind)).header,
-            company,
-            any_of=(BATCH_NUMBER, values),
-            select=(BATCH_NUMBER, "IsPosted"),
-        )
-        posted = 0
-        for record in await self._find(lookup):
-            row = by_batch.get(str(record[BATCH_NUMBER]))
-            if row is not None and record["IsPosted"] == "Yes":
+        entity_set = self._entity_sets.of_journal(JournalKind(kind)).name
+        by_batch = {(entity_set, company, row.row.split("~", maxsplit=2)[2]): row for row in rows}
+        count = 0
+        for batch, is_posted in (await posted(self._find, by_batch)).items():
+            if is_posted:
+                row = by_batch[batch]
                 cells = {**row.cells, "seen_posted_at": self._clock.now()}
                 await self._tables.transact(TABLE, POSTED, [Put(row.row, cells)])
                 await self._tables.transact(TABLE, UNPOSTED, [Delete(row.row)])
-                posted += 1
-        return posted
+                count += 1
+        return count
 
     async def _find(self, lookup: Lookup) -> list[Json]:
         read = partial(self._dynamics.find, lookup)

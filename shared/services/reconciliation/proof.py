@@ -13,12 +13,13 @@ from decimal import Decimal
 from functools import partial
 from itertools import batched
 
+from shared.converge.posting_status import posted
 from shared.domain.books import Account, Book, Books
 from shared.domain.clearing import BookedLine, Proof, Resolution, prove
 from shared.domain.ids import object_of
 from shared.domain.money import Money, from_decimal, is_currency, total
 from shared.errors import Parked, Unavailable
-from shared.ports import Clock, DynamicsGateway, Json, Lookup, Random, StripeGateway, Value
+from shared.ports import Clock, DynamicsGateway, Json, Lookup, Random, StripeGateway
 from shared.settings import LedgerEntity
 from shared.stores.paging import Pages
 from shared.stores.retry import with_retries
@@ -154,7 +155,7 @@ class Prover:
         companies = self._books.companies
         parts = await asyncio.gather(
             *(
-                self._lines_of(lines.name, lines.header, company, currency, book)
+                self._lines_of(lines.name, company, currency, book)
                 for company in companies
                 for lines in self._journal_lines
             )
@@ -162,18 +163,27 @@ class Prover:
         return [line for part in parts for line in part]
 
     async def _lines_of(
-        self, line_set: str, header_set: str, company: str, currency: str, book: Book
+        self, line_set: str, company: str, currency: str, book: Book
     ) -> list[BookedLine]:
         sides = (("OffsetAccount", -1), ("Account", 1))[: 2 if company == book.company else 1]
         rows: list[tuple[Json, int]] = []
         for side, sign in sides:
             records = await self._touching(line_set, side, company, currency, book)
             rows += [(row, sign) for row in records]
-        batches = sorted({str(row[BATCH_NUMBER]) for row, _ in rows})
-        posted = await self._posted(header_set, company, batches)
+        batches = sorted({(line_set, company, str(row[BATCH_NUMBER])) for row, _ in rows})
+        told = await posted(self._find, batches)
+
+        def is_posted(row: Json) -> bool:
+            return told.get((line_set, company, str(row[BATCH_NUMBER])), False)
+
         return [
             replace(
-                _booked(row, sign, currency, str(row[BATCH_NUMBER]) in posted),
+                _booked(
+                    row,
+                    sign,
+                    currency,
+                    is_posted(row),
+                ),
                 company=company,
                 voucher=str(row.get("Voucher") or ""),
             )
@@ -201,20 +211,6 @@ class Prover:
             if row[f"{side}Type"] == account.type
             and (side == "Account" or _company_of(row, company) == book.company.casefold())
         ]
-
-    async def _posted(self, header_set: str, company: str, batches: Sequence[str]) -> set[str]:
-        if not batches:
-            return set()
-        values: list[Value] = list(batches)
-        headers = await self._find(
-            Lookup(
-                header_set,
-                company,
-                any_of=(BATCH_NUMBER, values),
-                select=(BATCH_NUMBER, "IsPosted"),
-            )
-        )
-        return {str(row[BATCH_NUMBER]) for row in headers if row["IsPosted"] == "Yes"}
 
     async def _ledger(self, currency: str, book: Book) -> Money | None:
         entity = self._ledger_entity

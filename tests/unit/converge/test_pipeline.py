@@ -9,6 +9,7 @@ import pytest
 from local.tables import MemoryTables
 from shared.converge.deciding import target_of
 from shared.converge.phases import PHASES_MAX
+from shared.converge.plan import link_of
 from shared.converge.stages import DecidedObject, Failed, WrittenObject
 from shared.domain.documents import Document
 from shared.entities.common.objects import Desired, Listed, Snapshot
@@ -23,6 +24,7 @@ from shared.stores.journals import Writer
 from shared.stores.links import INTENT_PREFIX, LinkStore
 from shared.stores.links import TABLE as LINKS
 from tests.unit.converge.test_phases import person
+from tests.unit.converge.test_writing import payment
 from tests.unit.entities.objects import CONTEXT, charge, customer, txn
 from tests.unit.services.fakes import FakeDynamics, RecordingQueue, Rig, rig
 
@@ -260,3 +262,20 @@ async def test_a_system_that_does_not_answer_is_not_asked_for_each_object_again(
     bench.dynamics.refuse = lambda _lookup: Unavailable("dynamics", "503")
     assert await bench.kinds(verify=True) == [Kind.RETRY, Kind.RETRY]
     assert len(bench.dynamics.asked) == 1
+
+
+async def test_a_draft_that_was_deleted_is_written_again_in_one_phase_only() -> None:
+    bench = Bench()
+    store = LinkStore(bench.tables, bench.rig.clock, 600)
+    record = payment()
+    held = await store.claim("txn_1", "one")
+    link = link_of(record, {"JournalBatchNumber": "B1", "LineNumber": 1})
+    await store.settle(held, [link], [], [], None)
+    documents = (record.document, *chain(2))
+    snapshot = Snapshot("balance_transaction", "txn_1", txn())
+    value = DecidedObject(await store.claim("txn_1", "one"), snapshot, Desired(documents))
+    target = target_of(bench.app.settings, packaged_mapping(), {})
+    (result,) = await bench.converge.commands.run(ItemKind.VERIFY, target, WRITER, [value])
+    assert isinstance(result, WrittenObject)
+    assert list(result.links) == ["gross", "d0", "d1"]
+    assert bench.lines() == ["txn_1:gross"]
