@@ -18,7 +18,8 @@ $(READY): requirements-dev.txt pyproject.toml
 	    { [ -x $(BIN)/python ] && $(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' \
 	      || "$$python" -m venv --clear .venv; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@VIRTUAL_ENV="$(CURDIR)/.venv" $(BIN)/uv pip sync --quiet --require-hashes requirements-dev.txt
+	@VIRTUAL_ENV="$(CURDIR)/.venv" $(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode \
+	    requirements-dev.txt
 	@VIRTUAL_ENV="$(CURDIR)/.venv" $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -42,8 +43,9 @@ simulate: $(READY) ## 200 simulated months under faults (SEED=n: one of them, wi
 simulate-mutants: $(READY) ## every mutant of the product must be caught by the simulation
 	@$(BIN)/python -m local.simulation.mutants $(ARGS)
 
+# The tests start many processes; each would compile all modules again where nothing may be kept.
 test: $(READY) $(NPM_READY) ## all tests (ARGS="-k name")
-	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: lint types imports tidy ## ruff, mypy strict, import-linter, the rules of the house
 

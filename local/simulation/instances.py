@@ -240,7 +240,10 @@ class Instances:
 
     def _instance_of(self, process: Process) -> Instance | None:
         """The instance that lives this life, while it is up."""
-        return next((each for each in self.instances if each.process is process), None)
+        for instance in self.instances:
+            if instance.process is process:
+                return instance
+        return None
 
     def _give_up_lead(self, instance: Instance) -> None:
         """Timers and hub belong to one host at a time, by a lease that runs out."""

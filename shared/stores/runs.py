@@ -71,7 +71,8 @@ async def side_by_side[T, R](
 
     The first error comes out, after every step that has begun has ended.
     """
-    waiting = enumerate(items)
+    given = list(items)
+    waiting = enumerate(given)
     results: dict[int, R] = {}
     errors: list[Exception] = []
 
@@ -84,7 +85,8 @@ async def side_by_side[T, R](
             except Exception as error:
                 errors.append(error)
 
-    await asyncio.gather(*(work() for _ in range(at_once)))
+    workers = max(1, min(at_once, len(given)))
+    await asyncio.gather(*(work() for _ in range(workers)))
     if errors:
         raise errors[0]
     return [results[index] for index in range(len(results))]
