@@ -53,7 +53,7 @@ param retentionDays int = 90
 var workload = 'tieout'
 var token = take(uniqueString(subscription().id, environmentName, location), 5)
 var suffix = '${workload}-${environmentName}-${token}'
-var compact = '${take(replace(environmentName, '-', ''), 10)}${token}'
+var compact = '${take(replace(environmentName, '-', ''), 9)}${token}'
 var names = {
   resourceGroup: 'rg-${workload}-${environmentName}'
   identity: 'id-${suffix}'
