@@ -219,7 +219,9 @@ module alerts 'modules/alerts.bicep' = {
   params: {
     actionGroupName: names.actionGroup
     namePrefix: 'alert-${workload}-${environmentName}'
+    location: location
     tags: allTags
+    componentId: monitoring.outputs.componentId
     namespaceId: messaging.outputs.id
     alerting: alerting
   }
