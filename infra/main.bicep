@@ -227,6 +227,17 @@ module alerts 'modules/alerts.bicep' = {
   }
 }
 
+module workbook 'modules/workbook.bicep' = {
+  scope: group
+  params: {
+    displayName: 'Tieout ${environmentName}'
+    location: location
+    tags: allTags
+    componentId: monitoring.outputs.componentId
+    namespaceId: messaging.outputs.id
+  }
+}
+
 output AZURE_RESOURCE_GROUP string = group.name
 output TIEOUT_APP_NAME string = app.outputs.name
 output TIEOUT_URL string = 'https://${app.outputs.hostName}'

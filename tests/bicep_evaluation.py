@@ -36,7 +36,6 @@ ENVIRONMENT = {
 }
 TENANT = {"tenantId": "00000000-0000-4000-8000-00000000000a"}
 SUBSCRIPTION = {"id": "/subscriptions/s", "subscriptionId": "s"}
-RESOURCE_GROUP = {"id": "/subscriptions/s/resourceGroups/g", "name": "g", "location": "here"}
 # What Azure makes up, by type.
 RUNTIME: dict[str, dict[str, Any]] = {
     "Microsoft.ManagedIdentity/userAssignedIdentities": {
@@ -158,7 +157,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "length": len,
     "map": lambda values, make: [make(value) for value in values],
     "replace": lambda text, old, new: text.replace(old, new),
-    "resourceGroup": lambda: RESOURCE_GROUP,
     "split": lambda text, between: text.split(between),
     "string": _text,
     "subscription": lambda: SUBSCRIPTION,
@@ -193,11 +191,13 @@ class Template:
         parameters: Mapping[str, Any],
         into: Deployment,
         environment: Mapping[str, str] | None = None,
+        group: str = "",
     ) -> None:
         self._file = read(path)
         self._parameters = parameters
         self._into = into
         self._environment = environment or {}
+        self._group = group
         self._known: dict[str, Any] = {}
         declared = [name for name, one in self._file.declarations.items() if one.kind == "param"]
         unknown = [name for name in parameters if name not in declared]
@@ -271,7 +271,8 @@ class Template:
         values = self._value(body, local)
         values.pop("dependsOn", None)
         path = self._file.path.parent / one.of
-        return Module(Template(path, values.get("params", {}), self._into).run())
+        group = values["scope"].name if "scope" in values else self._group
+        return Module(Template(path, values.get("params", {}), self._into, group=group).run())
 
     def _value(self, node: Expression, local: Mapping[str, Any]) -> Any:
         match node:
@@ -332,6 +333,8 @@ class Template:
         match function:
             case "loadJsonContent":
                 return json.loads((beside / arguments[0]).read_text(encoding="utf-8"))
+            case "resourceGroup":
+                return {"id": f"{SUBSCRIPTION['id']}/resourceGroups/{self._group}"}
             case "loadTextContent":
                 return (beside / arguments[0]).read_text(encoding="utf-8")
             case "readEnvironmentVariable":

@@ -27,7 +27,7 @@ TABLES: dict[str, tuple[str, ...]] = {
         *("customDimensions", "cloud_RoleName", "cloud_RoleInstance"),
     ),
     "requests": (
-        *("timestamp", "id", "name", "url", "success", "resultCode", "duration"),
+        *("timestamp", "id", "name", "url", "success", "resultCode", "duration", "itemCount"),
         *("operation_Id", "customDimensions", "cloud_RoleName"),
     ),
     "dependencies": (
@@ -321,6 +321,11 @@ class Query:
         return Result([*names, *(item.name for item in items)], rows)
 
     def _aggregate(self, columns: list[str]) -> list[Column]:
+        if self._ahead("("):
+            names = self._comma_separated(lambda: self._take(kind="name"))
+            for text in (")", "=", "percentilesw", "("):
+                self._take(text)
+            return self._percentiles(names, columns)
         name = self._take(kind="name")
         function = self._take(kind="name") if self._ahead("=") else name
         self._take("(")
@@ -331,8 +336,6 @@ class Query:
                 return self._extreme(function, columns)
             arguments = self._comma_separated(lambda: self._expression(columns))
             self._take(")")
-        if function == "percentilesw":
-            return self._percentiles(arguments)
         if function not in AGGREGATES:
             raise KqlError(f"unknown aggregate {function}")
         if name == function:
@@ -365,17 +368,20 @@ class Query:
 
         return [column(name) for name in names]
 
-    def _percentiles(self, arguments: list[Scope]) -> list[Column]:
-        value, weight, *percents = arguments
+    def _percentiles(self, names: list[str], columns: list[str]) -> list[Column]:
+        value, weight, *percents = self._comma_separated(lambda: self._expression(columns))
+        self._take(")")
+        if len(names) != len(percents):
+            raise KqlError(f"{len(percents)} percentiles have {len(names)} names")
 
-        def column(percent: float) -> Column:
+        def column(name: str, percent: float) -> Column:
             def of(rows: list[Row]) -> Any:
                 pairs = [(value(row), weight(row)) for row in rows]
                 return _weighted([v for v, _ in pairs], [w for _, w in pairs], percent)
 
-            return Column(f"p{percent:g}", of)
+            return Column(name, of)
 
-        return [column(percent({})) for percent in percents]
+        return [column(name, p({})) for name, p in zip(names, percents, strict=True)]
 
     def _join_operator(self, made: Result) -> Result:
         self._take("kind")

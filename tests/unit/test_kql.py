@@ -59,7 +59,7 @@ QUERIES: dict[str, list[list[Any]]] = {
         [5],
     ],
     "datatable(v: int, w: int) [10, 90, 60, 9, 300, 1] "
-    "| summarize percentilesw(v, w, 50, 95, 100)": [
+    "| summarize (a, b, c) = percentilesw(v, w, 50, 95, 100)": [
         [10, 60, 300]
     ],
     "datatable(t: string) ['7'] | project a = toint(t) * 2 - 1, b = iff(t == '7', 'y', 'n')": [
@@ -98,6 +98,8 @@ def test_comparisons_with_null_never_hold() -> None:
         ("customMetrics | where name == 'a' extra", "end expected"),
         ("customMetrics | project tostring(name)", "give the column a name"),
         ("customMetrics | summarize arg_max(when, value)", "unknown columns"),
+        ("customMetrics | summarize percentilesw(value, valueCount, 50)", "unknown aggregate"),
+        ("customMetrics | summarize (a) = percentilesw(value, valueCount, 5, 9)", "have 1 names"),
         ("customMetrics | where name # 1", "cannot read"),
         ("datatable(a: int, b: int) [1]", "a row is not complete"),
     ],

@@ -37,6 +37,8 @@ def delivery(code: int, at: datetime, **changes: Any) -> Row:
         "name": "stripe_webhook",
         "url": "https://app/api/webhooks/stripe",
         "resultCode": str(code),
+        "itemCount": 1,
+        "duration": 120.0,
         "success": code < 400,
         **changes,
     }
