@@ -79,7 +79,7 @@ var noNetwork = {
   zones: { blob: '', queue: '', table: '', vault: '', serviceBus: '' }
 }
 
-resource group 'Microsoft.Resources/resourceGroups@2024-11-01' = {
+resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
   name: names.resourceGroup
   location: location
   tags: allTags

@@ -7,6 +7,7 @@ using './main.bicep'
 param environmentName = readEnvironmentVariable('AZURE_ENV_NAME')
 param location = readEnvironmentVariable('AZURE_LOCATION')
 param secretsOfficerId = readEnvironmentVariable('AZURE_PRINCIPAL_ID', '')
+param secretsOfficerType = readEnvironmentVariable('AZURE_PRINCIPAL_TYPE', 'User')
 
 param configuration = {
   stripeLivemode: bool(readEnvironmentVariable('STRIPE_LIVEMODE', 'false'))

@@ -212,7 +212,7 @@ resource people 'Microsoft.Insights/actionGroups@2023-01-01' = {
 }
 
 // A platform metric: it comes when the application is down, too.
-resource deadLetters 'Microsoft.Insights/metricAlerts@2018-03-01' = {
+resource deadLetters 'Microsoft.Insights/metricAlerts@2026-01-01' = {
   name: '${namePrefix}-dead-letters'
   location: 'global'
   tags: tags
@@ -239,11 +239,12 @@ resource deadLetters 'Microsoft.Insights/metricAlerts@2018-03-01' = {
         }
       ]
     }
+    customProperties: { runbook: '${alerting.runbook}#alert-dead-letters' }
     actions: [{ actionGroupId: people.id }]
   }
 }
 
-resource queries 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for rule in queryAlerts: {
+resource queries 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [for rule in queryAlerts: {
   name: '${namePrefix}-${rule.name}'
   location: location
   tags: tags

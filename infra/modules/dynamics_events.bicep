@@ -8,7 +8,7 @@ param location string
 param tags object
 param workspaceId string
 
-resource namespace 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
+resource namespace 'Microsoft.ServiceBus/namespaces@2026-01-01' = {
   name: name
   location: location
   tags: tags
@@ -17,7 +17,7 @@ resource namespace 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
 }
 
 // No sessions: Dynamics sets no session id.
-resource queue 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' = {
+resource queue 'Microsoft.ServiceBus/namespaces/queues@2026-01-01' = {
   parent: namespace
   name: 'dynamics-events'
   properties: {
@@ -28,7 +28,7 @@ resource queue 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' = {
   }
 }
 
-resource sendRule 'Microsoft.ServiceBus/namespaces/queues/authorizationRules@2024-01-01' = {
+resource sendRule 'Microsoft.ServiceBus/namespaces/queues/authorizationRules@2026-01-01' = {
   parent: queue
   name: 'dynamics-send'
   properties: { rights: ['Send'] }

@@ -14,7 +14,7 @@ param authentication Authentication?
 @description('Empty without private networking.')
 param subnetId string
 
-resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
+resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
   name: planName
   location: location
   tags: tags
@@ -23,7 +23,7 @@ resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
   properties: { reserved: true }
 }
 
-resource app 'Microsoft.Web/sites@2024-11-01' = {
+resource app 'Microsoft.Web/sites@2025-03-01' = {
   name: name
   location: location
   tags: union(tags, { 'azd-service-name': 'app' })
@@ -59,7 +59,7 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
   }
 }
 
-resource appSettings 'Microsoft.Web/sites/config@2024-11-01' = {
+resource appSettings 'Microsoft.Web/sites/config@2025-03-01' = {
   parent: app
   name: 'appsettings'
   properties: settings
@@ -67,7 +67,7 @@ resource appSettings 'Microsoft.Web/sites/config@2024-11-01' = {
 
 // Anonymous requests pass the platform: Stripe, Event Grid and Durable's routes do not sign in.
 // What a request may do is decided by the application, which refuses by default.
-resource signIn 'Microsoft.Web/sites/config@2024-11-01' = if (authentication != null) {
+resource signIn 'Microsoft.Web/sites/config@2025-03-01' = if (authentication != null) {
   parent: app
   name: 'authsettingsV2'
   properties: {
@@ -93,7 +93,7 @@ resource signIn 'Microsoft.Web/sites/config@2024-11-01' = if (authentication != 
   }
 }
 
-resource noPasswords 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = [for kind in ['ftp', 'scm']: {
+resource noPasswords 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = [for kind in ['ftp', 'scm']: {
   parent: app
   name: kind
   properties: { allow: false }

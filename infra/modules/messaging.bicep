@@ -13,7 +13,7 @@ param network Network
 
 var file = loadJsonContent('../queues.json')
 
-resource namespace 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
+resource namespace 'Microsoft.ServiceBus/namespaces@2026-01-01' = {
   name: name
   location: location
   tags: tags
@@ -27,7 +27,7 @@ resource namespace 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
   }
 }
 
-resource queues 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' = [for queue in file.queues: {
+resource queues 'Microsoft.ServiceBus/namespaces/queues@2026-01-01' = [for queue in file.queues: {
   parent: namespace
   name: queue.name
   properties: union(

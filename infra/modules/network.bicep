@@ -16,14 +16,14 @@ var zoneNames = [
   'privatelink.servicebus.windows.net'
 ]
 
-resource network 'Microsoft.Network/virtualNetworks@2024-05-01' = {
+resource network 'Microsoft.Network/virtualNetworks@2025-05-01' = {
   name: name
   location: location
   tags: tags
   properties: { addressSpace: { addressPrefixes: [addressSpace] } }
 }
 
-resource integration 'Microsoft.Network/virtualNetworks/subnets@2024-05-01' = {
+resource integration 'Microsoft.Network/virtualNetworks/subnets@2025-05-01' = {
   parent: network
   name: 'app'
   properties: {
@@ -34,7 +34,7 @@ resource integration 'Microsoft.Network/virtualNetworks/subnets@2024-05-01' = {
   }
 }
 
-resource endpoints 'Microsoft.Network/virtualNetworks/subnets@2024-05-01' = {
+resource endpoints 'Microsoft.Network/virtualNetworks/subnets@2025-05-01' = {
   parent: network
   name: 'endpoints'
   properties: {

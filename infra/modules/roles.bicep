@@ -22,20 +22,20 @@ var usesScheduler = !empty(schedulerName)
 var takesEvents = !empty(eventsNamespaceName)
 
 resource storage 'Microsoft.Storage/storageAccounts@2025-01-01' existing = { name: storageName }
-resource vault 'Microsoft.KeyVault/vaults@2024-11-01' existing = { name: vaultName }
+resource vault 'Microsoft.KeyVault/vaults@2025-05-01' existing = { name: vaultName }
 resource component 'Microsoft.Insights/components@2020-02-02' existing = { name: componentName }
-resource namespace 'Microsoft.ServiceBus/namespaces@2024-01-01' existing = { name: namespaceName }
-resource queues 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' existing = [for name in queueNames: {
+resource namespace 'Microsoft.ServiceBus/namespaces@2026-01-01' existing = { name: namespaceName }
+resource queues 'Microsoft.ServiceBus/namespaces/queues@2026-01-01' existing = [for name in queueNames: {
   parent: namespace
   name: name
 }]
 resource scheduler 'Microsoft.DurableTask/schedulers@2025-11-01' existing = if (usesScheduler) {
   name: usesScheduler ? schedulerName : 'none'
 }
-resource events 'Microsoft.ServiceBus/namespaces@2024-01-01' existing = if (takesEvents) {
+resource events 'Microsoft.ServiceBus/namespaces@2026-01-01' existing = if (takesEvents) {
   name: takesEvents ? eventsNamespaceName : 'none'
 }
-resource eventsQueue 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' existing = if (takesEvents) {
+resource eventsQueue 'Microsoft.ServiceBus/namespaces/queues@2026-01-01' existing = if (takesEvents) {
   parent: events
   name: eventsQueueName
 }

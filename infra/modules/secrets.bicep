@@ -12,7 +12,7 @@ param network Network
 @description('Addresses from which people reach a private vault, as 203.0.113.7/32.')
 param operatorAddresses string[]
 
-resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {
+resource vault 'Microsoft.KeyVault/vaults@2025-05-01' = {
   name: name
   location: location
   tags: tags

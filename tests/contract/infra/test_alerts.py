@@ -88,6 +88,8 @@ def test_the_text_of_an_alert_has_severity_remedy_and_page(name: str) -> None:
     text = properties["description"]
     assert text.startswith(f"Severity {properties['severity']}. ")
     assert text.endswith(f" Remedy: docs/operations.md#alert-{name}")
+    carried = properties.get("customProperties") or properties["actions"]["customProperties"]
+    assert carried == {"runbook": f"docs/operations.md#alert-{name}"}
     assert len(text) > 80
 
 

@@ -8,7 +8,15 @@ import pytest
 
 from shared.books import Books
 from tests.bicep import Access, Condition, Const, Declaration, Loop, Object, read
-from tests.contract.infra.variants import INFRA, NAMES, deployed, deployed_with, parameters
+from tests.bicep_evaluation import parameters_of
+from tests.contract.infra.variants import (
+    INFRA,
+    NAMES,
+    VARIABLES,
+    deployed,
+    deployed_with,
+    parameters,
+)
 
 FILES = sorted(INFRA.rglob("*.bicep"))
 NO_TAGS = (  # children, settings of others, and assignments
@@ -173,3 +181,18 @@ def test_the_webhook_address_is_the_one_that_the_code_serves() -> None:
     assert route is not None
     path = "/".join(part for part in (prefix, route[1]) if part)
     assert deployed().outputs["TIEOUT_WEBHOOK_URL"].partition(".net/")[2] == path
+
+
+def test_the_person_who_deploys_may_put_secrets_in() -> None:
+    path, pipeline = INFRA / "main.bicepparam", {"AZURE_PRINCIPAL_TYPE": "ServicePrincipal"}
+    given = parameters_of(path, {**VARIABLES, **pipeline, "AZURE_PRINCIPAL_ID": "p"})
+    assert (given["secretsOfficerId"], given["secretsOfficerType"]) == ("p", "ServicePrincipal")
+    assert parameters()["secretsOfficerId"] == ""
+
+
+def test_one_type_has_one_api_version() -> None:
+    versions: dict[str, str] = {}
+    for variant in NAMES:
+        for one in deployed(variant).resources:
+            assert versions.setdefault(one.type, one.version) == one.version, one.type
+    assert len(versions) > 20
