@@ -26,7 +26,7 @@ IDS = {
     "Key Vault Secrets User": "4633458b-17de-408a-b874-0445c86b69e6",
     "Key Vault Secrets Officer": "b86a8fe4-44ce-4948-aee5-eccb2c155cd7",
 }
-# What each role allows, narrowest first; `ROLES[n + 1]` never serves where `ROLES[n]` does.
+# What each role allows, in our words.
 GRANTS: dict[str, tuple[str, ...]] = {
     "Azure Service Bus Data Receiver": ("bus receive",),
     "Azure Service Bus Data Sender": ("bus send",),
