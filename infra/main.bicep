@@ -3,7 +3,7 @@
 
 targetScope = 'subscription'
 
-import { Alerting, Authentication, Configuration, Scaling } from 'modules/types.bicep'
+import { Alerting, Authentication, Configuration, Scaling, Tags } from 'modules/types.bicep'
 
 @description('Part of every name: test, production. One environment for each Stripe mode.')
 @minLength(2)
@@ -13,7 +13,7 @@ param environmentName string
 param location string
 
 @description('Added to the tags of every resource.')
-param tags object = {}
+param tags Tags = {}
 
 param configuration Configuration
 

@@ -3,8 +3,8 @@
 Counters are increments, added up over time. A gauge is the state at the moment it is recorded; its
 newest value counts. Record it at least once within the window of the alert that reads it (an hour
 for what is parked, two for silence, two days for the proof, six hours for the rest), and for each
-value of its dimensions that it had within that window, 0 included, so that the alert ends. Dimensions hold closed words, never ids or names of people; amounts
-are minor units of their currency.
+value of its dimensions that it had within that window, 0 included, so that the alert ends.
+Dimensions hold closed words, never ids or names of people; amounts are minor units.
 
 `counter` names the call of `shared.telemetry.count` that counts the same today; its fields are the
 dimensions.

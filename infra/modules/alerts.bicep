@@ -1,12 +1,12 @@
 // Who is told about what. The queries are files in infra/alerts: a query without a measure answers
 // rows only when its alert shall fire. Each alert leads to a heading of docs/operations.md.
 
-import { Alerting } from 'types.bicep'
+import { Alerting, Tags } from 'types.bicep'
 
 param actionGroupName string
 param namePrefix string
 param location string
-param tags object
+param tags Tags
 param componentId string
 param namespaceId string
 param alerting Alerting

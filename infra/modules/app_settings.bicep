@@ -1,7 +1,7 @@
 // Every app setting, in one place. A setting of the application that is empty has the default of
 // shared/settings.py. Secrets are references into the vault, without a version.
 
-import { Authentication, Configuration } from 'types.bicep'
+import { AppSettings, Authentication, Configuration } from 'types.bicep'
 
 param configuration Configuration
 @description('Absent without App Service authentication.')
@@ -80,7 +80,7 @@ var clientSecret = {
   DYNAMICS_TOKEN_URL: '${environment().authentication.loginEndpoint}${tenant().tenantId}/oauth2/v2.0/token'
 }
 
-output settings object = union(
+output settings AppSettings = union(
   host,
   application,
   usesSecret ? clientSecret : {},

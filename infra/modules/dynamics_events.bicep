@@ -3,9 +3,11 @@
 // and the rule may send and nothing else. A person copies the connection string of that rule into
 // the vault that Dynamics reads (docs/deploy.md); no template shows it.
 
+import { Tags } from 'types.bicep'
+
 param name string
 param location string
-param tags object
+param tags Tags
 param workspaceId string
 
 resource namespace 'Microsoft.ServiceBus/namespaces@2026-01-01' = {

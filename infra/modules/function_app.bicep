@@ -1,15 +1,15 @@
 // The app: Flex Consumption, Python 3.13, one identity, nothing but HTTPS.
 
-import { Authentication, Scaling } from 'types.bicep'
+import { AppSettings, Authentication, Scaling, Tags } from 'types.bicep'
 
 param name string
 param planName string
 param location string
-param tags object
+param tags Tags
 param identityId string
 param packageUrl string
 param scaling Scaling
-param settings object
+param settings AppSettings
 param authentication Authentication?
 @description('Empty without private networking.')
 param subnetId string

@@ -1,11 +1,11 @@
 // Service Bus with the queues of infra/queues.json, which the code reads too.
 // Sessions and duplicate detection are fixed when a queue is created.
 
-import { Network } from 'types.bicep'
+import { Network, Tags } from 'types.bicep'
 
 param name string
 param location string
-param tags object
+param tags Tags
 param workspaceId string
 @description('Private endpoints need the tier Premium.')
 param isPrivate bool

@@ -1,9 +1,11 @@
 // Where logs, metrics and traces go. Keys do not open it: Entra identities do.
 
+import { Tags } from 'types.bicep'
+
 param workspaceName string
 param componentName string
 param location string
-param tags object
+param tags Tags
 param retentionDays int
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@2025-02-01' = {

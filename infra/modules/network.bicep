@@ -1,11 +1,11 @@
 // Optional: a network with a subnet for the function app and one for private endpoints.
 // The webhook stays public, because Stripe has to reach it.
 
-import { Network } from 'types.bicep'
+import { Network, Tags } from 'types.bicep'
 
 param name string
 param location string
-param tags object
+param tags Tags
 
 var addressSpace = '10.90.0.0/24'
 var zoneNames = [

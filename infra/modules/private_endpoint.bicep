@@ -1,8 +1,10 @@
 // A private endpoint of one resource, registered in its private DNS zone.
 
+import { Tags } from 'types.bicep'
+
 param name string
 param location string
-param tags object
+param tags Tags
 param targetId string
 param groupId string
 param subnetId string

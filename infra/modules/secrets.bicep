@@ -1,11 +1,11 @@
 // Key Vault. A person puts the secrets in (docs/deploy.md); templates never see their values.
 // References have no version, so that a new value of a secret takes effect within a day.
 
-import { Network } from 'types.bicep'
+import { Network, Tags } from 'types.bicep'
 
 param name string
 param location string
-param tags object
+param tags Tags
 param workspaceId string
 param isPrivate bool
 param network Network

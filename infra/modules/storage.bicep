@@ -1,11 +1,11 @@
 // One account for the host, the package, Durable Functions and the tables of the application.
 // The application creates its tables at first use.
 
-import { Network } from 'types.bicep'
+import { Network, Tags } from 'types.bicep'
 
 param name string
 param location string
-param tags object
+param tags Tags
 param packageContainer string
 param workspaceId string
 param isPrivate bool

@@ -1,6 +1,13 @@
 // The types of the parameters, in one place.
 
 @export()
+type Tags = { *: string }
+
+@export()
+@description('App settings by name: every value is a text.')
+type AppSettings = { *: string }
+
+@export()
 @description('The settings of the application that are no secrets. docs/deploy.md explains each.')
 type Configuration = {
   @description('true for live payments; the key in the vault has to be of the same mode')

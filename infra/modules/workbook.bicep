@@ -1,8 +1,10 @@
 // The workbook: money first, then flow, then cost.
 
+import { Tags } from 'types.bicep'
+
 param displayName string
 param location string
-param tags object
+param tags Tags
 param componentId string
 param namespaceId string
 

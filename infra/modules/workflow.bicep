@@ -1,10 +1,12 @@
 // Durable Task Scheduler: the other backend of Durable Functions. There is no way to move running
 // flows from Azure Storage to it.
 
+import { Tags } from 'types.bicep'
+
 param name string
 param taskHubName string
 param location string
-param tags object
+param tags Tags
 
 resource scheduler 'Microsoft.DurableTask/schedulers@2025-11-01' = {
   name: name

@@ -196,3 +196,16 @@ def test_one_type_has_one_api_version() -> None:
         for one in deployed(variant).resources:
             assert versions.setdefault(one.type, one.version) == one.version, one.type
     assert len(versions) > 20
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_no_parameter_or_output_is_a_shapeless_object(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert re.findall(r"^(?:param|output) \w+ (?:object|array)\b", text, re.MULTILINE) == []
+
+
+def test_the_offline_checker_is_called_by_ci_and_by_nothing_else() -> None:
+    ci = (INFRA.parent / ".ci" / "run").read_text(encoding="utf-8")
+    assert re.findall(r"\$\{BICEP_CHECK:-([^}]*)\}", ci) == ["../shared/tools/bicep_check"]
+    assert not re.search(r"(?<![\w./\"])/(?!usr/bin/env)\w+/", ci)
+    assert "bicep_check" not in (INFRA.parent / "Makefile").read_text(encoding="utf-8")
