@@ -45,7 +45,7 @@ simulate-mutants: $(READY) ## every mutant of the product must be caught by the 
 
 # The tests start many processes; each would compile all modules again where nothing may be kept.
 test: $(READY) $(NPM_READY) ## all tests (ARGS="-k name")
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: lint types imports tidy ## ruff, mypy strict, import-linter, the rules of the house
 
