@@ -12,7 +12,7 @@ from rich.progress import track
 
 from local.simulation.faults import NAMES, Allowed, rates_of
 from local.simulation.report import Result, result_of, seldom, show
-from local.simulation.run import DAYS, Outcome, simulate
+from local.simulation.run import DAYS, Outcome, freeze_imports, simulate
 from local.simulation.shrink import RUNS_MAX, shrink
 
 SEEDS_MAX = 1_000_000
@@ -89,7 +89,8 @@ def many(
     if jobs == 1:
         yield from map(job, seeds)
         return
-    with multiprocessing.get_context("spawn").Pool(min(jobs, len(seeds))) as pool:
+    processes = multiprocessing.get_context("spawn")
+    with processes.Pool(min(jobs, len(seeds)), initializer=freeze_imports) as pool:
         yield from pool.imap_unordered(job, seeds)
 
 
