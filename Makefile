@@ -38,7 +38,8 @@ amqp: $(AMQP_READY) ## compile what the broker's AMQP endpoint needs (serve --pe
 demo: $(READY) ## a seeded month through the whole system, ending in the tie-out (ARGS="--seed 7")
 	@$(BIN)/tieout demo $(ARGS)
 
-serve: $(READY) ## the same world on local ports, for curl and the Stripe CLI (ARGS="--help")
+PEERS := $(findstring --peers-only,$(ARGS))
+serve: $(READY) $(if $(PEERS),$(AMQP_READY) $(if $(shell command -v npm),$(NPM_READY))) ## the same world on local ports, for curl and the Stripe CLI (ARGS="--help")
 	@$(BIN)/tieout serve $(ARGS)
 
 SEED ?=
