@@ -4,7 +4,7 @@ import asyncio
 import gc
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -279,6 +279,44 @@ async def sdk_rig() -> AsyncIterator[SdkRig]:
         yield rig
     finally:
         await rig.stop()
+
+
+@asynccontextmanager
+async def cutting_once_after(count: int, port: int) -> AsyncIterator[int]:
+    """A proxy of a port that cuts its first connection after `count` bytes of the client; yields
+    its own port."""
+    budgets = [count]
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        budget = budgets.pop() if budgets else None
+        there, to_there = await asyncio.open_connection("127.0.0.1", port)
+        back = asyncio.create_task(_copy(there, writer, None))
+        await _copy(reader, to_there, budget)
+        for end in (to_there, writer):
+            end.transport.abort()
+        back.cancel()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        server.close_clients()
+        await server.wait_closed()
+        assert budgets == []
+
+
+async def _copy(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, budget: int | None
+) -> None:
+    with suppress(ConnectionError):
+        while data := await reader.read(4096):
+            writer.write(data)
+            await writer.drain()
+            if budget is not None:
+                budget -= len(data)
+                if budget <= 0:
+                    return
 
 
 # The SDK leaves sockets that its peer has closed to the garbage collector.

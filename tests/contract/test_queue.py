@@ -17,6 +17,7 @@ from tests.queues import (
     LOCK_SECONDS,
     NONE_SECONDS,
     OVER_AMQP,
+    SEND_SECONDS_MAX,
     WINDOW_SECONDS,
     LocalRig,
     Lost,
@@ -26,6 +27,7 @@ from tests.queues import (
     Session,
     WiredCase,
     all_at_once,
+    cutting_once_after,
     forward,
 )
 
@@ -223,6 +225,19 @@ async def a_broker_that_dies_before_it_answers_leads_to_no_second_message(
     assert [each.message_id for each in rig.broker.peek("work")] == ["a", "b"]
 
 
+async def a_message_that_was_cut_in_the_middle_arrives_once(rig: SdkRig) -> None:
+    text = "x" * 200_000
+    async with cutting_once_after(100_000, rig.endpoint.port) as port:
+        links = ServiceBusLinks(connection_string=rig.endpoint.connection_string_at(port))
+        queue = ServiceBusQueue(links, SystemClock(), enqueue_seconds_max=SEND_SECONDS_MAX)
+        try:
+            await queue.send("work", [message("a", text=text)])
+        finally:
+            await queue.close()
+    (whole,) = rig.broker.peek("work")
+    assert whole.body == b'{"text":"' + text.encode() + b'"}'
+
+
 async def a_send_waits_out_a_restart_of_the_broker(rig: SdkRig) -> None:
     await rig.queue.send("work", [message("a")])
     await rig.endpoint.stop()
@@ -277,6 +292,7 @@ CASES: tuple[Case, ...] = (
 )
 WIRED_CASES: tuple[WiredCase, ...] = (
     a_broker_that_dies_before_it_answers_leads_to_no_second_message,
+    a_message_that_was_cut_in_the_middle_arrives_once,
     a_send_waits_out_a_restart_of_the_broker,
     a_broker_that_stays_away_makes_the_queue_unavailable,
     a_consumer_whose_broker_restarts_gets_its_messages_again,

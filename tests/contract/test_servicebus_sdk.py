@@ -11,6 +11,7 @@ from datetime import timedelta
 import pytest
 import pytest_asyncio
 from azure.servicebus import ServiceBusMessage, ServiceBusReceiveMode
+from azure.servicebus._common.mgmt_handlers import default as mgmt_default
 from azure.servicebus.aio import ServiceBusClient, ServiceBusReceiver, ServiceBusSender
 from azure.servicebus.amqp import AmqpAnnotatedMessage
 from azure.servicebus.exceptions import (
@@ -288,6 +289,32 @@ async def the_mechanism_of_the_functions_host_is_offered(rig: SdkRig) -> None:
     writer.close()
 
 
+async def a_client_that_wants_heartbeats_gets_them(rig: SdkRig) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", rig.endpoint.port)
+    idle_ms = 200
+    fields = b"\xa1\x01c" + b"\x40" * 3 + b"\x70" + idle_ms.to_bytes(4)
+    body = b"\x00\x53\x10\xc0" + bytes([len(fields) + 1, 5]) + fields
+    writer.write(b"AMQP\x00\x01\x00\x00" + (8 + len(body)).to_bytes(4) + b"\x02\x00\x00\x00" + body)
+    assert await reader.readexactly(8) == b"AMQP\x00\x01\x00\x00"
+    size = int.from_bytes(await reader.readexactly(4))
+    await reader.readexactly(size - 4)  # the open frame
+    heartbeat = bytes.fromhex("0000000802000000")
+    async with asyncio.timeout(COME_SECONDS):
+        assert await reader.readexactly(16) == heartbeat * 2
+    writer.close()
+
+
+async def a_request_that_makes_no_sense_is_answered(rig: SdkRig) -> None:
+    async with plain(rig) as receiver:
+        with pytest.raises(ServiceBusError, match="does not know the operation"):
+            await receiver._mgmt_request_response(b"com.microsoft:dance", {}, mgmt_default)
+        for body in ({}, {"lock-tokens": ["no token"], "disposition-status": "completed"}):
+            with pytest.raises(ServiceBusError, match="update-disposition"):
+                await receiver._mgmt_request_response(
+                    b"com.microsoft:update-disposition", body, mgmt_default
+                )
+
+
 CASES: tuple[WiredCase, ...] = (
     a_scheduled_message_can_be_cancelled,
     a_message_arrives_with_all_that_its_sender_wrote,
@@ -308,6 +335,8 @@ CASES: tuple[WiredCase, ...] = (
     a_message_that_was_sent_in_process_arrives_too,
     a_client_that_speaks_something_else_harms_nobody,
     the_mechanism_of_the_functions_host_is_offered,
+    a_client_that_wants_heartbeats_gets_them,
+    a_request_that_makes_no_sense_is_answered,
 )
 
 

@@ -11,7 +11,10 @@ def missing() -> str:
     """Why the endpoint cannot run here, or empty text."""
     if find_spec("proton") is not None:
         return ""
-    return "python-qpid-proton is not installed: run `make amqp`, which needs a C compiler"
+    return (
+        "python-qpid-proton is not installed: run make amqp (or pip install python-qpid-proton); "
+        "it is compiled, and needs a C compiler"
+    )
 
 
 __all__ = ["missing"]

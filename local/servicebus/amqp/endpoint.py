@@ -30,8 +30,12 @@ class AmqpEndpoint:
     @property
     def connection_string(self) -> str:
         """What an SDK connects with. The key is not checked."""
+        return self.connection_string_at(self._port)
+
+    def connection_string_at(self, port: int) -> str:
+        """The same by way of another port, as of a proxy."""
         return (
-            f"Endpoint=sb://{self._host}:{self._port};SharedAccessKeyName=RootManageSharedAccessKey;"
+            f"Endpoint=sb://{self._host}:{port};SharedAccessKeyName=RootManageSharedAccessKey;"
             "SharedAccessKey=not-a-secret;UseDevelopmentEmulator=true"
         )
 

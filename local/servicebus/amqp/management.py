@@ -96,8 +96,9 @@ class Management:
             return Answer(MISSING, None, NOT_FOUND, str(error))
         except MessageUnknown as error:
             return Answer(MISSING, None, MESSAGE_NOT_FOUND, str(error))
-        except (MessageRefused, KeyError) as error:
-            return Answer(BAD_REQUEST, None, ARGUMENT_ERROR, str(error))
+        except (MessageRefused, KeyError, ValueError) as error:
+            text = f"{operation}: {error}"
+            return Answer(BAD_REQUEST, None, ARGUMENT_ERROR, text)
         except LockLost as error:
             condition = SESSION_LOCK_LOST if "session-id" in body else MESSAGE_LOCK_LOST
             return Answer(GONE, None, condition, str(error))

@@ -74,9 +74,9 @@ def outgoing_of(data: bytes) -> tuple[Outgoing, ...]:
     """
     try:
         parts = sections(data)
+        inner = [part.binary() for part in parts if part.code == DATA]
     except NotAMessage as error:
         raise MessageRefused(f"this is not an AMQP message: {error}") from error
-    inner = [part.binary() for part in parts if part.code == DATA]
     if inner and all(_is_message(item) for item in inner):
         if len(inner) > BATCH_MESSAGES_MAX:
             raise MessageRefused(f"a batch has at most {BATCH_MESSAGES_MAX} messages")
