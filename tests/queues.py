@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -265,7 +266,7 @@ type WiredCase = Callable[[SdkRig], Awaitable[None]]
 def require_amqp() -> None:
     """Skip where nothing can be compiled; fail where it could have been."""
     if reason := amqp_package.missing():
-        if shutil.which("cc") is None:
+        if shutil.which(os.environ.get("CC", "cc").split()[0]) is None:  # as scripts/build-amqp
             pytest.skip(f"NO C COMPILER, THE SDK WAS NOT RUN OVER AMQP: {reason}")
         pytest.fail(reason)
 
