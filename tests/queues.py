@@ -115,6 +115,11 @@ class Rig(Protocol):
         """The next free session of queue `work` that has messages."""
 
 
+def ready(broker: Broker, queue: str = "work") -> list[str]:
+    """The ids of a queue's messages that nobody has, in their order."""
+    return [message.message_id for message in broker.peek(queue)]
+
+
 def forward(broker: Broker, seconds: float) -> None:
     """Let time pass."""
     assert isinstance(broker.clock, MovedClock)
@@ -133,8 +138,13 @@ class LocalSession:
 
     async def receive(self, count: int) -> list[Received]:
         return [
-            Received(each.message.message_id, each.message.body, each.delivery_count - 1, each)
-            for each in await self._receiver.receive(count, 0)
+            Received(
+                delivery.message.message_id,
+                delivery.message.body,
+                delivery.delivery_count - 1,
+                delivery,
+            )
+            for delivery in await self._receiver.receive(count, 0)
         ]
 
     async def complete(self, message: Received) -> None:
@@ -182,8 +192,13 @@ class SdkSession:
     async def receive(self, count: int) -> list[Received]:
         messages = await self._receiver.receive_messages(count, COME_SECONDS)
         return [
-            Received(str(each.message_id), b"".join(each.body), each.delivery_count or 0, each)
-            for each in messages
+            Received(
+                str(message.message_id),
+                b"".join(message.body),
+                message.delivery_count or 0,
+                message,
+            )
+            for message in messages
         ]
 
     async def complete(self, message: Received) -> None:

@@ -29,6 +29,7 @@ from tests.queues import (
     all_at_once,
     cutting_once_after,
     forward,
+    ready,
 )
 
 pytestmark = [*OVER_AMQP]
@@ -46,7 +47,7 @@ async def accepted(rig: Rig) -> Session:
 
 
 def ids(messages: list[Received]) -> list[str]:
-    return [each.id for each in messages]
+    return [received.id for received in messages]
 
 
 async def bury(rig: Rig, *names: str) -> None:
@@ -54,8 +55,8 @@ async def bury(rig: Rig, *names: str) -> None:
     await rig.queue.send("work", [message(name) for name in names])
     for _ in range(2):
         session = await accepted(rig)
-        for each in await session.receive(len(names)):
-            await session.abandon(each)
+        for received in await session.receive(len(names)):
+            await session.abandon(received)
         await session.close()
 
 
@@ -65,7 +66,7 @@ async def a_session_keeps_the_order_of_sending_and_every_byte(rig: Rig) -> None:
     first, second, third = await session.receive(3)
     assert (session.id, ids([first, second, third])) == ("0", ["c", "a", "b"])
     assert first.body == '{"name":"Zoë 😀"}'.encode()
-    assert [each.deliveries for each in (first, second, third)] == [0, 0, 0]
+    assert (first.deliveries, second.deliveries, third.deliveries) == (0, 0, 0)
 
 
 async def sessions_of_one_send_are_kept_apart(rig: Rig) -> None:
@@ -81,7 +82,7 @@ async def a_send_of_more_than_one_batch_arrives_whole_and_in_order(rig: Rig) -> 
     names = [f"{number:04}" for number in range(1200)]
     await rig.queue.send("work", [message(name, text="x" * 300) for name in names])
     assert rig.broker.depth("work").ready == 1200
-    assert [each.message_id for each in rig.broker.peek("work")] == names
+    assert ready(rig.broker) == names
 
 
 async def a_scheduled_copy_comes_at_its_moment(rig: Rig) -> None:
@@ -110,7 +111,7 @@ async def a_repeated_id_is_dropped_within_the_window_and_taken_after_it(rig: Rig
     assert rig.broker.entity("work").counts() == (2, 0, 0)
     forward(rig.broker, WINDOW_SECONDS)
     await rig.queue.send("work", [message("a", text="later")])
-    assert [each.body for each in rig.broker.peek("work")] == [
+    assert [stored.body for stored in rig.broker.peek("work")] == [
         b'{"text":"first"}',
         b"{}",
         b'{"text":"later"}',
@@ -220,9 +221,9 @@ async def a_broker_that_dies_before_it_answers_leads_to_no_second_message(
     rig.broker.after_send = die
     await rig.queue.send("work", [message("a")])  # the SDK sends again, under the same id
     assert cuts == ["cut"]
-    assert [each.message_id for each in rig.broker.peek("work")] == ["a"]
+    assert ready(rig.broker) == ["a"]
     await rig.queue.send("work", [message("b")])
-    assert [each.message_id for each in rig.broker.peek("work")] == ["a", "b"]
+    assert ready(rig.broker) == ["a", "b"]
 
 
 async def a_message_that_was_cut_in_the_middle_arrives_once(rig: SdkRig) -> None:
@@ -245,7 +246,7 @@ async def a_send_waits_out_a_restart_of_the_broker(rig: SdkRig) -> None:
     await asyncio.sleep(0.1)
     await rig.endpoint.start()
     await sending
-    assert [each.message_id for each in rig.broker.peek("work")] == ["a", "b"]
+    assert ready(rig.broker) == ["a", "b"]
 
 
 async def a_broker_that_stays_away_makes_the_queue_unavailable(rig: SdkRig) -> None:
@@ -258,7 +259,7 @@ async def a_broker_that_stays_away_makes_the_queue_unavailable(rig: SdkRig) -> N
             await queue.send("work", [message("b")])
         await rig.endpoint.start()
         await queue.send("work", [message("b")])
-        assert [each.message_id for each in rig.broker.peek("work")] == ["a", "b"]
+        assert ready(rig.broker) == ["a", "b"]
     finally:
         await queue.close()
 

@@ -74,7 +74,7 @@ def test_a_batch_is_unpacked_in_order() -> None:
     inner = [by_the_sdk(ServiceBusMessage(b"{}", message_id=name)) for name in "ab"]
     output = bytearray()
     encode_payload(output, BatchMessage(*Message(data=inner)))
-    assert [each.message_id for each in outgoing_of(bytes(output))] == ["a", "b"]
+    assert [read.message_id for read in outgoing_of(bytes(output))] == ["a", "b"]
 
 
 def test_bodies_that_only_look_a_little_like_messages_are_bodies() -> None:
