@@ -36,7 +36,7 @@ type SessionOf = Callable[[str], SessionReceiver | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ManagementAnswer:
     """Status as in HTTP; `condition` names the error for the SDK."""
 
     status: int
@@ -61,7 +61,7 @@ class Management:
         self._broker = broker
         self._queue = queue
         self._session_of = session_of
-        self._operations: dict[str, Callable[[Mapping[str, Any]], Answer]] = {
+        self._operations: dict[str, Callable[[Mapping[str, Any]], ManagementAnswer]] = {
             "schedule-message": self._schedule,
             "cancel-scheduled-message": self._cancel,
             "renew-lock": self._renew_locks,
@@ -85,49 +85,49 @@ class Management:
             told["errorCondition"] = proton.symbol(answer.condition)
         return proton.Message(properties=told, body=dict(answer.body or {}))
 
-    def _answered(self, operation: str, body: Mapping[str, Any]) -> Answer:
+    def _answered(self, operation: str, body: Mapping[str, Any]) -> ManagementAnswer:
         perform = self._operations.get(operation.removeprefix("com.microsoft:"))
         if perform is None:
             text = f"the embedded broker does not know the operation {operation!r}"
-            return Answer(UNSUPPORTED, None, NOT_IMPLEMENTED, text)
+            return ManagementAnswer(UNSUPPORTED, None, NOT_IMPLEMENTED, text)
         try:
             return perform({str(key): value for key, value in body.items()})
         except QueueUnknown as error:
-            return Answer(MISSING, None, NOT_FOUND, str(error))
+            return ManagementAnswer(MISSING, None, NOT_FOUND, str(error))
         except MessageUnknown as error:
-            return Answer(MISSING, None, MESSAGE_NOT_FOUND, str(error))
+            return ManagementAnswer(MISSING, None, MESSAGE_NOT_FOUND, str(error))
         except (MessageRefused, KeyError, ValueError) as error:
             text = f"{operation}: {error}"
-            return Answer(BAD_REQUEST, None, ARGUMENT_ERROR, text)
+            return ManagementAnswer(BAD_REQUEST, None, ARGUMENT_ERROR, text)
         except LockLost as error:
             condition = SESSION_LOCK_LOST if "session-id" in body else MESSAGE_LOCK_LOST
-            return Answer(GONE, None, condition, str(error))
+            return ManagementAnswer(GONE, None, condition, str(error))
 
-    def _schedule(self, body: Mapping[str, Any]) -> Answer:
+    def _schedule(self, body: Mapping[str, Any]) -> ManagementAnswer:
         messages = [
             message for row in body["messages"] for message in outgoing_of(bytes(row["message"]))
         ]
         numbers = self._broker.schedule(self._queue, messages)
-        return Answer(OK, {"sequence-numbers": _array(proton.Data.LONG, numbers)})
+        return ManagementAnswer(OK, {"sequence-numbers": _array(proton.Data.LONG, numbers)})
 
-    def _cancel(self, body: Mapping[str, Any]) -> Answer:
+    def _cancel(self, body: Mapping[str, Any]) -> ManagementAnswer:
         self._broker.cancel(self._queue, [int(number) for number in _items(body, NUMBERS)])
-        return Answer(OK)
+        return ManagementAnswer(OK)
 
-    def _renew_locks(self, body: Mapping[str, Any]) -> Answer:
+    def _renew_locks(self, body: Mapping[str, Any]) -> ManagementAnswer:
         receiver = self._broker.receiver(self._queue)
         deliveries = [receiver.delivery_of(_token(item)) for item in _items(body, TOKENS)]
         for delivery in deliveries:
             receiver.renew(delivery)
         ends = [milliseconds(delivery.lock.until) for delivery in deliveries]
-        return Answer(OK, {"expirations": _array(proton.Data.TIMESTAMP, ends)})
+        return ManagementAnswer(OK, {"expirations": _array(proton.Data.TIMESTAMP, ends)})
 
-    def _renew_session(self, body: Mapping[str, Any]) -> Answer:
+    def _renew_session(self, body: Mapping[str, Any]) -> ManagementAnswer:
         session = self._held_session(body)
         session.renew_session()
-        return Answer(OK, {"expiration": milliseconds(session.lock_ends_at)})
+        return ManagementAnswer(OK, {"expiration": milliseconds(session.lock_ends_at)})
 
-    def _settle(self, body: Mapping[str, Any]) -> Answer:
+    def _settle(self, body: Mapping[str, Any]) -> ManagementAnswer:
         receiver = (
             self._held_session(body) if "session-id" in body else self._broker.receiver(self._queue)
         )
@@ -144,10 +144,10 @@ class Management:
                 receiver.dead_letter(delivery, reason, text)
             else:
                 text = f"the embedded broker does not know the disposition {status!r}"
-                return Answer(UNSUPPORTED, None, NOT_IMPLEMENTED, text)
-        return Answer(OK)
+                return ManagementAnswer(UNSUPPORTED, None, NOT_IMPLEMENTED, text)
+        return ManagementAnswer(OK)
 
-    def _peek(self, body: Mapping[str, Any]) -> Answer:
+    def _peek(self, body: Mapping[str, Any]) -> ManagementAnswer:
         dead = self._queue.endswith(DEAD_LETTER_SUFFIX)
         source = self._queue.removesuffix(DEAD_LETTER_SUFFIX) if dead else None
         count = min(int(body["message-count"]), PEEK_MESSAGES_MAX)
@@ -156,15 +156,19 @@ class Management:
             int(body["from-sequence-number"]), count, session_id
         )
         rows = [{"message": encoded(message, source)} for message in browsed]
-        return Answer(OK, {"messages": rows}) if rows else Answer(NO_CONTENT, text="no messages")
+        return (
+            ManagementAnswer(OK, {"messages": rows})
+            if rows
+            else ManagementAnswer(NO_CONTENT, text="no messages")
+        )
 
-    def _state(self, body: Mapping[str, Any]) -> Answer:
-        return Answer(OK, {"session-state": self._held_session(body).state()})
+    def _state(self, body: Mapping[str, Any]) -> ManagementAnswer:
+        return ManagementAnswer(OK, {"session-state": self._held_session(body).state()})
 
-    def _note_state(self, body: Mapping[str, Any]) -> Answer:
+    def _note_state(self, body: Mapping[str, Any]) -> ManagementAnswer:
         state = body.get("session-state")
         self._held_session(body).note_state(None if state is None else bytes(state))
-        return Answer(OK)
+        return ManagementAnswer(OK)
 
     def _held_session(self, body: Mapping[str, Any]) -> SessionReceiver:
         session_id = str(body["session-id"])
