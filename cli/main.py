@@ -66,6 +66,7 @@ def demo(
 
 @app.command()
 def serve(
+    *,
     app_port: Annotated[int, typer.Option(min=1, max=65_535)] = 7071,
     stripe_port: Annotated[int, typer.Option(min=1, max=65_535)] = 12111,
     dynamics_port: Annotated[int, typer.Option(min=1, max=65_535)] = 7365,
@@ -74,16 +75,32 @@ def serve(
         float,
         typer.Option(min=1, max=604_800, help="Seconds between runs of Dynamics' batch jobs."),
     ] = 60,
+    peers_only: Annotated[
+        bool, typer.Option(help="Without the app: Stripe, Dynamics, Service Bus and Azurite.")
+    ] = False,
+    bus_port: Annotated[
+        int, typer.Option(min=1, max=65_535, help="With --peers-only: Service Bus, over AMQP.")
+    ] = 5672,
+    storage_port: Annotated[
+        int, typer.Option(min=1, max=65_533, help="With --peers-only: Azurite, and the next two.")
+    ] = 10_000,
 ) -> None:
     """The embedded world on local ports, for curl, the Stripe CLI and your own code.
 
-    With a long --post-seconds, Dynamics posts and invoices by tieout world job alone.
+    With a long --post-seconds, Dynamics posts and invoices by tieout world job alone. With
+    --peers-only you start the app yourself, on the Azure Functions host (func start).
     """
     from local import serve as world  # noqa: PLC0415 - as above
 
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
     ports = world.ServePorts(app_port, stripe_port, dynamics_port)
-    problem = world.run(ports, seed, typer.echo, post_seconds)
+    if peers_only:
+        from local import peers  # noqa: PLC0415 - as above
+
+        chosen = peers.PeerPorts(ports, bus_port, storage_port)
+        problem = peers.run(chosen, seed, typer.echo, post_seconds)
+    else:
+        problem = world.run(ports, seed, typer.echo, post_seconds)
     if problem:
         typer.echo(problem, err=True)
         raise typer.Exit(1)

@@ -124,6 +124,21 @@ class Broker:
         self.wake(queue)
         return taken
 
+    def schedule(self, queue: str, messages: Sequence[Outgoing]) -> tuple[int, ...]:
+        """Take all messages for their `scheduled_at`, or none; returns the numbers by which
+        `cancel` names them. Raises `QueueUnknown` and `MessageRefused`."""
+        entity = self.entity(queue)
+        now = self.clock.now()
+        for message in messages:
+            _check(entity.settings, message)
+        numbers = tuple(entity.schedule(m, m.scheduled_at or now) for m in messages)
+        self.wake(queue)
+        return numbers
+
+    def cancel(self, queue: str, numbers: Sequence[int]) -> None:
+        """Drop scheduled messages, all or none. Raises `QueueUnknown`, `MessageUnknown`."""
+        self.entity(queue).cancel(numbers)
+
     def give_up(self, queue: str, message: Outgoing, reason: str) -> None:
         """A message that the queue gives up at once, as after too many deliveries."""
         now = self.clock.now()
@@ -145,6 +160,14 @@ class Broker:
                 return SessionReceiver(self, queue, *locked)
             if not await self._changed(queue, end):
                 return None
+
+    def lock_session(self, queue: str, session_id: str) -> "SessionReceiver | None":
+        """This session, with messages or without; None while somebody else holds it."""
+        entity = self.entity(queue)
+        if not entity.settings.requires_session:
+            raise MessageRefused(f"queue {queue} has no sessions")
+        lock = entity.lock_session(session_id)
+        return None if lock is None else SessionReceiver(self, queue, session_id, lock)
 
     def receiver(self, queue: str) -> "Receiver":
         """A receiver of a queue without sessions, such as a dead-letter queue."""
@@ -176,9 +199,15 @@ class Broker:
                 future.set_result(None)
 
     async def received(
-        self, queue: str, session_id: str, count_max: int, wait_seconds: float, lock: Lock | None
+        self,
+        queue: str,
+        session_id: str,
+        count_max: int,
+        wait_seconds: float | None,
+        lock: Lock | None,
     ) -> tuple[Delivery, ...]:
-        """Up to `count_max` locked messages as soon as there is one; none after the wait."""
+        """Up to `count_max` locked messages as soon as there is one; none after the wait (None:
+        wait for ever). A caller may be cancelled: nothing is locked before this returns."""
         entity = self.entity(queue)
         end = self._end_of(wait_seconds)
         while True:
@@ -223,7 +252,7 @@ class Receiver:
         self._broker = broker
         self._entity = broker.entity(queue)
 
-    async def receive(self, count_max: int, wait_seconds: float) -> tuple[Delivery, ...]:
+    async def receive(self, count_max: int, wait_seconds: float | None) -> tuple[Delivery, ...]:
         """Lock up to `count_max` messages; empty when none came within the wait."""
         return await self._broker.received(self.queue, "", count_max, wait_seconds, None)
 
@@ -238,6 +267,15 @@ class Receiver:
         """Not done: the message is ready again at once. Raises `LockLost`."""
         self._entity.abandon(delivery)
         self._broker.wake(self.queue)
+
+    def release(self, delivery: Delivery) -> None:
+        """Give back a message that nobody looked at; counts no delivery. Raises `LockLost`."""
+        self._entity.release(delivery)
+        self._broker.wake(self.queue)
+
+    def delivery_of(self, token: str) -> Delivery:
+        """The delivery that holds a lock token. Raises `LockLost`."""
+        return self._entity.delivery_of(token)
 
     def dead_letter(self, delivery: Delivery, reason: str, text: str = "") -> None:
         """Give up: the message moves to the dead-letter queue. Raises `LockLost`."""
@@ -260,21 +298,34 @@ class SessionReceiver(Receiver):
         self._lock = lock
 
     @property
-    def locked_until(self) -> str:
-        """The end of the session lock, as ISO text."""
-        return self._lock.until.isoformat()
+    def lock_ends_at(self) -> datetime:
+        """The end of the session lock; a renewal moves it."""
+        return self._lock.until
 
-    async def receive(self, count_max: int, wait_seconds: float) -> tuple[Delivery, ...]:
+    async def receive(self, count_max: int, wait_seconds: float | None) -> tuple[Delivery, ...]:
         """The next messages of this session. Raises `LockLost` when the session is lost."""
         return await self._broker.received(
             self.queue, self.session_id, count_max, wait_seconds, self._lock
         )
 
+    def state(self) -> bytes | None:
+        """What a receiver noted about this session. Raises `LockLost`."""
+        self._hold()
+        return self._entity.state_of(self.session_id)
+
+    def note_state(self, state: bytes | None) -> None:
+        """Keep a note about this session; None deletes it. Raises `LockLost`."""
+        self._hold()
+        self._entity.note_state(self.session_id, state)
+
     def renew_session(self) -> None:
         """Lengthen the lock of the session and of its messages. Raises `LockLost`."""
+        self._hold()
+        self._entity.renew(self._lock)
+
+    def _hold(self) -> None:
         if not self._entity.owns(self.session_id, self._lock):
             raise LockLost(f"the lock of session {self.session_id} has ended")
-        self._entity.renew(self._lock)
 
     def close(self) -> None:
         """Free the session; unsettled messages return without a spent delivery."""

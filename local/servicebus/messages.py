@@ -20,18 +20,27 @@ class MessageRefused(BrokerError):
     """The broker does not take this message: no session, an id or a body too long."""
 
 
+class MessageUnknown(BrokerError):
+    """The queue holds no scheduled message of this sequence number."""
+
+
 class LockLost(BrokerError):
     """The lock of a message or session ended before the call: the work may be given again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message on its way into a queue. `scheduled_at`: not delivered before this moment."""
+    """A message on its way into a queue. `scheduled_at`: not delivered before this moment.
+
+    `encoded`: the AMQP message that a client sent, empty for one that was sent in process.
+    """
 
     message_id: str
     body: bytes
     session_id: str | None = None
     scheduled_at: datetime | None = None
+    time_to_live_seconds: float | None = None
+    encoded: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +56,7 @@ class Stored:
     failures: int = 0
     dead_letter_reason: str = ""
     dead_letter_text: str = ""
+    encoded: bytes = b""
 
     def failed(self) -> "Stored":
         """The same message after one more delivery in vain."""
