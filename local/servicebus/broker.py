@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from local.servicebus.entity import Entity
+from local.servicebus.entity import BrokerEntity
 from local.servicebus.messages import (
     BODY_BYTES_MAX,
     MESSAGE_ID_CHARS_MAX,
@@ -36,7 +36,7 @@ class BrokerFaults(Protocol):
 
 
 class Receives(Protocol):
-    """How a trigger takes messages: see `Receiver`."""
+    """How a trigger takes messages: see `BrokerReceiver`."""
 
     async def receive(self, count_max: int, wait_seconds: float) -> tuple[Delivery, ...]:
         """Lock up to `count_max` messages; empty when none came within the wait."""
@@ -69,7 +69,7 @@ class Bus(Protocol):
     def depth(self, queue: str) -> Depth:
         """The messages of a queue, counted now."""
 
-    def entity(self, queue: str) -> Entity:
+    def entity(self, queue: str) -> BrokerEntity:
         """The queue itself. Raises `QueueUnknown`."""
 
 
@@ -95,13 +95,15 @@ class Broker:
     ) -> None:
         self.clock = clock
         self.faults: BrokerFaults = faults or _NoFaults()
-        self._entities: dict[str, Entity] = {}
+        self._entities: dict[str, BrokerEntity] = {}
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
         for settings in queues:
             dead_name = settings.name + DEAD_LETTER_SUFFIX
-            dead = Entity(QueueSettings(dead_name, lock_seconds=settings.lock_seconds), clock, None)
+            dead = BrokerEntity(
+                QueueSettings(dead_name, lock_seconds=settings.lock_seconds), clock, None
+            )
             self._entities[dead_name] = dead
-            self._entities[settings.name] = Entity(settings, clock, dead.take_over)
+            self._entities[settings.name] = BrokerEntity(settings, clock, dead.take_over)
 
     @property
     def queues(self) -> tuple[QueueSettings, ...]:
@@ -169,11 +171,11 @@ class Broker:
         lock = entity.lock_session(session_id)
         return None if lock is None else SessionReceiver(self, queue, session_id, lock)
 
-    def receiver(self, queue: str) -> "Receiver":
+    def receiver(self, queue: str) -> "BrokerReceiver":
         """A receiver of a queue without sessions, such as a dead-letter queue."""
         if self.entity(queue).settings.requires_session:
             raise MessageRefused(f"queue {queue} needs a session receiver")
-        return Receiver(self, queue)
+        return BrokerReceiver(self, queue)
 
     def depth(self, queue: str) -> Depth:
         """The messages of a queue, counted now."""
@@ -185,7 +187,7 @@ class Broker:
         """Ready messages in sequence, untouched."""
         return self.entity(queue).peek()
 
-    def entity(self, queue: str) -> Entity:
+    def entity(self, queue: str) -> BrokerEntity:
         """The queue itself, for receivers. Raises `QueueUnknown`."""
         if queue not in self._entities:
             known = ", ".join(settings.name for settings in self.queues)
@@ -244,7 +246,7 @@ class Broker:
         return True
 
 
-class Receiver:
+class BrokerReceiver:
     """Peek-lock on a queue without sessions; every message has a lock of its own."""
 
     def __init__(self, broker: Broker, queue: str) -> None:
@@ -289,7 +291,7 @@ class Receiver:
         self._entity.renew(delivery.lock)
 
 
-class SessionReceiver(Receiver):
+class SessionReceiver(BrokerReceiver):
     """Peek-lock on one session; its messages share the lock of the session."""
 
     def __init__(self, broker: Broker, queue: str, session_id: str, lock: Lock) -> None:

@@ -43,7 +43,7 @@ class _Session:
     lock: Lock | None = None
 
 
-class Entity:
+class BrokerEntity:
     """A queue, or the dead-letter queue of one. `bury(message, reason, text)` takes what the
     queue gives up; None: such messages are dropped (a dead-letter queue keeps for ever)."""
 

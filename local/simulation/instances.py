@@ -57,7 +57,7 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class SharedWorld:
     """What all instances share. `stripe` and `dynamics` are the peers' applications."""
 
     app_dir: Path
@@ -76,7 +76,7 @@ class Surroundings:
 class Instances:
     """The instances. `asgi` spreads requests over those that are up."""
 
-    def __init__(self, around: Surroundings, settings: Settings, seed: int) -> None:
+    def __init__(self, around: SharedWorld, settings: Settings, seed: int) -> None:
         self.settings = settings
         self.instances: list[Instance] = []
         self.gone: list[Instance] = []  # kept, so that their waiting tasks are

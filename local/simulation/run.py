@@ -45,7 +45,7 @@ IDLE_POLLS_MAX = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SeedOutcome:
     """What came of a seed. `digest` is that of the timeline."""
 
     seed: int
@@ -62,7 +62,7 @@ class Outcome:
     timeline: Timeline
 
 
-class Run:
+class SeedRun:
     """The course of one seed."""
 
     def __init__(
@@ -258,10 +258,10 @@ def simulate(
     days: float = DAYS,
     rates: Mapping[str, float] | None = None,
     allowed: Allowed | None = None,
-) -> Outcome:
+) -> SeedOutcome:
     """Run one seed. `rates` replace those drawn from it; `allowed` leaves faults out."""
 
-    async def main(clock: LoopClock) -> Outcome:
+    async def main(clock: LoopClock) -> SeedOutcome:
         timeline = Timeline(clock)
         injector = Injector(seed, timeline, rates=rates, allowed=allowed)
         conditions = conditions_of(seed)
@@ -285,11 +285,11 @@ def simulate(
             bookkeeper = Bookkeeper(
                 environment.dynamics, clock, seed, injector=injector, timeline=timeline
             )
-            run = Run(environment, merchant, bookkeeper)
+            run = SeedRun(environment, merchant, bookkeeper)
             began = clock.now()
             await run.live(days)
             parked = [id for id in run.ever_parked if id in run.still_parked]
-            return Outcome(
+            return SeedOutcome(
                 seed=seed,
                 violations=tuple(run.violations),
                 injected=tuple(injector.injected),

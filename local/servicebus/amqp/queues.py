@@ -26,7 +26,7 @@ from local.servicebus.amqp.wire import (
     refuse,
     settle,
 )
-from local.servicebus.broker import DEAD_LETTER_SUFFIX, Broker, Receiver, SessionReceiver
+from local.servicebus.broker import DEAD_LETTER_SUFFIX, Broker, BrokerReceiver, SessionReceiver
 from local.servicebus.messages import Delivery, LockLost, MessageRefused, QueueUnknown
 
 SESSION_WAIT_SECONDS = 60.0  # for a session with messages, where the client names no time
@@ -85,7 +85,7 @@ class QueueOutput:
         self._link = link
         self._queue = queue
         self._held: dict[proton.Delivery, Delivery] = {}
-        self._receiver: Receiver | None = None
+        self._receiver: BrokerReceiver | None = None
         self._task: asyncio.Task[None] | None = None
         dead = queue.endswith(DEAD_LETTER_SUFFIX)
         self._source = queue.removesuffix(DEAD_LETTER_SUFFIX) if dead else None
@@ -151,7 +151,7 @@ class QueueOutput:
             self._task.cancel()
         self._task = self._wire.spawn(self._give(self._receiver))
 
-    async def _give(self, receiver: Receiver) -> None:
+    async def _give(self, receiver: BrokerReceiver) -> None:
         wait = 0 if self._link.drain_mode else None
         try:
             while self._link.credit > 0:
@@ -166,7 +166,7 @@ class QueueOutput:
         self._link.drained()
         self._wire.flush()
 
-    def _transfer(self, receiver: Receiver, delivery: Delivery) -> None:
+    def _transfer(self, receiver: BrokerReceiver, delivery: Delivery) -> None:
         locked = Locked(delivery.token, delivery.lock.until)
         transfer = self._link.delivery(UUID(hex=delivery.token).bytes_le)
         self._link.stream(encoded(delivery.message, self._source, locked))
@@ -206,7 +206,7 @@ class QueueOutput:
         self._receiver = None
 
 
-def settle_as(receiver: Receiver, held: Delivery, delivery: proton.Delivery) -> str | None:
+def settle_as(receiver: BrokerReceiver, held: Delivery, delivery: proton.Delivery) -> str | None:
     """Do what a client's outcome asks for; a condition where the broker cannot. Raises
     `LockLost`."""
     state = delivery.remote_state

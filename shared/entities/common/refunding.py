@@ -48,7 +48,7 @@ class Refund:
 
 
 @dataclass(slots=True)
-class Written:
+class WrittenRefund:
     """What was written of one refund: shares by line that reduced it, and that were credited or
     given back by documents."""
 
@@ -130,7 +130,7 @@ def effects_of(
     worth: Mapping[int, int],
     open_lines: Mapping[int, bool],
     refunds: Sequence[Refund],
-    written: Mapping[str, Written],
+    written: Mapping[str, WrittenRefund],
 ) -> Effects:
     """What the refunds do to lines that are worth so much (minor units by line number).
 
@@ -138,7 +138,7 @@ def effects_of(
     """
     refund_shares = []
     for refund in refunds:
-        known = written.get(refund.id, Written())
+        known = written.get(refund.id, WrittenRefund())
         if refund.alive:
             fixed = _sum(known.reduced, known.credited, _negative(known.reversed))
             refund_shares.append(RefundShare(refund.id, refund.amount, fixed, refund.wanted))
@@ -155,7 +155,7 @@ def effects_of(
     credits: dict[str, Shares] = {}
     reversals: dict[str, Shares] = {}
     for refund in refunds:
-        known = written.get(refund.id, Written())
+        known = written.get(refund.id, WrittenRefund())
         for number, share in known.reduced.items():
             if refund.alive or not open_lines[number]:
                 reductions.setdefault(number, {})[refund.id] = share

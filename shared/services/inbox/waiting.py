@@ -14,7 +14,7 @@ LISTED_MAX = 1_000  # shown at once
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
+class PendingItem:
     """Something under way. `kind`: `waiting` or `retry`; `command`: the maintenance command that it
     is, else empty; `since`: when it was seen first; `next_at`: when it is looked at again, None
     where that is not known."""
@@ -38,10 +38,10 @@ class WaitingList:
     def __init__(self, items: Items, queues: Sequence[str]) -> None:
         self._items, self._queues = items, queues
 
-    async def page(self) -> tuple[list[Pending], int]:
+    async def page(self) -> tuple[list[PendingItem], int]:
         """The first `LISTED_MAX` of each list, those that began first at the front, and how many
         more there are."""
-        listed: list[Pending] = []
+        listed: list[PendingItem] = []
         more = 0
         for kind in (Kind.WAITING, Kind.RETRY):
             count = 0
@@ -54,14 +54,14 @@ class WaitingList:
         return sorted(listed, key=lambda item: (item.since, item.object, item.type)), more
 
 
-def _pending(row: Row, kind: Kind) -> Pending:
+def _pending(row: Row, kind: Kind) -> PendingItem:
     cells = row.cells
     item = item_of(row)
     first, last = cells["first_seen_at"], cells["updated_at"]
     if not isinstance(first, datetime) or not isinstance(last, datetime):
         raise TypeError(f"{row.row} has no times")
     due = cells.get("due_at") if kind is Kind.RETRY else next_look_at(row)
-    return Pending(
+    return PendingItem(
         kind=kind.value,
         entity=item.entity,
         object=item.object,
