@@ -15,14 +15,14 @@ from shared.errors import TieoutError
 bp = df.Blueprint()
 
 
-@bp.route("health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+@bp.route("api/health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def health(req: func.HttpRequest) -> func.HttpResponse:
     """Alive: the process answers. Says nothing about others."""
     del req
     return json_response({"status": "alive"})
 
 
-@bp.route("ready", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@bp.route("api/ready", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 @bp.durable_client_input(client_name="client")
 async def ready(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
     """Ready: settings, every system, and what the books name, each with problem and remedy."""
@@ -39,7 +39,7 @@ async def ready(req: func.HttpRequest, client: df.DurableOrchestrationClient) ->
     return json_response(body, 503 if problems else 200)
 
 
-@bp.route("status", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@bp.route("api/status", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 @bp.durable_client_input(client_name="client")
 async def status(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
     """Counts of messages and items."""
@@ -50,7 +50,7 @@ async def status(req: func.HttpRequest, client: df.DurableOrchestrationClient) -
         return refused(error)
 
 
-@bp.route("payouts", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@bp.route("api/payouts", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 async def payouts(req: func.HttpRequest) -> func.HttpResponse:
     """The tie-outs of all payouts."""
     del req
@@ -61,7 +61,7 @@ async def payouts(req: func.HttpRequest) -> func.HttpResponse:
     return json_response({"payouts": [dict(row) for row in found]})
 
 
-@bp.route("proof", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@bp.route("api/proof", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 async def proof(req: func.HttpRequest) -> func.HttpResponse:
     """The clearing proof of every currency, with its exceptions."""
     del req
@@ -103,7 +103,7 @@ def _difference(difference: Difference) -> dict[str, object]:
     return found
 
 
-@bp.route("receipts", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@bp.route("api/receipts", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 async def receipts(req: func.HttpRequest) -> func.HttpResponse:
     """Receipts on account and unapplied ones: booked, and worth a look at month end."""
     del req
@@ -114,7 +114,7 @@ async def receipts(req: func.HttpRequest) -> func.HttpResponse:
     return json_response({"receipts": [asdict(each) for each in found], "more": more})
 
 
-@bp.route("waiting", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@bp.route("api/waiting", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 async def waiting(req: func.HttpRequest) -> func.HttpResponse:
     """What waits for a counterpart, and what is scheduled to be tried again."""
     del req
@@ -125,7 +125,7 @@ async def waiting(req: func.HttpRequest) -> func.HttpResponse:
     return json_response({"items": [asdict(each) for each in found], "more": more})
 
 
-@bp.route("backfill", methods=["GET", "POST"], auth_level=func.AuthLevel.FUNCTION)
+@bp.route("api/backfill", methods=["GET", "POST"], auth_level=func.AuthLevel.FUNCTION)
 @bp.durable_client_input(client_name="client")
 async def backfill(
     req: func.HttpRequest, client: df.DurableOrchestrationClient

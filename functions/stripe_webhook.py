@@ -9,7 +9,7 @@ from shared.errors import TieoutError
 bp = func.Blueprint()
 
 
-@bp.route("webhooks/stripe", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
+@bp.route("api/webhooks/stripe", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
 async def stripe_webhook(req: func.HttpRequest) -> func.HttpResponse:
     """202 accepted or skipped, 400 bad signature or malformed, 413 too large, 503 not now."""
     try:
