@@ -60,6 +60,7 @@ class StripePeer(Acts):
         self._schedule = core.schedule
         self.set_faults(faults or StripeFaults())
         self._keys = Keys(api_key, account)
+        core.store.put({"id": account, "object": "account"})
         self.control = StripeControl(self._core, self._deliveries, self.set_faults)
         self.asgi = StripeApp(
             self._core,

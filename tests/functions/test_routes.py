@@ -8,7 +8,7 @@ from local.host.ncrontab import NcrontabSchedule
 from local.stripe import PeerSettings
 from local.world import ROOT, Options, World
 from shared.registry import ENTITIES
-from tests.world import NO_GAPS, ask, live, new_customer, rest, sell
+from tests.world import NO_GAPS, START, ask, live, new_customer, rest, sell
 
 ADDRESSES = {  # of today: other programs know them
     "GET /api/health",
@@ -33,8 +33,9 @@ ADDRESSES = {  # of today: other programs know them
     "POST /api/mappings/reapply",
     "POST /api/mappings/rollback",
     "POST /api/webhooks/stripe",
+    "POST /api/webhooks/stripe/{alias}",
 }
-ANONYMOUS = ["api/health", "api/webhooks/stripe"]
+ANONYMOUS = ["api/health", "api/webhooks/stripe", "api/webhooks/stripe/{alias}"]
 HOMEPAGE_OFF = "AzureWebJobsDisableHomepage"
 STATUS = ["queued", "in_flight", "scheduled", "waiting", "parked", "done", "skipped"]
 PROOF = ["balance_minor", "posted_minor", "draft_minor", "gap_minor", "unexplained_minor"]
@@ -139,14 +140,17 @@ def test_what_waits_is_listed_with_its_reason() -> None:
     live(story, Options(stripe=slow))
 
 
-def test_the_status_has_exactly_its_seven_figures() -> None:
+def test_the_status_has_exactly_its_seven_figures_and_how_far_the_sweeps_are() -> None:
     async def story(world: World) -> None:
-        assert await _json(world, "status") == dict.fromkeys(STATUS, 0)
+        never = {"transactions_through": None, "events_through": None}
+        none = dict.fromkeys(STATUS, 0)
+        assert await _json(world, "status") == {**none, "accounts": {"default": never}}
         new_customer(world)
         sell(world)
         await rest(world, 3600)
         found = await _json(world, "status")
-        assert sorted(found) == sorted(STATUS)
+        assert sorted(found) == sorted([*STATUS, "accounts"])
+        assert found["accounts"]["default"]["transactions_through"] > f"{START:%Y-%m-%dT%H}"
         assert {name: found[name] for name in STATUS[:5]} == dict.fromkeys(STATUS[:5], 0)
         assert found["done"] > 0
         assert found["skipped"] > 0  # the payment intent's own events

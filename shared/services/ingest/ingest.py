@@ -99,7 +99,7 @@ def classify(arrival: Arrival, settings: Settings, registry: Registry) -> tuple[
     known = (None, entity.object, *(part for part, _ in entity.parts))
     if arrival.object.get("object") not in known:
         return "other_object", None
-    return "", Item(arrival.id, arrival.type, entity.name, found)
+    return "", Item(arrival.id, arrival.type, entity.name, found, account=settings.stripe_alias)
 
 
 def lane_of(arrival: Arrival, item: Item, partitions: int, registry: Registry) -> tuple[str, int]:

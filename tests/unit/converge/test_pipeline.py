@@ -26,7 +26,7 @@ from tests.unit.converge.test_phases import person
 from tests.unit.entities.objects import CONTEXT, charge, customer, txn
 from tests.unit.services.fakes import FakeDynamics, RecordingQueue, Rig, rig
 
-WRITER = Writer("balance_transaction", 0, "one")
+WRITER = Writer("balance_transaction", "0", "one")
 TWO = {"txn_1": (), "txn_2": ()}
 LINE = "CustomerPaymentJournalLines"
 
