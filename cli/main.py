@@ -9,6 +9,7 @@ import logging
 import time
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import simplejson
 import typer
@@ -197,8 +198,11 @@ def proof(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
         from cli import pages  # noqa: PLC0415 - as above
 
         pages.proof_page(found, pages.console())
-    gaps = [each for each in found["currencies"].values() if each["gap_minor"]]
-    if gaps or found.get("not_proved"):
+    accounts = [found, *found.get("accounts", {}).values()]
+    gaps = [
+        each for account in accounts for each in account["currencies"].values() if each["gap_minor"]
+    ]
+    if gaps or any(account.get("not_proved") for account in accounts):
         raise typer.Exit(1)
 
 
@@ -237,18 +241,23 @@ def receipts(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
 @app.command()
 def backfill(
     days: Annotated[int, typer.Option(min=1, max=3_650, help="How far back.")] = 30,
+    account: Annotated[
+        str, typer.Option(help="Alias of a Stripe account of TIEOUT_STRIPE_ACCOUNTS.")
+    ] = "",
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
     """Let a running app book an account's past; shows the progress until it is done."""
     from cli import pages  # noqa: PLC0415 - as above
 
-    found = ask(url, "backfill", (202,), {"days": days})
+    named = {"account": account} if account else {}
+    route = f"backfill?account={quote(account)}" if account else "backfill"
+    found = ask(url, "backfill", (202,), {"days": days, **named})
     with pages.bars() as show:
         while found["status"] == "running":
             show("backfill", found["percent"], 100)
             time.sleep(POLL_SECONDS)
-            found = ask(url, "backfill")
+            found = ask(url, route)
         show("backfill", found["percent"], 100)
     if as_json:
         typer.echo(json.dumps(found))

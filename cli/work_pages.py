@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.pages import console as console
-from cli.words import time_of
+from cli.words import of_account, time_of
 from shared.domain.money import Money
 
 LOOK = (("waiting", "tieout waiting"), ("parked", "tieout inbox list"))
@@ -43,7 +43,12 @@ def payouts_page(found: Mapping[str, Any], out: Console) -> None:
             str(Money(int(each[name]), each["currency"]))
             for name in ("members_net_minor", "amount_minor", "difference_minor")
         ]
-        cells = (each["payout"], time_of(each["at"]), str(each["members"]), *amounts)
+        cells = (
+            each["payout"] + of_account(each),
+            time_of(each["at"]),
+            str(each["members"]),
+            *amounts,
+        )
         table.add_row(*cells, _state(each))
     out.print(table)
     tied = sum(each["status"] == "tied" for each in rows)
@@ -72,7 +77,8 @@ def waiting_page(found: Mapping[str, Any], out: Console) -> None:
         what = "looked at again from" if each["kind"] == "waiting" else "tried again at"
         until = f", {what} {time_of(each['next_at'])}" if each["next_at"] else ""
         attempts = f", attempts so far: {each['attempts']}" if each["attempts"] else ""
-        out.print(f"{each['entity']} {each['object']}  {each['cause']}", markup=False)
+        what_for = f"{each['entity']} {each['object']}{of_account(each)}"
+        out.print(f"{what_for}  {each['cause']}", markup=False)
         out.print(f"    {each['text']}", markup=False)
         out.print(f"    since {time_of(each['since'])}{until}{attempts}", markup=False)
     waits = sum(each["kind"] == "waiting" for each in found["items"])

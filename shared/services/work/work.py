@@ -178,6 +178,7 @@ class Work:
                 telemetry.event(
                     outcome.kind.value,
                     item=item.id,
+                    account=item.account,
                     entity=item.entity,
                     object=item.object,
                     cause=outcome.cause,
