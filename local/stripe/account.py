@@ -46,6 +46,7 @@ def assemble(
     secrets: tuple[str, ...],
     settings: PeerSettings,
     strikes: Strikes | None = None,
+    account: str = "",
 ) -> tuple[Core, Deliveries]:
     """A fresh account, without faults."""
     schedule, store, ids = ActionSchedule(clock), Store(clock), Ids(streams.ids)
@@ -95,5 +96,6 @@ def assemble(
         faults=StripeFaults(),
         resend=deliveries.resend,
         strikes=strikes,
+        account=account,
     )
     return core, deliveries

@@ -55,12 +55,12 @@ class StripePeer(Acts):
             secrets=self._secrets,
             settings=settings or PeerSettings(),
             strikes=strikes,
+            account=account,
         )
         super().__init__(core)
         self._schedule = core.schedule
         self.set_faults(faults or StripeFaults())
         self._keys = Keys(api_key, account)
-        core.store.put({"id": account, "object": "account"})
         self.control = StripeControl(self._core, self._deliveries, self.set_faults)
         self.asgi = StripeApp(
             self._core,

@@ -143,3 +143,12 @@ def test_a_nightly_audit_of_both_accounts_finds_nothing_to_verify() -> None:
         assert await world.app.audit().lines() == 0
 
     live(story, OPTIONS)
+
+
+def test_readiness_asks_each_account_whose_key_it_is() -> None:
+    async def story(world: World) -> None:
+        checks = {each["name"]: each["problem"] for each in (await world.get("ready"))["checks"]}
+        assert {name: problem for name, problem in checks.items() if problem} == {}
+        assert f"stripe account {EU}" in checks
+
+    live(story, OPTIONS)
