@@ -4,7 +4,7 @@ import pytest
 
 from local.stripe import DeliveryFaults, PayoutSchedule, PeerSettings, StripeFaults, StripePeer
 from local.world import Options, World
-from tests.world import DAY, HOUR, Json, doubles, lines, live, parked, rest
+from tests.world import DAY, HOUR, MINUTE, Json, ask, doubles, encoded, lines, live, parked, rest
 
 EU = "shop-eu"
 OPTIONS = Options(
@@ -150,5 +150,24 @@ def test_readiness_asks_each_account_whose_key_it_is() -> None:
         checks = {each["name"]: each["problem"] for each in (await world.get("ready"))["checks"]}
         assert {name: problem for name, problem in checks.items() if problem} == {}
         assert f"stripe account {EU}" in checks
+
+    live(story, OPTIONS)
+
+
+def test_a_backfill_of_one_account_books_its_past_and_no_other() -> None:
+    async def story(world: World) -> None:
+        for peer in world.peers.values():
+            peer.set_faults(LOST)
+        sell(world.stripe, 10_000, "usd")
+        sell(world.peers[EU], 7_000, "eur")
+        await rest(world, 2 * MINUTE)
+        started = await ask(world, "POST", "backfill", encoded({"days": 1, "account": EU}))
+        assert (started.status_code, started.json()["status"]) == (202, "running")
+        await rest(world, 2 * MINUTE)
+        assert (booked(world, world.stripe), booked(world, world.peers[EU])) == ([], ["demf"])
+        assert (await world.get(f"backfill?account={EU}"))["status"] == "done"
+        assert (await world.get("backfill"))["status"] == "none"
+        unknown = await ask(world, "POST", "backfill", encoded({"days": 1, "account": "other"}))
+        assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown_account")
 
     live(story, OPTIONS)
