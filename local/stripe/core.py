@@ -22,8 +22,8 @@ class Core:
     """The account. `behaviours`: how a payment method, or the charge made with it, turns out.
 
     `strikes` draws the faults of requests and deliveries; None: the account's own chance does.
-    `account`: its id. `watchers`: what is told when the payment intent of that id has succeeded, failed or been
-    canceled.
+    `account`: its id. `watchers`: what is told when the payment intent of that id has succeeded,
+    failed or been canceled.
     """
 
     settings: PeerSettings
