@@ -46,7 +46,6 @@ def assemble(
     secrets: tuple[str, ...],
     settings: PeerSettings,
     strikes: Strikes | None = None,
-    account: str = "",
 ) -> tuple[Core, Deliveries]:
     """A fresh account, without faults."""
     schedule, store, ids = ActionSchedule(clock), Store(clock), Ids(streams.ids)
@@ -96,6 +95,5 @@ def assemble(
         faults=StripeFaults(),
         resend=deliveries.resend,
         strikes=strikes,
-        account=account,
     )
     return core, deliveries

@@ -55,8 +55,8 @@ class StripePeer(Acts):
             secrets=self._secrets,
             settings=settings or PeerSettings(),
             strikes=strikes,
-            account=account,
         )
+        core.account = account
         super().__init__(core)
         self._schedule = core.schedule
         self.set_faults(faults or StripeFaults())
