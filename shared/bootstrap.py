@@ -8,8 +8,9 @@ environment at first use. Worlds and tests call `use`; production never does.
 import functools
 import os
 import random
+from collections.abc import Mapping
 from contextvars import ContextVar, Token
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from shared.clients.clock import SystemClock
@@ -26,6 +27,7 @@ from shared.converge.phases import Phases
 from shared.converge.pipeline import Converge
 from shared.converge.reading import Reader
 from shared.converge.recording import Recorder
+from shared.domain.partition import DEFAULT_ACCOUNT
 from shared.entities.customer import CUSTOMERS
 from shared.entities.entity import Entity
 from shared.errors import SettingsRefused
@@ -44,10 +46,10 @@ from shared.registry import ENTITIES, Registry
 from shared.services.audit import Audit
 from shared.services.inbox import Accepted, Healing, Inbox, Resolve, WaitingList
 from shared.services.ingest import Ingest
-from shared.services.operations import CustomerDecisions, DynamicsSetup, Health
+from shared.services.operations import CustomerDecisions, DynamicsSetup, Health, ReadyAccount
 from shared.services.publishing import Publish, Published, Reapply, Recent
 from shared.services.reconciliation import Prover, Reconcile
-from shared.services.work import Backfill, Sweep, Work
+from shared.services.work import AccountSweeps, Backfill, Sweep, Work
 from shared.settings import Settings, from_environment
 from shared.stores.items import Items
 from shared.stores.journals import Journals
@@ -64,7 +66,11 @@ COMPANY = "dataAreaId"
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """All ports. `flows` is None where the host gives a durable client with each call."""
+    """All ports. `flows` is None where the host gives a durable client with each call.
+
+    `stripe` is the default account's; `further_accounts` has those of the others by alias. What
+    belongs to one account (its webhook, its flows, its books) is made by `of(alias)`.
+    """
 
     settings: Settings
     stripe: StripeGateway
@@ -77,6 +83,16 @@ class App:
     mappings: Mappings
     registry: Registry
     flows: Flows | None = None
+    further_accounts: Mapping[str, StripeGateway] = field(default_factory=dict)
+
+    def of(self, alias: str) -> "App":
+        """The application as one Stripe account has it: its gateway, its settings. Raises KeyError
+        for an alias that the settings do not name."""
+        stripe = self.stripe if alias == DEFAULT_ACCOUNT else self.further_accounts[alias]
+        return replace(self, settings=self.settings.of(alias), stripe=stripe)
+
+    def _each_account(self) -> dict[str, "App"]:
+        return {alias: self.of(alias) for alias in self.settings.stripe_aliases}
 
     def ingest(self) -> Ingest:
         """The webhook's service."""
@@ -106,8 +122,12 @@ class App:
 
     # The services.
 
+    def provers(self) -> dict[str, Prover]:
+        """The clearing proof of each Stripe account, by alias."""
+        return {alias: app.prover() for alias, app in self._each_account().items()}
+
     def prover(self) -> Prover:
-        """The clearing proof."""
+        """The clearing proof of one account."""
         return Prover(
             self.stripe,
             self.dynamics,
@@ -138,7 +158,7 @@ class App:
     def work(self, flows: Flows) -> Work:
         """What the queue functions call."""
         return Work(
-            converge=self.converge(flows),
+            converge=lambda alias: self.of(alias).converge(flows),
             items=self._items(),
             queue=self.queue,
             clock=self.clock,
@@ -147,8 +167,15 @@ class App:
             registry=self.registry,
         )
 
-    def sweep(self, flows: Flows) -> Sweep:
+    def sweep(self, flows: Flows) -> AccountSweeps:
         """What the timers call."""
+        accounts = self._each_account()
+        return AccountSweeps(
+            {alias: app.sweep_of_account(flows) for alias, app in accounts.items()}
+        )
+
+    def sweep_of_account(self, flows: Flows) -> Sweep:
+        """The sweep of one account."""
         return Sweep(
             pages=self._pages(),
             queue=self.queue,
@@ -165,12 +192,13 @@ class App:
     def reconcile(self) -> Reconcile:
         """What the activities of the payout flow call."""
         links, dispatch = self._links(), self._dispatch()
-        return Reconcile(self.stripe, self.tables, links, dispatch, self.clock)
+        account = self.settings.stripe_alias
+        return Reconcile(self.stripe, self.tables, links, dispatch, self.clock, account=account)
 
     def audit(self) -> Audit:
         """The nightly comparison with Dynamics."""
         return Audit(
-            pages=self._pages(),
+            pages={alias: app._pages() for alias, app in self._each_account().items()},
             dynamics=self.dynamics,
             tables=self.tables,
             links=self._links(),
@@ -183,7 +211,8 @@ class App:
 
     def backfill(self, flows: Flows) -> Backfill:
         """The first run over an account's past."""
-        return Backfill(self.sweep(flows), self.flows or flows, self.tables, self.clock)
+        sweep, account = self.sweep_of_account(flows), self.settings.stripe_alias
+        return Backfill(sweep, self.flows or flows, self.tables, self.clock, account)
 
     def inbox(self) -> Inbox:
         """The inbox of parked items."""
@@ -205,7 +234,7 @@ class App:
         return Resolve(
             items=self._items(),
             links=self._links(),
-            stripe=self.stripe,
+            stripe={alias: app.stripe for alias, app in self._each_account().items()},
             tables=self.tables,
             clock=self.clock,
             rng=self.rng,
@@ -225,7 +254,8 @@ class App:
         return CustomerDecisions(
             inbox=self.inbox(),
             links=self._links(),
-            dispatch=self._dispatch(),
+            dispatch=lambda alias: self.of(alias)._dispatch(),
+            items=self._items(),
             dynamics=self.dynamics,
             tables=self.tables,
             clock=self.clock,
@@ -250,7 +280,12 @@ class App:
     def health(self, flows: Flows) -> Health:
         """Readiness and counters."""
         return Health(
-            stripe=self.stripe,
+            accounts={
+                alias: ReadyAccount(
+                    app.stripe, app.settings.stripe_livemode, app.settings.stripe_account_id
+                )
+                for alias, app in self._each_account().items()
+            },
             setup=DynamicsSetup(self.dynamics, self.settings, self.mappings),
             tables=self.tables,
             queue=self.queue,
@@ -258,7 +293,6 @@ class App:
             items=self._items(),
             mappings=self.mappings,
             queues=self.registry.queues,
-            livemode=self.settings.stripe_livemode,
         )
 
 
@@ -328,11 +362,24 @@ def build(
         name: overrides[name] if name in overrides else make(settings, clock, rng)
         for name, make in MAKERS.items()
     }
+    further = overrides.get("further_accounts")
+    if further is None:
+        further = {
+            account.alias: MAKERS["stripe"](settings.of(account.alias), clock, rng)
+            for account in settings.stripe_accounts
+        }
     mappings = mappings_of(settings, parts["tables"], clock, registry, templates)
     made = App(
-        settings=settings, clock=clock, rng=rng, mappings=mappings, registry=registry, **parts
+        settings=settings,
+        clock=clock,
+        rng=rng,
+        mappings=mappings,
+        registry=registry,
+        further_accounts=further,
+        **parts,
     )
-    unknown = [name for name in overrides if name not in (*MAKERS, "clock", "rng", "flows")]
+    known = (*MAKERS, "clock", "rng", "flows", "further_accounts")
+    unknown = [name for name in overrides if name not in known]
     if unknown:
         raise TypeError(f"no such ports: {', '.join(unknown)}")
     return replace(made, flows=overrides.get("flows"))

@@ -18,7 +18,7 @@ RETRIES_MAX = 20
 
 @bp.orchestration_trigger(context_name="context")
 def backfill_flow(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
-    """Input and output: `{since, cursor, seen, sent}`."""
+    """Input and output: `{since, cursor, seen, sent, account}`."""
     state = context.get_input()
     retry = df.RetryOptions(RETRY_SECONDS * 1_000, RETRIES_MAX)
     for _ in range(PAGES_PER_HISTORY):
@@ -37,4 +37,5 @@ async def backfill_page(
     client: df.DurableOrchestrationClient,
 ) -> typing.Dict[str, typing.Any]:  # noqa: UP006
     """One page of the backfill."""
-    return await bootstrap.app().backfill(DurableFlows(client)).page(state)
+    app = bootstrap.app().of(state["account"])
+    return await app.backfill(DurableFlows(client)).page(state)

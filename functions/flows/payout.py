@@ -14,6 +14,7 @@ import azure.durable_functions as df
 
 from functions.flows.client import POKE
 from shared import bootstrap
+from shared.domain.partition import DEFAULT_ACCOUNT
 
 bp = df.Blueprint()
 
@@ -33,8 +34,10 @@ def _retry() -> df.RetryOptions:
 
 @bp.orchestration_trigger(context_name="context")
 def payout_flow(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
-    """Input: `{payout, cursor, listed, count, net_minor, rounds}`, all but `payout` optional."""
+    """Input: `{payout, account, cursor, listed, count, net_minor, rounds}`, all but `payout`
+    optional; `account`: the alias of the Stripe account."""
     state = {
+        "account": DEFAULT_ACCOUNT,
         "cursor": "",
         "listed": False,
         "count": 0,
@@ -48,7 +51,9 @@ def payout_flow(context: df.DurableOrchestrationContext) -> Generator[Any, Any, 
             context.continue_as_new(state)
             return None
         page = yield context.call_activity_with_retry(
-            "payout_membership_page", _retry(), {k: state[k] for k in ("payout", "cursor")}
+            "payout_membership_page",
+            _retry(),
+            {k: state[k] for k in ("payout", "account", "cursor")},
         )
         pages += 1
         state["cursor"], state["listed"] = page["cursor"], not page["cursor"]
@@ -73,8 +78,9 @@ def payout_flow(context: df.DurableOrchestrationContext) -> Generator[Any, Any, 
 async def payout_membership_page(
     page: typing.Dict[str, typing.Any],  # noqa: UP006
 ) -> typing.Dict[str, typing.Any]:  # noqa: UP006
-    """One page of the members of a payout: `{payout, cursor}` -> `{cursor, count, net_minor}`."""
-    reconcile = bootstrap.app().reconcile()
+    """One page of the members of a payout: `{payout, account, cursor}` -> `{cursor, count,
+    net_minor}`."""
+    reconcile = bootstrap.app().of(page["account"]).reconcile()
     return await reconcile.membership_page(page["payout"], page["cursor"])
 
 
@@ -82,6 +88,6 @@ async def payout_membership_page(
 async def payout_tie_out(
     state: typing.Dict[str, typing.Any],  # noqa: UP006
 ) -> typing.Dict[str, typing.Any]:  # noqa: UP006
-    """Check and store the tie-out: `{payout, count, net_minor}` -> `{status, ...}`."""
-    reconcile = bootstrap.app().reconcile()
+    """Check and store the tie-out: `{payout, account, count, net_minor}` -> `{status, ...}`."""
+    reconcile = bootstrap.app().of(state["account"]).reconcile()
     return await reconcile.tie_out(state["payout"], state["count"], state["net_minor"])

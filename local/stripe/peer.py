@@ -56,6 +56,7 @@ class StripePeer(Acts):
             settings=settings or PeerSettings(),
             strikes=strikes,
         )
+        core.account = account
         super().__init__(core)
         self._schedule = core.schedule
         self.set_faults(faults or StripeFaults())

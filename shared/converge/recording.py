@@ -95,8 +95,9 @@ class Recorder:
 
     async def _start(self, value: WrittenObject) -> WrittenObject:
         for flow in value.desired.flows:
-            await tie_outs.expect(self.tables, value.snapshot.object, self.clock.now())
-            await self.flows.start(flow.name, flow.instance, dict(flow.input))
+            account = self.settings.stripe_alias
+            await tie_outs.expect(self.tables, value.snapshot.object, self.clock.now(), account)
+            await self.flows.start(flow.name, flow.instance, {**flow.input, "account": account})
         return value
 
 

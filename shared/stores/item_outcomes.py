@@ -41,6 +41,7 @@ def item_of(row: Row) -> Item:
         generation=int(str(cells["generation"])),
         attempt=int(str(cells["attempt"])),
         kind=ItemKind(str(cells["kind"])),
+        account=str(cells["account"]),
     )
 
 

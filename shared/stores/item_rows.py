@@ -108,7 +108,7 @@ class ItemRows:
         else:
             item = item_outcome.item
             if item.is_command:
-                item = Item(item.object, "", item.entity, item.object)
+                item = Item(item.object, "", item.entity, item.object, account=item.account)
                 if known is not None:
                     item = item_of(Row("", "", known, ""))
             order = max(_order(known), (item.generation, item.copy))
@@ -190,6 +190,7 @@ class ItemRows:
             "kind": item.kind.value,
             "entity": item.entity,
             "object": item.object,
+            "account": item.account,
             "generation": order[0],
             "copy": order[1],
             "attempt": item.attempt,

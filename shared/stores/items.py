@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import replace
 
 from shared import telemetry
-from shared.domain.partition import partition_of
+from shared.domain.partition import DEFAULT_ACCOUNT, partition_of
 from shared.errors import Refused, TableConflict, clean_text
 from shared.outcomes import Kind, Outcome
 from shared.ports import (
@@ -80,6 +80,12 @@ class Items:
     async def object(self, where: str, key: str) -> Row | None:
         """The row of an object, or of a command on it; or None."""
         return await self._tables.get(TABLE, where, f"{OBJECT}{key}")
+
+    async def account_of(self, queue: str, id: str) -> str:
+        """The alias of the Stripe account that an object was handled for; the default one's for an
+        object that nobody handled yet."""
+        row = await self.object(home(queue, id), id)
+        return DEFAULT_ACCOUNT if row is None else str(row.cells["account"])
 
     async def store(self, queue: str, item_outcomes: Sequence[ItemOutcome]) -> None:
         """Store outcomes of a queue, each at home. Raises as `record` does."""

@@ -100,7 +100,7 @@ def classify(arrival: Arrival, settings: Settings, registry: Registry) -> tuple[
     known = (None, entity.object, *(part for part, _ in entity.parts))
     if arrival.object.get("object") not in known:
         return "other_object", None
-    return "", Item(arrival.id, arrival.type, entity.name, object_id)
+    return "", Item(arrival.id, arrival.type, entity.name, object_id, account=settings.stripe_alias)
 
 
 def lane_of(arrival: Arrival, item: Item, partitions: int, registry: Registry) -> tuple[str, int]:
@@ -135,7 +135,7 @@ class Ingest:
         *,
         registry: Registry,
     ) -> None:
-        self._settings = settings
+        self._settings, self._account = settings, settings.stripe_alias
         self._registry = registry
         self._signatures = signatures
         self._queue = queue
@@ -153,10 +153,10 @@ class Ingest:
             self._verify(body, signature)
             arrival = parse(body)
         except SignatureRefused as error:
-            telemetry.count("webhook_refused", code="bad_signature")
+            telemetry.count("webhook_refused", code="bad_signature", account=self._account)
             return Answer(400, "bad_signature", str(error))
         except MalformedEventError as error:
-            telemetry.count("webhook_refused", code="malformed")
+            telemetry.count("webhook_refused", code="malformed", account=self._account)
             return Answer(400, "malformed", str(error))
         reason, item = classify(arrival, self._settings, self._registry)
         if item is None:
@@ -173,7 +173,8 @@ class Ingest:
 
     async def _skip(self, arrival: Arrival, reason: str) -> Answer:
         """Accepted and counted. A counter that cannot be written must not make Stripe repeat."""
-        telemetry.count("webhook_skipped", reason=reason, type=arrival.type)
+        whose, kind = self._account, arrival.type
+        telemetry.count("webhook_skipped", reason=reason, type=kind, account=whose)
         try:
             async with asyncio.timeout(COUNT_SECONDS_MAX):
                 await self._items.skip(home(INGEST, arrival.id))
@@ -188,6 +189,7 @@ class Ingest:
             async with asyncio.timeout(ANSWER_SECONDS_MAX):
                 await self._queue.send(queue, [item.message(partition)])
         except (TieoutError, TimeoutError) as error:
-            telemetry.count("webhook_unavailable", error=type(error).__name__)
+            name, account = type(error).__name__, self._account
+            telemetry.count("webhook_unavailable", error=name, account=account)
             return Answer(503, "queue_unavailable", "the queue did not take the event, try again")
         return Answer(202, "accepted", "the event is queued")

@@ -2,6 +2,13 @@
 
 from shared.services.operations.customers import AccountDecision, ChoiceRefused, CustomerDecisions
 from shared.services.operations.dynamics_setup import DynamicsSetup
-from shared.services.operations.health import Health
+from shared.services.operations.health import Health, ReadyAccount
 
-__all__ = ("AccountDecision", "ChoiceRefused", "CustomerDecisions", "DynamicsSetup", "Health")
+__all__ = (
+    "AccountDecision",
+    "ChoiceRefused",
+    "CustomerDecisions",
+    "DynamicsSetup",
+    "Health",
+    "ReadyAccount",
+)

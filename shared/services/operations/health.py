@@ -1,29 +1,53 @@
 """Is the application ready, and what is it doing? For `/api/health` and `/api/status`."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
+from types import MappingProxyType
 
-from shared.errors import CredentialsRefused, TableConflict
+from shared.domain.partition import DEFAULT_ACCOUNT, named
+from shared.errors import CredentialsRefused, ObjectMissing, TableConflict
 from shared.ports import Delete, Flows, Json, Queue, StripeGateway, Tables
 from shared.services.ingest import INGEST
 from shared.services.operations.dynamics_setup import DynamicsSetup, Problems
 from shared.services.operations.readiness import TRY_AGAIN, Check, Probe, checked
 from shared.stores.items import Items, places
 from shared.stores.mappings import Mappings
+from shared.stores.places import SWEEP
 
 READ = (*("customer", "charge", "refund", "dispute", "payout", "balance_transaction", "event"),)
+OTHER_MODE = "Use the key of the mode that STRIPE_LIVEMODE names, or correct STRIPE_LIVEMODE."
+PERMISSIONS = "Give the restricted key these permissions (README.md, Prepare Stripe)."
+OTHER_ACCOUNT = (
+    "Use the key of this account. A restricted key may read its account only with that permission: "
+    "give it, or leave the account id out of the settings."
+)
+SWEPT: Mapping[str, str] = MappingProxyType(
+    {"transactions_through": "balance_transaction", "events_through": "event"}
+)
 NEVER_MADE = "ready"  # a row and an instance that only readiness asks for
 
 
+@dataclass(frozen=True, slots=True)
+class ReadyAccount:
+    """A Stripe account to check: its gateway, and what the settings say of it. `account_id` may be
+    empty."""
+
+    stripe: StripeGateway
+    livemode: bool
+    account_id: str
+
+
 class Health:
-    """Readiness with reasons, and the counters."""
+    """Readiness with reasons, and the counters. `accounts`: by alias, the default one's first."""
 
     def __init__(
         self,
         *,
-        stripe: StripeGateway,
+        accounts: Mapping[str, ReadyAccount],
         setup: DynamicsSetup,
         tables: Tables,
         queue: Queue,
@@ -31,15 +55,15 @@ class Health:
         items: Items,
         mappings: Mappings,
         queues: Sequence[str],
-        livemode: bool,
     ) -> None:
-        self._stripe, self._setup, self._tables, self._queue = stripe, setup, tables, queue
+        self._accounts, self._setup, self._tables, self._queue = accounts, setup, tables, queue
         self._flows, self._items, self._mappings = flows, items, mappings
-        self._queues, self._livemode = queues, livemode
+        self._queues = queues
 
     async def status(self) -> Json:
-        """`queued`, `in_flight`, `scheduled` (null where the broker does not tell), and the
-        objects that are `waiting`, `parked`, `done`, `skipped`."""
+        """`queued`, `in_flight`, `scheduled` (null where the broker does not tell), the objects
+        that are `waiting`, `parked`, `done`, `skipped`, and for each Stripe account up to when its
+        lists are swept completely (null: not yet)."""
         counts = await self._queue.counts()
         items = await self._items.counts(places([*self._queues, INGEST]))
         return {
@@ -47,49 +71,38 @@ class Health:
             "in_flight": counts.in_flight if counts else None,
             "scheduled": counts.scheduled if counts else None,
             **items,
+            "accounts": {alias: await self._swept(alias) for alias in self._accounts},
         }
+
+    async def _swept(self, alias: str) -> Json:
+        found: Json = {}
+        for name, list_name in SWEPT.items():
+            row = await self._tables.get("cursors", SWEEP, named(alias, list_name))
+            through = None if row is None else row.cells.get("through")
+            found[name] = through.isoformat() if isinstance(through, datetime) else None
+        return found
 
     async def ready(self) -> list[Check]:
         """All checks, each with its problem and its remedy, or none. They only read."""
         return await checked([*self._systems(), *self._setup.probes()])
 
     def _systems(self) -> list[Probe]:
-        other_mode = (
-            "Use the key of the mode that STRIPE_LIVEMODE names, or correct STRIPE_LIVEMODE."
-        )
-        permissions = "Give the restricted key these permissions (README.md, Prepare Stripe)."
         unusable = "Publish a mapping that this version compiles (docs/mapping.md)."
         queues = [
             Probe({f"queue {queue}": TRY_AGAIN}, partial(self._probe_queue, queue))
             for queue in self._queues
         ]
         return [
-            Probe({"stripe": other_mode}, self._probe_stripe),
-            Probe({"stripe permissions": permissions}, self._probe_permissions),
+            *(
+                probe
+                for alias, account in self._accounts.items()
+                for probe in _of_account(alias, account)
+            ),
             Probe({"storage": TRY_AGAIN}, self._probe_storage),
             *queues,
             Probe({"flows": TRY_AGAIN}, self._probe_flows),
             Probe({"mapping": unusable}, self._probe_mapping),
         ]
-
-    async def _probe_stripe(self) -> Problems:
-        balance = await self._stripe.balance()
-        if balance.get("livemode") is not self._livemode:
-            return {"stripe": "the key belongs to another mode than STRIPE_LIVEMODE says"}
-        return {}
-
-    async def _probe_permissions(self) -> Problems:
-        """What every account needs; a policy may need more."""
-        missing = [name for name in await asyncio.gather(*map(self._unreadable, READ)) if name]
-        text = f"the key may not read: {', '.join(missing)}" if missing else ""
-        return {"stripe permissions": text}
-
-    async def _unreadable(self, entity: str) -> str:
-        try:
-            await self._stripe.page(entity, {"limit": 1})
-        except CredentialsRefused:
-            return entity
-        return ""
 
     async def _probe_storage(self) -> Problems:
         """Reading, and the right to write: deleting a row that nobody ever makes."""
@@ -109,3 +122,47 @@ class Health:
     async def _probe_mapping(self) -> Problems:
         await self._mappings.active()
         return {}
+
+
+def _of_account(alias: str, account: ReadyAccount) -> list[Probe]:
+    """The checks of one Stripe account; the default one's names carry no alias."""
+    end = "" if alias == DEFAULT_ACCOUNT else f" {alias}"
+    stripe, permissions, id = f"stripe{end}", f"stripe permissions{end}", f"stripe account{end}"
+    probes = [
+        Probe({stripe: OTHER_MODE}, partial(_probe_mode, stripe, account)),
+        Probe({permissions: PERMISSIONS}, partial(_probe_permissions, permissions, account)),
+    ]
+    if account.account_id:
+        probes.append(Probe({id: OTHER_ACCOUNT}, partial(_probe_account, id, account)))
+    return probes
+
+
+async def _probe_mode(check: str, account: ReadyAccount) -> Problems:
+    balance = await account.stripe.balance()
+    if balance.get("livemode") is not account.livemode:
+        return {check: "the key belongs to the other mode than STRIPE_LIVEMODE says"}
+    return {}
+
+
+async def _probe_permissions(check: str, account: ReadyAccount) -> Problems:
+    """What every account needs; a policy may need more."""
+
+    async def unreadable(entity: str) -> str:
+        try:
+            await account.stripe.page(entity, {"limit": 1})
+        except CredentialsRefused:
+            return entity
+        return ""
+
+    missing = [each for each in await asyncio.gather(*map(unreadable, READ)) if each]
+    return {check: f"the key may not read: {', '.join(missing)}" if missing else ""}
+
+
+async def _probe_account(check: str, account: ReadyAccount) -> Problems:
+    """Stripe shows an account to its own key."""
+    id = account.account_id
+    try:
+        shown = await account.stripe.retrieve("account", id)
+    except (CredentialsRefused, ObjectMissing) as error:
+        return {check: f"the key does not show {id}: {error}"}
+    return {check: "" if shown.get("id") == id else f"the key shows another account than {id}"}

@@ -27,7 +27,7 @@ OPERATIONS_PER_TRANSACTION = 90
 
 
 class Reconcile:
-    """What the activities of the payout flow do."""
+    """What the activities of the payout flow do, for one Stripe account (its alias)."""
 
     def __init__(
         self,
@@ -36,9 +36,11 @@ class Reconcile:
         links: LinkStore,
         dispatch: Dispatch,
         clock: Clock,
+        *,
+        account: str,
     ) -> None:
         self._stripe, self._tables, self._links = stripe, tables, links
-        self._dispatch, self._clock = dispatch, clock
+        self._dispatch, self._clock, self._account = dispatch, clock, account
 
     async def membership_page(self, payout_id: str, cursor: str) -> Json:
         """Store one page of members and enqueue those without lines.
@@ -101,7 +103,7 @@ class Reconcile:
             Money(unwritten_net, currency),
             wrong,
         )
-        cells = cells_of(result, self._clock.now())
+        cells = cells_of(result, self._clock.now(), self._account)
         await self._tables.transact(TABLE, TIEOUTS, [Put(payout_id, cells)])
         return {
             "status": status_of(result),

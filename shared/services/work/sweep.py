@@ -13,7 +13,7 @@ from functools import partial
 
 from shared import telemetry
 from shared.converge.dispatch import Dispatch, message_for
-from shared.domain.partition import partition_of
+from shared.domain.partition import named, partition_of
 from shared.domain.records import Ref
 from shared.entities.payout import FLOW, instance_of, is_itemised, payout_of
 from shared.errors import Unavailable
@@ -62,7 +62,8 @@ RESEND_AGE_SHARE = 4  # what has waited for a day is not asked for every quarter
 
 
 class Sweep:
-    """What the timers call."""
+    """What the timers call, for one Stripe account (`AccountSweeps` has all). What waits and dead
+    letters are of all accounts."""
 
     def __init__(
         self,
@@ -82,10 +83,14 @@ class Sweep:
         self._tables, self._links, self._items = tables, links, items
         self._dispatch, self._clock = dispatch, clock
         self._settings, self._registry = settings, registry
-        self._windows = Windows(tables, clock)
+        self._windows, self._account = Windows(tables, clock), settings.stripe_alias
 
     def _run(self, timer: str) -> Run:
         return Run(timer, self._clock)
+
+    def _named(self, list_name: str) -> str:
+        """The name under which the place in a list of this account is kept."""
+        return named(self._account, list_name)
 
     # --- balance transactions ---------------------------------------------------------------
 
@@ -99,12 +104,12 @@ class Sweep:
         run = self._run("sweep_transactions")
         sent = await self._windows.walk(
             run,
-            "balance_transaction",
+            self._named("balance_transaction"),
             self._since,
             lambda window: self._page("balance_transaction", window),
             self._enqueue_transactions,
         )
-        telemetry.count("swept_transactions", sent)
+        telemetry.count("swept_transactions", sent, account=self._account)
         run.close()
         return sent
 
@@ -165,19 +170,19 @@ class Sweep:
         undelivered: dict[str, str | int] = {"delivery_success": "false"}
         sent = await self._windows.walk(
             run,
-            "event_undelivered",
+            self._named("event_undelivered"),
             lambda _through, now: now - timedelta(days=UNDELIVERED_DAYS),
             lambda window: self._page("event", window, undelivered),
             hand_on,
         )
         sent += await self._windows.walk(
             run,
-            "event",
+            self._named("event"),
             self._event_since,
             lambda window: self._page("event", window),
             hand_on,
         )
-        telemetry.count("swept_events", sent)
+        telemetry.count("swept_events", sent, account=self._account)
         run.close()
         return sent
 
@@ -220,13 +225,14 @@ class Sweep:
         run = self._run("sweep_payouts")
         sent = await self._windows.walk(
             run,
-            "payout",
+            self._named("payout"),
             lambda _through, now: now - timedelta(days=PAYOUT_DAYS),
             lambda window: self._page("payout", window),
             self._enqueue_payouts,
         )
-        async for page in Place(self._tables, "open_tie_outs").pages(run, PAYOUTS, TIEOUTS):
-            ids = [row.row for row in page if row.cells["status"] == OPEN]
+        place = Place(self._tables, self._named("open_tie_outs"))
+        async for page in place.pages(run, PAYOUTS, TIEOUTS):
+            ids = [row.row for row in page if self._is_open(row)]
             sent += await run.part("open tie-outs", partial(self._take_up, ids), 0)
         run.close()
         return sent
@@ -240,7 +246,7 @@ class Sweep:
         unnoted = [id for id, is_there in zip(itemised, noted, strict=True) if not is_there]
         resolved = await self._resolved(unnoted)
         for id in resolved:  # taken up with the open ones
-            await expect(self._tables, itemised[id], self._clock.now())
+            await expect(self._tables, itemised[id], self._clock.now(), self._account)
         wanted = dict.fromkeys([*(ref.id for ref in unsettled), *unnoted])
         return await self._send_again([id for id in wanted if id not in resolved])
 
@@ -249,8 +255,12 @@ class Sweep:
         resolved = await self._resolved(ids)
         sent = await self._send_again([id for id in ids if id not in resolved])
         for id in resolved:
-            await self._flows.start(FLOW, instance_of(id), {"payout": id})
+            await self._flows.start(FLOW, instance_of(id), {"payout": id, "account": self._account})
         return sent
+
+    def _is_open(self, row: Row) -> bool:
+        """Whether it is an open tie-out of this account."""
+        return row.cells["status"] == OPEN and row.cells["account"] == self._account
 
     async def _resolved(self, ids: Sequence[str]) -> list[str]:
         """Those that a person settled by hand."""
@@ -270,7 +280,7 @@ class Sweep:
             partition = partition_of(id, self._settings.partitions)
             row = await self._items.get(home(queue, id), id)
             if row is None:
-                return message_for(Ref("payout", id), self._settings.partitions)
+                return message_for(Ref("payout", id), self._settings)
             item = item_of(row)
             return item.renewed(item.generation + 1).message(partition)
 

@@ -5,13 +5,14 @@ complete. A crash in between repeats work that changes nothing: copies have dete
 ids, outcomes are stored by item.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import batched
 
 from shared import telemetry
 from shared.converge.pipeline import Converge
+from shared.domain.partition import session_of
 from shared.errors import TieoutError
 from shared.outcomes import Kind, Outcome
 from shared.ports import Clock, Message, Queue, Random
@@ -37,6 +38,8 @@ UNCOUNTED_MAX = 1_000  # retries: three hours; a dead worker's claim lasts two a
 FAILURE_PAUSE_SECONDS = 20.0
 BY_EXTENT = (ItemKind.CONVERGE, ItemKind.REAPPLY, ItemKind.VERIFY, ItemKind.ISOLATE)
 """Each kind does what the ones before do that may stand beside it in a batch (`_later`)."""
+type Key = tuple[str, str, str]
+"""An object of a Stripe account: alias, entity and id."""
 NOT_BEGUN = Outcome(
     Kind.RETRY,
     counts=False,
@@ -58,12 +61,12 @@ class Received:
 
 
 class Work:
-    """Handles what the queue functions receive."""
+    """Handles what the queue functions receive. `converge`: of a Stripe account, by its alias."""
 
     def __init__(
         self,
         *,
-        converge: Converge,
+        converge: Callable[[str], Converge],
         items: Items,
         queue: Queue,
         clock: Clock,
@@ -71,7 +74,7 @@ class Work:
         settings: Settings,
         registry: Registry,
     ) -> None:
-        self._converge, self._items, self._queue = converge, items, queue
+        self._converge_of, self._items, self._queue = converge, items, queue
         self._clock, self._rng = clock, rng
         self._settings, self._registry = settings, registry
 
@@ -95,9 +98,7 @@ class Work:
         now = [item for item in items.values() if item not in later]
         outcomes = await self._run(queue, partition, now, alone)
         for item in now:
-            item_outcomes.append(
-                ItemOutcome(item, self._judge(item, outcomes[item.entity, item.object]))
-            )
+            item_outcomes.append(ItemOutcome(item, self._judge(item, outcomes[_key(item)])))
         try:
             await self._settle(queue, partition, item_outcomes)
         except TieoutError:
@@ -107,29 +108,32 @@ class Work:
 
     async def _run(
         self, queue: str, partition: int, items: list[Item], alone: bool
-    ) -> dict[tuple[str, str], Outcome]:
-        """Outcomes by (entity, object). Duplicates are folded. What the time does not allow
-        is left to another message."""
+    ) -> dict[Key, Outcome]:
+        """Outcomes by account, entity and object. Duplicates are folded. What the time does not
+        allow is left to another message."""
         started = self._clock.now()
         deadline = started + timedelta(seconds=self._settings.batch_seconds_max)
         owner = f"{queue}-{partition}-{self._rng.getrandbits(64):016x}"
-        writer = Writer(queue, partition, owner)
-        kinds: dict[tuple[str, str], list[ItemKind]] = {}
+        kinds: dict[Key, list[ItemKind]] = {}
         for item in items:
-            kinds.setdefault((item.entity, item.object), []).append(item.kind)
-        runs: dict[tuple[str, ItemKind], list[str]] = {}
-        for (entity, id), asked in kinds.items():
-            runs.setdefault((entity, max(asked, key=BY_EXTENT.index)), []).append(id)
-        outcomes: dict[tuple[str, str], Outcome] = {}
+            kinds.setdefault(_key(item), []).append(item.kind)
+        runs: dict[tuple[str, str, ItemKind], list[str]] = {}
+        for (account, entity, id), asked in kinds.items():
+            runs.setdefault((account, entity, max(asked, key=BY_EXTENT.index)), []).append(id)
+        outcomes: dict[Key, Outcome] = {}
         size = 1 if alone else OBJECTS_PER_RUN
-        for (entity, kind), ids in runs.items():
+        for (account, entity, kind), ids in runs.items():
+            writer = Writer(queue, session_of(account, partition), owner)
             for part in batched(ids, size, strict=False):
                 if self._clock.now() >= deadline:
                     results = dict.fromkeys(part, NOT_BEGUN)
+                elif account not in self._settings.stripe_aliases:
+                    results = dict.fromkeys(part, _unknown(account))
                 else:
                     wanted = dict.fromkeys(part, ())
-                    results = await self._converge.run(entity, wanted, writer, kind)
-                outcomes |= {(entity, id): outcome for id, outcome in results.items()}
+                    converge = self._converge_of(account)
+                    results = await converge.run(entity, wanted, writer, kind)
+                outcomes |= {(account, entity, id): outcome for id, outcome in results.items()}
         return outcomes
 
     def _judge(self, item: Item, outcome: Outcome) -> Outcome:
@@ -174,6 +178,7 @@ class Work:
                 telemetry.event(
                     outcome.kind.value,
                     item=item.id,
+                    account=item.account,
                     entity=item.entity,
                     object=item.object,
                     cause=outcome.cause,
@@ -182,6 +187,20 @@ class Work:
         if copies:
             await self._queue.send(queue, copies)
         await self._items.store(queue, told)
+
+
+def _key(item: Item) -> Key:
+    return item.account, item.entity, item.object
+
+
+def _unknown(account: str) -> Outcome:
+    return Outcome(
+        Kind.PARK,
+        cause="unknown_account",
+        text=f"it belongs to the Stripe account {account}, which TIEOUT_STRIPE_ACCOUNTS does not "
+        "name any more",
+        remedy="Put the account back into TIEOUT_STRIPE_ACCOUNTS, then retry.",
+    )
 
 
 def _later(items: Sequence[Item]) -> list[Item]:

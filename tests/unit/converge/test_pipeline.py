@@ -28,7 +28,7 @@ from tests.unit.converge.test_writing import payment
 from tests.unit.entities.objects import CONTEXT, charge, customer, txn
 from tests.unit.services.fakes import FakeDynamics, RecordingQueue, Rig, rig
 
-WRITER = Writer("balance_transaction", 0, "one")
+WRITER = Writer("balance_transaction", "0", "one")
 TWO = {"txn_1": (), "txn_2": ()}
 LINE = "CustomerPaymentJournalLines"
 
