@@ -2,6 +2,7 @@
 
 import azure.functions as func
 
+from functions.failures import without_text
 from functions.responses import error_response, refused
 from shared import bootstrap
 from shared.errors import TieoutError
@@ -10,6 +11,7 @@ bp = func.Blueprint()
 
 
 @bp.route("webhooks/stripe", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
+@without_text
 async def stripe_webhook(req: func.HttpRequest) -> func.HttpResponse:
     """202 accepted or skipped, 400 bad signature or malformed, 413 too large, 503 not now."""
     try:

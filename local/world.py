@@ -24,6 +24,7 @@ from local.publishing import publish
 from local.servicebus import Broker, LocalQueue, load_queues
 from local.stripe import PeerSettings, StripeFaults, StripePeer, WebhookTarget
 from local.tables import MemoryTables
+from local.telemetry import MemoryTelemetry
 from local.transport import PeerTransport
 from shared import bootstrap
 from shared.clients.stripe.signatures import StripeSignatures
@@ -60,7 +61,8 @@ class Options:
     """What kind of world: its seed, its mode, how its peers behave.
 
     `settings` changes fields of the app's settings; `currencies` adds books; `documents` are the
-    published mapping (none: the product's own). `sockets`: the parts
+    published mapping (none: the product's own). `schedules`: of timers, instead of their own.
+    `sockets`: the parts
     reach each other over the network, which needs the real driver. `watch`: put around the app's
     way to Stripe. `entities`, `templates` and `entity_sets`: what the app converges
     (`bootstrap.build`).
@@ -76,6 +78,7 @@ class Options:
     dynamics_faults: DynamicsFaults = field(default_factory=DynamicsFaults)
     settings: Mapping[str, Any] = field(default_factory=dict)
     documents: Sequence[str] = ()
+    schedules: Mapping[str, str] = field(default_factory=dict)
     instances: int = 1
     sockets: bool = False
     watch: Callable[[StripeGateway], StripeGateway] | None = None
@@ -100,6 +103,7 @@ class World:
             **options.settings,
         )
         self.tables = MemoryTables()
+        self.telemetry = MemoryTelemetry(clock)
         self.broker = Broker(load_queues(ROOT / "infra" / "queues.json"), clock)
         self.dynamics = DynamicsPeer(
             clock,
@@ -118,6 +122,7 @@ class World:
             HubStore(),
             instances=options.instances,
             context=contextvars.Context(),
+            schedules=options.schedules,
         )
         key = self.settings.stripe_api_key.get_secret_value()
         self.stripe = StripePeer(
@@ -161,6 +166,7 @@ class World:
             clock=self.clock,
             rng=rng,
             tables=self.tables,
+            telemetry=self.telemetry,
             queue=LocalQueue(self.broker),
             signatures=StripeSignatures(),
             stripe=gateway,

@@ -2,19 +2,21 @@
 
 `build` opens no connection; the only files read are those of `shared/packaged.py`, once a
 process. `app()` gives the App of the current context, else one built from the
-environment at first use. Worlds and tests call `use`; production never does.
+environment at first use, and makes its telemetry that of the context. Worlds and tests call `use`;
+production never does.
 """
 
 import functools
 import os
 import random
 from contextvars import ContextVar, Token
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from shared import telemetry
 from shared.clients.clock import SystemClock
 from shared.connections import HTTP_SECONDS_MAX as HTTP_SECONDS_MAX
-from shared.connections import MAKERS
+from shared.connections import MAKERS, telemetry_of
 from shared.connections import dynamics_gateway as dynamics_gateway
 from shared.connections import stripe_gateway as stripe_gateway
 from shared.converge.dispatch import Dispatch
@@ -39,7 +41,7 @@ from shared.registry import ENTITIES, Registry
 from shared.services.audit import Audit
 from shared.services.inbox import Accepted, Healing, Inbox, Resolve, WaitingList
 from shared.services.ingest import Ingest
-from shared.services.operations import CustomerDecisions, DynamicsSetup, Health
+from shared.services.operations import CustomerDecisions, DynamicsSetup, Health, Measure
 from shared.services.publishing import Publish, Published, Reapply, Recent
 from shared.services.reconciliation import Prover, Reconcile
 from shared.services.work import Backfill, Sweep, Work
@@ -50,8 +52,10 @@ from shared.stores.mapping_store import MappingStore
 from shared.stores.mappings import Mappings
 from shared.stores.paging import Pages
 from shared.stores.receipts import ReceiptList
+from shared.stores.unposted import Unposted
 from shared.targets.entity_set import EntitySets
 from shared.targets.finance import FINANCE
+from shared.telemetry import NoTelemetry, Telemetry
 
 COMPANY = "dataAreaId"
 
@@ -71,6 +75,7 @@ class App:
     mappings: Mappings
     registry: Registry
     flows: Flows | None = None
+    telemetry: Telemetry = field(default_factory=NoTelemetry)
 
     def ports(self, flows: Flows) -> Ports:
         """The ports of converge; `flows` serves where the App has none of its own."""
@@ -240,6 +245,19 @@ class App:
         """What of mappings is and was published."""
         return Published(self.mappings)
 
+    def measure(self) -> Measure:
+        """The gauges, and the nightly proof."""
+        return Measure(
+            items=self._items(),
+            unposted=Unposted(self.tables, self.clock),
+            tables=self.tables,
+            clock=self.clock,
+            prove=self.prover().prove,
+            queues=self.registry.queues,
+            books=self.settings.books,
+            posting_wait_hours=self.settings.posting_wait_hours,
+        )
+
     def health(self, flows: Flows) -> Health:
         """Readiness and counters."""
         return Health(
@@ -259,7 +277,8 @@ _current: ContextVar[App] = ContextVar("tieout_app")
 
 
 def use(app: App) -> Token[App]:
-    """Make an App the one of this context. For worlds and tests."""
+    """Make an App the one of this context, and its telemetry. For worlds and tests."""
+    telemetry.use(app.telemetry)
     return _current.set(app)
 
 
@@ -270,13 +289,20 @@ def app() -> App:
     """
     found = _current.get(None)
     if found is None:
+        telemetry.use(_telemetry_of_process())  # also where the settings are refused
         found = _from_process()
+    telemetry.use(found.telemetry)
     return found
 
 
 @functools.cache
+def _telemetry_of_process() -> Telemetry:
+    return telemetry_of(os.environ)
+
+
+@functools.cache
 def _from_process() -> App:
-    return build(from_environment(os.environ))
+    return build(from_environment(os.environ), telemetry=_telemetry_of_process())
 
 
 def mappings_of(
@@ -323,9 +349,16 @@ def build(
     }
     mappings = mappings_of(settings, parts["tables"], clock, registry, templates)
     made = App(
-        settings=settings, clock=clock, rng=rng, mappings=mappings, registry=registry, **parts
+        settings=settings,
+        clock=clock,
+        rng=rng,
+        mappings=mappings,
+        registry=registry,
+        telemetry=overrides.get("telemetry") or NoTelemetry(),
+        **parts,
     )
-    unknown = [name for name in overrides if name not in (*MAKERS, "clock", "rng", "flows")]
+    others = ("clock", "rng", "flows", "telemetry")
+    unknown = [name for name in overrides if name not in (*MAKERS, *others)]
     if unknown:
         raise TypeError(f"no such ports: {', '.join(unknown)}")
     return replace(made, flows=overrides.get("flows"))

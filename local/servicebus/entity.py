@@ -225,6 +225,7 @@ class Entity:
                 body=message.body,
                 enqueued_at=at,
                 expires_at=None if life is None else at + timedelta(seconds=life),
+                properties=message.properties,
             )
         )
 

@@ -1,6 +1,7 @@
 """What travels through the broker, and what it refuses."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 BODY_BYTES_MAX = 256 * 1024  # Standard tier, headers included; close enough for bodies of ids
@@ -26,12 +27,14 @@ class LockLost(BrokerError):
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message on its way into a queue. `scheduled_at`: not delivered before this moment."""
+    """A message on its way into a queue. `scheduled_at`: not delivered before this moment.
+    `properties`: its application properties."""
 
     message_id: str
     body: bytes
     session_id: str | None = None
     scheduled_at: datetime | None = None
+    properties: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class Stored:
     failures: int = 0
     dead_letter_reason: str = ""
     dead_letter_text: str = ""
+    properties: Mapping[str, str] = field(default_factory=dict)
 
     def failed(self) -> "Stored":
         """The same message after one more delivery in vain."""

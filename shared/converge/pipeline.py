@@ -8,6 +8,7 @@ object, not the batch, and becomes its outcome by its type.
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
+from shared import telemetry
 from shared.converge.applying import Phases
 from shared.converge.deciding import choose_drafts, context_of, decide, target_of
 from shared.converge.masters import Masters
@@ -40,6 +41,16 @@ class Converge:
         `asked`: what else is to be done with an object, by item types (`item.VERIFY`...).
         Returns one outcome an id; raises nothing of its own.
         """
+        with telemetry.span("converge", entity=entity_name, objects=tuple(wanted)):
+            return await self._run(entity_name, wanted, writer, asked)
+
+    async def _run(
+        self,
+        entity_name: str,
+        wanted: Mapping[str, tuple[str, ...]],
+        writer: Writer,
+        asked: Mapping[str, Collection[str]],
+    ) -> dict[str, Outcome]:
         ports, reader = self._ports, self._reader
         entity = ports.registry.named(entity_name)
         tasks = [task_for(id, found, asked.get(id, ())) for id, found in wanted.items()]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from shared.converge import snapshots
+from shared.converge import measures, snapshots
 from shared.converge.origins import Origins
 from shared.converge.ports import Ports
 from shared.converge.task import Task
@@ -45,3 +45,6 @@ class Reader:
             was_settled=claim.settled,
         )
         task.snapshot = await self.origins.read(fetched, context)
+        if not claim.was_read:
+            claim.was_read = True
+            measures.received(task.snapshot.object)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.converge import accounts
+from shared.converge import accounts, measures
 from shared.converge.dispatch import Dispatch
 from shared.converge.ports import Ports
 from shared.converge.steps import each, together
@@ -36,6 +36,7 @@ class Recorder:
     async def record(self, tasks: Sequence[Task], context: Context) -> None:
         """Settle what is claimed, note new accounts at Stripe, hand on what others have to do."""
         await each([task for task in tasks if task.claim is not None], self._settle)
+        await measures.note_unposted(self.ports.tables, self.ports.clock, tasks)
         await each(tasks, lambda task: accounts.note(self.ports.stripe, task, context))
         await self._hand_on(tasks)
 
@@ -53,6 +54,8 @@ class Recorder:
         open_intents = self.applier.still_open(task)
         if task.new_links or task.over or open_intents or (whole and not claim.settled):
             await self.links.settle(claim, task.new_links, task.over, open_intents, complete)
+            if complete is not None and not claim.settled:
+                measures.written(task)
         else:
             await self.links.release(claim)
 

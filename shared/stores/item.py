@@ -8,6 +8,7 @@ from typing import Any
 from shared.domain.ids import copy_id, is_id
 from shared.ports import Message
 from shared.registry import REGISTRY, Registry
+from shared.stores.reception import Reception
 
 VERIFY = "verify"  # the type of an item whose records are to be compared with Dynamics
 ISOLATE = "isolate"  # besides, its lines are to leave journals that Dynamics does not post
@@ -17,6 +18,7 @@ FIND_SENDER = "Somebody else sends to our queue, or versions are mixed: find the
 COUNTER_MAX = 1_000_000_000
 TYPE_CHARS_MAX = 100
 UNREADABLE_CHARS_MAX = 100
+NOT_RECEIVED = Reception()
 
 
 class UnreadableItemError(ValueError):
@@ -47,9 +49,15 @@ class Item:
             return self.id
         return copy_id(self.id, self.generation, self.copy)
 
-    def message(self, partition: int, scheduled_at: datetime | None = None) -> Message:
+    def message(
+        self,
+        partition: int,
+        scheduled_at: datetime | None = None,
+        reception: Reception = NOT_RECEIVED,
+    ) -> Message:
         """The message of this item for its partition's session."""
-        return Message(self.message_id, str(partition), asdict(self), scheduled_at)
+        properties = reception.properties()
+        return Message(self.message_id, str(partition), asdict(self), scheduled_at, properties)
 
     def again(self, counts: bool) -> "Item":
         """The next scheduled copy."""

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from shared.outcomes import Outcome
 from shared.ports import Cell, Row
-from shared.stores.item import ISOLATE, REAPPLY, UNREADABLE, VERIFY, Item
+from shared.stores.item import ISOLATE, NOT_RECEIVED, REAPPLY, UNREADABLE, VERIFY, Item
+from shared.stores.reception import Reception
 
 COMMANDS = (VERIFY, ISOLATE, REAPPLY)
 FOLDED = (VERIFY, ISOLATE)  # timers repeat them; a reapply is a person's wish and stands alone
@@ -14,10 +15,11 @@ FOLDED = (VERIFY, ISOLATE)  # timers repeat them; a reapply is a person's wish a
 
 @dataclass(frozen=True, slots=True)
 class ItemOutcome:
-    """An item and what became of it. `at_stake_minor` is the money the item is about."""
+    """An item and what became of it. `reception`: how its event came, for telemetry."""
 
     item: Item
     outcome: Outcome
+    reception: Reception = NOT_RECEIVED
 
 
 def key_of(item: Item, cause: str = "") -> str:

@@ -24,8 +24,8 @@ def status_of(result: TieOut) -> str:
     return TIED if result.is_tied else OPEN
 
 
-def cells_of(result: TieOut, at: datetime) -> dict[str, Cell]:
-    """The row of a tie-out with this result."""
+def cells_of(result: TieOut, at: datetime, noted_at: datetime) -> dict[str, Cell]:
+    """The row of a tie-out with this result. `at`: of this look; `noted_at`: of the first one."""
     return {
         "status": status_of(result),
         "currency": result.amount.currency,
@@ -37,6 +37,7 @@ def cells_of(result: TieOut, at: datetime) -> dict[str, Cell]:
         "unwritten_net_minor": result.unwritten_net.minor,
         "wrong": result.wrong,
         "at": at,
+        "noted_at": noted_at,
     }
 
 
@@ -52,7 +53,7 @@ async def expect(tables: Tables, payout: Mapping[str, Any], now: datetime) -> No
         return
     nothing = Money(0, currency)
     result = TieOut(Money(int(payout["amount"]), currency), 0, nothing, 0, nothing, 0)
-    cells = {**cells_of(result, now), "status": OPEN}
+    cells = {**cells_of(result, now, now), "status": OPEN}
     try:
         await tables.transact(TABLE, TIEOUTS, [Insert(id, cells)])
     except TableConflict:

@@ -1,7 +1,15 @@
-"""Health, readiness, and what support does for customers."""
+"""Health, readiness, gauges, and what support does for customers."""
 
 from shared.services.operations.customers import AccountDecision, ChoiceRefused, CustomerDecisions
 from shared.services.operations.dynamics_setup import DynamicsSetup
 from shared.services.operations.health import Health
+from shared.services.operations.measure import Measure
 
-__all__ = ("AccountDecision", "ChoiceRefused", "CustomerDecisions", "DynamicsSetup", "Health")
+__all__ = (
+    "AccountDecision",
+    "ChoiceRefused",
+    "CustomerDecisions",
+    "DynamicsSetup",
+    "Health",
+    "Measure",
+)

@@ -1,7 +1,7 @@
 """The queues' side: batches of work, the sweep that finds what events missed, backfills."""
 
-from shared.services.work.backfill import Backfill
+from shared.services.work.backfill import Backfill, looked_at
 from shared.services.work.sweep import Sweep, next_look_at
 from shared.services.work.work import Received, Work
 
-__all__ = ("Backfill", "Received", "Sweep", "Work", "next_look_at")
+__all__ = ("Backfill", "Received", "Sweep", "Work", "looked_at", "next_look_at")

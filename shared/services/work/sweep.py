@@ -104,7 +104,7 @@ class Sweep:
             lambda window: self._page("balance_transaction", window),
             self._enqueue_transactions,
         )
-        telemetry.count("swept_transactions", sent)
+        telemetry.count("tieout.sweep.transactions", sent)
         run.close()
         return sent
 
@@ -177,7 +177,7 @@ class Sweep:
             lambda window: self._page("event", window),
             hand_on,
         )
-        telemetry.count("swept_events", sent)
+        telemetry.count("tieout.sweep.events", sent)
         run.close()
         return sent
 
