@@ -2,10 +2,11 @@
 
 A shop has its own rhythm: nights, weekends, a lunch break. So for each hour of the week (UTC) the
 longest silence is kept that was seen in it, for a few weeks: how old the last event was in that
-hour at most. That, doubled, is the usual gap. It is never less than six times the mean gap,
-because the gaps of a shop that sells rarely and at random differ as much, nor less than an hour. A
-gap that is longer than the usual one counts as long as the usual one: one outage does not teach
-the next one to be quiet, while a shop that slows down is known after some weeks.
+hour at most. That, doubled, is the usual gap; or that of the same hour on other days, of which two
+may be off, because one day of the week alone has seen little. It is never less than six times the
+mean gap, because the gaps of a shop that sells rarely and at random differ as much, nor less than
+an hour. A gap that is longer than the usual one counts as long as the usual one: one outage does
+not teach the next one to be quiet, while a shop that slows down is known after some weeks.
 
 Memory: `WEEKS_KEPT` x 168 small numbers, whatever the number of events.
 """
@@ -18,7 +19,8 @@ from datetime import UTC, datetime, timedelta
 from shared.ports import Cell
 
 HOUR = timedelta(hours=1)
-WEEK_HOURS = 168
+WEEK_HOURS, DAY_HOURS, DAYS_A_WEEK = 168, 24, 7
+DAYS_OFF = 2  # days of a week that may be unlike the others
 WEEKS_KEPT = 5  # the one that runs, and four whole ones
 LEARNING = timedelta(days=14)  # until then nothing is unusual
 NEAR_HOURS = 2  # hours on each side whose silences count too: habits shift, and so does the clock
@@ -79,11 +81,16 @@ class Rhythm:
         if watched < LEARNING or not arrivals:
             return None
         hour = _hour_of_week(now)
-        near = [(hour + n) % WEEK_HOURS for n in range(-NEAR_HOURS, NEAR_HOURS + 1)]
-        longest = max(week.minutes[each] for week in self.weeks for each in near)
+        days = [self._longest_near(hour + DAY_HOURS * n) for n in range(DAYS_A_WEEK)]
+        longest = max(days[0], sorted(days, reverse=True)[DAYS_OFF])
         oldest = datetime.fromtimestamp(self.weeks[-1].number * WEEK_HOURS * 3_600, UTC)
         mean = (now - max(oldest, self.began_at)) / arrivals
         return max(SHORTEST, HOUR_FACTOR * timedelta(minutes=longest), MEAN_FACTOR * mean)
+
+    def _longest_near(self, hour: int) -> int:
+        """The longest silence around an hour of the week, in minutes."""
+        near = [(hour + n) % WEEK_HOURS for n in range(-NEAR_HOURS, NEAR_HOURS + 1)]
+        return max(week.minutes[each] for week in self.weeks for each in near)
 
     def ratio(self, now: datetime) -> float:
         """How old the last event is, in usual gaps; 0 as long as too little was seen."""
