@@ -1,12 +1,13 @@
 # make demo: a month of a shop, from Stripe into Dynamics 365, on this machine alone.
 # make test: everything that proves it. See README.md.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve simulate simulate-mutants test check lint types imports tidy docs format bench lock clean
+.PHONY: help setup amqp demo serve simulate simulate-mutants test check lint types imports tidy docs format bench lock clean
 
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 READY := .venv/.ready
 NPM_READY := tests/npm/node_modules/.ready
+AMQP_READY := .venv/.amqp-ready
 SOURCES := function_app.py functions shared local cli bench tests
 ARGS ?=
 
@@ -18,7 +19,8 @@ $(READY): requirements-dev.txt pyproject.toml
 	    { [ -x $(BIN)/python ] && $(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' \
 	      || "$$python" -m venv --clear .venv; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@VIRTUAL_ENV="$(CURDIR)/.venv" $(BIN)/uv pip sync --quiet --require-hashes requirements-dev.txt
+	@VIRTUAL_ENV="$(CURDIR)/.venv" $(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode \
+	    requirements-dev.txt
 	@VIRTUAL_ENV="$(CURDIR)/.venv" $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -27,12 +29,18 @@ $(NPM_READY): tests/npm/package-lock.json
 	@npm ci --prefix tests/npm --no-audit --no-fund --loglevel=error
 	@touch $@
 
+$(AMQP_READY): $(READY) requirements-amqp.txt
+	@VIRTUAL_ENV="$(CURDIR)/.venv" scripts/build-amqp $(BIN)/uv $@
+
 setup: $(READY) $(NPM_READY) ## everything that demo and test need
+
+amqp: $(AMQP_READY) ## compile what the broker's AMQP endpoint needs (serve --peers-only, its tests)
 
 demo: $(READY) ## a seeded month through the whole system, ending in the tie-out (ARGS="--seed 7")
 	@$(BIN)/tieout demo $(ARGS)
 
-serve: $(READY) ## the same world on local ports, for curl and the Stripe CLI (ARGS="--help")
+PEERS := $(findstring --peers-only,$(ARGS))
+serve: $(READY) $(if $(PEERS),$(AMQP_READY) $(if $(shell command -v npm),$(NPM_READY))) ## the same world on local ports, for curl and the Stripe CLI (ARGS="--help")
 	@$(BIN)/tieout serve $(ARGS)
 
 SEED ?=
@@ -42,8 +50,9 @@ simulate: $(READY) ## 200 simulated months under faults (SEED=n: one of them, wi
 simulate-mutants: $(READY) ## every mutant of the product must be caught by the simulation
 	@$(BIN)/python -m local.simulation.mutants $(ARGS)
 
-test: $(READY) $(NPM_READY) ## all tests (ARGS="-k name")
-	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+# The tests start many processes; each would compile all modules again where nothing may be kept.
+test: $(READY) $(NPM_READY) $(AMQP_READY) ## all tests (ARGS="-k name")
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: lint types imports tidy ## ruff, mypy strict, import-linter, the rules of the house
 
@@ -75,6 +84,8 @@ lock: $(READY) ## pin the dependencies of pyproject.toml anew
 	    pyproject.toml --extra local --group dev -o requirements-dev.txt
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header \
 	    -c requirements-dev.txt --group app -o requirements.txt
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header \
+	    -c requirements-dev.txt --group amqp -o requirements-amqp.txt
 
 clean: ## remove what the targets made
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/npm/node_modules

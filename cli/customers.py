@@ -1,4 +1,4 @@
-"""The commands of `tieout customers`: decide what a parked customer is in Dynamics."""
+"""The commands of `tieout customers`: decide which Dynamics account a parked customer has."""
 
 from typing import Annotated
 from urllib.parse import quote
@@ -18,20 +18,21 @@ def accept(
     who: Annotated[str, typer.Option(help="Who decided; kept.")],
     why: Annotated[str, typer.Option(help="Why; kept.")],
     account: Annotated[str, typer.Option(help="Its account there.")] = "",
-    new: Annotated[bool, typer.Option("--new", help="It has none: create one.")] = False,
+    new: Annotated[bool, typer.Option("--new", help="It has no account: create one.")] = False,
     shared: Annotated[
-        bool, typer.Option("--shared", help="Though another Stripe customer has the account.")
+        bool,
+        typer.Option("--shared", help="Link the account even if another Stripe customer has it."),
     ] = False,
     url: Url = DEFAULT_URL,
 ) -> None:
     """Link a Stripe customer to an account, or have one created; what waited is tried again."""
     if bool(account) == new:
-        typer.echo("name an --account, or say --new", err=True)
+        typer.echo("give either --account or --new", err=True)
         raise typer.Exit(FAILED)
     body = {"company": company, "account": account, "new": new, "shared": shared}
     body |= {"who": who, "why": why}
-    found = ask(url, f"customers/{quote(customer, safe='')}/accept", (202, 409), body)
-    if "sent" not in found:
-        typer.echo(found["message"], err=True)
+    decision = ask(url, f"customers/{quote(customer, safe='')}/accept", (202, 409), body)
+    if "sent" not in decision:
+        typer.echo(decision["message"], err=True)
         raise typer.Exit(FAILED)
-    typer.echo(f"{found['sent']} sent")
+    typer.echo(f"{decision['sent']} sent")

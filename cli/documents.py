@@ -40,7 +40,7 @@ def texts(paths: Sequence[Path]) -> list[tuple[str, str]]:
     Raises `MappingRefused` with every problem found.
     """
     loaded, raw = _readable(paths)
-    return [(each.where, text.decode()) for each, text in zip(loaded, raw, strict=True)]
+    return [(document.where, text.decode()) for document, text in zip(loaded, raw, strict=True)]
 
 
 def _readable(paths: Sequence[Path]) -> tuple[list[Loaded], list[bytes]]:
@@ -57,9 +57,9 @@ def _readable(paths: Sequence[Path]) -> tuple[list[Loaded], list[bytes]]:
             loaded.append(load(str(path), raw[-1]))
         except MappingRefused as refused:
             problems += refused.problems
-    for each in loaded if problems else ():
+    for document in loaded if problems else ():
         try:
-            parse(each)
+            parse(document)
         except MappingRefused as refused:
             problems += refused.problems
     if problems:
@@ -79,29 +79,31 @@ def compare_sets(before: Path, after: Path) -> list[dict[str, Any]]:
     """What differs between two sets, each a folder or a file: the documents that differ, by kind
     and name, as the route `mappings/diff` tells them. Raises `MappingRefused`.
     """
-    return [asdict(each) for each in compared(_by_title(before), _by_title(after))]
+    return [asdict(comparison) for comparison in compared(_by_title(before), _by_title(after))]
 
 
 def _by_title(path: Path) -> dict[str, Loaded]:
-    found: dict[str, Loaded] = {}
+    by_title: dict[str, Loaded] = {}
     problems: list[Problem] = []
-    for each in _readable([path])[0]:
+    for document in _readable([path])[0]:
         try:
-            title = title_of(parse(each))
+            title = title_of(parse(document))
         except MappingRefused as refused:
             problems += refused.problems
             continue
-        if title in found:
-            problems.append(Problem(each.where, f"{title} is in {found[title].where} already"))
-        found[title] = each
+        if title in by_title:
+            problems.append(
+                Problem(document.where, f"{title} is in {by_title[title].where} already")
+            )
+        by_title[title] = document
     if problems:
         raise MappingRefused(problems)
-    return found
+    return by_title
 
 
 def as_text(tree: Mapping[str, Any]) -> str:
     """A document as YAML that is read as the same document, its head first."""
-    head = {name: each for name in HEAD if (each := tree.get(name)) is not None}
+    head = {name: value for name in HEAD if (value := tree.get(name)) is not None}
     return yaml.dump(head | dict(tree), Dumper=_Dumper, allow_unicode=True, sort_keys=False)
 
 
@@ -143,18 +145,20 @@ def write(folder: Path, documents: Sequence[tuple[str, Mapping[str, Any]]]) -> l
 
 def _files(paths: Sequence[Path]) -> list[Path]:
     """The files, folders replaced by the YAML files in them."""
-    found: list[Path] = []
+    files: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(each for each in path.rglob("*") if each.suffix in SUFFIXES)
+            inside = sorted(
+                inside_file for inside_file in path.rglob("*") if inside_file.suffix in SUFFIXES
+            )
             if not inside:
                 raise MappingRefused([Problem(str(path), "holds no YAML file")])
-            found += inside
+            files += inside
         else:
-            found.append(path)
-    if len(found) > FILES_MAX:
+            files.append(path)
+    if len(files) > FILES_MAX:
         raise MappingRefused([Problem(str(paths[0]), f"more than {FILES_MAX} files")])
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(files))
 
 
 def _read(path: Path) -> Loaded:

@@ -23,7 +23,7 @@ def options(
         typer.Option("--version", help="The version.", callback=_print_version, is_eager=True),
     ] = False,
 ) -> None:
-    """Stripe into Dynamics 365, to the cent."""
+    """Book Stripe into Dynamics 365, to the cent."""
 
 
 def run(app: typer.Typer) -> None:

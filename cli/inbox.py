@@ -18,50 +18,53 @@ inbox = typer.Typer(no_args_is_help=True, help="Parked items of a running app.")
 def inbox_list(
     cause: Annotated[str, typer.Option(help="Only this cause.")] = "",
     resolved: Annotated[
-        bool, typer.Option("--resolved", help="What people settled by hand instead.")
+        bool,
+        typer.Option("--resolved", help="Show the items that people resolved by hand instead."),
     ] = False,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
     """What is parked, why, and what to do; exit 1 when there is anything."""
     status = "&status=resolved" if resolved else ""
-    found = ask(url, f"inbox?cause={quote(cause)}{status}")
+    answer = ask(url, f"inbox?cause={quote(cause)}{status}")
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps(answer))
     else:
         from cli import pages  # noqa: PLC0415 - the world is imported only where it is needed
 
-        pages.inbox_page(found, pages.console(), resolved=resolved)
-    if found["items"] and not resolved:
+        pages.inbox_page(answer, pages.console(), resolved=resolved)
+    if answer["items"] and not resolved:
         raise typer.Exit(1)
 
 
 @inbox.command("retry")
 def inbox_retry(
-    ids: Annotated[list[str] | None, typer.Argument(help="Items to try again.")] = None,
-    cause: Annotated[str, typer.Option(help="Or all of a cause.")] = "",
-    who: Annotated[str, typer.Option(help="Who decided; resolved items need it.")] = "",
+    ids: Annotated[list[str] | None, typer.Argument(help="The items to retry.")] = None,
+    cause: Annotated[str, typer.Option(help="Or all items of a cause.")] = "",
+    who: Annotated[str, typer.Option(help="Who decided; required for resolved items.")] = "",
     url: Url = DEFAULT_URL,
 ) -> None:
     """Converge parked or resolved items again."""
     body: dict[str, Any] = {"ids": ids} if ids else {"cause": cause}
-    found = ask(url, "inbox/retry", (202, 400), body | ({"who": who} if who else {}))
-    _refused(found)
-    _done(found["sent"], "sent", ids or ())
+    answer = ask(url, "inbox/retry", (202, 400), body | ({"who": who} if who else {}))
+    _refused(answer)
+    _done(answer["sent"], "sent", ids or ())
 
 
 @inbox.command("resolve")
 def inbox_resolve(
-    ids: Annotated[list[str], typer.Argument(help="Items that a person has settled.")],
+    ids: Annotated[list[str], typer.Argument(help="The items that a person settled by hand.")],
     *,
     reason: Annotated[str, typer.Option(help="Why; kept for ever.")],
     who: Annotated[str, typer.Option(help="Who decided; kept for ever.")],
     company: Annotated[str, typer.Option(help="Money: the company that booked it.")] = "",
     voucher: Annotated[str, typer.Option(help="Money: its voucher there.")] = "",
     amount: Annotated[str, typer.Option(help="Money: its amount in Stripe, as 12.34.")] = "",
-    currency: Annotated[str, typer.Option(help="Of the amount; the item's if not said.")] = "",
+    currency: Annotated[
+        str, typer.Option(help="Currency of the amount; by default the item's.")
+    ] = "",
     not_to_book: Annotated[
-        bool, typer.Option("--not-to-book", help="Money that is to be booked nowhere.")
+        bool, typer.Option("--not-to-book", help="Money: it is not to be booked at all.")
     ] = False,
     url: Url = DEFAULT_URL,
 ) -> None:
@@ -75,22 +78,22 @@ def inbox_resolve(
         body["amount_minor"] = _minor(amount, currency)
     if currency:
         body["currency"] = currency.lower()
-    found = ask(url, "inbox/resolve", (200, 400, 409), body)
-    _refused(found)
-    for each in found.get("refused", ()):
-        typer.echo(f"{each['id']}: {each['reason']}", err=True)
-    _done(found["resolved"], "resolved", ids)
+    answer = ask(url, "inbox/resolve", (200, 400, 409), body)
+    _refused(answer)
+    for refusal in answer.get("refused", ()):
+        typer.echo(f"{refusal['id']}: {refusal['reason']}", err=True)
+    _done(answer["resolved"], "resolved", ids)
 
 
-def _currency_of(ids: Sequence[str], found: Mapping[str, Any]) -> str:
+def _currency_of(ids: Sequence[str], answer: Mapping[str, Any]) -> str:
     """The currency of the one item. Ends the command when it is not known."""
     known = {
         str(item["currency"])
-        for item in found["items"]
+        for item in answer["items"]
         if item["id"] in ids or any(event["id"] in ids for event in item["events"])
     }
     if len(known) != 1 or known == {""}:
-        typer.echo("the currency of the amount is not known: say --currency", err=True)
+        typer.echo("the currency of the amount is unknown: add --currency", err=True)
         raise typer.Exit(FAILED)
     return known.pop()
 
@@ -104,10 +107,10 @@ def _minor(amount: str, currency: str) -> int:
         raise typer.Exit(FAILED) from error
 
 
-def _refused(found: Mapping[str, Any]) -> None:
+def _refused(answer: Mapping[str, Any]) -> None:
     """End the command with the app's sentence when it refused the request."""
-    if "message" in found:
-        typer.echo(found["message"], err=True)
+    if "message" in answer:
+        typer.echo(answer["message"], err=True)
         raise typer.Exit(FAILED)
 
 

@@ -11,26 +11,28 @@ MISSING_SHOWN_MAX = 20
 NOTES_SHOWN_MAX = 20
 
 
-def inventory_page(found: Inventory, out: Console) -> None:
+def inventory_page(inventory: Inventory, out: Console) -> None:
     """What the files held, what of it was used, what was not and why, and what is missing."""
     out.print()
     out.print("[bold]Inventory[/bold]")
-    repeated = f"; {found.repeated} of them more than once" if found.repeated else ""
-    out.print(f"  read      {_count(found.files, 'file')}: {_all(found)}{repeated}", markup=False)
-    if found.problems:
-        out.print(f"            {_count(found.problems, 'part')} not understood: see the top")
-    used = _both(found.used_events, found.used_objects)
+    repeated = f"; {inventory.repeated} of them more than once" if inventory.repeated else ""
+    out.print(
+        f"  read      {_count(inventory.files, 'file')}: {_all(inventory)}{repeated}", markup=False
+    )
+    if inventory.problems:
+        out.print(f"            {_count(inventory.problems, 'part')} not understood: see the top")
+    used = _both(inventory.used_events, inventory.used_objects)
     out.print(f"  used      {used or 'nothing'}", markup=False)
-    _unused(found.unused, out)
-    _missing(found.missing, out)
-    for note in found.notes[:NOTES_SHOWN_MAX]:
+    _unused(inventory.unused, out)
+    _missing(inventory.missing, out)
+    for note in inventory.notes[:NOTES_SHOWN_MAX]:
         out.print(f"  note      {note}", markup=False)
-    _more(len(found.notes) - NOTES_SHOWN_MAX, "notes", out)
+    _more(len(inventory.notes) - NOTES_SHOWN_MAX, "notes", out)
     out.print()
 
 
-def _all(found: Inventory) -> str:
-    return _both(found.events, found.objects) or "nothing"
+def _all(inventory: Inventory) -> str:
+    return _both(inventory.events, inventory.objects) or "nothing"
 
 
 def _both(events: int, objects: Mapping[str, int]) -> str:
@@ -50,7 +52,7 @@ def _unused(items: Sequence[Unused], out: Console) -> None:
     if not groups:
         out.print("  not used  nothing")
     for place, ((kind, why), group) in enumerate(groups.items()):
-        names = [each.id or each.where for each in group]
+        names = [unused.id or unused.where for unused in group]
         shown = ", ".join(names[:SHOWN_MAX])
         rest = len(names) - SHOWN_MAX
         if rest > 0:

@@ -25,7 +25,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Stripe into Dynamics 365, to the cent.",
+    help="Book Stripe into Dynamics 365, to the cent.",
 )
 
 POLL_SECONDS = 1.0
@@ -40,7 +40,7 @@ def _quiet() -> None:
 
 @app.command()
 def demo(
-    seed: Annotated[int, typer.Option(help="One seed, one run.")] = 1,
+    seed: Annotated[int, typer.Option(help="The number that fixes the run.")] = 1,
     customers: Annotated[int, typer.Option(min=1, max=10_000)] = 40,
     charges: Annotated[int, typer.Option(min=1, max=100_000)] = 400,
     days: Annotated[int, typer.Option(min=1, max=366)] = 30,
@@ -66,23 +66,41 @@ def demo(
 
 @app.command()
 def serve(
+    *,
     app_port: Annotated[int, typer.Option(min=1, max=65_535)] = 7071,
     stripe_port: Annotated[int, typer.Option(min=1, max=65_535)] = 12111,
     dynamics_port: Annotated[int, typer.Option(min=1, max=65_535)] = 7365,
-    seed: Annotated[int, typer.Option(help="Of ids and delays.")] = 1,
+    seed: Annotated[int, typer.Option(help="The number that fixes ids and delays.")] = 1,
     post_seconds: Annotated[
-        float, typer.Option(min=1, max=604_800, help="Between runs of Dynamics' batch jobs.")
+        float,
+        typer.Option(min=1, max=604_800, help="Seconds between runs of Dynamics' batch jobs."),
     ] = 60,
+    peers_only: Annotated[
+        bool, typer.Option(help="Without the app: Stripe, Dynamics, Service Bus and Azurite.")
+    ] = False,
+    bus_port: Annotated[
+        int, typer.Option(min=1, max=65_535, help="With --peers-only: Service Bus, over AMQP.")
+    ] = 5672,
+    storage_port: Annotated[
+        int, typer.Option(min=1, max=65_533, help="With --peers-only: Azurite, and the next two.")
+    ] = 10_000,
 ) -> None:
     """The embedded world on local ports, for curl, the Stripe CLI and your own code.
 
-    With a long --post-seconds, Dynamics posts and invoices by tieout world job alone.
+    With a long --post-seconds, Dynamics posts and invoices by tieout world job alone. With
+    --peers-only you start the app yourself, on the Azure Functions host (func start).
     """
     from local import serve as world  # noqa: PLC0415 - as above
 
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
     ports = world.ServePorts(app_port, stripe_port, dynamics_port)
-    problem = world.run(ports, seed, typer.echo, post_seconds)
+    if peers_only:
+        from local import peers  # noqa: PLC0415 - as above
+
+        chosen = peers.PeerPorts(ports, bus_port, storage_port)
+        problem = peers.run(chosen, seed, typer.echo, post_seconds)
+    else:
+        problem = world.run(ports, seed, typer.echo, post_seconds)
     if problem:
         typer.echo(problem, err=True)
         raise typer.Exit(1)
@@ -94,7 +112,7 @@ def replay(
         list[Path], typer.Argument(help="JSON or JSON lines (not CSV): files or folders of them.")
     ],
     report: Annotated[
-        Path | None, typer.Option(help="Write the whole report here, as JSON.")
+        Path | None, typer.Option(help="Write the whole report to this file, as JSON.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -117,8 +135,8 @@ def replay(
         raise typer.Exit(2)
     exported = read(paths, report)
     if not exported.events and not exported.objects:
-        for each in exported.problems:
-            typer.echo(f"{each.where}: {each.reason}", err=True)
+        for unread in exported.problems:
+            typer.echo(f"{unread.where}: {unread.reason}", err=True)
         for file in exported.unread:
             typer.echo(f"{file.where}: {file.reason}", err=True)
         for thin in exported.thin:
@@ -155,17 +173,19 @@ def _unwritable(path: Path) -> str:
 def simulate(
     *,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 200,
-    first: Annotated[int, typer.Option(min=0, help="The first of them.")] = 1,
-    seed: Annotated[int | None, typer.Option(help="Only this one, with its timeline.")] = None,
+    first: Annotated[int, typer.Option(min=0, help="The first seed.")] = 1,
+    seed: Annotated[int | None, typer.Option(help="Only this seed, with its timeline.")] = None,
     timeline: Annotated[Path | None, typer.Option(help="Folder for timelines.")] = None,
     jobs: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 2,
-    days: Annotated[float, typer.Option(min=1, max=366, help="Of business, for each seed.")] = 30,
+    days: Annotated[
+        float, typer.Option(min=1, max=366, help="Days of business for each seed.")
+    ] = 30,
     rate: Annotated[
         list[str] | None, typer.Option(help="KIND=SHARE: the rate of a kind of fault, 0 to 1.")
     ] = None,
-    only: Annotated[bool, typer.Option("--only", help="No faults but those of --rate.")] = False,
+    only: Annotated[bool, typer.Option("--only", help="Only the faults of --rate.")] = False,
     minimise: Annotated[
-        bool, typer.Option(help="Find the faults that a failure needs: up to 40 more runs.")
+        bool, typer.Option(help="Find which faults a failure needs, with up to 40 more runs.")
     ] = True,
 ) -> None:
     """Live through simulated months with every fault on; exit 1 when an invariant breaks."""
@@ -190,48 +210,48 @@ def simulate(
 @app.command()
 def proof(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
     """Ask a running app for its clearing proof; exit 1 when a currency has a gap."""
-    found = ask(url, "proof")
+    proofs = ask(url, "proof")
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps(proofs))
     else:
         from cli import pages  # noqa: PLC0415 - as above
 
-        pages.proof_page(found, pages.console())
-    gaps = [each for each in found["currencies"].values() if each["gap_minor"]]
-    if gaps or found.get("not_proved"):
+        pages.proof_page(proofs, pages.console())
+    gaps = [currency for currency in proofs["currencies"].values() if currency["gap_minor"]]
+    if gaps or proofs.get("not_proved"):
         raise typer.Exit(1)
 
 
 @app.command()
 def ready(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
     """Ask a running app whether it is ready; exit 1 with the reasons when it is not."""
-    found = ask(url, "ready", accept=(200, 503))
+    answer = ask(url, "ready", accept=(200, 503))
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps(answer))
     else:
-        for check in found.get("checks", ()):
+        for check in answer.get("checks", ()):
             typer.echo(
                 f"{'ok  ' if not check['problem'] else 'FAIL'} {check['name']}: "
                 f"{check['problem'] or 'ready'}"
             )
             if check.get("remedy"):
                 typer.echo(f"     {check['remedy']}")
-        if "message" in found:
-            typer.echo(found["message"])
-    if found.get("status") != "ready":
+        if "message" in answer:
+            typer.echo(answer["message"])
+    if answer.get("status") != "ready":
         raise typer.Exit(1)
 
 
 @app.command()
 def receipts(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
     """Ask a running app for receipts that no invoice took, wholly or in part."""
-    found = ask(url, "receipts")
+    answer = ask(url, "receipts")
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps(answer))
     else:
         from cli import pages  # noqa: PLC0415 - as above
 
-        pages.receipts_page(found, pages.console())
+        pages.receipts_page(answer, pages.console())
 
 
 @app.command()
@@ -243,20 +263,20 @@ def backfill(
     """Let a running app book an account's past; shows the progress until it is done."""
     from cli import pages  # noqa: PLC0415 - as above
 
-    found = ask(url, "backfill", (202,), {"days": days})
+    progress = ask(url, "backfill", (202,), {"days": days})
     with pages.bars() as show:
-        while found["status"] == "running":
-            show("backfill", found["percent"], 100)
+        while progress["status"] == "running":
+            show("backfill", progress["percent"], 100)
             time.sleep(POLL_SECONDS)
-            found = ask(url, "backfill")
-        show("backfill", found["percent"], 100)
+            progress = ask(url, "backfill")
+        show("backfill", progress["percent"], 100)
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps(progress))
     else:
-        typer.echo(f"{found['seen']} transactions seen, {found['sent']} handed on to be booked")
-    if found["status"] == "stopped":
+        typer.echo(f"{progress['seen']} transactions read, {progress['sent']} sent to be booked")
+    if progress["status"] == "stopped":
         typer.echo(
-            "The backfill stopped before its end. Start it again: what is booked stays.", err=True
+            "The backfill stopped before its end. Start it again; it books nothing twice.", err=True
         )
         raise typer.Exit(1)
 

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 REFUSED = 2
 SET = re.compile(r"active|product|[0-9a-f]{8,64}")
 
-mapping = typer.Typer(no_args_is_help=True, help="How records are rendered: check, try, publish.")
+mapping = typer.Typer(no_args_is_help=True, help="Check, try and publish how records are rendered.")
 
 
 @mapping.command("validate")
 def validate(
     paths: Annotated[list[Path], typer.Argument(help="YAML files or folders of them.")],
     customer_id_property: Annotated[
-        str, typer.Option(help="The field that the setting of this name gives to the product.")
+        str, typer.Option(help="The value of TIEOUT_CUSTOMER_ID_PROPERTY in the app.")
     ] = "",
     as_json: AsJson = False,
 ) -> None:
@@ -42,8 +42,8 @@ def validate(
     except MappingRefused as refused:
         raise _refuse(refused.problems, as_json) from None
     if as_json:
-        found = {"valid": True, "version": made.sha256, "documents": dict(made.documents)}
-        typer.echo(json.dumps(found | {"warnings": warnings}))
+        answer = {"valid": True, "version": made.sha256, "documents": dict(made.documents)}
+        typer.echo(json.dumps(answer | {"warnings": warnings}))
         return
     for document in loaded:
         typer.echo(f"{document.where}: {document.sha256}")
@@ -66,27 +66,33 @@ def diff(
 
     Exit code 0 for nothing, 1 for something. Files and folders need no app.
     """
-    if all(SET.fullmatch(each) and not Path(each).exists() for each in (before, after)):
+    if all(SET.fullmatch(name) and not Path(name).exists() for name in (before, after)):
         publishing.diff_sets(before, after, url, as_json)
         return
     from cli import documents  # noqa: PLC0415 - as above
     from shared.mapping.problems import MappingRefused  # noqa: PLC0415
 
     try:
-        if any(Path(each).is_dir() for each in (before, after)):
+        if any(Path(name).is_dir() for name in (before, after)):
             publishing.tell_differences(documents.compare_sets(Path(before), Path(after)), as_json)
             return
-        one, other, found = documents.compare(Path(before), Path(after))
+        one, other, differences = documents.compare(Path(before), Path(after))
     except MappingRefused as refused:
         raise _refuse(refused.problems, as_json) from None
     if as_json:
-        rows = [{"place": each.place, "before": each.before, "after": each.after} for each in found]
+        rows = [
+            {"place": difference.place, "before": difference.before, "after": difference.after}
+            for difference in differences
+        ]
         result = {"before": one.sha256, "after": other.sha256, "differences": rows}
         typer.echo(json.dumps(result))
-    for each in () if as_json else found:
-        old, new = ("(none)" if text is None else repr(text) for text in (each.before, each.after))
-        typer.echo(f"{each.place}: {old} -> {new}")
-    if found:
+    for difference in () if as_json else differences:
+        old, new = (
+            "(none)" if text is None else repr(text)
+            for text in (difference.before, difference.after)
+        )
+        typer.echo(f"{difference.place}: {old} -> {new}")
+    if differences:
         raise typer.Exit(1)
 
 

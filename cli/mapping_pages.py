@@ -22,8 +22,8 @@ GROUPS = (
 
 POLICIES = MappingProxyType(
     {
-        "added": "the policy differs: one is added, the active set has none",
-        "removed": "the policy is removed: this set has none, all its choices become the defaults",
+        "added": "the policy differs: this set adds one, the active set has none",
+        "removed": "the policy is removed: this set has none, so all choices become the defaults",
     }
 )
 
@@ -42,41 +42,45 @@ def short(sha256: str) -> str:
     return sha256[:HASH_CHARS_SHOWN]
 
 
-def problems(found: Sequence[Mapping[str, str]]) -> list[str]:
+def problems(listed: Sequence[Mapping[str, str]]) -> list[str]:
     """Problems of documents, a line each."""
     lines = []
-    for each in found:
-        place = f"{each['document']}: {each['field']}" if each["field"] else each["document"]
-        source = f" (path {each['path']})" if each["path"] else ""
-        lines.append(f"{place}{source}: {each['reason']}")
+    for problem in listed:
+        place = (
+            f"{problem['document']}: {problem['field']}"
+            if problem["field"]
+            else problem["document"]
+        )
+        source = f" (path {problem['path']})" if problem["path"] else ""
+        lines.append(f"{place}{source}: {problem['reason']}")
     return lines
 
 
-def preview_page(found: Mapping[str, Any], out: Console) -> None:
+def preview_page(answer: Mapping[str, Any], out: Console) -> None:
     """The three groups, the fields that change, and the first records.
 
     `policy`, where it is given: whether the policy is added, removed or changed.
     """
-    counts = found["counts"]
+    counts = answer["counts"]
     out.print(
-        f"set {short(found['candidate'])} against {short(found['against'])}, which is active: "
+        f"set {short(answer['candidate'])} against {short(answer['against'])}, which is active: "
         f"the last {counts['objects']} objects"
     )
     table = Table(box=None, pad_edge=False)
     for name in ("", "unchanged", "changed", "newly rejected", "newly accepted"):
         table.add_column(name, justify="right" if name else "left")
     for name, about in GROUPS:
-        group = found["groups"][name]
-        cells = [str(group[each]) for each in ("unchanged", "changed", "rejected", "accepted")]
+        group = answer["groups"][name]
+        cells = [str(group[column]) for column in ("unchanged", "changed", "rejected", "accepted")]
         table.add_row(f"{name} ({about})", *cells)
     out.print(table)
-    for warning in found.get("warnings", ()):
+    for warning in answer.get("warnings", ()):
         out.print(f"warning: {warning}", markup=False)
-    if found["policy_differs"]:
-        what = POLICIES.get(found.get("policy", ""), "the policy differs")
-        out.print(f"{what}: what has to exist may change too, which is not shown here")
+    if answer["policy_differs"]:
+        what = POLICIES.get(answer.get("policy", ""), "the policy differs")
+        out.print(f"{what}: other records may have to exist, too; the preview does not show that")
     for name, _ in GROUPS:
-        _group(name, found["groups"][name], out)
+        _group(name, answer["groups"][name], out)
 
 
 def _group(name: str, group: Mapping[str, Any], out: Console) -> None:
@@ -85,11 +89,11 @@ def _group(name: str, group: Mapping[str, Any], out: Console) -> None:
     for record in group["listed"][:RECORDS_SHOWN_MAX]:
         head = f"  {record['object']} {record['role']}"
         if record["rejected"] or record["accepted"]:
-            what = "would park" if record["rejected"] else "would not park any more"
+            what = "would park" if record["rejected"] else "would no longer park"
             out.print(f"{head} {what}: {record['reason']}", markup=False)
-        for each in record["fields"]:
-            old, new = (_value(each[side]) for side in ("before", "after"))
-            out.print(f"{head} {each['field']}: {old} -> {new}", markup=False)
+        for changed_field in record["fields"]:
+            old, new = (_value(changed_field[side]) for side in ("before", "after"))
+            out.print(f"{head} {changed_field['field']}: {old} -> {new}", markup=False)
     more = len(group["listed"]) - RECORDS_SHOWN_MAX + int(group["more"])
     if more > 0:
         out.print(f"  ... and {more} more (--json shows {len(group['listed'])})")
@@ -107,38 +111,38 @@ def history_page(changes: Sequence[Mapping[str, Any]], out: Console) -> None:
     table = Table(box=None, pad_edge=False)
     for name in ("", "when", "", "set", "instead of", "who", "why"):
         table.add_column(name, no_wrap=name in ("when", "set", "instead of"))
-    for each in changes:
+    for change in changes:
         table.add_row(
-            str(each["number"]),
-            str(each["at"])[:19],
-            each["action"],
-            short(each["set"]),
-            short(each["previous"]),
-            each["who"],
-            each["why"],
+            str(change["number"]),
+            str(change["at"])[:19],
+            change["action"],
+            short(change["set"]),
+            short(change["previous"]),
+            change["who"],
+            change["why"],
         )
     out.print(table)
 
 
-def list_page(found: Mapping[str, Any], out: Console) -> None:
+def list_page(answer: Mapping[str, Any], out: Console) -> None:
     """What is active, and the sets that were submitted last."""
-    change = found["change"]
+    change = answer["change"]
     since = (
         f"{change['action']} {change['number']} by {change['who']}, {str(change['at'])[:19]}"
         if change
         else PRODUCT_ALONE
     )
-    out.print(f"active: {short(found['set'])} ({since}), version {short(found['version'])}")
-    if found["problem"]:
-        out.print(f"it cannot be used: {found['problem']}", markup=False)
+    out.print(f"active: {short(answer['set'])} ({since}), version {short(answer['version'])}")
+    if answer["problem"]:
+        out.print(f"the active set cannot be used: {answer['problem']}", markup=False)
     table = Table(box=None, pad_edge=False)
     for name in ("set", "submitted", "by", "documents", "previewed"):
         table.add_column(name, no_wrap=name in ("set", "submitted"))
-    for each in found["sets"]:
-        preview = each["preview"]
+    for submitted in answer["sets"]:
+        preview = submitted["preview"]
         seen = f"against {short(preview['against'])} by {preview['by']}" if preview else "no"
-        at, titles = str(each["at"])[:19], ", ".join(sorted(each["documents"]))
-        table.add_row(short(each["set"]), at, each["by"], titles, seen)
+        at, titles = str(submitted["at"])[:19], ", ".join(sorted(submitted["documents"]))
+        table.add_row(short(submitted["set"]), at, submitted["by"], titles, seen)
     out.print(table)
 
 
@@ -146,6 +150,6 @@ def diff_page(documents: Sequence[Mapping[str, Any]], out: Console) -> None:
     """Every value that differs, below its document."""
     for document in documents:
         out.print(f"{document['title']} ({document['kind']})", markup=False)
-        for each in document["differences"]:
-            old, new = _value(each["before"]), _value(each["after"])
-            out.print(f"  {each['place']}: {old} -> {new}", markup=False)
+        for difference in document["differences"]:
+            old, new = _value(difference["before"]), _value(difference["after"])
+            out.print(f"  {difference['place']}: {old} -> {new}", markup=False)

@@ -24,7 +24,7 @@ PARKED_SHOWN_MAX = 20
 PIPE_WIDTH = 140
 SKIPPED_WORDS = {
     "unknown_type": "events of types that need no work (unknown_type)",
-    "catalogue_off": "for products and prices, which the policy leaves out (catalogue_off)",
+    "catalogue_off": "for products and prices, which the policy switches off (catalogue_off)",
     "charge_failed": "for charges that failed and moved no money (charge_failed)",
     "charge_not_captured": "for charges that are not captured yet (charge_not_captured)",
     "customer_deleted": "for customers that were deleted (customer_deleted)",
@@ -68,14 +68,14 @@ def demo_page(demo: Demo, seconds: float, out: Console) -> None:
     summary, takings = demo.summary, demo.takings
     status = summary.status
     out.print()
-    out.print(f"[bold]A month of a shop[/bold], lived through until {demo.ended_at:%Y-%m-%d}")
+    out.print(f"[bold]A month of a shop[/bold], simulated until {demo.ended_at:%Y-%m-%d}")
     out.print(
         f"  business       {takings.charges} charges, {takings.declined} declined, "
         f"{takings.refunds} refunds, {takings.disputes} disputes, {takings.customers} customers"
     )
     out.print(
         f"  events         {summary.deliveries} deliveries, {summary.events} unique "
-        f"({summary.deliveries - summary.events} repeats were no-ops)"
+        f"({summary.deliveries - summary.events} repeats changed nothing)"
     )
     out.print(
         f"  work           {status['done']} done, {status['skipped']} skipped, "
@@ -100,7 +100,7 @@ def demo_page(demo: Demo, seconds: float, out: Console) -> None:
 
 def _by_reason(skipped: Mapping[str, int]) -> str:
     """The reasons, the most frequent first, in words where there are some."""
-    ranked = sorted(skipped.items(), key=lambda each: (-each[1], each[0]))
+    ranked = sorted(skipped.items(), key=lambda entry: (-entry[1], entry[0]))
     return ", ".join(f"{count} {SKIPPED_WORDS.get(name, name)}" for name, count in ranked)
 
 
@@ -109,7 +109,7 @@ def _customers(summary: Summary, customers: int, out: Console) -> None:
     accounts = sum(summary.customers.values())
     by_company = ", ".join(f"{count} in {name}" for name, count in summary.customers.items())
     why = (
-        "; one who pays in currencies of several companies has an account in each"
+        "; a customer who pays in currencies of several companies has an account in each"
         if accounts > customers
         else ""
     )
@@ -152,7 +152,7 @@ def proof_of(summary: Summary, out: Console) -> None:
     """The clearing proof of a world."""
     out.print()
     out.print(_proof_table(summary.proof))
-    out.print(f"  posted is read from: {summary.proof['scope']}")
+    out.print(f"  posted amounts are read from: {summary.proof['scope']}")
 
 
 def _proof_table(proof: Mapping[str, Any]) -> Table:
@@ -160,33 +160,33 @@ def _proof_table(proof: Mapping[str, Any]) -> Table:
     for name in ("", "transactions", "Stripe balance", "posted", "draft", "gap", "unexplained"):
         table.add_column(name, justify="left" if not name else "right")
     currencies: Mapping[str, Mapping[str, Any]] = proof["currencies"]
-    for name, each in currencies.items():
+    for name, currency in currencies.items():
         amounts = [
-            str(Money(int(each[f"{key}_minor"]), name))
+            str(Money(int(currency[f"{key}_minor"]), name))
             for key in ("balance", "posted", "draft", "gap", "unexplained")
         ]
-        table.add_row(name.upper(), str(each["transactions"]), *amounts)
+        table.add_row(name.upper(), str(currency["transactions"]), *amounts)
     return table
 
 
 def proof_page(proof: Mapping[str, Any], out: Console) -> None:
     """The clearing proof that a running app gave, with its exceptions."""
     out.print(_proof_table(proof))
-    out.print(f"posted is read from: {proof['scope']}")
+    out.print(f"posted amounts are read from: {proof['scope']}")
     for name in proof.get("not_proved", ()):
         out.print(
-            f"Stripe holds {name}, which is no currency of a ledger: not proved", markup=False
+            f"Stripe holds {name}, which is not a currency of a ledger: not proved", markup=False
         )
-    for name, each in proof["currencies"].items():
-        if not each.get("has_book", True):
+    for name, currency in proof["currencies"].items():
+        if not currency.get("has_book", True):
             out.print(
-                f"{name.upper()} has no book: add it to TIEOUT_BOOKS, then retry what is parked"
+                f"{name.upper()} has no book: add it to TIEOUT_BOOKS, then retry its parked items"
             )
-        for difference in each["differences"][:PARKED_SHOWN_MAX]:
+        for difference in currency["differences"][:PARKED_SHOWN_MAX]:
             amount = Money(int(difference["amount_minor"]), name)
             note = _accepted(difference.get("accepted"))
             out.print(f"  {difference['kind']} {difference['id']}: {amount}{note}", markup=False)
-        more = len(each["differences"]) - PARKED_SHOWN_MAX
+        more = len(currency["differences"]) - PARKED_SHOWN_MAX
         if more > 0:
             out.print(f"  ... and {more} more in {name.upper()} (--json shows all)")
 
@@ -202,28 +202,30 @@ def _accepted(accepted: Mapping[str, Any] | None) -> str:
     return f" ({where}; {accepted['who']}: {accepted['why']})"
 
 
-def _suggestion(found: Mapping[str, Any]) -> str:
+def _suggestion(suggestion: Mapping[str, Any]) -> str:
     """A choice that a person has, in words."""
-    if found["choice"] != "match":
+    if suggestion["choice"] != "match":
         return "--new: create an account"
-    owner = found["stripe_customer"]
+    owner = suggestion["stripe_customer"]
     note = f", belongs to {owner} (--shared)" if owner else ""
-    return f"--account {found['account']}: same {found['matched'].replace('_', ' ')}{note}"
+    return (
+        f"--account {suggestion['account']}: same {suggestion['matched'].replace('_', ' ')}{note}"
+    )
 
 
-def inbox_page(found: Mapping[str, Any], out: Console, *, resolved: bool = False) -> None:
+def inbox_page(answer: Mapping[str, Any], out: Console, *, resolved: bool = False) -> None:
     """The groups of parked items, then the items; or the items that people resolved."""
-    if not found["items"]:
+    if not answer["items"]:
         out.print("nothing is resolved" if resolved else "nothing is parked")
         return
-    for group in found["groups"]:
+    for group in answer["groups"]:
         out.print(
             f"{group['count']:>6}  {group['cause']}  since {time_of(group['oldest_at'])}",
             markup=False,
         )
         if group["remedy"]:
             out.print(f"        what to do: {group['remedy']}", markup=False)
-    for item in found["items"]:
+    for item in answer["items"]:
         stake = ""
         if item["currency"]:
             stake = f"  {Money(int(item['at_stake_minor']), item['currency'])}"
@@ -233,17 +235,17 @@ def inbox_page(found: Mapping[str, Any], out: Console, *, resolved: bool = False
         )
         out.print(f"    {item['text']}", markup=False)
         if item.get("event_count", 1) > 1:
-            named = ", ".join(each["type"] or each["id"] for each in item["events"])
+            named = ", ".join(event["type"] or event["id"] for event in item["events"])
             out.print(f"    {item['event_count']} events led to it: {named}", markup=False)
-        for each in (item.get("evidence") or {}).get("suggestions", ()):
-            out.print(f"    - {_suggestion(each)}", markup=False)
-    if found["more"]:
-        out.print(f"... and {found['more']} more")
+        for suggestion in (item.get("evidence") or {}).get("suggestions", ()):
+            out.print(f"    - {_suggestion(suggestion)}", markup=False)
+    if answer["more"]:
+        out.print(f"... and {answer['more']} more")
 
 
-def receipts_page(found: Mapping[str, Any], out: Console) -> None:
+def receipts_page(answer: Mapping[str, Any], out: Console) -> None:
     """Receipts that no invoice took: nothing to do, but worth a look at month end."""
-    if not found["receipts"]:
+    if not answer["receipts"]:
         out.print("no receipt is unapplied or on account")
         return
     table = Table(box=None, header_style="")
@@ -251,10 +253,16 @@ def receipts_page(found: Mapping[str, Any], out: Console) -> None:
         table.add_column(title)
     table.add_column("amount", justify="right")
     table.add_column("since")
-    for each in found["receipts"]:
-        amount = Money(int(each["amount_minor"]), each["currency"])
-        cells = (each["transaction"], each["company"], each["kind"], each["invoice"], str(amount))
-        table.add_row(*cells, time_of(each["at"]))
+    for receipt in answer["receipts"]:
+        amount = Money(int(receipt["amount_minor"]), receipt["currency"])
+        cells = (
+            receipt["transaction"],
+            receipt["company"],
+            receipt["kind"],
+            receipt["invoice"],
+            str(amount),
+        )
+        table.add_row(*cells, time_of(receipt["at"]))
     out.print(table)
-    if found["more"]:
-        out.print(f"... and {found['more']} more")
+    if answer["more"]:
+        out.print(f"... and {answer['more']} more")

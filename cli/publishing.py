@@ -19,34 +19,41 @@ FROM_KEY_VARIABLE = "TIEOUT_FUNCTION_KEY_FROM"
 ANSWERS = (200, 201, 202, 400, 404, 409, 422)
 OBJECTS = 1_000
 
-Name = Annotated[str, typer.Argument(help="A set: its hash, or the first 8 or more of it.")]
-Who = Annotated[str, typer.Option(help="Who does it; kept in the history.")]
-Why = Annotated[str, typer.Option(help="Why; kept in the history.")]
-Limit = Annotated[int, typer.Option(min=1, max=10_000, help="How many of the last objects.")]
+Name = Annotated[
+    str, typer.Argument(help="A set: its hash, or at least the first 8 characters of it.")
+]
+Who = Annotated[str, typer.Option(help="Your name; kept in the history.")]
+Why = Annotated[str, typer.Option(help="The reason; kept in the history.")]
+Limit = Annotated[
+    int, typer.Option(min=1, max=10_000, help="How many of the last objects to compare.")
+]
 
 
 def preview(
     paths: Annotated[
-        list[Path] | None, typer.Argument(help="YAML files or folders: all that shall be active.")
+        list[Path] | None,
+        typer.Argument(help="YAML files or folders: everything that is to be active."),
     ] = None,
     *,
     who: Who,
-    submitted: Annotated[str, typer.Option("--set", help="Or a set submitted before.")] = "",
+    submitted: Annotated[
+        str, typer.Option("--set", help="Or a set that was submitted before.")
+    ] = "",
     limit: Limit = OBJECTS,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
     """Submit mapping documents and show what publishing them would change. Nothing is published."""
     if bool(paths) == bool(submitted):
-        typer.echo("name files, or a set with --set", err=True)
+        typer.echo("give either files or --set", err=True)
         raise typer.Exit(FAILED)
     name = _submit(url, _read(paths, as_json), who, as_json)["set"] if paths else submitted
-    found = _preview(url, name, who, limit, as_json)
+    answer = _preview(url, name, who, limit, as_json)
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps(answer))
         return
-    pages.preview_page(found, pages.console())
-    _say_publish(found["candidate"], url)
+    pages.preview_page(answer, pages.console())
+    _say_publish(answer["candidate"], url)
 
 
 def publish(
@@ -60,7 +67,9 @@ def publish(
 def rollback(
     who: Who,
     why: Why,
-    to: Annotated[str, typer.Option(help="A set that was published once; else one back.")] = "",
+    to: Annotated[
+        str, typer.Option(help="A set that was published before; by default the previous one.")
+    ] = "",
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
@@ -74,12 +83,12 @@ def reapply(
 ) -> None:
     """Render journal lines that are drafts still as the active mapping says; nothing posted."""
     body = {"who": who, "why": why, "limit": limit}
-    found = _call(url, "mappings/reapply", as_json, body)
+    answer = _call(url, "mappings/reapply", as_json, body)
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps(answer))
     else:
         typer.echo(
-            f"{found['sent']} of the last {found['objects']} objects have drafts, which are "
+            f"{answer['sent']} of the last {answer['objects']} objects have drafts, which are "
             "rendered again within a minute, unless they are posted by then"
         )
 
@@ -90,20 +99,20 @@ def history(
     as_json: AsJson = False,
 ) -> None:
     """Who published or undid what, when and why; newest first."""
-    found = _call(url, f"mappings/history?limit={limit}", as_json)
+    answer = _call(url, f"mappings/history?limit={limit}", as_json)
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps(answer))
     else:
-        pages.history_page(found["changes"], pages.console())
+        pages.history_page(answer["changes"], pages.console())
 
 
 def list_(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
     """The active set, and the sets submitted last."""
-    found = _call(url, "mappings", as_json)
+    answer = _call(url, "mappings", as_json)
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps(answer))
     else:
-        pages.list_page(found, pages.console())
+        pages.list_page(answer, pages.console())
 
 
 def show(
@@ -117,15 +126,15 @@ def show(
     """The documents of a set; `active` is the one in force."""
     from cli import documents  # noqa: PLC0415 - a quick start for the other commands
 
-    found = _call(url, _query("mappings/show", set=name), as_json)
+    answer = _call(url, _query("mappings/show", set=name), as_json)
     if into is not None:
-        _write(into, found["documents"], as_json)
+        _write(into, answer["documents"], as_json)
         return
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps(answer))
         return
-    typer.echo(f"set {found['set']}")
-    for document in found["documents"]:
+    typer.echo(f"set {answer['set']}")
+    for document in answer["documents"]:
         typer.echo(f"\n# {document['title']}, {document['sha256']}")
         typer.echo(documents.as_text(document["tree"]), nl=False)
 
@@ -135,7 +144,7 @@ def _write(into: Path, shown: list[dict[str, Any]], as_json: bool) -> None:
     from shared.mapping.problems import MappingRefused  # noqa: PLC0415
 
     try:
-        paths = documents.write(into, [(each["title"], each["tree"]) for each in shown])
+        paths = documents.write(into, [(document["title"], document["tree"]) for document in shown])
     except MappingRefused as refused:
         raise _refuse(_refusal("nothing was written", refused), as_json) from None
     if as_json:
@@ -151,8 +160,12 @@ def promote(
     name: Name,
     *,
     who: Who,
-    source: Annotated[str, typer.Option("--from", help="The app that has the set.")],
-    target: Annotated[str, typer.Option("--to", help="The app that shall have it.")],
+    source: Annotated[
+        str, typer.Option("--from", help="The app that has the set, such as the sandbox.")
+    ],
+    target: Annotated[
+        str, typer.Option("--to", help="The app that is to get it, such as production.")
+    ],
     yes: Annotated[bool, typer.Option("--yes", help="Publish after the preview.")] = False,
     why: Annotated[str, typer.Option(help="Why; with --yes.")] = "",
     limit: Limit = OBJECTS,
@@ -163,23 +176,25 @@ def promote(
     The key of --to is in TIEOUT_FUNCTION_KEY, that of --from in TIEOUT_FUNCTION_KEY_FROM.
     """
     if yes and not why:
-        typer.echo("say --why to publish", err=True)
+        typer.echo("to publish, give --why, too", err=True)
         raise typer.Exit(FAILED)
     shown = _call(source, _query("mappings/show", set=name), as_json, key=FROM_KEY_VARIABLE)
-    documents = [{"name": each["title"], "tree": each["tree"]} for each in shown["documents"]]
+    documents = [
+        {"name": document["title"], "tree": document["tree"]} for document in shown["documents"]
+    ]
     candidate = _submit(target, documents, who, as_json)
     if candidate["set"] != shown["set"]:
         typer.echo(f"{target} stores the set under another hash: {candidate['set']}", err=True)
         raise typer.Exit(FAILED)
-    found = _preview(target, candidate["set"], who, limit, as_json)
+    answer = _preview(target, candidate["set"], who, limit, as_json)
     if not as_json:
-        pages.preview_page(found, pages.console())
+        pages.preview_page(answer, pages.console())
     change = None
     if yes:
         body = {"set": candidate["set"], "who": who, "why": why}
         change = _call(target, "mappings/publish", as_json, body)
     if as_json:
-        typer.echo(json.dumps({"candidate": candidate, "preview": found, "change": change}))
+        typer.echo(json.dumps({"candidate": candidate, "preview": answer, "change": change}))
     elif change is not None:
         _changed(change, as_json)
     else:
@@ -188,8 +203,8 @@ def promote(
 
 def diff_sets(before: str, after: str, url: str, as_json: bool) -> None:
     """Compare two sets of a running app; exit 1 when they differ."""
-    found = _call(url, _query("mappings/diff", before=before, after=after), as_json)
-    tell_differences(found["documents"], as_json)
+    answer = _call(url, _query("mappings/diff", before=before, after=after), as_json)
+    tell_differences(answer["documents"], as_json)
 
 
 def tell_differences(documents: list[dict[str, Any]], as_json: bool) -> None:
@@ -225,22 +240,25 @@ def _submit(url: str, documents: list[dict[str, Any]], who: str, as_json: bool) 
 def _preview(url: str, name: str, who: str, limit: int, as_json: bool) -> dict[str, Any]:
     with pages.waiting("comparing"):
         body = {"set": name, "who": who, "limit": limit}
-        found = _call(url, "mappings/preview", as_json, body)
-        if as_json or not found["policy_differs"]:
-            return found
-        return found | {"policy": _policy(found, _call(url, "mappings", as_json)["sets"])}
+        answer = _call(url, "mappings/preview", as_json, body)
+        if as_json or not answer["policy_differs"]:
+            return answer
+        return answer | {"policy": _policy(answer, _call(url, "mappings", as_json)["sets"])}
 
 
-def _policy(found: Mapping[str, Any], sets: list[dict[str, Any]]) -> str:
+def _policy(answer: Mapping[str, Any], sets: list[dict[str, Any]]) -> str:
     """What becomes of the policy, as far as the sets listed tell: `added`, `removed`, `changed`;
     empty where they do not."""
     from shared.stores.mapping_store import PRODUCT_ALONE  # noqa: PLC0415 - as above
 
-    titles = {each["set"]: each["documents"] for each in sets} | {PRODUCT_ALONE: {}}
-    before, after = titles.get(found["against"]), titles.get(found["candidate"])
+    titles = {submitted["set"]: submitted["documents"] for submitted in sets} | {PRODUCT_ALONE: {}}
+    before, after = titles.get(answer["against"]), titles.get(answer["candidate"])
     if before is None or after is None:
         return ""
-    had, has = (any(title.startswith("policy ") for title in each) for each in (before, after))
+    had, has = (
+        any(title.startswith("policy ") for title in titles_of_set)
+        for titles_of_set in (before, after)
+    )
     return "changed" if had and has else "removed" if had else "added"
 
 
@@ -252,19 +270,19 @@ def _call(
     key: str = KEY_VARIABLE,
 ) -> dict[str, Any]:
     """The answer of a route; a refusal is printed and ends the command."""
-    found = ask(url, route, ANSWERS, body, key)
-    if "code" in found and "message" in found:
-        raise _refuse(found, as_json)
-    return found
+    answer = ask(url, route, ANSWERS, body, key)
+    if "code" in answer and "message" in answer:
+        raise _refuse(answer, as_json)
+    return answer
 
 
-def _refuse(found: Mapping[str, Any], as_json: bool) -> typer.Exit:
+def _refuse(answer: Mapping[str, Any], as_json: bool) -> typer.Exit:
     """A refusal in words, every problem on a line; the exit to raise."""
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps(answer))
     else:
-        typer.echo(f"refused: {found['message']} [{found['code']}]", err=True)
-        for line in pages.problems(found.get("problems", ())):
+        typer.echo(f"refused: {answer['message']} [{answer['code']}]", err=True)
+        for line in pages.problems(answer.get("problems", ())):
             typer.echo(line, err=True)
     return typer.Exit(FAILED)
 

@@ -18,7 +18,7 @@ NOT_FOUND = 404
 AsJson = Annotated[bool, typer.Option("--json", help="Print machine-readable JSON.")]
 Url = Annotated[
     str,
-    typer.Option(envvar=URL_VARIABLE, help="Where the app runs; with or without /api."),
+    typer.Option(envvar=URL_VARIABLE, help="The address of the app, with or without /api."),
 ]
 
 # None: the network. Tests answer themselves.
@@ -41,19 +41,19 @@ def ask(
         json=body,
         headers={"x-functions-key": key},
     )
-    found = json_of(answer)
+    reply = json_of(answer)
     if answer.status_code in KEY_REFUSED:
         given = f"refuses the key in {key_variable}" if key else "wants a function key"
         fail(
             f"{base} {given}: export {key_variable}=...   (Azure portal: the function app, "
             "Functions > App keys)"
         )
-    if found is None or (answer.status_code not in accept and "message" not in found):
+    if reply is None or (answer.status_code not in accept and "message" not in reply):
         _fail_unknown(base, route, answer)
     if answer.status_code not in accept:
-        code = f" [{found['code']}]" if "code" in found else ""
-        fail(f"{base}/api/{route} answered {answer.status_code}: {found['message']}{code}")
-    return found
+        code = f" [{reply['code']}]" if "code" in reply else ""
+        fail(f"{base}/api/{route} answered {answer.status_code}: {reply['message']}{code}")
+    return reply
 
 
 def address(url: str) -> str:
@@ -66,7 +66,7 @@ def address(url: str) -> str:
     except httpx.InvalidURL:
         is_address = False
     if not is_address:
-        fail(f"{url!r} is no address of an app: write it as https://YOUR-APP.azurewebsites.net")
+        fail(f"{url!r} is not an address of an app: write it as https://YOUR-APP.azurewebsites.net")
     return text
 
 
@@ -87,7 +87,7 @@ def send(method: str, url: str, **given: Any) -> httpx.Response:  # noqa: ANN401
             f"with --url or {URL_VARIABLE}; on this machine, tieout serve starts one"
         )
     except httpx.TimeoutException:
-        fail(f"{url} gave no answer in time: look into the log of the app, then try again")
+        fail(f"{url} gave no answer in time: look in the log of the app, then try again")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         fail(f"{url} did not answer: {error}")
 
@@ -95,10 +95,10 @@ def send(method: str, url: str, **given: Any) -> httpx.Response:  # noqa: ANN401
 def json_of(answer: httpx.Response) -> dict[str, Any] | None:
     """The object that an answer holds; None where it holds none."""
     try:
-        found = answer.json()
+        body = answer.json()
     except ValueError:
         return None
-    return found if isinstance(found, dict) else None
+    return body if isinstance(body, dict) else None
 
 
 def _fail_unknown(base: str, route: str, answer: httpx.Response) -> NoReturn:
@@ -110,7 +110,7 @@ def _fail_unknown(base: str, route: str, answer: httpx.Response) -> NoReturn:
         )
     kind = answer.headers.get("content-type", "no content type").partition(";")[0]
     fail(
-        f"{base} did not answer as Tieout does (HTTP {answer.status_code}, {kind}): is that its "
+        f"{base} did not answer like Tieout (HTTP {answer.status_code}, {kind}): is that its "
         "address?"
     )
 

@@ -31,8 +31,8 @@ def replay_page(replay: Replay, out: Console) -> None:
     inventory_page(replay.inventory, out)
     for part in replay.parts:
         outcomes: dict[str, int] = {}
-        for each in part.traces:
-            outcomes[each.outcome] = outcomes.get(each.outcome, 0) + 1
+        for trace in part.traces:
+            outcomes[trace.outcome] = outcomes.get(trace.outcome, 0) + 1
         counted = ", ".join(f"{count} {name}" for name, count in sorted(outcomes.items()))
         out.print(f"{len(part.traces)} events in {part.mode} mode: {counted or 'none'}")
         out.print(differences(part.summary))
@@ -40,28 +40,28 @@ def replay_page(replay: Replay, out: Console) -> None:
 
 def _part_page(part: ModeReport, out: Console) -> None:
     shown: dict[str, None] = {}
-    for each in part.traces:
-        cause = f" ({each.cause})" if each.cause else ""
+    for trace in part.traces:
+        cause = f" ({trace.cause})" if trace.cause else ""
         out.print(
-            f"{each.id}  {each.type}  {each.object}  HTTP {each.http_status}  "
-            f"{each.outcome}{cause}",
+            f"{trace.id}  {trace.type}  {trace.object}  HTTP {trace.http_status}  "
+            f"{trace.outcome}{cause}",
             markup=False,
         )
-        if each.text and each.outcome not in ("done", "skipped"):
-            out.print(f"    {each.text}", markup=False)
-        if each.remedy:
-            out.print(f"    what to do: {each.remedy}", markup=False)
-        fresh = [record for record in each.records if identity(record) not in shown]
+        if trace.text and trace.outcome not in ("done", "skipped"):
+            out.print(f"    {trace.text}", markup=False)
+        if trace.remedy:
+            out.print(f"    what to do: {trace.remedy}", markup=False)
+        fresh = [record for record in trace.records if identity(record) not in shown]
         shown |= dict.fromkeys(identity(record) for record in fresh)
         _written(fresh, out)
-        if above := len(each.records) - len(fresh):
+        if above := len(trace.records) - len(fresh):
             what = "a record that is" if above == 1 else f"{above} records that are"
             out.print(f"    -> and {what} shown above" if fresh else f"    -> {what} shown above")
     if part.unnamed:
-        out.print("written though no event of the files announced it (found by the sweep):")
+        out.print("written although no event in the files announced it (found by the sweep):")
         _written(part.unnamed, out)
-    told = dict.fromkeys((each.object, each.cause) for each in part.traces)
-    said = dict.fromkeys((each.cause, each.text) for each in part.traces)
+    told = dict.fromkeys((trace.object, trace.cause) for trace in part.traces)
+    said = dict.fromkeys((trace.cause, trace.text) for trace in part.traces)
     left = {(item.object, item.cause): item for item in part.summary.listed}
     listed(
         [

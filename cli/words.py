@@ -1,4 +1,4 @@
-"""How commands word what an app answers."""
+"""How commands word the answers of an app."""
 
 from datetime import UTC, datetime
 

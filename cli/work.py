@@ -1,4 +1,4 @@
-"""Commands that ask a running app what it does: status, payouts, waiting."""
+"""Commands that ask a running app for its work: status, payouts, waiting."""
 
 import json
 from typing import Annotated, Any
@@ -10,11 +10,11 @@ from cli.remote import DEFAULT_URL, AsJson, Url, ask, option
 
 def status(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
     """Ask a running app how much work is done, waits or is parked."""
-    found = ask(url, "status")
-    if not _is_json(found, as_json):
+    answer = ask(url, "status")
+    if not _is_json(answer, as_json):
         from cli import work_pages as pages  # noqa: PLC0415 - a quick start for the others
 
-        pages.status_page(found, option(url), pages.console())
+        pages.status_page(answer, option(url), pages.console())
 
 
 def payouts(
@@ -23,27 +23,27 @@ def payouts(
     as_json: AsJson = False,
 ) -> None:
     """Ask a running app which payouts are tied out, and what others lack."""
-    found = ask(url, "payouts")
+    answer = ask(url, "payouts")
     if open_:
-        rows = [each for each in found["payouts"] if each["status"] != "tied"]
-        found = {**found, "payouts": rows}
-    if not _is_json(found, as_json):
+        rows = [payout for payout in answer["payouts"] if payout["status"] != "tied"]
+        answer = {**answer, "payouts": rows}
+    if not _is_json(answer, as_json):
         from cli import work_pages as pages  # noqa: PLC0415 - as above
 
-        pages.payouts_page(found, pages.console())
+        pages.payouts_page(answer, pages.console())
 
 
 def waiting(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
     """Ask a running app what waits or is scheduled: since when, why, and until when."""
-    found = ask(url, "waiting")
-    if not _is_json(found, as_json):
+    answer = ask(url, "waiting")
+    if not _is_json(answer, as_json):
         from cli import work_pages as pages  # noqa: PLC0415 - as above
 
-        pages.waiting_page(found, pages.console())
+        pages.waiting_page(answer, pages.console())
 
 
-def _is_json(found: dict[str, Any], as_json: bool) -> bool:
+def _is_json(answer: dict[str, Any], as_json: bool) -> bool:
     """Print an answer as it is, where that is asked for."""
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps(answer))
     return as_json

@@ -14,22 +14,22 @@ LOOK = (("waiting", "tieout waiting"), ("parked", "tieout inbox list"))
 QUEUED = ("queued", "in_flight", "scheduled")
 
 
-def status_page(found: Mapping[str, Any], where: str, out: Console) -> None:
+def status_page(answer: Mapping[str, Any], where: str, out: Console) -> None:
     """The counts; `where`: what a command needs to reach the same app."""
     look = dict(LOOK)
     for name in ("done", "skipped", "waiting", "parked"):
-        hint = f"   {look[name]}{where}" if name in look and found[name] else ""
-        out.print(f"{name:<10}{found[name]:>9,}{hint}", markup=False)
-    if all(found[name] is None for name in QUEUED):
-        out.print("the queues' lengths are in the metrics of the Service Bus namespace")
+        hint = f"   {look[name]}{where}" if name in look and answer[name] else ""
+        out.print(f"{name:<10}{answer[name]:>9,}{hint}", markup=False)
+    if all(answer[name] is None for name in QUEUED):
+        out.print("the metrics of the Service Bus namespace show the lengths of the queues")
         return
     for name in QUEUED:
-        out.print(f"{name.replace('_', ' '):<10}{found[name]:>9,}", markup=False)
+        out.print(f"{name.replace('_', ' '):<10}{answer[name]:>9,}", markup=False)
 
 
-def payouts_page(found: Mapping[str, Any], out: Console) -> None:
+def payouts_page(answer: Mapping[str, Any], out: Console) -> None:
     """The tie-outs, by currency, the latest last; and what those that are open lack."""
-    rows = sorted(found["payouts"], key=lambda each: (each["currency"], each["at"]))
+    rows = sorted(answer["payouts"], key=lambda payout: (payout["currency"], payout["at"]))
     if not rows:
         out.print("no payout")
         return
@@ -38,15 +38,15 @@ def payouts_page(found: Mapping[str, Any], out: Console) -> None:
         left = name in ("payout", "as of")
         table.add_column(name, justify="left" if left else "right", no_wrap=True)
     table.add_column("")
-    for each in rows:
+    for payout in rows:
         amounts = [
-            str(Money(int(each[name]), each["currency"]))
+            str(Money(int(payout[name]), payout["currency"]))
             for name in ("members_net_minor", "amount_minor", "difference_minor")
         ]
-        cells = (each["payout"], time_of(each["at"]), str(each["members"]), *amounts)
-        table.add_row(*cells, _state(each))
+        cells = (payout["payout"], time_of(payout["at"]), str(payout["members"]), *amounts)
+        table.add_row(*cells, _state(payout))
     out.print(table)
-    tied = sum(each["status"] == "tied" for each in rows)
+    tied = sum(payout["status"] == "tied" for payout in rows)
     out.print(f"{tied} of {len(rows)} tied out")
 
 
@@ -63,19 +63,19 @@ def _state(row: Mapping[str, Any]) -> str:
     return "open: " + (", ".join(missing) or "the sums differ")
 
 
-def waiting_page(found: Mapping[str, Any], out: Console) -> None:
+def waiting_page(answer: Mapping[str, Any], out: Console) -> None:
     """What is under way, that which began first at the front."""
-    if not found["items"]:
-        out.print("nothing waits, nothing is scheduled to be tried again")
+    if not answer["items"]:
+        out.print("nothing waits, and no retry is scheduled")
         return
-    for each in found["items"]:
-        what = "looked at again from" if each["kind"] == "waiting" else "tried again at"
-        until = f", {what} {time_of(each['next_at'])}" if each["next_at"] else ""
-        attempts = f", attempts so far: {each['attempts']}" if each["attempts"] else ""
-        out.print(f"{each['entity']} {each['object']}  {each['cause']}", markup=False)
-        out.print(f"    {each['text']}", markup=False)
-        out.print(f"    since {time_of(each['since'])}{until}{attempts}", markup=False)
-    waits = sum(each["kind"] == "waiting" for each in found["items"])
-    out.print(f"{waits} waiting, {len(found['items']) - waits} scheduled to be tried again")
-    if found["more"]:
-        out.print(f"... and {found['more']} more")
+    for item in answer["items"]:
+        what = "tried again from" if item["kind"] == "waiting" else "tried again at"
+        until = f", {what} {time_of(item['next_at'])}" if item["next_at"] else ""
+        attempts = f", attempts so far: {item['attempts']}" if item["attempts"] else ""
+        out.print(f"{item['entity']} {item['object']}  {item['cause']}", markup=False)
+        out.print(f"    {item['text']}", markup=False)
+        out.print(f"    since {time_of(item['since'])}{until}{attempts}", markup=False)
+    waits = sum(item["kind"] == "waiting" for item in answer["items"])
+    out.print(f"{waits} waiting, {len(answer['items']) - waits} retries scheduled")
+    if answer["more"]:
+        out.print(f"... and {answer['more']} more")

@@ -20,7 +20,7 @@ DELIVERY = "delivery."
 Stripe = Annotated[str, typer.Option(envvar="TIEOUT_STRIPE_PEER", help="The Stripe peer.")]
 Dynamics = Annotated[str, typer.Option(envvar="TIEOUT_DYNAMICS_PEER", help="The Dynamics peer.")]
 Company = Annotated[str, typer.Option(help="Only this company.")]
-File = Annotated[Path, typer.Argument(help="A JSON file: one of them, or a list.")]
+File = Annotated[Path, typer.Argument(help="A JSON file with one object, or a list of them.")]
 
 world = typer.Typer(
     no_args_is_help=True, help="The peers of a running tieout serve: jobs, faults, what people do."
@@ -53,7 +53,9 @@ def state(stripe: Stripe = DEFAULT_STRIPE, dynamics: Dynamics = DEFAULT_DYNAMICS
 
 @world.command()
 def job(
-    name: Annotated[Job, typer.Argument(help="Which one; all: each once, as in a night.")],
+    name: Annotated[
+        Job, typer.Argument(help="The job; `all` runs each job once, as a night does.")
+    ],
     company: Company = "",
     dynamics: Dynamics = DEFAULT_DYNAMICS,
 ) -> None:
@@ -80,7 +82,10 @@ def timer(
 def faults(
     peer: Annotated[Peer, typer.Argument(help="Whose faults.")],
     changes: Annotated[
-        list[str] | None, typer.Argument(help="NAME=NUMBER, such as throttle=0.2; else shown.")
+        list[str] | None,
+        typer.Argument(
+            help="NAME=NUMBER, such as throttle=0.2. Without any, the faults are shown."
+        ),
     ] = None,
     *,
     off: Annotated[bool, typer.Option("--off", help="Switch all off first.")] = False,
@@ -89,11 +94,11 @@ def faults(
 ) -> None:
     """Show the faults of a peer, or change those that are named; the others stay."""
     where = stripe if peer is Peer.STRIPE else dynamics
-    found = _call(where, "GET", "faults")
+    answer = _call(where, "GET", "faults")
     if off or changes:
-        base = _off(found) if off else found
-        found = _call(where, "POST", "faults", _changed(base, changes or ()))
-    _show(found)
+        base = _off(answer) if off else answer
+        answer = _call(where, "POST", "faults", _changed(base, changes or ()))
+    _show(answer)
 
 
 @world.command("close-period")
@@ -107,7 +112,7 @@ def close_period(
     """Close a month for posting in Dynamics, or open it again."""
     year, _, number = month.partition("-")
     if not (year.isdigit() and number.isdigit()):
-        fail(f"{month} is no month: write it as 2026-10")
+        fail(f"{month} is not a month: write it as 2026-10")
     body = {"company": company, "year": int(year), "month": int(number), "open": reopen}
     _show(_call(dynamics, "POST", "close_period", body))
 
@@ -116,7 +121,9 @@ def close_period(
 def block_customer(
     company: Annotated[str, typer.Argument(help="The company.")],
     account: Annotated[str, typer.Argument(help="The customer's account.")],
-    status: Annotated[str, typer.Argument(help="All, Invoice, ...; No: take the hold off.")],
+    status: Annotated[
+        str, typer.Argument(help="All, Invoice, ...; No takes the customer off hold.")
+    ],
     dynamics: Dynamics = DEFAULT_DYNAMICS,
 ) -> None:
     """Put a customer on hold in Dynamics."""
@@ -127,7 +134,7 @@ def block_customer(
 @world.command("merge-customers")
 def merge_customers(
     company: Annotated[str, typer.Argument(help="The company.")],
-    loser: Annotated[str, typer.Argument(help="The account that goes.")],
+    loser: Annotated[str, typer.Argument(help="The account that is merged away.")],
     winner: Annotated[str, typer.Argument(help="The account that stays.")],
     dynamics: Dynamics = DEFAULT_DYNAMICS,
 ) -> None:
@@ -153,10 +160,10 @@ def _call(peer: str, method: str, route: str, body: object = None) -> Any:  # no
     given = {} if body is None else {"json": body}
     where = f"{address(peer)}/_peer/{route}"
     answer = send(method, where, **given)
-    found = json_of(answer)
-    if found is None:
-        fail(f"{where} answered {answer.status_code}: is that a peer of tieout serve?")
-    value = found.get("value", found)
+    reply = json_of(answer)
+    if reply is None:
+        fail(f"{where} answered {answer.status_code}: is that a peer of `tieout serve`?")
+    value = reply.get("value", reply)
     if answer.status_code not in ACCEPTED:
         error = value.get("error", value) if isinstance(value, dict) else value
         fail(f"refused: {error.get('message', error) if isinstance(error, dict) else error}")
@@ -203,5 +210,5 @@ def _read(file: Path) -> Any:  # noqa: ANN401 - JSON
         raise typer.Exit(FAILED) from None
 
 
-def _show(found: object) -> None:
-    typer.echo(json.dumps(found, indent=2))
+def _show(answer: object) -> None:
+    typer.echo(json.dumps(answer, indent=2))

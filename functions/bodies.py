@@ -1,4 +1,4 @@
-"""Reading requests: what is not as it should be becomes a `BadRequest` with a sentence."""
+"""Reading requests: a malformed part raises `BadRequest` with a sentence."""
 
 import json
 from collections.abc import Mapping
@@ -20,28 +20,28 @@ def json_body(req: func.HttpRequest) -> Mapping[str, Any]:
     if len(raw) > BODY_BYTES_MAX:
         raise BadRequest(f"the body has more than {BODY_BYTES_MAX} bytes")
     try:
-        found = json.loads(raw)
+        value = json.loads(raw)
     except (ValueError, RecursionError):
-        raise BadRequest("the body must be JSON, and not nested without end") from None
-    if not isinstance(found, dict):
+        raise BadRequest("the body must be JSON, not nested too deep") from None
+    if not isinstance(value, dict):
         raise BadRequest("the body must be a JSON object")
-    return found
+    return value
 
 
 def text_in(body: Mapping[str, Any], name: str, default: str | None = None) -> str:
     """A text of the body or query; without a default it has to be there. Raises `BadRequest`."""
-    found = body.get(name, default)
-    if not isinstance(found, str):
-        raise BadRequest(f"{name} is missing, or no text")
-    return found
+    value = body.get(name, default)
+    if not isinstance(value, str):
+        raise BadRequest(f"{name} is missing, or is not a text")
+    return value
 
 
 def whole_in(body: Mapping[str, Any], name: str, default: int) -> int:
     """A whole number of the body or query. Raises `BadRequest`."""
-    found = body.get(name, default)
-    digits = isinstance(found, str) and found.isascii() and found.isdecimal()
-    if digits and len(found) <= DIGITS_MAX:
-        return int(found)
-    if type(found) is not int:
+    value = body.get(name, default)
+    digits = isinstance(value, str) and value.isascii() and value.isdecimal()
+    if digits and len(value) <= DIGITS_MAX:
+        return int(value)
+    if type(value) is not int:
         raise BadRequest(f"{name} must be a whole number")
-    return found
+    return value

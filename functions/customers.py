@@ -1,4 +1,4 @@
-"""Decisions about customers: which account of Dynamics a Stripe customer is."""
+"""Decisions about customers: which Dynamics account a Stripe customer has."""
 
 import azure.functions as func
 
@@ -32,9 +32,9 @@ def _decision(req: func.HttpRequest) -> AccountDecision:
     body = json_body(req)
     account, new, shared = text_in(body, "account", ""), body.get("new"), body.get("shared")
     if new not in (None, True, False) or shared not in (None, True, False):
-        raise BadRequest("new and shared are true or false")
+        raise BadRequest("new and shared must be true or false")
     if bool(account) == bool(new):
-        raise BadRequest("name an account, or say new, and not both")
+        raise BadRequest("give either account or new, not both")
     return AccountDecision(
         customer=req.route_params.get("id", ""),
         company=text_in(body, "company"),

@@ -70,19 +70,19 @@ async def inbox_resolve(req: func.HttpRequest) -> func.HttpResponse:
         body = json_body(req)
         decision = _decision(body)
         chosen = await _chosen(app.inbox(), body, Kind.PARK)
-        found = await app.resolve().run(chosen, decision)
+        result = await app.resolve().run(chosen, decision)
     except ResolutionRefused as error:
         return error_response(400, "resolution_refused", str(error))
     except ValueError as error:
         return error_response(400, "malformed", str(error))
     except TieoutError as error:
         return refused(error)
-    return json_response(asdict(found), 409 if found.refused and not found.resolved else 200)
+    return json_response(asdict(result), 409 if result.refused and not result.resolved else 200)
 
 
 def _kind(status: str) -> Kind:
     if status not in STATUSES:
-        raise BadRequest(f"status is one of {', '.join(STATUSES)}")
+        raise BadRequest(f"status must be one of {', '.join(STATUSES)}")
     return Kind(status)
 
 
@@ -92,7 +92,7 @@ def _decision(body: Mapping[str, Any]) -> Decision:
     if amount_minor is not None and type(amount_minor) is not int:
         raise BadRequest("amount_minor must be a whole number of minor units")
     if not_to_book not in (None, True, False):
-        raise BadRequest("not_to_book is true or false")
+        raise BadRequest("not_to_book must be true or false")
     return Decision(
         who=text_in(body, "who", ""),
         why=text_in(body, "reason", ""),

@@ -60,13 +60,13 @@ async def _submit(req: func.HttpRequest) -> Json:
 def _documents(body: Json) -> list[tuple[str, DocumentSource]]:
     """The documents of a body. Raises `BadRequest`."""
     reason = "documents must be a list of {name, text} or {name, tree}"
-    found = body.get("documents")
-    if not isinstance(found, list):
+    listed = body.get("documents")
+    if not isinstance(listed, list):
         raise BadRequest(reason)
     documents: list[tuple[str, DocumentSource]] = []
-    for each in found:
-        name = each.get("name") if isinstance(each, dict) else None
-        source = each.get("text", each.get("tree")) if isinstance(each, dict) else None
+    for document in listed:
+        name = document.get("name") if isinstance(document, dict) else None
+        source = document.get("text", document.get("tree")) if isinstance(document, dict) else None
         if not isinstance(name, str) or not isinstance(source, str | dict):
             raise BadRequest(reason)
         documents.append((name[:NAME_CHARS_MAX], source))
@@ -103,8 +103,8 @@ async def mappings_diff(req: func.HttpRequest) -> func.HttpResponse:
 
 async def _diff(req: func.HttpRequest) -> Json:
     before, after = text_in(req.params, "before"), text_in(req.params, "after")
-    found = await bootstrap.app().published().diff(before, after)
-    return {"documents": [asdict(each) for each in found]}
+    differences = await bootstrap.app().published().diff(before, after)
+    return {"documents": [asdict(difference) for difference in differences]}
 
 
 @bp.route("mappings/preview", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
@@ -117,13 +117,13 @@ async def _preview(req: func.HttpRequest) -> Json:
     body = json_body(req)
     limit = whole_in(body, "limit", PREVIEW_OBJECTS)
     service = bootstrap.app().publish()
-    found = await service.preview(text_in(body, "set"), text_in(body, "who"), limit)
-    groups = {name: asdict(group) for name, group in found.groups.items()}
+    preview = await service.preview(text_in(body, "set"), text_in(body, "who"), limit)
+    groups = {name: asdict(group) for name, group in preview.groups.items()}
     return {
-        **asdict(found.preview),
+        **asdict(preview.preview),
         "groups": groups,
-        "policy_differs": found.policy_differs,
-        "warnings": list(found.warnings),
+        "policy_differs": preview.policy_differs,
+        "warnings": list(preview.warnings),
     }
 
 
@@ -135,7 +135,7 @@ async def mappings_publish(req: func.HttpRequest) -> func.HttpResponse:
 
 async def _publish(req: func.HttpRequest) -> Json:
     body = json_body(req)
-    name, who, why = (text_in(body, each) for each in ("set", "who", "why"))
+    name, who, why = (text_in(body, field) for field in ("set", "who", "why"))
     return asdict(await bootstrap.app().publish().publish(name, who, why))
 
 

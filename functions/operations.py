@@ -55,10 +55,10 @@ async def payouts(req: func.HttpRequest) -> func.HttpResponse:
     """The tie-outs of all payouts."""
     del req
     try:
-        found = await bootstrap.app().reconcile().tie_outs()
+        tie_outs = await bootstrap.app().reconcile().tie_outs()
     except TieoutError as error:
         return refused(error)
-    return json_response({"payouts": [dict(row) for row in found]})
+    return json_response({"payouts": [dict(row) for row in tie_outs]})
 
 
 @bp.route("proof", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
@@ -70,8 +70,8 @@ async def proof(req: func.HttpRequest) -> func.HttpResponse:
     except TieoutError as error:
         return refused(error)
     currencies = {
-        name: _proof(each) | {"has_book": name not in proofs.without_book}
-        for name, each in proofs.by_currency.items()
+        name: _proof(proof_of_currency) | {"has_book": name not in proofs.without_book}
+        for name, proof_of_currency in proofs.by_currency.items()
     }
     return json_response(
         {"scope": proofs.scope, "currencies": currencies, "not_proved": proofs.not_proved}
@@ -87,20 +87,20 @@ def _proof(proof: Proof) -> dict[str, object]:
         "unexplained_minor": proof.unexplained.minor,
         "transactions": proof.transactions,
         "by_hand_minor": proof.by_hand.minor,
-        "differences": [_difference(each) for each in proof.differences],
+        "differences": [_difference(difference) for difference in proof.differences],
     }
 
 
 def _difference(difference: Difference) -> dict[str, object]:
-    found: dict[str, object] = {
+    body: dict[str, object] = {
         "kind": difference.kind,
         "id": difference.id,
         "amount_minor": difference.amount.minor,
     }
     accepted = difference.resolution
     if accepted is not None:
-        found["accepted"] = asdict(accepted)
-    return found
+        body["accepted"] = asdict(accepted)
+    return body
 
 
 @bp.route("receipts", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
@@ -108,10 +108,10 @@ async def receipts(req: func.HttpRequest) -> func.HttpResponse:
     """Receipts on account and unapplied ones: booked, and worth a look at month end."""
     del req
     try:
-        found, more = await bootstrap.app().receipts().page()
+        listed, more = await bootstrap.app().receipts().page()
     except TieoutError as error:
         return refused(error)
-    return json_response({"receipts": [asdict(each) for each in found], "more": more})
+    return json_response({"receipts": [asdict(receipt) for receipt in listed], "more": more})
 
 
 @bp.route("waiting", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
@@ -119,10 +119,10 @@ async def waiting(req: func.HttpRequest) -> func.HttpResponse:
     """What waits for a counterpart, and what is scheduled to be tried again."""
     del req
     try:
-        found, more = await bootstrap.app().waiting().page()
+        pending, more = await bootstrap.app().waiting().page()
     except TieoutError as error:
         return refused(error)
-    return json_response({"items": [asdict(each) for each in found], "more": more})
+    return json_response({"items": [asdict(item) for item in pending], "more": more})
 
 
 @bp.route("backfill", methods=["GET", "POST"], auth_level=func.AuthLevel.FUNCTION)

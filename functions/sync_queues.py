@@ -1,4 +1,4 @@
-"""One queue function an entity, generated from the registry: batches of one session each."""
+"""One queue function per queue, generated from the registry: batches of one session each."""
 
 import typing
 from collections.abc import Awaitable, Callable

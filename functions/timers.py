@@ -1,4 +1,4 @@
-"""The timers, generated from one table: sweeps, retries, dead letters, audit.
+"""The timers, generated from one table: sweeps, healing, dead letters, journals and the audit.
 
 NCRONTAB with six fields, UTC: second, minute, hour, day, month, day of the week.
 https://learn.microsoft.com/azure/azure-functions/functions-bindings-timer
@@ -54,7 +54,7 @@ TIMERS: tuple[Timer, ...] = (
     Timer(
         "sweep_waiting",
         "30 */15 * * * *",
-        "Every quarter of an hour: objects whose counterpart did not exist yet.",
+        "Every 15 minutes: objects whose counterpart did not exist yet.",
         lambda app, flows: app.sweep(flows).waiting(),
     ),
     Timer(
@@ -72,19 +72,19 @@ TIMERS: tuple[Timer, ...] = (
     Timer(
         "watch_journals",
         "0 12 */4 * * *",
-        "Every four hours: which journals are posted by now.",
+        "Every four hours: notes which journals are posted.",
         lambda app, flows: app.audit().journals(),
     ),
     Timer(
         "audit_lines",
         "0 42 1 * * *",
-        "Every night: lines that are missing, moved or there twice are verified.",
+        "Every night: sends lines that are missing, moved or duplicated to verification.",
         lambda app, flows: app.audit().lines(),
     ),
     Timer(
         "continue_audit",
         "0 3,18,33,48 * * * *",
-        "Every quarter of an hour: goes on with an audit that one run did not finish.",
+        "Every 15 minutes: continues an audit that one run did not finish.",
         lambda app, flows: app.audit().go_on(),
     ),
     Timer(

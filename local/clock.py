@@ -15,10 +15,16 @@ class LoopClock:
         if start.tzinfo is None:
             raise ValueError(f"the start of a clock needs a time zone, got {start.isoformat()}")
         self._start = start.astimezone(UTC)
+        self._latest = 0.0, self._start
 
     def now(self) -> datetime:
         """The current moment, aware, UTC. Needs a running loop."""
-        return self._start + timedelta(seconds=asyncio.get_running_loop().time())
+        seconds = asyncio.get_running_loop().time()
+        latest_seconds, moment = self._latest
+        if seconds != latest_seconds:
+            moment = self._start + timedelta(seconds=seconds)
+            self._latest = seconds, moment
+        return moment
 
     async def sleep(self, seconds: float) -> None:
         """Wait; free on virtual time."""

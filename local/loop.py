@@ -17,6 +17,7 @@ from local.clock import LoopClock
 RESOLUTION_SECONDS = 1e-6
 """Timers closer than this run together. A float of seconds still tells microseconds apart after
 a century; asyncio's own nanosecond would stop the loop from advancing after some months."""
+TURNS_UNPOLLED_MAX = 100
 TASKS_NAMED_MAX = 20  # in the text of a deadlock
 
 
@@ -29,13 +30,22 @@ class RefusedOnVirtualTime(RuntimeError):
 
 
 class _SkippingSelector(selectors.DefaultSelector):
-    """Polls and, when nothing is ready, lets `skip` take the wait."""
+    """Polls and, when nothing is ready, lets `skip` take the wait.
+
+    Only the loop's own wake-up pipe can become ready, so a loop that has work polls seldom: a
+    system call for each turn would cost more than the turn.
+    """
 
     def __init__(self, skip: Callable[[float | None], None]) -> None:
         super().__init__()
         self._skip = skip
+        self._turns_unpolled = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout == 0 and self._turns_unpolled < TURNS_UNPOLLED_MAX:
+            self._turns_unpolled += 1
+            return []
+        self._turns_unpolled = 0
         ready = super().select(0)
         if not ready and timeout != 0:
             self._skip(timeout)

@@ -67,7 +67,8 @@ class _Server(uvicorn.Server):
         """Nothing: one handler stops the whole world."""
 
 
-async def _listen(app: Asgi, port: int, stack: AsyncExitStack) -> None:
+async def listen(app: Asgi, port: int, stack: AsyncExitStack) -> None:
+    """Serve an application until the stack closes. Raises `Unstartable`."""
     config = uvicorn.Config(
         app, host=HOST, port=port, log_level="error", lifespan="off", access_log=False
     )
@@ -124,7 +125,7 @@ async def _run(
             (world.stripe.asgi, ports.stripe),
             (world.dynamics.asgi, ports.dynamics),
         ):
-            await _listen(app, port, stack)
+            await listen(app, port, stack)
         say(banner(ports))
         await stop.wait()
         say("stopping")

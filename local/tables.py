@@ -7,11 +7,11 @@ Contents live as long as the object, so a store can outlive the application that
 """
 
 import asyncio
-import json
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from json.encoder import encode_basestring_ascii
 
 from shared.clients.table_rules import RowRefused, check_key, check_operations, check_table
 from shared.errors import TableConflict
@@ -212,7 +212,7 @@ def _check_condition(table: str, partition: str, rows: _Partition, operation: Op
 def _check_size(operations: Sequence[Operation]) -> None:
     """The service counts the bytes of the request: heads of parts, and names and texts as JSON."""
     size_bytes = OPERATION_BYTES * len(operations) + sum(
-        len(name.encode()) + (len(json.dumps(cell)) if isinstance(cell, str) else 0)
+        len(name.encode()) + (len(encode_basestring_ascii(cell)) if isinstance(cell, str) else 0)
         for operation in operations
         if not isinstance(operation, Delete)
         for name, cell in operation.cells.items()

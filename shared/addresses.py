@@ -139,7 +139,7 @@ def _parts(text: str, known: tuple[str, ...], what: str) -> Mapping[str, str]:
         if not key or key != key.strip() or not value.strip():
             raise ValueError(f"must be a connection string: {shown} has no value or odd spaces")
         if name in parts:
-            raise ValueError(f"must be a connection string: {shown} stands there twice")
+            raise ValueError(f"must be a connection string: {shown} occurs twice")
         parts[name] = value
     return parts
 

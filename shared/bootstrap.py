@@ -19,10 +19,15 @@ from shared.connections import HTTP_SECONDS_MAX as HTTP_SECONDS_MAX
 from shared.connections import MAKERS, telemetry_of
 from shared.connections import dynamics_gateway as dynamics_gateway
 from shared.connections import stripe_gateway as stripe_gateway
+from shared.converge.commands import Commands
+from shared.converge.deciding import ActiveRules, Decider
 from shared.converge.dispatch import Dispatch
 from shared.converge.maintenance import MaintenanceCommands
+from shared.converge.origins import Origins
+from shared.converge.phases import Phases
 from shared.converge.pipeline import Converge
-from shared.converge.ports import Ports
+from shared.converge.reading import Reader
+from shared.converge.recording import Recorder
 from shared.entities.customer import CUSTOMERS
 from shared.entities.entity import Entity
 from shared.errors import SettingsRefused
@@ -47,6 +52,7 @@ from shared.services.reconciliation import Prover, Reconcile
 from shared.services.work import Backfill, Sweep, Work
 from shared.settings import Settings, from_environment
 from shared.stores.items import Items
+from shared.stores.journals import Journals
 from shared.stores.links import LinkStore
 from shared.stores.mapping_store import MappingStore
 from shared.stores.mappings import Mappings
@@ -76,21 +82,6 @@ class App:
     registry: Registry
     flows: Flows | None = None
     telemetry: Telemetry = field(default_factory=NoTelemetry)
-
-    def ports(self, flows: Flows) -> Ports:
-        """The ports of converge; `flows` serves where the App has none of its own."""
-        return Ports(
-            self.stripe,
-            self.dynamics,
-            self.tables,
-            self.queue,
-            self.flows or flows,
-            self.clock,
-            self.rng,
-            self.settings,
-            self.mappings,
-            self.registry,
-        )
 
     def ingest(self) -> Ingest:
         """The webhook's service."""
@@ -133,10 +124,26 @@ class App:
             journal_lines=self.registry.entity_sets.journal_lines,
         )
 
+    def converge(self, flows: Flows) -> Converge:
+        """The one way in which anything is written to Dynamics."""
+        settings, tables, clock = self.settings, self.tables, self.clock
+        links, sets = self._links(), self.registry.entity_sets
+        origins = Origins(tables, links, clock, settings.lease_seconds)
+        journals = Journals(tables, self.dynamics, clock, self.rng, settings)
+        phases = Phases(self.dynamics, clock, links, journals, settings, sets)
+        flows, dispatch = self.flows or flows, self._dispatch()
+        return Converge(
+            ActiveRules(self.registry, settings, self.mappings, clock),
+            Reader(self.stripe, links, origins),
+            Decider(self.dynamics, tables),
+            Commands(self.dynamics, tables, sets, phases),
+            Recorder(self.stripe, tables, flows, clock, settings, links, dispatch),
+        )
+
     def work(self, flows: Flows) -> Work:
         """What the queue functions call."""
         return Work(
-            converge=Converge(self.ports(flows)),
+            converge=self.converge(flows),
             items=self._items(),
             queue=self.queue,
             clock=self.clock,

@@ -1,7 +1,7 @@
 """Every error the application knows, and what each one means for the work at hand.
 
     TieoutError
-      Throttled            the other side asks to wait            -> retry
+      Throttled            the other system asks us to wait            -> retry
       Unavailable          nothing was done; may work later            -> retry
         StorageUnavailable, QueueUnavailable, FlowsUnavailable
       CredentialsRefused   a key or a role is wrong                    -> retry, parked in the end
@@ -50,7 +50,7 @@ class Throttled(TieoutError):
     """A vendor answered 429. Certain: nothing was done."""
 
     def __init__(self, system: str, retry_after_seconds: float | None = None) -> None:
-        super().__init__(f"{system} asks to slow down")
+        super().__init__(f"{system} asks Tieout to slow down")
         self.system = system
         self.retry_after_seconds = retry_after_seconds
 
@@ -186,7 +186,10 @@ class Parked(TieoutError):
 
 def limit_reached(text: str) -> Parked:
     """What becomes of an object that reaches a limit of ours. `text`: which limit, what is left."""
-    remedy = "Retry: that goes on where this ended. Report it, with its log, if it parks again."
+    remedy = (
+        "Retry: the retry continues where this run ended. If the item parks again, report it with "
+        "its log."
+    )
     return Parked("limit_reached", text, remedy)
 
 

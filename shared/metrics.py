@@ -1,12 +1,11 @@
 """Every metric, declared once: alerts, the workbook and what emits them use these names.
 
 Counters are increments, added up over time. A gauge is the state at the moment it is recorded; its
-newest value counts. Record it for each value of its dimensions that it had within the last hour, 0
-included, so that an alert ends. Dimensions hold closed words, never ids or names of people; amounts
-are minor units of their currency. Counters only rise: signed amounts are two series, `direction` in
-and out, and their difference is the sum.
-
-`shared.telemetry` records them by these names.
+newest value counts. Record it at least once within the window of the alert that reads it (an hour
+for what is parked, two for silence, two days for the proof, six hours for the rest), and for each
+value of its dimensions that it had within that window, 0 included, so that the alert ends.
+Dimensions hold closed words, never ids or names of people; amounts are minor units. Counters only
+rise: signed amounts are two series, `direction` in and out, and their difference is the sum.
 """
 
 from dataclasses import dataclass

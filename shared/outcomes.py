@@ -1,4 +1,4 @@
-"""What each error means for the work at hand: the one table, and who reads it.
+"""The outcome table: what each error means for an item, and the code that reads the table.
 
 Every result becomes done, retry, park, skip or waiting by its type. What no row of `TABLE` names is
 parked as `unexpected`: never dropped, never retried for ever.
@@ -92,15 +92,15 @@ TABLE: tuple[TableRow, ...] = (
         Kind.RETRY,
         True,
         "uncertain_write",
-        "Dynamics kept losing answers; check its health, then retry: the record is looked for "
-        "before it is written again.",
+        "Answers of Dynamics kept getting lost. Check its health, then retry: Tieout looks for the "
+        "record before it writes it again.",
     ),
     TableRow(
         LeaseOver,
         Kind.RETRY,
         False,
         "lease_over",
-        "Too little time was left for a request to Dynamics each time: check how fast storage and "
+        "Each time, too little time was left for a request to Dynamics. Check how fast storage and "
         "Dynamics answer, or raise TIEOUT_BATCH_SECONDS_MAX; then retry.",
     ),
     TableRow(
@@ -108,7 +108,7 @@ TABLE: tuple[TableRow, ...] = (
         Kind.RETRY,
         False,
         "claim_held",
-        "Another worker holds it each time: look in the log for the workers that take this object; "
+        "Another worker holds the object each time. Look in the log for the workers that take it; "
         "a claim ends by itself after TIEOUT_LEASE_SECONDS. Then retry.",
     ),
     TableRow(
@@ -116,7 +116,7 @@ TABLE: tuple[TableRow, ...] = (
         Kind.RETRY,
         False,
         "table_conflict",
-        "Somebody else changes the same rows each time: see whether two apps share the storage "
+        "Somebody else changes the same rows each time. Check whether two apps share the storage "
         "account; then retry.",
     ),
     TableRow(
@@ -124,7 +124,7 @@ TABLE: tuple[TableRow, ...] = (
         Kind.RETRY,
         False,
         "journal_posted",
-        "Dynamics posts our journals while they are filled: let the posting job run less often; "
+        "Dynamics posts our journals while Tieout fills them. Let the posting job run less often, "
         "then retry.",
     ),
     TableRow(
@@ -139,7 +139,8 @@ TABLE: tuple[TableRow, ...] = (
         Kind.RETRY,
         True,
         "overtaken",
-        "Dynamics keeps refusing the change that the message names: mend it there, then retry.",
+        "Dynamics keeps refusing the change that the message names. Correct the record there, then "
+        "retry.",
     ),
     TableRow(
         ObjectMissing,
@@ -153,9 +154,9 @@ TABLE: tuple[TableRow, ...] = (
         Kind.PARK,
         False,
         "duplicate_key",
-        "A record of this key exists in Dynamics and is not ours; change or link it, then retry.",
+        "Dynamics has a record with this key that is not ours; change or link it, then retry.",
     ),
-    TableRow(Refused, Kind.PARK, False, "refused", "Mend what the message names, then retry."),
+    TableRow(Refused, Kind.PARK, False, "refused", "Correct what the message names, then retry."),
 )
 
 
@@ -186,5 +187,5 @@ def outcome_of(error: Exception) -> Outcome:
         Kind.PARK,
         cause="unexpected",
         text=clean_text(f"{type(error).__name__}: {error}"[:TEXT_CHARS_MAX]),
-        remedy="This is a fault of Tieout itself: report it with the log of this event.",
+        remedy="This is a fault of Tieout: report it with the log of this item.",
     )

@@ -1,9 +1,9 @@
 """The choices that are not rendering: order or receipt, routing to companies, settlement.
 
-A section of the mapping, versioned with it (`kind: policy`), handed to `documents` as data. Rules
-are lists: the first that holds is taken. A condition names what must be equal; there is no
-expression language. Without a policy every default below holds. A condition that nothing
-can meet is refused: a currency that is none, a list that is named and empty.
+A section of the mapping, versioned with it (`kind: policy`), which entities get as data. Rules
+are lists: the first that holds decides. A condition names what must be equal; there is no
+expression language. Without a policy all defaults below apply. A condition that nothing can meet is
+refused: something that is not a currency, a list that is named and empty.
 """
 
 import re
@@ -30,7 +30,7 @@ _ACCOUNT_PREFIX = "acct_"
 
 def _named[Found: Sized](found: Found) -> Found:
     if not found:
-        raise ValueError("names no value and never holds; name one, or leave it out")
+        raise ValueError("names no value, so it never holds; name one, or leave it out")
     return found
 
 
@@ -42,13 +42,13 @@ def _currency(text: str) -> str:
 
 def _product(text: str) -> str:
     if not is_id(text):
-        raise ValueError("a product is an id of Stripe, such as prod_9sT")
+        raise ValueError("a product is a Stripe id, such as prod_9sT")
     return text
 
 
 def _account(text: str) -> str:
     if not text.startswith(_ACCOUNT_PREFIX) or not is_id(text) or text == _ACCOUNT_PREFIX:
-        raise ValueError("an account is an id of Stripe, such as acct_1Nv")
+        raise ValueError("an account is a Stripe id, such as acct_1Nv")
     return text
 
 

@@ -1,4 +1,4 @@
-"""The one table to read: which entities there are; each folder of `entities` tells its row.
+"""The list of entities; each folder of `entities` defines its row.
 
 The webhook's allow-list, the queue functions and the routing derive from `ENTITIES`. An event type
 that no row names is answered with 202 and counted. https://docs.stripe.com/api/events/types

@@ -205,12 +205,13 @@ class Settings(Model):
         if lease <= settle:
             problems.append(
                 f"TIEOUT_LEASE_SECONDS ({lease}) must be longer than TIEOUT_WRITE_SETTLE_SECONDS "
-                f"({settle}): else a write of a dead worker may land after the next one looked"
+                f"({settle}): otherwise a write of a dead worker may land after the next worker "
+                "has looked for it"
             )
         if lease <= self.write_seconds_max:
             problems.append(
                 f"TIEOUT_LEASE_SECONDS ({lease}) must be longer than TIEOUT_BATCH_SECONDS_MAX, and "
-                f"than {self.write_seconds_max}: else claims end while their batch is written"
+                f"than {self.write_seconds_max}: otherwise claims end while their batch is written"
             )
         if self.retry_cap_seconds < self.retry_base_seconds:
             problems.append(

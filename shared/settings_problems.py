@@ -1,4 +1,4 @@
-"""What is wrong with settings, in words that name the variable: one translation for all errors.
+"""Problems of settings, in sentences that name the variable: one translation for all errors.
 
 pydantic's own words never reach a user, and neither does a secret.
 https://docs.pydantic.dev/latest/errors/validation_errors/
@@ -25,7 +25,7 @@ _DATE = "must be a date like 2026-09-30"
 _LIST = "must be a list"
 _WORDS: Mapping[str, str] = MappingProxyType(
     {
-        "extra_forbidden": "is not known here; see README.md for the names",
+        "extra_forbidden": "is unknown; README.md lists the names",
         **dict.fromkeys(("model_type", "dict_type", "mapping_type"), _OBJECT),
         **dict.fromkeys(("model_attributes_type", "dataclass_type"), _OBJECT),
         **dict.fromkeys(("string_type", "string_sub_type", "string_unicode"), _TEXT),

@@ -196,3 +196,37 @@ def test_every_remedy_that_names_a_command_can_be_pasted() -> None:
     remedies = [line for line in spoken if " --" in line and "--help" not in line]
     assert any("customers accept" in line for line in remedies)
     assert [why for line in remedies if (why := parse(line.strip(), whole=True))] == []
+
+
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+CONSTANT = re.compile(r"`([A-Z_]+)`")
+MODULE = re.compile(r"`([a-z_/]+\.py)`")
+
+
+def constants_of(path: Path) -> set[str]:
+    """The names that a module assigns at its top."""
+    assigned: set[str] = set()
+    for node in tree_of(path).body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", node)]
+        assigned |= {
+            name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)
+        }
+    return assigned
+
+
+def test_every_limit_of_the_architecture_page_is_defined_where_the_page_says() -> None:
+    rows = [
+        line.split("|")[1:4]
+        for line in section(ARCHITECTURE, "## Limits").splitlines()
+        if line.startswith("| `") and MODULE.search(line)
+    ]
+    assert len(rows) > 30
+    wrong = []
+    for names, _, modules in rows:
+        paths = [ROOT / module for module in MODULE.findall(modules)]
+        paths = [
+            path if path.exists() else ROOT / "shared" / path.relative_to(ROOT) for path in paths
+        ]
+        defined: set[str] = set().union(*(constants_of(path) for path in paths))
+        wrong += [name for name in CONSTANT.findall(names) if name not in defined]
+    assert wrong == []

@@ -39,8 +39,8 @@ class DurableFlows:
     async def status(self, instance: str) -> str | None:
         """The runtime status, or None for an instance that never was."""
         try:
-            found = await self._client.get_status(instance)
+            state = await self._client.get_status(instance)
         except Exception as error:
             raise FlowsUnavailable(str(error)) from error
-        status = getattr(found, "runtime_status", None)
+        status = getattr(state, "runtime_status", None)
         return None if status is None else str(status.name)

@@ -1,8 +1,8 @@
 """The payout flow: list the members, wait until they are written, tie out.
 
-One orchestration a payout, instance `payout-<id>`. The orchestrator decides, activities do. It runs
-for as long as lines are missing, renewing itself so that its history stays short; a poke makes it
-look at once. https://learn.microsoft.com/azure/azure-functions/durable/
+One orchestration per payout, instance `payout-<id>`. The orchestrator decides, activities do. It
+runs for as long as lines are missing and renews itself so that its history stays short; a poke
+makes it check at once. https://learn.microsoft.com/azure/azure-functions/durable/
 """
 
 import typing

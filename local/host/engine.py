@@ -7,6 +7,7 @@ again and again, by several hosts at once.
 
 import asyncio
 import contextvars
+import importlib
 import json
 import os
 import sys
@@ -32,6 +33,9 @@ TRIGGERS = (
     "orchestrationTrigger",
     "activityTrigger",
 )
+DATE_FORMATS_KEPT_MAX = 64
+"""The worker tries up to a dozen formats for each moment of a message. Python keeps five compiled;
+with more in use it would compile them again for each message."""
 type Binding = Mapping[str, Any]
 type Inputs = Sequence[tuple[str, Datum]]
 
@@ -155,6 +159,7 @@ def _is_imported(app_dir: Path) -> bool:
 
 
 async def _index(app_dir: Path, environment: Mapping[str, str]) -> None:
+    importlib.import_module("_strptime").__dict__["_CACHE_MAX_SIZE"] = DATE_FORMATS_KEPT_MAX
     if str(app_dir) not in sys.path:
         sys.path.insert(0, str(app_dir))
     request = SimpleNamespace(

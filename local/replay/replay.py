@@ -31,7 +31,7 @@ from local.summary import TIED, Summary, summarise
 from local.world import Options, World, open_world
 from shared.converge.dispatch import Dispatch
 from shared.domain.records import Ref
-from shared.entities.common.objects import Again
+from shared.entities.common.objects import Enqueue, unless_settled
 from shared.stores.links import LinkStore
 
 POLICY = Path(__file__).parent / "policy.yaml"  # orders of all sales that tell their lines
@@ -176,8 +176,11 @@ def _dispatch(world: World) -> Dispatch:
 
 async def _look_at(world: World, objects: Mapping[str, str], chapter: int) -> None:
     """Converge objects, given as types by id, that no event of a chapter tells of."""
-    wanted = [Again(Ref(name, id), f"{id}-{chapter}") for id, name in objects.items()]
-    await _dispatch(world).again(wanted)
+    wanted = [
+        Enqueue(Ref(name, id), f"{id}-{chapter}", even_if_settled=True)
+        for id, name in objects.items()
+    ]
+    await _dispatch(world).enqueue(wanted)
 
 
 async def _settle(world: World, unnamed: Sequence[Ref], members: Members) -> None:
@@ -186,7 +189,7 @@ async def _settle(world: World, unnamed: Sequence[Ref], members: Members) -> Non
     `unnamed`: transactions that objects name and the files lack: each is asked for, and parks.
     """
     await world.idle()
-    await _dispatch(world).enqueue(unnamed)
+    await _dispatch(world).enqueue(unless_settled(*unnamed))
     for name in ("sweep_transactions", "sweep_payouts"):
         world.host.fire(name)
         await world.clock.sleep(REST_SECONDS)

@@ -2,17 +2,16 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from local.dynamics import tenant_schema
 from local.world import World
-from shared.converge import queries, snapshots
+from shared.converge import queries, reading
 from shared.converge.deciding import context_of
 from shared.converge.origins import Origins
-from shared.converge.task import Task
 from shared.domain.records import Link, Ref
 from shared.entities.common.objects import Context, Snapshot, id_of, money_refs
 from shared.entities.entity import Entity
@@ -126,7 +125,8 @@ async def _followed(world: World, entity: Entity, id: str) -> list[Ref]:
         desired = entity.build(snapshot, context)
     except TieoutError:
         return refs  # the item's own row says what is the matter
-    for ref in desired.money[:FOLLOWED_MAX]:
+    handed_on = [each.ref for each in desired.enqueue if not each.even_if_settled]
+    for ref in handed_on[:FOLLOWED_MAX]:
         refs.append(ref)
         if ref.entity == "dispute":
             refs += await _dispute_money(world, ref.id)
@@ -142,13 +142,12 @@ async def _snapshot(
     """What the app would compute documents from, its questions answered. Raises `TieoutError`."""
     store = LinkStore(world.tables, world.clock, world.settings.lease_seconds)
     origins = Origins(world.tables, store, world.clock, world.settings.lease_seconds)
-    fetched = await snapshots.fetch(world.app.stripe, entity, id, context, links=links)
-    fetched = await origins.read(fetched, context)
-    task = Task(id, snapshot=fetched)
-    await queries.queries_of(world.app.dynamics, entity, [task], context)
-    if isinstance(task.error, TieoutError):
-        raise task.error
-    return task.snapshot or fetched
+    fetched = await reading.fetch(world.app.stripe, entity, id, context)
+    fetched = await origins.read(replace(fetched, links=links), context)
+    (answer,) = await queries.answered(world.app.dynamics, entity, context, [fetched])
+    if isinstance(answer, TieoutError):
+        raise answer
+    return fetched if isinstance(answer, Exception) else answer
 
 
 async def _masters(world: World, id: str, context: Context) -> list[Ref]:

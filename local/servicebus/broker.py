@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from local.servicebus.entity import Entity
+from local.servicebus.entity import BrokerEntity
 from local.servicebus.messages import (
     BODY_BYTES_MAX,
     MESSAGE_ID_CHARS_MAX,
@@ -36,7 +36,7 @@ class BrokerFaults(Protocol):
 
 
 class Receives(Protocol):
-    """How a trigger takes messages: see `Receiver`."""
+    """How a trigger takes messages: see `BrokerReceiver`."""
 
     async def receive(self, count_max: int, wait_seconds: float) -> tuple[Delivery, ...]:
         """Lock up to `count_max` messages; empty when none came within the wait."""
@@ -69,7 +69,7 @@ class Bus(Protocol):
     def depth(self, queue: str) -> Depth:
         """The messages of a queue, counted now."""
 
-    def entity(self, queue: str) -> Entity:
+    def entity(self, queue: str) -> BrokerEntity:
         """The queue itself. Raises `QueueUnknown`."""
 
 
@@ -95,13 +95,15 @@ class Broker:
     ) -> None:
         self.clock = clock
         self.faults: BrokerFaults = faults or _NoFaults()
-        self._entities: dict[str, Entity] = {}
+        self._entities: dict[str, BrokerEntity] = {}
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
         for settings in queues:
             dead_name = settings.name + DEAD_LETTER_SUFFIX
-            dead = Entity(QueueSettings(dead_name, lock_seconds=settings.lock_seconds), clock, None)
+            dead = BrokerEntity(
+                QueueSettings(dead_name, lock_seconds=settings.lock_seconds), clock, None
+            )
             self._entities[dead_name] = dead
-            self._entities[settings.name] = Entity(settings, clock, dead.take_over)
+            self._entities[settings.name] = BrokerEntity(settings, clock, dead.take_over)
 
     @property
     def queues(self) -> tuple[QueueSettings, ...]:
@@ -123,6 +125,21 @@ class Broker:
         taken = sum(entity.add(message) for message in messages)
         self.wake(queue)
         return taken
+
+    def schedule(self, queue: str, messages: Sequence[Outgoing]) -> tuple[int, ...]:
+        """Take all messages for their `scheduled_at`, or none; returns the numbers by which
+        `cancel` names them. Raises `QueueUnknown` and `MessageRefused`."""
+        entity = self.entity(queue)
+        now = self.clock.now()
+        for message in messages:
+            _check(entity.settings, message)
+        numbers = tuple(entity.schedule(m, m.scheduled_at or now) for m in messages)
+        self.wake(queue)
+        return numbers
+
+    def cancel(self, queue: str, numbers: Sequence[int]) -> None:
+        """Drop scheduled messages, all or none. Raises `QueueUnknown`, `MessageUnknown`."""
+        self.entity(queue).cancel(numbers)
 
     def give_up(self, queue: str, message: Outgoing, reason: str) -> None:
         """A message that the queue gives up at once, as after too many deliveries."""
@@ -146,11 +163,19 @@ class Broker:
             if not await self._changed(queue, end):
                 return None
 
-    def receiver(self, queue: str) -> "Receiver":
+    def lock_session(self, queue: str, session_id: str) -> "SessionReceiver | None":
+        """This session, with messages or without; None while somebody else holds it."""
+        entity = self.entity(queue)
+        if not entity.settings.requires_session:
+            raise MessageRefused(f"queue {queue} has no sessions")
+        lock = entity.lock_session(session_id)
+        return None if lock is None else SessionReceiver(self, queue, session_id, lock)
+
+    def receiver(self, queue: str) -> "BrokerReceiver":
         """A receiver of a queue without sessions, such as a dead-letter queue."""
         if self.entity(queue).settings.requires_session:
             raise MessageRefused(f"queue {queue} needs a session receiver")
-        return Receiver(self, queue)
+        return BrokerReceiver(self, queue)
 
     def depth(self, queue: str) -> Depth:
         """The messages of a queue, counted now."""
@@ -162,7 +187,7 @@ class Broker:
         """Ready messages in sequence, untouched."""
         return self.entity(queue).peek()
 
-    def entity(self, queue: str) -> Entity:
+    def entity(self, queue: str) -> BrokerEntity:
         """The queue itself, for receivers. Raises `QueueUnknown`."""
         if queue not in self._entities:
             known = ", ".join(settings.name for settings in self.queues)
@@ -176,9 +201,15 @@ class Broker:
                 future.set_result(None)
 
     async def received(
-        self, queue: str, session_id: str, count_max: int, wait_seconds: float, lock: Lock | None
+        self,
+        queue: str,
+        session_id: str,
+        count_max: int,
+        wait_seconds: float | None,
+        lock: Lock | None,
     ) -> tuple[Delivery, ...]:
-        """Up to `count_max` locked messages as soon as there is one; none after the wait."""
+        """Up to `count_max` locked messages as soon as there is one; none after the wait (None:
+        wait for ever). A caller may be cancelled: nothing is locked before this returns."""
         entity = self.entity(queue)
         end = self._end_of(wait_seconds)
         while True:
@@ -215,7 +246,7 @@ class Broker:
         return True
 
 
-class Receiver:
+class BrokerReceiver:
     """Peek-lock on a queue without sessions; every message has a lock of its own."""
 
     def __init__(self, broker: Broker, queue: str) -> None:
@@ -223,7 +254,7 @@ class Receiver:
         self._broker = broker
         self._entity = broker.entity(queue)
 
-    async def receive(self, count_max: int, wait_seconds: float) -> tuple[Delivery, ...]:
+    async def receive(self, count_max: int, wait_seconds: float | None) -> tuple[Delivery, ...]:
         """Lock up to `count_max` messages; empty when none came within the wait."""
         return await self._broker.received(self.queue, "", count_max, wait_seconds, None)
 
@@ -239,6 +270,15 @@ class Receiver:
         self._entity.abandon(delivery)
         self._broker.wake(self.queue)
 
+    def release(self, delivery: Delivery) -> None:
+        """Give back a message that nobody looked at; counts no delivery. Raises `LockLost`."""
+        self._entity.release(delivery)
+        self._broker.wake(self.queue)
+
+    def delivery_of(self, token: str) -> Delivery:
+        """The delivery that holds a lock token. Raises `LockLost`."""
+        return self._entity.delivery_of(token)
+
     def dead_letter(self, delivery: Delivery, reason: str, text: str = "") -> None:
         """Give up: the message moves to the dead-letter queue. Raises `LockLost`."""
         self._entity.dead_letter(delivery, reason, text)
@@ -251,7 +291,7 @@ class Receiver:
         self._entity.renew(delivery.lock)
 
 
-class SessionReceiver(Receiver):
+class SessionReceiver(BrokerReceiver):
     """Peek-lock on one session; its messages share the lock of the session."""
 
     def __init__(self, broker: Broker, queue: str, session_id: str, lock: Lock) -> None:
@@ -260,21 +300,34 @@ class SessionReceiver(Receiver):
         self._lock = lock
 
     @property
-    def locked_until(self) -> str:
-        """The end of the session lock, as ISO text."""
-        return self._lock.until.isoformat()
+    def lock_ends_at(self) -> datetime:
+        """The end of the session lock; a renewal moves it."""
+        return self._lock.until
 
-    async def receive(self, count_max: int, wait_seconds: float) -> tuple[Delivery, ...]:
+    async def receive(self, count_max: int, wait_seconds: float | None) -> tuple[Delivery, ...]:
         """The next messages of this session. Raises `LockLost` when the session is lost."""
         return await self._broker.received(
             self.queue, self.session_id, count_max, wait_seconds, self._lock
         )
 
+    def state(self) -> bytes | None:
+        """What a receiver noted about this session. Raises `LockLost`."""
+        self._hold()
+        return self._entity.state_of(self.session_id)
+
+    def note_state(self, state: bytes | None) -> None:
+        """Keep a note about this session; None deletes it. Raises `LockLost`."""
+        self._hold()
+        self._entity.note_state(self.session_id, state)
+
     def renew_session(self) -> None:
         """Lengthen the lock of the session and of its messages. Raises `LockLost`."""
+        self._hold()
+        self._entity.renew(self._lock)
+
+    def _hold(self) -> None:
         if not self._entity.owns(self.session_id, self._lock):
             raise LockLost(f"the lock of session {self.session_id} has ended")
-        self._entity.renew(self._lock)
 
     def close(self) -> None:
         """Free the session; unsettled messages return without a spent delivery."""

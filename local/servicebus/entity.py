@@ -12,7 +12,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from local.servicebus.messages import Delivery, Lock, LockLost, Outgoing, Stored
+from local.servicebus.messages import (
+    Delivery,
+    Lock,
+    LockLost,
+    MessageUnknown,
+    Outgoing,
+    Stored,
+)
 from local.servicebus.settings import QueueSettings
 from shared.ports import Clock
 
@@ -36,7 +43,7 @@ class _Session:
     lock: Lock | None = None
 
 
-class Entity:
+class BrokerEntity:
     """A queue, or the dead-letter queue of one. `bury(message, reason, text)` takes what the
     queue gives up; None: such messages are dropped (a dead-letter queue keeps for ever)."""
 
@@ -53,6 +60,7 @@ class Entity:
         self._sessions: dict[str, _Session] = {}
         self._turns: dict[str, None] = {}  # unlocked sessions with ready messages, oldest first
         self._held: dict[str, _Held] = {}
+        self._states: dict[str, bytes] = {}  # of sessions
         self._scheduled: list[tuple[datetime, int, Outgoing]] = []
         self._expiries: list[tuple[datetime, int]] = []
         self._locks_end_at: datetime | None = None  # no lock ends earlier than this
@@ -64,15 +72,34 @@ class Entity:
     def add(self, message: Outgoing) -> bool:
         """Take a message, or drop it as a duplicate; tells whether it was taken."""
         now = self._advance()
-        if self.settings.requires_duplicate_detection:
-            if message.message_id in self._seen:
-                return False
-            self._seen[message.message_id] = now
+        if not self._is_new(message, now):
+            return False
         if message.scheduled_at is not None and message.scheduled_at > now:
             heapq.heappush(self._scheduled, (message.scheduled_at, self._number(), message))
         else:
             self._enqueue(message, now)
         return True
+
+    def schedule(self, message: Outgoing, at: datetime) -> int:
+        """Take a message for `at`, even if that is now, or drop it as a duplicate; returns the
+        number under which it can be cancelled until then."""
+        now = self._advance()
+        number = self._number()
+        if self._is_new(message, now):
+            heapq.heappush(self._scheduled, (at, number, message))
+        return number
+
+    def cancel(self, numbers: Sequence[int]) -> None:
+        """Drop scheduled messages, all or none. Raises `MessageUnknown`."""
+        self._advance()
+        held = [number for _, number, _ in self._scheduled]
+        for number in numbers:
+            if number not in held:
+                raise MessageUnknown(
+                    f"queue {self.settings.name} holds no scheduled message {number}"
+                )
+        self._scheduled = [row for row in self._scheduled if row[1] not in numbers]
+        heapq.heapify(self._scheduled)
 
     def take_over(self, message: Stored, reason: str, text: str) -> None:
         """Take a message another queue gave up (for a dead-letter queue)."""
@@ -97,6 +124,26 @@ class Entity:
             self._sessions[session_id].lock = lock
             return session_id, lock
         return None
+
+    def lock_session(self, session_id: str) -> Lock | None:
+        """Lock this session, with messages or without; None while somebody else holds it."""
+        now = self._advance()
+        session = self._sessions.setdefault(session_id, _Session())
+        if session.lock is not None:
+            return None
+        self._turns.pop(session_id, None)
+        session.lock = self._new_lock(now)
+        return session.lock
+
+    def state_of(self, session_id: str) -> bytes | None:
+        """What a receiver noted about a session."""
+        return self._states.get(session_id)
+
+    def note_state(self, session_id: str, state: bytes | None) -> None:
+        """Keep a receiver's note about a session until another one, or None, replaces it."""
+        self._states.pop(session_id, None)
+        if state is not None:
+            self._states[session_id] = state
 
     def owns(self, session_id: str, lock: Lock) -> bool:
         """Whether this very lock still holds the session."""
@@ -142,6 +189,18 @@ class Entity:
         """Move a message to the dead-letter queue. Raises `LockLost`."""
         self._give_up(self._settle(delivery), reason, text)
 
+    def release(self, delivery: Delivery) -> None:
+        """Give back a message that nobody looked at; counts no delivery. Raises `LockLost`."""
+        self._return(self._settle(delivery))
+
+    def delivery_of(self, token: str) -> Delivery:
+        """The delivery that holds a lock token. Raises `LockLost`."""
+        self._advance()
+        held = self._held.get(token)
+        if held is None:
+            raise LockLost(f"queue {self.settings.name} holds no lock {token}")
+        return Delivery(held.message, token, held.lock, held.message.failures + 1)
+
     def renew(self, lock: Lock) -> None:
         """Lengthen a lock that still holds; the caller has checked that."""
         lock.until = self._clock.now() + timedelta(seconds=self.settings.lock_seconds)
@@ -169,6 +228,18 @@ class Entity:
         """Ready messages in sequence, unlocked and unchanged."""
         self._advance()
         return [self._messages[number] for number in sorted(self._messages)]
+
+    def browse(self, first: int, count_max: int, session_id: str | None) -> list[Stored]:
+        """Up to `count_max` messages from a sequence number on, ready or locked, unchanged."""
+        self._advance()
+        here = [*self._messages.values(), *(held.message for held in self._held.values())]
+        wanted = [
+            message
+            for message in here
+            if message.sequence_number >= first
+            and (session_id is None or self._session_of(message) == session_id)
+        ]
+        return sorted(wanted, key=lambda message: message.sequence_number)[:count_max]
 
     def next_change_at(self) -> datetime | None:
         """When time alone will next change this queue."""
@@ -215,8 +286,16 @@ class Entity:
         self._numbers += 1
         return self._numbers
 
+    def _is_new(self, message: Outgoing, now: datetime) -> bool:
+        if self.settings.requires_duplicate_detection:
+            if message.message_id in self._seen:
+                return False
+            self._seen[message.message_id] = now
+        return True
+
     def _enqueue(self, message: Outgoing, at: datetime) -> None:
-        life = self.settings.time_to_live_seconds
+        lives = (self.settings.time_to_live_seconds, message.time_to_live_seconds)
+        life = min((seconds for seconds in lives if seconds is not None), default=None)
         self._make_ready(
             Stored(
                 sequence_number=self._number(),
@@ -226,6 +305,7 @@ class Entity:
                 enqueued_at=at,
                 expires_at=None if life is None else at + timedelta(seconds=life),
                 properties=message.properties,
+                encoded=message.encoded,
             )
         )
 

@@ -21,6 +21,10 @@ class MessageRefused(BrokerError):
     """The broker does not take this message: no session, an id or a body too long."""
 
 
+class MessageUnknown(BrokerError):
+    """The queue holds no scheduled message of this sequence number."""
+
+
 class LockLost(BrokerError):
     """The lock of a message or session ended before the call: the work may be given again."""
 
@@ -28,12 +32,17 @@ class LockLost(BrokerError):
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """A message on its way into a queue. `scheduled_at`: not delivered before this moment.
-    `properties`: its application properties."""
+
+    `properties`: its application properties. `encoded`: the AMQP message that a client sent, empty
+    for one that was sent in process.
+    """
 
     message_id: str
     body: bytes
     session_id: str | None = None
     scheduled_at: datetime | None = None
+    time_to_live_seconds: float | None = None
+    encoded: bytes = b""
     properties: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -50,6 +59,7 @@ class Stored:
     failures: int = 0
     dead_letter_reason: str = ""
     dead_letter_text: str = ""
+    encoded: bytes = b""
     properties: Mapping[str, str] = field(default_factory=dict)
 
     def failed(self) -> "Stored":

@@ -29,7 +29,7 @@ class LocalQueue:
                 _encoded(message),
                 message.session,
                 message.scheduled_at,
-                message.properties,
+                properties=message.properties,
             )
             for message in messages
         ]

@@ -4,6 +4,6 @@ One seed is one run, to the last port call. See docs/reliability.md.
 """
 
 from local.simulation.command import main, rates_named
-from local.simulation.run import Outcome, simulate
+from local.simulation.run import SeedOutcome, simulate
 
-__all__ = ["Outcome", "main", "rates_named", "simulate"]
+__all__ = ["SeedOutcome", "main", "rates_named", "simulate"]

@@ -12,7 +12,7 @@ from rich.progress import track
 
 from local.simulation.faults import NAMES, Allowed, rates_of
 from local.simulation.report import Result, result_of, seldom, show
-from local.simulation.run import DAYS, Outcome, simulate
+from local.simulation.run import DAYS, SeedOutcome, freeze_imports, simulate
 from local.simulation.shrink import RUNS_MAX, shrink
 
 SEEDS_MAX = 1_000_000
@@ -89,7 +89,8 @@ def many(
     if jobs == 1:
         yield from map(job, seeds)
         return
-    with multiprocessing.get_context("spawn").Pool(min(jobs, len(seeds))) as pool:
+    processes = multiprocessing.get_context("spawn")
+    with processes.Pool(min(jobs, len(seeds)), initializer=freeze_imports) as pool:
         yield from pool.imap_unordered(job, seeds)
 
 
@@ -103,7 +104,7 @@ def one(
     shrinks: bool = True,
     always_writes: bool = False,
     say: Callable[[str], None] = lambda _: None,
-    run: Callable[..., Outcome] = simulate,
+    run: Callable[..., SeedOutcome] = simulate,
 ) -> Result:
     """Run a seed for so many days.
 
@@ -124,7 +125,7 @@ def one(
     heading = [f"seed {seed}", *(f"{each.invariant}: {each.text}" for each in outcome.violations)]
     outcome.timeline.write(file, "\n".join(heading))
 
-    def play(allowed: Allowed) -> Outcome:
+    def play(allowed: Allowed) -> SeedOutcome:
         return run(seed, days=days, rates=chosen, allowed=allowed)
 
     if shrinks:

@@ -16,14 +16,14 @@ from local.simulation.conditions import Conditions, conditions_of, queues_of
 from local.simulation.doorway import Endpoint, gateway
 from local.simulation.faults import DYNAMICS_NAMES, STRIPE_NAMES, Injector
 from local.simulation.history import History
-from local.simulation.instances import Instances, Surroundings
+from local.simulation.instances import Instances, SharedWorld
 from local.simulation.merchant import account_of
 from local.simulation.network import Network
 from local.simulation.observers import LetterWatch, QueueWatch
 from local.simulation.orders import policy
 from local.simulation.outages import Outages
 from local.simulation.port_faults import FaultyBroker, FaultyQueue, FaultyTables
-from local.simulation.subject import Subject
+from local.simulation.subject import JudgedWorld
 from local.simulation.timeline import Timeline
 from local.stripe import DeliveryFaults, PeerSettings, StripeFaults, StripePeer
 from local.tables import MemoryTables
@@ -83,7 +83,7 @@ class Environment:
             read_seconds=self._between("read seconds", conditions.read_seconds),
             write_seconds=self._between("table seconds", conditions.table_seconds),
         )
-        around = Surroundings(
+        around = SharedWorld(
             app_dir=ROOT,
             clock=clock,
             broker=self.broker,
@@ -100,9 +100,9 @@ class Environment:
         self.instances = Instances(around, self.settings(), seed)
         self.subject = self._subject(queue.watch)
 
-    def _subject(self, given: QueueWatch) -> Subject:
+    def _subject(self, given: QueueWatch) -> JudgedWorld:
         """What the judge looks at."""
-        return Subject(
+        return JudgedWorld(
             self.stripe,
             self.dynamics,
             self.broker,

@@ -8,7 +8,7 @@ UNBOOKED = ("chf",)
 
 
 @dataclass(frozen=True, slots=True)
-class Resolution:
+class HandResolution:
     """What a person decided about a balance transaction. `voucher`: what was entered by hand;
     empty: it is never to be booked."""
 
@@ -25,5 +25,5 @@ class History:
     a policy with other routes was ever published."""
 
     began: datetime
-    decided: dict[str, Resolution] = field(default_factory=dict)
+    decided: dict[str, HandResolution] = field(default_factory=dict)
     rerouted: bool = False

@@ -59,7 +59,7 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class SharedWorld:
     """What all instances share. `stripe` and `dynamics` are the peers' applications."""
 
     app_dir: Path
@@ -79,7 +79,7 @@ class Surroundings:
 class Instances:
     """The instances. `asgi` spreads requests over those that are up."""
 
-    def __init__(self, around: Surroundings, settings: Settings, seed: int) -> None:
+    def __init__(self, around: SharedWorld, settings: Settings, seed: int) -> None:
         self.settings = settings
         self.instances: list[Instance] = []
         self.gone: list[Instance] = []  # kept, so that their waiting tasks are
@@ -244,7 +244,10 @@ class Instances:
 
     def _instance_of(self, process: Process) -> Instance | None:
         """The instance that lives this life, while it is up."""
-        return next((each for each in self.instances if each.process is process), None)
+        for instance in self.instances:
+            if instance.process is process:
+                return instance
+        return None
 
     def _give_up_lead(self, instance: Instance) -> None:
         """Timers and hub belong to one host at a time, by a lease that runs out."""

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 
 from local.servicebus import Bus, Receives, ReceivesSession
-from local.servicebus.entity import Entity
+from local.servicebus.entity import BrokerEntity
 from local.servicebus.messages import Delivery, Depth, LockLost
 from local.simulation.faults import Injector
 from local.simulation.observers import JournalWatch
@@ -235,7 +235,7 @@ class InstrumentedBus:
         """The messages of a queue."""
         return self._inner.depth(queue)
 
-    def entity(self, queue: str) -> Entity:
+    def entity(self, queue: str) -> BrokerEntity:
         """The queue itself."""
         return self._inner.entity(queue)
 

@@ -8,7 +8,7 @@ from typing import Any
 from local.books import CUSTOMER_ID_PROPERTY
 from local.simulation import invariants_books, oracle, order_oracle
 from local.simulation.history import UNBOOKED
-from local.simulation.subject import Subject, Violation, listed
+from local.simulation.subject import JudgedWorld, Violation, listed
 from local.stripe import StripePeer
 from local.tables import MemoryTables
 from shared.outcomes import Kind
@@ -37,7 +37,7 @@ POSTED_AWAY = (
 )  # posting turns them into prices in force
 
 
-def doubled(subject: Subject) -> list[Violation]:
+def doubled(subject: JudgedWorld) -> list[Violation]:
     """Records that exist twice. Looked for often: an audit of the product removes some."""
     customers = oracle.repeated_customers(subject.dynamics, CUSTOMER_ID_PROPERTY)
     return (
@@ -47,7 +47,7 @@ def doubled(subject: Subject) -> list[Violation]:
     )
 
 
-async def overtaken(subject: Subject) -> list[Violation]:
+async def overtaken(subject: JudgedWorld) -> list[Violation]:
     """A sweep's cursor may pass only what the queues were given: nothing looks there again. What
     was before the app was switched on is the backfill's."""
     found, began = [], subject.history.began.timestamp()
@@ -69,7 +69,7 @@ async def overtaken(subject: Subject) -> list[Violation]:
     return listed("cursor_overtakes", found)
 
 
-def always(subject: Subject) -> list[Violation]:
+def always(subject: JudgedWorld) -> list[Violation]:
     """What holds at every moment, whatever fails: nothing doubled, nothing wrong."""
     found = doubled(subject)
     wanted = {
@@ -92,7 +92,7 @@ def always(subject: Subject) -> list[Violation]:
     return found
 
 
-async def at_rest(subject: Subject) -> list[Violation]:
+async def at_rest(subject: JudgedWorld) -> list[Violation]:
     """What holds after a quiet period: nothing lost, nothing in limbo."""
     parked = {row.cells["object"]: row for row in await parked_rows(subject.tables)}
     found = always(subject)
@@ -106,7 +106,7 @@ async def at_rest(subject: Subject) -> list[Violation]:
     return found
 
 
-def _queues(subject: Subject) -> list[Violation]:
+def _queues(subject: JudgedWorld) -> list[Violation]:
     left = []
     for queue in subject.broker.queues:
         depth = subject.broker.depth(queue.name)
@@ -115,7 +115,7 @@ def _queues(subject: Subject) -> list[Violation]:
     return listed("queue_not_empty", left)
 
 
-async def _items(subject: Subject) -> list[Violation]:
+async def _items(subject: JudgedWorld) -> list[Violation]:
     """Every object is done, skipped or parked; parked ones say why and what to do. Every event of
     ours is known."""
     limbo, mute, unhealed, worthless, known = [], [], [], [], {}
@@ -161,7 +161,7 @@ def _hopeless(stripe: StripePeer) -> dict[str, None]:
     }
 
 
-async def _resolutions(subject: Subject) -> list[Violation]:
+async def _resolutions(subject: JudgedWorld) -> list[Violation]:
     """Who resolved an item, and why, is kept."""
     told = {
         str(row.cells["object"]): str(row.cells["text"])
@@ -176,7 +176,7 @@ async def _resolutions(subject: Subject) -> list[Violation]:
     return listed("resolved_written", forgotten)
 
 
-async def _tie_outs(subject: Subject) -> list[Violation]:
+async def _tie_outs(subject: JudgedWorld) -> list[Violation]:
     """Every payout whose members Stripe can list is tied out."""
     tied = {
         row.row: str(row.cells["status"])
@@ -192,7 +192,7 @@ async def _tie_outs(subject: Subject) -> list[Violation]:
     return listed("payout_not_tied", untied)
 
 
-def _has_decided(subject: Subject, payout: str) -> bool:
+def _has_decided(subject: JudgedWorld, payout: str) -> bool:
     """Whether people decided about a member of a payout: then its lines are not all ours."""
     decided = subject.history.decided
     if not decided:
@@ -202,7 +202,7 @@ def _has_decided(subject: Subject, payout: str) -> bool:
     return any(txn["id"] in decided for txn in members)
 
 
-async def _links(subject: Subject) -> list[Violation]:
+async def _links(subject: JudgedWorld) -> list[Violation]:
     """Links point to records that are there; no announced write is left open. (A claim may be: its
     holder died, and it runs out by itself.)"""
     places: dict[str, dict[tuple[str, ...], None]] = {}
@@ -227,7 +227,7 @@ async def _links(subject: Subject) -> list[Violation]:
     return listed("link_dangling", dangling) + listed("write_left_open", left)
 
 
-async def _journals(subject: Subject) -> list[Violation]:
+async def _journals(subject: JudgedWorld) -> list[Violation]:
     """Of each posted journal that we wrote to it is known whether it is posted."""
     noted = {
         tuple(row.row.split("~", maxsplit=2)[::2]): None
@@ -268,7 +268,7 @@ async def _rows(tables: MemoryTables, prefix: str, *, table: str = "events") -> 
         after = (page[-1].partition, page[-1].row)
 
 
-async def slow_to_heal(subject: Subject, calm_at: datetime) -> list[Violation]:
+async def slow_to_heal(subject: JudgedWorld, calm_at: datetime) -> list[Violation]:
     """Items that are parked since before the faults stopped, because a system was away. A day
     later all of them must have been tried, however many they are."""
     return listed(

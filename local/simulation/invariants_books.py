@@ -5,11 +5,11 @@ from typing import Any
 
 from local.simulation import oracle, order_oracle, origin_oracle
 from local.simulation.history import History
-from local.simulation.subject import Subject, Violation, listed
+from local.simulation.subject import JudgedWorld, Violation, listed
 from shared.ports import Row
 
 
-def stand(subject: Subject, parked: Mapping[Any, Row]) -> list[Violation]:
+def stand(subject: JudgedWorld, parked: Mapping[Any, Row]) -> list[Violation]:
     """Everything is booked, where it belongs, once. `parked`: rows of the inbox by object."""
     found = _balances(subject)
     found += _money(subject, parked)
@@ -29,7 +29,7 @@ def accepted_gaps(history: History) -> dict[str, int]:
     return gaps
 
 
-def _balances(subject: Subject) -> list[Violation]:
+def _balances(subject: JudgedWorld) -> list[Violation]:
     """Clearing equals the Stripe balance, per currency."""
     ledger = subject.dynamics.ledger()
     clearing = oracle.clearing_balance((*ledger.posted, *ledger.drafts))
@@ -47,7 +47,7 @@ def _balances(subject: Subject) -> list[Violation]:
     )
 
 
-def _money(subject: Subject, parked: Mapping[Any, Row]) -> list[Violation]:
+def _money(subject: JudgedWorld, parked: Mapping[Any, Row]) -> list[Violation]:
     """Every transaction has all its lines; what is on suspense is in the inbox too."""
     lines = oracle.booked(subject.dynamics)
     missing, unlisted = [], []
@@ -61,7 +61,7 @@ def _money(subject: Subject, parked: Mapping[Any, Row]) -> list[Violation]:
     return listed("line_missing", missing) + listed("suspense_unlisted", unlisted)
 
 
-def _orders(subject: Subject) -> list[Violation]:
+def _orders(subject: JudgedWorld) -> list[Violation]:
     """What was sold and not given back stands in orders less credits, and everybody has paid."""
     stripe, dynamics = subject.stripe, subject.dynamics
     if not subject.orders:
@@ -75,7 +75,7 @@ def _orders(subject: Subject) -> list[Violation]:
     )
 
 
-def _payouts(subject: Subject) -> list[Violation]:
+def _payouts(subject: JudgedWorld) -> list[Violation]:
     moves = oracle.bank_moves(subject.dynamics)
     wrong = []
     for payout in subject.stripe.objects("payout"):
@@ -88,7 +88,7 @@ def _payouts(subject: Subject) -> list[Violation]:
     return listed("bank_differs", wrong) + _transit(subject)
 
 
-def _transit(subject: Subject) -> list[Violation]:
+def _transit(subject: JudgedWorld) -> list[Violation]:
     """On the account of payouts on their way stands what is on its way, and nothing else."""
     ledger = subject.dynamics.ledger()
     stands = oracle.transit_balance((*ledger.posted, *ledger.drafts))
@@ -104,6 +104,6 @@ def _transit(subject: Subject) -> list[Violation]:
     )
 
 
-def _origins(subject: Subject) -> list[Violation]:
+def _origins(subject: JudgedWorld) -> list[Violation]:
     found = origin_oracle.strangers(subject.stripe, subject.dynamics)
     return listed("company_of_origin", found)

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from local.simulation.faults import KINDS
-from local.simulation.run import Outcome
+from local.simulation.run import SeedOutcome
 
 FIRED_WANTED = 100  # times a kind, over so many seeds:
 SEEDS_FOR_COVERAGE = 200
@@ -33,7 +33,7 @@ class Result:
 
 
 def result_of(
-    outcome: Outcome, needed: Sequence[str] = (), file: str = "", again: str = ""
+    outcome: SeedOutcome, needed: Sequence[str] = (), file: str = "", again: str = ""
 ) -> Result:
     """The part of an outcome that travels between processes."""
     return Result(

@@ -8,7 +8,7 @@ import random
 from collections.abc import Awaitable, Callable
 
 from local.dynamics import DynamicsPeer, Side
-from local.simulation.history import History, Resolution
+from local.simulation.history import HandResolution, History
 from local.simulation.oracle import CLEARING, HAND, SUSPENSE, major
 from local.stripe import StripePeer
 from local.tables import MemoryTables
@@ -58,7 +58,7 @@ class Resolver:
         books = by_hand and currency in CLEARING
         voucher = f"{HAND}{len(self._decided) + 1:04d}" if books else ""
         reason = REASONS[0 if books else 1]
-        resolution = Resolution(currency, int(txn["net"]), voucher, WHO, reason)
+        resolution = HandResolution(currency, int(txn["net"]), voucher, WHO, reason)
         stake = int(str(row.cells["amount_minor"])) if row.cells["currency"] else int(txn["amount"])
         body = _body(row.row.partition("~")[2], resolution, stake)
         answer = await self._ask("inbox/resolve", body)
@@ -77,7 +77,7 @@ class Resolver:
         return f"{id} {voucher or 'not to book'}"
 
 
-def _body(id: str, resolution: Resolution, stake_minor: int) -> Json:
+def _body(id: str, resolution: HandResolution, stake_minor: int) -> Json:
     """What the route wants to know. `stake_minor`: the money that the item is about."""
     body: Json = {"ids": [id], "who": WHO, "reason": resolution.reason}
     if not resolution.voucher:

@@ -7,11 +7,11 @@ so their number is limited; the result need not be the smallest.
 from collections.abc import Callable, Sequence
 
 from local.simulation.faults import NAMES, Allowed, Injected
-from local.simulation.run import Outcome
+from local.simulation.run import SeedOutcome
 
 RUNS_MAX = 40
 
-type Play = Callable[[Allowed], Outcome]
+type Play = Callable[[Allowed], SeedOutcome]
 
 
 class _Search:
@@ -50,7 +50,7 @@ def allowed_by(faults: Sequence[Injected]) -> Allowed:
     return found
 
 
-def shrink(play: Play, failing: Outcome) -> list[Injected]:
+def shrink(play: Play, failing: SeedOutcome) -> list[Injected]:
     """The faults that remain; `play` runs the same seed with an allow-list.
 
     Raises ValueError for an outcome without violations.

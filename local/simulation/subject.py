@@ -22,7 +22,7 @@ class Violation:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class JudgedWorld:
     """The parts that are examined. `given`: what the broker was ever given;
     `letters`: how long it keeps what it gave up; `journals`: who wrote to which."""
 

@@ -57,8 +57,8 @@ class ServiceBusQueue:
     drops it. Raises `QueueUnavailable` for whatever the SDK raises, `Refused` for a message that
     can never be sent.
 
-    Tested through injected links with the SDK's own messages and batches. No real broker was on
-    the wire: no package serves the AMQP dialect of this SDK outside Azure.
+    Tested through injected links with the SDK's own messages and batches, and over AMQP against the
+    embedded broker.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What Azure Tables would refuse whatever its contents: keys, names, values, sizes.
+"""What Azure Tables refuses whatever its contents: keys, names, values, sizes.
 
 https://learn.microsoft.com/rest/api/storageservices/understanding-the-table-service-data-model
 and https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions.
@@ -27,7 +27,6 @@ INTEGER_MIN, INTEGER_MAX = -(2**63), 2**63 - 1
 DATE_MIN = datetime(1601, 1, 1, tzinfo=UTC)
 
 _TABLE_NAME = re.compile("[A-Za-z][A-Za-z0-9]{2,62}")
-_CELL_NAME = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 _KEY_REFUSED = re.compile("[/\\\\#?\x00-\x1f\x7f-\x9f]")
 _RESERVED_NAMES = ("PartitionKey", "RowKey", "Timestamp", "etag")
 
@@ -66,7 +65,7 @@ def check_operations(partition: str, operations: Sequence[Operation]) -> None:
             raise RowRefused(f"a transaction names row {operation.row!r} twice")
         seen[operation.row] = None
         if isinstance(operation, Replace | Delete) and operation.etag in ("", "*"):
-            raise RowRefused(f"row {operation.row!r}: {operation.etag!r} is no ETag of a row")
+            raise RowRefused(f"row {operation.row!r}: {operation.etag!r} is not an ETag of a row")
         if not isinstance(operation, Delete):
             _check_cells(partition, operation.row, operation.cells)
 
@@ -77,11 +76,15 @@ def _check_cells(partition: str, row: str, cells: Mapping[str, Cell]) -> None:
         raise RowRefused(f"a row has at most {CELLS_MAX} cells, row {row!r} has {len(cells)}")
     size_bytes = 4 + 2 * (len(partition) + len(row))
     for name, cell in cells.items():
-        if name in _RESERVED_NAMES or not _CELL_NAME.fullmatch(name):
+        if name in _RESERVED_NAMES or not (name.isascii() and name.isidentifier()):
             raise RowRefused(f"{name!r} is not a name of a cell")
         if len(name) > CELL_NAME_CHARS_MAX:
             raise RowRefused(f"the name of a cell has at most {CELL_NAME_CHARS_MAX} characters")
-        size_bytes += 8 + 2 * len(name) + _cell_bytes(f"cell {name!r} of row {row!r}", cell)
+        size_bytes += 8 + 2 * len(name)
+        if isinstance(cell, str) and cell.isascii() and len(cell) <= CELL_CHARS_MAX:
+            size_bytes += 4 + 2 * len(cell)  # most cells, without a text for a message
+        else:
+            size_bytes += _cell_bytes(f"cell {name!r} of row {row!r}", cell)
     if size_bytes > ENTITY_BYTES_MAX:
         raise RowRefused(f"a row holds at most {ENTITY_BYTES_MAX} bytes, {row!r} has {size_bytes}")
 
@@ -110,6 +113,8 @@ def _cell_bytes(what: str, cell: Cell) -> int:
 
 
 def _utf16_bytes(what: str, text: str) -> int:
+    if text.isascii():
+        return 2 * len(text)
     try:
         return len(text.encode("utf-16-le"))
     except UnicodeEncodeError as error:

@@ -128,12 +128,12 @@ class AzureTables:
         words, values = _filter(partition, prefix, after)
         rows: list[Row] = []
         async with self._call(table) as client:
-            found = (
+            entities = (
                 client.query_entities(words, parameters=values, results_per_page=limit)
                 if words
                 else client.list_entities(results_per_page=limit)
             )
-            async for entity in found:
+            async for entity in entities:
                 rows.append(_row_of(entity))
                 if len(rows) == limit:
                     break

@@ -1,4 +1,4 @@
-"""Cleans vendors' JSON of characters that no store and no other vendor accepts."""
+"""Vendors' JSON, without the characters that stores and other vendors refuse."""
 
 import re
 from typing import Any
@@ -23,7 +23,7 @@ def _cleaned(value: Any) -> Any:  # noqa: ANN401 - JSON
         case str():
             return clean_text(value)
         case dict():
-            return {clean_text(name): _cleaned(each) for name, each in value.items()}
+            return {clean_text(name): _cleaned(member) for name, member in value.items()}
         case list():
-            return [_cleaned(each) for each in value]
+            return [_cleaned(element) for element in value]
     return value

@@ -6,11 +6,12 @@ Table `accounts`: partition = company, row = a hash of the account's number.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 
 from shared.converge.recovery import Finder
-from shared.converge.task import Task
+from shared.converge.stages import DecidedObject, Failed, WrittenObject
 from shared.domain.documents import Patch
 from shared.domain.records import digest
 from shared.entities.common.objects import Context
@@ -60,25 +61,28 @@ def _cells(account: str, id: str) -> dict[str, Cell]:
     return {"account": account, "customer": id}
 
 
-async def reserve(tables: Tables, task: Task) -> None:
-    """Take the accounts that the task is about to link. Raises `Parked` or `UpdateConflict` when
+async def reserve(tables: Tables, value: DecidedObject) -> DecidedObject:
+    """Take the accounts that the object is about to link. Raises `Parked` or `UpdateConflict` when
     another Stripe customer has one of them."""
-    for document in task.desired.documents if task.going else ():
+    for document in value.desired.documents:
         if not isinstance(document, CustomerLink) or not isinstance(document.action, Patch):
             continue
-        if _is_written(task, document.role):
+        if document.role in value.claim.links:
             continue
         account, company = document.linked_account, document.company
         try:
-            await tables.transact(TABLE, company, [Insert(_row(account), _cells(account, task.id))])
+            await tables.transact(
+                TABLE, company, [Insert(_row(account), _cells(account, value.id))]
+            )
         except TableConflict:
             row = await tables.get(TABLE, company, _row(account))
-            if row is None or row.cells["customer"] != task.id:
+            if row is None or row.cells["customer"] != value.id:
                 if document.matched_by == EMAIL:
                     # Soon the account shows whose it is, and is no match any more.
-                    raise UpdateConflict(f"{task.id}: another customer gets {account}") from None
+                    raise UpdateConflict(f"{value.id}: another customer gets {account}") from None
                 owner = "another Stripe customer" if row is None else str(row.cells["customer"])
-                raise taken(task.id, company, account, owner) from None
+                raise taken(value.id, company, account, owner) from None
+    return value
 
 
 async def hand_over(tables: Tables, company: str, account: str, id: str) -> None:
@@ -86,14 +90,16 @@ async def hand_over(tables: Tables, company: str, account: str, id: str) -> None
     await tables.transact(TABLE, company, [Put(_row(account), _cells(account, id))])
 
 
-def _is_written(task: Task, role: str) -> bool:
-    return task.claim is not None and role in task.claim.links
-
-
-async def explain(dynamics: DynamicsGateway, tasks: Sequence[Task], accounts: Accounts) -> None:
-    """Say so where a refused write comes from a customer that is merged, deleted or on hold."""
-    refused = [task for task in tasks if isinstance(task.error, Refused)]
-    concerned = {task.id: _accounts_of(task, accounts) for task in refused}
+async def explain(
+    dynamics: DynamicsGateway, results: Sequence[Failed], accounts: Accounts
+) -> list[Failed]:
+    """The failures, with the reason where a refused write comes from a customer that is merged,
+    deleted or on hold."""
+    concerned = {
+        result.id: _accounts_of(result.at, accounts)
+        for result in results
+        if isinstance(result.error, Refused) and isinstance(result.at, DecidedObject)
+    }
     places: dict[str, dict[str, None]] = {}
     for found in concerned.values():
         for (_, company), account in found.items():
@@ -105,26 +111,36 @@ async def explain(dynamics: DynamicsGateway, tasks: Sequence[Task], accounts: Ac
         rows, failed = await finder.each(list(names), partial(_lookup, company))
         unknown += [(company, account) for account, _ in failed]
         holds |= {(company, str(row[ACCOUNT])): str(row[HOLD]) for row in rows}
-    for task in refused:
-        for (id, company), account in concerned[task.id].items():
-            hold = holds.get((company, account))
-            if (company, account) in unknown:
-                continue
-            if hold is None:
-                task.error = gone(id, company, account)
-            elif hold not in NO_HOLDS:
-                task.error = _blocked(id, company, account, hold, str(task.error))
+    return [_explained(result, concerned.get(result.id, {}), holds, unknown) for result in results]
 
 
-def _accounts_of(task: Task, accounts: Accounts) -> dict[tuple[str, str], str]:
+def _explained(
+    result: Failed,
+    accounts: Accounts,
+    holds: Mapping[tuple[str, str], str],
+    unknown: Sequence[tuple[str, str]],
+) -> Failed:
+    for (id, company), account in accounts.items():
+        hold = holds.get((company, account))
+        if (company, account) in unknown:
+            continue
+        if hold is None:
+            result = replace(result, error=gone(id, company, account))
+        elif hold not in NO_HOLDS:
+            error = _blocked(id, company, account, hold, str(result.error))
+            result = replace(result, error=error)
+    return result
+
+
+def _accounts_of(value: DecidedObject, accounts: Accounts) -> dict[tuple[str, str], str]:
     found = {
         (ref.id, ref.company): accounts[ref.id, ref.company]
-        for ref in task.desired.masters
+        for ref in value.desired.masters
         if (ref.id, ref.company) in accounts
     }
-    for link in task.claim.links.values() if task.claim is not None else ():
+    for link in value.claim.links.values():
         if link.record.entity_set == CUSTOMERS:
-            found[task.id, link.company] = str(link.keys[ACCOUNT])
+            found[value.id, link.company] = str(link.keys[ACCOUNT])
     return found
 
 
@@ -137,30 +153,31 @@ def _blocked(id: str, company: str, account: str, hold: str, text: str) -> Parke
     return Parked(
         "customer_blocked",
         f"account {account} of customer {id} in {company} is on hold ({hold}): {text}",
-        "Take the hold off in Dynamics; the item is tried again every hour, or retry it.",
+        "Take the account off hold in Dynamics. Healing then retries the item, or you retry it.",
     )
 
 
-async def note(stripe: StripeGateway, task: Task, context: Context) -> None:
+async def note(stripe: StripeGateway, context: Context, value: WrittenObject) -> WrittenObject:
     """Write the customer's accounts into Stripe's metadata, where they are not there yet.
 
     The event that this causes finds them there and rests. Raises `Parked` where the key may not
     write; the accounts are written all the same, so that no money waits for this.
     """
-    snapshot, claim = task.snapshot, task.claim
-    if snapshot is None or claim is None or snapshot.entity != CUSTOMER_ENTITY:
-        return
-    notes = account_notes(snapshot, task.links, context)
-    if not notes or not task.going:
-        return
+    snapshot = value.snapshot
+    if snapshot.entity != CUSTOMER_ENTITY:
+        return value
+    notes = account_notes(snapshot, value.links, context)
+    if not notes:
+        return value
     # The same change twice within a day is one to Stripe; what stood there before tells two apart.
-    key = digest({"id": task.id, "notes": notes, "before": snapshot.object.get("metadata") or {}})
+    key = digest({"id": value.id, "notes": notes, "before": snapshot.object.get("metadata") or {}})
     try:
-        await stripe.note(CUSTOMER_ENTITY, task.id, notes, key)
+        await stripe.note(CUSTOMER_ENTITY, value.id, notes, key)
     except CredentialsRefused as error:
         raise Parked(
             "write_back_refused",
-            f"the account of customer {task.id} is not in Stripe's metadata: {error}",
+            f"the account of customer {value.id} is not in Stripe's metadata: {error}",
             "Give the Stripe key the permission to write customers, or switch "
             "customers.write_back off in the policy; then retry. Nothing else waits for this.",
         ) from error
+    return value

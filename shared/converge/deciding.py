@@ -1,20 +1,22 @@
 """The stages that decide: what Dynamics is asked, which documents must exist, on which accounts."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
-from shared.converge import accounts, queries
-from shared.converge.drafts import find_drafts
+from shared.converge import accounts
 from shared.converge.plan import unwanted
-from shared.converge.ports import Ports
-from shared.converge.steps import each, together
-from shared.converge.task import Task, failing
+from shared.converge.queries import answered
+from shared.converge.stages import DecidedObject, Failed, ReadObject, failed, onward_each
 from shared.entities.common.objects import Context
 from shared.entities.entity import Entity
 from shared.mapping.compiler import CompiledMapping
 from shared.mapping.finance import Target
+from shared.ports import Clock, DynamicsGateway, Tables
+from shared.registry import Registry
 from shared.settings import Settings
+from shared.stores.mappings import Mappings
 
 
 def context_of(settings: Settings, mapping: CompiledMapping, now: datetime) -> Context:
@@ -31,20 +33,54 @@ def target_of(
     return Target(settings.books, id_property, id_chars_max, customers, mapping)
 
 
-async def decide(ports: Ports, entity: Entity, tasks: Sequence[Task], context: Context) -> None:
-    """Ask Dynamics what the documents need to know, compute them, reserve the accounts."""
-    with failing(tasks):
-        await queries.queries_of(ports.dynamics, entity, tasks, context)
-    for task in tasks:
-        if task.going and task.snapshot is not None and task.claim is not None:
-            with failing([task]):
-                task.desired = entity.build(task.snapshot, context)
-                unwanted(task.desired.documents, task.claim.links)
-                task.pending = task.desired.documents
-    await each(tasks, partial(accounts.reserve, ports.tables))
+@dataclass(frozen=True, slots=True)
+class ActiveRules:
+    """What decides and renders: the registry, settings and the mapping that is active."""
+
+    registry: Registry
+    settings: Settings
+    mappings: Mappings
+    clock: Clock
+
+    def entity(self, name: str) -> Entity:
+        """The row of an entity."""
+        return self.registry.named(name)
+
+    async def active(self) -> tuple[CompiledMapping, Context]:
+        """The mapping, and what documents are computed with now. Raises `TieoutError`."""
+        mapping = await self.mappings.active()
+        return mapping, context_of(self.settings, mapping, self.clock.now())
 
 
-async def choose_drafts(ports: Ports, tasks: Sequence[Task]) -> None:
-    """Which lines may be rendered again: none where Dynamics does not answer."""
-    wanted = [task for task in tasks if task.going and task.reapply]
-    await together(wanted, partial(find_drafts, ports.dynamics))
+@dataclass(frozen=True, slots=True)
+class Decider:
+    """Decides what must exist for objects of one entity."""
+
+    dynamics: DynamicsGateway
+    tables: Tables
+
+    async def decide(
+        self, entity: Entity, context: Context, values: Sequence[ReadObject]
+    ) -> list[DecidedObject | Failed]:
+        """Ask Dynamics what the documents need to know, compute them, reserve the accounts."""
+        asked = await self._ask(entity, context, values)
+        decided = await onward_each(asked, partial(_decided, entity, context))
+        return await onward_each(decided, partial(accounts.reserve, self.tables))
+
+    async def _ask(
+        self, entity: Entity, context: Context, values: Sequence[ReadObject]
+    ) -> list[ReadObject | Failed]:
+        snapshots = [value.snapshot for value in values]
+        answers = await answered(self.dynamics, entity, context, snapshots)
+        return [
+            failed(value, answer)
+            if isinstance(answer, Exception)
+            else replace(value, snapshot=answer)
+            for value, answer in zip(values, answers, strict=True)
+        ]
+
+
+async def _decided(entity: Entity, context: Context, value: ReadObject) -> DecidedObject:
+    desired = entity.build(value.snapshot, context)
+    unwanted(desired.documents, value.claim.links)
+    return DecidedObject(value.claim, value.snapshot, desired)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from shared.domain.partition import partition_of
 from shared.domain.records import Ref
-from shared.entities.common.objects import Again
+from shared.entities.common.objects import Enqueue
 from shared.ports import Clock, Message, Queue
 from shared.registry import Registry
 from shared.settings import Settings
@@ -58,9 +58,24 @@ class Dispatch:
         settled = await asyncio.gather(*(check(ref) for ref in wanted))
         return [ref for ref, done in zip(wanted, settled, strict=True) if not done]
 
-    async def enqueue(self, refs: Sequence[Ref]) -> int:
-        """Put those objects on their queues that are not settled; returns how many were."""
-        return await self.send(await self.unsettled(refs))
+    async def enqueue(self, wanted: Sequence[Enqueue]) -> int:
+        """Put objects on their queues, those that may be settled once for each reason; returns how
+        many messages were sent. Only what is not settled is gathered (`send`)."""
+        sent = await self.send(
+            await self.unsettled([each.ref for each in wanted if not each.even_if_settled])
+        )
+        queues: dict[str, dict[str, Message]] = {}
+        for each in wanted:
+            if each.even_if_settled:
+                ref = each.ref
+                partition = partition_of(ref.id, self._settings.partitions)
+                message = Item(each.reason, "", ref.entity, ref.id).message(partition)
+                queue = self._registry.named(ref.entity).queue
+                queues.setdefault(queue, {})[message.id] = message
+        for queue, messages in queues.items():
+            await self._queue.send(queue, list(messages.values()))
+            sent += len(messages)
+        return sent
 
     async def send(self, refs: Sequence[Ref]) -> int:
         """Put objects on their queues; returns how many.
@@ -76,15 +91,3 @@ class Dispatch:
         for queue, messages in queues.items():
             await self._queue.send(queue, messages)
         return len(refs)
-
-    async def again(self, wanted: Sequence[Again]) -> None:
-        """Send objects that may be settled, each reason once."""
-        queues: dict[str, dict[str, Message]] = {}
-        partitions = self._settings.partitions
-        for again in wanted:
-            ref = again.ref
-            item = Item(again.id, "", ref.entity, ref.id)
-            message = item.message(partition_of(ref.id, partitions))
-            queues.setdefault(self._registry.named(ref.entity).queue, {})[message.id] = message
-        for queue, messages in queues.items():
-            await self._queue.send(queue, list(messages.values()))

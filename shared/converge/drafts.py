@@ -6,7 +6,7 @@ from dataclasses import replace
 from shared.converge.plan import link_of
 from shared.converge.posting_status import Batch, posted
 from shared.converge.recovery import key_of
-from shared.converge.task import Task
+from shared.converge.stages import DecidedObject
 from shared.converge.verification import Rows, keys_in, rows_of
 from shared.domain.records import Link
 from shared.errors import UncertainWrite
@@ -14,29 +14,38 @@ from shared.ports import DynamicsGateway
 from shared.targets.finance import BATCH_NUMBER
 
 
-async def find_drafts(dynamics: DynamicsGateway, tasks: Sequence[Task]) -> None:
-    """Note the drafts of the tasks that reapply the mapping. Raises the port's errors.
+class Misplaced(UncertainWrite):
+    """A line is not where it was written. It is never changed by its old place, where another one
+    may stand by now: its object is verified instead, and comes again."""
 
-    A line that was moved or deleted is never changed by its old place, where another one may stand
-    by now: its object is verified instead, and comes again.
-    """
-    wanted = [task for task in tasks if task.going and task.reapply]
-    lines = {id(task): _lines(task) for task in wanted}
-    every = [link for found in lines.values() for link in found]
+
+def is_misplaced(value: DecidedObject) -> bool:
+    """Whether `find_drafts` missed a line of the object."""
+    return isinstance(value.desired.unfinished, Misplaced)
+
+
+async def find_drafts(
+    dynamics: DynamicsGateway, values: Sequence[DecidedObject]
+) -> list[DecidedObject]:
+    """The objects with the roles of their drafts, or unfinished because a line is `Misplaced`.
+    Raises the port's errors."""
+    lines = {value.id: _lines(value) for value in values}
+    every = [link for links in lines.values() for link in links]
     rows = await rows_of(dynamics, [link.record for link in every])
-    is_posted = await posted(dynamics, [_batch(link) for link in every])
-    for task in wanted:
-        if all(_is_there(link, rows) for link in lines[id(task)]):
-            found = [link for link in lines[id(task)] if is_posted.get(_batch(link)) is False]
-            task.drafts += [link.role for link in found]
+    is_posted = await posted(dynamics.find, [_batch(link) for link in every])
+    results = []
+    for value in values:
+        if all(_is_there(link, rows) for link in lines[value.id]):
+            drafts = [link.role for link in lines[value.id] if is_posted.get(_batch(link)) is False]
+            results.append(replace(value, drafts=tuple(drafts)))
         else:
-            task.verify = True
-            reason = UncertainWrite(f"{task.id}: a line is not where it was written")
-            task.desired = replace(task.desired, unfinished=reason)
+            reason = Misplaced(f"{value.id}: a line is not where it was written")
+            results.append(replace(value, desired=replace(value.desired, unfinished=reason)))
+    return results
 
 
-def _lines(task: Task) -> list[Link]:
-    links = task.claim.links.values() if task.claim else ()
+def _lines(value: DecidedObject) -> list[Link]:
+    links = value.claim.links.values()
     return [link for link in links if link.record.document.journal is not None]
 
 
@@ -46,5 +55,5 @@ def _batch(link: Link) -> Batch:
 
 def _is_there(link: Link, rows: Rows) -> bool:
     record = link.record
-    found = rows.get(key_of(record), [])
-    return [link_of(record, keys_in(record, row)).keys for row in found] == [link.keys]
+    places = [link_of(record, keys_in(record, row)).keys for row in rows.get(key_of(record), [])]
+    return places == [link.keys]

@@ -7,8 +7,9 @@ the object, under its claim.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from shared.converge.task import Task
+from shared.converge.stages import Failed, PlannedObject, failed
 from shared.domain.ids import object_of
 from shared.domain.records import Link, Record
 from shared.errors import Parked
@@ -39,21 +40,31 @@ async def mark(tables: Tables, row: Row, cells: dict[str, Cell]) -> None:
     await tables.transact(TABLE, UNPOSTED, [Put(row.row, {**row.cells, **cells, REFUSED: True})])
 
 
-async def plan_moves(dynamics: DynamicsGateway, tables: Tables, tasks: Sequence[Task]) -> None:
-    """For tasks that isolate: move their lines out of refused journals, or park them when they
-    are alone in one. Raises the ports' errors."""
-    for task in tasks:
-        if not task.going or not task.isolation:
+async def plan_moves(
+    dynamics: DynamicsGateway, tables: Tables, values: Sequence[PlannedObject]
+) -> list[PlannedObject | Failed]:
+    """Move the lines of objects out of refused journals, or park the objects that are alone in
+    one. Raises the ports' errors."""
+    return [await _plan_moves(dynamics, tables, value) for value in values]
+
+
+async def _plan_moves(
+    dynamics: DynamicsGateway, tables: Tables, value: PlannedObject
+) -> PlannedObject | Failed:
+    moves: list[tuple[Record, Link]] = []
+    alone: Parked | None = None
+    for record, link in value.plan.verify:
+        if record in value.plan.recreate or not await _is_refused(tables, record, link):
             continue
-        for record, link in task.plan.verify:
-            if record in task.recreate or not await _is_refused(tables, record, link):
-                continue
-            batch = str(link.keys[BATCH_NUMBER])
-            keys = await keys_in(dynamics, link.record.entity_set, link.company, batch)
-            if objects_of(keys) == [task.id]:
-                task.fail(_alone(record, link, batch))
-            else:
-                task.move.append((record, link))
+        batch = str(link.keys[BATCH_NUMBER])
+        keys = await keys_in(dynamics, link.record.entity_set, link.company, batch)
+        if objects_of(keys) == [value.id]:
+            alone = alone or _alone(record, link, batch)
+        else:
+            moves.append((record, link))
+    if alone is not None:
+        return failed(value, alone)
+    return replace(value, plan=replace(value.plan, move=tuple(moves)))
 
 
 async def _is_refused(tables: Tables, record: Record, link: Link) -> bool:

@@ -9,7 +9,7 @@ from shared.domain.partition import partition_of
 from shared.ports import Message, Queue
 from shared.registry import Registry
 from shared.settings import Settings
-from shared.stores.item import Item
+from shared.stores.item import Item, ItemKind
 from shared.stores.items import Items, home
 
 ENTITY_OF_PREFIX = (("txn_", "balance_transaction"), ("po_", "payout"))
@@ -24,9 +24,9 @@ class MaintenanceCommands:
         self._registry = registry
 
     async def send(
-        self, ids: Iterable[str], type: str, prefix: str, visible_at: datetime | None = None
+        self, ids: Iterable[str], kind: ItemKind, prefix: str, visible_at: datetime | None = None
     ) -> int:
-        """An item `<prefix>-<id>` of a type for each object, under a new generation.
+        """An item `<prefix>-<id>` of a kind for each object, under a new generation.
 
         Returns how many were sent; what is no object with journal lines of ours is left out.
         """
@@ -34,17 +34,19 @@ class MaintenanceCommands:
         for start in range(0, len(wanted), AT_ONCE):
             part = wanted[start : start + AT_ONCE]
             messages: dict[str, list[Message]] = {}
-            found = [self._message(f"{prefix}-{id}", type, entity, id) for entity, id in part]
+            found = [self._message(f"{prefix}-{id}", kind, entity, id) for entity, id in part]
             for queue, item, partition in await asyncio.gather(*found):
                 messages.setdefault(queue, []).append(item.message(partition, visible_at))
             for queue, batch in messages.items():
                 await self._queue.send(queue, batch)
         return len(wanted)
 
-    async def _message(self, name: str, type: str, entity: str, id: str) -> tuple[str, Item, int]:
+    async def _message(
+        self, name: str, kind: ItemKind, entity: str, id: str
+    ) -> tuple[str, Item, int]:
         queue = self._registry.named(entity).queue
         partition = partition_of(id, self._settings.partitions)
-        item = Item(name, type, entity, id)
+        item = Item(name, "", entity, id, kind=kind)
         row = await self._items.get(home(queue, id), item.id)
         if row is not None:
             item = item.renewed(int(str(row.cells["generation"])) + 1)

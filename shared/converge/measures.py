@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared import telemetry
-from shared.converge.task import Task
+from shared.converge.stages import Reached, WrittenObject
+from shared.domain.documents import Document
 from shared.domain.money import Money, is_currency, total
 from shared.domain.records import Link
 from shared.errors import TieoutError
@@ -24,10 +25,10 @@ def received(source: Mapping[str, Any]) -> None:
         telemetry.money("tieout.money.received_minor", net, currency=str(currency))
 
 
-def written(task: Task) -> None:
-    """All documents of an object exist: what they do to clearing."""
+def written(documents: Sequence[Document]) -> None:
+    """All documents of an object exist now: what they do to clearing."""
     amounts: dict[str, list[Money]] = {}
-    for document in task.desired.documents:
+    for document in documents:
         clearing = document.clearing
         if clearing is not None:
             amounts.setdefault(clearing.currency, []).append(clearing)
@@ -36,13 +37,15 @@ def written(task: Task) -> None:
         telemetry.money("tieout.money.written_minor", minor, currency=currency)
 
 
-async def note_unposted(tables: Tables, clock: Clock, tasks: Sequence[Task]) -> None:
+async def note_unposted(tables: Tables, clock: Clock, reached: Sequence[Reached]) -> None:
     """Note the lines that were made, by journal; of each object their sum."""
     moves: dict[str, list[Move]] = {}
-    for task in tasks:
+    for value in reached:
+        if not isinstance(value, WrittenObject):
+            continue
         parts: dict[tuple[str, bool, str], list[Money]] = {}
-        for link in task.new_links:
-            for key, leaves, clearing in _moves(task, link):
+        for link in value.progress.links:
+            for key, leaves, clearing in _moves(link, value.claim.links.get(link.role)):
                 parts.setdefault((key, leaves, clearing.currency), []).append(clearing)
         for (key, leaves, currency), amounts in parts.items():
             moves.setdefault(key, []).append(Move(total(amounts, currency), leaves))
@@ -53,14 +56,11 @@ async def note_unposted(tables: Tables, clock: Clock, tasks: Sequence[Task]) -> 
         telemetry.event("unposted_not_noted", journals=len(moves), error=name)
 
 
-def _moves(task: Task, link: Link) -> list[tuple[str, bool, Money]]:
+def _moves(link: Link, old: Link | None) -> list[tuple[str, bool, Money]]:
     """A line comes to its journal, and leaves the one where it was."""
     clearing, key = link.record.document.clearing, _journal_of(link)
-    if clearing is None or not key:
-        return []
-    old = task.claim.links.get(link.role) if task.claim is not None else None
     old_key = _journal_of(old) if old is not None else ""
-    if old_key == key:
+    if clearing is None or not key or old_key == key:
         return []
     left = [(old_key, True, clearing)] if old_key else []
     return [*left, (key, False, clearing)]

@@ -10,7 +10,7 @@ record is announced or written; a decision of which nothing was written does not
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from shared.converge.task import Task
+from shared.converge.stages import DecidedObject
 from shared.domain.records import Record
 from shared.entities.charge import receipts
 from shared.entities.common.objects import Context, Decided, Snapshot, id_of
@@ -83,26 +83,27 @@ class Origins:
     async def _named(self, row: Row) -> dict[str, Record]:
         return await self._written(FIRST, _by(row), str(row.cells["role"]))
 
-    async def note(self, task: Task, mapping: str) -> None:
+    async def note(self, mapping: str, value: DecidedObject) -> DecidedObject:
         """Store what today's rule decided for a charge of which nothing was written.
 
         Raises `TableConflict` when another object decided otherwise meanwhile, `ClaimHeld` while
         one may.
         """
-        decided = task.desired.decided
-        if decided is None or not task.going or not task.desired.documents:
-            return
+        decided = value.desired.decided
+        if decided is None or not value.desired.documents:
+            return value
         cells = _cells(decided, mapping, self.clock.now())
-        operation = Put(ORIGIN_PREFIX + task.id, cells)
+        operation = Put(ORIGIN_PREFIX + value.id, cells)
         await self.tables.transact(TABLE, decided.charge, [operation])
         for row in await self._rows(decided.charge):
-            if _by(row) == task.id or all(row.cells[name] == cells[name] for name in PLACE):
+            if _by(row) == value.id or all(row.cells[name] == cells[name] for name in PLACE):
                 continue
             if await self._named(row):
                 raise TableConflict(f"{_by(row)} decided where {decided.charge} goes")
             until = _at(row) + timedelta(seconds=self.lease_seconds)
             if until > self.clock.now():
                 raise ClaimHeld(decided.charge, until)  # it may announce its record at any moment
+        return value
 
 
 def _is_wanted(snapshot: Snapshot, context: Context) -> bool:

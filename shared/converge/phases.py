@@ -1,64 +1,104 @@
-"""What of an object can be written now: an order's lines need the number of its header first.
+"""The stages that write: plan, recover, verify, isolate and write, phase by phase."""
 
-A document is ready when every record it needs is there and is not changed in the same phase.
-"""
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
-from datetime import datetime
-
-from shared.converge.plan import Plan, difference, frozen, link_of, merged
-from shared.converge.task import Task
-from shared.domain.documents import Document, Open
+from shared.converge import accounts
+from shared.converge.plan import plan_phase
+from shared.converge.stages import (
+    DecidedObject,
+    Failed,
+    PlannedObject,
+    WrittenObject,
+    begun,
+    failed,
+    onward,
+    onward_each,
+)
+from shared.converge.writing import Applier
 from shared.errors import limit_reached
-from shared.mapping.finance import Target, render, rerender
+from shared.mapping.finance import Target
+from shared.ports import Clock, DynamicsGateway
+from shared.settings import Settings
+from shared.stores.journals import Journals, Writer
+from shared.stores.links import LinkStore
+from shared.targets.entity_set import EntitySets
 
 PHASES_MAX = 5
 
+type Step = Callable[[Sequence[PlannedObject]], Awaitable[Sequence[PlannedObject | Failed]]]
 
-def plan_phase(task: Task, target: Target, now: datetime) -> None:
-    """The plan of the task's next phase; what is not ready stays pending.
 
-    Raises `Parked`, `UncertainWrite`, and RuntimeError for documents that never get ready.
-    """
-    claim = task.claim
-    if claim is None:
-        raise RuntimeError(f"{task.id} is planned without a claim")
-    links = task.links
-    plans: list[Plan] = []
-    touched: dict[str, None] = {}
-    rest = []
-    for document in task.pending:
-        if any(role not in links or role in touched for role in document.needs):
-            rest.append(document)
-            continue
-        record = frozen(document, links, claim.intents)
-        if record is not None and document.role in task.drafts:
-            record = rerender(record, document, target, claim.intents.get(document.role))
-        if record is None:
-            parent = links[document.parent].keys if document.parent else {}
-            record = render(document, target, parent)
-        if _is_applied(document) and document.role in links and document.role in claim.intents:
-            old = links[document.role]
-            task.linked(link_of(record, old.keys, old.recreated))
-            task.records.append(record)
-            continue
-        plan = difference(
-            [record], links, claim.intents, now, verify=task.verify, drafts=task.drafts
+@dataclass(frozen=True, slots=True)
+class Phases:
+    """Writes the documents of objects."""
+
+    dynamics: DynamicsGateway
+    clock: Clock
+    links: LinkStore
+    journals: Journals
+    settings: Settings
+    entity_sets: EntitySets
+
+    async def run(
+        self,
+        values: Sequence[DecidedObject],
+        steps: Sequence[Step],
+        target: Target,
+        writer: Writer,
+        *,
+        verify: bool = False,
+    ) -> list[WrittenObject | Failed]:
+        """Plan and write what has all it needs, until nothing is left or nothing is possible.
+
+        `steps`: what comes between planning and writing; each fails the objects that it concerns.
+        `writer`: the queue and partition whose journals are used. `verify`: what was written is
+        planned to be compared with Dynamics.
+        """
+        applier = Applier(
+            self.dynamics, self.journals, self.links, self.clock, self.settings, self.entity_sets
         )
-        task.records.append(record)
-        plans.append(plan)
-        if plan.create or plan.recover or plan.update:
-            touched[document.role] = None
-    if rest and not touched:
-        raise RuntimeError(f"{rest[0].role} of {task.id} needs what nobody writes")
-    task.pending, task.plan = tuple(rest), merged(plans)
+
+        async def planned_next(value: WrittenObject) -> PlannedObject:
+            return plan_phase(value, target, self.clock.now(), verify=verify)
+
+        results: list[WrittenObject | Failed] = [begun(value) for value in values]
+        for phase in range(PHASES_MAX + 1):
+            planned = await onward_each(results, planned_next)
+            busy = [result for result in planned if _is_busy(result)]
+            if not busy:
+                results = [*planned]
+                break
+            if phase < PHASES_MAX:
+                for step in steps:
+                    busy = await onward(busy, step)
+                written = await onward(busy, partial(applier.apply, writer))
+                after = iter(await self._explained(written, target.customers))
+            else:
+                after = iter([_not_whole(result) for result in busy])
+            results = [next(after) if _is_busy(result) else result for result in planned]
+        await applier.leave(writer)
+        return results
+
+    async def _explained(
+        self, written: Sequence[WrittenObject | Failed], customers: accounts.Accounts
+    ) -> list[WrittenObject | Failed]:
+        """The results, with the reason where a write is refused because of its customer."""
+        failures = [result for result in written if isinstance(result, Failed)]
+        try:
+            failures = await accounts.explain(self.dynamics, failures, customers)
+        except Exception as error:  # what Dynamics said first stays
+            for result in failures:
+                failed(result, error)
+        told = iter(failures)
+        return [next(told) if isinstance(result, Failed) else result for result in written]
 
 
-def _is_applied(document: Document) -> bool:
-    """Whether Dynamics shows an announced change already."""
-    return isinstance(document.later, Open) and document.later.applied
+def _is_busy(result: WrittenObject | Failed) -> bool:
+    return isinstance(result, PlannedObject) and not result.plan.is_empty
 
 
-def not_whole(task: Task) -> Exception:
-    """The error of an object that is not whole after all phases."""
-    text = f"{task.id} is not written whole after {PHASES_MAX} phases"
-    return limit_reached(f"{text}; what is written stays")
+def _not_whole(result: PlannedObject | Failed) -> Failed:
+    text = f"{result.id} is not written whole after {PHASES_MAX} phases"
+    return failed(result, limit_reached(f"{text}; what is written stays"))

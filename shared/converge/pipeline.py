@@ -1,77 +1,76 @@
 """Converge: make Dynamics hold what it should hold for a batch of Stripe objects.
 
-claim -> read -> decide -> plan -> write -> record, a module a stage. An event is only a hint that
-an object may have changed; doing this twice does nothing the second time. Every error ends one
-object, not the batch, and becomes its outcome by its type.
+claim -> read -> decide -> plan -> write -> record, a module a stage (`stages.py` has the values
+between them). An event is only a hint that an object may have changed; doing this twice does
+nothing the second time. Every error ends one object, not the batch, and becomes its outcome by its
+type.
 """
 
-from collections.abc import Collection, Mapping
-from types import MappingProxyType
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 
 from shared import telemetry
-from shared.converge.applying import Phases
-from shared.converge.deciding import choose_drafts, context_of, decide, target_of
+from shared.converge.commands import Commands
+from shared.converge.deciding import ActiveRules, Decider, target_of
 from shared.converge.masters import Masters
-from shared.converge.ports import Ports
 from shared.converge.reading import Reader
 from shared.converge.recording import Recorder
-from shared.converge.steps import each
-from shared.converge.task import task_for
+from shared.converge.stages import WantedObject, each, onward, onward_each
 from shared.errors import TieoutError
 from shared.outcomes import Outcome, outcome_of
+from shared.stores.item import ItemKind
 from shared.stores.journals import Writer
 
 
+@dataclass(frozen=True, slots=True)
 class Converge:
     """The one way in which anything is written to Dynamics."""
 
-    def __init__(self, ports: Ports) -> None:
-        self._ports = ports
-        self._reader = Reader.of(ports)
+    rules: ActiveRules
+    reader: Reader
+    decider: Decider
+    commands: Commands
+    recorder: Recorder
 
     async def run(
         self,
         entity_name: str,
         wanted: Mapping[str, tuple[str, ...]],
         writer: Writer,
-        asked: Mapping[str, Collection[str]] = MappingProxyType({}),
+        kind: ItemKind = ItemKind.CONVERGE,
     ) -> dict[str, Outcome]:
         """Converge objects of one entity: ids, and for master data the companies that need them.
 
-        `asked`: what else is to be done with an object, by item types (`item.VERIFY`...).
-        Returns one outcome an id; raises nothing of its own.
+        `kind`: what is asked of all of them. Returns one outcome an id; raises nothing of its own.
         """
         with telemetry.span("converge", entity=entity_name, objects=tuple(wanted)):
-            return await self._run(entity_name, wanted, writer, asked)
+            return await self._run(entity_name, wanted, writer, kind)
 
     async def _run(
         self,
         entity_name: str,
         wanted: Mapping[str, tuple[str, ...]],
         writer: Writer,
-        asked: Mapping[str, Collection[str]],
+        kind: ItemKind,
     ) -> dict[str, Outcome]:
-        ports, reader = self._ports, self._reader
-        entity = ports.registry.named(entity_name)
-        tasks = [task_for(id, found, asked.get(id, ())) for id, found in wanted.items()]
+        entity, reader, settings = self.rules.entity(entity_name), self.reader, self.rules.settings
         try:
-            mapping = await ports.mappings.active()
+            mapping, context = await self.rules.active()
         except TieoutError as error:
             return dict.fromkeys(wanted, outcome_of(error))
-        context = context_of(ports.settings, mapping, ports.clock.now())
-        owner = writer.owner
-        await each(tasks, lambda task: reader.claim_and_read(entity, task, owner, context))
-        await decide(ports, entity, tasks, context)
+        objects = [WantedObject(id, companies) for id, companies in wanted.items()]
+        claimed = await each(objects, partial(reader.claim, writer.owner))
+        read = await onward_each(claimed, partial(reader.read, entity, context))
+        decided = await onward(read, partial(self.decider.decide, entity, context))
         masters = Masters(
             reader.links,
-            ports.settings.books,
+            settings.books,
             lambda customers: self.run("customer", customers, writer),
         )
-        customers = await masters.find(tasks)
-        await choose_drafts(ports, tasks)
-        await each(tasks, lambda task: reader.origins.note(task, mapping.sha256))
-        recorder = Recorder.of(ports, reader.links)
-        target = target_of(ports.settings, mapping, customers)
-        await Phases(ports, recorder.applier, target, writer).run(tasks)
-        await recorder.record(tasks, context)
-        return {task.id: task.outcome() for task in tasks}
+        ready = await onward(decided, masters.find)
+        noted = await onward_each(ready, partial(reader.origins.note, mapping.sha256))
+        target = target_of(settings, mapping, masters.accounts)
+        written = await onward(noted, partial(self.commands.run, kind, target, writer))
+        recorded = await self.recorder.record(written, context)
+        return {result.id: result.outcome for result in recorded}

@@ -1,4 +1,7 @@
-"""The difference between what must exist and what was written. Pure.
+"""What of an object is written next: what must exist, compared with what was written. Pure.
+
+A phase plans the documents that are ready: every record that they need is there and is not changed
+in the same phase. An order's lines need the number of its header first.
 
 Money: a line that was written is never written again; only the rendering of a draft changes, when
 somebody reapplies the mapping; amounts that seem to have changed park. Master data follows facts
@@ -10,6 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from shared.converge.stages import Plan, PlannedObject, Progress, WrittenObject
 from shared.domain.documents import (
     CreateOrFind,
     Document,
@@ -21,25 +25,73 @@ from shared.domain.documents import (
 )
 from shared.domain.records import Intent, Link, Record
 from shared.errors import Parked, UncertainWrite
+from shared.mapping.finance import Target, render, rerender
 from shared.targets.entity_set import EntitySet
 
 MONEY_FIELDS = ("amount", "currency")
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What has to happen for one object: `recover` first, then `create` what was not found, and
-    `update` records with the link they have; `verify` compares written ones with Dynamics."""
+def plan_phase(
+    value: WrittenObject, target: Target, now: datetime, *, verify: bool = False
+) -> PlannedObject:
+    """The object with the plan of its next phase; what is not ready stays pending. `verify`:
+    what was written is compared with Dynamics too.
 
-    create: tuple[Record, ...] = ()
-    recover: tuple[Record, ...] = ()
-    update: tuple[tuple[Record, Link], ...] = ()
-    verify: tuple[tuple[Record, Link], ...] = ()
+    Raises `Parked`, `UncertainWrite`, and RuntimeError for documents that never get ready.
+    """
+    links, intents = value.links, value.claim.intents
+    plans: list[Plan] = []
+    applied: list[Link] = []
+    touched: dict[str, None] = {}
+    rest = []
+    for document in value.pending:
+        if any(role not in links or role in touched for role in document.needs):
+            rest.append(document)
+            continue
+        record = _record(value, document, links, target)
+        if _is_applied(document) and document.role in links and document.role in intents:
+            old = links[document.role]
+            applied.append(link_of(record, old.keys, old.recreated))
+            continue
+        plan = difference([record], links, intents, now, verify=verify, drafts=value.drafts)
+        plans.append(plan)
+        if plan.create or plan.recover or plan.update:
+            touched[document.role] = None
+    if rest and not touched:
+        raise RuntimeError(f"{rest[0].role} of {value.id} needs what nobody writes")
+    old_progress = value.progress
+    progress = Progress(
+        (*old_progress.links, *applied),
+        (*old_progress.over, *(link.role for link in applied)),
+        old_progress.uncertain,
+    )
+    return PlannedObject(
+        value.claim,
+        value.snapshot,
+        value.desired,
+        value.drafts,
+        tuple(rest),
+        progress,
+        merged(plans),
+    )
 
-    @property
-    def is_empty(self) -> bool:
-        """True when Dynamics holds everything already."""
-        return not (self.create or self.recover or self.update or self.verify)
+
+def _record(
+    value: WrittenObject, document: Document, links: Mapping[str, Link], target: Target
+) -> Record:
+    intents = value.claim.intents
+    record = frozen(document, links, intents)
+    if record is not None and document.role in value.drafts:
+        return rerender(record, document, target, intents.get(document.role))
+    if record is None:
+        parent = links[document.parent].keys if document.parent else {}
+        return render(document, target, parent)
+    return record
+
+
+def _is_applied(document: Document) -> bool:
+    """Whether Dynamics shows an announced change already."""
+    return isinstance(document.later, Open) and document.later.applied
 
 
 @dataclass(slots=True)

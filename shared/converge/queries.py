@@ -1,17 +1,17 @@
 """Reading from Dynamics what documents depend on, many objects in one request.
 
-`queries` answers the queries of an entity before its documents are computed; `expect` compares
+`answered` answers the queries of an entity before its documents are computed; `expect` compares
 records with what must be true of them before a change is written.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from shared.converge.recovery import NO_ANSWER, Finder
-from shared.converge.task import Task, failing
+from shared.converge.recovery import Finder
+from shared.converge.stages import NO_ANSWER, Failed, PlannedObject, failed
 from shared.domain.documents import Document
-from shared.entities.common.objects import Context, Query
+from shared.entities.common.objects import Context, Query, Snapshot
 from shared.entities.entity import Entity
 from shared.errors import Parked, limit_reached
 from shared.ports import DynamicsGateway, Json, Lookup, Value
@@ -21,51 +21,67 @@ ROUNDS_MAX = 4  # an answer may lead to a further query
 type Place = tuple[str, str, str, tuple[str, ...]]
 
 
-async def queries_of(
-    dynamics: DynamicsGateway, entity: Entity, tasks: Sequence[Task], context: Context
-) -> None:
-    """Answer the queries of all tasks that go, round by round. A task gets its own error when
-    one of its queries cannot be asked, or when it still asks after the last round."""
-    if entity.queries_of is None:
-        return
-    finder = Finder(dynamics)
-    for asked in range(ROUNDS_MAX + 1):
-        wanted: list[tuple[Task, Query]] = []
-        for task in tasks:
-            with failing([task]):
-                if task.going and task.snapshot is not None:
-                    known = task.snapshot.answers
-                    queries = entity.queries_of(task.snapshot, context)
-                    wanted += [(task, each) for each in queries if each.name not in known]
-        if not wanted:
-            return
-        if asked < ROUNDS_MAX:
-            await _answer(finder, wanted)
-            continue
-        for task, query in wanted:
-            text = f"{task.id} asks more than {ROUNDS_MAX} times, at last for {query.name}"
-            task.fail(limit_reached(f"{text}; nothing of it was written"))
+@dataclass(slots=True)
+class _Asking:
+    """A snapshot and its answers so far; `error` ends it."""
+
+    snapshot: Snapshot
+    error: Exception | None = None
 
 
-async def _answer(finder: Finder, wanted: Sequence[tuple[Task, Query]]) -> None:
+async def answered(
+    dynamics: DynamicsGateway, entity: Entity, context: Context, snapshots: Sequence[Snapshot]
+) -> list[Snapshot | Exception]:
+    """The snapshots with the answers to their queries, round by round; an error for each of which
+    a query cannot be asked, or that still asks after the last round."""
+    asking = [_Asking(snapshot) for snapshot in snapshots]
+    if entity.queries_of is not None:
+        finder = Finder(dynamics)
+        for asked in range(ROUNDS_MAX + 1):
+            wanted: list[tuple[_Asking, Query]] = []
+            for one in asking:
+                if one.error is None:
+                    wanted += _unanswered(one, entity.queries_of, context)
+            if not wanted:
+                break
+            if asked < ROUNDS_MAX:
+                await _answer(finder, wanted)
+                continue
+            for one, query in wanted:
+                text = f"{one.snapshot.id} asks more than {ROUNDS_MAX} times, at last for"
+                one.error = limit_reached(f"{text} {query.name}; nothing of it was written")
+    return [one.snapshot if one.error is None else one.error for one in asking]
+
+
+def _unanswered(
+    one: _Asking, queries_of: Callable[[Snapshot, Context], tuple[Query, ...]], context: Context
+) -> list[tuple[_Asking, Query]]:
+    try:
+        queries = queries_of(one.snapshot, context)
+    except Exception as error:  # it concerns this object alone
+        one.error = error
+        return []
+    return [(one, query) for query in queries if query.name not in one.snapshot.answers]
+
+
+async def _answer(finder: Finder, wanted: Sequence[tuple[_Asking, Query]]) -> None:
     places: dict[Place, dict[str, list[Json]]] = {}
     for _, query in wanted:
         values = places.setdefault(_place(query), {})
         values[query.value] = []
     errors: dict[Place, dict[str, Exception]] = {}
     for place, values in places.items():
-        with failing([task for task, query in wanted if _place(query) == place]):
+        try:
             errors[place] = await _find(finder, place, values)
-    for task, query in wanted:
-        snapshot, place = task.snapshot, _place(query)
-        if place not in errors:
-            continue
+        except Exception as error:  # an answer that nobody can read
+            errors[place] = dict.fromkeys(values, error)
+    for one, query in wanted:
+        place = _place(query)
         if query.value in errors[place]:
-            task.fail(errors[place][query.value])
-        elif snapshot is not None:
-            rows = places[place][query.value]
-            answers = {**snapshot.answers, query.name: tuple(rows)}
-            task.snapshot = replace(snapshot, answers=answers)
+            one.error = one.error or errors[place][query.value]
+        else:
+            answers = {**one.snapshot.answers, query.name: tuple(places[place][query.value])}
+            one.snapshot = replace(one.snapshot, answers=answers)
 
 
 def _place(query: Query) -> Place:
@@ -95,32 +111,38 @@ async def _find(
     return dict(failed)
 
 
-async def expect(dynamics: DynamicsGateway, tasks: Sequence[Task]) -> None:
-    """Read back what a change rests on (`Document.expects`); a task whose record shows another
-    amount parks with the arithmetic. Each task gets its own errors; a system that does not answer
-    is asked once."""
+async def expect(
+    dynamics: DynamicsGateway, values: Sequence[PlannedObject]
+) -> list[PlannedObject | Failed]:
+    """Read back what a change rests on (`Document.expects`); an object whose record shows another
+    amount parks with the arithmetic. Each object gets its own errors; a system that does not
+    answer is asked once."""
+    results: list[PlannedObject | Failed] = []
     silent: Exception | None = None
-    for task in tasks:
-        records = [*task.plan.create, *(record for record, _ in task.plan.update)]
+    for value in values:
+        result: PlannedObject | Failed = value
+        records = [*value.plan.create, *(record for record, _ in value.plan.update)]
         for document in [record.document for record in records if record.document.expects]:
-            if silent is not None:
-                task.fail(silent)
-            elif task.going:
-                with failing([task]):
-                    try:
-                        await _read_back(dynamics, task, document)
-                    except NO_ANSWER as error:
-                        silent = error
-                        raise
+            problem = silent or await _read_back(dynamics, value, document)
+            if problem is not None:
+                silent = problem if isinstance(problem, NO_ANSWER) else None
+                result = failed(value, problem)
+                break
+        results.append(result)
+    return results
 
 
-async def _read_back(dynamics: DynamicsGateway, task: Task, document: Document) -> None:
-    link = task.links[document.parent]
-    select = (*link.keys, *document.expects)
-    lookup = Lookup(link.record.entity_set, link.company, dict(link.keys), select=select)
-    problem = _difference(document, await dynamics.find(lookup))
-    if problem:
-        raise problem
+async def _read_back(
+    dynamics: DynamicsGateway, value: PlannedObject, document: Document
+) -> Exception | None:
+    """Why a document may not be written; None when its parent is as it must be."""
+    try:
+        link = value.links[document.parent]
+        select = (*link.keys, *document.expects)
+        lookup = Lookup(link.record.entity_set, link.company, dict(link.keys), select=select)
+        return _difference(document, await dynamics.find(lookup))
+    except Exception as error:
+        return error
 
 
 def _difference(document: Document, rows: Sequence[Json]) -> Parked | None:

@@ -1,50 +1,89 @@
 """The first stages: claim an object, and read its state in Stripe and what was written for it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from shared.converge import measures, snapshots
+from shared.converge import measures
 from shared.converge.origins import Origins
-from shared.converge.ports import Ports
-from shared.converge.task import Task
-from shared.entities.common.objects import Context
-from shared.entities.entity import Entity
+from shared.converge.stages import ClaimedObject, ReadObject, WantedObject
+from shared.entities.common.objects import Context, Snapshot, id_of
+from shared.entities.entity import Entity, FetchedObject
+from shared.errors import ObjectMissing
+from shared.ports import Json, StripeGateway
 from shared.stores import resolutions
 from shared.stores.links import LinkStore
+from shared.stores.paging import next_cursor
+
+EVENTS_PAGE = 100
+EVENT_PAGES_MAX = 10  # of deletions, in which a missing object is looked for
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
     """Claims and reads objects."""
 
-    ports: Ports
+    stripe: StripeGateway
     links: LinkStore
     origins: Origins
 
-    @classmethod
-    def of(cls, ports: Ports) -> "Reader":
-        """A reader with the stores that it needs."""
-        links, lease_seconds = ports.links(), ports.settings.lease_seconds
-        return cls(ports, links, Origins(ports.tables, links, ports.clock, lease_seconds))
+    async def claim(self, owner: str, wanted: WantedObject) -> ClaimedObject:
+        """Take the object. Raises `ClaimHeld` while another owner has it."""
+        return ClaimedObject(await self.links.claim(wanted.id, owner), wanted.companies)
 
-    async def claim_and_read(
-        self, entity: Entity, task: Task, owner: str, context: Context
-    ) -> None:
-        """Claim first, then read: nothing that was read before the claim is used. Raises
-        `ClaimHeld` while another owner has it, and what the reading raises."""
-        claim = task.claim = await self.links.claim(task.id, owner)
+    async def read(self, entity: Entity, context: Context, claimed: ClaimedObject) -> ReadObject:
+        """Its state, never older than the claim. Raises `Skipped` for what a person resolved, and
+        what the reading raises."""
+        claim = claimed.claim
         resolutions.respect(claim.resolution)
-        fetched = await snapshots.fetch(
-            self.ports.stripe,
-            entity,
-            task.id,
-            context,
+        fetched = await fetch(self.stripe, entity, claim.id, context)
+        snapshot = replace(
+            fetched,
             links=dict(claim.links),
             intents=dict(claim.intents),
             choices=dict(claim.choices),
-            companies=task.companies,
+            companies=claimed.companies,
             was_settled=claim.settled,
         )
-        task.snapshot = await self.origins.read(fetched, context)
+        snapshot = await self.origins.read(snapshot, context)
         if not claim.was_read:
             claim.was_read = True
-            measures.received(task.snapshot.object)
+            measures.received(snapshot.object)
+        return ReadObject(claim, snapshot)
+
+
+async def fetch(stripe: StripeGateway, entity: Entity, id: str, context: Context) -> Snapshot:
+    """The current state of an object in Stripe, with what its documents need besides. Raises
+    `ObjectMissing` and the errors of the Stripe port."""
+    source = FetchedObject(await _retrieved(stripe, entity, id))
+    if entity.read is not None:
+        source = await entity.read(stripe, source.object, context)
+    return Snapshot(entity.name, id, source.object, source.related)
+
+
+async def _retrieved(stripe: StripeGateway, entity: Entity, id: str) -> Json:
+    """The object; `{"id", "object", "deleted": true}` for one that Stripe's events call deleted.
+
+    Only the event tells a deleted object from a wrong key, which misses everything.
+    """
+    try:
+        return await stripe.retrieve(entity.name, id, entity.expand)
+    except ObjectMissing:
+        if not entity.deletion or not await _is_told_deleted(stripe, entity.deletion, id):
+            raise
+    return {"id": id, "object": entity.object, "deleted": True}
+
+
+async def _is_told_deleted(stripe: StripeGateway, event_type: str, id: str) -> bool:
+    """Whether one of the last events of this type is about the object."""
+    params: dict[str, str | int] = {"type": event_type, "limit": EVENTS_PAGE}
+    for _ in range(EVENT_PAGES_MAX):
+        page = await stripe.page("event", params)
+        if any(
+            event["type"] == event_type and id_of(event["data"]["object"]) == id
+            for event in page.data
+        ):
+            return True
+        cursor = next_cursor(page)
+        if not cursor:
+            return False
+        params["starting_after"] = cursor
+    return False

@@ -6,19 +6,18 @@ journals: posted ones have become prices in force.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.converge.plan import differs, found_link, link_of
-from shared.converge.task import Task, failing
+from shared.converge.stages import NO_ANSWER, Failed, Plan, PlannedObject, RecordFinding, failing
 from shared.domain.documents import Frozen, LinkExisting
 from shared.domain.records import Link, Record
-from shared.errors import CredentialsRefused, Overtaken, Parked, Throttled, Unavailable
+from shared.errors import Overtaken, Parked
 from shared.ports import DynamicsGateway, Json, Lookup, Value
 from shared.targets.entity_set import EntitySet, EntitySets, PostedAs
 from shared.targets.finance import BATCH_NUMBER, FINANCE
 
 LOOKUP_KEYS_MAX = 20  # keys in one request: the address has a length limit
-NO_ANSWER = (Throttled, Unavailable, CredentialsRefused)  # asking in another way is no use
 
 type Place = tuple[str, str, tuple[tuple[str, Value], ...]]
 """Entity set, company, and the part of the set that the key is unique in."""
@@ -27,7 +26,7 @@ type Key = tuple[Place, str]
 type Found = dict[Key, list[Json]]
 
 
-type Pair = tuple[Task, Record]
+type Pair = tuple[RecordFinding, Record]
 
 
 @dataclass(slots=True)
@@ -73,51 +72,67 @@ class Finder:
 
 
 async def recover(
-    dynamics: DynamicsGateway, tasks: Sequence[Task], entity_sets: EntitySets = FINANCE
-) -> None:
+    dynamics: DynamicsGateway, entity_sets: EntitySets, values: Sequence[PlannedObject]
+) -> list[PlannedObject | Failed]:
     """Find the records of `plan.recover`; found ones become links, the others stay to be created.
 
-    Each task gets its own error: a record that occurs more than once, or that could not be asked
+    Each object gets its own error: a record that occurs more than once, or that could not be asked
     for.
     """
+    findings = [RecordFinding(value) for value in values]
+    with failing(findings):
+        await _recover(dynamics, entity_sets, findings)
+    return [finding.result(_left(finding)) for finding in findings]
+
+
+def _left(finding: RecordFinding) -> Plan:
+    """The plan, of which only what was not found is to be created."""
+    plan = finding.of.plan
+    missing = [record for record in plan.recover if record.document.role not in finding.over]
+    return replace(plan, recover=tuple(missing))
+
+
+async def _recover(
+    dynamics: DynamicsGateway, entity_sets: EntitySets, findings: Sequence[RecordFinding]
+) -> None:
     wanted: list[Pair] = []
-    for task in tasks:
-        for record in task.plan.recover if task.going else ():
+    for finding in findings:
+        for record in finding.of.plan.recover:
             action = record.document.action
             if isinstance(action, LinkExisting):
-                with failing([task]):
-                    task.linked(link_of(record, action.keys))
+                with failing([finding]):
+                    finding.linked(link_of(record, action.keys))
             else:
-                wanted.append((task, record))
+                wanted.append((finding, record))
     finder = Finder(dynamics, entity_sets)
     missing = await _by_journal(finder, wanted)
     found: Found = {}
     for place, group in _grouped(missing).items():
         await _find(finder, found, place, group)
-    for task, record in missing:
-        with failing([task]):
+    for finding, record in missing:
+        with failing([finding]):
             rows = found.get(key_of(record), [])
             row = entity_sets[record.entity_set]
             if rows or row.posted_as is None:
-                _take(task, record, rows, row)
-            elif task.going and await _is_posted(dynamics, record, row.posted_as):
-                told = _announced(task, record)
-                task.linked(link_of(told, told.fields))
+                _take(finding, record, rows, row)
+            elif finding.going and await _is_posted(dynamics, record, row.posted_as):
+                told = _announced(finding, record)
+                finding.linked(link_of(told, told.fields))
 
 
 async def _find(
     finder: Finder, found: Found, place: Place, group: list[Pair], journal: str = ""
 ) -> None:
-    """Add the records of a group to `found`; tasks of what cannot be asked for fail."""
+    """Add the records of a group to `found`; objects of what cannot be asked for fail."""
 
     def lookup_of(part: list[Pair]) -> Lookup:
         records = [record for _, record in part]
         return _lookup(records, finder.entity_sets[records[0].entity_set], journal)
 
     rows, failed = await finder.each(group, lookup_of)
-    for (task, _), error in failed:
-        task.fail(error)
-    with failing([task for task, _ in group]):
+    for (finding, _), error in failed:
+        finding.fail(error)
+    with failing([finding for finding, _ in group]):
         _collect(found, place, group[0][1].key_field, rows)
 
 
@@ -154,8 +169,8 @@ def key_of(record: Record) -> Key:
 
 def _grouped(wanted: Iterable[Pair]) -> dict[Place, list[Pair]]:
     groups: dict[Place, list[Pair]] = {}
-    for task, record in wanted:
-        groups.setdefault(place_of(record), []).append((task, record))
+    for finding, record in wanted:
+        groups.setdefault(place_of(record), []).append((finding, record))
     return groups
 
 
@@ -196,30 +211,30 @@ async def _by_journal(finder: Finder, wanted: list[Pair]) -> list[Pair]:
     """Look in the journals that the intents name; returns what was not found there."""
     journals: dict[tuple[Place, str], list[Pair]] = {}
     rest = []
-    for task, record in wanted:
-        intent = task.intent(record.document.role)
+    for finding, record in wanted:
+        intent = finding.of.intent(record.document.role)
         if intent is None or not intent.journal:
-            rest.append((task, record))
+            rest.append((finding, record))
         else:
-            journals.setdefault((place_of(record), intent.journal), []).append((task, record))
+            journals.setdefault((place_of(record), intent.journal), []).append((finding, record))
     for (place, journal), group in journals.items():
         found: Found = {}
         await _find(finder, found, place, group, journal)
-        for task, record in group:
+        for finding, record in group:
             rows = found.get(key_of(record), [])
             if rows:
-                with failing([task]):
-                    _take(task, record, rows, finder.entity_sets[record.entity_set])
-            elif task.going:
-                rest.append((task, record))
+                with failing([finding]):
+                    _take(finding, record, rows, finder.entity_sets[record.entity_set])
+            elif finding.going:
+                rest.append((finding, record))
     return rest
 
 
-def _take(task: Task, record: Record, rows: list[Json], row: EntitySet) -> None:
+def _take(finding: RecordFinding, record: Record, rows: list[Json], row: EntitySet) -> None:
     document = record.document
     if len(rows) > 1:
         cause = "duplicate_customer" if document.journal is None else "duplicate_line"
-        task.fail(
+        finding.fail(
             Parked(
                 cause,
                 f"{document.key} occurs {len(rows)} times in {record.entity_set} of "
@@ -228,13 +243,13 @@ def _take(task: Task, record: Record, rows: list[Json], row: EntitySet) -> None:
             )
         )
     elif rows:
-        link: Link = found_link(_announced(task, record), rows[0], row)
-        task.linked(link)
+        link: Link = found_link(_announced(finding, record), rows[0], row)
+        finding.linked(link)
         if differs(record, link) and not isinstance(document.later, Frozen):
-            task.fail(Overtaken("dynamics", f"{document.key} stands as it was once announced"))
+            finding.fail(Overtaken("dynamics", f"{document.key} stands as it was once announced"))
 
 
-def _announced(task: Task, record: Record) -> Record:
+def _announced(finding: RecordFinding, record: Record) -> Record:
     """What stands there is what was announced, though something else is wanted by now."""
-    intent = task.intent(record.document.role)
+    intent = finding.of.intent(record.document.role)
     return record if intent is None else intent.record

@@ -7,12 +7,13 @@ claim and the session.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from shared.converge.plan import link_of
 from shared.converge.posting_status import Batch, posted
 from shared.converge.recovery import Finder, Key, Place, key_of, key_text, place_of
-from shared.converge.task import Task, failing
+from shared.converge.stages import Failed, PlannedObject, RecordFinding, failing
 from shared.domain.journal import JournalKind
 from shared.domain.records import Link, Record
 from shared.errors import Parked
@@ -22,36 +23,61 @@ from shared.targets.entity_set import EntitySets
 from shared.targets.finance import BATCH_NUMBER, FINANCE
 
 
+@dataclass(slots=True)
+class _Comparison(RecordFinding):
+    """An object whose records are compared: what is to be written again, and what is surplus."""
+
+    recreate: list[Record] = field(default_factory=list)
+    delete: list[tuple[Record, Mapping[str, Value]]] = field(default_factory=list)
+
+    def compared(self) -> PlannedObject | Failed:
+        """The object, and what has to be mended."""
+        recreate, delete = tuple(self.recreate), tuple(self.delete)
+        return self.result(replace(self.of.plan, recreate=recreate, delete=delete))
+
+
 async def verify(
     dynamics: DynamicsGateway,
     tables: Tables,
-    tasks: Sequence[Task],
-    entity_sets: EntitySets = FINANCE,
+    entity_sets: EntitySets,
+    values: Sequence[PlannedObject],
+) -> list[PlannedObject | Failed]:
+    """Check `plan.verify` of every object; each gets its own errors."""
+    findings = [_Comparison(value) for value in values]
+    with failing(findings):
+        await _verify(dynamics, tables, entity_sets, findings)
+    return [finding.compared() for finding in findings]
+
+
+async def _verify(
+    dynamics: DynamicsGateway,
+    tables: Tables,
+    entity_sets: EntitySets,
+    findings: Sequence[_Comparison],
 ) -> None:
-    """Check `plan.verify` of every task that goes; each task gets its own errors."""
     wanted = [
-        (task, record, link) for task in tasks if task.going for record, link in task.plan.verify
+        (finding, record, link) for finding in findings for record, link in finding.of.plan.verify
     ]
     found, unknown = await _find(dynamics, [record for _, record, _ in wanted], entity_sets)
     is_posted: Mapping[Batch, bool] = {}
     try:
-        is_posted = await posted(dynamics, _doubtful(found, entity_sets))
+        is_posted = await posted(dynamics.find, _doubtful(found, entity_sets))
     except Exception as error:  # which of two lines is right cannot be told
         unknown |= {key: error for key, rows in found.items() if len(rows) > 1}
-    for task, record, link in wanted:
+    for finding, record, link in wanted:
         if key_of(record) in unknown:
-            task.fail(unknown[key_of(record)])
+            finding.fail(unknown[key_of(record)])
             continue
-        with failing([task]):
+        with failing([finding]):
             rows = found.get(key_of(record), [])
-            intent = task.intent(record.document.role)
+            intent = finding.of.intent(record.document.role)
             if intent is not None and intent.record.fields_hash == link.record.fields_hash:
-                task.over.append(intent.role)  # an earlier move: now it is known where it is
+                finding.over.append(intent.role)  # an earlier move: now it is known where it is
             if rows:
                 keys = entity_sets[record.entity_set].keys
-                _compare(task, record, link, rows, is_posted, keys=keys)
+                _compare(finding, record, link, rows, is_posted, keys=keys)
             else:
-                await _missing(tables, task, record, link)
+                await _missing(tables, finding, record, link)
 
 
 type Rows = Mapping[Key, list[Json]]
@@ -108,7 +134,7 @@ def _doubtful(found: Rows, entity_sets: EntitySets) -> list[Batch]:
 
 
 def _compare(
-    task: Task,
+    finding: _Comparison,
     record: Record,
     link: Link,
     rows: list[Json],
@@ -128,13 +154,13 @@ def _compare(
     if kept is None or (not is_posted(rows[kept]) and any(is_posted(row) for row in rows)):
         kept = next((index for index, row in enumerate(rows) if is_posted(row)), 0)
     if linked[kept].keys != link.keys:
-        task.new_links.append(linked[kept])
+        finding.links.append(linked[kept])
     for index, row in enumerate(rows):
         if index == kept:
             continue
         if record.document.journal is None or is_posted(row):
             where = " ".join(str(value) for value in _named(row, keys).values())
-            task.fail(
+            finding.fail(
                 Parked(
                     "duplicate_posted",
                     f"{record.document.key} is in {company} a second time: {where}",
@@ -142,7 +168,7 @@ def _compare(
                 )
             )
         else:
-            task.delete.append((record, _named(row, keys)))
+            finding.delete.append((record, _named(row, keys)))
 
 
 def keys_in(record: Record, row: Json) -> dict[str, Value]:
@@ -154,7 +180,7 @@ def _named(row: Json, keys: tuple[str, ...]) -> dict[str, Value]:
     return {name: row[name] for name in keys}
 
 
-async def _missing(tables: Tables, task: Task, record: Record, link: Link) -> None:
+async def _missing(tables: Tables, finding: _Comparison, record: Record, link: Link) -> None:
     document = record.document
     batch = str(link.keys.get(BATCH_NUMBER, ""))
     if document.journal is None:
@@ -164,9 +190,9 @@ async def _missing(tables: Tables, task: Task, record: Record, link: Link) -> No
     elif link.recreated:
         cause, text = "deleted_again", "its draft was deleted a second time"
     else:
-        task.recreate.append(record)
+        finding.recreate.append(record)
         return
-    task.fail(
+    finding.fail(
         Parked(
             cause,
             f"{document.key} in {document.company}: {text}",

@@ -6,13 +6,20 @@ with the moment from which looking is safe.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from types import MappingProxyType
 
 from shared import telemetry
 from shared.converge.plan import intent_of, link_of
-from shared.converge.task import Task, failing
+from shared.converge.stages import (
+    Failed,
+    Plan,
+    PlannedObject,
+    RecordFinding,
+    WrittenObject,
+    failing,
+)
 from shared.domain.documents import Open, Patch
 from shared.domain.journal import JournalKind
 from shared.domain.records import Intent, Link, Record
@@ -36,10 +43,10 @@ WRITES_MAX = 100  # of one apply: whole objects, so that an object stays in one 
 
 @dataclass(slots=True)
 class Pending:
-    """One write of one task, with the place it got. `looked`: an earlier write of the record was
-    uncertain, and the look that came first in this run did not find it."""
+    """One write of one object, with the place it got. `recovered`: an earlier write of the record
+    was uncertain, and the recovery that came first in this run did not find it."""
 
-    task: Task
+    finding: RecordFinding
     record: Record
     write: Write
     journal: str = ""
@@ -49,7 +56,7 @@ class Pending:
 
 @dataclass(slots=True)
 class Applier:
-    """Writes the plans of a batch of tasks."""
+    """Writes the plans of a batch of objects."""
 
     dynamics: DynamicsGateway
     journals: Journals
@@ -59,42 +66,53 @@ class Applier:
     entity_sets: EntitySets = FINANCE
     used: dict[JournalTarget, None] = field(default_factory=dict)
 
-    async def apply(self, tasks: Sequence[Task], writer: Writer) -> None:
-        """Write all tasks that still go; each task gets its links or its error."""
-        places = await self._places(tasks, writer)
+    async def apply(
+        self, writer: Writer, values: Sequence[PlannedObject]
+    ) -> list[WrittenObject | Failed]:
+        """Write the plans of the objects; each gets its links or its error."""
+        findings = [RecordFinding(value) for value in values]
+        with failing(findings):
+            await self._apply(findings, writer)
+        return [finding.result(finding.of.plan) for finding in findings]
+
+    async def _apply(self, findings: Sequence[RecordFinding], writer: Writer) -> None:
+        places = await self._places(findings, writer)
         pending: list[list[Pending]] = []
-        for task in tasks:
-            with failing([task]):
-                writes = self._writes(task, places) if task.going else []
+        for finding in findings:
+            with failing([finding]):
+                writes = self._writes(finding, places) if finding.going else []
                 if writes:
                     pending.append(writes)
         for chunk in _by_whole_objects(pending):
-            with failing([writes[0].task for writes in chunk]):
+            with failing([writes[0].finding for writes in chunk]):
                 await self._write(chunk, writer)
 
     async def _places(
-        self, tasks: Sequence[Task], writer: Writer
+        self, findings: Sequence[RecordFinding], writer: Writer
     ) -> dict[JournalTarget, list[Slot]]:
         """Reserve journal slots for every line to create. A journal that cannot be had fails the
-        tasks that need it."""
-        needed: dict[JournalTarget, list[Task]] = {}
-        for task in tasks:
-            for target in _targets(task) if task.going else ():
-                needed.setdefault(target, []).append(task)
+        objects that need it."""
+        needed: dict[JournalTarget, list[RecordFinding]] = {}
+        for finding in findings:
+            for target in _targets(finding.of.plan):
+                needed.setdefault(target, []).append(finding)
         places: dict[JournalTarget, list[Slot]] = {}
         for target, wanting in needed.items():
             try:
                 places[target] = await self.journals.reserve(target, len(wanting), writer)
             except Exception as error:
-                for task in wanting:
-                    task.fail(error)
+                for finding in wanting:
+                    finding.fail(error)
             else:
                 self.used[target] = None
         return places
 
-    def _writes(self, task: Task, places: Mapping[JournalTarget, list[Slot]]) -> list[Pending]:
+    def _writes(
+        self, finding: RecordFinding, places: Mapping[JournalTarget, list[Slot]]
+    ) -> list[Pending]:
         writes = []
-        for record in _creates(task):
+        value, plan = finding.of, finding.of.plan
+        for record in plan.created:
             target = _target(record)
             fields = dict(record.fields)
             journal = ""
@@ -103,21 +121,21 @@ class Applier:
                 journal = slot.batch
                 fields |= _placed(target.kind, slot)
             document = record.document
-            group = f"{task.id}:{document.group or record.entity_set}"
+            group = f"{value.id}:{document.group or record.entity_set}"
             grouped = group if target or document.group else None
             write = Write("POST", record.entity_set, document.company, fields, group=grouped)
             if isinstance(document.action, Patch):
                 named: dict[str, Value] = dict(document.action.keys)
-                named = named or dict(task.links[document.parent].keys)
+                named = named or dict(value.links[document.parent].keys)
                 write = Write("PATCH", record.entity_set, document.company, fields, named)
-            writes.append(Pending(task, record, write, journal, target))
-        for record, link in task.move:
-            writes += _move(task, record, link, places)
-        for record, keys in task.delete:
+            writes.append(Pending(finding, record, write, journal, target))
+        for record, link in plan.move:
+            writes += _move(finding, record, link, places)
+        for record, keys in plan.delete:
             write = Write("DELETE", record.entity_set, record.document.company, key=keys)
-            writes.append(Pending(task, record, write))
-        for record, link in task.plan.update:
-            writes.append(_change(task, record, link))
+            writes.append(Pending(finding, record, write))
+        for record, link in plan.update:
+            writes.append(_change(finding, record, link))
         return writes
 
     async def _write(self, chunk: list[list[Pending]], writer: Writer) -> None:
@@ -126,36 +144,34 @@ class Applier:
         safe_at = not_after + timedelta(seconds=self.settings.write_settle_seconds)
         announced: list[Pending] = []
         for writes in chunk:
-            task = writes[0].task
+            finding = writes[0].finding
             intents = [
                 intent_of(each.record, each.journal, safe_at)
                 for each in writes
                 if each.write.method != "DELETE"
             ]
-            with failing([task]):
-                await self._announce(task, intents, writes)
+            with failing([finding]):
+                await self._announce(finding.of, intents, writes)
                 announced += writes
         if not announced:
             return
         results = await self.dynamics.apply([each.write for each in announced], not_after)
         for each, result in zip(announced, results, strict=True):
-            with failing([each.task]):  # its announcement stays: the record is looked for
+            with failing([each.finding]):  # its announcement stays: the record is looked for
                 await self._keep(each, result, writer)
 
     async def _announce(
-        self, task: Task, intents: Sequence[Intent], writes: Sequence[Pending]
+        self, value: PlannedObject, intents: Sequence[Intent], writes: Sequence[Pending]
     ) -> None:
-        if task.claim is None:
-            raise RuntimeError(f"{task.id} is written without a claim")
         for each in writes:
-            each.recovered = each.record.document.role in task.claim.intents
-        await self.links.intend(task.claim, intents, task.desired.documents)
+            each.recovered = each.record.document.role in value.claim.intents
+        await self.links.intend(value.claim, intents, value.desired.documents)
 
     async def _keep(self, each: Pending, result: Written | WriteFailed, writer: Writer) -> None:
-        """What the answer to one write means for its task: a link, or an error and what becomes of
-        the announcement. The write of a changeset that deletes leaves it to the one that creates.
+        """What the answer to one write means for its object: a link, or an error and what becomes
+        of the announcement. In a changeset a deletion leaves it to the write that creates.
         """
-        task, role = each.task, each.record.document.role
+        finding, role = each.finding, each.record.document.role
         deletes = each.write.method == "DELETE"
         if isinstance(result, Written):
             operation = OPERATIONS[each.write.method]
@@ -164,15 +180,16 @@ class Applier:
             if not deletes:
                 keys = result.fields or each.write.key
                 named = {name: keys[name] for name in self.entity_sets[each.record.entity_set].keys}
-                task.linked(link_of(each.record, named, 1 if each.record in task.recreate else 0))
+                again = each.record in finding.of.plan.recreate
+                finding.linked(link_of(each.record, named, 1 if again else 0))
             return
         error = self._meaning(each, result.error)
-        task.fail(error)
+        finding.fail(error)
         if deletes:
             return
         collided = isinstance(result.error, DuplicateKey) and each.write.method == "POST"
         is_open = collided or isinstance(error, UncertainWrite | UpdateConflict)
-        (task.uncertain if is_open else task.over).append(role)
+        (finding.uncertain if is_open else finding.over).append(role)
         collided_again = collided and each.recovered
         leaves = isinstance(error, JournalPosted | UpdateConflict) or collided_again
         if leaves and each.target is not None:
@@ -210,29 +227,14 @@ class Applier:
                 telemetry.event("journal_lease_kept", company=target.company, error=name)
         self.used.clear()
 
-    def still_open(self, task: Task) -> list[Intent]:
-        """The intents of uncertain writes, with the moment from which looking is safe."""
-        safe_at = self.clock.now() + timedelta(seconds=self.settings.write_settle_seconds)
-        claim = task.claim
-        if claim is None:
-            return []
-        known = [claim.intents.get(role) for role in task.uncertain]
-        return [replace(intent, at=safe_at.isoformat()) for intent in known if intent is not None]
 
-
-def _creates(task: Task) -> list[Record]:
-    """What has to be created: planned, or looked for and not found."""
-    found = set(task.over)
-    recovered = [record for record in task.plan.recover if record.document.role not in found]
-    return [*task.plan.create, *recovered, *task.recreate]
-
-
-def _change(task: Task, record: Record, link: Link) -> Pending:
+def _change(finding: RecordFinding, record: Record, link: Link) -> Pending:
     """A change of a record that is there: all it says but its keys and its place."""
     kept = (record.key_field, *record.within)
     fields = {name: value for name, value in record.fields.items() if name not in kept}
-    if record.document.role in task.drafts:  # what a person changed in a draft stays
-        intent = task.intent(record.document.role)
+    value = finding.of
+    if record.document.role in value.drafts:  # what a person changed in a draft stays
+        intent = value.intent(record.document.role)
         perhaps = [link.record.fields, intent.record.fields if intent else link.record.fields]
         fields = {
             name: value
@@ -241,25 +243,25 @@ def _change(task: Task, record: Record, link: Link) -> Pending:
         }
     key: dict[str, Value] = dict(link.keys)
     document = record.document
-    group = f"{task.id}:{document.group}" if document.group else None
+    group = f"{value.id}:{document.group}" if document.group else None
     write = Write("PATCH", record.entity_set, document.company, fields, key, group)
-    return Pending(task, record, write, str(key.get(BATCH_NUMBER, "")))
+    return Pending(finding, record, write, str(key.get(BATCH_NUMBER, "")))
 
 
 def _move(
-    task: Task, record: Record, link: Link, places: Mapping[JournalTarget, list[Slot]]
+    finding: RecordFinding, record: Record, link: Link, places: Mapping[JournalTarget, list[Slot]]
 ) -> list[Pending]:
     """A line leaves its journal for a fresh one, in one changeset."""
     target = _isolated(record, link)
     slot = places[target].pop(0)
-    company, group = link.company, f"{task.id}:{link.role}:move"
+    company, group = link.company, f"{finding.id}:{link.role}:move"
     old: dict[str, Value] = dict(link.keys)
     fields = {**record.fields, **_placed(target.kind, slot)}
     delete = Write("DELETE", record.entity_set, company, key=old, group=group)
     create = Write("POST", record.entity_set, company, fields, group=group)
     return [
-        Pending(task, record, delete),
-        Pending(task, record, create, slot.batch, target),
+        Pending(finding, record, delete),
+        Pending(finding, record, create, slot.batch, target),
     ]
 
 
@@ -272,11 +274,11 @@ def _isolated(record: Record, link: Link) -> JournalTarget:
     return JournalTarget(link.company, kind, f"{record.document.period}~{batch}")
 
 
-def _targets(task: Task) -> list[JournalTarget]:
-    """The journals a task needs places in, one entry a line."""
-    found = [_target(record) for record in _creates(task)]
-    moves = [_isolated(record, link) for record, link in task.move]
-    return [target for target in found if target is not None] + moves
+def _targets(plan: Plan) -> list[JournalTarget]:
+    """The journals that a plan needs places in, one entry a line."""
+    targets = [_target(record) for record in plan.created]
+    moves = [_isolated(record, link) for record, link in plan.move]
+    return [target for target in targets if target is not None] + moves
 
 
 def _target(record: Record) -> JournalTarget | None:

@@ -53,7 +53,7 @@ def allot(
 
     Claims come in their order; fixed shares of all of them are taken first. A claim that is fixed
     in part is spread as it was when its first share was fixed, where that can still be; so shares
-    that nobody keeps (of a credit note made elsewhere) come out the same each time. Raises
+    that nobody keeps (of a credit memo made elsewhere) come out the same each time. Raises
     `AllotmentError` when a line would have to give more than it is worth.
     """
     left = dict(worth)

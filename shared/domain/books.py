@@ -1,6 +1,7 @@
 """The books: companies, their accounts by role, and where each settlement currency is booked.
 
-What contradicts itself is refused here; whether Dynamics has it all is asked by `/api/ready`.
+This module refuses books that contradict themselves; `/api/ready` asks whether Dynamics has all
+that they name.
 """
 
 from collections.abc import Mapping
@@ -84,7 +85,7 @@ class Books(Model):
         rendered: dict[str, str] = {}
         for company in self.companies:
             if not 1 <= len(company) <= COMPANY_CHARS_MAX:
-                faults.append(("companies", f"names {company[:20]!r}, which is no dataAreaId"))
+                faults.append(("companies", f"names {company[:20]!r}, which is not a dataAreaId"))
             other = rendered.setdefault(company.casefold(), company)
             if other != company:
                 faults.append(("companies", f"names one company twice: {other!r}, {company!r}"))
@@ -94,10 +95,10 @@ class Books(Model):
             except ValueError:
                 faults.append((f"currencies.{currency}", "is not a lower-case currency code"))
             if book.company not in self.companies:
-                reason = f"is unknown company {book.company!r}: companies does not name it"
+                reason = f"names the company {book.company!r}, which companies does not have"
                 faults.append((f"currencies.{currency}.company", reason))
         if self.default_company not in self.companies:
-            reason = f"is unknown company {self.default_company!r}: companies does not name it"
+            reason = f"names the company {self.default_company!r}, which companies does not have"
             faults.append(("default_company", reason))
         faults = faults or _clashes(self)
         if faults:
@@ -107,8 +108,8 @@ class Books(Model):
 
 def _clash(what: str, account: Account) -> str:
     return (
-        f"must tell accounts apart: {what} are both {account.type} {account.id!r}, "
-        "so the clearing proof could not tell their lines apart"
+        f"must be different accounts: {what} are both {account.type} {account.id!r}, "
+        "so the clearing proof could not distinguish their lines"
     )
 
 

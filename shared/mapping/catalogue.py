@@ -38,7 +38,7 @@ COMMON: Sources = MappingProxyType(
     {
         "document.key": Source(text="its key in Dynamics"),
         "document.role": Source(text="what it is of its Stripe object: gross, fee, order, ..."),
-        "document.company": Source(text="the company (dataAreaId) it is written in"),
+        "document.company": Source(text="the company (dataAreaId) that it is written in"),
         "company.customer_group": Source(text="the customer group of that company in the books"),
     }
 )
@@ -47,24 +47,24 @@ PLAIN = MappingProxyType({str: TEXT, int: INTEGER, date: DATE})
 
 def sources_of(kind: type[Document]) -> dict[str, Source]:
     """What a mapping may read of a kind of document, by path."""
-    found = dict(COMMON)
-    for each in fields_of(kind):
-        if each.mark is not None:
-            found |= _sources(each.name, each.type, each.mark)
+    sources = dict(COMMON)
+    for field in fields_of(kind):
+        if field.mark is not None:
+            sources |= _sources(field.name, field.type, field.mark)
     if kind.belongs_to:
-        found["parent.number"] = Source(text=f"the number of {kind.belongs_to} in Dynamics")
-    return found
+        sources["parent.number"] = Source(text=f"the number of {kind.belongs_to} in Dynamics")
+    return sources
 
 
 def catalogue_of(kinds: Iterable[type[Document]]) -> dict[str, Sources]:
     """What a mapping may read, by template and path. Raises ValueError where two kinds share a
     template."""
-    found: dict[str, Sources] = {}
+    catalogue: dict[str, Sources] = {}
     for kind in kinds:
-        if kind.template in found:
+        if kind.template in catalogue:
             raise ValueError(f"two kinds of documents have the template {kind.template}")
-        found[kind.template] = sources_of(kind)
-    return found
+        catalogue[kind.template] = sources_of(kind)
+    return catalogue
 
 
 def _sources(path: str, type_: object, mark: Fact | Attribute) -> dict[str, Source]:
@@ -79,7 +79,7 @@ def _sources(path: str, type_: object, mark: Fact | Attribute) -> dict[str, Sour
         return {
             f"{path}.type": Source(text=f"{text}: Cust, Bank or Ledger"),
             f"{path}.id": Source(text=f"{text}: its number"),
-            f"{path}.company": Source(text=f"{text}: its company, only where it is another one"),
+            f"{path}.company": Source(text=f"{text}: its company, only if it is another one"),
         }
     if type_ is Party:
         return {f"{path}.account": Source(text=f"{text}: the account in Dynamics")}
@@ -88,34 +88,34 @@ def _sources(path: str, type_: object, mark: Fact | Attribute) -> dict[str, Sour
     part = _dataclass_in(type_)
     if part is None:
         raise TypeError(f"{path} is of a type that no mapping can read: {type_}")
-    found: dict[str, Source] = {}
+    sources: dict[str, Source] = {}
     hints = get_type_hints(part, include_extras=True)
-    for each in fields(part):
-        hint = hints[each.name]
+    for field in fields(part):
+        hint = hints[field.name]
         marks = getattr(hint, "__metadata__", ())
         inner = next((one for one in marks if isinstance(one, Fact | Attribute)), None)
-        told = type(mark)(f"{text}: {each.name if inner is None else inner.text}", personal)
+        told = type(mark)(f"{text}: {field.name if inner is None else inner.text}", personal)
         if inner is not None and inner.personal:
             told = type(mark)(told.text, personal=True)
-        found |= _sources(f"{path}.{each.name}", getattr(hint, "__origin__", hint), told)
-    return found
+        sources |= _sources(f"{path}.{field.name}", getattr(hint, "__origin__", hint), told)
+    return sources
 
 
 def _dataclass_in(type_: object) -> type | None:
     """The dataclass of a field that holds one, or one or None."""
     options = get_args(type_) if isinstance(type_, UnionType) else (type_,)
-    found = [each for each in options if isinstance(each, type) and is_dataclass(each)]
-    return found[0] if len(found) == 1 else None
+    classes = [option for option in options if isinstance(option, type) and is_dataclass(option)]
+    return classes[0] if len(classes) == 1 else None
 
 
 def source_at(sources: Sources, path: str) -> Source:
     """The field at a path. Raises `RuleRefused` for one that no document has."""
-    found = sources.get(path)
-    if found is None:
+    source = sources.get(path)
+    if source is None:
         near = [name for name in sources if name.rpartition(".")[2] == path.rpartition(".")[2]]
         hint = f"; did you mean {near[0]}?" if near else ""
         raise RuleRefused(f"no field {shown(path)} in these documents{hint}", path)
-    return found
+    return source
 
 
 # --- the values of one document -------------------------------------------------------------
@@ -140,9 +140,11 @@ def scope_of(document: Document) -> dict[str, Any]:
 @cache
 def _readers(kind: type) -> tuple[tuple[str, ...], tuple[tuple[str, Read], ...]]:
     """The fields that are read as they are, and those that are taken apart."""
-    marked = [each for each in fields_of(kind) if each.mark is not None]
+    marked = [field for field in fields_of(kind) if field.mark is not None]
     read = [
-        (each.name, _reader(each.type)) for each in marked if each.type not in (AccountRole, Party)
+        (field.name, _reader(field.type))
+        for field in marked
+        if field.type not in (AccountRole, Party)
     ]
     plain = tuple(name for name, reader in read if reader is None)
     return plain, tuple((name, reader) for name, reader in read if reader is not None)
@@ -154,5 +156,5 @@ def _reader(type_: object) -> Read | None:
     part = _dataclass_in(type_)
     if part is None:
         return None
-    names = tuple(each.name for each in fields(part))
+    names = tuple(field.name for field in fields(part))
     return lambda value: {} if value is None else {name: getattr(value, name) for name in names}

@@ -1,6 +1,6 @@
-"""Compiles mapping documents to closures, and refuses mistakes here, not in production.
+"""Compiles mapping documents to closures: mistakes are refused here, not in production.
 
-A compiled mapping is immutable. The caller keeps it, one for each version.
+A compiled mapping is immutable; the caller keeps one for each version.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -61,17 +61,17 @@ class Compiled:
             if not test(scope):
                 remedy = "Correct the object in Stripe or the mapping's check, then retry."
                 raise Parked("mapping_check", f"{self.name}: {message}", remedy)
-        found = dict(self.constants)
+        rendered = dict(self.constants)
         name = ""
         try:
             for name, run in self.fields:
                 value = run(scope)
                 if value is not None:
-                    found[name] = value
+                    rendered[name] = value
         except Parked as error:
             text = f"{self.name}, {name}: {error}"
             raise Parked(error.cause, text, error.remedy) from None
-        return found
+        return rendered
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,17 +135,17 @@ class _Set:
 
     def _objection(self, document: MappingDocument, by_product: bool) -> str:
         if isinstance(document, Template) and not by_product:
-            return "templates are the product's; write a mapping that extends one"
+            return "only the product has templates; write a mapping that extends one"
         if title_of(document) in self.hashes:
             return f"a second {document.kind} of this name"
         match document:
             case UserMapping() if document.extends in self.mappings:
                 other = self.mappings[document.extends].name
-                return f"{other} extends {document.extends} already; put both into one"
+                return f"{other} extends {document.extends} already; put both into one document"
             case UserMapping() if document.extends not in self.known:
                 return f"extends one of {', '.join(self.known)}"
             case PolicyDocument() if self.policies:
-                return f"{self.policies[0].name} is the policy already; put both into one"
+                return f"{self.policies[0].name} is the policy already; put both into one document"
             case Table() if len(self.tables) >= TABLES_MAX:
                 return f"more than {TABLES_MAX} tables"
         return ""
@@ -163,24 +163,24 @@ def compile_mapping(
     `reserved`: names of fields that settings give to the product (the customer's Stripe id).
     Raises `MappingRefused` with every problem found.
     """
-    found = _Set(tuple(vocabulary.catalogue))
+    documents = _Set(tuple(vocabulary.catalogue))
     for loaded in changes:
-        found.add(loaded, by_product=False)
+        documents.add(loaded, by_product=False)
     for loaded in product:
-        found.add(loaded, by_product=True)
+        documents.add(loaded, by_product=True)
     compiled: dict[str, Compiled] = {}
-    if not found.problems:
+    if not documents.problems:
         for name, sources in vocabulary.catalogue.items():
-            work = _Work(found, name, sources, vocabulary.entity_sets, tuple(reserved))
+            work = _Work(documents, name, sources, vocabulary.entity_sets, tuple(reserved))
             made = work.compile()
-            found.problems += work.problems
+            documents.problems += work.problems
             if made is not None:
                 compiled[name] = made
-    if found.problems:
-        raise MappingRefused(found.problems)
-    policy: Policy = found.policies[0] if found.policies else DEFAULT
-    hashes = MappingProxyType(found.hashes)
-    version, tables = digest(dict(hashes)), MappingProxyType(found.tables)
+    if documents.problems:
+        raise MappingRefused(documents.problems)
+    policy: Policy = documents.policies[0] if documents.policies else DEFAULT
+    hashes = MappingProxyType(documents.hashes)
+    version, tables = digest(dict(hashes)), MappingProxyType(documents.tables)
     return CompiledMapping(MappingProxyType(compiled), hashes, policy, version, tables)
 
 
@@ -198,24 +198,26 @@ class _Work:
 
     def compile(self) -> Compiled | None:
         chain = self._chain()
-        entity_name = next((each.entity for each in chain if each.entity), "")
+        entity_name = next((template.entity for template in chain if template.entity), "")
         entity = self.entity_sets.get(entity_name)
-        key = next((each.key for each in chain if each.key), None)
+        key = next((template.key for template in chain if template.key), None)
         if entity is None or key is None:
             if not self.problems:
                 self._refuse(self.name, "needs the entity set and the key of its target")
             return None
         changes = self.documents.mappings.get(self.name)
         layers: list[Layer] = [*reversed(chain), *([changes] if changes else [])]
-        own_rules = {name: rule for each in chain[::-1] for name, rule in each.rules.items()}
+        own_rules = {
+            name: rule for template in chain[::-1] for name, rule in template.rules.items()
+        }
         own = Rules(self.sources, {}, own_rules)  # what is protected reads nothing of a user's
         user_rules = own_rules | dict(changes.rules if changes else {})
         free = Rules(self.sources, self.documents.tables, user_rules)
-        for each in chain[::-1]:
-            for name, rule in each.protected.items():
+        for template in chain[::-1]:
+            for name, rule in template.protected.items():
                 if name not in entity.protected:
-                    self._refuse(each.name, "is not a protected field", f"protected.{name}")
-                self._field(each.name, entity.fields.get(name), name, rule, own)
+                    self._refuse(template.name, "is not a protected field", f"protected.{name}")
+                self._field(template.name, entity.fields.get(name), name, rule, own)
         custom, problems = declared(changes, entity, self.entity_sets)
         self.problems += problems
         names = Names(entity, custom, self.reserved)
@@ -228,7 +230,7 @@ class _Work:
                     self._field(layer.name, names.target(name), name, rule, free)
         checks = self._checks(layers, free)
         key_name = key if isinstance(key, str) else ""
-        if not any(each.patches for each in chain):
+        if not any(template.patches for template in chain):
             self._mandatory(entity, key_name, layers)
         key_target = entity.fields.get(key_name)
         return Compiled(
@@ -237,7 +239,7 @@ class _Work:
             key_name,
             key_target.size if key_target else None,
             key_target is not None and key_target.type != "String",
-            next((each.within for each in chain if each.within), ()),
+            next((template.within for template in chain if template.within), ()),
             MappingProxyType(
                 {name: made.value for name, made in self.made.items() if made.value is not None}
             ),
@@ -254,13 +256,13 @@ class _Work:
         chain: list[Template] = []
         name: str | None = self.name
         while name is not None:
-            found = self.documents.templates.get(name)
-            if found is None or len(chain) >= EXTENDS_MAX:
-                reason = f"no template {shown(name)}" if found is None else "extends too deep"
+            template = self.documents.templates.get(name)
+            if template is None or len(chain) >= EXTENDS_MAX:
+                reason = f"no template {shown(name)}" if template is None else "extends too deep"
                 self._refuse(self.name, reason, "extends")
                 return chain
-            chain.append(found)
-            name = found.extends
+            chain.append(template)
+            name = template.extends
         return chain
 
     def _field(

@@ -30,14 +30,14 @@ def compared(before: Mapping[str, Loaded], after: Mapping[str, Loaded]) -> list[
     """The documents that differ between two sets, given by title, in the order of the titles: with
     all their values where only one set has them."""
     nothing = Loaded("", {}, "")
-    found = []
+    comparisons = []
     for title in sorted(dict.fromkeys([*before, *after])):
         kind = "removed" if title not in after else "changed" if title in before else "added"
         values = differences(before.get(title, nothing), after.get(title, nothing))
-        told = tuple(each for each in values if each.place)
+        told = tuple(difference for difference in values if difference.place)
         if told:
-            found.append(Compared(title, kind, told))
-    return found
+            comparisons.append(Compared(title, kind, told))
+    return comparisons
 
 
 def differences(before: Loaded, after: Loaded) -> tuple[ValueDifference, ...]:
@@ -56,7 +56,7 @@ def lost_rows(
 ) -> list[str]:
     """A warning for each table that takes the place of another one and lacks keys of it: a table
     replaces all rows, it adds none to those there were."""
-    found = []
+    warnings = []
     for name, rows in before.items():
         lost = [key for key in rows if key not in after.get(name, rows)]
         if lost:
@@ -64,10 +64,10 @@ def lost_rows(
             more = ", ..." if len(lost) > LOST_SHOWN_MAX else ""
             keys = "key is" if len(lost) == 1 else "keys are"
             counts = f"replaces {len(rows)} rows by {len(after[name])}"
-            found.append(
+            warnings.append(
                 f"table {name}: {counts}; {len(lost)} {keys} gone that {whose} has: {shown}{more}"
             )
-    return found
+    return warnings
 
 
 def _leaves(tree: Tree, place: str = "") -> list[tuple[str, str]]:
@@ -77,10 +77,12 @@ def _leaves(tree: Tree, place: str = "") -> list[tuple[str, str]]:
     pairs = (
         list(tree.items())
         if isinstance(tree, dict)
-        else [(str(index), each) for index, each in enumerate(tree)]
+        else [(str(index), element) for index, element in enumerate(tree)]
     )
     if not pairs:
         return [(place, "{}" if isinstance(tree, dict) else "[]")]
     return [
-        leaf for name, each in pairs for leaf in _leaves(each, f"{place}.{name}" if place else name)
+        leaf
+        for name, value in pairs
+        for leaf in _leaves(value, f"{place}.{name}" if place else name)
     ]

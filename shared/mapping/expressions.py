@@ -55,15 +55,15 @@ class Rules:
         self.compiled.append("")
         if len(self.compiled) > RULES_MAX:
             raise RuleRefused(f"the template has more than {RULES_MAX} rules, written out")
-        found = self._source(rule)
+        expression = self._source(rule)
         if rule.default is not None:
-            found = _default(found, rule.default)
+            expression = _default(expression, rule.default)
         around = Surroundings(self.read, self.tables, self.allowance)
         for step in rule.do:
-            found = apply_step(step, found, around)
+            expression = apply_step(step, expression, around)
         if rule.when is not None:
-            found = _only_when(found, self.condition(rule.when))
-        return found
+            expression = _only_when(expression, self.condition(rule.when))
+        return expression
 
     def _source(self, rule: Rule) -> Expression:
         if rule.from_ is not None:
@@ -85,23 +85,27 @@ class Rules:
         return replace(self, using=(*self.using, name)).rule(rule)
 
     def _concat(self, parts: Parts, sep: str) -> Expression:
-        found = [self.read(part) if isinstance(part, str) else self.rule(part) for part in parts]
-        for part in found:
+        expressions = [
+            self.read(part) if isinstance(part, str) else self.rule(part) for part in parts
+        ]
+        for part in expressions:
             if part.kind not in (TEXT, INTEGER):
                 raise RuleRefused(f"concat takes text, not {part.kind}", part.path)
-        runs = tuple(part.run for part in found)
+        runs = tuple(part.run for part in expressions)
         return Expression(
             lambda scope: sep.join(_texts([run(scope) for run in runs])),
             TEXT,
-            _paths(found),
-            any(part.personal for part in found),
+            _paths(expressions),
+            any(part.personal for part in expressions),
         )
 
     def _cases(self, cases: tuple[Rule, ...]) -> Expression:
         made = []
         for index, case in enumerate(cases):
             if case.when is None and index + 1 < len(cases):
-                raise RuleRefused("a case without when is the last one: none after it is reached")
+                raise RuleRefused(
+                    "the case without when must be the last one: no later case is reached"
+                )
             test = None if case.when is None else self.condition(case.when)
             made.append((test, self.rule(case.model_copy(update={"when": None}))))
         kinds = list(dict.fromkeys(expression.kind for _, expression in made))
@@ -116,13 +120,13 @@ class Rules:
             return None
 
         known = all(expression.outcomes for _, expression in made)
-        outcomes = tuple(text for _, each in made for text in each.outcomes) if known else ()
+        outcomes = tuple(text for _, branch in made for text in branch.outcomes) if known else ()
         self.allowance.spend(len(outcomes))
         return Expression(
             first,
             kinds[0],
-            _paths([each for _, each in made]),
-            any(each.personal for _, each in made),
+            _paths([branch for _, branch in made]),
+            any(branch.personal for _, branch in made),
             outcomes=outcomes,
         )
 
@@ -138,8 +142,8 @@ def _default(before: Expression, text: str) -> Expression:
     run = before.run
 
     def found_or_default(scope: Scope) -> Any:  # noqa: ANN401 - of the kind
-        found = run(scope)
-        return value if found is None or found == "" else found
+        result = run(scope)
+        return value if result is None or result == "" else result
 
     outcomes = (*before.outcomes, text) if before.outcomes else ()
     return replace(before, run=found_or_default, outcomes=outcomes)

@@ -50,15 +50,15 @@ class Made:
 def compile_field(field: Field, rule: Rule, rules: Rules) -> Made:
     """A field of a rule. Raises `RuleRefused` for a kind of value that the field does not take."""
     test = None if rule.when is None else rules.condition(rule.when)
-    found = rules.rule(rule.model_copy(update={"when": None}))
-    found = _literal(found, field)
-    fit, run, path, name = _fitting(field, found), found.run, found.path, field.name
-    for text in found.outcomes:
+    expression = rules.rule(rule.model_copy(update={"when": None}))
+    expression = _literal(expression, field)
+    fit, run, path, name = _fitting(field, expression), expression.run, expression.path, field.name
+    for text in expression.outcomes:
         try:
             fit(text)
         except Parked as error:
             raise RuleRefused(f"the value {shown(text)} does not fit: {error}", path) from None
-    if found.constant:
+    if expression.constant:
         try:
             value = fit(run({}))
         except Parked as error:
@@ -70,30 +70,31 @@ def compile_field(field: Field, rule: Rule, rules: Rules) -> Made:
     def one(scope: Scope) -> Value:
         made = run(scope)
         if made is None:
-            remedy = "Give the rule a default or a condition (when), then retry."
+            remedy = "Give the rule a default or a condition (when), publish, then retry."
             raise parked("value_missing", f"{path or name} gives nothing", remedy)
         return fit(made)
 
     if test is None:
-        return Made(one, personal=found.personal)
-    return Made(lambda scope: one(scope) if test(scope) else None, personal=found.personal)
+        return Made(one, personal=expression.personal)
+    return Made(lambda scope: one(scope) if test(scope) else None, personal=expression.personal)
 
 
-def _literal(found: Expression, field: Field) -> Expression:
+def _literal(expression: Expression, field: Field) -> Expression:
     """A literal text for a field of numbers or dates, read as such."""
-    if not (found.constant and found.kind == TEXT):
-        return found
+    if not (expression.constant and expression.kind == TEXT):
+        return expression
     if field.type in ("Decimal", "Int32"):
-        return constant(*number(found.run({})))
-    return constant(iso_day(found.run({})), DATE) if field.type == "Date" else found
+        return constant(*number(expression.run({})))
+    return constant(iso_day(expression.run({})), DATE) if field.type == "Date" else expression
 
 
-def _fitting(field: Field, found: Expression) -> Callable[[Any], Value]:
+def _fitting(field: Field, expression: Expression) -> Callable[[Any], Value]:
     takes = {"Decimal": (INTEGER, DECIMAL), "Int32": (INTEGER,), "Date": (DATE,)}
     kinds = takes.get(field.type, (TEXT,))
-    if found.kind not in kinds:
+    if expression.kind not in kinds:
         raise RuleRefused(
-            f"{field.name} takes {' or '.join(kinds)}, the rule gives {found.kind}", found.path
+            f"{field.name} takes {' or '.join(kinds)}, the rule gives {expression.kind}",
+            expression.path,
         )
     match field.type:
         case "String":
@@ -131,10 +132,10 @@ def _member(field: Field) -> Callable[[Any], Value]:
     symbols = {member: Symbol(field.type, member) for member in field.members}
 
     def fit(value: str) -> Symbol:
-        found = symbols.get(value)
-        if found is None:
+        symbol = symbols.get(value)
+        if symbol is None:
             known = ", ".join(symbols)
             raise parked("value_kind", f"{field.name} takes only {known}")
-        return found
+        return symbol
 
     return fit

@@ -70,14 +70,16 @@ def _account(side: AccountRole, document: Document, target: Target) -> dict[str,
         return {"type": "Cust", "id": account, "company": other}
     book = target.books.currencies.get(_currency(document))
     by_role = {Role.CLEARING: book.clearing, Role.BANK: book.bank} if book else {}
-    found: Account | None = by_role.get(role) or target.books.companies[name].accounts.get(role)
-    if found is None:
+    configured: Account | None = by_role.get(role) or target.books.companies[name].accounts.get(
+        role
+    )
+    if configured is None:
         raise Parked(
             "account_not_configured",
             f"company {name} has no account for the role {role}",
             f"Add accounts.{role} to the company in TIEOUT_BOOKS, then retry.",
         )
-    return {"type": found.type, "id": found.id, "company": other}
+    return {"type": configured.type, "id": configured.id, "company": other}
 
 
 def _currency(document: Document) -> str:
@@ -111,7 +113,7 @@ def _sides(document: Document) -> Iterator[tuple[str, AccountRole]]:
 @cache
 def _names(kind: type, of_type: type) -> tuple[str, ...]:
     """The fields of a kind that hold a type."""
-    return tuple(each.name for each in fields_of(kind) if each.type is of_type)
+    return tuple(field.name for field in fields_of(kind) if field.type is of_type)
 
 
 def render(document: Document, target: Target, parent: Keys = MappingProxyType({})) -> Record:
@@ -139,13 +141,13 @@ def render(document: Document, target: Target, parent: Keys = MappingProxyType({
 
 def accounts_in(record: Record) -> dict[tuple[str, str], str]:
     """The customer accounts that a line was written with, by (Stripe customer, company)."""
-    document, found = record.document, {}
+    document, accounts = record.document, {}
     for name, side in _sides(document):
         field = DISPLAY_VALUES[name]
         if side.customer and field in record.fields:
             company = side.company or document.company
-            found[side.customer, company] = str(record.fields[field])
-    return found
+            accounts[side.customer, company] = str(record.fields[field])
+    return accounts
 
 
 def rerender(
@@ -166,8 +168,8 @@ def rerender(
         if not isinstance(known[name], str):
             raise Parked(
                 "field_left_out",
-                f"{document.key}: {name} was set, and the mapping leaves it out by now",
-                "Only texts can be emptied: let the mapping give a value, or set the field in "
+                f"{document.key}: {name} was set, and the mapping now leaves it out",
+                "Only a text can be emptied: let the mapping give a value, or set the field in "
                 "Dynamics and resolve this item.",
             )
     return replace(new, fields={**dict.fromkeys(left_out, ""), **new.fields})

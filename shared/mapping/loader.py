@@ -111,7 +111,7 @@ class _Builder:
             if text == "":
                 reason = 'a value is missing; empty text is written ""'
             elif needs_quotes(text):
-                reason = f"not every reader of YAML takes {shown(text)} for text; quote it"
+                reason = f"some YAML parsers do not read {shown(text)} as text; quote it"
         if reason:
             raise self.refuse(reason, mark)
         return text
@@ -146,11 +146,11 @@ def _no_text(text: str) -> str:
     if len(text) > SCALAR_CHARS_MAX:
         return f"a text longer than {SCALAR_CHARS_MAX} characters"
     if _SURROGATE.search(text):
-        return "half of a surrogate pair is no text"
+        return "half of a surrogate pair is not text"
     if control := _CONTROL.search(text):
         return f"the control character {_sign(control[0])} is refused"
     if turned := _TURNED.search(text):
-        return f"{_sign(turned[0])} is refused: it shows a text in another order than it has"
+        return f"{_sign(turned[0])} is refused: it changes the direction in which text is shown"
     return ""
 
 
@@ -174,7 +174,7 @@ def load(where: str, source: str | bytes) -> Loaded:
         reason = f"not UTF-8: save the file as UTF-8 (byte {error.start + 1})"
         raise MappingRefused([Problem(where, reason, _line(raw[: error.start]))]) from None
     except ReaderError as error:
-        reason = f"{_sign(chr(error.character))} is refused: no YAML text has it"
+        reason = f"{_sign(chr(error.character))} is refused: YAML does not allow it"
         place = _line(text[: error.position].encode(errors="replace"))
         raise MappingRefused([Problem(where, reason, place)]) from None
     except yaml.MarkedYAMLError as error:
@@ -212,17 +212,17 @@ def _objection(tree: dict[str, Tree]) -> str:
         if nodes > NODES_MAX:
             return f"more than {NODES_MAX} values"
         inside: list[object] = []
-        for each in level:
-            if isinstance(each, str):
-                if reason := _no_text(each):
+        for member in level:
+            if isinstance(member, str):
+                if reason := _no_text(member):
                     return reason
-            elif not isinstance(each, list | dict):
+            elif not isinstance(member, list | dict):
                 return "holds only mappings, lists and text"
             elif depth == DEPTH_MAX:
                 return f"nested deeper than {DEPTH_MAX} levels"
             else:
-                inside += each
-                inside += each.values() if isinstance(each, dict) else ()
+                inside += member
+                inside += member.values() if isinstance(member, dict) else ()
         level = inside
     large = len(canonical(tree).encode()) > TREE_BYTES_MAX
     return f"larger than {TREE_BYTES_MAX} bytes" if large else ""

@@ -1,5 +1,5 @@
-"""Which field a mapping means. Dynamics has no two fields whose names differ in case alone, so a
-name in other letters is refused rather than taken for another field."""
+"""Which field a mapping means. Dynamics has no two fields whose names differ in case alone, so
+Tieout refuses a name in another case rather than taking it for another field."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from shared.mapping.problems import Problem
 from shared.mapping.schema import UserMapping
 from shared.targets.entity_set import PRIMITIVES, EntitySet, EntitySets, Field
 
-UNKNOWN = "no such field is known; declare it under custom, with its type and size"
+UNKNOWN = "Tieout does not know this field; declare it under custom, with its type and size"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +46,25 @@ def declared(
     changes: UserMapping | None, entity: EntitySet, entity_sets: EntitySets
 ) -> tuple[dict[str, Field], list[Problem]]:
     """The custom fields of a mapping, and what speaks against them."""
-    found: dict[str, Field] = {}
+    fields: dict[str, Field] = {}
     problems: list[Problem] = []
     if changes is None:
-        return found, problems
+        return fields, problems
     for name, custom in changes.custom.items():
         known = _written(name, [*entity.fields, *entity.protected])
-        other = _written(name, list(found))
+        other = _written(name, list(fields))
         reason = f"the product knows this field: {known}" if known else ""
-        reason = f"is declared as {other} already" if other else reason
+        reason = f"is already declared as {other}" if other else reason
         if reason:
             problems.append(Problem(changes.name, reason, f"custom.{name}"))
         members = () if custom.type in PRIMITIVES else entity_sets.members(custom.type)
-        found[name] = Field(name, custom.type, custom.size, members)
-    return found, problems
+        fields[name] = Field(name, custom.type, custom.size, members)
+    return fields, problems
 
 
 def _written(name: str, names: Sequence[str]) -> str:
     """How a name is written that is the same but for its case; empty where there is none."""
-    return next((each for each in names if each.casefold() == name.casefold()), "")
+    return next((known for known in names if known.casefold() == name.casefold()), "")
 
 
 def _protected(name: str, field: str, reason: str) -> str:

@@ -50,7 +50,7 @@ def _entry(name: str, spec: Raw, read: Read) -> Test:
     if name in ("all", "any"):
         if isinstance(spec, str) or not isinstance(spec, Sequence) or not spec:
             raise RuleRefused(f"{name} takes a list of conditions")
-        tests = tuple(compile_condition(each, read) for each in spec)
+        tests = tuple(compile_condition(condition, read) for condition in spec)
         return _all(tests) if name == "all" else lambda scope: any(t(scope) for t in tests)
     if name == "not":
         inner = compile_condition(spec, read)
@@ -61,7 +61,7 @@ def _entry(name: str, spec: Raw, read: Read) -> Test:
     if isinstance(spec, Mapping):
         if not spec:
             raise RuleRefused("a test needs an operator", name)
-        return _all(tuple(_test(source, each, value, read) for each, value in spec.items()))
+        return _all(tuple(_test(source, operator, value, read) for operator, value in spec.items()))
     return _in(source, spec)
 
 
@@ -117,8 +117,8 @@ def _equals(source: Expression, value: Raw, read: Read) -> Test:
     left, right = source.run, _other(source, value, read).run
 
     def equal(scope: Scope) -> bool:
-        found = left(scope)
-        return found is not None and bool(found == right(scope))
+        actual = left(scope)
+        return actual is not None and bool(actual == right(scope))
 
     return equal
 
@@ -128,6 +128,6 @@ def _in(source: Expression, value: Raw) -> Test:
         raise RuleRefused("in takes a list of values", source.path)
     if len(value) > MEMBERS_MAX:
         raise RuleRefused(f"in takes at most {MEMBERS_MAX} values", source.path)
-    members = frozenset(_literal(source, each) for each in value)
+    members = frozenset(_literal(source, member) for member in value)
     run = source.run
     return lambda scope: run(scope) in members

@@ -92,8 +92,8 @@ class Group:
         self.rejected += change.rejected
         self.accepted += change.accepted
         self.changed += not (change.rejected or change.accepted)
-        for each in change.fields:
-            name = f"{change.template}.{each.field}"
+        for difference in change.fields:
+            name = f"{change.template}.{difference.field}"
             self.fields[name] = self.fields.get(name, 0) + 1
         if len(self.listed) < LISTED_MAX:
             self.listed.append(change)
@@ -130,8 +130,8 @@ class Comparison:
             None if mapping is None else replace(self._target, customers=customers, mapping=mapping)
             for mapping in (self._before, self._after)
         )
-        for each in stored.documents:
-            self.groups[each.posting_status].add(self._compare(stored.id, each, old, new))
+        for document in stored.documents:
+            self.groups[document.posting_status].add(self._compare(stored.id, document, old, new))
 
     def counts(self) -> dict[str, int]:
         """The sums over all groups."""
@@ -168,12 +168,14 @@ class Comparison:
             if before == after:
                 continue
             if self._is_personal(template, name):
-                before, after = (each if each is None else PERSONAL for each in (before, after))
+                before, after = (value if value is None else PERSONAL for value in (before, after))
             yield FieldChange(name, _cut(before), _cut(after))
 
     def _is_personal(self, template: str, name: str) -> bool:
         both = (self._before, self._after)
-        return any(each is not None and name in each.templates[template].personal for each in both)
+        return any(
+            mapping is not None and name in mapping.templates[template].personal for mapping in both
+        )
 
 
 def _rendered(stored: StoredDocument, target: Target | None) -> tuple[Record | None, str]:

@@ -1,4 +1,4 @@
-"""What is wrong with a mapping document, in words that name the place and never the data."""
+"""Problems of a mapping document, in sentences that name the place and never the data."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

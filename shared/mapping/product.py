@@ -1,4 +1,4 @@
-"""The mapping documents that the product ships, and how a user's changes compile with them."""
+"""The mapping documents that ship with the product, and how a user's changes compile with them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,10 +26,10 @@ class Product:
 
     def compile(self, changes: Iterable[Loaded]) -> CompiledMapping:
         """The product with somebody's documents. Raises `MappingRefused` with every problem."""
-        found = tuple(changes)
-        if not found:
+        documents = tuple(changes)
+        if not documents:
             return self.alone
-        made = compile_mapping(self.documents, found, self.vocabulary, self.reserved)
+        made = compile_mapping(self.documents, documents, self.vocabulary, self.reserved)
         reasons = [] if self.books is None else problems(made.policy, self.books)
         if reasons:
             raise MappingRefused([Problem("policy", reason) for reason in reasons])
@@ -40,6 +40,6 @@ def product_of(
     documents: Iterable[Loaded], vocabulary: Vocabulary, reserved: tuple[str, ...] = ()
 ) -> Product:
     """A product of these documents. Raises `MappingRefused`."""
-    found = tuple(documents)
-    alone = compile_mapping(found, (), vocabulary, reserved)
-    return Product(found, vocabulary, reserved, alone)
+    loaded = tuple(documents)
+    alone = compile_mapping(loaded, (), vocabulary, reserved)
+    return Product(loaded, vocabulary, reserved, alone)

@@ -1,4 +1,4 @@
-"""Why a document has the wrong shape, in the terms of documents, not of the validator."""
+"""Why a document does not have the right shape, in terms of the document, not of the validator."""
 
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -12,20 +12,20 @@ from shared.mapping.problems import SHOWN_CHARS_MAX, Problem
 
 def problems_of(where: str, model: type[BaseModel], error: ValidationError) -> list[Problem]:
     """Every problem that the model has with a document, without the document's values."""
-    found = []
+    problems = []
     errors = error.errors(include_url=False, include_input=False)
-    outer = frozenset(each["loc"][:end] for each in errors for end in range(len(each["loc"])))
-    for each in errors:
-        if each["type"] == "too_short" and each["loc"] in outer:
+    outer = frozenset(detail["loc"][:end] for detail in errors for end in range(len(detail["loc"])))
+    for detail in errors:
+        if detail["type"] == "too_short" and detail["loc"] in outer:
             continue  # a list whose elements are wrong counts as empty
-        place, keys = _walk(model, each["loc"])
-        reason = each["msg"]
-        if each["type"] == "extra_forbidden":
+        place, keys = _walk(model, detail["loc"])
+        reason = detail["msg"]
+        if detail["type"] == "extra_forbidden":
             reason = unknown_key(place[-1], keys)
-        elif each["type"] == "value_error":
-            reason = str(each["ctx"]["error"])
-        found.append(Problem(where, reason, ".".join(place)))
-    return found
+        elif detail["type"] == "value_error":
+            reason = str(detail["ctx"]["error"])
+        problems.append(Problem(where, reason, ".".join(place)))
+    return problems
 
 
 def unknown_key(key: str, keys: list[str]) -> str:
@@ -44,7 +44,9 @@ def _walk(model: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[list[str]
     for part in loc:
         kind = _plain(kind)
         if _is_union(kind):
-            kind = next((each for each in get_args(kind) if _is_model(_plain(each))), None)
+            kind = next(
+                (argument for argument in get_args(kind) if _is_model(_plain(argument))), None
+            )
             continue
         place.append(str(part))
         keys = list(_inside(kind)) if _is_model(kind) else []
@@ -60,7 +62,7 @@ def _plain(kind: Any) -> Any:  # noqa: ANN401 - an annotation
         elif get_origin(kind) is Annotated:
             kind = get_args(kind)[0]
         elif _is_union(kind):
-            members = [each for each in get_args(kind) if each is not NoneType]
+            members = [argument for argument in get_args(kind) if argument is not NoneType]
             if len(members) > 1:
                 return kind
             kind = members[0]
@@ -78,10 +80,10 @@ def _is_model(kind: Any) -> bool:  # noqa: ANN401 - an annotation
 
 def _inside(model: type[BaseModel]) -> Mapping[str, Any]:
     """The keys of a model as documents write them, with what each holds."""
-    return {found.alias or name: found.annotation for name, found in model.model_fields.items()}
+    return {field.alias or name: field.annotation for name, field in model.model_fields.items()}
 
 
 def _element(kind: Any) -> Any:  # noqa: ANN401 - an annotation
     """What a list or mapping holds; None for what holds nothing."""
-    arguments = [each for each in get_args(kind) if each is not Ellipsis]
+    arguments = [argument for argument in get_args(kind) if argument is not Ellipsis]
     return arguments[-1] if arguments else None

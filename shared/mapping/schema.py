@@ -66,13 +66,13 @@ class Rule(Model):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        found = [
+        given = [
             name
             for name in SOURCES
             if getattr(self, "from_" if name == "from" else name) is not None
         ]
-        if len(found) != 1:
-            raise ValueError(f"needs exactly one of {', '.join(SOURCES)}; has {len(found)}")
+        if len(given) != 1:
+            raise ValueError(f"needs exactly one of {', '.join(SOURCES)}; has {len(given)}")
         if self.sep is not None and self.concat is None:
             raise ValueError("sep belongs to concat")
         return self
@@ -180,7 +180,7 @@ def title_of(document: MappingDocument) -> str:
 def parse(loaded: Loaded) -> MappingDocument:
     """A loaded document as a model. Raises `MappingRefused` with every problem, without values."""
     kind = loaded.tree.get("kind")
-    model = next((each for name, each in KINDS if name == kind), None)
+    model = next((candidate for name, candidate in KINDS if name == kind), None)
     if model is None:
         reason = "must be template, mapping, table or policy"
         raise MappingRefused([Problem(loaded.where, reason, "kind")])

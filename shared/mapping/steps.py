@@ -1,4 +1,4 @@
-"""What the makers of transforms share: what a step may use, and how its argument is read."""
+"""What the makers of transforms share: their context, and the reading of arguments."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -37,8 +37,8 @@ class Allowance:
         """Take what a condition needs; the loader has bounded its depth."""
         self.spend(CONDITION_CHECKS)
         if not isinstance(condition, str):
-            for each in condition.values() if isinstance(condition, Mapping) else condition:
-                self.spend_condition(each)
+            for part in condition.values() if isinstance(condition, Mapping) else condition:
+                self.spend_condition(part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +65,11 @@ def then(before: Expression, change: Callable[[Value], Value], kind: str) -> Exp
     run = before.run
 
     def changed(scope: Scope) -> Value:
-        found = run(scope)
-        return None if found is None else change(found)
+        value = run(scope)
+        return None if value is None else change(value)
 
     try:
-        outcomes = tuple(change(each) for each in before.outcomes) if kind == TEXT else ()
+        outcomes = tuple(change(text) for text in before.outcomes) if kind == TEXT else ()
     except Parked as error:
         raise RuleRefused(str(error), before.path) from None
     return replace(before, run=changed, kind=kind, outcomes=outcomes)
@@ -94,7 +94,7 @@ def options(argument: Raw, step: str, *names: str) -> Mapping[str, str]:
     """Exactly these options, all text."""
     if not isinstance(argument, Mapping) or sorted(argument) != sorted(names):
         raise RuleRefused(f"{step} needs {', '.join(names)}, and nothing else")
-    found = {name: text for name, text in argument.items() if isinstance(text, str)}
-    if len(found) != len(names):
+    given = {name: text for name, text in argument.items() if isinstance(text, str)}
+    if len(given) != len(names):
         raise RuleRefused(f"{step} takes text in {', '.join(names)}")
-    return found
+    return given

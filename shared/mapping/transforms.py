@@ -72,19 +72,19 @@ def _lookup(argument: Raw, before: Expression, around: Surroundings) -> Expressi
     rows = tuple(table.values())
     before = replace(before, outcomes=())  # all rows are checked, whichever are reached
     if miss != "reject":
-        found = then(before, lambda text: table.get(text, miss), TEXT)
-        return replace(found, outcomes=(*rows, miss))
+        expression = then(before, lambda text: table.get(text, miss), TEXT)
+        return replace(expression, outcomes=(*rows, miss))
 
     def find(text: str) -> str:
-        found = table.get(text)
-        if found is None:
+        row = table.get(text)
+        if row is None:
             value = "" if before.personal else f" {text[:VALUE_SHOWN_CHARS_MAX]!r}"
             raise parked(
                 "lookup_missing",
                 f"table {name} has no row for{value} (path {before.path})",
                 f"Add the row to table {name}, then retry.",
             )
-        return found
+        return row
 
     return replace(then(before, find, TEXT), outcomes=rows)
 
@@ -103,7 +103,7 @@ def _epoch_date(argument: Raw, before: Expression, around: Surroundings) -> Expr
         try:
             return datetime.fromtimestamp(seconds, zone).date()
         except (ValueError, OverflowError, OSError):
-            raise parked("value_kind", f"{before.path} holds no moment of a calendar") from None
+            raise parked("value_kind", f"{before.path} is not a valid time") from None
 
     return then(before, day, DATE)
 
@@ -157,6 +157,6 @@ def apply_step(
     maker = TRANSFORMS.get(name)
     if maker is None:
         raise RuleRefused(f"no transform {shown(name)}; there are {', '.join(TRANSFORMS)}")
-    found = maker(argument, before, around)
-    around.allowance.spend(len(found.outcomes))
-    return found
+    expression = maker(argument, before, around)
+    around.allowance.spend(len(expression.outcomes))
+    return expression

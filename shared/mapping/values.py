@@ -49,7 +49,7 @@ def parked(cause: str, text: str, remedy: str = "Correct the mapping, then retry
 def number(text: str) -> tuple[int | Decimal, str]:
     """A literal number and its kind. Raises `RuleRefused`."""
     if not re.fullmatch(NUMBER_PATTERN, text):
-        raise RuleRefused(f"{shown(text)} is no plain number")
+        raise RuleRefused(f"{shown(text)} is not a plain number")
     return (Decimal(text), DECIMAL) if "." in text else (int(text), INTEGER)
 
 
@@ -64,7 +64,7 @@ def iso_day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise RuleRefused(f"{shown(text)} is no date like 2026-11-01") from None
+        raise RuleRefused(f"{shown(text)} is not a date like 2026-11-01") from None
 
 
 def read(sources: Mapping[str, Source], path: str) -> Expression:
@@ -82,36 +82,36 @@ def _reader(path: str, kind: str) -> Run:
     first, *rest = path.split(".")
     second = rest[0] if rest else ""
 
-    def wrong(found: object) -> Parked:
-        return parked("value_kind", f"{path} should be {kind}, the document has {_name(found)}")
+    def wrong(value: object) -> Parked:
+        return parked("value_kind", f"{path} should be {kind}, the document has {_name(value)}")
 
-    def check(found: Any) -> Any:  # noqa: ANN401 - checked here
-        if found is not None and (isinstance(found, bool) or not isinstance(found, types)):
-            raise wrong(found)
-        return found
+    def check(value: Any) -> Any:  # noqa: ANN401 - checked here
+        if value is not None and (isinstance(value, bool) or not isinstance(value, types)):
+            raise wrong(value)
+        return value
 
     # The usual kinds are seen without a call: these two run for each field of each record.
     def one(scope: Scope) -> Any:  # noqa: ANN401 - of the kind
-        found = scope.get(first)
-        return found if type(found) in types else check(found)
+        value = scope.get(first)
+        return value if type(value) in types else check(value)
 
     def two(scope: Scope) -> Any:  # noqa: ANN401 - of the kind
         try:
-            found = scope[first][second]
+            value = scope[first][second]
         except (KeyError, TypeError, IndexError):
             return None
-        return found if type(found) in types else check(found)
+        return value if type(value) in types else check(value)
 
     def deep(scope: Scope) -> Any:  # noqa: ANN401 - of the kind
-        found: Any = scope.get(first)
+        value: Any = scope.get(first)
         for name in rest:
-            if not isinstance(found, Mapping):
+            if not isinstance(value, Mapping):
                 return None
-            found = found.get(name)
-        return check(found)
+            value = value.get(name)
+        return check(value)
 
     return {0: one, 1: two}.get(len(rest), deep)
 
 
-def _name(found: object) -> str:
-    return "true or false" if isinstance(found, bool) else type(found).__name__
+def _name(value: object) -> str:
+    return "true or false" if isinstance(value, bool) else type(value).__name__

@@ -1,4 +1,4 @@
-"""What became of an item, and what the rows of the table `events` say about it."""
+"""The outcome of an item, and what the rows of the table `events` say about it."""
 
 import json
 from collections.abc import Mapping
@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from shared.outcomes import Outcome
 from shared.ports import Cell, Row
-from shared.stores.item import ISOLATE, NOT_RECEIVED, REAPPLY, UNREADABLE, VERIFY, Item
+from shared.stores.item import NOT_RECEIVED, UNREADABLE, Item, ItemKind
 from shared.stores.reception import Reception
 
-COMMANDS = (VERIFY, ISOLATE, REAPPLY)
-FOLDED = (VERIFY, ISOLATE)  # timers repeat them; a reapply is a person's wish and stands alone
+FOLDED = (
+    ItemKind.VERIFY,
+    ItemKind.ISOLATE,
+)  # timers repeat them; a reapply is a person's wish and stands alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ def key_of(item: Item, cause: str = "") -> str:
     names no object."""
     if cause == UNREADABLE:
         return f"message-{item.object}"
-    return f"{item.type}-{item.object}" if item.type in COMMANDS else item.object
+    return f"{item.kind}-{item.object}" if item.is_command else item.object
 
 
 def item_of(row: Row) -> Item:
@@ -40,7 +42,14 @@ def item_of(row: Row) -> Item:
         object=str(cells["object"]),
         generation=int(str(cells["generation"])),
         attempt=int(str(cells["attempt"])),
+        kind=ItemKind(str(cells["kind"])),
     )
+
+
+def command_in(cells: Mapping[str, Cell]) -> str:
+    """The maintenance command that a row is about; empty for none."""
+    kind = ItemKind(str(cells["kind"]))
+    return "" if kind is ItemKind.CONVERGE else kind.value
 
 
 def events_of(cells: Mapping[str, Cell]) -> list[tuple[str, str]]:

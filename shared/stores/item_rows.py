@@ -16,8 +16,8 @@ from datetime import datetime, timedelta
 
 from shared.outcomes import RESOLVED_CAUSE, Kind, Outcome
 from shared.ports import Cell, Delete, Insert, Operation, Put, Replace, Row
-from shared.stores.item import REAPPLY, Item
-from shared.stores.item_outcomes import COMMANDS, FOLDED, ItemOutcome, events_of, item_of, key_of
+from shared.stores.item import Item, ItemKind
+from shared.stores.item_outcomes import FOLDED, ItemOutcome, events_of, item_of, key_of
 
 EVENT = "event~"
 OBJECT = "object~"
@@ -33,7 +33,7 @@ OPERATIONS_MAX = 8  # of any outcome
 
 def operations_of(item_outcome: ItemOutcome) -> int:
     """How many operations an outcome may need."""
-    is_plain = item_outcome.item.type not in COMMANDS and item_outcome.outcome.kind not in OPEN
+    is_plain = not item_outcome.item.is_command and item_outcome.outcome.kind not in OPEN
     return PLAIN_OPERATIONS if is_plain and not _is_resolution(item_outcome) else OPERATIONS_MAX
 
 
@@ -53,8 +53,8 @@ def _siblings(item: Item) -> list[str]:
 class ItemRows:
     """The rows that one transaction changes: as they are, and as outcomes leave them."""
 
-    def __init__(self, found: Mapping[str, Row | None], now: datetime) -> None:
-        self._found, self._now = found, now
+    def __init__(self, stored: Mapping[str, Row | None], now: datetime) -> None:
+        self._found, self._now = stored, now
         self._new: dict[str, dict[str, Cell] | None] = {}
 
     def tell(self, item_outcome: ItemOutcome) -> None:
@@ -85,15 +85,15 @@ class ItemRows:
         item, outcome = item_outcome.item, item_outcome.outcome
         key = f"{OBJECT}{key_of(item, outcome.cause)}"
         plain = f"{OBJECT}{item.object}"
-        event = [(item.id, item.type)] if is_new else []
-        if _is_resolution(item_outcome) and (key == plain or item.type in FOLDED):
+        event = [(item.id, _reason(item))] if is_new else []
+        if _is_resolution(item_outcome) and (key == plain or item.kind in FOLDED):
             self._resolve(plain, item_outcome, event)
             return
-        if item.type in FOLDED and self._is_open(plain, outcome):
+        if item.kind in FOLDED and self._is_open(plain, outcome):
             self._fold(key, plain, (Kind.RETRY, *OPEN, Kind.RESOLVED))
             self._note(plain, event, len(event))
             return
-        if item.type in COMMANDS and outcome.kind in SETTLED:
+        if item.is_command and outcome.kind in SETTLED:
             self._settle(plain, outcome)
         self._set(key, item_outcome, outcome.kind, order, event)
         for sibling in _siblings(item) if key == plain and outcome.kind in OPEN else ():
@@ -107,7 +107,7 @@ class ItemRows:
             self._note(plain, event, len(event))
         else:
             item = item_outcome.item
-            if item.type in COMMANDS:
+            if item.is_command:
                 item = Item(item.object, "", item.entity, item.object)
                 if known is not None:
                     item = item_of(Row("", "", known, ""))
@@ -134,7 +134,7 @@ class ItemRows:
         cells["first_seen_at"] = self._now if begun or known is None else known["first_seen_at"]
         kept = [] if begun or known is None else events_of(known)
         cells["events"] = _events(
-            [*kept, *event] or [(item_outcome.item.id, item_outcome.item.type)]
+            [*kept, *event] or [(item_outcome.item.id, _reason(item_outcome.item))]
         )
         count = 0 if begun or known is None else int(str(known["event_count"]))
         cells["event_count"] = max(count + len(event), 1)
@@ -187,6 +187,7 @@ class ItemRows:
             "status": kind.value,
             "id": item.id,
             "type": item.type,
+            "kind": item.kind.value,
             "entity": item.entity,
             "object": item.object,
             "generation": order[0],
@@ -261,7 +262,12 @@ def _is_resolution(item_outcome: ItemOutcome) -> bool:
     if outcome.kind is Kind.RESOLVED:
         return True
     is_skip = outcome.kind is Kind.SKIP and outcome.cause == RESOLVED_CAUSE
-    return is_skip and item_outcome.item.type != REAPPLY
+    return is_skip and item_outcome.item.kind is not ItemKind.REAPPLY
+
+
+def _reason(item: Item) -> str:
+    """Why an object was converged: the event type, or the command; empty for neither."""
+    return item.kind.value if item.is_command else item.type
 
 
 def _words(outcome: Outcome) -> dict[str, Cell]:

@@ -130,9 +130,9 @@ class Items:
         return None
 
     async def _record(self, where: str, item_outcomes: Sequence[ItemOutcome]) -> None:
-        def tell(found: ItemRows) -> None:
+        def tell(rows: ItemRows) -> None:
             for item_outcome in item_outcomes:
-                found.tell(item_outcome)
+                rows.tell(item_outcome)
 
         keys = [key for item_outcome in item_outcomes for key in keys_read(item_outcome)]
         moments = [each.reception.received_at for each in item_outcomes]
@@ -141,7 +141,7 @@ class Items:
 
     async def reopen(self, where: str, key: str, outcome: Outcome) -> None:
         """Put a resolved object back among the parked ones, for the reason that `outcome` gives."""
-        await self._change(where, [f"{OBJECT}{key}"], lambda found: found.reopen(key, outcome))
+        await self._change(where, [f"{OBJECT}{key}"], lambda rows: rows.reopen(key, outcome))
 
     async def _change(
         self,
@@ -152,9 +152,9 @@ class Items:
     ) -> None:
         wanted = list(dict.fromkeys([COUNTER, *keys]))
         for _ in range(CONFLICTS_MAX):
-            found = await asyncio.gather(*(self._tables.get(TABLE, where, key) for key in wanted))
-            counter = found[0]
-            changed = ItemRows(dict(zip(wanted, found, strict=True)), self._clock.now())
+            stored = await asyncio.gather(*(self._tables.get(TABLE, where, key) for key in wanted))
+            counter = stored[0]
+            changed = ItemRows(dict(zip(wanted, stored, strict=True)), self._clock.now())
             change(changed)
             operations = changed.operations()
             if not operations:

@@ -195,8 +195,10 @@ class Journals:
         wait = self._settings.write_seconds_max + self._settings.write_settle_seconds
         age = (self._clock.now() - opened).total_seconds() if isinstance(opened, datetime) else wait
         if age < wait:
-            raise UncertainWrite("the header of a new journal is not confirmed yet", wait - age)
-        found = await self._dynamics.find(
+            raise UncertainWrite(
+                "Dynamics has not confirmed the header of a new journal yet", wait - age
+            )
+        headers = await self._dynamics.find(
             Lookup(
                 FINANCE.of_journal(target.kind).header,
                 target.company,
@@ -206,8 +208,8 @@ class Journals:
                 },
             )
         )
-        if found:
-            return await self._opened(target, row, str(found[0][BATCH_NUMBER]))
+        if headers:
+            return await self._opened(target, row, str(headers[0][BATCH_NUMBER]))
         cells = {**row.cells, "opened_at": self._clock.now(), **self._lease(writer)}
         (etag,) = await self._tables.transact(
             TABLE, row.partition, [Replace(row.row, cells, row.etag)]

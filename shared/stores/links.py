@@ -106,13 +106,13 @@ def _is_superseded(link: Link, choices: Mapping[str, Choice]) -> bool:
 
 
 def _links_in(rows: Sequence[Row], choices: Mapping[str, Choice], codec: Codec) -> dict[str, Link]:
-    found = [_link_of(row, codec) for row in rows if row.row.startswith(LINK_PREFIX)]
-    return {link.role: link for link in found if not _is_superseded(link, choices)}
+    links = [_link_of(row, codec) for row in rows if row.row.startswith(LINK_PREFIX)]
+    return {link.role: link for link in links if not _is_superseded(link, choices)}
 
 
 def _choices_in(rows: Sequence[Row]) -> dict[str, Choice]:
-    found = [_choice_of(row) for row in rows if row.row.startswith(CHOICE_PREFIX)]
-    return {choice.company: choice for choice in found}
+    choices = [_choice_of(row) for row in rows if row.row.startswith(CHOICE_PREFIX)]
+    return {choice.company: choice for choice in choices}
 
 
 def _intent_cells(intent: Intent, codec: Codec) -> dict[str, Cell]:
@@ -147,17 +147,17 @@ def documents_in(row: Row, codec: Codec) -> tuple[Document, ...]:
 
 async def rows_of(tables: Tables, id: str) -> list[Row]:
     """Every row of an object, page by page. Raises `Parked` beyond `ROWS_MAX`."""
-    found: list[Row] = []
+    stored: list[Row] = []
     async for row in rows(tables, TABLE, id):
-        if len(found) == ROWS_MAX:
+        if len(stored) == ROWS_MAX:
             raise Parked(
                 "limit_reached",
                 f"{id} has more than {ROWS_MAX:,} rows in the table links; nothing was written",
                 "Compare the object with Dynamics and book what is missing by hand; then resolve "
                 "the item.",
             )
-        found.append(row)
-    return found
+        stored.append(row)
+    return stored
 
 
 class LinkStore:
@@ -179,10 +179,10 @@ class LinkStore:
         with it: our own change of the claim is refused then, and nothing stale is used.
         """
         stored = await rows_of(self._tables, id)
-        found = {row.row: row for row in stored}
+        by_key = {row.row: row for row in stored}
         now = self._clock.now()
         until = now + self._lease
-        old = found.get(CLAIM)
+        old = by_key.get(CLAIM)
         was_read = old is not None and old.cells.get("read") is True
         claim = Claim(id, owner, "", until, choices=_choices_in(stored), was_read=was_read)
         cells = claim.cells(owner, until)
@@ -197,9 +197,9 @@ class LinkStore:
         for row in stored:
             if row.row.startswith(INTENT_PREFIX):
                 claim.intents[row.row.removeprefix(INTENT_PREFIX)] = _intent_of(row, self._codec)
-        claim.resolution = resolutions.resolution_of(found.get(resolutions.RESOLVED))
+        claim.resolution = resolutions.resolution_of(by_key.get(resolutions.RESOLVED))
         claim.decisions = sum(row.row.startswith(resolutions.HISTORY_PREFIX) for row in stored)
-        document = found.get(DOCUMENT)
+        document = by_key.get(DOCUMENT)
         claim.settled = document is not None and document.cells["settled"] is True
         return claim
 
@@ -279,8 +279,8 @@ class LinkStore:
 
     async def all_written(self, id: str, prefix: str) -> dict[str, Record]:
         """What was written of an object in the roles that begin with `prefix`, without a claim."""
-        found = rows(self._tables, TABLE, id, LINK_PREFIX + prefix)
-        links = [_link_of(row, self._codec) async for row in found]
+        stored = rows(self._tables, TABLE, id, LINK_PREFIX + prefix)
+        links = [_link_of(row, self._codec) async for row in stored]
         return {link.role: link.record for link in links}
 
     async def choose(self, id: str, choice: Choice, who: str, why: str) -> None:

@@ -138,23 +138,23 @@ class MappingStore:
 
     async def changes(self, limit: int) -> list[Change]:
         """The last changes, newest first; `limit` at most `QUERY_ROWS_MAX`."""
-        found = await self._tables.query(TABLE, partition=ACTIVE, prefix=LOG_PREFIX, limit=limit)
-        return [_change_of(row) for row in found]
+        stored = await self._tables.query(TABLE, partition=ACTIVE, prefix=LOG_PREFIX, limit=limit)
+        return [_change_of(row) for row in stored]
 
     async def change(self, number: int) -> Change | None:
         """The change of a number."""
         row = await self._tables.get(TABLE, ACTIVE, _log_key(number))
         return None if row is None else _change_of(row)
 
-    async def keep(self, found: StoredSet, documents: Sequence[Loaded]) -> None:
+    async def keep(self, stored: StoredSet, documents: Sequence[Loaded]) -> None:
         """Store a set with its documents; the set's row comes last, and stays the first one."""
-        puts = [[Put(each.sha256, pack(each.tree))] for each in documents]
+        puts = [[Put(document.sha256, pack(document.tree))] for document in documents]
         for part in in_transactions(puts) if puts else ():
             await self._tables.transact(TABLE, DOCUMENT, part)
-        if await self.set(found.sha256) is None:
-            cells = {**pack(dict(found.documents)), "by": found.by, **_moment("at", found.at)}
+        if await self.set(stored.sha256) is None:
+            cells = {**pack(dict(stored.documents)), "by": stored.by, **_moment("at", stored.at)}
             try:
-                await self._tables.transact(TABLE, SET, [Insert(found.sha256, cells)])
+                await self._tables.transact(TABLE, SET, [Insert(stored.sha256, cells)])
             except TableConflict:
                 return  # somebody submitted the same at the same time
 
@@ -167,14 +167,14 @@ class MappingStore:
 
     async def sets(self, limit: int) -> list[StoredSet]:
         """The sets submitted last, newest first."""
-        found = [_set_of(row) async for row in rows(self._tables, TABLE, SET)]
-        return sorted(found, key=lambda each: str(each.at), reverse=True)[:limit]
+        stored = [_set_of(row) async for row in rows(self._tables, TABLE, SET)]
+        return sorted(stored, key=lambda stored_set: str(stored_set.at), reverse=True)[:limit]
 
-    async def documents(self, found: StoredSet) -> tuple[Loaded, ...]:
+    async def documents(self, stored: StoredSet) -> tuple[Loaded, ...]:
         """The documents of a set, named by kind and name. Raises `MappingUnusable` for one that is
         not stored as its hash says."""
         loaded = []
-        for title, sha256 in found.documents.items():
+        for title, sha256 in stored.documents.items():
             row = await self._tables.get(TABLE, DOCUMENT, sha256)
             tree = {} if row is None else unpack(row.cells)
             if not isinstance(tree, dict) or digest(tree) != sha256:
@@ -233,12 +233,12 @@ class MappingStore:
     async def beginning(self, text: str) -> list[str]:
         """The hashes of sets, and of the sets of versions, that begin with a text: at most two,
         since two are too many already."""
-        found: dict[str, None] = {}
+        hashes: dict[str, None] = {}
         for row in await self._tables.query(TABLE, partition=SET, prefix=text, limit=2):
-            found[row.row] = None
+            hashes[row.row] = None
         for row in await self._tables.query(TABLE, partition=VERSION, prefix=text, limit=2):
-            found[str(row.cells["set"])] = None
-        return list(found)[:2]
+            hashes[str(row.cells["set"])] = None
+        return list(hashes)[:2]
 
 
 def _log_key(number: int) -> str:

@@ -1,8 +1,8 @@
 """Which mapping is in force: what converge renders with, read from the pointer and compiled.
 
-An instance looks at the pointer once in `MAPPING_FRESH_SECONDS`. When storage does not answer it
-goes on with the version it knows, which is never the product's own where a pointer was known. A
-set that does not compile here stops the work instead of being guessed at.
+An instance reads the pointer once in `MAPPING_FRESH_SECONDS`. If storage does not answer, it keeps
+the version that it knows; if it knew a pointer, that is never the product's own. A set that
+does not compile here stops the work.
 """
 
 import asyncio
@@ -66,15 +66,15 @@ class Mappings:
     async def _take(self, sha256: str) -> CompiledMapping | MappingUnusable:
         """The compiled set, noted as a version before any record carries it."""
         try:
-            found = await self.compiled(sha256)
+            mapping = await self.compiled(sha256)
         except (MappingRefused, MappingUnusable) as error:
             telemetry.event("mapping_unusable", logging.ERROR, set=sha256)
             return MappingUnusable(f"the active mapping {sha256} cannot be used here: {error}")
         product = self.product.alone.sha256
-        version = Version(found.sha256, sha256, product, found.documents)
+        version = Version(mapping.sha256, sha256, product, mapping.documents)
         await self.store.note(version, self._clock.now())
         telemetry.event("mapping_active", set=sha256, version=version.sha256)
-        return found
+        return mapping
 
     async def compiled(self, sha256: str) -> CompiledMapping:
         """A set compiled with the product; the last `VERSIONS_KEPT` are kept.
@@ -84,13 +84,13 @@ class Mappings:
         """
         if sha256 == PRODUCT_ALONE:
             return self.product.alone
-        found = self._kept.pop(sha256, None)
-        if found is None:
+        mapping = self._kept.pop(sha256, None)
+        if mapping is None:
             stored = await self.store.set(sha256)
             if stored is None:
                 raise MappingUnusable(f"the set {sha256} is not stored")
-            found = self.product.compile(await self.store.documents(stored))
-        self._kept[sha256] = found
+            mapping = self.product.compile(await self.store.documents(stored))
+        self._kept[sha256] = mapping
         while len(self._kept) > VERSIONS_KEPT:
             del self._kept[next(iter(self._kept))]
-        return found
+        return mapping

@@ -41,7 +41,7 @@ def pack(value: object) -> dict[str, Cell]:
         raise Parked(
             "document_too_large",
             f"the documents take {len(text)} characters",
-            "Split the object in Stripe; this one cannot be kept for comparison.",
+            "Split the object in Stripe; Tieout cannot store this one for comparison.",
         )
     return {f"packed{index:02}": part for index, part in enumerate(parts)}
 

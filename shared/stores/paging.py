@@ -55,14 +55,14 @@ async def row_pages(
     `after`: the (partition, row) to go on behind."""
     limit = size or QUERY_ROWS_MAX
     while True:
-        found = await tables.query(
+        page = await tables.query(
             table, partition=partition, prefix=prefix, after=after, limit=limit
         )
-        if found:
-            yield found
-        if len(found) < limit:
+        if page:
+            yield page
+        if len(page) < limit:
             return
-        after = (found[-1].partition, found[-1].row)
+        after = (page[-1].partition, page[-1].row)
 
 
 async def rows(tables: Tables, table: str, partition: str, prefix: str = "") -> AsyncIterator[Row]:

@@ -1,9 +1,9 @@
-"""Where the runs of a timer left off, so that the next run continues there.
+"""Where runs of a timer stopped, so that the next run can continue there.
 
 Table `cursors`. A `Window` is one reading of a Stripe list, newest first, over as many runs as it
-takes; only when the whole of it was handed on does the moment move up to which everything is known
-(`through`). A `Place` is a row key in a table partition. Each row is replaced by its ETag: of two
-runs at once one gets `TableConflict` and stops.
+takes; only when all of it is enqueued does `through` move, the moment up to which everything is
+known. A `Place` is a row key in a table partition. Each row is replaced by its ETag: if two runs
+overlap, one gets `TableConflict` and stops.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping

@@ -1,7 +1,7 @@
-"""The list of receipts that a controller should see. Table `receipts`, partition `listed`.
+"""The receipts that no invoice took, wholly or in part. Table `receipts`, partition `listed`.
 
 Over-payments and second payments are booked on account; unapplied receipts wait for their invoice.
-All of these are booked; none needs an action.
+All of these are booked; the list is for the controller.
 """
 
 from collections.abc import AsyncIterator
@@ -59,14 +59,14 @@ class ReceiptList:
 
     async def page(self) -> tuple[list[Listing], int]:
         """The first `LISTED_MAX` receipts on the list, and how many more there are."""
-        found: list[Listing] = []
+        listings: list[Listing] = []
         more = 0
         async for row in listed(self._tables):
-            if len(found) == LISTED_MAX:
+            if len(listings) == LISTED_MAX:
                 more += 1
                 continue
             cells = row.cells
-            found.append(
+            listings.append(
                 Listing(
                     row.row,
                     str(cells["kind"]),
@@ -77,4 +77,4 @@ class ReceiptList:
                     str(cells["at"]),
                 )
             )
-        return found, more
+        return listings, more

@@ -1,8 +1,8 @@
-"""What people decide about objects that Tieout shall leave alone, in the table `links`.
+"""Resolutions: people's decisions that Tieout leaves an object alone, in the table `links`.
 
 Partition = object id. Row `resolved`: the decision that holds; row `resolution~<moment>~<number>`:
-every decision, also the one to try again; these are never deleted. Both are written under the
-object's claim, so nobody writes the object while a person settles it by hand.
+every decision, also the one to retry; these are never deleted. Both are written under the object's
+claim, so nobody writes the object while a person resolves it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -99,7 +99,7 @@ def no_account(ref: Ref, outcome: Outcome) -> Exception:
         return NeedsMaster(f"customer {ref.id} in {ref.company}", outcome)
     return Parked(
         "customer_resolved",
-        f"customer {ref.id} has no account in {ref.company}, and nobody makes one: it was "
+        f"customer {ref.id} has no account in {ref.company}, and Tieout creates none: it was "
         f"{outcome.text}",
         f"Link an account: tieout customers accept {ref.id} --company {ref.company} "
         "--account ACCOUNT --who NAME --why REASON; or let "

@@ -1,4 +1,4 @@
-"""Reads with retries: for timers and proofs, whose many pages have no queue to retry them."""
+"""Reading with retries: for timers and proofs, whose many pages have no queue to retry them."""
 
 from collections.abc import Awaitable, Callable
 

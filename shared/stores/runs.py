@@ -1,9 +1,9 @@
 """One run of a timer: how long it may take, and the parts of it that fail alone.
 
 The host ends a function after five minutes (`functionTimeout` in `host.json`). A run stops by
-itself before that, keeps its place (`shared/stores/places.py`), and the next run goes on there.
-What fails in one part (a queue, a company, a page) is logged and does not stop the other parts; the
-run as a whole fails at its end, so that its failure is seen.
+itself before that, keeps its place (`shared/stores/places.py`), and the next run continues there.
+If one part fails (a queue, a company, a page), the run logs it and goes on with the others; it
+fails at its end, so that somebody sees the failure.
 """
 
 import asyncio
@@ -71,7 +71,8 @@ async def side_by_side[T, R](
 
     The first error comes out, after every step that has begun has ended.
     """
-    waiting = enumerate(items)
+    given = list(items)
+    waiting = enumerate(given)
     results: dict[int, R] = {}
     errors: list[Exception] = []
 
@@ -84,7 +85,8 @@ async def side_by_side[T, R](
             except Exception as error:
                 errors.append(error)
 
-    await asyncio.gather(*(work() for _ in range(at_once)))
+    workers = max(1, min(at_once, len(given)))
+    await asyncio.gather(*(work() for _ in range(workers)))
     if errors:
         raise errors[0]
     return [results[index] for index in range(len(results))]

@@ -16,6 +16,7 @@ from local.servicebus.messages import (
     BODY_BYTES_MAX,
     LockLost,
     MessageRefused,
+    MessageUnknown,
     Outgoing,
     QueueUnknown,
 )
@@ -498,6 +499,122 @@ def test_no_message_is_lost_or_kept_for_ever_by_random_receivers() -> None:
         dead = [message.message_id for message in broker.peek("work/$DeadLetterQueue")]
         assert sorted(done + dead) == sorted(sent)
         assert len(done) > 150
+
+    play(scene)
+
+
+def test_a_scheduled_message_is_cancelled_by_its_number() -> None:
+    async def scene(broker: Broker, clock: LoopClock) -> None:
+        later = clock.now() + timedelta(hours=1)
+        numbers = broker.schedule("work", [Outgoing(id, b"", "0", later) for id in "ab"])
+        with pytest.raises(MessageUnknown):
+            broker.cancel("work", [numbers[0], 99])
+        broker.cancel("work", numbers[:1])
+        await clock.sleep(3600)
+        assert [message.message_id for message in broker.peek("work")] == ["b"]
+        with pytest.raises(MessageUnknown):
+            broker.cancel("work", numbers[1:])
+
+    play(scene)
+
+
+def test_a_scheduled_repetition_gets_a_number_and_is_dropped() -> None:
+    async def scene(broker: Broker, clock: LoopClock) -> None:
+        send(broker, "a")
+        (number,) = broker.schedule("work", [Outgoing("a", b"", "0", clock.now())])
+        assert number > 0
+        assert broker.depth("work").ready == 1
+
+    play(scene)
+
+
+def test_a_session_is_had_by_name_with_messages_or_without() -> None:
+    async def scene(broker: Broker, _clock: LoopClock) -> None:
+        send(broker, "a", session="1")
+        named = broker.lock_session("work", "1")
+        empty = broker.lock_session("work", "2")
+        assert named is not None
+        assert empty is not None
+        assert (await ids_of(named), await ids_of(empty)) == (["a"], [])
+        assert broker.lock_session("work", "1") is None
+        send(broker, "b", session="2")
+        assert await broker.accept_session("work", 0) is None
+        assert await ids_of(empty) == ["b"]
+        with pytest.raises(MessageRefused):
+            broker.lock_session("plain", "1")
+
+    play(scene)
+
+
+def test_the_note_of_a_session_belongs_to_its_holder() -> None:
+    async def scene(broker: Broker, clock: LoopClock) -> None:
+        first = broker.lock_session("work", "1")
+        assert first is not None
+        first.note_state(b"so far")
+        await clock.sleep(SESSIONS.lock_seconds)
+        for call in (first.state, lambda: first.note_state(None), first.renew_session):
+            with pytest.raises(LockLost):
+                call()
+        second = broker.lock_session("work", "1")
+        assert second is not None
+        assert second.state() == b"so far"
+        second.note_state(None)
+        assert second.state() is None
+
+    play(scene)
+
+
+def test_a_released_message_comes_back_and_counts_no_delivery() -> None:
+    async def scene(broker: Broker, _clock: LoopClock) -> None:
+        broker.send("plain", [Outgoing("a", b"")])
+        receiver = broker.receiver("plain")
+        for _ in range(5):
+            (delivery,) = await receiver.receive(1, 0)
+            assert delivery.delivery_count == 1
+            receiver.release(delivery)
+
+    play(scene)
+
+
+def test_a_lock_token_names_its_delivery_while_the_lock_holds() -> None:
+    async def scene(broker: Broker, clock: LoopClock) -> None:
+        broker.send("plain", [Outgoing("a", b"")])
+        receiver = broker.receiver("plain")
+        (delivery,) = await receiver.receive(1, 0)
+        assert receiver.delivery_of(delivery.token) == delivery
+        await clock.sleep(PLAIN.lock_seconds)
+        with pytest.raises(LockLost):
+            receiver.delivery_of(delivery.token)
+
+    play(scene)
+
+
+def test_a_message_may_live_shorter_than_its_queue_allows_and_not_longer() -> None:
+    async def scene(broker: Broker, clock: LoopClock) -> None:
+        for id, seconds in (("short", 60), ("long", 90 * 86_400)):
+            broker.send("work", [Outgoing(id, b"", "0", time_to_live_seconds=seconds)])
+        await clock.sleep(60)
+        assert [message.message_id for message in broker.peek("work")] == ["long"]
+        await clock.sleep(14 * 86_400)
+        assert broker.depth("work").dead == 2
+
+    play(scene)
+
+
+def test_browsing_shows_ready_and_locked_messages_in_sequence() -> None:
+    async def scene(broker: Broker, _clock: LoopClock) -> None:
+        send(broker, "a", "b", session="1")
+        send(broker, "c", session="2")
+        receiver = await accept(broker)
+        await receiver.receive(1, 0)
+        entity = broker.entity("work")
+        shown = [entity.browse(1, 9, None), entity.browse(1, 2, None), entity.browse(2, 9, "1")]
+        assert [[message.message_id for message in some] for some in shown] == [
+            ["a", "b", "c"],
+            ["a", "b"],
+            ["b"],
+        ]
+        assert entity.counts() == (2, 1, 0)
 
     play(scene)
 

@@ -17,7 +17,7 @@ from shared.errors import StorageUnavailable
 from shared.mapping.problems import MappingRefused
 from shared.ports import Row
 from shared.registry import ENTITIES
-from shared.stores.item import VERIFY, Item
+from shared.stores.item import Item, ItemKind
 from shared.targets.entity_set import EntitySets, entity_set
 from shared.targets.finance import FINANCE
 from tests.world import (
@@ -215,7 +215,7 @@ def test_its_records_are_verified_in_their_own_entity_set() -> None:
     async def story(world: World) -> None:
         new_coupon(world)
         await rest(world)
-        item = Item("verify-SPRING", VERIFY, "coupon", "SPRING")
+        item = Item("verify-SPRING", "", "coupon", "SPRING", kind=ItemKind.VERIFY)
         await world.app.queue.send("catalogue", [item.message(0)])
         await rest(world)
         assert await parked(world) == []

@@ -20,6 +20,7 @@ START_SECONDS_MAX = 30
 SEEN_SECONDS_MAX = 30
 COMMAND_SECONDS_MAX = 60
 POLL_SECONDS = 0.2
+ROWS_TRIED_MAX = 100
 
 type Json = dict[str, Any]
 
@@ -41,6 +42,19 @@ def free_ports(count: int) -> list[int]:
     for each in sockets:
         each.close()
     return ports
+
+
+def free_row(count: int) -> int:
+    """The first of some consecutive ports that are free now."""
+    for _ in range(ROWS_TRIED_MAX):
+        (first,) = free_ports(1)
+        try:
+            for port in range(first, first + count):
+                socket.create_server(("127.0.0.1", port)).close()
+        except (OSError, OverflowError):
+            continue
+        return first
+    pytest.fail(f"no {count} ports in a row are free")
 
 
 def arguments(ports: list[int]) -> list[str]:

@@ -61,7 +61,7 @@ def order_lines(world: World) -> dict[int, Json]:
 
 
 def credited(world: World) -> Decimal:
-    """The sum of all credit notes and corrections, as the customer sees it."""
+    """The sum of all credit memos and corrections, as the customer sees it."""
     rows = world.dynamics.records("CDSFreeTextInvoiceLines")
     return sum((Decimal(row["Quantity"]) * Decimal(row["UnitPrice"]) for row in rows), Decimal(0))
 

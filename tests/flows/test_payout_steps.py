@@ -113,7 +113,7 @@ def _failing(times: int) -> Answer:
         nonlocal failed
         if failed < times:
             failed += 1
-            raise ActivityError("stripe asks to slow down")
+            raise ActivityError("stripe asks Tieout to slow down")
         return tied_at_once(name, given)
 
     return answer
@@ -127,7 +127,7 @@ def test_an_activity_that_fails_is_tried_again_after_a_pause() -> None:
 
 def test_an_activity_that_fails_for_good_ends_the_flow_with_its_reason() -> None:
     run = Run(_failing(10_000)).live({"payout": "po_1"})
-    assert "stripe asks to slow down" in run.last.error
+    assert "stripe asks Tieout to slow down" in run.last.error
     assert [name for name, _ in run.calls] == [PAGE] * RETRIES_MAX
 
 

@@ -150,7 +150,7 @@ def test_a_long_outage_is_shown_to_a_person_and_heals_by_itself() -> None:
             seen += await parked(world)
         (txn,) = transactions_of(world, charge)
         assert {(item.object, item.cause) for item in seen} == {(txn["id"], "unavailable")}
-        assert seen[0].text.startswith("given up after 12 attempts: dynamics is not available")
+        assert seen[0].text.startswith("gave up after 12 attempts: dynamics is not available")
         assert seen[0].remedy
         assert lines(world) == {}
         world.dynamics.faults = DynamicsFaults()

@@ -105,8 +105,8 @@ def gross_of(world: World, source: str, category: str = "") -> Booked:
     return lines(world, txn["id"])[f"{txn['id']}:gross"]
 
 
-def credit_notes(world: World) -> list[tuple[str, str]]:
-    """Company and account of each credit note."""
+def credit_memos(world: World) -> list[tuple[str, str]]:
+    """Company and account of each credit memo."""
     rows = world.dynamics.records("CDSFreeTextInvoiceHeaders")
     return [(row["dataAreaId"], f"Cust {row['CustomerAccount']}") for row in rows]
 
@@ -139,7 +139,7 @@ async def the_customer_is_deleted(world: World, charge: str) -> None:
         the_customer_is_deleted,
     ],
 )
-def test_refund_and_credit_note_go_to_company_and_customer_of_the_sale(
+def test_refund_and_credit_memo_go_to_company_and_customer_of_the_sale(
     change: Callable[[World, str], Awaitable[None]],
 ) -> None:
     async def story(world: World) -> None:
@@ -156,7 +156,7 @@ def test_refund_and_credit_note_go_to_company_and_customer_of_the_sale(
             *("demf", sale.account),
             "Bank STRIPE-USD",
         )
-        assert credit_notes(world) == [("demf", sale.account)]
+        assert credit_memos(world) == [("demf", sale.account)]
         await booked_and_proved(world)
 
     live(story, options(ROUTED_ORDERS))
@@ -185,7 +185,7 @@ def test_when_the_owner_changes_a_refund_stays_with_the_sale_and_moves_todays_cl
             if Decimal(row["DebitAmount"])
         ]
         assert row["OffsetCompany"] == "usmf"
-        assert credit_notes(world) == [("demf", sale.account)]
+        assert credit_memos(world) == [("demf", sale.account)]
         assert await parked(world) == []
         assert (await gaps(world))["eur"] == opening
 
@@ -305,7 +305,7 @@ def test_a_receipt_that_waits_for_the_invoice_of_its_order_goes_where_the_order_
     live(story, options(ROUTED_ORDERS))
 
 
-def test_a_credit_note_of_a_sale_booked_elsewhere_goes_to_the_company_of_its_receipt() -> None:
+def test_a_credit_memo_of_a_sale_booked_elsewhere_goes_to_the_company_of_its_receipt() -> None:
     async def story(world: World) -> None:
         ada = new_customer(world)
         named = SHOP | {"dynamics_sales_order": "SO-OLD"}
@@ -318,7 +318,7 @@ def test_a_credit_note_of_a_sale_booked_elsewhere_goes_to_the_company_of_its_rec
         await rest(world, 2 * DAY)
         account = account_of(world, ada, "demf")
         assert gross_of(world, refund).account == account
-        assert credit_notes(world) == [("demf", account)]
+        assert credit_memos(world) == [("demf", account)]
         assert await parked(world) == []
 
     live(story, options(NAMED))

@@ -128,7 +128,7 @@ WRONG: dict[str, tuple[Mapping[str, Any], dict[str, str]]] = {
     ),
     "a bank account in another case": (
         changed("currencies.usd.bank", {"type": "Bank", "id": "usmf oper"}),
-        {"bank accounts usmf": "usmf oper (usd bank) is rendered USMF OPER in Dynamics"},
+        {"bank accounts usmf": "usmf oper (usd bank) is spelled USMF OPER in Dynamics"},
     ),
     "a clearing account of main accounts": (
         changed("currencies.jpy.clearing", LEDGER),
@@ -140,7 +140,7 @@ WRONG: dict[str, tuple[Mapping[str, Any], dict[str, str]]] = {
     ),
     "a company in another case": (
         renamed_company("usmf", "USMF"),
-        {"company USMF": "TIEOUT_BOOKS says USMF, Dynamics renders it usmf"},
+        {"company USMF": "TIEOUT_BOOKS says USMF, Dynamics spells it usmf"},
     ),
     "a journal name that is not there": (
         changed("companies.usmf.journals.customer_payment", "NOPE"),
@@ -152,7 +152,7 @@ WRONG: dict[str, tuple[Mapping[str, Any], dict[str, str]]] = {
     ),
     "a journal name in another case": (
         changed("companies.usmf.journals.general", "strgl"),
-        {"journal usmf general": "the journal name strgl is rendered STRGL in Dynamics"},
+        {"journal usmf general": "the journal name strgl is spelled STRGL in Dynamics"},
     ),
     "no one-time customer": (
         changed("companies.usmf.one_time_customer", "NOBODY"),
@@ -287,7 +287,7 @@ def test_payment_methods_that_are_missing_or_bridge_are_named() -> None:
 def test_a_stripe_key_of_the_other_mode_is_named() -> None:
     async def story(world: World) -> None:
         assert await wrong(world) == {
-            "stripe": "the key belongs to the other mode than STRIPE_LIVEMODE says"
+            "stripe": "the key belongs to another mode than STRIPE_LIVEMODE says"
         }
 
     live(story, Options(settings={"stripe_livemode": True}))

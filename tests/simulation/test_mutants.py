@@ -17,6 +17,7 @@ from local.simulation.mutants import (
     recorded,
     try_on,
 )
+from local.simulation.run import freeze_imports
 
 JOBS = 2
 
@@ -25,7 +26,7 @@ def caught(name: str) -> str:
     """The invariant that a mutant breaks on its recorded seed, or what went wrong."""
     kill = recorded()[name]
     try:
-        found = try_on(name, kill.seed, 1)
+        found = try_on(name, [kill.seed])
     except MutantError as error:
         return str(error)
     return found.invariant if found else "nothing"
@@ -42,7 +43,7 @@ class Fates:
 @pytest.fixture(scope="module")
 def fates() -> Fates:
     grounds = dict.fromkeys((kill.seed, ground_of(name)) for name, kill in recorded().items())
-    with get_context("spawn").Pool(JOBS) as pool:
+    with get_context("spawn").Pool(JOBS, initializer=freeze_imports) as pool:
         passed = pool.starmap_async(passes, grounds, chunksize=1)
         broken = pool.map(caught, recorded(), chunksize=1)
         return Fates(

@@ -20,7 +20,7 @@ from local.simulation.report import (
     seldom,
     show,
 )
-from local.simulation.run import Outcome
+from local.simulation.run import SeedOutcome
 from local.simulation.shrink import RUNS_MAX, allowed_by, shrink
 from local.simulation.subject import Violation
 from local.simulation.timeline import Timeline
@@ -36,9 +36,11 @@ class StandingClock:
         raise AssertionError(f"nothing sleeps here, not even {seconds} s")
 
 
-def outcome(injected: list[Injected], *, fails: bool, invariant: str = "line_missing") -> Outcome:
+def outcome(
+    injected: list[Injected], *, fails: bool, invariant: str = "line_missing"
+) -> SeedOutcome:
     violation = Violation(invariant, "txn_1:gross")
-    return Outcome(
+    return SeedOutcome(
         seed=7,
         violations=(violation,) if fails else (),
         injected=tuple(injected),
@@ -58,7 +60,7 @@ FAULTS = [Injected(kind, number, "") for kind in NAMES[:6] for number in range(1
 NEEDED = [FAULTS[3], FAULTS[20]]
 
 
-def play(allowed: Allowed) -> Outcome:
+def play(allowed: Allowed) -> SeedOutcome:
     """A run that fails when both needed faults strike."""
     struck = [fault for fault in FAULTS if fault.number in allowed.get(fault.kind, ())]
     return outcome(struck, fails=all(fault in struck for fault in NEEDED))
@@ -69,7 +71,7 @@ def test_a_failure_is_shrunk_to_the_faults_it_needs() -> None:
 
 
 def test_shrinking_does_not_follow_another_failure() -> None:
-    def other(allowed: Allowed) -> Outcome:
+    def other(allowed: Allowed) -> SeedOutcome:
         return dataclasses.replace(
             play(allowed), violations=(Violation("duplicate_line", "another one"),)
         )
@@ -80,7 +82,7 @@ def test_shrinking_does_not_follow_another_failure() -> None:
 def test_shrinking_ends_after_a_number_of_runs() -> None:
     runs = 0
 
-    def stubborn(allowed: Allowed) -> Outcome:
+    def stubborn(allowed: Allowed) -> SeedOutcome:
         nonlocal runs
         runs += 1
         return outcome([], fails=False)
@@ -199,7 +201,7 @@ def test_a_senseless_rate_is_refused(text: str, said: str) -> None:
 def test_a_failure_is_shrunk_unless_that_is_switched_off(tmp_path: Path, shrinks: bool) -> None:
     said: list[str] = []
 
-    def run(seed: int, *, allowed: Allowed | None = None, **_: object) -> Outcome:
+    def run(seed: int, *, allowed: Allowed | None = None, **_: object) -> SeedOutcome:
         assert seed == 7
         return outcome(FAULTS, fails=True) if allowed is None else play(allowed)
 

@@ -37,7 +37,7 @@ def test_a_storage_connection_string_is_accepted(text: str) -> None:
         ("AccountName=contoso", "must hold AccountName and AccountKey"),
         ("AccountName=contoso;AccountKey=", "AccountKey has no value"),
         (f"AccountName=;AccountKey={KEY}", "AccountName has no value"),
-        (f"{STORAGE};AccountName=other", "AccountName stands there twice"),
+        (f"{STORAGE};AccountName=other", "AccountName occurs twice"),
         ("AccountName=contoso;AccountKey=not base64", "it is cut or changed"),
         (f"AccountName=contoso;AccountKey={KEY[:-1]}", "it is cut or changed"),
         (f"AccountName=Con_toso;AccountKey={KEY}", "an AccountName of 3 to 24"),

@@ -119,9 +119,9 @@ def test_a_wait_that_is_demanded_is_kept(error: Exception) -> None:
 
 
 def test_a_line_whose_customer_fails_shares_the_customers_verdict() -> None:
-    inner = Outcome(Kind.RETRY, True, 3.0, "throttled", "Stripe asks to slow down", "Wait.")
+    inner = Outcome(Kind.RETRY, True, 3.0, "throttled", "Stripe asks Tieout to slow down", "Wait.")
     outcome = outcome_of(NeedsMaster("customer cus_1 in usmf", inner))
-    assert outcome.text == "customer cus_1 in usmf: Stripe asks to slow down"
+    assert outcome.text == "customer cus_1 in usmf: Stripe asks Tieout to slow down"
     assert (outcome.kind, outcome.counts, outcome.delay_seconds) == (Kind.RETRY, True, 3.0)
 
 

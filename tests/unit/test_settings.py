@@ -153,10 +153,10 @@ def test_books_that_are_not_json_are_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"default_company": "xxxx"}, "default_company is unknown company 'xxxx'"),
+        ({"default_company": "xxxx"}, "default_company names the company 'xxxx'"),
         ({"currencies": {}}, "TIEOUT_BOOKS.currencies is empty: at least one is needed"),
-        ({"companies": {}}, "unknown company"),
-        ({"surprise": 1}, "TIEOUT_BOOKS.surprise is not known here"),
+        ({"companies": {}}, "which companies does not have"),
+        ({"surprise": 1}, "TIEOUT_BOOKS.surprise is unknown"),
         ({"currencies": 7}, "currencies"),
         (
             {"currencies": {"USD": BOOKS.currencies["usd"].model_dump(mode="json")}},
@@ -168,7 +168,7 @@ def test_books_that_are_not_json_are_refused(text: str) -> None:
                     "usd": BOOKS.currencies["usd"].model_dump(mode="json") | {"company": "gbsi"}
                 }
             },
-            "currencies.usd.company is unknown company 'gbsi'",
+            "currencies.usd.company names the company 'gbsi'",
         ),
     ],
 )
@@ -484,7 +484,7 @@ CLEARING = {"type": "Bank", "id": "clearing-usd"}
             "customer_payment and general are both 'STRIPE', of two types",
         ),
         ("companies.USMF", BOOKS.companies["usmf"].model_dump(mode="json"), "one company twice"),
-        ("companies.toolong", BOOKS.companies["usmf"].model_dump(mode="json"), "no dataAreaId"),
+        ("companies.toolong", BOOKS.companies["usmf"].model_dump(mode="json"), "not a dataAreaId"),
     ],
 )
 def test_one_account_for_two_things_that_the_proof_tells_apart_is_refused(

@@ -113,7 +113,7 @@ def test_every_number_of_the_settings_has_bounds_to_name() -> None:
         ("companies.usmf.customer_group", 10, "customer_group must be text, is 10"),
         ("companies.usmf.closed_through", "soon", "must be a date like 2026-09-30"),
         ("companies.usmf.closed_through", "2026-02-30", "must be a date like 2026-09-30"),
-        ("companies.usmf.journal", {}, "companies.usmf.journal is not known here"),
+        ("companies.usmf.journal", {}, "companies.usmf.journal is unknown"),
         ("currencies.usd.company", "toolong", "company must have at most 4 characters"),
         ("currencies.usd", None, "currencies.usd must be a JSON object"),
         ("default_company", None, "default_company must be text"),

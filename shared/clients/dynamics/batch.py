@@ -7,9 +7,8 @@ a transaction, so lone writes stay independent of each other, and `Content-ID`, 
 are matched, is defined inside changesets only. `Prefer: odata.continue-on-error` asks to go on
 behind a failed changeset.
 
-The outer status is 200 even when everything failed; a failed changeset is answered by a single
-part. A write without an unambiguous answer is an `UncertainWrite`.
-
+The outer status is 200 even if everything failed; a failed changeset is answered by a single part.
+A write without an unambiguous answer is an `UncertainWrite`.
 
 https://docs.oasis-open.org/odata/odata/v4.0/os/part1-protocol/odata-v4.0-os-part1-protocol.html#_Toc372793748
 https://learn.microsoft.com/dynamics365/fin-ops-core/dev-itpro/data-entities/odata
@@ -116,7 +115,9 @@ def answers_of(
     owners = [unit for unit, size in enumerate(sizes) for _ in range(size)]
     first_ids = list(accumulate(sizes, initial=1))
     answers: list[list[PartAnswer] | PartAnswer | UncertainWrite] = [
-        UncertainWrite(f"{SYSTEM} may or may not have done it: the batch's answer is incomplete")
+        UncertainWrite(
+            f"{SYSTEM} may or may not have executed it: the batch's answer is incomplete"
+        )
         for _ in sizes
     ]
     expected = 0
@@ -157,7 +158,7 @@ def _changeset_answer(
         return failed[0] if len(failed) == len(parts) else _contradiction()
     if len(parts) != size:
         return UncertainWrite(
-            f"{SYSTEM} may or may not have done it: {len(parts)} answers for {size} writes"
+            f"{SYSTEM} may or may not have executed it: {len(parts)} answers for {size} writes"
         )
     slots = [part.content_id for part in parts]
     if slots == [None] * size:
@@ -169,7 +170,7 @@ def _changeset_answer(
 
 def _contradiction() -> UncertainWrite:
     return UncertainWrite(
-        f"{SYSTEM} may or may not have done it: the batch's answer contradicts itself"
+        f"{SYSTEM} may or may not have executed it: the batch's answer contradicts itself"
     )
 
 

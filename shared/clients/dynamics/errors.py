@@ -1,4 +1,4 @@
-"""What an answer of Dynamics 365 means: a closed table from status and text to our errors.
+"""The meaning of an answer of Dynamics 365: a closed table from status and text to our errors.
 
 Dynamics puts the reason of a failed write into `error.innererror.message` and marks it by
 `error.innererror.type`; the HTTP status says less (the same refusal has come as 400 and as
@@ -99,7 +99,7 @@ def error_of(
     ):
         return Refused(SYSTEM, text)
     if writing:
-        return UncertainWrite(_shortened(f"{SYSTEM} may or may not have done it: {text}"))
+        return UncertainWrite(_shortened(f"{SYSTEM} may or may not have executed it: {text}"))
     return Unavailable(SYSTEM, text)
 
 

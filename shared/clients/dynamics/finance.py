@@ -131,7 +131,7 @@ class FinanceGateway:
             return dict.fromkeys(positions, WriteFailed(error))
         except Exception as error:  # closed by default: the request may be on its way
             unknown = UncertainWrite(
-                f"{SYSTEM} may or may not have done it: {type(error).__name__} {error}"
+                f"{SYSTEM} may or may not have executed it: {type(error).__name__} {error}"
             )
             unknown.__cause__ = error
             return dict.fromkeys(positions, WriteFailed(unknown))
@@ -208,5 +208,5 @@ def _stopping(outcomes: dict[int, WriteResult]) -> Exception | None:
 def _not_sent(stop: Exception) -> Exception:
     """The certain error of a write that was not sent because of an earlier request's error."""
     if isinstance(stop, UncertainWrite):
-        return Unavailable(SYSTEM, "not sent, since the answer of an earlier request is lost")
+        return Unavailable(SYSTEM, "not sent, because the answer of an earlier request is lost")
     return stop

@@ -1,9 +1,8 @@
 """One HTTP request to Dynamics 365: caps, bearer token, time-outs, and what a failure means.
 
-One question decides what a failed request means: may Dynamics have executed it? If no connection
-was made, certainly not (`Unavailable`). After the first byte was sent it may have: a write is then
-an `UncertainWrite`; a read is `Unavailable` all the same.
-
+One question classifies a request that fails: may Dynamics have executed it? If the connection was
+never made, it has not (`Unavailable`). After the first byte was sent, it may have: a write raises
+`UncertainWrite`, a read raises `Unavailable` all the same.
 
 https://learn.microsoft.com/dynamics365/fin-ops-core/dev-itpro/data-entities/odata
 https://learn.microsoft.com/dynamics365/fin-ops-core/dev-itpro/data-entities/service-protection-api-limits
@@ -184,8 +183,8 @@ def data_path_of(next_link: str) -> str:
 
     Raises `Unavailable` when there is no such part.
     """
-    _, found, rest = next_link.partition(DATA_PATH)
-    if not found:
+    _, separator, rest = next_link.partition(DATA_PATH)
+    if not separator:
         raise Unavailable(SYSTEM, f"a next link without {DATA_PATH}: {next_link}")
     return DATA_PATH + rest
 
@@ -194,4 +193,4 @@ def _failure_of(error: Exception, what: str, *, writing: bool) -> TieoutError:
     text = f"{what}: {type(error).__name__} {error}".rstrip()
     if isinstance(error, NEVER_SENT) or not writing:
         return Unavailable(SYSTEM, text)
-    return UncertainWrite(f"{SYSTEM} may or may not have done it, its answer is lost: {text}")
+    return UncertainWrite(f"{SYSTEM} may or may not have executed it, its answer is lost: {text}")

@@ -4,7 +4,7 @@ No event tells of them; the objects that they belong to lead here.
 https://docs.stripe.com/api/balance_transactions
 """
 
-from shared.entities.balance_transaction import documents
+from shared.entities.balance_transaction import documents, reading
 from shared.entities.common.journal_lines import CustomerPaymentLine, GeneralLine
 from shared.entities.entity import Entity
 
@@ -14,6 +14,7 @@ BALANCE_TRANSACTION = Entity(
     object="balance_transaction",
     event_types=(),
     expand=("source",),
+    read=reading.read,
     queries_of=documents.queries,
     build=documents.build,
     documents=(CustomerPaymentLine, GeneralLine),

@@ -35,6 +35,7 @@ from shared.entities.common.objects import (
     id_of,
     moment,
     text,
+    unless_settled,
 )
 from shared.entities.common.origin import GROSS, Origin, decided, origin_of
 from shared.entities.common.refunding import charge_of_refund
@@ -185,8 +186,8 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
         desired,
         documents=tuple(documents),
         masters=tuple(_masters(documents)),
-        money=(*_charge(snapshot, context), *payout_refs(txn)),
-        again=(
+        enqueue=(
+            *unless_settled(*_charge(snapshot, context), *payout_refs(txn)),
             *charge_of_refund(snapshot.related.get("refund") or {}, context),
             *returned_payout(txn),
         ),

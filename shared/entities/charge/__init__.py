@@ -3,7 +3,7 @@
 https://docs.stripe.com/api/charges
 """
 
-from shared.entities.charge import documents, receipts, sale
+from shared.entities.charge import documents, reading, receipts, sale
 from shared.entities.charge.receipts import APPLIED
 from shared.entities.common.sales_documents import (
     CreditMemo,
@@ -25,6 +25,7 @@ CHARGE = Entity(
         *("charge.failed", "charge.pending", "charge.expired"),
     ),
     expand=("refunds", "refunds.data.balance_transaction"),
+    read=reading.read,
     queries_of=sale.queries,
     build=documents.build,
     documents=(

@@ -16,6 +16,7 @@ from shared.entities.common.objects import (
     id_of,
     money_refs,
     text,
+    unless_settled,
 )
 from shared.entities.common.origin import decided
 from shared.entities.common.sale_routing import session_of
@@ -48,10 +49,11 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
                 f"Stripe has not made the balance transaction of charge {snapshot.id} yet",
             )
     refs += further + sold_items.missing(snapshot, session_of(snapshot))
+    enqueue = unless_settled(*refs)
     try:
         documents = sale.documents(snapshot, context)
     except TieoutError as error:
-        return Desired(money=refs, unfinished=error)
+        return Desired(enqueue=enqueue, unfinished=error)
     parties = dict.fromkeys(
         (document.customer.customer, document.company)
         for document in documents
@@ -59,4 +61,4 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
     )
     masters = tuple(Ref("customer", party, company) for party, company in parties if party)
     first = decided(snapshot, documents[0]) if documents else None
-    return Desired(documents, masters, refs, decided=first)
+    return Desired(documents, masters, enqueue, decided=first)

@@ -40,6 +40,7 @@ from shared.entities.common.sales_documents import MemoHeader
 from shared.entities.refund import REVERSAL, amount_in
 from shared.errors import Waiting
 from shared.policy import Sale
+from shared.targets.finance import IS_POSTED, is_posted
 
 INVOICES, FREE_TEXT = "SalesInvoiceHeadersV2", "CDSFreeTextInvoiceHeaders"
 RECEIPTS = "CustomerPaymentJournalLines"
@@ -96,7 +97,7 @@ def queries(snapshot: Snapshot, context: Context) -> tuple[Query, ...]:
                 company,
                 "InvoiceId",
                 found.invoice,
-                ("InvoiceId", "IsPosted", "CurrencyCode"),
+                ("InvoiceId", IS_POSTED, "CurrencyCode"),
             )
         )
     elif found.order:
@@ -128,7 +129,7 @@ def _queries_of_reversals(snapshot: Snapshot, charge: str) -> list[Query]:
     select = ("SalesOrderNumber", "SalesOrderStatus")
     asked = [Query(ORDER, order.HEADERS, company, field, charge, select)]
     for reversal in found:
-        select = ("InvoiceId", "IsPosted")
+        select = ("InvoiceId", IS_POSTED)
         name, field = _answer_of(reversal), "ExternalInvoiceId"
         asked.append(Query(name, FREE_TEXT, reversal.company, field, reversal.key, select))
     return asked
@@ -153,7 +154,7 @@ def _posted_reversals(snapshot: Snapshot) -> Iterator[tuple[str, MemoHeader]]:
         return
     for reversal in _reversals(snapshot):
         for row in snapshot.answers.get(_answer_of(reversal), ()):
-            if row["IsPosted"] == "Yes":
+            if is_posted(row):
                 yield str(row["InvoiceId"]), reversal
 
 
@@ -173,9 +174,7 @@ def is_unapplied(gross: Document) -> bool:
 def _numbers(snapshot: Snapshot) -> list[str]:
     posted = [str(row["InvoiceNumber"]) for row in snapshot.answers.get("invoices", ())]
     posted += [
-        str(row["InvoiceId"])
-        for row in snapshot.answers.get("free_text", ())
-        if row["IsPosted"] == "Yes"
+        str(row["InvoiceId"]) for row in snapshot.answers.get("free_text", ()) if is_posted(row)
     ]
     posted += [number for number, _ in _posted_reversals(snapshot)]
     return list(dict.fromkeys(posted))
@@ -200,7 +199,7 @@ def invoice_for(snapshot: Snapshot, currency: str) -> Invoice | None:
     if found:
         return max(found, key=lambda each: each.open_minor or 0)  # the first of equal ones
     for row in snapshot.answers.get("free_text", ()):
-        if row["IsPosted"] == "Yes" and str(row["CurrencyCode"]).lower() == currency:
+        if is_posted(row) and str(row["CurrencyCode"]).lower() == currency:
             return Invoice(str(row["InvoiceId"]), None)
     return None
 

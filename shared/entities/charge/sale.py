@@ -139,7 +139,7 @@ def _without_order(snapshot: Snapshot) -> Parked:
     failed afterwards: whether it was booked elsewhere is not known."""
     return Parked(
         "sale_without_order",
-        f"charge {snapshot.id} was refunded wholly before it had an order, then a refund failed",
+        f"charge {snapshot.id} was refunded in full before it had an order, then a refund failed",
         "Book the order by hand, or find where the sale is booked, and name that in the charge's "
         "metadata (dynamics_sales_order or dynamics_invoice); then retry.",
     )

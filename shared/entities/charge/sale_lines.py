@@ -133,7 +133,7 @@ def _rounded(
         raise Parked(
             "lines_differ_from_amount",
             f"the lines of charge {id_of(charge)} are {parts} = "
-            f"{_money(charge, captured - missing)}, captured was {_money(charge, captured)}",
+            f"{_money(charge, captured - missing)}, but {_money(charge, captured)} was captured",
             "Correct the items in Stripe's metadata, or book the order by hand and name it there "
             "(dynamics_sales_order); then retry.",
         )

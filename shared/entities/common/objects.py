@@ -83,12 +83,15 @@ class FlowStart:
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
-    """An object that must be converged although it may be settled; `id` names the reason, so that
-    one reason leads to one message."""
+class Enqueue:
+    """Another object that has to be converged: unless it is settled, or `even_if_settled`.
+
+    `reason` is the id of the message, so that one reason leads to one message.
+    """
 
     ref: Ref
-    id: str
+    reason: str
+    even_if_settled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +119,15 @@ class Desired:
     """What must exist for one object.
 
     `documents` to hold in Dynamics, parents before what belongs to them; `masters` first, inline;
-    `money` to converge by its own queue unless it is settled, `again` in any case; `flows` to
-    start; `parked`, `waiting`: written all the same, then put before a person or on the list.
+    `enqueue`: other objects that have to be converged by their own queues; `flows` to start;
+    `parked`, `waiting`: written all the same, then put before a person or on the list.
     `unfinished`: documents are missing, for this reason; what is there goes on without them.
     `listed`: for the list of receipts. `decided`: to be on record before anything is written.
     """
 
     documents: tuple[Document, ...] = ()
     masters: tuple[Ref, ...] = ()
-    money: tuple[Ref, ...] = ()
-    again: tuple[Again, ...] = ()
+    enqueue: tuple[Enqueue, ...] = ()
     flows: tuple[FlowStart, ...] = ()
     parked: Parked | None = None
     waiting: Waiting | None = None
@@ -167,7 +169,7 @@ class Context:
         if name not in self.books.companies:
             raise Parked(
                 "company_not_configured",
-                f"the sale was booked in company {name}, which TIEOUT_BOOKS does not have any more",
+                f"the sale was booked in company {name}, which TIEOUT_BOOKS no longer has",
                 "Put the company back into TIEOUT_BOOKS (companies), then retry.",
             )
         return self.books.companies[name]
@@ -262,6 +264,11 @@ def money_refs(*values: object) -> tuple[Ref, ...]:
     """References to balance transactions, without gaps and doubles, in order."""
     ids = dict.fromkeys(found for found in (id_of(value) for value in values) if found)
     return tuple(Ref("balance_transaction", found) for found in ids)
+
+
+def unless_settled(*refs: Ref) -> tuple[Enqueue, ...]:
+    """Each of the objects once: that it is not settled is the only reason."""
+    return tuple(Enqueue(ref, ref.id) for ref in refs)
 
 
 def captured_minor(charge: Json) -> int:

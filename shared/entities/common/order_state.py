@@ -11,7 +11,7 @@ from decimal import Decimal
 from shared.domain.documents import Document, has_same_facts
 from shared.domain.money import from_decimal
 from shared.entities.common.objects import Json, Snapshot
-from shared.entities.common.refunding import Written
+from shared.entities.common.refunding import WrittenRefund
 from shared.entities.common.sale_line import ROUNDING_NUMBER, SaleLine
 from shared.entities.common.sales_documents import OmittedLine, SalesOrder, SalesOrderLine
 from shared.errors import Parked
@@ -43,15 +43,15 @@ class State:
     landed: tuple[int, ...] = ()
     announced: tuple[int, ...] = ()
 
-    def written(self) -> dict[str, Written]:
+    def written(self) -> dict[str, WrittenRefund]:
         """What refunds took from the lines, by refund."""
         taken = dict(self.without)
         for number, document in self.lines.items():
             taken[number] = document.reductions
-        found: dict[str, Written] = {}
+        found: dict[str, WrittenRefund] = {}
         for number, shares in taken.items():
             for refund, share in shares.items():
-                found.setdefault(refund, Written()).reduced[number] = share
+                found.setdefault(refund, WrittenRefund()).reduced[number] = share
         return found
 
     def is_applied(self, line: SalesOrderLine) -> bool:

@@ -1,7 +1,7 @@
 """Where a sale went: company, customer and currency as they were written for its charge.
 
 What follows a sale goes where the sale went, whatever policy, metadata and books say by now: its
-refunds and failures, its disputes, its credit notes, its receipt after its order and its order
+refunds and failures, its disputes, its credit memos, its receipt after its order and its order
 after its receipt.
 In this order of authority: the gross line of the charge's own transaction, its sales order, else
 the first record that was written for it. Where nothing was written, today's rule decides.
@@ -20,7 +20,7 @@ from shared.entities.common.sales_documents import MemoHeader, SalesOrder
 
 GROSS = "gross"
 FIRST = "first"  # the record that the row `origin` of the charge names
-# Protected fields, which no mapping can change: of journal lines; of orders, credit notes, returns.
+# Protected fields, which no mapping can change: of journal lines; of orders, credit memos, returns.
 ACCOUNT_FIELD = "AccountDisplayValue"
 PARTY_FIELDS = ("OrderingCustomerAccountNumber", "CustomerAccount", "CustomerAccountNumber")
 

@@ -13,8 +13,8 @@ from typing import Any
 from shared.domain.allotment import AllotmentError, RefundShare, allot
 from shared.domain.records import Ref
 from shared.entities.common.objects import (
-    Again,
     Context,
+    Enqueue,
     Json,
     elements,
     id_of,
@@ -37,7 +37,7 @@ type Shares = dict[int, int]
 @dataclass(frozen=True, slots=True)
 class Refund:
     """A refund of a charge, made at `created` (seconds). `wanted`: the shares that its metadata
-    gives; `elsewhere`: its credit note exists in Dynamics already."""
+    gives; `elsewhere`: its credit memo exists in Dynamics already."""
 
     id: str
     amount: int
@@ -48,7 +48,7 @@ class Refund:
 
 
 @dataclass(slots=True)
-class Written:
+class WrittenRefund:
     """What was written of one refund: shares by line that reduced it, and that were credited or
     given back by documents."""
 
@@ -130,7 +130,7 @@ def effects_of(
     worth: Mapping[int, int],
     open_lines: Mapping[int, bool],
     refunds: Sequence[Refund],
-    written: Mapping[str, Written],
+    written: Mapping[str, WrittenRefund],
 ) -> Effects:
     """What the refunds do to lines that are worth so much (minor units by line number).
 
@@ -138,7 +138,7 @@ def effects_of(
     """
     refund_shares = []
     for refund in refunds:
-        known = written.get(refund.id, Written())
+        known = written.get(refund.id, WrittenRefund())
         if refund.alive:
             fixed = _sum(known.reduced, known.credited, _negative(known.reversed))
             refund_shares.append(RefundShare(refund.id, refund.amount, fixed, refund.wanted))
@@ -155,7 +155,7 @@ def effects_of(
     credits: dict[str, Shares] = {}
     reversals: dict[str, Shares] = {}
     for refund in refunds:
-        known = written.get(refund.id, Written())
+        known = written.get(refund.id, WrittenRefund())
         for number, share in known.reduced.items():
             if refund.alive or not open_lines[number]:
                 reductions.setdefault(number, {})[refund.id] = share
@@ -188,9 +188,10 @@ def _sum(*parts: Mapping[int, int]) -> Shares:
     return {number: share for number, share in found.items() if share}
 
 
-def charge_of_refund(refund: Mapping[str, Any], context: Context) -> tuple[Again, ...]:
+def charge_of_refund(refund: Mapping[str, Any], context: Context) -> tuple[Enqueue, ...]:
     """The charge that a refund may have credit memos at, to be looked at once for each status."""
     found = id_of(refund.get("charge"))
     if not found or not context.policy.has_documents:
         return ()
-    return (Again(Ref("charge", found), f"{id_of(refund)}-{text(refund, 'status')}"),)
+    reason = f"{id_of(refund)}-{text(refund, 'status')}"
+    return (Enqueue(Ref("charge", found), reason, even_if_settled=True),)

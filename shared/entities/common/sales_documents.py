@@ -95,7 +95,7 @@ class MemoHeader(Document):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditMemo(MemoHeader):
-    """A free text credit note (negative), or the free text invoice that reverses one."""
+    """A free text credit memo (negative), or the free text invoice that reverses one."""
 
     template: ClassVar[str] = "credit_memo"
 
@@ -119,7 +119,7 @@ class _MemoLineRecord(Document):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditMemoLine(_MemoLineRecord):
-    """A line of a free text credit note, against an account."""
+    """A line of a free text credit memo, against an account."""
 
     template: ClassVar[str] = "credit_memo_line"
 

@@ -28,8 +28,8 @@ CAUSES = ("several_customers", "customer_taken", "customer_merged")
 """The causes that a decision of a person ends."""
 DECIDE = (
     "Decide: tieout customers accept {id} --company {company} --account ACCOUNT --who NAME "
-    "--why REASON; the item's evidence names the candidates. To have a customer created, say --new "
-    "in place of --account ACCOUNT. It is then tried again by itself."
+    "--why REASON; the item's evidence names the candidates. To have Tieout create a customer, say "
+    "--new in place of --account ACCOUNT. Tieout then retries it by itself."
 )
 
 
@@ -140,7 +140,7 @@ def gone(id: str, company: str, account: str) -> Parked:
     """The error of an account that is no more: merged into another one, or deleted."""
     return Parked(
         "customer_merged",
-        f"account {account} of customer {id} is no more in {company}: merged, or deleted",
+        f"account {account} of customer {id} is no longer in {company}: it was merged or deleted",
         f"Find out into which account it was merged. {DECIDE.format(id=id, company=company)} "
         "--shared links an account that has another Stripe customer.",
         _evidence(id, company, "account", {}),

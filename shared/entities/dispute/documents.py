@@ -4,7 +4,15 @@ https://docs.stripe.com/api/disputes. A balance transaction that Stripe has not 
 dispute *waiting*; an inquiry that moved no money is skipped.
 """
 
-from shared.entities.common.objects import Context, Desired, Snapshot, elements, money_refs, text
+from shared.entities.common.objects import (
+    Context,
+    Desired,
+    Snapshot,
+    elements,
+    money_refs,
+    text,
+    unless_settled,
+)
 from shared.errors import Skipped, Waiting
 
 INQUIRY_STATUSES = ("warning_needs_response", "warning_under_review", "warning_closed", "prevented")
@@ -23,4 +31,4 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
             "transaction_not_made",
             f"Stripe has not moved money for dispute {snapshot.id} yet",
         )
-    return Desired(money=refs)
+    return Desired(enqueue=unless_settled(*refs))

@@ -21,9 +21,9 @@ from shared.domain.money import Money
 from shared.domain.records import Ref
 from shared.entities.common.journal_lines import GeneralLine
 from shared.entities.common.objects import (
-    Again,
     Context,
     Desired,
+    Enqueue,
     FlowStart,
     Snapshot,
     check_open,
@@ -34,6 +34,7 @@ from shared.entities.common.objects import (
     moment,
     money_refs,
     text,
+    unless_settled,
     unreadable,
 )
 from shared.errors import TieoutError, Waiting
@@ -77,7 +78,7 @@ def payout_refs(txn: Mapping[str, Any]) -> tuple[Ref, ...]:
     return (Ref(ENTITY, found),) if found else ()
 
 
-def returned_payout(txn: Mapping[str, Any]) -> tuple[Again, ...]:
+def returned_payout(txn: Mapping[str, Any]) -> tuple[Enqueue, ...]:
     """The payout that a balance transaction takes back: it may be complete as a paid one, and is
     converged again, once for each status."""
     found = payout_of(txn) if text(txn, "type") in RETURN_TRANSACTIONS else ""
@@ -85,7 +86,8 @@ def returned_payout(txn: Mapping[str, Any]) -> tuple[Again, ...]:
         return ()
     source = txn.get("source")
     status = text(source, "status") if isinstance(source, Mapping) else ""
-    return (Again(Ref(ENTITY, found), f"{found}-{status or text(txn, 'type')}"),)
+    reason = f"{found}-{status or text(txn, 'type')}"
+    return (Enqueue(Ref(ENTITY, found), reason, even_if_settled=True),)
 
 
 def _awaited(payout: Mapping[str, Any], id: str) -> TieoutError | None:
@@ -155,4 +157,5 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
     if is_itemised(payout):
         flows = (FlowStart(FLOW, instance_of(snapshot.id), {"payout": snapshot.id}),)
     unfinished = _awaited(payout, snapshot.id)
-    return Desired(tuple(documents), money=money, flows=flows, unfinished=unfinished)
+    enqueue = unless_settled(*money)
+    return Desired(tuple(documents), enqueue=enqueue, flows=flows, unfinished=unfinished)

@@ -153,7 +153,7 @@ def _amount(id: str, given: Mapping[str, Any]) -> Amount:
 def _unsupported(id: str, what: str) -> Parked:
     return Parked(
         "price_not_supported",
-        f"price {id} {what}, which a sales price in Dynamics cannot say",
+        f"price {id} {what}, which a sales price in Dynamics cannot express",
         "Keep this price in Dynamics by hand, and resolve the item.",
     )
 

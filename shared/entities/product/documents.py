@@ -12,9 +12,9 @@ from shared.domain.documents import CreateOrFind, Document, Open, Patch
 from shared.domain.records import Ref
 from shared.entities.common.items import is_released, item_of, not_released, query
 from shared.entities.common.objects import (
-    Again,
     Context,
     Desired,
+    Enqueue,
     Query,
     Snapshot,
     id_of,
@@ -45,18 +45,18 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
     if _is_deleted(snapshot):
         raise Skipped("product_deleted")
     item = item_of(snapshot.id, context)
-    again = _price_again(snapshot, context)
+    price = _default_price(snapshot, context)
     if snapshot.id in context.items:
         for company in context.books.companies:
             if not is_released(snapshot, company):
                 raise not_released(item, snapshot.id, company)
-        return Desired(again=again)
+        return Desired(enqueue=price)
     if snapshot.object.get("active") is False and not (snapshot.links or snapshot.intents):
         raise Skipped("product_archived")
     documents: list[Document] = []
     for company in context.books.companies:
         documents += _created(snapshot, company, item, context)
-    return Desired(tuple(documents), again=again)
+    return Desired(tuple(documents), enqueue=price)
 
 
 def _is_deleted(snapshot: Snapshot) -> bool:
@@ -108,11 +108,11 @@ def _ended(snapshot: Snapshot, released: Document, context: Context) -> tuple[Do
     return (document,)
 
 
-def _price_again(snapshot: Snapshot, context: Context) -> tuple[Again, ...]:
+def _default_price(snapshot: Snapshot, context: Context) -> tuple[Enqueue, ...]:
     """The default price, which only the product names: it is the sales price of its item."""
     price = id_of(snapshot.object.get("default_price"))
     if not price or not context.policy.catalogue.prices:
         return ()
     updated = snapshot.object.get("updated")
-    reason = updated if type(updated) is int else 0
-    return (Again(Ref("price", price), f"{price}-default-{reason}"),)
+    reason = f"{price}-default-{updated if type(updated) is int else 0}"
+    return (Enqueue(Ref("price", price), reason, even_if_settled=True),)

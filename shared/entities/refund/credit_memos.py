@@ -1,6 +1,6 @@
 """Credit memos of refunds, and what reverses them when the refund fails.
 
-A free text credit note (`CDSFreeTextInvoiceHeaders`, negative amounts, our id is its key; header
+A free text credit memo (`CDSFreeTextInvoiceHeaders`, negative amounts, our id is its key; header
 and lines share one changeset) or a return order with disposition "credit only"
 (`ReturnOrderHeadersV2`). Reversals are free text invoices. The header remembers its lines, so
 that what was announced once is written to its end, whatever happened meanwhile.
@@ -14,7 +14,7 @@ from shared.domain.documents import AccountRole, Document
 from shared.domain.journal import Role
 from shared.domain.money import Money
 from shared.entities.common.objects import Snapshot
-from shared.entities.common.refunding import Shares, Written
+from shared.entities.common.refunding import Shares, WrittenRefund
 from shared.entities.common.sale_line import TAX, SaleLine
 from shared.entities.common.sales_documents import (
     CreditMemo,
@@ -40,10 +40,10 @@ def headers_in(snapshot: Snapshot) -> Iterator[tuple[str, str, MemoHeader]]:
             yield kind, rest.partition(":")[0], document
 
 
-def written_in(snapshot: Snapshot, into: dict[str, Written]) -> dict[str, Written]:
+def written_in(snapshot: Snapshot, into: dict[str, WrittenRefund]) -> dict[str, WrittenRefund]:
     """Add to `into` what memos were written or announced, by refund."""
     for kind, refund, header in headers_in(snapshot):
-        mine = into.setdefault(refund, Written())
+        mine = into.setdefault(refund, WrittenRefund())
         target, sign = (mine.reversed, 1) if kind == REVERSAL else (mine.credited, -1)
         for line in header.lines:
             target[line.number] = target.get(line.number, 0) + sign * line.amount_minor

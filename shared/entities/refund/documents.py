@@ -4,7 +4,14 @@ https://docs.stripe.com/api/refunds. A balance transaction that Stripe has not m
 refund *waiting*; a refund that moved no money is skipped.
 """
 
-from shared.entities.common.objects import Context, Desired, Snapshot, money_refs, text
+from shared.entities.common.objects import (
+    Context,
+    Desired,
+    Snapshot,
+    money_refs,
+    text,
+    unless_settled,
+)
 from shared.entities.common.refunding import DEAD_STATUSES, charge_of_refund
 from shared.errors import Skipped, Waiting
 
@@ -14,11 +21,11 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
     looks at it too, for each status once."""
     source = snapshot.object
     refs = money_refs(source.get("balance_transaction"), source.get("failure_balance_transaction"))
-    again = charge_of_refund(source, context)
+    charges = charge_of_refund(source, context)
     if not refs:
         if text(source, "status") in DEAD_STATUSES:
-            if again:
-                return Desired(again=again)
+            if charges:
+                return Desired(enqueue=charges)
             raise Skipped("refund_moved_no_money")
         charge = source.get("charge")
         if isinstance(charge, dict) and charge.get("captured") is False:
@@ -27,4 +34,4 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
             "transaction_not_made",
             f"Stripe has not made the balance transaction of refund {snapshot.id} yet",
         )
-    return Desired(money=refs, again=again)
+    return Desired(enqueue=(*unless_settled(*refs), *charges))

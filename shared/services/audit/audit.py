@@ -1,9 +1,9 @@
 """The nightly audit: do our links and Dynamics say the same? And which journals are posted?
 
-The audit only reads and enqueues. The queue function of an object verifies and mends what differs.
-`PaymentId` is not unique in Dynamics, users can delete drafts, and posting can move lines: the
-audit finds that. A pass goes back from today, some days at a time. The next run continues where a
-run ran out of time.
+The audit only reads and enqueues: the queue function of an object that differs verifies and repairs
+it. `PaymentId` is not unique in Dynamics, drafts can be deleted, and posting can move lines: the
+audit finds that. A pass goes from today back, some days at a time; if one run has no time for all,
+the next one continues.
 """
 
 import json
@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from shared import telemetry
 from shared.converge import isolation
 from shared.converge.maintenance import MaintenanceCommands
+from shared.converge.posting_status import posted
 from shared.converge.recovery import LOOKUP_KEYS_MAX
 from shared.domain.journal import JournalKind
 from shared.ports import (
@@ -32,11 +33,10 @@ from shared.ports import (
     Random,
     Row,
     Tables,
-    Value,
 )
 from shared.services.audit.spans import LOOKS_AT_ONCE, Span
 from shared.settings import Settings
-from shared.stores.item import ISOLATE, VERIFY
+from shared.stores.item import ItemKind
 from shared.stores.journals import POSTED, TABLE, UNPOSTED
 from shared.stores.links import LinkStore
 from shared.stores.paging import Pages, next_cursor
@@ -44,7 +44,6 @@ from shared.stores.places import SWEEP, Cursor, Place
 from shared.stores.retry import with_retries
 from shared.stores.runs import Run, side_by_side
 from shared.targets.entity_set import EntitySets
-from shared.targets.finance import BATCH_NUMBER
 
 AUDIT, AUDIT_DAYS = "audit", 35
 SPAN_DAYS_MAX = 7  # days of which the lines are in memory at once
@@ -190,7 +189,7 @@ class Audit:
         if number < payouts:
             entity = "balance_transaction"
             span = end - start
-            start, end = (start + span * each // payouts for each in (number, number + 1))
+            start, end = (start + span * index // payouts for index in (number, number + 1))
         bounds: dict[str, str | int] = {"created[gte]": start, "created[lt]": end}
         return await self._pages.one(entity, bounds, now.lanes[number])
 
@@ -198,7 +197,7 @@ class Audit:
         return int(datetime.combine(day, time(), self._zone).timestamp())
 
     async def _verify(self, ids: list[str]) -> int:
-        return await self._maintenance.send(ids, VERIFY, "verify")
+        return await self._maintenance.send(ids, ItemKind.VERIFY, "verify")
 
     async def journals(self) -> int:
         """Note which journals are posted by now, and isolate what keeps the others from posting.
@@ -233,14 +232,14 @@ class Audit:
             name = f"{kind} journals of {company}"
             return await run.part(name, lambda: self._note(company, kind, group), 0)
 
-        posted = sum(await side_by_side(parts, note, LOOKS_AT_ONCE))
+        count = sum(await side_by_side(parts, note, LOOKS_AT_ONCE))
         for (company, kind), group in groups.items():
             for row in group:
                 if self._is_overdue(row):
                     name = f"journal {row.row}"
                     step = partial(self._isolate, company, JournalKind(kind), row)
                     await run.part(name, step, None)
-        return len(rows) - posted
+        return len(rows) - count
 
     def _is_overdue(self, row: Row) -> bool:
         """True when the posting job had time enough for a journal and did not post it."""
@@ -267,26 +266,20 @@ class Audit:
         # Dynamics may refuse to move a bad line, so the halves take turns.
         middle = len(ids) // 2
         half = ids[middle:] if rounds % 2 == 0 or len(ids) == 1 else ids[:middle]
-        await self._maintenance.send(half, ISOLATE, "isolate")
+        await self._maintenance.send(half, ItemKind.ISOLATE, "isolate")
 
     async def _note(self, company: str, kind: str, rows: Sequence[Row]) -> int:
-        by_batch = {row.row.split("~", maxsplit=2)[2]: row for row in rows}
-        values: list[Value] = list(by_batch)
-        lookup = Lookup(
-            self._entity_sets.of_journal(JournalKind(kind)).header,
-            company,
-            any_of=(BATCH_NUMBER, values),
-            select=(BATCH_NUMBER, "IsPosted"),
-        )
-        posted = 0
-        for found in await self._find(lookup):
-            row = by_batch.get(str(found[BATCH_NUMBER]))
-            if row is not None and found["IsPosted"] == "Yes":
+        entity_set = self._entity_sets.of_journal(JournalKind(kind)).name
+        by_batch = {(entity_set, company, row.row.split("~", maxsplit=2)[2]): row for row in rows}
+        count = 0
+        for batch, is_posted in (await posted(self._find, by_batch)).items():
+            if is_posted:
+                row = by_batch[batch]
                 cells = {**row.cells, "seen_posted_at": self._clock.now()}
                 await self._tables.transact(TABLE, POSTED, [Put(row.row, cells)])
                 await self._tables.transact(TABLE, UNPOSTED, [Delete(row.row)])
-                posted += 1
-        return posted
+                count += 1
+        return count
 
     async def _find(self, lookup: Lookup) -> list[Json]:
         read = partial(self._dynamics.find, lookup)

@@ -63,12 +63,12 @@ class Span:
     async def load(self) -> None:
         """Read the lines of each company; a company that cannot be read is left out."""
         for company in self._named:
-            found = await self._run.part(
+            lines = await self._run.part(
                 f"company {company}", partial(self._lines_of, company), None
             )
-            if found is not None:
+            if lines is not None:
                 self._companies[company] = None
-                self._take(company, found)
+                self._take(company, lines)
         self._unseen = dict.fromkeys(self._spots)
 
     async def _lines_of(self, company: str) -> list[Json]:
@@ -82,8 +82,8 @@ class Span:
             )
             for lines in self._lines
         ]
-        found = await side_by_side(lookups, self._find)
-        return [row for rows in found for row in rows]
+        records = await side_by_side(lookups, self._find)
+        return [row for rows in records for row in rows]
 
     def _take(self, company: str, rows: Iterable[Json]) -> None:
         for row in rows:
@@ -95,12 +95,12 @@ class Span:
     async def suspects(self, ids: Sequence[str]) -> list[str]:
         """Those objects that have a line elsewhere than their link says, nowhere, or twice."""
         links = dict(zip(ids, await self._links_of(ids), strict=True))
-        found = {id: self._differs(known) for id, known in links.items()}
+        differences = {id: self._differs(known) for id, known in links.items()}
         strays = [link for known in links.values() for link in known if self._is_stray(link)]
         for link, differs in await self._astray(strays):
             id = object_of(link.record.document.key)
-            found[id] = found.get(id, False) or differs
-        return [id for id in ids if found[id]]
+            differences[id] = differences.get(id, False) or differs
+        return [id for id in ids if differences[id]]
 
     async def _links_of(self, ids: Sequence[str]) -> list[list[Link]]:
         """The journal lines of each object; none of one whose links cannot be read."""
@@ -158,8 +158,8 @@ class Span:
                 (link, spots.get(link.record.document.key, []) != [_wanted(link)]) for link in group
             ]
 
-        found = await side_by_side(parts, look, LOOKS_AT_ONCE)
-        return [each for group in found for each in group]
+        suspects_of_parts = await side_by_side(parts, look, LOOKS_AT_ONCE)
+        return [suspect for group in suspects_of_parts for suspect in group]
 
     def strangers(self, after: str) -> list[str]:
         """The objects, sorted, behind `after`, of lines that no object compared so far has. To be

@@ -1,4 +1,4 @@
-"""What needs a person: parked items, their resolutions, what heals by itself, what waits."""
+"""Parked items, their resolutions and their healing, and the list of waiting items."""
 
 from shared.services.inbox.healing import Healing
 from shared.services.inbox.inbox import RETRIES_MAX, Inbox, ParkedItem

@@ -1,8 +1,9 @@
-"""Healing: tries parked objects again whose cause may have gone away by itself.
+"""Healing: retries parked objects whose cause may have gone away by itself.
 
-Each run probes a few objects of each cause, and the next run others, so an object that cannot heal
-does not block the rest. If probes succeed, the next runs send more and more objects of the cause,
-until some fail again. The table `cursors`, partition `heal`, row = cause, holds how far a cause is.
+Each run retries a few objects of each cause, and the next run others, so that an object which
+cannot heal does not block the rest. If the retries of a cause succeed, the next runs send more and
+more of its objects, until some fail again. The table `cursors`, partition `heal`, row = cause,
+keeps how far a cause is.
 """
 
 import asyncio
@@ -106,9 +107,11 @@ class Healing:
             return Course()
         queue, where, id = json.loads(str(row.cells["after"]))
         tried = [(str(place), str(key)) for place, key in json.loads(str(row.cells["tried"]))]
-        found = await asyncio.gather(*(self._items.object(*each) for each in tried))
+        rows = await asyncio.gather(*(self._items.object(*entry) for entry in tried))
         at = row.cells["at"]
-        told = [_came_through(each, cause, at) for each in found if isinstance(at, datetime)]
+        told = [
+            _came_through(stored_row, cause, at) for stored_row in rows if isinstance(at, datetime)
+        ]
         width = next_width(int(str(row.cells["width"])), told.count(True), told.count(False))
         return Course(width, (queue, where, id))
 

@@ -19,7 +19,7 @@ from shared.outcomes import Kind, Outcome
 from shared.ports import Json, Message, Queue, Random, Row
 from shared.registry import Registry
 from shared.stores.item import UNREADABLE
-from shared.stores.item_outcomes import events_of
+from shared.stores.item_outcomes import command_in, events_of
 from shared.stores.items import Items, home, item_of, places
 from shared.stores.links import LinkStore
 
@@ -40,9 +40,9 @@ class EventSeen:
 class ParkedItem:
     """A parked object as people see it. `at_stake_minor` of `currency` is the money it is about.
 
-    `id` is the object's, of a command on it `verify-<object>` and so on. `events`: ids and types of
-    the newest of the `event_count` items that led to it. `evidence`: what a choice rests on, as
-    JSON; None where there is nothing to choose.
+    `id` is the object's, of a command on it (`command`) `verify-<object>` and so on. `events`: ids
+    and types of the newest of the `event_count` items that led to it. `evidence`: what a choice
+    rests on, as JSON; None where there is nothing to choose.
     """
 
     status: str
@@ -61,6 +61,7 @@ class ParkedItem:
     updated_at: datetime
     events: tuple[EventSeen, ...] = ()
     event_count: int = 1
+    command: str = ""
     evidence: Json | None = None
 
     @property
@@ -110,19 +111,19 @@ class Inbox:
 
     async def groups(self, kind: Kind = Kind.PARK) -> list[CauseGroup]:
         """The causes, most frequent first; memory grows with the number of causes only."""
-        found: dict[str, CauseGroup] = {}
+        groups: dict[str, CauseGroup] = {}
         async for item in self.each(kind=kind):
-            old = found.get(item.cause)
+            old = groups.get(item.cause)
             if old is None:
-                found[item.cause] = CauseGroup(
+                groups[item.cause] = CauseGroup(
                     item.cause, 1, item.first_seen_at, item.text, item.remedy
                 )
             else:
                 oldest = min(old.oldest_at, item.first_seen_at)
-                found[item.cause] = CauseGroup(
+                groups[item.cause] = CauseGroup(
                     old.cause, old.count + 1, oldest, old.example, old.remedy
                 )
-        return sorted(found.values(), key=lambda group: (-group.count, group.cause))
+        return sorted(groups.values(), key=lambda group: (-group.count, group.cause))
 
     async def retry(
         self, items: Sequence[ParkedItem], who: str = "", limit: int = RETRIES_MAX
@@ -139,8 +140,8 @@ class Inbox:
                 await self.reopen(parked, who)
         for part in batched(chosen, AT_ONCE, strict=False):
             messages: dict[str, list[Message]] = {}
-            found = await asyncio.gather(*(self._message(parked) for parked in part))
-            for parked, message in zip(part, found, strict=True):
+            messages_of_part = await asyncio.gather(*(self._message(parked) for parked in part))
+            for parked, message in zip(part, messages_of_part, strict=True):
                 if message is not None:
                     messages.setdefault(parked.queue, []).append(message)
             for queue, batch in messages.items():
@@ -167,13 +168,15 @@ class Inbox:
         on the object.
         """
         if not who.strip():
-            raise ValueError(f"{parked.id} is resolved: to retry it, say who decided that")
+            raise ValueError(
+                f"{parked.id} is resolved: to retry it, name the person who decided (--who)"
+            )
         text = f"retried by {who.strip()[:WHO_CHARS_MAX]}; it was {parked.text}"
         outcome = Outcome(
             Kind.PARK,
             cause=parked.cause,
             text=text,
-            remedy="Wait for what comes of the retry; retry again when this does not change.",
+            remedy="Wait for the result of the retry; retry again if nothing changes.",
             amount_minor=parked.at_stake_minor,
             currency=parked.currency,
         )
@@ -230,5 +233,6 @@ def _parked(queue: str, row: Row) -> ParkedItem:
         updated_at=updated,
         events=tuple(EventSeen(id, type) for id, type in events_of(cells)),
         event_count=int(str(cells["event_count"])),
+        command=command_in(cells),
         evidence=json.loads(str(cells["evidence"])) if cells.get("evidence") else None,
     )

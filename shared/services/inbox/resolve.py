@@ -1,8 +1,8 @@
-"""Taking objects out of the inbox by hand: what a person must say, and what follows.
+"""Resolving objects by hand: what a person must say, and what follows.
 
 A resolution holds until somebody retries the object by hand: until then Tieout neither reads nor
-writes the object. Whoever resolves money names the voucher that holds it (company, voucher, amount)
-or says that it is not to be booked.
+writes it. A person who resolves money names the voucher that holds it (company, voucher, amount) or
+says that it is not to be booked.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from shared.outcomes import Kind, Outcome
 from shared.ports import Clock, Random, StripeGateway, Tables
 from shared.registry import Registry
 from shared.services.inbox.inbox import AT_ONCE, RETRIES_MAX, WHO_CHARS_MAX, ParkedItem
-from shared.stores.item import REAPPLY, UNREADABLE
+from shared.stores.item import UNREADABLE, ItemKind
 from shared.stores.items import ItemOutcome, Items, item_of, places
 from shared.stores.links import LinkStore
 from shared.stores.resolutions import cells_of, said
@@ -74,7 +74,7 @@ class Resolved:
 
 def is_money(parked: ParkedItem) -> bool:
     """Whether somebody must say where an item is booked. A reapply is about rendering."""
-    names_object = parked.cause != UNREADABLE and parked.type != REAPPLY
+    names_object = parked.cause != UNREADABLE and parked.command != ItemKind.REAPPLY
     return names_object and parked.entity in MONEY
 
 
@@ -109,7 +109,7 @@ class Resolve:
             except ResolutionRefused as error:
                 refused.append(RefusedItem(parked.id, str(error)))
             except (ClaimHeld, TableConflict) as error:
-                reason = f"it is being worked on just now, try again in a minute: {error}"
+                reason = f"a worker holds it now, try again in a minute: {error}"
                 refused.append(RefusedItem(parked.id, reason))
         return Resolved(done, tuple(refused))
 
@@ -131,7 +131,7 @@ class Resolve:
             currency=decision.currency,
             not_to_book=decision.not_to_book,
         )
-        if parked.cause != UNREADABLE and parked.type != REAPPLY:
+        if parked.cause != UNREADABLE and parked.command != ItemKind.REAPPLY:
             await self._store(parked, resolution)
         outcome = Outcome(
             Kind.RESOLVED,
@@ -150,13 +150,13 @@ class Resolve:
         amount_minor, currency = parked.at_stake_minor, parked.currency
         if not currency:
             try:
-                found = await self._stripe.retrieve(parked.entity, parked.object)
+                source = await self._stripe.retrieve(parked.entity, parked.object)
             except ObjectMissing as error:
                 raise ResolutionRefused(
                     f"Stripe has no {parked.object}, so nothing shows that the voucher fits: say "
                     "that it is not to be booked"
                 ) from error
-            amount_minor, currency = int(found["amount"]), str(found["currency"])
+            amount_minor, currency = int(source["amount"]), str(source["currency"])
         if (amount_minor, currency) != (decision.amount_minor, decision.currency):
             asked = Money(decision.amount_minor or 0, decision.currency)
             raise ResolutionRefused(
@@ -189,7 +189,7 @@ class Resolve:
             await self._links.release(held)
             raise ResolutionRefused(
                 f"a write of {parked.object} ({', '.join(sorted(held.intents))}) may have reached "
-                "Dynamics, and nobody has looked yet: retry it first"
+                "Dynamics, and Tieout has not looked for it yet: retry the object first"
             )
         await self._links.resolve(held, resolution)
 
@@ -208,11 +208,15 @@ class Accepted:
             async for row in self._items.listed(where, Kind.RESOLVED):
                 if row.cells["entity"] == entity:
                     ids.append(str(row.cells["object"]))
-        found: dict[str, Resolution] = {}
+        by_id: dict[str, Resolution] = {}
         for part in batched(ids, AT_ONCE, strict=False):
             read = await asyncio.gather(*(self._links.resolution(id) for id in part))
-            found |= {id: each for id, each in zip(part, read, strict=True) if each is not None}
-        return found
+            by_id |= {
+                id: resolution
+                for id, resolution in zip(part, read, strict=True)
+                if resolution is not None
+            }
+        return by_id
 
 
 def _shown(amount_minor: int, currency: str) -> str:
@@ -232,10 +236,10 @@ def _complete(decision: Decision, items: Sequence[ParkedItem], books: Books) -> 
         currency=decision.currency.strip().lower(),
     )
     if not decision.who or not decision.why:
-        raise ResolutionRefused("a resolution needs a reason, and who decided")
+        raise ResolutionRefused("a resolution needs a reason, and the person who decided")
     money = [parked.id for parked in items if is_money(parked)]
     if decision.not_to_book and decision.names_voucher:
-        raise ResolutionRefused("name the voucher, or say that it is not to be booked: not both")
+        raise ResolutionRefused("give either the voucher or not_to_book, not both")
     if not money:
         if decision.names_voucher and items:
             raise ResolutionRefused(f"{items[0].id} writes no journal lines: name no voucher")
@@ -268,7 +272,7 @@ def _with_voucher(decision: Decision, id: str, books: Books) -> Decision:
             "not to be booked"
         )
     if not is_currency(decision.currency):
-        raise ResolutionRefused(f"{decision.currency[:10]!r} is no currency")
+        raise ResolutionRefused(f"{decision.currency[:10]!r} is not a currency")
     known = {name.casefold(): name for name in books.companies}
     company = known.get(decision.company.casefold())
     if company is None:
@@ -278,9 +282,9 @@ def _with_voucher(decision: Decision, id: str, books: Books) -> Decision:
 
 def _text(name: str, text: str, chars_max: int) -> str:
     """A text of a person, trimmed. Raises `ResolutionRefused` when it cannot be kept."""
-    found = " ".join(text.split())
-    if len(found) > chars_max:
+    line = " ".join(text.split())
+    if len(line) > chars_max:
         raise ResolutionRefused(f"{name} has more than {chars_max} characters")
-    if not found.isprintable():
-        raise ResolutionRefused(f"{name} has characters that cannot be shown")
-    return found
+    if not line.isprintable():
+        raise ResolutionRefused(f"{name} has characters that cannot be displayed")
+    return line

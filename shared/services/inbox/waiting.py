@@ -1,4 +1,4 @@
-"""The list of what is under way: objects that wait for a counterpart, and scheduled retries."""
+"""The list of pending objects: those that wait for a counterpart, and scheduled retries."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,20 +7,23 @@ from datetime import datetime
 from shared.outcomes import Kind
 from shared.ports import Row
 from shared.services.work import next_look_at
+from shared.stores.item_outcomes import command_in
 from shared.stores.items import Items, item_of, places
 
 LISTED_MAX = 1_000  # shown at once
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
-    """Something under way. `kind`: `waiting` or `retry`; `since`: when it was seen first;
-    `next_at`: when it is looked at again, None where that is not known."""
+class PendingItem:
+    """Something under way. `kind`: `waiting` or `retry`; `command`: the maintenance command that it
+    is, else empty; `since`: when it was seen first; `next_at`: when it is looked at again, None
+    where that is not known."""
 
     kind: str
     entity: str
     object: str
     type: str
+    command: str
     cause: str
     text: str
     attempts: int
@@ -35,10 +38,10 @@ class WaitingList:
     def __init__(self, items: Items, queues: Sequence[str]) -> None:
         self._items, self._queues = items, queues
 
-    async def page(self) -> tuple[list[Pending], int]:
+    async def page(self) -> tuple[list[PendingItem], int]:
         """The first `LISTED_MAX` of each list, those that began first at the front, and how many
         more there are."""
-        found: list[Pending] = []
+        listed: list[PendingItem] = []
         more = 0
         for kind in (Kind.WAITING, Kind.RETRY):
             count = 0
@@ -46,23 +49,24 @@ class WaitingList:
                 async for row in self._items.listed(where, kind):
                     count += 1
                     if count <= LISTED_MAX:
-                        found.append(_pending(row, kind))
+                        listed.append(_pending(row, kind))
             more += max(count - LISTED_MAX, 0)
-        return sorted(found, key=lambda each: (each.since, each.object, each.type)), more
+        return sorted(listed, key=lambda item: (item.since, item.object, item.type)), more
 
 
-def _pending(row: Row, kind: Kind) -> Pending:
+def _pending(row: Row, kind: Kind) -> PendingItem:
     cells = row.cells
     item = item_of(row)
     first, last = cells["first_seen_at"], cells["updated_at"]
     if not isinstance(first, datetime) or not isinstance(last, datetime):
         raise TypeError(f"{row.row} has no times")
     due = cells.get("due_at") if kind is Kind.RETRY else next_look_at(row)
-    return Pending(
+    return PendingItem(
         kind=kind.value,
         entity=item.entity,
         object=item.object,
         type=item.type,
+        command=command_in(cells),
         cause=str(cells["cause"]),
         text=str(cells["text"]),
         attempts=item.attempt,

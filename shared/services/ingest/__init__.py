@@ -1,4 +1,4 @@
-"""The webhook's side: events come in, are kept and queued."""
+"""The webhook's side: verify events and enqueue them."""
 
 from shared.services.ingest.ingest import INGEST, Ingest, route
 

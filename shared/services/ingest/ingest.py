@@ -1,8 +1,9 @@
 """The webhook's service: verify, classify, enqueue a thin envelope.
 
-https://docs.stripe.com/webhooks. The answer is given only when the broker has the message. What is
-refused: a body that is too large (413), a signature that is wrong or too old or too new (400), and
-a body that is not a Stripe event (400). What is not ours to handle is accepted and counted (202).
+https://docs.stripe.com/webhooks. The service answers only when the broker has the message. It
+refuses a body that is too large (413), a signature that is wrong, too old or too new (400), and a
+body that is not a Stripe event (400). It accepts and counts an event that Tieout does not handle
+(202).
 """
 
 import asyncio
@@ -75,14 +76,14 @@ def arrival_of(event: object) -> Arrival:
     if not isinstance(type_, str) or not type_:
         raise MalformedEventError("the event has no type")
     data = event.get("data")
-    found = data.get("object") if isinstance(data, dict) else None
-    if not isinstance(found, dict):
+    source = data.get("object") if isinstance(data, dict) else None
+    if not isinstance(source, dict):
         raise MalformedEventError("the event has no data.object")
     livemode = event.get("livemode")
     if not isinstance(livemode, bool):
         raise MalformedEventError("the event has no livemode")
     account = event.get("account")
-    return Arrival(id, type_, livemode, account if isinstance(account, str) else "", found)
+    return Arrival(id, type_, livemode, account if isinstance(account, str) else "", source)
 
 
 def classify(arrival: Arrival, settings: Settings, registry: Registry) -> tuple[str, Item | None]:
@@ -94,13 +95,13 @@ def classify(arrival: Arrival, settings: Settings, registry: Registry) -> tuple[
     entity = registry.of_event(arrival.type)
     if entity is None:
         return "unknown_type", None
-    found = entity.id_in(arrival.object)
-    if not found:
+    object_id = entity.id_in(arrival.object)
+    if not object_id:
         return "no_object_id", None
     known = (None, entity.object, *(part for part, _ in entity.parts))
     if arrival.object.get("object") not in known:
         return "other_object", None
-    return "", Item(arrival.id, arrival.type, entity.name, found)
+    return "", Item(arrival.id, arrival.type, entity.name, object_id)
 
 
 def lane_of(arrival: Arrival, item: Item, partitions: int, registry: Registry) -> tuple[str, int]:

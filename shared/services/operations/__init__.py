@@ -1,4 +1,4 @@
-"""Health, readiness, gauges, and what support does for customers."""
+"""Health, readiness, gauges, and decisions about customers."""
 
 from shared.services.operations.customers import AccountDecision, ChoiceRefused, CustomerDecisions
 from shared.services.operations.dynamics_setup import DynamicsSetup

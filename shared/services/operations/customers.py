@@ -1,7 +1,7 @@
-"""What people decide about customers: which account of Dynamics a Stripe customer is, or a new one.
+"""Decisions about customers: which Dynamics account a Stripe customer has, or that one is created.
 
-A decision is stored with who and why, and never deleted. Converge then links the account or creates
-one, and what was parked because the decision was missing is retried.
+A decision is stored with who and why, and never deleted; converge then links the account or creates
+one. Items that were parked because the decision was missing are retried.
 """
 
 from collections.abc import Container
@@ -12,7 +12,7 @@ from shared.converge import accounts
 from shared.converge.dispatch import Dispatch
 from shared.domain.ids import is_id
 from shared.domain.records import Choice, Ref
-from shared.entities.common.objects import Again
+from shared.entities.common.objects import Enqueue
 from shared.entities.customer import ACCOUNT, CAUSES, CUSTOMERS
 from shared.ports import Clock, DynamicsGateway, Lookup, Tables
 from shared.services.inbox import Inbox
@@ -87,13 +87,13 @@ class CustomerDecisions:
 
     def _check(self, decision: AccountDecision) -> None:
         if not is_id(decision.customer):
-            raise ChoiceRefused("customer is no id of Stripe's")
+            raise ChoiceRefused("customer is not a Stripe id")
         if decision.company not in self._companies:
             raise ChoiceRefused(f"TIEOUT_BOOKS has no company {decision.company[:20]!r}")
         if not decision.who.strip() or not decision.why.strip():
-            raise ChoiceRefused("a decision needs who and why")
+            raise ChoiceRefused("a decision needs both who and why")
         if len(decision.account) > ACCOUNT_CHARS_MAX or "*" in decision.account:
-            raise ChoiceRefused("account is no number of a customer account")
+            raise ChoiceRefused("account is not the number of a customer account")
 
     async def _account(self, decision: AccountDecision) -> tuple[str, str]:
         """The account as Dynamics renders it, and the Stripe customer it belongs to."""
@@ -122,6 +122,7 @@ class CustomerDecisions:
         ]
         sent = await self._inbox.retry(waiting)
         if not any(item.object == customer for item in waiting):
-            await self._dispatch.again([Again(Ref("customer", customer), f"{customer}-{stamp}")])
-            sent += 1
+            ref = Ref("customer", customer)
+            again = Enqueue(ref, f"{customer}-{stamp}", even_if_settled=True)
+            sent += await self._dispatch.enqueue([again])
         return sent

@@ -1,7 +1,7 @@
 """Does Dynamics have what the books name? One read for each entity set and company.
 
-Dynamics ignores case, our links do not: a name that Dynamics spells in another case is a problem,
-too.
+Dynamics compares without case, our links do not: a name that it spells in another case is a
+problem, too.
 https://learn.microsoft.com/dynamics365/fin-ops-core/dev-itpro/data-entities/odata
 """
 
@@ -75,10 +75,10 @@ class DynamicsSetup:
     def _of_company(self, company: str) -> Iterator[Probe]:
         books = "correct TIEOUT_BOOKS"
         yield Probe(
-            {f"company {company}": "Write the company in TIEOUT_BOOKS as Dynamics renders it."},
+            {f"company {company}": "Spell the company in TIEOUT_BOOKS as Dynamics does."},
             partial(self._company, company),
         )
-        remedy = f"Mend the journal name in Dynamics (README.md, Prepare Dynamics), or {books}."
+        remedy = f"Correct the journal name in Dynamics (README.md, Prepare Dynamics), or {books}."
         yield Probe(
             {f"journal {company} {kind}": remedy for kind in JournalKind},
             partial(self._journals, company),
@@ -128,8 +128,8 @@ class DynamicsSetup:
 
     async def _currencies(self) -> Problems:
         codes = [code.upper() for code in self._books.currencies]
-        found = await self._rows("Currencies", "", "CurrencyCode", codes)
-        missing = [code for code in codes if code.casefold() not in found]
+        rows = await self._rows("Currencies", "", "CurrencyCode", codes)
+        missing = [code for code in codes if code.casefold() not in rows]
         text = f"Dynamics has no currency {', '.join(missing)}" if missing else ""
         return {"currencies": text}
 
@@ -155,23 +155,23 @@ class DynamicsSetup:
         )
         rendered = str(rows[0][COMPANY]) if rows else company
         if rendered != company:
-            return {name: f"TIEOUT_BOOKS says {company}, Dynamics renders it {rendered}"}
+            return {name: f"TIEOUT_BOOKS says {company}, Dynamics spells it {rendered}"}
         return {}
 
     async def _ledger_of(self, company: str) -> Json | None:
         select = ("ChartOfAccounts",)
-        found = await self._rows("Ledgers", "", "LegalEntityId", [company], *select)
-        return found.get(company.casefold())
+        rows = await self._rows("Ledgers", "", "LegalEntityId", [company], *select)
+        return rows.get(company.casefold())
 
     async def _journals(self, company: str) -> Problems:
         journals = self._books.companies[company].journals
         flags = [flag for flag, _ in JOURNAL_FLAGS]
         names = [journals[kind] for kind in JournalKind]
-        found = await self._rows("JournalNames", company, "Name", names, "Type", *flags)
+        rows = await self._rows("JournalNames", company, "Name", names, "Type", *flags)
         problems = {}
         for kind in JournalKind:
             name = journals[kind]
-            row = found.get(name.casefold())
+            row = rows.get(name.casefold())
             what = f"the journal name {name}"
             if row is None:
                 text = f"{what} does not exist in {company}"
@@ -185,8 +185,8 @@ class DynamicsSetup:
 
     async def _one_time_customer(self, company: str) -> Problems:
         account = self._books.companies[company].one_time_customer
-        found = await self._rows(CUSTOMERS, company, ACCOUNT, [account], HOLD)
-        row = found.get(account.casefold())
+        rows = await self._rows(CUSTOMERS, company, ACCOUNT, [account], HOLD)
+        row = rows.get(account.casefold())
         if row is None:
             text = f"the customer {account} does not exist in {company}"
         else:
@@ -198,8 +198,8 @@ class DynamicsSetup:
 
     async def _customer_group(self, company: str) -> Problems:
         group, key = self._books.companies[company].customer_group, "CustomerGroupId"
-        found = await self._rows("CustomerGroups", company, key, [group])
-        row = found.get(group.casefold())
+        rows = await self._rows("CustomerGroups", company, key, [group])
+        row = rows.get(group.casefold())
         faults = [f"does not exist in {company}"] if row is None else _other_case(group, row[key])
         text = f"the customer group {group} {', '.join(faults)}" if faults else ""
         return {f"customer group {company}": text}
@@ -256,10 +256,10 @@ class DynamicsSetup:
                 select=(key, *flags),
             )
         )
-        found = {str(row[key]).casefold(): row for row in rows}
+        by_number = {str(row[key]).casefold(): row for row in rows}
         texts = []
         for number, uses in wanted.items():
-            row = found.get(number.casefold())
+            row = by_number.get(number.casefold())
             if row is None:
                 faults = [f"does not exist in the chart of accounts {chart}"]
             else:
@@ -271,13 +271,13 @@ class DynamicsSetup:
         key, display = "BankAccountId", "BankMainAccountIdDisplayValue"
         other = "AllowTransactionsInAdditionalCurrencies"
         accounts = list(self._accounts(company, BANK))
-        found = await self._rows(
+        rows = await self._rows(
             *("BankAccounts", company, key, [account.id for _, account, _ in accounts]),
             *("BankAccountStatus", "CurrencyCode", other, display),
         )
         texts = []
         for what, account, currency in accounts:
-            row = found.get(account.id.casefold())
+            row = rows.get(account.id.casefold())
             if row is None:
                 faults = [f"does not exist in {company}"]
             else:
@@ -309,8 +309,8 @@ class DynamicsSetup:
             return {}  # the check `mapping` says so
         names = sorted(set(mapping.tables[METHODS].values()))
         bridging = "BridgingPostingEnabled"
-        found = await self._rows("CustomerPaymentMethods", company, "Name", names, bridging)
-        rows = {name: found.get(name.casefold()) for name in names}
+        methods = await self._rows("CustomerPaymentMethods", company, "Name", names, bridging)
+        rows = {name: methods.get(name.casefold()) for name in names}
         faults = [f"{name} does not exist" for name, row in rows.items() if row is None]
         faults += [
             f"{name} uses bridging" for name, row in rows.items() if row and row[bridging] == "Yes"
@@ -320,7 +320,7 @@ class DynamicsSetup:
 
 
 def _other_case(ours: str, theirs: object) -> list[str]:
-    return [] if ours == theirs else [f"is rendered {theirs} in Dynamics"]
+    return [] if ours == theirs else [f"is spelled {theirs} in Dynamics"]
 
 
 def _set_flags(row: Json, flags: Iterable[tuple[str, str]]) -> list[str]:

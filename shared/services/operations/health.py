@@ -75,12 +75,12 @@ class Health:
     async def _probe_stripe(self) -> Problems:
         balance = await self._stripe.balance()
         if balance.get("livemode") is not self._livemode:
-            return {"stripe": "the key belongs to the other mode than STRIPE_LIVEMODE says"}
+            return {"stripe": "the key belongs to another mode than STRIPE_LIVEMODE says"}
         return {}
 
     async def _probe_permissions(self) -> Problems:
         """What every account needs; a policy may need more."""
-        missing = [each for each in await asyncio.gather(*map(self._unreadable, READ)) if each]
+        missing = [name for name in await asyncio.gather(*map(self._unreadable, READ)) if name]
         text = f"the key may not read: {', '.join(missing)}" if missing else ""
         return {"stripe permissions": text}
 

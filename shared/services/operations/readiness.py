@@ -1,7 +1,7 @@
-"""Checks that only read: what each finds wrong, and what to do about it.
+"""Checks that only read: the problem that each finds, and its remedy.
 
 A probe reads once and answers for one or several checks. Probes run side by side, each within
-`CHECK_SECONDS_MAX`; whatever one of them raises is its own problem and hides no other.
+`CHECK_SECONDS_MAX`; what one of them raises becomes its own problem and hides no other.
 """
 
 import asyncio
@@ -77,7 +77,7 @@ class Probe:
 
 async def checked(probes: Sequence[Probe]) -> list[Check]:
     """All checks of all probes, in their order. Raises nothing."""
-    return [check for found in await asyncio.gather(*map(_checked, probes)) for check in found]
+    return [check for checks in await asyncio.gather(*map(_checked, probes)) for check in checks]
 
 
 async def _checked(probe: Probe) -> list[Check]:

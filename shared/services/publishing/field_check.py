@@ -1,7 +1,8 @@
 """Does Dynamics have the fields that a set of mapping documents sends?
 
-If a field is missing, Dynamics refuses every record of the entity set. One read for each entity set
-asks for all fields; if Dynamics refuses it, each field is asked for alone.
+If a field were missing, Dynamics would refuse every record of its entity set. One read of one
+record for each entity set asks for all its fields; only if Dynamics refuses that, each field is
+asked for alone.
 """
 
 import asyncio
@@ -26,12 +27,12 @@ class _Sent:
 
     def portions(self) -> list[list[str]]:
         """The names, as many at a time as a request carries."""
-        found: list[list[str]] = [[]]
+        parts: list[list[str]] = [[]]
         for name in self.by:
-            if len(",".join([*found[-1], name])) > SELECT_CHARS_MAX:
-                found.append([])
-            found[-1].append(name)
-        return found
+            if len(",".join([*parts[-1], name])) > SELECT_CHARS_MAX:
+                parts.append([])
+            parts[-1].append(name)
+        return parts
 
 
 async def missing_fields(
@@ -39,25 +40,25 @@ async def missing_fields(
 ) -> list[Problem]:
     """The fields and entity sets that Dynamics does not have, of the templates that the documents
     extend. Raises the errors of the gateway but `Refused`."""
-    found = await asyncio.gather(
+    problems = await asyncio.gather(
         *(
             _missing(dynamics, entity_set, sent)
             for entity_set, sent in _sent(documents, compiled).items()
         )
     )
-    return [problem for part in found for problem in part]
+    return [problem for part in problems for problem in part]
 
 
 def _sent(documents: Sequence[Loaded], compiled: CompiledMapping) -> Mapping[str, _Sent]:
     sets: dict[str, _Sent] = {}
-    for each in documents:
-        if each.tree["kind"] != MAPPING:
+    for document in documents:
+        if document.tree["kind"] != MAPPING:
             continue
-        extends, own = str(each.tree["extends"]), each.tree.get("fields") or {}
+        extends, own = str(document.tree["extends"]), document.tree.get("fields") or {}
         template = compiled.templates[extends]
         sent = sets.setdefault(template.entity_set, _Sent())
         for name in (*template.constants, *dict(template.fields)):
-            author = f"{each.tree['name']}" if name in own else extends
+            author = f"{document.tree['name']}" if name in own else extends
             if name in own or name not in sent.by:
                 sent.by[name] = author
     return sets

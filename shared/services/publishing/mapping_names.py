@@ -1,4 +1,4 @@
-"""What publishing refuses, in closed words, and how people name a set of mapping documents."""
+"""The codes of what publishing refuses, and how people name a set of mapping documents."""
 
 import re
 from collections.abc import Sequence
@@ -46,9 +46,9 @@ async def set_named(store: MappingStore, text: str) -> str:
     if not re.fullmatch(f"[0-9a-f]{{{HASH_CHARS_MIN},64}}", text):
         reason = f"a set is named by {HASH_CHARS_MIN} to 64 characters of its hash (0-9, a-f), "
         raise PublishRefused("malformed", f"{reason}or by the words {ACTIVE} or {PRODUCT}")
-    found = await store.beginning(text)
-    if not found:
+    hashes = await store.beginning(text)
+    if not hashes:
         raise PublishRefused("unknown", f"no set or version begins with {text}")
-    if len(found) > 1:
+    if len(hashes) > 1:
         raise PublishRefused("malformed", f"several sets begin with {text}; give more of it")
-    return found[0]
+    return hashes[0]

@@ -1,9 +1,9 @@
 """Publishing mappings: submit, preview, publish, roll back.
 
-A set of documents is submitted and compiled, previewed against the active set, and only then
-published. Publishing moves one pointer and writes its log in the same transaction: if two people
-publish at once, one wins and the other is told. No document is ever changed or deleted. `who` is
-what the caller says: a function key names no person.
+A set of documents is submitted and compiled, previewed against the set that is active, and only
+then published. Publishing moves one pointer and writes its log in the same transaction: if two
+people publish at once, one wins and the other is refused. Nothing is ever changed or deleted.
+`who` is what the caller says: a function key names no person.
 """
 
 import asyncio
@@ -104,12 +104,15 @@ class Publish:
             compiled = self._mappings.product.compile(loaded)
         except MappingRefused as refused:
             raise _invalid(refused.problems) from None
-        hashes = {f"{each.tree['kind']} {each.tree['name']}": each.sha256 for each in loaded}
-        found = StoredSet(digest(hashes), hashes, who, self._clock.now())
-        await self._store.keep(found, loaded)
-        telemetry.event("mapping_submitted", set=found.sha256, documents=len(loaded))
-        kept = await self._store.set(found.sha256) or found
-        return Candidate(found.sha256, compiled.sha256, hashes, kept.by)
+        hashes = {
+            f"{document.tree['kind']} {document.tree['name']}": document.sha256
+            for document in loaded
+        }
+        stored = StoredSet(digest(hashes), hashes, who, self._clock.now())
+        await self._store.keep(stored, loaded)
+        telemetry.event("mapping_submitted", set=stored.sha256, documents=len(loaded))
+        kept = await self._store.set(stored.sha256) or stored
+        return Candidate(stored.sha256, compiled.sha256, hashes, kept.by)
 
     async def preview(self, name: str, who: str, limit: int = PREVIEW_OBJECTS) -> Previewed:
         """Compare the last `limit` objects under the set and under the one that is active."""
@@ -149,8 +152,8 @@ class Publish:
         product = self._mappings.product.alone.tables
         active = {} if before is None else before.tables
         changed = {name: rows for name, rows in active.items() if rows != product.get(name)}
-        found = lost_rows(product, after.tables, "the product")
-        return (*found, *lost_rows(changed, after.tables, "the active set"))
+        warnings = lost_rows(product, after.tables, "the product")
+        return (*warnings, *lost_rows(changed, after.tables, "the active set"))
 
     async def publish(self, name: str, who: str, why: str) -> Change:
         """Make a previewed set the active one."""
@@ -234,7 +237,9 @@ class Publish:
         """Only what was seen is published: the preview is of these very versions."""
         preview = await self._store.preview(candidate)
         if preview is None:
-            raise PublishRefused("not_previewed", f"{candidate} was not previewed; do so first")
+            raise PublishRefused(
+                "not_previewed", f"{candidate} was not previewed; preview it first"
+            )
         active = await self._in_force(pointer)
         seen = (preview.version, preview.against, preview.against_version)
         if seen != (compiled.sha256, pointer.set, active.sha256 if active else ""):
@@ -245,17 +250,19 @@ class Publish:
 
     async def _check_fields(self, candidate: str, compiled: CompiledMapping) -> None:
         """A field that Dynamics does not have would park every record that carries it."""
-        found = await self._store.set(candidate)
-        documents = () if found is None else await self._store.documents(found)
+        stored = await self._store.set(candidate)
+        documents = () if stored is None else await self._store.documents(stored)
         problems = await missing_fields(self._dynamics, documents, compiled)
         if problems:
-            raise PublishRefused("invalid", "Dynamics does not have what this set sends", problems)
+            raise PublishRefused(
+                "invalid", "Dynamics does not have the fields that this set sends", problems
+            )
 
     async def _check_persons(self, candidate: str, who: str) -> None:
-        found = await self._store.set(candidate)
-        author = "" if found is None else found.by
+        stored = await self._store.set(candidate)
+        author = "" if stored is None else stored.by
         if self._settings.publish_two_persons and author.casefold() == who.casefold():
-            text = f"{author} submitted this set; somebody else has to publish it"
+            text = f"{author} submitted this set; another person has to publish it"
             raise PublishRefused("same_person", text)
 
 
@@ -264,7 +271,7 @@ async def moved(store: MappingStore, pointer: Pointer, change: Change) -> None:
     try:
         await store.move(pointer, change)
     except TableConflict:
-        text = "somebody else changed the active mapping meanwhile; look at the history"
+        text = "somebody else changed the active mapping in the meantime; look at the history"
         raise PublishRefused("lost_race", text) from None
 
 
@@ -275,11 +282,11 @@ def said_by(who: str, why: str) -> Said:
 
 def _said(name: str, text: str, chars_max: int) -> str:
     """Text of a person that has to be there."""
-    found = text.strip()
-    if not 1 <= len(found) <= chars_max or not found.isprintable():
-        reason = f"{name} has to be said: 1 to {chars_max} characters in one line"
+    said = text.strip()
+    if not 1 <= len(said) <= chars_max or not said.isprintable():
+        reason = f"{name} must be given: 1 to {chars_max} characters in one line"
         raise PublishRefused("malformed", reason)
-    return found
+    return said
 
 
 def _refuse_active(candidate: str, pointer: Pointer) -> None:

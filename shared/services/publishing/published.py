@@ -1,4 +1,4 @@
-"""What is published, and what was: the active set, its history, one set, two sets compared."""
+"""Reading what is and was published: the active set, its history, a set, the difference of two."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -75,14 +75,14 @@ class Published:
         except (MappingRefused, MappingUnusable) as error:
             problem = str(error)
         changes = await self._store.changes(QUERY_ROWS_MAX) if pointer.number else []
-        change = next((each for each in changes if each.action != REAPPLY), None)
-        sets = [await self._listed(each) for each in await self._store.sets(SETS_LISTED_MAX)]
+        change = next((entry for entry in changes if entry.action != REAPPLY), None)
+        sets = [await self._listed(stored) for stored in await self._store.sets(SETS_LISTED_MAX)]
         product = self._mappings.product.alone.sha256
         return Overview(pointer.set, version, product, problem, change, tuple(sets))
 
-    async def _listed(self, found: StoredSet) -> ListedSet:
-        preview = await self._store.preview(found.sha256)
-        return ListedSet(found.sha256, found.documents, found.by, found.at, preview)
+    async def _listed(self, stored: StoredSet) -> ListedSet:
+        preview = await self._store.preview(stored.sha256)
+        return ListedSet(stored.sha256, stored.documents, stored.by, stored.at, preview)
 
     async def history(self, limit: int) -> list[Change]:
         """The last changes of what is active, newest first. Raises `PublishRefused`."""
@@ -92,19 +92,23 @@ class Published:
 
     async def show(self, name: str) -> Shown:
         """A set with its documents. Raises `PublishRefused`."""
-        found, documents = await self._read(name)
-        shown = tuple(ShownDocument(each.where, each.sha256, each.tree) for each in documents)
-        return Shown(found.sha256, found.by, found.at, shown)
+        stored, documents = await self._read(name)
+        shown = tuple(
+            ShownDocument(document.where, document.sha256, document.tree) for document in documents
+        )
+        return Shown(stored.sha256, stored.by, stored.at, shown)
 
     async def diff(self, before: str, after: str) -> list[Compared]:
         """What differs between two sets, document by document. Raises `PublishRefused`."""
         _, one = await self._read(before)
         _, other = await self._read(after)
-        old, new = ({each.where: each for each in found} for found in (one, other))
+        old, new = (
+            {document.where: document for document in documents} for documents in (one, other)
+        )
         return compared(old, new)
 
     async def _read(self, name: str) -> tuple[StoredSet, tuple[Loaded, ...]]:
-        found = await self._store.set(await set_named(self._store, name))
-        if found is None:
+        stored = await self._store.set(await set_named(self._store, name))
+        if stored is None:
             raise PublishRefused("unknown", f"no set {name}")
-        return found, await self._store.documents(found)
+        return stored, await self._store.documents(stored)

@@ -1,8 +1,8 @@
-"""Reapplying the mapping: renders journal lines that are still drafts as the active mapping says.
+"""Reapplying the mapping: journal lines that are still drafts get the rendering of the active set.
 
-Publishing changes nothing that was written. Lines in open journals keep their old rendering until
-somebody reapplies the mapping; the history of the mapping holds who and why. Accounts by role
-follow the current settings. Amounts, dates, companies and keys never change, and posted lines stay.
+Publishing changes nothing that was written. Drafts with an old rendering change only when somebody
+asks for it here; the history of the mapping keeps who and why. Accounts by role follow the current
+settings; amounts, dates, companies and keys never change, and what is posted stays.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from shared.ports import Clock
 from shared.services.publishing.mapping_names import PublishRefused
 from shared.services.publishing.publish import PREVIEW_OBJECTS_MAX, RecentObjects, moved, said_by
 from shared.stores import mapping_store
-from shared.stores.item import REAPPLY
+from shared.stores.item import ItemKind
 from shared.stores.mapping_store import Change, MappingStore
 from shared.stores.mappings import MAPPING_FRESH_SECONDS
 
@@ -70,13 +70,15 @@ class Reapply:
             drafts += [stored.id] if _has_drafts(stored) else []
         # By then every instance knows which mapping is active.
         at = self._clock.now() + timedelta(seconds=MAPPING_FRESH_SECONDS + MARGIN_SECONDS)
-        sent = await self._maintenance.send(drafts, REAPPLY, f"reapply-{change.number}", at)
+        sent = await self._maintenance.send(
+            drafts, ItemKind.REAPPLY, f"reapply-{change.number}", at
+        )
         telemetry.event("mapping_reapplied", set=pointer.set, objects=seen, sent=sent)
         return Reapplied(seen, sent, change)
 
 
 def _has_drafts(stored: StoredObject) -> bool:
     return any(
-        each.document.journal is not None and each.posting_status is PostingStatus.DRAFT
-        for each in stored.documents
+        document.document.journal is not None and document.posting_status is PostingStatus.DRAFT
+        for document in stored.documents
     )

@@ -1,9 +1,8 @@
 """The objects that converge wrote or planned last, with their documents: what previews read.
 
-One pass over the table `links` finds the newest objects and keeps only their times and ids. Then a
-few objects at a time are read: memory holds `AT_ONCE` objects, and some hundred bytes for each that
-is wanted. Whether a line is posted is what the audit saw last (`watch_journals`), hours ago
-perhaps.
+One pass over the table `links` finds the newest objects and keeps only their times and ids. Then
+they are read a few at once: memory holds `AT_ONCE` objects, and some hundred bytes for each other
+one. Whether a line is posted is what `watch_journals` saw last: it may be hours old.
 """
 
 import asyncio
@@ -47,8 +46,10 @@ class _Object:
     def keys(self, role: str) -> Mapping[str, str | int]:
         """The keys in Dynamics of a record that was written; nothing of one that was not."""
         row = self.links.get(role)
-        found: dict[str, str | int] = {} if row is None else json.loads(str(row.cells["keys"]))
-        return found
+        stored_keys: dict[str, str | int] = (
+            {} if row is None else json.loads(str(row.cells["keys"]))
+        )
+        return stored_keys
 
 
 class Recent:
@@ -69,8 +70,8 @@ class Recent:
         newest.sort(reverse=True)
         posted: dict[str, bool] = {}
         for part in batched(newest, AT_ONCE, strict=False):
-            for found in await asyncio.gather(*(self._object(id) for _, id in part)):
-                yield await self._stored(found, posted)
+            for read in await asyncio.gather(*(self._object(id) for _, id in part)):
+                yield await self._stored(read, posted)
 
     async def _marks(self) -> AsyncIterator[tuple[str, str]]:
         """When the documents of every object were stored last, and its id."""
@@ -86,34 +87,34 @@ class Recent:
         raise RuntimeError(f"more than {PAGES_MAX} pages of {links.TABLE}")
 
     async def _object(self, id: str) -> _Object:
-        found = _Object(id)
+        read = _Object(id)
         for row in await links.rows_of(self._tables, id):
-            found.take(row)
-        return found
+            read.take(row)
+        return read
 
-    async def _stored(self, found: _Object, posted: dict[str, bool]) -> StoredObject:
+    async def _stored(self, read: _Object, posted: dict[str, bool]) -> StoredObject:
         documents: list[StoredDocument] = []
         customers: dict[tuple[str, str], str] = {}
-        for document in links.documents_in(found.document, self._codec) if found.document else ():
-            posting_status = await self._standing(document, found, posted)
-            documents.append(StoredDocument(document, posting_status, found.keys(document.parent)))
-            row = found.links.get(document.role)
+        for document in links.documents_in(read.document, self._codec) if read.document else ():
+            posting_status = await self._standing(document, read, posted)
+            documents.append(StoredDocument(document, posting_status, read.keys(document.parent)))
+            row = read.links.get(document.role)
             if row is not None:
                 customers |= accounts_in(self._codec.record_of(unpack(row.cells)))
-        return StoredObject(found.id, tuple(documents), customers)
+        return StoredObject(read.id, tuple(documents), customers)
 
     async def _standing(
-        self, document: Document, found: _Object, posted: dict[str, bool]
+        self, document: Document, read: _Object, posted: dict[str, bool]
     ) -> PostingStatus:
         """`posted` remembers the journals that were looked up."""
         role = document.role
         if isinstance(document.later, Follows):
             return PostingStatus.FUTURE
-        if role not in found.links:
-            return PostingStatus.DRAFT if role in found.announced else PostingStatus.FUTURE
+        if role not in read.links:
+            return PostingStatus.DRAFT if role in read.announced else PostingStatus.FUTURE
         if document.journal is None:
             return PostingStatus.DRAFT
-        batch = str(found.keys(role).get(BATCH_NUMBER, ""))
+        batch = str(read.keys(role).get(BATCH_NUMBER, ""))
         key = journals.journal_key(document.company, document.journal, batch)
         if key not in posted:
             row = await self._tables.get(journals.TABLE, journals.POSTED, key)

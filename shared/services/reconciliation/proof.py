@@ -1,9 +1,9 @@
 """Reading both sides for the clearing proof of each currency. Nothing is written.
 
-Stripe's side: the balance, read before and after listing all transactions (read again when it
-moved). Dynamics' side: the lines of our journals that touch the clearing account, and whether their
-journal is posted; the posted ledger itself where an entity set for it is configured, else the proof
-covers our journals only. Time and memory grow with the number of transactions.
+Stripe's side: the balance, read before and after listing all transactions (both are read again if
+it moved). Dynamics' side: the lines of our journals that touch the clearing account, and whether
+their journal is posted; also the posted ledger itself, if an entity set for it is configured, else
+the proof covers our journals only. Time and memory grow with the number of transactions.
 """
 
 import asyncio
@@ -13,12 +13,13 @@ from decimal import Decimal
 from functools import partial
 from itertools import batched
 
+from shared.converge.posting_status import posted
 from shared.domain.books import Account, Book, Books
 from shared.domain.clearing import BookedLine, Proof, Resolution, prove
 from shared.domain.ids import object_of
 from shared.domain.money import Money, from_decimal, is_currency, total
 from shared.errors import Parked, Unavailable
-from shared.ports import Clock, DynamicsGateway, Json, Lookup, Random, StripeGateway, Value
+from shared.ports import Clock, DynamicsGateway, Json, Lookup, Random, StripeGateway
 from shared.settings import LedgerEntity
 from shared.stores.paging import Pages
 from shared.stores.retry import with_retries
@@ -100,11 +101,11 @@ class Prover:
         proofs = {}
         for currency in (*books, *without_book):
             book = books.get(currency)
-            found = transactions.get(currency, {})
-            by_hand = {id: each for id, each in resolutions.items() if id in found}
+            nets = transactions.get(currency, {})
+            by_hand = {id: resolution for id, resolution in resolutions.items() if id in nets}
             proofs[currency] = prove(
                 Money(balance.get(currency, 0), currency),
-                found,
+                nets,
                 await self._lines(currency, book) if book else (),
                 await self._ledger(currency, book) if book else None,
                 resolutions=by_hand,
@@ -122,11 +123,11 @@ class Prover:
         raise Parked(
             "balance_moves",
             f"the Stripe balance moved during {READS_MAX} reads",
-            "Run the proof at a quieter time.",
+            "Run the proof when the account is quieter.",
         )
 
     async def _transactions(self) -> dict[str, dict[str, int]]:
-        found: dict[str, dict[str, int]] = {}
+        nets: dict[str, dict[str, int]] = {}
         seen = 0
         async for page in Pages(self._stripe, self._clock, self._rng).all(
             "balance_transaction", {}
@@ -145,35 +146,44 @@ class Prover:
                 book = self._books.currencies.get(currency)
                 kind = txn.get("balance_type") or PAYMENTS
                 if kind == (PAYMENTS if book is None else book.balance_type):
-                    found.setdefault(currency, {})[str(txn["id"])] = int(txn["net"])
-        return found
+                    nets.setdefault(currency, {})[str(txn["id"])] = int(txn["net"])
+        return nets
 
     async def _lines(self, currency: str, book: Book) -> list[BookedLine]:
         """The lines on the clearing account: those of its own company, and those of customers in
         other companies that are set off against it."""
         companies = self._books.companies
-        found = await asyncio.gather(
+        parts = await asyncio.gather(
             *(
-                self._lines_of(lines.name, lines.header, company, currency, book)
+                self._lines_of(lines.name, company, currency, book)
                 for company in companies
                 for lines in self._journal_lines
             )
         )
-        return [line for part in found for line in part]
+        return [line for part in parts for line in part]
 
     async def _lines_of(
-        self, line_set: str, header_set: str, company: str, currency: str, book: Book
+        self, line_set: str, company: str, currency: str, book: Book
     ) -> list[BookedLine]:
         sides = (("OffsetAccount", -1), ("Account", 1))[: 2 if company == book.company else 1]
         rows: list[tuple[Json, int]] = []
         for side, sign in sides:
-            found = await self._touching(line_set, side, company, currency, book)
-            rows += [(row, sign) for row in found]
-        batches = sorted({str(row[BATCH_NUMBER]) for row, _ in rows})
-        posted = await self._posted(header_set, company, batches)
+            records = await self._touching(line_set, side, company, currency, book)
+            rows += [(row, sign) for row in records]
+        batches = sorted({(line_set, company, str(row[BATCH_NUMBER])) for row, _ in rows})
+        told = await posted(self._find, batches)
+
+        def is_posted(row: Json) -> bool:
+            return told.get((line_set, company, str(row[BATCH_NUMBER])), False)
+
         return [
             replace(
-                _booked(row, sign, currency, str(row[BATCH_NUMBER]) in posted),
+                _booked(
+                    row,
+                    sign,
+                    currency,
+                    is_posted(row),
+                ),
                 company=company,
                 voucher=str(row.get("Voucher") or ""),
             )
@@ -184,7 +194,7 @@ class Prover:
         self, line_set: str, side: str, company: str, currency: str, book: Book
     ) -> list[Json]:
         account: Account = book.clearing
-        found = await self._find(
+        records = await self._find(
             Lookup(
                 line_set,
                 company,
@@ -197,24 +207,10 @@ class Prover:
         )
         return [
             row
-            for row in found
+            for row in records
             if row[f"{side}Type"] == account.type
             and (side == "Account" or _company_of(row, company) == book.company.casefold())
         ]
-
-    async def _posted(self, header_set: str, company: str, batches: Sequence[str]) -> set[str]:
-        if not batches:
-            return set()
-        values: list[Value] = list(batches)
-        headers = await self._find(
-            Lookup(
-                header_set,
-                company,
-                any_of=(BATCH_NUMBER, values),
-                select=(BATCH_NUMBER, "IsPosted"),
-            )
-        )
-        return {str(row[BATCH_NUMBER]) for row in headers if row["IsPosted"] == "Yes"}
 
     async def _ledger(self, currency: str, book: Book) -> Money | None:
         entity = self._ledger_entity
@@ -230,13 +226,15 @@ class Prover:
         """What the posted ledger shows on clearing of the vouchers that people named."""
         entity = self._ledger_entity
         wanted = dict.fromkeys(
-            each.voucher
-            for each in resolutions
-            if each.voucher and not each.not_to_book and each.company == book.company
+            resolution.voucher
+            for resolution in resolutions
+            if resolution.voucher
+            and not resolution.not_to_book
+            and resolution.company == book.company
         )
         if entity is None or not entity.voucher:
             return {}
-        found: dict[tuple[str, str], Money] = {}
+        amounts: dict[tuple[str, str], Money] = {}
         for part in batched(wanted, VOUCHERS_PER_READ, strict=False):
             lookup = _on_clearing(entity, currency, book)
             lookup = replace(
@@ -245,8 +243,8 @@ class Prover:
             for row in await self._find(lookup):
                 key = book.company, str(row[entity.voucher]).casefold()
                 amount = from_decimal(Decimal(row[entity.amount]), currency)
-                found[key] = found.get(key, Money(0, currency)) + amount
-        return found
+                amounts[key] = amounts.get(key, Money(0, currency)) + amount
+        return amounts
 
 
 def _on_clearing(entity: LedgerEntity, currency: str, book: Book) -> Lookup:

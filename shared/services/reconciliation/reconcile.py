@@ -13,11 +13,11 @@ from itertools import batched
 from typing import Any
 
 from shared.converge.dispatch import Dispatch
-from shared.converge.steps import CONCURRENCY_MAX
+from shared.converge.stages import CONCURRENCY_MAX
 from shared.domain.matching import TieOut
 from shared.domain.money import Money
 from shared.domain.records import Ref
-from shared.entities.common.objects import currency_of, id_of
+from shared.entities.common.objects import currency_of, id_of, unless_settled
 from shared.ports import Clock, Delete, Json, Operation, Put, Row, StripeGateway, Tables
 from shared.stores.links import LinkStore
 from shared.stores.paging import next_cursor, rows
@@ -53,9 +53,8 @@ class Reconcile:
         page = await self._stripe.page("balance_transaction", params)
         members = [txn for txn in page.data if not _is_own_row(txn, payout_id)]
         await self._store(payout_id, members)
-        await self._dispatch.enqueue(
-            [Ref("balance_transaction", str(txn["id"])) for txn in members]
-        )
+        refs = [Ref("balance_transaction", str(txn["id"])) for txn in members]
+        await self._dispatch.enqueue(unless_settled(*refs))
         return {
             "cursor": next_cursor(page),
             "count": len(members),
@@ -129,10 +128,10 @@ class Reconcile:
         async def effect(row: Row) -> int | None:
             async with limit:
                 id = row.row.removeprefix("open~")
-                found = await self._effect(id)
-                if found is None and await self._links.resolution(id) is not None:
+                state = await self._effect(id)
+                if state is None and await self._links.resolution(id) is not None:
                     return int(str(row.cells["net_minor"]))  # by hand: the proof names it
-                return found
+                return state
 
         return list(zip(rows, await asyncio.gather(*map(effect, rows)), strict=True))
 

@@ -1,4 +1,4 @@
-"""The queues' side: batches of work, the sweep that finds what events missed, backfills."""
+"""The queues' side: batches of work, sweeps that find what events missed, backfills."""
 
 from shared.services.work.backfill import Backfill, looked_at
 from shared.services.work.sweep import Sweep, next_look_at

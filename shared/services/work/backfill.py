@@ -30,9 +30,9 @@ class Backfill:
         """
         if not 1 <= days <= DAYS_MAX:
             raise ValueError(f"days must be a whole number from 1 to {DAYS_MAX}")
-        found = await self.progress()
-        if found["status"] == RUNNING:
-            return found
+        progress = await self.progress()
+        if progress["status"] == RUNNING:
+            return progress
         since = int((self._clock.now() - timedelta(days=days)).timestamp())
         await self._keep(since, since_now(self._clock.now()), 0, 0, RUNNING)
         await self._flows.start(
@@ -65,11 +65,11 @@ class Backfill:
 
         `stopped`: its flow could not be started, or gave up; nothing goes on by itself.
         """
-        found = _told(await self._row(), self._clock.now())
-        if found["status"] == RUNNING and not await self._is_under_way():
-            found = _told(await self._row(), self._clock.now())  # its last page came between
-            found["status"] = DONE if found["status"] == DONE else STOPPED
-        return found
+        progress = _told(await self._row(), self._clock.now())
+        if progress["status"] == RUNNING and not await self._is_under_way():
+            progress = _told(await self._row(), self._clock.now())  # its last page came between
+            progress["status"] = DONE if progress["status"] == DONE else STOPPED
+        return progress
 
     async def _is_under_way(self) -> bool:
         return await self._flows.status(INSTANCE) in UNDER_WAY

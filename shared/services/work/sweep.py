@@ -1,9 +1,9 @@
-"""The sweeps: timers that enqueue what no event announced, what waits, and dead letters.
+"""The timers' work: objects that no event announced, waiting items, and dead letters.
 
-The list of balance transactions makes the money complete, because many types have no event; the
-payouts that these transactions name make the bank side complete. A cursor moves only after the
-queue has the work. A sweep converges more ids, so running it twice changes nothing. The next run
-continues where a run ran out of time (`shared/stores/runs.py`).
+The list of balance transactions makes money complete, because many types have no event; the payouts
+that these transactions name make the bank side complete. A cursor moves only after the queue has
+the work. Each sweep is converge on more ids: doing it twice changes nothing. If one run has no time
+for all, the next one continues (`shared/stores/runs.py`).
 """
 
 from collections.abc import Sequence
@@ -187,11 +187,11 @@ class Sweep:
     async def _enqueue_events(self, run: Run, events: Sequence[Json]) -> int:
         settings = self._settings
         registry = self._registry
-        found = [route(event, settings, registry) for event in events]
-        routed = [each for each in found if each is not None]
+        routes = [route(event, settings, registry) for event in events]
+        routed = [event_route for event_route in routes if event_route is not None]
 
-        async def is_known(found: tuple[str, int, Item]) -> bool:
-            queue, _, item = found
+        async def is_known(event_route: tuple[str, int, Item]) -> bool:
+            queue, _, item = event_route
             return await self._items.get(home(queue, item.object), item.id) is not None
 
         queues: dict[str, list[Message]] = {}
@@ -254,8 +254,10 @@ class Sweep:
 
     async def _resolved(self, ids: Sequence[str]) -> list[str]:
         """Those that a person settled by hand."""
-        found = await side_by_side(ids, self._links.resolution)
-        return [id for id, resolution in zip(ids, found, strict=True) if resolution is not None]
+        resolutions = await side_by_side(ids, self._links.resolution)
+        return [
+            id for id, resolution in zip(ids, resolutions, strict=True) if resolution is not None
+        ]
 
     async def _send_again(self, ids: Sequence[str]) -> int:
         """Send payouts that may have been sent before, each as a new generation of its item;
@@ -272,8 +274,8 @@ class Sweep:
             item = item_of(row)
             return item.renewed(item.generation + 1).message(partition)
 
-        found = await side_by_side(ids, message)
-        messages = [each for each in found if each is not None]
+        candidates = await side_by_side(ids, message)
+        messages = [candidate for candidate in candidates if candidate is not None]
         if messages:
             await self._queue.send(queue, messages)
         return len(messages)
@@ -287,12 +289,12 @@ class Sweep:
         If a run ends before all are sent, the next run begins where this one stopped.
         """
         run = self._run("sweep_waiting")
-        found = self._places()
+        places = self._places()
         cursor = Cursor(self._tables, SWEEP, "waiting")
         begun = str((await cursor.read()).get("place", ""))
-        first = next((n for n, (_, where) in enumerate(found) if where == begun), 0)
+        first = next((n for n, (_, where) in enumerate(places) if where == begun), 0)
         sent = 0
-        for queue, where in found[first:] + found[:first]:
+        for queue, where in places[first:] + places[:first]:
             sent += await run.part(where, partial(self._resend, run, queue, where), 0)
             if run.is_over:
                 await cursor.keep({"place": where})
@@ -353,8 +355,8 @@ class Sweep:
         outcome = Outcome(
             Kind.PARK,
             cause="dead_letter",
-            text=f"the queue gave the message up: {letter.reason}",
-            remedy="Look for crashes in the log around this item, then retry it.",
+            text=f"the queue gave up on the message: {letter.reason}",
+            remedy="Look for crashes in the log around the time of this item, then retry it.",
         )
         try:
             item = read_item(letter.body, self._registry)

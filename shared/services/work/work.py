@@ -1,8 +1,8 @@
-"""A batch of messages of one session: converge their objects, then store the outcome of each.
+"""A batch of messages of one session: converge their objects, then settle the outcome of each.
 
-The order: schedule the copies of what must be retried, store the outcomes, let the messages
-complete. After a crash in between, the repeated work changes nothing: copies have deterministic
-ids, and outcomes are stored by item.
+Order: schedule the copies of items to retry, then store the outcomes, then let the messages
+complete. A crash in between repeats work that changes nothing: copies have deterministic
+ids, outcomes are stored by item.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,15 +20,14 @@ from shared.registry import Registry
 from shared.settings import Settings
 from shared.stores.item import (
     FIND_SENDER,
-    ISOLATE,
-    REAPPLY,
     UNREADABLE,
-    VERIFY,
     Item,
+    ItemKind,
     UnreadableItemError,
     read_item,
     unreadable_item,
 )
+from shared.stores.item_outcomes import FOLDED
 from shared.stores.items import ItemOutcome, Items
 from shared.stores.journals import Writer
 from shared.stores.reception import Reception, reception_in
@@ -38,13 +37,15 @@ SUSPECT_DELIVERIES = 3  # from here on a message is handled alone
 UNCOUNTED_DELAY_SECONDS = 15
 UNCOUNTED_MAX = 1_000  # retries: three hours; a dead worker's claim lasts two at the longest
 FAILURE_PAUSE_SECONDS = 20.0
+BY_EXTENT = (ItemKind.CONVERGE, ItemKind.REAPPLY, ItemKind.VERIFY, ItemKind.ISOLATE)
+"""Each kind does what the ones before do that may stand beside it in a batch (`_later`)."""
 NOT_BEGUN = Outcome(
     Kind.RETRY,
     counts=False,
     delay_seconds=1.0,
     cause="not_begun",
-    text="the time of its batch was over before its turn came",
-    remedy="Batches take too long: check how fast Stripe, Dynamics and storage answer, or raise "
+    text="the time of its batch was over before Tieout reached it",
+    remedy="Batches take too long. Check how fast Stripe, Dynamics and storage answer, or raise "
     "TIEOUT_BATCH_SECONDS_MAX; then retry.",
 )
 
@@ -124,22 +125,21 @@ class Work:
         deadline = started + timedelta(seconds=self._settings.batch_seconds_max)
         owner = f"{queue}-{partition}-{self._rng.getrandbits(64):016x}"
         writer = Writer(queue, partition, owner)
-        entities: dict[str, dict[str, None]] = {}
+        kinds: dict[tuple[str, str], list[ItemKind]] = {}
         for item in items:
-            entities.setdefault(item.entity, {})[item.object] = None
-        asked: dict[str, list[str]] = {}
-        for item in items:
-            asked.setdefault(item.object, []).append(item.type)
+            kinds.setdefault((item.entity, item.object), []).append(item.kind)
+        runs: dict[tuple[str, ItemKind], list[str]] = {}
+        for (entity, id), asked in kinds.items():
+            runs.setdefault((entity, max(asked, key=BY_EXTENT.index)), []).append(id)
         outcomes: dict[tuple[str, str], Outcome] = {}
         size = 1 if alone else OBJECTS_PER_RUN
-        for entity, found in entities.items():
-            for part in batched(found, size, strict=False):
+        for (entity, kind), ids in runs.items():
+            for part in batched(ids, size, strict=False):
                 if self._clock.now() >= deadline:
                     results = dict.fromkeys(part, NOT_BEGUN)
                 else:
-                    results = await self._converge.run(
-                        entity, dict.fromkeys(part, ()), writer, asked
-                    )
+                    wanted = dict.fromkeys(part, ())
+                    results = await self._converge.run(entity, wanted, writer, kind)
                 outcomes |= {(entity, id): outcome for id, outcome in results.items()}
         return outcomes
 
@@ -150,9 +150,9 @@ class Work:
             return outcome
         attempts, uncounted = item.attempt + 1, item.copy - item.attempt + 1
         if outcome.counts and attempts >= self._settings.attempts_max:
-            given_up = f"given up after {attempts} attempts"
+            given_up = f"gave up after {attempts} attempts"
         elif not outcome.counts and uncounted >= UNCOUNTED_MAX:
-            given_up = f"given up after {item.copy + 1:,} tries, {uncounted:,} of them uncounted"
+            given_up = f"gave up after {item.copy + 1:,} tries, {uncounted:,} of which do not count"
         else:
             return outcome
         return replace(outcome, kind=Kind.PARK, text=f"{given_up}: {outcome.text}")
@@ -200,10 +200,12 @@ class Work:
 
 def _later(items: Sequence[Item]) -> list[Item]:
     """Reapply commands of objects that another maintenance command concerns first."""
-    first = dict.fromkeys(
-        (item.entity, item.object) for item in items if item.type in (VERIFY, ISOLATE)
-    )
-    return [item for item in items if item.type == REAPPLY and (item.entity, item.object) in first]
+    first = dict.fromkeys((item.entity, item.object) for item in items if item.kind in FOLDED)
+    return [
+        item
+        for item in items
+        if item.kind is ItemKind.REAPPLY and (item.entity, item.object) in first
+    ]
 
 
 def _count(item_outcome: ItemOutcome, now: datetime) -> None:

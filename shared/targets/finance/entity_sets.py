@@ -11,6 +11,7 @@ from types import MappingProxyType
 from shared.domain.journal import JournalKind
 from shared.targets.entity_set import EntitySet, PostedAs, entity_set
 
+IS_POSTED = "IsPosted"  # of headers of journals, and of free text invoices
 BATCH_NUMBER = "JournalBatchNumber"  # of journal lines and their headers
 PAYMENT_ID = "PaymentId"  # of journal lines: holds their key
 ENUMS: Mapping[str, tuple[str, ...]] = MappingProxyType(

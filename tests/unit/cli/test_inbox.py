@@ -101,7 +101,7 @@ def test_money_that_is_to_be_booked_nowhere_is_said_to_be_so() -> None:
         (("txn_1", "--amount", "twelve"), "write it as 12.34"),
         (("txn_1", "--amount", "NaN"), "write it as 12.34"),
         (("txn_1", "--amount", "1", "--currency", "gold"), "write it as 12.34"),
-        (("txn_9", "--amount", "12.34"), "say --currency"),
+        (("txn_9", "--amount", "12.34"), "add --currency"),
     ],
 )
 def test_an_amount_that_is_none_is_refused_before_anything_is_asked(

@@ -75,11 +75,11 @@ def test_a_preview_says_when_the_policy_is_added_changed_or_removed(folder: Path
         assert "policy" not in run("preview", folder, "--who", "Ada").stdout
         policy.write_text(text, encoding="utf-8")
         added = run("preview", folder, "--who", "Ada").stdout
-        assert "the policy differs: one is added, the active set has none" in added
+        assert "the policy differs: this set adds one, the active set has none" in added
         assert run("publish", submitted(folder), *SAID).exit_code == 0
         policy.write_text(text.replace(": ours", ": theirs").replace("5", "6"), encoding="utf-8")
         changed = run("preview", folder, "--who", "Ada").stdout
-        assert "the policy differs: what has to exist may change too" in changed
+        assert "the policy differs: other records may have to exist" in changed
         policy.unlink()
         removed = run("preview", folder, "--who", "Ada").stdout
         assert "the policy is removed: this set has none" in removed
@@ -169,7 +169,7 @@ def test_a_set_can_be_previewed_again_by_its_name(folder: Path) -> None:
         for wrong in ((), (folder, "--set", name)):
             result = run("preview", *wrong, "--who", "Ada")
             assert result.exit_code == 2
-            assert "name files, or a set" in result.stderr
+            assert "either files or --set" in result.stderr
         assert run("preview", folder).exit_code == 2  # nobody
 
 
@@ -285,7 +285,7 @@ def test_a_field_that_dynamics_lacks_is_refused_with_its_document_and_place(fold
         result = run("publish", name, *SAID)
         assert result.exit_code == FAILED
         assert result.stderr.splitlines()[0] == (
-            "refused: Dynamics does not have what this set sends [invalid]"
+            "refused: Dynamics does not have the fields that this set sends [invalid]"
         )
         assert "fields.Document: LedgerJournalLines in Dynamics has no field Document" in (
             result.stderr

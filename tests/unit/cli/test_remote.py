@@ -53,7 +53,7 @@ def test_an_app_is_named_by_option_or_variable_with_or_without_api(given: str, w
 def test_what_is_no_address_is_refused_with_an_example(given: str) -> None:
     result = run(always(200, json=READY), "ready", "--url", given)
     assert result.exit_code == 2
-    assert f"{given!r} is no address of an app: write it as https://" in result.stderr
+    assert f"{given!r} is not an address of an app: write it as https://" in result.stderr
 
 
 @pytest.mark.parametrize("error", [httpx.ConnectError, httpx.ReadTimeout, httpx.ReadError])
@@ -89,7 +89,7 @@ def test_a_route_that_is_not_there_asks_for_address_and_version() -> None:
 def test_an_answer_that_is_not_tieouts_is_told(given: dict[str, object]) -> None:
     result = run(always(200, **given), "proof")
     assert result.exit_code == 2
-    assert "did not answer as Tieout does (HTTP 200" in result.stderr
+    assert "did not answer like Tieout (HTTP 200" in result.stderr
 
 
 def test_a_refusal_is_told_in_its_own_words() -> None:

@@ -101,11 +101,11 @@ def test_what_waits_is_shown_with_since_why_and_until_when() -> None:
     assert result.stdout.splitlines() == [
         "charge ch_1  transaction_not_made",
         "    Stripe has not made it yet",
-        "    since 2026-11-30 16:42 UTC, looked at again from 2026-11-30 16:42 UTC",
+        "    since 2026-11-30 16:42 UTC, tried again from 2026-11-30 16:42 UTC",
         "charge ch_1  unavailable",
         "    Stripe has not made it yet",
         "    since 2026-11-30 16:42 UTC, tried again at 2026-11-30 16:42 UTC, attempts so far: 3",
-        "1 waiting, 1 scheduled to be tried again",
+        "1 waiting, 1 retries scheduled",
         "... and 7 more",
     ]
     assert run({"items": [], "more": 0}, "waiting").stdout.startswith("nothing waits")

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from shared.converge import accounts
-from shared.converge.task import Task
+from shared.converge.stages import DecidedObject, Failed, WrittenObject
 from shared.domain.documents import Document, Patch
 from shared.domain.records import Choice, Link, Record, Ref
 from shared.entities.common.objects import Desired, Snapshot
@@ -22,9 +22,11 @@ from shared.ports import Lookup
 from shared.services.work.work import Received
 from shared.stores.item import Item
 from shared.stores.items import home
-from shared.stores.links import Claim, LinkStore
+from shared.stores.links import LinkStore
+from tests.unit.converge import values
+from tests.unit.converge.values import claim, decided
 from tests.unit.entities.objects import CONTEXT, Json, customer, customer_record
-from tests.unit.services.fakes import START, FakeDynamics, FakeStripe, Rig, rig
+from tests.unit.services.fakes import FakeDynamics, FakeStripe, rig
 
 WRITING = replace(CONTEXT, policy=Policy(customers=Customers(write_back=True)))
 NOTE = {"dynamics_customer_account": "US-1"}
@@ -45,12 +47,11 @@ def record(account: str = "") -> Record:
     return Record(document, "CustomersV3", "StripeCustomerId", {"StripeCustomerId": "cus_1"})
 
 
-def task(id: str = "cus_1", written: bool = True, **changes: object) -> Task:
+def value(id: str = "cus_1", written: bool = True, **changes: object) -> WrittenObject:
     """A customer on its way, with an account where it is written."""
-    claim = Claim(id, "me", "etag", START)
-    if written:
-        claim.links["customer~usmf"] = Link({"CustomerAccount": "US-1"}, record())
-    return Task(id, claim=claim, snapshot=Snapshot("customer", id, customer(id=id, **changes)))
+    links = [Link({"CustomerAccount": "US-1"}, record())] if written else []
+    snapshot = Snapshot("customer", id, customer(id=id, **changes))
+    return values.written(decided(claim(id, links), snapshot=snapshot))
 
 
 # --- the account in stripe's metadata -------------------------------------------------------
@@ -58,31 +59,29 @@ def task(id: str = "cus_1", written: bool = True, **changes: object) -> Task:
 
 async def test_the_account_is_noted_once() -> None:
     stripe = FakeStripe(customer())
-    await accounts.note(stripe, task(), WRITING)
+    await accounts.note(stripe, WRITING, value())
     ((id, notes, key),) = stripe.notes
     assert (id, notes) == ("cus_1", NOTE)
     assert 0 < len(key) <= 255
-    await accounts.note(stripe, task(metadata=NOTE), WRITING)
+    await accounts.note(stripe, WRITING, value(metadata=NOTE))
     assert len(stripe.notes) == 1
 
 
 async def test_the_same_note_has_the_same_key_and_another_one_another() -> None:
     stripe = FakeStripe(customer())
     for metadata in ({}, {}, {"dynamics_customer_account": "US-2"}):
-        await accounts.note(stripe, task(metadata=metadata), WRITING)
+        await accounts.note(stripe, WRITING, value(metadata=metadata))
     one, same, other = (key for _, _, key in stripe.notes)
     assert one == same
     assert one != other
 
 
-async def test_nothing_is_noted_without_the_policy_or_an_account_or_after_an_error() -> None:
+async def test_nothing_is_noted_without_the_policy_or_an_account_or_for_a_charge() -> None:
     stripe = FakeStripe(customer())
-    await accounts.note(stripe, task(), CONTEXT)
-    await accounts.note(stripe, task(written=False), WRITING)
-    failed = task()
-    failed.fail(Refused("Dynamics", "no"))
-    await accounts.note(stripe, failed, WRITING)
-    await accounts.note(stripe, Task("cus_1"), WRITING)
+    await accounts.note(stripe, CONTEXT, value())
+    await accounts.note(stripe, WRITING, value(written=False))
+    charge = values.written(decided(claim("ch_1")))
+    await accounts.note(stripe, WRITING, charge)
     assert stripe.notes == []
 
 
@@ -90,7 +89,7 @@ async def test_a_key_that_may_not_write_customers_is_flagged_with_a_remedy() -> 
     stripe = FakeStripe(customer())
     stripe.note_error = CredentialsRefused("Stripe", "rak_customer_write is missing")
     with pytest.raises(Parked) as caught:
-        await accounts.note(stripe, task(), WRITING)
+        await accounts.note(stripe, WRITING, value())
     assert caught.value.cause == "write_back_refused"
     assert "permission to write customers" in caught.value.remedy
 
@@ -100,17 +99,15 @@ async def test_an_outage_is_tried_again(error: Exception) -> None:
     stripe = FakeStripe(customer())
     stripe.note_error = error
     with pytest.raises(type(error)):
-        await accounts.note(stripe, task(), WRITING)
+        await accounts.note(stripe, WRITING, value())
 
 
 # --- one account, one stripe customer -------------------------------------------------------
 
 
-def linking(id: str, account: str = "US-1") -> Task:
+def linking(id: str, account: str = "US-1") -> DecidedObject:
     document = replace(record(account).document, key=id)
-    found = task(id, written=False)
-    found.desired = Desired((document,))
-    return found
+    return decided(claim(id), [document])
 
 
 async def test_an_account_goes_to_the_first_who_takes_it() -> None:
@@ -133,13 +130,11 @@ async def test_a_person_may_hand_an_account_over() -> None:
 # --- why a write is refused -----------------------------------------------------------------
 
 
-def refused(found: Rig, *rows: Json) -> Task:
-    """A transaction of cus_1, whose line Dynamics refused."""
-    found.dynamics.rows["CustomersV3"] = list(rows)
-    made = Task("txn_1")
-    made.desired = Desired(masters=(Ref("customer", "cus_1", "usmf"),))
-    made.fail(Refused("Dynamics", "no"))
-    return made
+def refused(id: str = "cus_1", error: Exception | None = None) -> Failed:
+    """A transaction of a customer, whose line Dynamics refused."""
+    desired = Desired(masters=(Ref("customer", id, "usmf"),))
+    value = decided(claim(f"txn_{id}"), desired=desired)
+    return Failed(value, error or Refused("Dynamics", "no"))
 
 
 def row(hold: str) -> Json:
@@ -160,16 +155,17 @@ async def test_a_refusal_is_explained_by_the_state_of_the_account(
     rows: list[Json], cause: str | None
 ) -> None:
     found = rig()
-    made = refused(found, *rows)
-    await accounts.explain(found.dynamics, [made], {("cus_1", "usmf"): "US-1"})
+    found.dynamics.rows["CustomersV3"] = list(rows)
+    known = {("cus_1", "usmf"): "US-1"}
+    (made,) = await accounts.explain(found.dynamics, [refused()], known)
     assert getattr(made.error, "cause", None) == cause
 
 
 async def test_nobody_is_asked_while_nothing_is_refused() -> None:
     found = rig()
-    made = refused(found)
-    made.error = Throttled("Dynamics")
-    await accounts.explain(found.dynamics, [made, task()], {("cus_1", "usmf"): "US-1"})
+    throttled = refused(error=Throttled("Dynamics"))
+    known = {("cus_1", "usmf"): "US-1"}
+    (made,) = await accounts.explain(found.dynamics, [throttled], known)
     assert found.dynamics.lookups == []
     assert isinstance(made.error, Throttled)
 
@@ -182,14 +178,9 @@ async def test_an_account_that_cannot_be_asked_for_is_not_called_gone() -> None:
                 raise Refused("Dynamics", "odd name")
             return await super().find(lookup)
 
-    first, second = task(), task()
-    for made, id in ((first, "cus_1"), (second, "cus_2")):
-        made.id = id
-        made.claim = None
-        made.desired = Desired(masters=(Ref("customer", id, "usmf"),))
-        made.fail(Refused("Dynamics", "the customer is on hold"))
     known = {("cus_1", "usmf"): "US-1", ("cus_2", "usmf"): "US-2"}
-    await accounts.explain(PickyDynamics(), [first, second], known)
+    refusals = [refused("cus_1"), refused("cus_2")]
+    first, second = await accounts.explain(PickyDynamics(), refusals, known)
     assert isinstance(first.error, Refused)
     assert isinstance(second.error, Parked)
     assert second.error.cause == "customer_merged"
@@ -197,9 +188,8 @@ async def test_an_account_that_cannot_be_asked_for_is_not_called_gone() -> None:
 
 async def test_a_customer_that_cannot_be_changed_is_explained_alike() -> None:
     found = rig()
-    made = task()
-    made.fail(Refused("Dynamics", "HTTP 404"))
-    await accounts.explain(found.dynamics, [made], {})
+    failure = Failed(value(), Refused("Dynamics", "HTTP 404"))
+    (made,) = await accounts.explain(found.dynamics, [failure], {})
     assert isinstance(made.error, Parked)
     assert made.error.cause == "customer_merged"
 

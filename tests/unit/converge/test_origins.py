@@ -9,7 +9,6 @@ import pytest
 
 from local.tables import MemoryTables
 from shared.converge.origins import DECISIONS_MAX
-from shared.converge.pipeline import Converge
 from shared.domain.records import Link
 from shared.errors import Refused, UncertainWrite
 from shared.mapping.compiler import CompiledMapping
@@ -63,7 +62,7 @@ class Sale:
         )
         store = MappingStore(self.rig.tables)
         self.mappings = Chosen(store, self.rig.clock, packaged_product())
-        self.converge = Converge(replace(self.rig.ports, mappings=self.mappings))
+        self.converge = replace(self.rig.app, mappings=self.mappings).converge(self.rig.flows)
         self.links = LinkStore(self.rig.tables, self.rig.clock, LEASE_SECONDS)
 
     async def book(self, *ids: str, policy: Policy) -> list[Kind]:

@@ -1,20 +1,20 @@
 """What is written first: headers before lines, lines before what rests on them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.converge.phases import plan_phase
-from shared.converge.plan import link_of
-from shared.converge.task import Task
+from shared.converge.plan import link_of, plan_phase
+from shared.converge.stages import PlannedObject, Progress, WrittenObject, begun
 from shared.domain.documents import Document, Follows, Open, facts_of
 from shared.domain.money import Money
 from shared.domain.records import Intent, Link, Record
 from shared.errors import Parked
 from shared.mapping.finance import Target
 from shared.packaged import packaged_mapping
-from shared.stores.links import Claim
+from tests.unit.converge.values import claim, decided
 from tests.unit.entities.objects import BOOKS, customer_record, general_line
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -31,17 +31,25 @@ def person(
     )
 
 
-def task(*documents: Document) -> Task:
-    made = Task("ch_1", claim=Claim("ch_1", "me", "etag", NOW))
-    made.pending = documents
-    return made
+def before(
+    *documents: Document, links: Sequence[Link] = (), intents: Sequence[Intent] = ()
+) -> WrittenObject:
+    """An object before its first phase."""
+    return begun(decided(claim("ch_1", links, intents), documents))
 
 
-def write(made: Task) -> list[str]:
-    """Pretend that the plan was written; returns the roles."""
-    changed = [*made.plan.create, *(record for record, _ in made.plan.update)]
-    made.new_links += [link(record) for record in changed]
-    return [record.document.role for record in changed]
+def changed(value: PlannedObject) -> list[Record]:
+    return [*value.plan.create, *(record for record, _ in value.plan.update)]
+
+
+def roles(value: PlannedObject) -> list[str]:
+    return [record.document.role for record in changed(value)]
+
+
+def after(value: PlannedObject) -> WrittenObject:
+    """Pretend that the plan was written."""
+    links = (*value.progress.links, *(link(record) for record in changed(value)))
+    return replace(value, progress=Progress(links))
 
 
 def link(record: Record) -> Link:
@@ -49,59 +57,51 @@ def link(record: Record) -> Link:
 
 
 def test_each_phase_writes_what_has_all_it_needs() -> None:
-    made = task(person("a"), person("b", after=["a"]), person("c", after=["a", "b"]), person("d"))
+    value = before(
+        person("a"), person("b", after=["a"]), person("c", after=["a", "b"]), person("d")
+    )
     phases: list[list[str]] = []
-    while made.pending or not phases:
-        plan_phase(made, TARGET, NOW)
-        phases.append(write(made))
+    while value.pending:
+        made = plan_phase(value, TARGET, NOW)
+        phases.append(roles(made))
+        value = after(made)
     assert phases == [["a", "d"], ["b"], ["c"]]
 
 
 def test_what_is_there_and_unchanged_takes_no_phase() -> None:
-    made = task(person("a"))
-    plan_phase(made, TARGET, NOW)
+    made = plan_phase(before(person("a")), TARGET, NOW)
     old = link(made.plan.create[0])
-    again = task(person("a"), person("b", after=["a"]))
-    assert again.claim is not None
-    again.claim.links["a"] = old
-    plan_phase(again, TARGET, NOW)
-    assert write(again) == ["b"]
+    again = plan_phase(before(person("a"), person("b", after=["a"]), links=[old]), TARGET, NOW)
+    assert roles(again) == ["b"]
     assert again.pending == ()
 
 
 def test_what_rests_on_a_change_waits_for_it() -> None:
-    made = task(person("a"))
-    plan_phase(made, TARGET, NOW)
+    made = plan_phase(before(person("a")), TARGET, NOW)
     old = link(made.plan.create[0])
-    again = task(person("a", "Ada L."), person("b", after=["a"]))
-    assert again.claim is not None
-    again.claim.links["a"] = old
-    plan_phase(again, TARGET, NOW)
-    assert write(again) == ["a"]
-    plan_phase(again, TARGET, NOW)
-    assert write(again) == ["b"]
+    first = plan_phase(
+        before(person("a", "Ada L."), person("b", after=["a"]), links=[old]), TARGET, NOW
+    )
+    assert roles(first) == ["a"]
+    assert roles(plan_phase(after(first), TARGET, NOW)) == ["b"]
 
 
 def test_what_needs_a_record_that_nobody_writes_is_a_fault() -> None:
-    made = task(person("b", after=["a"]))
     with pytest.raises(RuntimeError, match="needs what nobody writes"):
-        plan_phase(made, TARGET, NOW)
+        plan_phase(before(person("b", after=["a"])), TARGET, NOW)
 
 
 def test_an_announced_change_that_stands_there_already_is_linked_and_not_made_again() -> None:
-    first = task(person("a"))
-    plan_phase(first, TARGET, NOW)
-    changed = task(person("a", "Ada L.", applied=True))
-    assert changed.claim is not None
-    changed.claim.links["a"] = link(first.plan.create[0])
-    announced = task(person("a", "Ada L."))
-    plan_phase(announced, TARGET, NOW)
+    first = plan_phase(before(person("a")), TARGET, NOW)
+    announced = plan_phase(before(person("a", "Ada L.")), TARGET, NOW)
     record = announced.plan.create[0]
-    changed.claim.intents["a"] = Intent("", (NOW + timedelta(hours=1)).isoformat(), record)
-    plan_phase(changed, TARGET, NOW)
-    assert changed.plan.is_empty
-    assert changed.over == ["a"]
-    assert [each.record.fields for each in changed.new_links] == [record.fields]
+    intent = Intent("", (NOW + timedelta(hours=1)).isoformat(), record)
+    document = person("a", "Ada L.", applied=True)
+    value = before(document, links=[link(first.plan.create[0])], intents=[intent])
+    made = plan_phase(value, TARGET, NOW)
+    assert made.plan.is_empty
+    assert made.progress.over == ("a",)
+    assert [each.record.fields for each in made.progress.links] == [record.fields]
 
 
 def fee(text: str, invoice: str = "", amount_minor: int = 320) -> Document:
@@ -110,33 +110,23 @@ def fee(text: str, invoice: str = "", amount_minor: int = 320) -> Document:
     return general_line(amount=amount, marked_invoice=invoice, source="ch_1", category=text)
 
 
-def drafted(document: Document) -> Task:
-    """A task whose line was written as `fee("old")` says, and is a draft."""
-    made = task(fee("old"))
-    plan_phase(made, TARGET, NOW)
+def drafted(document: Document, drafts: Sequence[str] = ()) -> WrittenObject:
+    """An object whose line was written as `fee("old")` says."""
+    made = plan_phase(before(fee("old")), TARGET, NOW)
     (record,) = made.plan.create
-    again = task(document)
-    assert again.claim is not None
-    keys = {"JournalBatchNumber": "B1", "LineNumber": 1}
-    again.claim.links["fee"] = link_of(record, keys)
-    return again
+    line = link_of(record, {"JournalBatchNumber": "B1", "LineNumber": 1})
+    return replace(before(document, links=[line]), drafts=tuple(drafts))
 
 
 def test_a_draft_takes_the_attributes_of_now_and_keeps_its_facts() -> None:
-    kept = drafted(fee("new"))
-    plan_phase(kept, TARGET, NOW)
-    assert kept.plan.is_empty
-    again = drafted(fee("new", invoice="INV-1"))
-    again.drafts.append("fee")
-    plan_phase(again, TARGET, NOW)
+    assert plan_phase(drafted(fee("new")), TARGET, NOW).plan.is_empty
+    again = plan_phase(drafted(fee("new", invoice="INV-1"), ["fee"]), TARGET, NOW)
     ((record, old),) = again.plan.update
     assert facts_of(record.document) == facts_of(old.record.document)
-    changed = {name for name in record.fields if record.fields[name] != old.record.fields[name]}
-    assert changed == {"Text"}
+    fields = {name for name in record.fields if record.fields[name] != old.record.fields[name]}
+    assert fields == {"Text"}
 
 
 def test_a_draft_of_another_amount_parks() -> None:
-    again = drafted(fee("new", amount_minor=321))
-    again.drafts.append("fee")
     with pytest.raises(Parked, match="other amounts"):
-        plan_phase(again, TARGET, NOW)
+        plan_phase(drafted(fee("new", amount_minor=321), ["fee"]), TARGET, NOW)

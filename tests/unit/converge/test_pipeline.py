@@ -7,26 +7,24 @@ from datetime import datetime
 import pytest
 
 from local.tables import MemoryTables
-from shared.converge.applying import Phases
 from shared.converge.deciding import target_of
-from shared.converge.phases import PHASES_MAX, plan_phase
-from shared.converge.pipeline import Converge
-from shared.converge.recording import Recorder
-from shared.converge.task import Task
+from shared.converge.phases import PHASES_MAX
+from shared.converge.plan import link_of
+from shared.converge.stages import DecidedObject, Failed, WrittenObject
 from shared.domain.documents import Document
 from shared.entities.common.objects import Desired, Listed, Snapshot
 from shared.errors import JournalPosted, Refused, StorageUnavailable, Unavailable, UncertainWrite
-from shared.mapping.finance import Target
 from shared.outcomes import Kind, Outcome
 from shared.packaged import packaged_mapping
 from shared.ports import Json, Lookup, Message, Operation, Write, WriteFailed, Written
 from shared.stores import receipts
-from shared.stores.item import VERIFY
+from shared.stores.item import ItemKind
 from shared.stores.journals import TABLE as JOURNALS
 from shared.stores.journals import Writer
 from shared.stores.links import INTENT_PREFIX, LinkStore
 from shared.stores.links import TABLE as LINKS
 from tests.unit.converge.test_phases import person
+from tests.unit.converge.test_writing import payment
 from tests.unit.entities.objects import CONTEXT, charge, customer, txn
 from tests.unit.services.fakes import FakeDynamics, RecordingQueue, Rig, rig
 
@@ -83,12 +81,12 @@ class Bench:
     def __init__(self) -> None:
         self.tables, self.dynamics = PickyTables(), PickyDynamics()
         self.rig: Rig = rig(txn(), txn(id="txn_2"), charge(), customer(), tables=self.tables)
-        self.ports = replace(self.rig.ports, dynamics=self.dynamics)
-        self.converge = Converge(self.ports)
+        self.app = replace(self.rig.app, dynamics=self.dynamics)
+        self.converge = self.app.converge(self.rig.flows)
 
     async def run(self, *, verify: bool = False) -> dict[str, Outcome]:
-        asked = dict.fromkeys(TWO, (VERIFY,)) if verify else {}
-        return await self.converge.run("balance_transaction", TWO, WRITER, asked)
+        kind = ItemKind.VERIFY if verify else ItemKind.CONVERGE
+        return await self.converge.run("balance_transaction", TWO, WRITER, kind)
 
     async def kinds(self, *, verify: bool = False) -> list[Kind]:
         outcomes = await self.run(verify=verify)
@@ -202,7 +200,7 @@ async def test_a_follow_up_that_cannot_be_sent_fails_its_own_object() -> None:
 
     queue = PickyQueue()
     found = rig(charge(), charge(id="ch_2", balance_transaction="txn_2"), customer())
-    converge = Converge(replace(found.ports, queue=queue))
+    converge = replace(found.app, queue=queue).converge(found.flows)
     outcomes = await converge.run("charge", {"ch_1": (), "ch_2": ()}, WRITER)
     assert [outcomes[id].kind for id in ("ch_1", "ch_2")] == [Kind.PARK, Kind.DONE]
     assert [message.id for _, message in queue.sent] == ["txn_2"]
@@ -215,35 +213,25 @@ async def test_a_list_that_cannot_be_stored_keeps_the_links_and_the_object_unset
         return StorageUnavailable("away") if table == receipts.TABLE else None
 
     bench.tables.refuse = refuse
-    task, recorder, store = await _written(bench, person("a"))
-    task.desired = replace(task.desired, listed=Listed("over_payment", "usmf", "", 1, "usd"))
-    await recorder.record([task], CONTEXT)
-    assert isinstance(task.error, StorageUnavailable)
-    assert list(await store.links(task.id)) == ["a"]
-    assert not await store.is_settled(task.id)
+    store = LinkStore(bench.tables, bench.rig.clock, 600)
+    (result,) = await _written(bench, person("a"))
+    assert isinstance(result, WrittenObject)
+    listed = Listed("over_payment", "usmf", "", 1, "usd")
+    value = replace(result, desired=replace(result.desired, listed=listed))
+    (recorded,) = await bench.converge.recorder.record([value], CONTEXT)
+    assert recorded.outcome.cause == "unavailable"
+    assert list(await store.links("cus_1")) == ["a"]
+    assert not await store.is_settled("cus_1")
 
 
-async def _written(bench: Bench, *documents: Document) -> tuple[Task, Recorder, LinkStore]:
-    """A task whose documents were written and are not settled."""
-    task, recorder, store = await _read(bench, *documents)
-    plan_phase(task, _target(bench), bench.ports.clock.now())
-    await recorder.applier.apply([task], WRITER)
-    assert task.error is None
-    return task, recorder, store
-
-
-async def _read(bench: Bench, *documents: Document) -> tuple[Task, Recorder, LinkStore]:
-    """A task that is claimed and wants the documents, and the recorder of its run."""
-    store = LinkStore(bench.ports.tables, bench.ports.clock, 600)
-    task = Task("cus_1", claim=await store.claim("cus_1", "one"))
-    task.snapshot = Snapshot("customer", "cus_1", customer())
-    task.desired = Desired(documents)
-    task.pending = documents
-    return task, Recorder.of(bench.ports, store), store
-
-
-def _target(bench: Bench) -> Target:
-    return target_of(bench.ports.settings, packaged_mapping(), {})
+async def _written(bench: Bench, *documents: Document) -> list[WrittenObject | Failed]:
+    """An object that wants the documents, which are written and not settled."""
+    store = LinkStore(bench.tables, bench.rig.clock, 600)
+    claim = await store.claim("cus_1", "one")
+    snapshot = Snapshot("customer", "cus_1", customer())
+    value = DecidedObject(claim, snapshot, Desired(documents))
+    target = target_of(bench.app.settings, packaged_mapping(), {})
+    return await bench.converge.commands.run(ItemKind.CONVERGE, target, WRITER, [value])
 
 
 def chain(length: int) -> tuple[Document, ...]:
@@ -254,13 +242,13 @@ def chain(length: int) -> tuple[Document, ...]:
 @pytest.mark.parametrize("length", [PHASES_MAX - 1, PHASES_MAX, PHASES_MAX + 1, PHASES_MAX + 3])
 async def test_an_object_that_needs_more_phases_than_there_are_parks_unsettled(length: int) -> None:
     bench = Bench()
-    task, recorder, store = await _read(bench, *chain(length))
-    await Phases(bench.ports, recorder.applier, _target(bench), WRITER).run([task])
-    await recorder.record([task], CONTEXT)
+    results = await _written(bench, *chain(length))
+    (recorded,) = await bench.converge.recorder.record(results, CONTEXT)
+    store = LinkStore(bench.tables, bench.rig.clock, 600)
     assert len(await store.links("cus_1")) == min(length, PHASES_MAX)
     fits = length <= PHASES_MAX
     assert await store.is_settled("cus_1") is fits
-    outcome = task.outcome()
+    outcome = recorded.outcome
     assert (outcome.kind, outcome.cause) == (
         (Kind.DONE, "") if fits else (Kind.PARK, "limit_reached")
     )
@@ -274,3 +262,20 @@ async def test_a_system_that_does_not_answer_is_not_asked_for_each_object_again(
     bench.dynamics.refuse = lambda _lookup: Unavailable("dynamics", "503")
     assert await bench.kinds(verify=True) == [Kind.RETRY, Kind.RETRY]
     assert len(bench.dynamics.asked) == 1
+
+
+async def test_a_draft_that_was_deleted_is_written_again_in_one_phase_only() -> None:
+    bench = Bench()
+    store = LinkStore(bench.tables, bench.rig.clock, 600)
+    record = payment()
+    held = await store.claim("txn_1", "one")
+    link = link_of(record, {"JournalBatchNumber": "B1", "LineNumber": 1})
+    await store.settle(held, [link], [], [], None)
+    documents = (record.document, *chain(2))
+    snapshot = Snapshot("balance_transaction", "txn_1", txn())
+    value = DecidedObject(await store.claim("txn_1", "one"), snapshot, Desired(documents))
+    target = target_of(bench.app.settings, packaged_mapping(), {})
+    (result,) = await bench.converge.commands.run(ItemKind.VERIFY, target, WRITER, [value])
+    assert isinstance(result, WrittenObject)
+    assert list(result.links) == ["gross", "d0", "d1"]
+    assert bench.lines() == ["txn_1:gross"]

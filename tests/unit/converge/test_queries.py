@@ -6,10 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from shared.converge.plan import Plan
-from shared.converge.queries import ROUNDS_MAX, expect, queries_of
+from shared.converge.queries import ROUNDS_MAX, answered, expect
 from shared.converge.recovery import LOOKUP_KEYS_MAX
-from shared.converge.task import Task
+from shared.converge.stages import Plan, PlannedObject
 from shared.domain.money import Money
 from shared.domain.records import Link, Record
 from shared.entities.common.objects import Context, Query, Snapshot
@@ -17,6 +16,7 @@ from shared.entities.entity import Entity
 from shared.errors import Parked, Refused, Unavailable
 from shared.ports import Json, Lookup
 from shared.registry import REGISTRY
+from tests.unit.converge.values import claim, error_of, planned
 from tests.unit.entities.objects import CONTEXT, charge, customer_record
 from tests.unit.services.fakes import FakeDynamics
 
@@ -46,8 +46,8 @@ def mails() -> Entity:
     return replace(REGISTRY.named("charge"), queries_of=queries)
 
 
-def task(id: str = "ch_1", mail: str = "ada@example.com") -> Task:
-    return Task(id, snapshot=Snapshot("charge", id, charge(id=id, mail=mail)))
+def snapshot(id: str = "ch_1", mail: str = "ada@example.com") -> Snapshot:
+    return Snapshot("charge", id, charge(id=id, mail=mail))
 
 
 class PickyDynamics(FakeDynamics):
@@ -64,25 +64,20 @@ class PickyDynamics(FakeDynamics):
 
 
 @pytest.mark.parametrize("count", [0, 1, ROUNDS_MAX - 1, ROUNDS_MAX])
-async def test_a_task_whose_last_round_was_answered_goes_on(count: int) -> None:
-    asked = task()
-    await queries_of(FakeDynamics(), rounds(count), [asked], CONTEXT)
-    assert asked.error is None
-    assert asked.snapshot is not None
-    assert list(asked.snapshot.answers) == [f"q{n}" for n in range(count)]
+async def test_an_object_whose_last_round_was_answered_goes_on(count: int) -> None:
+    (answer,) = await answered(FakeDynamics(), rounds(count), CONTEXT, [snapshot()])
+    assert isinstance(answer, Snapshot)
+    assert list(answer.answers) == [f"q{n}" for n in range(count)]
 
 
-async def test_a_task_that_still_asks_after_the_last_round_parks() -> None:
-    asked, quiet = task(), task("ch_2")
-    quiet.fail(Refused("stripe", "no"))
-    await queries_of(FakeDynamics(), rounds(ROUNDS_MAX + 1), [asked, quiet], CONTEXT)
-    assert isinstance(asked.error, Parked)
-    assert asked.error.cause == "limit_reached"
-    assert asked.error.remedy
-    assert isinstance(quiet.error, Refused)
+async def test_an_object_that_still_asks_after_the_last_round_parks() -> None:
+    (answer,) = await answered(FakeDynamics(), rounds(ROUNDS_MAX + 1), CONTEXT, [snapshot()])
+    assert isinstance(answer, Parked)
+    assert answer.cause == "limit_reached"
+    assert answer.remedy
 
 
-async def test_a_question_that_is_refused_fails_its_own_task() -> None:
+async def test_a_query_that_is_refused_fails_its_own_object() -> None:
     dynamics = PickyDynamics()
     odd = "odd@example.com"
 
@@ -90,19 +85,33 @@ async def test_a_question_that_is_refused_fails_its_own_task() -> None:
         return Refused("dynamics", "odd") if lookup.any_of and odd in lookup.any_of[1] else None
 
     dynamics.refuse = refuse
-    tasks = [task(f"ch_{n}", f"{n}@example.com") for n in range(LOOKUP_KEYS_MAX + 5)]
-    tasks[3] = task("ch_3", odd)
-    await queries_of(dynamics, mails(), tasks, CONTEXT)
-    assert [each.id for each in tasks if not each.going] == ["ch_3"]
-    assert all(each.snapshot and "mail" in each.snapshot.answers for each in tasks if each.going)
+    asking = [snapshot(f"ch_{n}", f"{n}@example.com") for n in range(LOOKUP_KEYS_MAX + 5)]
+    asking[3] = snapshot("ch_3", odd)
+    answers = await answered(dynamics, mails(), CONTEXT, asking)
+    assert [n for n, answer in enumerate(answers) if isinstance(answer, Refused)] == [3]
+    told = [answer for answer in answers if isinstance(answer, Snapshot)]
+    assert [answer.id for answer in told] == [each.id for each in asking if each.id != "ch_3"]
+    assert all("mail" in answer.answers for answer in told)
+
+
+async def test_an_object_whose_queries_cannot_be_computed_fails_alone() -> None:
+    def broken(snapshot: Snapshot, context: Context) -> tuple[Query, ...]:
+        del context
+        return (query("mail", str(snapshot.object["e-mail"])),)
+
+    entity = replace(REGISTRY.named("charge"), queries_of=broken)
+    whole = Snapshot("charge", "ch_2", {"e-mail": "ada@example.com"})
+    first, second = await answered(FakeDynamics(), entity, CONTEXT, [snapshot(), whole])
+    assert isinstance(first, KeyError)
+    assert isinstance(second, Snapshot)
 
 
 async def test_a_system_that_does_not_answer_is_asked_once_for_all() -> None:
     dynamics = PickyDynamics()
     dynamics.refuse = lambda _lookup: Unavailable("dynamics", "503")
-    tasks = [task(f"ch_{n}", f"{n}@example.com") for n in range(3 * LOOKUP_KEYS_MAX)]
-    await queries_of(dynamics, mails(), tasks, CONTEXT)
-    assert {type(each.error) for each in tasks} == {Unavailable}
+    asking = [snapshot(f"ch_{n}", f"{n}@example.com") for n in range(3 * LOOKUP_KEYS_MAX)]
+    answers = await answered(dynamics, mails(), CONTEXT, asking)
+    assert {type(answer) for answer in answers} == {Unavailable}
     assert len(dynamics.lookups) == 1
 
 
@@ -113,40 +122,35 @@ async def test_an_answer_that_nobody_can_read_fails_those_who_asked() -> None:
         return [{"Name": lookup.company}]
 
     dynamics.find = without_field  # type: ignore[method-assign]
-    asked = task()
-    await queries_of(dynamics, mails(), [asked], CONTEXT)
-    assert isinstance(asked.error, KeyError)
+    (answer,) = await answered(dynamics, mails(), CONTEXT, [snapshot()])
+    assert isinstance(answer, KeyError)
 
 
-def resting(id: str, parent: bool = True) -> Task:
-    """A task whose change rests on an amount of its parent."""
+def resting(id: str, parent: bool = True) -> PlannedObject:
+    """An object whose change rests on an amount of its parent."""
     header = customer_record(role="order", key=id)
     document = customer_record(
         role="release", key=id, parent="order", expects={"Total": Money(500, "usd")}
     )
-    made = Task(id)
-    if parent:
-        made.new_links.append(
-            Link({"OrderNumber": id}, Record(header, "Orders", "OrderNumber", {}))
-        )
-    made.plan = Plan(create=(Record(document, "Orders", "OrderNumber", {}),))
-    return made
+    link = Link({"OrderNumber": id}, Record(header, "Orders", "OrderNumber", {}))
+    plan = Plan(create=(Record(document, "Orders", "OrderNumber", {}),))
+    return planned(claim(id), plan, links=[link] if parent else [])
 
 
-async def test_what_cannot_be_read_back_fails_its_own_task() -> None:
+async def test_what_cannot_be_read_back_fails_its_own_object() -> None:
     rows = [
         {"dataAreaId": "usmf", "OrderNumber": "ch_2", "Total": Decimal(5)},
         {"dataAreaId": "usmf", "OrderNumber": "ch_3", "Total": Decimal(6)},
     ]
-    tasks = [resting("ch_1", parent=False), resting("ch_2"), resting("ch_3")]
-    await expect(FakeDynamics(rows={"Orders": rows}), tasks)
-    assert [type(each.error) for each in tasks] == [KeyError, type(None), Parked]
+    values = [resting("ch_1", parent=False), resting("ch_2"), resting("ch_3")]
+    results = await expect(FakeDynamics(rows={"Orders": rows}), values)
+    assert [type(error_of(result)) for result in results] == [KeyError, type(None), Parked]
 
 
 async def test_reading_back_ends_with_the_first_system_that_does_not_answer() -> None:
     dynamics = PickyDynamics()
     dynamics.refuse = lambda _lookup: Unavailable("dynamics", "503")
-    tasks = [resting("ch_1"), resting("ch_2"), resting("ch_3")]
-    await expect(dynamics, tasks)
-    assert [type(each.error) for each in tasks] == [Unavailable] * 3
+    values = [resting("ch_1"), resting("ch_2"), resting("ch_3")]
+    results = await expect(dynamics, values)
+    assert [type(error_of(result)) for result in results] == [Unavailable] * 3
     assert len(dynamics.lookups) == 1

@@ -1,10 +1,12 @@
-"""What the answers to writes mean for their tasks."""
+"""What the answers to writes mean for their objects."""
+
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from shared.converge.plan import Plan, intent_of, link_of
-from shared.converge.ports import Ports
-from shared.converge.task import Task
+from shared.converge.plan import intent_of, link_of
+from shared.converge.stages import Failed, Plan, PlannedObject, Progress, WrittenObject, still_open
 from shared.converge.writing import Applier
 from shared.domain.documents import Follows, Later
 from shared.domain.records import Record
@@ -14,6 +16,7 @@ from shared.errors import DuplicateKey, Refused, UncertainWrite
 from shared.ports import Write
 from shared.stores.journals import Journals, Writer
 from shared.stores.links import LinkStore
+from tests.unit.converge.values import error_of, planned, progress_of
 from tests.unit.entities.objects import customer_record, general_line
 from tests.unit.services.fakes import START, Rig, rig
 
@@ -44,28 +47,24 @@ class Desk:
 
     def __init__(self) -> None:
         self.rig: Rig = rig()
-        ports: Ports = self.rig.ports
-        self.links = LinkStore(ports.tables, ports.clock, ports.settings.lease_seconds)
-        self.journals = Journals(
-            ports.tables, ports.dynamics, ports.clock, ports.rng, ports.settings
-        )
-        self.applier = Applier(
-            ports.dynamics, self.journals, self.links, ports.clock, ports.settings
-        )
+        app = self.rig.app
+        self.links = LinkStore(app.tables, app.clock, app.settings.lease_seconds)
+        self.journals = Journals(app.tables, app.dynamics, app.clock, app.rng, app.settings)
+        self.applier = Applier(app.dynamics, self.journals, self.links, app.clock, app.settings)
 
-    async def task(self, id: str, *create: Record, plan: Plan | None = None) -> Task:
-        """A claimed task that creates records."""
-        made = Task(id, claim=await self.links.claim(id, "one"))
-        made.plan = plan or Plan(create=create)
-        return made
+    async def planned(self, id: str, *create: Record, plan: Plan | None = None) -> PlannedObject:
+        """A claimed object that creates records."""
+        return planned(await self.links.claim(id, "one"), plan or Plan(create=create))
 
-    async def apply(self, *tasks: Task) -> None:
-        await self.applier.apply(tasks, WRITER)
+    async def apply(self, value: PlannedObject) -> WrittenObject | Failed:
+        (result,) = await self.applier.apply(WRITER, [value])
+        return result
 
-    async def settle(self, task: Task) -> None:
-        assert task.claim is not None
-        open_intents = self.applier.still_open(task)
-        await self.links.settle(task.claim, task.new_links, task.over, open_intents, None)
+    async def settle(self, value: PlannedObject, progress: Progress) -> None:
+        claim = value.claim
+        settle = timedelta(seconds=self.rig.app.settings.write_settle_seconds)
+        open_intents = still_open(claim, progress, self.rig.clock.now() + settle)
+        await self.links.settle(claim, progress.links, progress.over, open_intents, None)
 
     @property
     def batches(self) -> list[list[Write]]:
@@ -87,42 +86,40 @@ async def test_a_key_that_is_taken_is_looked_for_before_anybody_concludes(
     record: Record, before: list[None], trouble: Exception | tuple[str, Exception]
 ) -> None:
     desk = Desk()
-    task = await desk.task("obj_1", record)
+    value = await desk.planned("obj_1", record)
     desk.rig.dynamics.script = [*before, trouble]
-    await desk.apply(task)
-    assert isinstance(task.error, UncertainWrite)
-    assert task.error.retry_after_seconds == 300
-    assert (task.uncertain, task.over, task.new_links) == ([record.document.role], [], [])
-    await desk.settle(task)
+    result = await desk.apply(value)
+    error = error_of(result)
+    assert isinstance(error, UncertainWrite)
+    assert error.retry_after_seconds == 300
+    assert progress_of(result) == Progress(uncertain=(record.document.role,))
+    await desk.settle(value, progress_of(result))
     assert list((await desk.links.claim("obj_1", "other")).intents) == [record.document.role]
 
 
 @pytest.mark.parametrize("record", [item_number(), person()])
 async def test_a_key_that_is_taken_after_a_look_found_nothing_is_not_ours(record: Record) -> None:
     desk = Desk()
-    task = await desk.task("obj_1", plan=Plan(recover=(record,)))
-    assert task.claim is not None
-    await desk.links.intend(task.claim, [intent_of(record, "", START)], [record.document])
+    value = await desk.planned("obj_1", plan=Plan(recover=(record,)))
+    await desk.links.intend(value.claim, [intent_of(record, "", START)], [record.document])
     desk.rig.dynamics.script = [EXISTS]
-    await desk.apply(task)
-    assert isinstance(task.error, DuplicateKey)
-    await desk.settle(task)
+    result = await desk.apply(value)
+    assert isinstance(error_of(result), DuplicateKey)
+    await desk.settle(value, progress_of(result))
     # Whoever retries looks again first.
     assert list((await desk.links.claim("obj_1", "other")).intents) == [record.document.role]
 
 
 async def test_a_place_that_is_taken_twice_is_left_for_a_fresh_journal() -> None:
     desk = Desk()
-    task = await desk.task("txn_1", plan=Plan(recover=(payment(),)))
-    assert task.claim is not None
-    await desk.links.intend(task.claim, [intent_of(payment(), "B1", START)], [payment().document])
+    value = await desk.planned("txn_1", plan=Plan(recover=(payment(),)))
+    await desk.links.intend(value.claim, [intent_of(payment(), "B1", START)], [payment().document])
     desk.rig.dynamics.script = [HEADER, EXISTS]
-    await desk.apply(task)
-    assert isinstance(task.error, UncertainWrite)
-    await desk.settle(task)
-    again = await desk.task("txn_1", plan=Plan(recover=(payment(),)))
-    await desk.apply(again)
-    assert again.error is None
+    result = await desk.apply(value)
+    assert isinstance(error_of(result), UncertainWrite)
+    await desk.settle(value, progress_of(result))
+    again = await desk.planned("txn_1", plan=Plan(recover=(payment(),)))
+    assert error_of(await desk.apply(again)) is None
     first, second = desk.batches
     assert first[0].fields["JournalBatchNumber"] != second[0].fields["JournalBatchNumber"]
 
@@ -130,32 +127,30 @@ async def test_a_place_that_is_taken_twice_is_left_for_a_fresh_journal() -> None
 async def test_a_move_that_met_a_taken_place_stays_announced() -> None:
     desk = Desk()
     link = link_of(payment(), {"JournalBatchNumber": "B0", "LineNumber": 1})
-    task = await desk.task("txn_1", plan=Plan())
-    task.move.append((payment(), link))
+    value = await desk.planned("txn_1", plan=Plan(move=((payment(), link),)))
     desk.rig.dynamics.script = [HEADER, EXISTS, EXISTS]
-    await desk.apply(task)
+    result = await desk.apply(value)
     assert [write.method for write in desk.batches[0]] == ["DELETE", "POST"]
-    assert isinstance(task.error, UncertainWrite)
-    assert (task.uncertain, task.over) == (["gross"], [])
-    await desk.settle(task)
+    assert isinstance(error_of(result), UncertainWrite)
+    assert progress_of(result) == Progress(uncertain=("gross",))
+    await desk.settle(value, progress_of(result))
     assert list((await desk.links.claim("txn_1", "other")).intents) == ["gross"]
 
 
 async def test_a_change_that_would_make_a_key_double_is_refused_for_good() -> None:
     desk = Desk()
     link = link_of(person(), {"CustomerAccount": "C1"})
-    task = await desk.task("cus_1", plan=Plan(update=((person(), link),)))
+    value = await desk.planned("cus_1", plan=Plan(update=((person(), link),)))
     desk.rig.dynamics.script = [EXISTS]
-    await desk.apply(task)
-    assert isinstance(task.error, Refused)
-    assert (task.uncertain, task.over) == ([], ["customer"])
+    result = await desk.apply(value)
+    assert isinstance(error_of(result), Refused)
+    assert progress_of(result) == Progress(over=("customer",))
 
 
 async def test_a_role_that_is_over_and_uncertain_keeps_its_announcement() -> None:
     desk = Desk()
-    task = await desk.task("txn_1", payment())
+    value = await desk.planned("txn_1", payment())
     desk.rig.dynamics.script = [HEADER, UncertainWrite("time-out")]
-    await desk.apply(task)
-    task.over.append("gross")
-    await desk.settle(task)
+    result = await desk.apply(value)
+    await desk.settle(value, replace(progress_of(result), over=("gross",)))
     assert list((await desk.links.claim("txn_1", "other")).intents) == ["gross"]

@@ -28,15 +28,15 @@ def test_all_contradictions_are_told_at_once_with_their_places() -> None:
     raw["default_company"] = "none"
     raw["currencies"]["usd"]["company"] = "gone"
     (message,) = faults_of(raw)
-    assert "default_company is unknown company 'none'" in message
-    assert "currencies.usd.company is unknown company 'gone'" in message
+    assert "default_company names the company 'none'" in message
+    assert "currencies.usd.company names the company 'gone'" in message
 
 
 def test_a_clearing_account_that_is_also_the_bank_is_refused() -> None:
     raw = BOOKS.model_dump(mode="json")
     raw["currencies"]["usd"]["bank"] = raw["currencies"]["usd"]["clearing"]
     (message,) = faults_of(raw)
-    assert message.startswith("Value error, currencies.usd.clearing must tell accounts apart")
+    assert message.startswith("Value error, currencies.usd.clearing must be different accounts")
 
 
 @pytest.mark.parametrize("id", ["", "x" * 101])

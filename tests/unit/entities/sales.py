@@ -192,7 +192,7 @@ class Shop:
         return sum(amounts, Decimal(0))
 
     def credited(self) -> Decimal:
-        """The sum of credit notes, of return orders and of what reverses them: negative."""
+        """The sum of credit memos, of return orders and of what reverses them: negative."""
         found = Decimal(0)
         for role, link in self.links.items():
             fields: Mapping[str, Any] = link.record.fields

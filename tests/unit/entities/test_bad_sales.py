@@ -121,7 +121,7 @@ def test_a_product_that_no_table_lists_is_sold_as_the_default_item() -> None:
 def test_items_that_miss_the_amount_by_more_than_rounding_park_with_the_arithmetic() -> None:
     found = parked(Shop(items(ITEM, ITEM).charge, policy=policy(orders={"rounding_minor_max": 10})))
     assert found.cause == "lines_differ_from_amount"
-    assert "USD 10.00 + USD 10.00 = USD 20.00, captured was USD 10.00" in str(found)
+    assert "USD 10.00 + USD 10.00 = USD 20.00, but USD 10.00 was captured" in str(found)
 
 
 def test_more_lines_than_an_order_takes_park() -> None:

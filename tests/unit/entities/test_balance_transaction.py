@@ -14,7 +14,7 @@ from shared.entities.common.journal_lines import (
     JournalLine,
     PaymentMethod,
 )
-from shared.entities.common.objects import Context, Desired
+from shared.entities.common.objects import Context, Desired, Enqueue
 from shared.entities.common.transaction import category_of
 from shared.errors import Parked
 from tests.unit.entities.objects import (
@@ -269,14 +269,10 @@ def test_a_transaction_of_nothing_makes_no_lines() -> None:
 def test_the_transaction_of_a_payout_hands_its_payout_on() -> None:
     found = plain_txn(-12345, "payout", "payout", None) | {"source": payout(status="in_transit")}
     desired = build(snapshot(found), CONTEXT)
-    assert desired.money == (Ref("payout", "po_1"),)
-    assert desired.again == ()
+    assert desired.enqueue == (Enqueue(Ref("payout", "po_1"), "po_1"),)
 
 
 def test_the_transaction_of_a_failure_hands_its_payout_on_although_that_is_complete() -> None:
     found = plain_txn(12345, "payout_reversal", "payout_failure", None)
     desired = build(snapshot(found | {"source": payout(status="failed")}), CONTEXT)
-    assert desired.money == ()
-    assert [(again.ref, again.id) for again in desired.again] == [
-        (Ref("payout", "po_1"), "po_1-failed")
-    ]
+    assert desired.enqueue == (Enqueue(Ref("payout", "po_1"), "po_1-failed", even_if_settled=True),)

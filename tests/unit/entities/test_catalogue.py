@@ -153,10 +153,11 @@ def test_a_product_without_an_item_number_is_for_a_person(
 
 
 def test_the_default_price_is_looked_at_when_the_product_changes() -> None:
-    (again,) = of(a_product(default_price={"id": "price_7"})).again
-    assert (again.ref.entity, again.ref.id) == ("price", "price_7")
-    assert again.id == f"price_7-default-{CREATED}"
-    assert of(a_product(default_price="price_7"), context(prices=False)).again == ()
+    (price,) = of(a_product(default_price={"id": "price_7"})).enqueue
+    assert (price.ref.entity, price.ref.id) == ("price", "price_7")
+    assert price.even_if_settled
+    assert price.reason == f"price_7-default-{CREATED}"
+    assert of(a_product(default_price="price_7"), context(prices=False)).enqueue == ()
 
 
 def test_nothing_is_asked_and_nothing_written_where_the_policy_says_off() -> None:

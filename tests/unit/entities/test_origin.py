@@ -335,7 +335,7 @@ def test_an_order_goes_to_company_and_customer_of_its_receipt() -> None:
     assert {query.company for query in asked} == {"demf"}
 
 
-def test_a_credit_note_of_a_sale_booked_elsewhere_goes_to_its_receipt() -> None:
+def test_a_credit_memo_of_a_sale_booked_elsewhere_goes_to_its_receipt() -> None:
     context = under(refunds={"of_receipts": "free_text"})
     made = sold_charge(5_000, "usd", metadata=NAMED, customer=None)
     found = snapshot(with_refunds(made, [given_back(1, 1_000)]), of_charge=receipt())
@@ -345,7 +345,7 @@ def test_a_credit_note_of_a_sale_booked_elsewhere_goes_to_its_receipt() -> None:
     assert header.customer == Party("cus_1", "DE-001")
 
 
-def test_a_first_credit_note_decides_and_says_so() -> None:
+def test_a_first_credit_memo_decides_and_says_so() -> None:
     context = under(refunds={"of_receipts": "free_text"}, **ROUTED)
     made = sold_charge(5_000, "usd", metadata=NAMED)
     desired = charge_documents.build(snapshot(with_refunds(made, [given_back(1, 1_000)])), context)

@@ -27,7 +27,7 @@ def of(object: Json) -> tuple[Ref, ...]:
     build = {entity.name: entity.build for entity in (CHARGE, REFUND, DISPUTE)}
     desired = build[object["object"]](snapshot(object), CONTEXT)
     assert desired.documents == ()
-    return desired.money
+    return tuple(each.ref for each in desired.enqueue if not each.even_if_settled)
 
 
 def waits(object: Json) -> None:

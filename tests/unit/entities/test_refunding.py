@@ -24,7 +24,7 @@ def test_what_is_left_of_a_claim_goes_to_lines_without_a_share_first() -> None:
     assert allot(worth, [RefundShare("re_1", 1_600, {1: 500})])["re_1"] == {1: 600, 2: 1_000}
 
 
-def test_a_credit_note_made_elsewhere_does_not_wear_open_lines_away() -> None:
+def test_a_credit_memo_made_elsewhere_does_not_wear_open_lines_away() -> None:
     for changes in ({"metadata": {"dynamics_credit_note": "CN-7"}}, {}):
         memo = {"of_orders": "free_text" if changes else "none"}
         shop = Shop(sold_charge(2_000, "usd"), TWO, policy(refunds=memo))

@@ -173,7 +173,7 @@ def test_no_mapping_sets_keys_amounts_signs_accounts_or_dates(template: str, nam
         ),
         (
             "custom: {A_Custom: {type: Date}, a_custom: {type: Date}}",
-            "custom.a_custom: is declared as A_Custom already",
+            "custom.a_custom: is already declared as A_Custom",
         ),
         (
             "custom: {A_Custom: {type: String, size: 9}}\nfields: {A_CUSTOM: {value: x}}",
@@ -210,13 +210,16 @@ def test_the_key_wins_over_a_field_of_its_name() -> None:
 @pytest.mark.parametrize(
     ("document", "reason"),
     [
-        (mapping("fields: {TransactionTxt: {value: x}}"), "TransactionTxt: no such field is known"),
+        (
+            mapping("fields: {TransactionTxt: {value: x}}"),
+            "TransactionTxt: Tieout does not know this field",
+        ),
         (mapping("fields: {PaymentNotes: {from: sourc}}"), "no field 'sourc'"),
         (mapping("fields: {PaymentNotes: {from: email}}"), "no field 'email'"),
         (mapping("fields: {PaymentNotes: {from: date}}"), "takes text, the rule gives date"),
         (mapping("fields: {PaymentMethodName: {value: LONGER-THAN-TEN}}"), "holds 10 characters"),
-        (mapping("fields: {DocumentDate: {value: soon}}", "general_line"), "is no date"),
-        (mapping("fields: {Quantity: {value: many}}", "general_line"), "no plain number"),
+        (mapping("fields: {DocumentDate: {value: soon}}", "general_line"), "is not a date"),
+        (mapping("fields: {Quantity: {value: many}}", "general_line"), "not a plain number"),
         (mapping("fields: {OnHoldStatus: {value: Maybe}}", "customer"), "takes only No, Invoice"),
         (
             mapping("fields: {SalesCurrencyCode: {when: {email: a}, value: EUR}}", "customer"),
@@ -260,7 +263,7 @@ def test_the_key_wins_over_a_field_of_its_name() -> None:
         (mapping("checks: [{rule: {nothing: a}, message: m}]"), "checks.0 (path noth"),
         (mapping("fields: {}", "journal_line"), "extends one of customer, customer_link"),
         (mapping("fields: {}", "no_such"), "extends one of"),
-        ("kind: template\nname: general_line\n", "templates are the product's"),
+        ("kind: template\nname: general_line\n", "only the product has templates"),
         ("kind: policy\nname: a\norder: {}\n", "order: no such key"),
         ("kind: [mapping]\nname: a\n", "must be template, mapping, table or policy"),
         ("name: a\n", "must be template, mapping, table or policy"),

@@ -11,7 +11,6 @@ from typing import Any
 from local.tables import MemoryTables
 from shared.bootstrap import App
 from shared.clients.stripe.signatures import StripeSignatures
-from shared.converge.ports import Ports
 from shared.errors import ObjectMissing, Refused
 from shared.packaged import packaged_product
 from shared.ports import (
@@ -269,29 +268,7 @@ class Rig:
     flows: RecordingFlows
     tables: MemoryTables
     clock: ManualClock
-    ports: Ports
-
-    @property
-    def app(self) -> App:
-        """The application over these ports."""
-        return app_of(self.ports)
-
-
-def app_of(ports: Ports) -> App:
-    """The application over ports: tests get their services from it, as the functions do."""
-    return App(
-        settings=ports.settings,
-        stripe=ports.stripe,
-        dynamics=ports.dynamics,
-        tables=ports.tables,
-        queue=ports.queue,
-        clock=ports.clock,
-        rng=ports.rng,
-        signatures=StripeSignatures(),
-        mappings=ports.mappings,
-        registry=ports.registry,
-        flows=ports.flows,
-    )
+    app: App
 
 
 def rig(*objects: Json, tables: MemoryTables | None = None, **changes: Any) -> Rig:
@@ -299,16 +276,17 @@ def rig(*objects: Json, tables: MemoryTables | None = None, **changes: Any) -> R
     stripe, dynamics = FakeStripe(*objects), FakeDynamics()
     queue, flows, clock = RecordingQueue(), RecordingFlows(), ManualClock()
     tables = tables or MemoryTables()
-    ports = Ports(
+    app = App(
+        settings(**changes),
         stripe,
         dynamics,
         tables,
         queue,
-        flows,
         clock,
         random.Random(1),
-        settings(**changes),
+        StripeSignatures(),
         Mappings(MappingStore(tables), clock, packaged_product()),
         REGISTRY,
+        flows,
     )
-    return Rig(stripe, dynamics, queue, flows, tables, clock, ports)
+    return Rig(stripe, dynamics, queue, flows, tables, clock, app)

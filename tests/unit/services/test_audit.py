@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -60,7 +61,7 @@ async def audited(found: Rig) -> list[str]:
     """The objects that an audit has verified, sorted."""
     found.queue.sent.clear()
     await found.app.audit().lines()
-    assert {message.body["type"] for _, message in found.queue.sent} <= {"verify"}
+    assert {message.body["kind"] for _, message in found.queue.sent} <= {"verify"}
     return sorted(str(message.body["object"]) for _, message in found.queue.sent)
 
 
@@ -113,8 +114,8 @@ class OneCompanyAway(FakeDynamics):
 
 async def test_a_company_that_cannot_be_read_does_not_stop_the_others() -> None:
     found = rig(transaction(1), transaction(2))
-    object.__setattr__(found.ports, "dynamics", OneCompanyAway())
-    found.dynamics = found.ports.dynamics  # type: ignore[assignment]
+    found.dynamics = OneCompanyAway()
+    found.app = replace(found.app, dynamics=found.dynamics)
     await book(found, "txn_1")
     await book(found, "txn_2", company="demf", line=2)
     remove(found, "txn_1:gross")
@@ -163,9 +164,9 @@ async def _unposted(found: Rig, names: Sequence[str]) -> None:
 
 async def test_the_journals_of_other_companies_are_noted_when_one_cannot_be_read() -> None:
     found = rig()
-    object.__setattr__(found.ports, "dynamics", OneCompanyAway())
     headers = [{"dataAreaId": "usmf", "JournalBatchNumber": "B2", "IsPosted": "Yes"}]
-    found.ports.dynamics.rows = {"LedgerJournalHeaders": headers}  # type: ignore[attr-defined]
+    away = OneCompanyAway(rows={"LedgerJournalHeaders": headers})
+    found.app = replace(found.app, dynamics=away)
     await _unposted(found, ["demf~general~B1", "usmf~general~B2"])
     with pytest.raises(ExceptionGroup, match="general journals of demf"):
         await found.app.audit().journals()

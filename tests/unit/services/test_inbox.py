@@ -9,7 +9,7 @@ from shared.domain.partition import partition_of
 from shared.outcomes import Kind, Outcome
 from shared.services.inbox.inbox import ParkedItem
 from shared.services.work.work import Received
-from shared.stores.item import VERIFY, Item
+from shared.stores.item import Item, ItemKind
 from shared.stores.items import ItemOutcome, Items
 from tests.unit.services.fakes import Rig, rig
 
@@ -17,13 +17,18 @@ QUEUE = "balance_transaction"
 
 
 def outcome(
-    id: str, name: str, kind: Kind = Kind.PARK, *, cause: str = "refused", type: str = ""
+    id: str,
+    name: str,
+    kind: Kind = Kind.PARK,
+    *,
+    cause: str = "refused",
+    command: ItemKind = ItemKind.CONVERGE,
 ) -> ItemOutcome:
     """What became of an item of a transaction of USD 50.00."""
     outcome = Outcome(
         kind, cause=cause, text="text", remedy="remedy", amount_minor=5_000, currency="usd"
     )
-    return ItemOutcome(Item(id, type, QUEUE, name), outcome)
+    return ItemOutcome(Item(id, "", QUEUE, name, kind=command), outcome)
 
 
 async def store(found: Rig, *outcomes: ItemOutcome, queue: str = QUEUE) -> None:
@@ -42,7 +47,7 @@ def sent(found: Rig) -> dict[str, str]:
 async def work(found: Rig, *items: Item) -> None:
     """Converge objects that Stripe does not have, so that they park."""
     for item in items:
-        partition = partition_of(item.object, found.ports.settings.partitions)
+        partition = partition_of(item.object, found.app.settings.partitions)
         body = json.dumps(item.message(partition).body).encode()
         received = [Received(item.message_id, body, 1)]
         await found.app.work(found.flows).handle(item.entity, partition, received)
@@ -84,12 +89,12 @@ async def test_no_message_id_of_an_object_comes_twice() -> None:
 
 async def test_a_command_is_retried_as_the_command_it_is() -> None:
     found = rig()
-    await store(found, outcome("verify-txn_1", "txn_1", type=VERIFY, cause="vanished"))
+    await store(found, outcome("verify-txn_1", "txn_1", command=ItemKind.VERIFY, cause="vanished"))
     [item] = await listed(found)
     assert (item.id, item.object) == ("verify-txn_1", "txn_1")
     assert await found.app.inbox().retry([item]) == 1
     [(_, message)] = found.queue.sent
-    assert (message.id, message.body["type"]) == ("verify-txn_1:1.0", VERIFY)
+    assert (message.id, message.body["kind"]) == ("verify-txn_1:1.0", "verify")
 
 
 async def test_what_left_the_inbox_meanwhile_is_not_sent() -> None:

@@ -88,6 +88,7 @@ async def test_an_event_is_enqueued_as_a_thin_envelope() -> None:
         "type": "charge.succeeded",
         "entity": "charge",
         "object": "ch_1",
+        "kind": "converge",
         "generation": 0,
         "copy": 0,
         "attempt": 0,

@@ -16,7 +16,7 @@ from shared.services.inbox.inbox import ParkedItem
 from shared.services.inbox.resolve import Decision, ResolutionRefused, Resolved
 from shared.services.operations.customers import AccountDecision as Choice
 from shared.services.work.work import Received
-from shared.stores.item import REAPPLY, VERIFY, Item
+from shared.stores.item import Item, ItemKind
 from shared.stores.items import ItemOutcome, Items
 from shared.stores.links import TABLE, LinkStore
 from shared.stores.tie_outs import TABLE as PAYOUTS
@@ -114,7 +114,7 @@ async def test_a_resolved_object_is_not_dispatched() -> None:
     desk = Desk()
     await desk.work()
     await desk.run(VOUCHER)
-    ports = desk.rig.ports
+    ports = desk.rig.app
     dispatch = Dispatch(desk.links, ports.queue, ports.clock, ports.settings, ports.registry)
     refs = [Ref(QUEUE, "txn_1"), Ref(QUEUE, "txn_2")]
     assert await dispatch.unsettled(refs) == refs[1:]
@@ -126,7 +126,7 @@ async def test_a_retry_by_hand_writes_it_and_the_history_stays() -> None:
     await desk.run(VOUCHER)
     desk.refusing = False
     [kept] = await desk.listed(Kind.RESOLVED)
-    with pytest.raises(ValueError, match="say who"):
+    with pytest.raises(ValueError, match="name the person"):
         await desk.inbox.retry([kept])
     assert desk.rig.queue.sent == []
     assert await desk.inbox.retry([kept], "Lee") == 1
@@ -167,11 +167,11 @@ async def test_every_decision_stays_on_record_even_within_one_moment() -> None:
         ({"currency": ""}, "currency missing"),
         ({"company": "", "voucher": "", "amount_minor": None, "currency": ""}, "not to be booked"),
         ({"company": "none"}, "has no company 'none'"),
-        ({"currency": "gold"}, "is no currency"),
+        ({"currency": "gold"}, "is not a currency"),
         ({"not_to_book": True}, "not both"),
         ({"why": "x" * 501}, "more than 500 characters"),
-        ({"why": "half a pair: \ud83d"}, "cannot be shown"),
-        ({"voucher": "GJ\x00"}, "cannot be shown"),
+        ({"why": "half a pair: \ud83d"}, "cannot be displayed"),
+        ({"voucher": "GJ\x00"}, "cannot be displayed"),
     ],
 )
 async def test_a_decision_about_money_that_says_too_little_is_refused(
@@ -247,7 +247,7 @@ async def test_an_object_that_is_being_worked_on_is_not_resolved() -> None:
     await desk.work()
     claim = await desk.links.claim("txn_1", "worker")
     [refused] = (await desk.run(VOUCHER)).refused
-    assert "being worked on" in refused.reason
+    assert "a worker holds it" in refused.reason
     assert len(await desk.listed()) == 1
     await desk.links.release(claim)
     assert await desk.run(VOUCHER) == Resolved(1, ())
@@ -265,7 +265,7 @@ async def test_a_write_that_may_have_landed_is_looked_for_before_somebody_resolv
     await desk.links.release(claim)
     [refused] = (await desk.run(NOWHERE)).refused
     assert "gross" in refused.reason
-    assert "retry it first" in refused.reason
+    assert "retry the object first" in refused.reason
 
 
 async def test_a_verification_is_resolved_with_its_object() -> None:
@@ -274,23 +274,26 @@ async def test_a_verification_is_resolved_with_its_object() -> None:
         Kind.PARK, cause="vanished", text="text", remedy="r", amount_minor=5_000, currency="usd"
     )
     await desk.items.store(
-        QUEUE, [ItemOutcome(Item("verify-txn_1", VERIFY, QUEUE, "txn_1"), outcome)]
+        QUEUE,
+        [ItemOutcome(Item("verify-txn_1", "", QUEUE, "txn_1", kind=ItemKind.VERIFY), outcome)],
     )
     assert await desk.run(VOUCHER) == Resolved(1, ())
     [kept] = await desk.listed(Kind.RESOLVED)
     assert (kept.id, kept.cause) == ("txn_1", "vanished")
-    await desk.take(Item("verify-txn_1", VERIFY, QUEUE, "txn_1", 1))  # the audit finds it again
+    await desk.take(
+        Item("verify-txn_1", "", QUEUE, "txn_1", 1, kind=ItemKind.VERIFY)
+    )  # the audit finds it again
     assert await desk.listed() == []
     assert [each.id for each in await desk.listed(Kind.RESOLVED)] == ["txn_1"]
     assert await desk.inbox.retry([kept], "Lee") == 1
     [(_, message)] = desk.rig.queue.sent
-    assert (message.id, message.body["type"]) == ("txn_1:1.0", "")
+    assert (message.id, message.body["kind"]) == ("txn_1:1.0", "converge")
 
 
 async def test_a_reapply_is_resolved_alone() -> None:
     desk = Desk()
     outcome = Outcome(Kind.PARK, cause="field_left_out", text="text", remedy="r")
-    item = Item("reapply-1-txn_1", REAPPLY, QUEUE, "txn_1")
+    item = Item("reapply-1-txn_1", "", QUEUE, "txn_1", kind=ItemKind.REAPPLY)
     await desk.items.store(QUEUE, [ItemOutcome(item, outcome)])
     assert await desk.run(Decision("Kim", "set by hand")) == Resolved(1, ())
     assert await desk.links.resolution("txn_1") is None

@@ -222,7 +222,7 @@ async def test_items_that_do_not_wait_are_left_alone() -> None:
 async def test_dead_letters_are_parked_with_their_reason() -> None:
     found = rig()
     body = b'{"id":"evt_1","type":"","entity":"charge","object":"ch_1","generation":0,"copy":0,'
-    body += b'"attempt":0}'
+    body += b'"attempt":0,"kind":"converge"}'
     found.queue.dead["charge"] = [
         DeadLetter("evt_1", "2", body, "MaxDeliveryCountExceeded"),
         DeadLetter("odd/id", "", b"junk", "TTLExpiredException"),
@@ -269,7 +269,7 @@ class OneQueueDown(RecordingQueue):
 
 def with_one_queue_down(found: Rig) -> OneQueueDown:
     queue = found.queue = OneQueueDown(dead=found.queue.dead)
-    found.ports = replace(found.ports, queue=queue)
+    found.app = replace(found.app, queue=queue)
     return queue
 
 

@@ -310,6 +310,7 @@ def test_waiting_items_beyond_one_run_come_in_the_next() -> None:
             cells: dict[str, Cell] = {
                 "id": f"ch_{number:06}",
                 "type": "",
+                "kind": "converge",
                 "entity": "charge",
                 "object": f"ch_{number:06}",
                 "generation": 0,

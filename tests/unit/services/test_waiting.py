@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from shared.outcomes import Kind, Outcome
-from shared.services.inbox.waiting import LISTED_MAX, Pending
+from shared.services.inbox.waiting import LISTED_MAX, PendingItem
 from shared.services.work.sweep import RESEND_AFTER_MIN
 from shared.stores.item import Item
 from shared.stores.items import ItemOutcome, Items, place
@@ -29,7 +29,7 @@ class Desk:
     async def record(self, *outcomes: ItemOutcome) -> None:
         await self.items.record(place("charge", 0), outcomes)
 
-    async def shown(self) -> list[Pending]:
+    async def shown(self) -> list[PendingItem]:
         return (await self.list.page())[0]
 
 

@@ -25,7 +25,7 @@ from shared.services.work.work import (
     UNCOUNTED_MAX,
     Received,
 )
-from shared.stores.item import ISOLATE, REAPPLY, Item, read_item
+from shared.stores.item import Item, ItemKind, read_item
 from shared.stores.items import Items, home, places
 from shared.stores.links import LinkStore
 from tests.unit.entities.objects import Json, charge, customer, payout, txn
@@ -170,7 +170,7 @@ async def test_retries_have_unique_ids_growing_waits_and_end_parked() -> None:
         assert base / 2 <= wait <= base
     row = await bench.row("evt_1")
     assert (row.cells["status"], row.cells["cause"]) == ("parked", "unavailable")
-    assert str(row.cells["text"]).startswith("given up after 6 attempts")
+    assert str(row.cells["text"]).startswith("gave up after 6 attempts")
     assert row.cells["remedy"]
 
 
@@ -348,8 +348,8 @@ async def test_an_object_on_two_errands_is_reapplied_after_the_other_one() -> No
     bench = Bench()
     await bench.handle(received(item()))
     maintenance = [
-        Item("isolate-txn_1", ISOLATE, "balance_transaction", "txn_1"),
-        Item("reapply-2-txn_1", REAPPLY, "balance_transaction", "txn_1"),
+        Item("isolate-txn_1", "", "balance_transaction", "txn_1", kind=ItemKind.ISOLATE),
+        Item("reapply-2-txn_1", "", "balance_transaction", "txn_1", kind=ItemKind.REAPPLY),
     ]
     await bench.handle(received(*maintenance))
     assert [message.body["id"] for message in bench.copies if "reapply" in message.id] == [
@@ -379,7 +379,9 @@ async def test_a_retry_that_never_counts_and_never_ends_is_parked(attempt: int) 
     cells = (await bench.row("evt_1")).cells
     assert (cells["status"], cells["cause"]) == ("parked", "claim_held")
     tries = UNCOUNTED_MAX + attempt
-    assert str(cells["text"]).startswith(f"given up after {tries:,} tries, 1,000 of them uncounted")
+    assert str(cells["text"]).startswith(
+        f"gave up after {tries:,} tries, 1,000 of which do not count"
+    )
     assert cells["remedy"]
     assert bench.copies == []
 

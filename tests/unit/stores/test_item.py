@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -6,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.domain.ids import EVENT_ID_CHARS_MAX, is_id
-from shared.stores.item import Item, UnreadableItemError, read_item
+from shared.stores.item import Item, ItemKind, UnreadableItemError, read_item
 from tests.unit.services.fakes import START
 
 ITEM = Item("evt_1", "charge.succeeded", "charge", "ch_1")
@@ -29,6 +30,18 @@ def test_an_item_survives_its_message() -> None:
     item = ITEM.again(counts=True).again(counts=False)
     assert (item.copy, item.attempt) == (2, 1)
     assert read_item(json.dumps(item.message(0).body).encode()) == item
+
+
+@pytest.mark.parametrize("kind", list(ItemKind))
+def test_an_items_kind_survives_its_message(kind: ItemKind) -> None:
+    item = replace(ITEM, kind=kind)
+    told = read_item(json.dumps(item.message(0).body).encode())
+    assert told.kind is kind
+    assert told.is_command is (kind is not ItemKind.CONVERGE)
+
+
+def test_an_event_whose_type_reads_like_a_command_is_none() -> None:
+    assert not read_item(body(type="verify")).is_command
 
 
 @given(st.lists(st.sampled_from(["counted", "uncounted", "renewed"]), max_size=30))
@@ -67,6 +80,11 @@ def test_the_message_ids_of_the_longest_event_fit() -> None:
         body(object="a b"),
         body(object="x" * 256),
         body(type=None),
+        body(kind=None),
+        body(kind=""),
+        body(kind="event"),
+        body(kind=["verify"]),
+        body(kind={"verify": 1}),
         body(generation=-1),
         body(copy=1.0),
         body(attempt="1"),

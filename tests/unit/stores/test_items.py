@@ -13,8 +13,8 @@ from local.tables import MemoryTables
 from shared.errors import Refused, TableConflict
 from shared.outcomes import RESOLVED_CAUSE, Kind, Outcome
 from shared.ports import CELL_CHARS_MAX, QUERY_ROWS_MAX, Operation, Row
-from shared.stores.item import ISOLATE, REAPPLY, UNREADABLE, VERIFY, Item
-from shared.stores.item_outcomes import events_of
+from shared.stores.item import UNREADABLE, Item, ItemKind
+from shared.stores.item_outcomes import FOLDED, events_of
 from shared.stores.item_rows import COUNTED, EVENTS_KEPT, LISTED, OPERATIONS_MAX
 from shared.stores.items import (
     CONFLICTS_MAX,
@@ -93,11 +93,11 @@ def test_counters_and_lists_equal_the_rows_after_any_outcomes(
     run_virtual(main, start=START)
 
 
-TYPES = ("charge.succeeded", "", VERIFY, ISOLATE, REAPPLY)
+REASONS = (("charge.succeeded", ItemKind.CONVERGE), *(("", kind) for kind in ItemKind))
 MIXED = st.tuples(
     st.integers(0, 2),  # object
     st.integers(0, 3),  # item
-    st.sampled_from(TYPES),
+    st.sampled_from(REASONS),
     st.sampled_from(list(Kind)),
     st.sampled_from(["one", "other", RESOLVED_CAUSE]),
 )
@@ -105,7 +105,7 @@ MIXED = st.tuples(
 
 @given(st.lists(st.lists(MIXED, max_size=8), max_size=6))
 def test_any_events_and_commands_of_an_object_leave_one_row_of_each_kind(
-    batches: list[list[tuple[int, int, str, Kind, str]]],
+    batches: list[list[tuple[int, int, tuple[str, ItemKind], Kind, str]]],
 ) -> None:
     async def main(clock: LoopClock) -> None:
         tables = MemoryTables()
@@ -113,16 +113,22 @@ def test_any_events_and_commands_of_an_object_leave_one_row_of_each_kind(
         for batch in batches:
             item_outcomes = [
                 ItemOutcome(
-                    Item(f"{type}-{number}-{object}", type, "charge", f"ch_{object}"),
+                    Item(
+                        f"{type or command}-{number}-{object}",
+                        type,
+                        "charge",
+                        f"ch_{object}",
+                        kind=command,
+                    ),
                     Outcome(kind, cause=cause, text="text", remedy="remedy"),
                 )
-                for object, number, type, kind, cause in batch
+                for object, number, (type, command), kind, cause in batch
             ]
             await items.record(WHERE, item_outcomes)
             await items.record(WHERE, item_outcomes)  # a batch that comes again changes no counter
             await check(tables, items)
         told = {f"ch_{object}" for batch in batches for object, *_ in batch}
-        kinds = [f"{kind}-" for kind in (VERIFY, ISOLATE, REAPPLY)]
+        kinds = [f"{kind}-" for kind in ItemKind]
         possible = {f"{kind}{object}" for object in told for kind in ("", *kinds)}
         assert {row.row.partition("~")[2] for row in await rows(tables, "object~")} <= possible
 
@@ -325,9 +331,12 @@ async def test_an_outcome_that_no_row_can_hold_is_told_after_the_others_are_stor
     assert await items.get(WHERE, "evt_3") is not None
 
 
-def about(id: str, kind: Kind, cause: str = "refused", type: str = "charge.updated") -> ItemOutcome:
+def about(
+    id: str, kind: Kind, cause: str = "refused", command: ItemKind = ItemKind.CONVERGE
+) -> ItemOutcome:
     """What became of an item of charge ch_1."""
-    item = Item(id, type, "charge", "ch_1")
+    type = "charge.updated" if command is ItemKind.CONVERGE else ""
+    item = Item(id, type, "charge", "ch_1", kind=command)
     return ItemOutcome(item, Outcome(kind, cause=cause, text=f"text of {id}", remedy="remedy"))
 
 
@@ -391,8 +400,10 @@ async def test_another_cause_replaces_the_first_one() -> None:
     assert row.cells["first_seen_at"] == first
 
 
-@pytest.mark.parametrize("command", [VERIFY, ISOLATE])
-async def test_a_command_that_parks_for_another_cause_is_an_item_of_its_own(command: str) -> None:
+@pytest.mark.parametrize("command", FOLDED)
+async def test_a_command_that_parks_for_another_cause_is_an_item_of_its_own(
+    command: ItemKind,
+) -> None:
     tables = MemoryTables()
     items = Items(tables, ManualClock())
     await items.record(WHERE, [about("evt_1", Kind.PARK)])
@@ -404,10 +415,10 @@ async def test_a_command_that_parks_for_another_cause_is_an_item_of_its_own(comm
     assert await check(tables, items) == {"done": 2, "skipped": 0, "parked": 0, "waiting": 0}
 
 
-@pytest.mark.parametrize("command", [VERIFY, ISOLATE])
+@pytest.mark.parametrize("command", FOLDED)
 @pytest.mark.parametrize("is_first", [False, True])
 async def test_a_command_that_parks_as_its_object_does_is_no_item_of_its_own(
-    command: str, is_first: bool
+    command: ItemKind, is_first: bool
 ) -> None:
     tables = MemoryTables()
     items = Items(tables, ManualClock())
@@ -425,8 +436,10 @@ async def test_a_command_that_parks_as_its_object_does_is_no_item_of_its_own(
     assert await keys(items, Kind.PARK) == []  # the same run converged the object
 
 
-@pytest.mark.parametrize("command", [VERIFY, ISOLATE])
-async def test_a_command_that_parks_after_its_retries_leaves_no_retry_behind(command: str) -> None:
+@pytest.mark.parametrize("command", FOLDED)
+async def test_a_command_that_parks_after_its_retries_leaves_no_retry_behind(
+    command: ItemKind,
+) -> None:
     tables = MemoryTables()
     items = Items(tables, ManualClock())
     await items.record(WHERE, [about("evt_1", Kind.PARK)])
@@ -443,15 +456,15 @@ async def test_a_command_that_parks_after_its_retries_leaves_no_retry_behind(com
 async def test_a_reapply_stays_an_item_of_its_own() -> None:
     items = Items(MemoryTables(), ManualClock())
     await items.record(WHERE, [about("evt_1", Kind.PARK)])
-    await items.record(WHERE, [about("reapply-3-ch_1", Kind.PARK, "refused", REAPPLY)])
-    await items.record(WHERE, [about("reapply-4-ch_1", Kind.PARK, "refused", REAPPLY)])
+    await items.record(WHERE, [about("reapply-3-ch_1", Kind.PARK, "refused", ItemKind.REAPPLY)])
+    await items.record(WHERE, [about("reapply-4-ch_1", Kind.PARK, "refused", ItemKind.REAPPLY)])
     assert await keys(items, Kind.PARK) == ["ch_1", "reapply-ch_1"]
 
 
 async def test_a_message_that_names_no_object_is_not_taken_for_one() -> None:
     items = Items(MemoryTables(), ManualClock())
     await items.record(WHERE, [about("evt_1", Kind.DONE)])
-    await items.record(WHERE, [about("ch_1", Kind.PARK, UNREADABLE, "")])
+    await items.record(WHERE, [about("ch_1", Kind.PARK, UNREADABLE)])
     assert await keys(items, Kind.PARK) == ["message-ch_1"]
     row = await items.object(WHERE, "ch_1")
     assert row is not None
@@ -477,7 +490,7 @@ async def test_what_a_person_resolved_stays_resolved_until_it_is_reopened(later:
 async def test_an_object_skipped_because_it_is_resolved_is_listed_so_with_its_old_cause() -> None:
     items = Items(MemoryTables(), ManualClock())
     await items.record(WHERE, [about("evt_1", Kind.PARK)])
-    await items.record(WHERE, [about("v-ch_1", Kind.PARK, "vanished", VERIFY)])
+    await items.record(WHERE, [about("v-ch_1", Kind.PARK, "vanished", ItemKind.VERIFY)])
     await items.record(WHERE, [about("evt_2", Kind.SKIP, RESOLVED_CAUSE)])
     assert (await keys(items, Kind.PARK), await keys(items, Kind.RESOLVED)) == ([], ["ch_1"])
     row = await items.object(WHERE, "ch_1")

@@ -6,7 +6,7 @@ import pytest
 
 from local.tables import MemoryTables
 from shared.outcomes import Kind, Outcome
-from shared.stores.item import VERIFY, Item
+from shared.stores.item import Item, ItemKind
 from shared.stores.items import ItemOutcome, Items, place
 from shared.stores.reception import Reception
 from shared.stores.rollup import Rollup
@@ -29,10 +29,11 @@ class Bench:
         currency: str = "",
         *,
         where: str = WHERE,
-        type: str = "charge.updated",
+        asked: ItemKind = ItemKind.CONVERGE,
         received_at: datetime | None = None,
     ) -> None:
-        item = Item(f"evt_{object}_{type}_{kind}_{cause}", type, "charge", object)
+        id = f"evt_{object}_{asked}_{kind}_{cause}"
+        item = Item(id, "charge.updated", "charge", object, kind=asked)
         outcome = Outcome(kind, cause=cause, amount_minor=amount_minor, currency=currency)
         told = ItemOutcome(item, outcome, Reception(received_at))
         await self.items.record(where, [told])
@@ -92,7 +93,7 @@ async def test_a_resolved_object_is_at_stake_no_more_until_it_is_reopened() -> N
 async def test_a_command_that_parks_with_its_object_counts_once() -> None:
     bench = Bench()
     await bench.tell("ch_1", Kind.PARK, "refused", 10_000, "usd")
-    await bench.tell("ch_1", Kind.PARK, "refused", 10_000, "usd", type=VERIFY)
+    await bench.tell("ch_1", Kind.PARK, "refused", 10_000, "usd", asked=ItemKind.VERIFY)
     sums = await bench.sums()
     assert sums.parked == {"refused": 1}
     assert sums.stake_minor == {"usd": 10_000}

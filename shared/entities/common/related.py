@@ -1,0 +1,80 @@
+"""What else several entities read from Stripe for their documents: the sale behind a charge.
+
+Stripe cuts embedded lists; `whole` reads them to their end.
+https://docs.stripe.com/api/expanding_objects
+"""
+
+from collections.abc import Mapping, Sequence
+
+from shared.entities.common.objects import Context, id_of
+from shared.entities.common.sale_routing import needs_session
+from shared.errors import ObjectMissing
+from shared.ports import Json, StripeGateway
+
+LIST_PAGE = 100
+LIST_PAGES_MAX = 10
+
+
+async def sale_of(stripe: StripeGateway, charge: Json, context: Context) -> dict[str, Json]:
+    """The Checkout Session and the invoices that a charge paid, where the policy asks for them."""
+    if not needs_session(context.policy):
+        return {}
+    return await _session(stripe, charge) | await _invoice_payments(stripe, charge)
+
+
+async def _session(stripe: StripeGateway, charge: Json) -> dict[str, Json]:
+    """The Checkout Session that a charge paid, with all its line items."""
+    intent = id_of(charge.get("payment_intent"))
+    if not intent:
+        return {}
+    params: dict[str, str | int] = {
+        "payment_intent": intent,
+        "limit": 1,
+        "expand[]": "data.line_items",
+    }
+    page = await stripe.page("checkout.session", params)
+    if not page.data:
+        return {}
+    session = page.data[0]
+    items = session.get("line_items")
+    if isinstance(items, dict) and items.get("has_more"):
+        inside: dict[str, str | int] = {"session": str(session["id"])}
+        known = list(items.get("data") or ())
+        data = await whole(stripe, "checkout.session.line_item", inside, known)
+        session = {**session, "line_items": {**items, "data": data, "has_more": False}}
+    return {"checkout_session": session}
+
+
+async def _invoice_payments(stripe: StripeGateway, charge: Json) -> dict[str, Json]:
+    """The invoices that a charge paid: one is enough to know."""
+    intent = id_of(charge.get("payment_intent"))
+    if not intent:
+        return {}
+    params: dict[str, str | int] = {
+        "payment[type]": "payment_intent",
+        "payment[payment_intent]": intent,
+        "limit": 1,
+    }
+    page = await stripe.page("invoice_payment", params)
+    return {"invoice_payments": {"object": "list", "data": list(page.data)}}
+
+
+async def whole(
+    stripe: StripeGateway,
+    entity: str,
+    params: Mapping[str, str | int],
+    data: Sequence[Json] = (),
+) -> list[Json]:
+    """A list to its end, after what is known of it. Raises `ObjectMissing` for one too long."""
+    found = list(data)
+    for _ in range(LIST_PAGES_MAX):
+        page_params: dict[str, str | int] = {**params, "limit": LIST_PAGE}
+        if found:
+            page_params["starting_after"] = str(found[-1]["id"])
+        page = await stripe.page(entity, page_params)
+        found += page.data
+        if not page.has_more:
+            return found
+    raise ObjectMissing(
+        f"complete list of {entity}", str(params.get("charge") or params.get("session"))
+    )
