@@ -2,6 +2,7 @@
 
 import azure.functions as func
 
+from functions.failures import without_text
 from functions.responses import error_response, refused
 from shared import bootstrap, telemetry
 from shared.domain.partition import DEFAULT_ACCOUNT
@@ -11,12 +12,14 @@ bp = func.Blueprint()
 
 
 @bp.route("api/webhooks/stripe", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
+@without_text
 async def stripe_webhook(req: func.HttpRequest) -> func.HttpResponse:
     """202 accepted or skipped, 400 bad signature or malformed, 413 too large, 503 not now."""
     return await _receive(req, DEFAULT_ACCOUNT)
 
 
 @bp.route("api/webhooks/stripe/{alias}", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
+@without_text
 async def stripe_account_webhook(req: func.HttpRequest) -> func.HttpResponse:
     """The same for a further account of `TIEOUT_STRIPE_ACCOUNTS`; 404 for an unknown alias."""
     return await _receive(req, req.route_params.get("alias", ""))
@@ -26,7 +29,7 @@ async def _receive(req: func.HttpRequest, alias: str) -> func.HttpResponse:
     try:
         app = bootstrap.app()
         if alias not in app.settings.stripe_aliases:
-            telemetry.count("webhook_refused", code="unknown_account")
+            telemetry.count("tieout.webhook.refused", code="unknown_account", account="unknown")
             return error_response(404, "unknown_account", "no Stripe account has this alias")
         ingest = app.of(alias).ingest()
         answer = await ingest.receive(req.get_body(), req.headers.get("Stripe-Signature"))

@@ -24,6 +24,7 @@ from local.publishing import publish
 from local.servicebus import Broker, LocalQueue, load_queues
 from local.stripe import PeerSettings, StripeFaults, StripePeer, WebhookTarget
 from local.tables import MemoryTables
+from local.telemetry import MemoryTelemetry
 from local.transport import PeerTransport
 from shared import bootstrap
 from shared.clients.stripe.signatures import StripeSignatures
@@ -62,7 +63,8 @@ class Options:
 
     `settings` changes fields of the app's settings; `currencies` adds books; `accounts`: further
     Stripe accounts by alias, with the currencies that each settles in; `documents` are the
-    published mapping (none: the product's own). `sockets`: the parts
+    published mapping (none: the product's own). `schedules`: of timers, instead of their own.
+    `sockets`: the parts
     reach each other over the network, which needs the real driver. `watch`: put around the app's
     way to Stripe. `entities`, `templates` and `entity_sets`: what the app converges
     (`bootstrap.build`).
@@ -79,6 +81,7 @@ class Options:
     dynamics_faults: DynamicsFaults = field(default_factory=DynamicsFaults)
     settings: Mapping[str, Any] = field(default_factory=dict)
     documents: Sequence[str] = ()
+    schedules: Mapping[str, str] = field(default_factory=dict)
     instances: int = 1
     sockets: bool = False
     watch: Callable[[StripeGateway], StripeGateway] | None = None
@@ -104,6 +107,7 @@ class World:
             **options.settings,
         )
         self.tables = MemoryTables()
+        self.telemetry = MemoryTelemetry(clock)
         self.broker = Broker(load_queues(ROOT / "infra" / "queues.json"), clock)
         self.dynamics = DynamicsPeer(
             clock,
@@ -122,6 +126,7 @@ class World:
             HubStore(),
             instances=options.instances,
             context=contextvars.Context(),
+            schedules=options.schedules,
         )
         self.peers = {alias: self._peer(alias) for alias in self.settings.stripe_aliases}
         self.stripe = self.peers[DEFAULT_ACCOUNT]
@@ -176,6 +181,7 @@ class World:
             clock=self.clock,
             rng=rng,
             tables=self.tables,
+            telemetry=self.telemetry,
             queue=LocalQueue(self.broker),
             signatures=StripeSignatures(),
             stripe=gateway,

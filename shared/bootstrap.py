@@ -2,7 +2,8 @@
 
 `build` opens no connection; the only files read are those of `shared/packaged.py`, once a
 process. `app()` gives the App of the current context, else one built from the
-environment at first use. Worlds and tests call `use`; production never does.
+environment at first use, and makes its telemetry that of the context. Worlds and tests call `use`;
+production never does.
 """
 
 import functools
@@ -11,11 +12,13 @@ import random
 from collections.abc import Mapping
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
+from shared import telemetry
 from shared.clients.clock import SystemClock
 from shared.connections import HTTP_SECONDS_MAX as HTTP_SECONDS_MAX
-from shared.connections import MAKERS
+from shared.connections import MAKERS, telemetry_of
 from shared.connections import dynamics_gateway as dynamics_gateway
 from shared.connections import stripe_gateway as stripe_gateway
 from shared.converge.commands import Commands
@@ -46,9 +49,15 @@ from shared.registry import ENTITIES, Registry
 from shared.services.audit import Audit
 from shared.services.inbox import Accepted, Healing, Inbox, Resolve, WaitingList
 from shared.services.ingest import Ingest
-from shared.services.operations import CustomerDecisions, DynamicsSetup, Health, ReadyAccount
+from shared.services.operations import (
+    CustomerDecisions,
+    DynamicsSetup,
+    Health,
+    Measure,
+    ReadyAccount,
+)
 from shared.services.publishing import Publish, Published, Reapply, Recent
-from shared.services.reconciliation import Prover, Reconcile
+from shared.services.reconciliation import Prover, Reconcile, prove_each
 from shared.services.work import AccountSweeps, Backfill, Sweep, Work
 from shared.settings import Settings, from_environment
 from shared.stores.items import Items
@@ -58,8 +67,10 @@ from shared.stores.mapping_store import MappingStore
 from shared.stores.mappings import Mappings
 from shared.stores.paging import Pages
 from shared.stores.receipts import ReceiptList
+from shared.stores.unposted import Unposted
 from shared.targets.entity_set import EntitySets
 from shared.targets.finance import FINANCE
+from shared.telemetry import NoTelemetry, Telemetry
 
 COMPANY = "dataAreaId"
 
@@ -83,6 +94,7 @@ class App:
     mappings: Mappings
     registry: Registry
     flows: Flows | None = None
+    telemetry: Telemetry = field(default_factory=NoTelemetry)
     further_accounts: Mapping[str, StripeGateway] = field(default_factory=dict)
 
     def of(self, alias: str) -> "App":
@@ -277,6 +289,19 @@ class App:
         """What of mappings is and was published."""
         return Published(self.mappings)
 
+    def measure(self) -> Measure:
+        """The gauges, and the nightly proof."""
+        return Measure(
+            items=self._items(),
+            unposted=Unposted(self.tables, self.clock),
+            tables=self.tables,
+            clock=self.clock,
+            prove=partial(prove_each, self.provers()),
+            queues=self.registry.queues,
+            books=self.settings.books,
+            posting_wait_hours=self.settings.posting_wait_hours,
+        )
+
     def health(self, flows: Flows) -> Health:
         """Readiness and counters."""
         return Health(
@@ -300,7 +325,8 @@ _current: ContextVar[App] = ContextVar("tieout_app")
 
 
 def use(app: App) -> Token[App]:
-    """Make an App the one of this context. For worlds and tests."""
+    """Make an App the one of this context, and its telemetry. For worlds and tests."""
+    telemetry.use(app.telemetry)
     return _current.set(app)
 
 
@@ -311,13 +337,20 @@ def app() -> App:
     """
     found = _current.get(None)
     if found is None:
+        telemetry.use(_telemetry_of_process())  # also where the settings are refused
         found = _from_process()
+    telemetry.use(found.telemetry)
     return found
 
 
 @functools.cache
+def _telemetry_of_process() -> Telemetry:
+    return telemetry_of(os.environ)
+
+
+@functools.cache
 def _from_process() -> App:
-    return build(from_environment(os.environ))
+    return build(from_environment(os.environ), telemetry=_telemetry_of_process())
 
 
 def mappings_of(
@@ -376,9 +409,10 @@ def build(
         mappings=mappings,
         registry=registry,
         further_accounts=further,
+        telemetry=overrides.get("telemetry") or NoTelemetry(),
         **parts,
     )
-    known = (*MAKERS, "clock", "rng", "flows", "further_accounts")
+    known = (*MAKERS, "clock", "rng", "flows", "further_accounts", "telemetry")
     unknown = [name for name in overrides if name not in known]
     if unknown:
         raise TypeError(f"no such ports: {', '.join(unknown)}")

@@ -269,7 +269,10 @@ def test_the_functions_sdks_stay_in_the_trigger_adapters(path: Path) -> None:
     assert allowed or found == []
 
 
-IMPURE = ("bootstrap", "datetime", "random", "asyncio", "os", "httpx", "uuid", "time", "open")
+IMPURE = (
+    *("bootstrap", "telemetry", "datetime", "random", "asyncio", "os", "httpx", "uuid", "time"),
+    "open",
+)
 
 
 def orchestrators() -> list[ast.FunctionDef]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import azure.durable_functions as df
 
+from functions.failures import without_text
 from functions.flows.client import DurableFlows
 from shared import bootstrap
 
@@ -32,6 +33,7 @@ def backfill_flow(context: df.DurableOrchestrationContext) -> Generator[Any, Any
 # The worker knows `typing.Dict` for activities only, not `dict[...]`.
 @bp.activity_trigger(input_name="state")
 @bp.durable_client_input(client_name="client")
+@without_text
 async def backfill_page(
     state: typing.Dict[str, typing.Any],  # noqa: UP006
     client: df.DurableOrchestrationClient,

@@ -12,6 +12,7 @@ from typing import Any
 
 import azure.durable_functions as df
 
+from functions.failures import without_text
 from functions.flows.client import POKE
 from shared import bootstrap
 from shared.domain.partition import DEFAULT_ACCOUNT
@@ -75,6 +76,7 @@ def payout_flow(context: df.DurableOrchestrationContext) -> Generator[Any, Any, 
 
 
 @bp.activity_trigger(input_name="page")
+@without_text
 async def payout_membership_page(
     page: typing.Dict[str, typing.Any],  # noqa: UP006
 ) -> typing.Dict[str, typing.Any]:  # noqa: UP006
@@ -85,6 +87,7 @@ async def payout_membership_page(
 
 
 @bp.activity_trigger(input_name="state")
+@without_text
 async def payout_tie_out(
     state: typing.Dict[str, typing.Any],  # noqa: UP006
 ) -> typing.Dict[str, typing.Any]:  # noqa: UP006

@@ -24,7 +24,13 @@ class LocalQueue:
     async def send(self, queue: str, messages: Sequence[Message]) -> None:
         """Returns when the broker holds all of them."""
         outgoing = [
-            Outgoing(message.id, _encoded(message), message.session, message.scheduled_at)
+            Outgoing(
+                message.id,
+                _encoded(message),
+                message.session,
+                message.scheduled_at,
+                properties=message.properties,
+            )
             for message in messages
         ]
         await asyncio.sleep(0)

@@ -27,6 +27,7 @@ from local.simulation.subject import JudgedWorld
 from local.simulation.timeline import Timeline
 from local.stripe import DeliveryFaults, PeerSettings, StripeFaults, StripePeer
 from local.tables import MemoryTables
+from local.telemetry import MemoryTelemetry
 from local.transport import Asgi, PeerTransport
 from local.world import ROOT
 from shared import bootstrap
@@ -61,6 +62,7 @@ class Environment:
         self._stack = stack
         self._account = account
         self.tables = MemoryTables(conditions.page_rows)
+        self.telemetry = MemoryTelemetry(clock)
         self.currencies: tuple[str, ...] = ()  # books besides those there are from the first
         self.partitions = conditions.partitions
         self.history = History(clock.now())
@@ -93,6 +95,7 @@ class Environment:
             injector=injector,
             timeline=timeline,
             instances=conditions.instances,
+            telemetry=self.telemetry,
         )
         self.instances = Instances(around, self.settings(), seed)
         self.subject = self._subject(queue.watch)

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta
+from typing import Any
 
 from azure.servicebus import (
     ServiceBusMessage,
@@ -215,11 +216,13 @@ def build_message(message: Message) -> ServiceBusMessage:
         ).encode()
     except (TypeError, ValueError) as error:
         raise Refused("queue", f"{message.id}: the body is not JSON: {error}") from error
+    properties: Any = dict(message.properties)  # the SDK's dictionary is invariant
     return ServiceBusMessage(
         text,
         message_id=message.id,
         session_id=message.session,
         content_type="application/json",
+        application_properties=properties or None,
         scheduled_enqueue_time_utc=moment.astimezone(UTC) if moment else None,
     )
 

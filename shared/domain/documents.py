@@ -176,6 +176,11 @@ class Document:
         """What the record does to the clearing account, in minor units, debits positive."""
         return 0
 
+    @property
+    def clearing(self) -> Money | None:
+        """The same with its currency; None for what leaves clearing alone."""
+        return None
+
 
 BASE_FIELDS = tuple(each.name for each in fields(Document))
 

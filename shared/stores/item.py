@@ -10,12 +10,14 @@ from shared.domain.ids import copy_id, is_id
 from shared.domain.partition import DEFAULT_ACCOUNT, session_of
 from shared.ports import Message
 from shared.registry import REGISTRY, Registry
+from shared.stores.reception import Reception
 
 UNREADABLE = "unreadable_message"  # the cause under which a message parks that names no object
 FIND_SENDER = "Somebody else sends to our queue, or two versions of Tieout use it: find the sender."
 COUNTER_MAX = 1_000_000_000
 TYPE_CHARS_MAX = 100
 UNREADABLE_CHARS_MAX = 100
+NOT_RECEIVED = Reception()
 
 
 class ItemKind(StrEnum):
@@ -64,10 +66,15 @@ class Item:
             return self.id
         return copy_id(self.id, self.generation, self.copy)
 
-    def message(self, partition: int, scheduled_at: datetime | None = None) -> Message:
+    def message(
+        self,
+        partition: int,
+        scheduled_at: datetime | None = None,
+        reception: Reception = NOT_RECEIVED,
+    ) -> Message:
         """The message of this item for the session of its account's partition."""
-        session = session_of(self.account, partition)
-        return Message(self.message_id, session, asdict(self), scheduled_at)
+        session, properties = session_of(self.account, partition), reception.properties()
+        return Message(self.message_id, session, asdict(self), scheduled_at, properties)
 
     def again(self, counts: bool) -> "Item":
         """The next scheduled copy."""

@@ -231,6 +231,20 @@ class ItemRows:
                 changes[new] += 1
         return changes
 
+    def parked(self) -> list[tuple[Mapping[str, Cell], int]]:
+        """The cells of objects that leave the parked ones (-1) and that come to them (+1)."""
+        changes: list[tuple[Mapping[str, Cell], int]] = []
+        for key, cells in self._new.items():
+            if key.startswith(OBJECT):
+                row = self._found[key]
+                old = row.cells if row is not None else None
+                changes += [
+                    (each, sign)
+                    for each, sign in ((old, -1), (cells, 1))
+                    if each is not None and _status(each) is Kind.PARK
+                ]
+        return changes
+
 
 def _moves(key: str, row: Row | None, cells: dict[str, Cell] | None) -> list[Operation]:
     old = _status(row.cells) if row is not None else None

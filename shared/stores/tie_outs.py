@@ -24,8 +24,9 @@ def status_of(result: TieOut) -> str:
     return TIED if result.is_tied else OPEN
 
 
-def cells_of(result: TieOut, at: datetime, account: str) -> dict[str, Cell]:
-    """The row of a tie-out with this result; `account`: the alias of its Stripe account."""
+def cells_of(result: TieOut, at: datetime, noted_at: datetime, account: str) -> dict[str, Cell]:
+    """The row of a tie-out with this result. `at`: of this look; `noted_at`: of the first one;
+    `account`: the alias of its Stripe account."""
     return {
         "status": status_of(result),
         "currency": result.amount.currency,
@@ -38,6 +39,7 @@ def cells_of(result: TieOut, at: datetime, account: str) -> dict[str, Cell]:
         "wrong": result.wrong,
         "at": at,
         "account": account,
+        "noted_at": noted_at,
     }
 
 
@@ -53,7 +55,7 @@ async def expect(tables: Tables, payout: Mapping[str, Any], now: datetime, accou
         return
     nothing = Money(0, currency)
     result = TieOut(Money(int(payout["amount"]), currency), 0, nothing, 0, nothing, 0)
-    cells = {**cells_of(result, now, account), "status": OPEN}
+    cells = {**cells_of(result, now, now, account), "status": OPEN}
     try:
         await tables.transact(TABLE, TIEOUTS, [Insert(id, cells)])
     except TableConflict:

@@ -153,7 +153,7 @@ class Audit:
             await cursor.keep({} if now is None else now.cells())
             if now is None:
                 telemetry.event("audit_done", days=AUDIT_DAYS, suspects=reached.sent)
-        telemetry.count("audit_suspects", sent)
+        telemetry.count("tieout.audit.suspects", sent)
         run.close()
         return sent
 

@@ -23,6 +23,7 @@ from shared.registry import Registry
 from shared.settings import Settings
 from shared.stores.item import Item
 from shared.stores.items import Items, home
+from shared.stores.reception import Reception
 
 BODY_BYTES_MAX = 1_048_576
 ANSWER_SECONDS_MAX = 10  # outlasts the queue client, which gives up by itself
@@ -153,15 +154,16 @@ class Ingest:
             self._verify(body, signature)
             arrival = parse(body)
         except SignatureRefused as error:
-            telemetry.count("webhook_refused", code="bad_signature", account=self._account)
+            telemetry.count("tieout.webhook.refused", code="bad_signature", account=self._account)
             return Answer(400, "bad_signature", str(error))
         except MalformedEventError as error:
-            telemetry.count("webhook_refused", code="malformed", account=self._account)
+            telemetry.count("tieout.webhook.refused", code="malformed", account=self._account)
             return Answer(400, "malformed", str(error))
-        reason, item = classify(arrival, self._settings, self._registry)
-        if item is None:
-            return await self._skip(arrival, reason)
-        return await self._enqueue(arrival, item)
+        with telemetry.span("webhook", event=arrival.id, type=arrival.type):
+            reason, item = classify(arrival, self._settings, self._registry)
+            if item is None:
+                return await self._skip(arrival, reason)
+            return await self._enqueue(arrival, item)
 
     def _verify(self, body: bytes, signature: str | None) -> None:
         if not signature:
@@ -174,7 +176,7 @@ class Ingest:
     async def _skip(self, arrival: Arrival, reason: str) -> Answer:
         """Accepted and counted. A counter that cannot be written must not make Stripe repeat."""
         whose, kind = self._account, arrival.type
-        telemetry.count("webhook_skipped", reason=reason, type=kind, account=whose)
+        telemetry.count("tieout.webhook.skipped", reason=reason, type=kind, account=whose)
         try:
             async with asyncio.timeout(COUNT_SECONDS_MAX):
                 await self._items.skip(home(INGEST, arrival.id))
@@ -185,11 +187,13 @@ class Ingest:
     async def _enqueue(self, arrival: Arrival, item: Item) -> Answer:
         partitions = self._settings.partitions
         queue, partition = lane_of(arrival, item, partitions, self._registry)
+        reception = Reception(self._clock.now(), telemetry.traceparent())
         try:
             async with asyncio.timeout(ANSWER_SECONDS_MAX):
-                await self._queue.send(queue, [item.message(partition)])
+                await self._queue.send(queue, [item.message(partition, reception=reception)])
         except (TieoutError, TimeoutError) as error:
             name, account = type(error).__name__, self._account
-            telemetry.count("webhook_unavailable", error=name, account=account)
+            telemetry.count("tieout.webhook.unavailable", error=name, account=account)
             return Answer(503, "queue_unavailable", "the queue did not take the event, try again")
+        telemetry.count("tieout.webhook.accepted", account=self._account)
         return Answer(202, "accepted", "the event is queued")

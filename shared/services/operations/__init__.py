@@ -1,8 +1,9 @@
-"""Health, readiness, and decisions about customers."""
+"""Health, readiness, gauges, and decisions about customers."""
 
 from shared.services.operations.customers import AccountDecision, ChoiceRefused, CustomerDecisions
 from shared.services.operations.dynamics_setup import DynamicsSetup
 from shared.services.operations.health import Health, ReadyAccount
+from shared.services.operations.measure import Measure
 
 __all__ = (
     "AccountDecision",
@@ -10,5 +11,6 @@ __all__ = (
     "CustomerDecisions",
     "DynamicsSetup",
     "Health",
+    "Measure",
     "ReadyAccount",
 )

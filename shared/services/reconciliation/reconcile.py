@@ -8,6 +8,7 @@ without lines are enqueued to their own queue.
 
 import asyncio
 from collections.abc import Mapping
+from datetime import datetime
 from itertools import batched
 from typing import Any
 
@@ -103,7 +104,12 @@ class Reconcile:
             Money(unwritten_net, currency),
             wrong,
         )
-        cells = cells_of(result, self._clock.now(), self._account)
+        now = self._clock.now()
+        known = await self._tables.get(TABLE, TIEOUTS, payout_id)
+        noted_at = known.cells.get("noted_at") if known is not None else None
+        cells = cells_of(
+            result, now, noted_at if isinstance(noted_at, datetime) else now, self._account
+        )
         await self._tables.transact(TABLE, TIEOUTS, [Put(payout_id, cells)])
         return {
             "status": status_of(result),

@@ -83,6 +83,15 @@ class Backfill:
         return await self._tables.get(TABLE, BACKFILL, self._progress)
 
 
+async def looked_at(tables: Tables) -> datetime | None:
+    """When a backfill that runs was last heard of; None while none runs."""
+    row = await tables.get(TABLE, BACKFILL, PROGRESS)
+    if row is None or row.cells["status"] != RUNNING:
+        return None
+    at = row.cells["at"]
+    return at if isinstance(at, datetime) else None
+
+
 def _told(row: Row | None, now: datetime) -> Json:
     if row is None:
         return {"status": "none", "seen": 0, "sent": 0, "percent": 0}

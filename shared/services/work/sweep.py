@@ -109,7 +109,7 @@ class Sweep:
             lambda window: self._page("balance_transaction", window),
             self._enqueue_transactions,
         )
-        telemetry.count("swept_transactions", sent, account=self._account)
+        telemetry.count("tieout.sweep.transactions", sent, account=self._account)
         run.close()
         return sent
 
@@ -182,7 +182,7 @@ class Sweep:
             lambda window: self._page("event", window),
             hand_on,
         )
-        telemetry.count("swept_events", sent, account=self._account)
+        telemetry.count("tieout.sweep.events", sent, account=self._account)
         run.close()
         return sent
 

@@ -5,15 +5,16 @@ complete. A crash in between repeats work that changes nothing: copies have dete
 ids, outcomes are stored by item.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from itertools import batched
 
 from shared import telemetry
 from shared.converge.pipeline import Converge
 from shared.domain.partition import session_of
 from shared.errors import TieoutError
+from shared.metrics import BOOKED_SECONDS
 from shared.outcomes import Kind, Outcome
 from shared.ports import Clock, Message, Queue, Random
 from shared.registry import Registry
@@ -30,6 +31,7 @@ from shared.stores.item import (
 from shared.stores.item_outcomes import FOLDED
 from shared.stores.items import ItemOutcome, Items
 from shared.stores.journals import Writer
+from shared.stores.reception import Reception, reception_in
 
 OBJECTS_PER_RUN = 50  # two lines each fill one $batch
 SUSPECT_DELIVERIES = 3  # from here on a message is handled alone
@@ -53,11 +55,13 @@ NOT_BEGUN = Outcome(
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A message as the queue function got it. `delivery_count` starts at 1."""
+    """A message as the queue function got it. `delivery_count` starts at 1. `properties`: its
+    application properties, whoever set them."""
 
     id: str
     body: bytes
     delivery_count: int
+    properties: Mapping[str, object] = field(default_factory=dict)
 
 
 class Work:
@@ -82,6 +86,7 @@ class Work:
         """Handle a batch. When this returns the messages may complete; what it raises is the
         failure of a store or the broker, and the messages come again."""
         items: dict[str, Item] = {}
+        receptions: dict[str, Reception] = {}
         item_outcomes: list[ItemOutcome] = []
         for message in messages:
             try:
@@ -92,13 +97,21 @@ class Work:
                 known = items.get(item.id)
                 if known is None or (known.generation, known.copy) < (item.generation, item.copy):
                     items[item.id] = item
+                    receptions[item.id] = reception_in(message.properties)
         alone = any(message.delivery_count >= SUSPECT_DELIVERIES for message in messages)
         later = _later(list(items.values()))
-        item_outcomes += [ItemOutcome(item, NOT_BEGUN) for item in later]
+        item_outcomes += [ItemOutcome(item, NOT_BEGUN, receptions[item.id]) for item in later]
         now = [item for item in items.values() if item not in later]
-        outcomes = await self._run(queue, partition, now, alone)
+        with telemetry.span(
+            "batch",
+            queue=queue,
+            events=tuple(items),
+            links=[reception.traceparent for reception in receptions.values()],
+        ):
+            outcomes = await self._run(queue, partition, now, alone)
         for item in now:
-            item_outcomes.append(ItemOutcome(item, self._judge(item, outcomes[_key(item)])))
+            outcome = self._judge(item, outcomes[_key(item)])
+            item_outcomes.append(ItemOutcome(item, outcome, receptions[item.id]))
         try:
             await self._settle(queue, partition, item_outcomes)
         except TieoutError:
@@ -171,9 +184,10 @@ class Work:
             if outcome.kind is Kind.RETRY:
                 seconds = self._delay_seconds(item, outcome)
                 due_at = now + timedelta(seconds=seconds)
-                copies.append(item.again(outcome.counts).message(partition, due_at))
+                reception = item_outcome.reception
+                copies.append(item.again(outcome.counts).message(partition, due_at, reception))
                 outcome = replace(outcome, delay_seconds=seconds)
-            told.append(ItemOutcome(item, outcome))
+            told.append(replace(item_outcome, outcome=outcome))
             if outcome.kind is not Kind.DONE:
                 telemetry.event(
                     outcome.kind.value,
@@ -187,6 +201,8 @@ class Work:
         if copies:
             await self._queue.send(queue, copies)
         await self._items.store(queue, told)
+        for item_outcome in told:
+            _count(item_outcome, now)
 
 
 def _key(item: Item) -> Key:
@@ -211,6 +227,22 @@ def _later(items: Sequence[Item]) -> list[Item]:
         for item in items
         if item.kind is ItemKind.REAPPLY and (item.entity, item.object) in first
     ]
+
+
+def _count(item_outcome: ItemOutcome, now: datetime) -> None:
+    """Count a stored outcome, and how long its event took from the webhook to the books."""
+    item, outcome = item_outcome.item, item_outcome.outcome
+    telemetry.count(
+        "tieout.item.outcomes",
+        entity=item.entity,
+        outcome=outcome.kind.value,
+        cause=outcome.cause,
+    )
+    received_at = item_outcome.reception.received_at
+    if outcome.kind is Kind.DONE and received_at is not None:
+        seconds = (now - received_at).total_seconds()
+        bound = next((each for each in BOOKED_SECONDS if seconds <= each), BOOKED_SECONDS[-1])
+        telemetry.count("tieout.event.booked", entity=item.entity, seconds_max=bound)
 
 
 def _unreadable(queue: str, message: Received, text: str) -> ItemOutcome:

@@ -32,6 +32,10 @@ PLATFORM = {  # of the host and the platform, with who reads them
     "ServiceBusConnection__credential": "the Service Bus trigger",
     "APPLICATIONINSIGHTS_CONNECTION_STRING": "the host and the exporter",
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "the host and the exporter",
+    "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY": "the worker: it makes the exporters at start",
+    "OTEL_TRACES_SAMPLER": "the exporter: spans by a rate, never metrics and logs",
+    "OTEL_TRACES_SAMPLER_ARG": "the exporter: traces a second",
+    "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "the exporter: no addresses of requests",
 }
 SCHEDULER = (
     *("DURABLE_TASK_SCHEDULER_CONNECTION_STRING", "TASKHUB_NAME"),
@@ -97,7 +101,7 @@ def test_a_client_secret_brings_its_three_settings() -> None:
 
 def test_a_further_stripe_account_brings_its_entry_and_two_secrets() -> None:
     books = json.loads(parameters()["configuration"]["books"])
-    currency = sorted(books["currencies"])[0]
+    currency = min(books["currencies"])
     further = {"alias": "shop-eu", "currencies": [currency], "account": "acct_1AbC"}
     made = configured(stripeAccounts=[further])
     brought = {"STRIPE_API_KEY_shop_eu", "STRIPE_WEBHOOK_SECRETS_shop_eu"}
