@@ -55,6 +55,7 @@ def test_without_an_exporter_metrics_are_log_lines_that_one_can_ask_for(
             "amount": 3,
             "reason": "unknown_type",
             "type": "x",
+            "account": "default",
         },
         {"event": "gauge", "metric": "tieout.silence.ratio", "value": "0.25"},
     ]
