@@ -13,6 +13,7 @@ from typing import Annotated
 import simplejson
 import typer
 
+from cli.audit import audit
 from cli.customers import customers
 from cli.entry import options, run
 from cli.inbox import inbox
@@ -237,13 +238,14 @@ def receipts(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
 @app.command()
 def backfill(
     days: Annotated[int, typer.Option(min=1, max=3_650, help="How far back.")] = 30,
+    who: Annotated[str, typer.Option(help="Who wants it; kept in the audit log.")] = "",
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
     """Let a running app book an account's past; shows the progress until it is done."""
     from cli import pages  # noqa: PLC0415 - as above
 
-    found = ask(url, "backfill", (202,), {"days": days})
+    found = ask(url, "backfill", (202,), {"days": days} | ({"who": who} if who else {}))
     with pages.bars() as show:
         while found["status"] == "running":
             show("backfill", found["percent"], 100)
@@ -262,7 +264,10 @@ def backfill(
 
 
 app.callback()(options)
-for _name, _command in (("status", status), ("payouts", payouts), ("waiting", waiting)):
+for _name, _command in (
+    *(("status", status), ("payouts", payouts), ("waiting", waiting)),
+    ("audit", audit),
+):
     app.command(_name)(_command)
 app.add_typer(inbox, name="inbox")
 app.add_typer(mapping, name="mapping")

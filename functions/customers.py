@@ -2,6 +2,7 @@
 
 import azure.functions as func
 
+from functions.access import guarded, who_in
 from functions.bodies import BadRequest, json_body, text_in
 from functions.responses import error_response, json_response, refused
 from shared import bootstrap
@@ -12,6 +13,7 @@ bp = func.Blueprint()
 
 
 @bp.route("customers/{id}/accept", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+@guarded("customers/{id}/accept")
 async def customer_accept(req: func.HttpRequest) -> func.HttpResponse:
     """Body `{"company", "account" or "new": true, "who", "why"}`, and `"shared": true` for an
     account that another Stripe customer has: 202 `{"sent": n}`; 409 says why not."""
@@ -39,7 +41,7 @@ def _decision(req: func.HttpRequest) -> AccountDecision:
         customer=req.route_params.get("id", ""),
         company=text_in(body, "company"),
         account=account,
-        who=text_in(body, "who"),
+        who=who_in(req, body),
         why=text_in(body, "why"),
         shared=bool(shared),
     )

@@ -1,10 +1,13 @@
 """What people and monitors ask: health, status, the clearing proof, the tie-outs."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 import azure.durable_functions as df
 import azure.functions as func
 
+from functions.access import guarded, who_in
 from functions.bodies import BadRequest, json_body
 from functions.flows.client import DurableFlows
 from functions.responses import error_response, json_response, refused
@@ -24,6 +27,7 @@ async def health(req: func.HttpRequest) -> func.HttpResponse:
 
 @bp.route("ready", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 @bp.durable_client_input(client_name="client")
+@guarded("ready")
 async def ready(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
     """Ready: settings, every system, and what the books name, each with problem and remedy."""
     del req
@@ -41,6 +45,7 @@ async def ready(req: func.HttpRequest, client: df.DurableOrchestrationClient) ->
 
 @bp.route("status", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 @bp.durable_client_input(client_name="client")
+@guarded("status")
 async def status(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
     """Counts of messages and items."""
     del req
@@ -51,6 +56,7 @@ async def status(req: func.HttpRequest, client: df.DurableOrchestrationClient) -
 
 
 @bp.route("payouts", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@guarded("payouts")
 async def payouts(req: func.HttpRequest) -> func.HttpResponse:
     """The tie-outs of all payouts."""
     del req
@@ -62,6 +68,7 @@ async def payouts(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @bp.route("proof", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@guarded("proof")
 async def proof(req: func.HttpRequest) -> func.HttpResponse:
     """The clearing proof of every currency, with its exceptions."""
     del req
@@ -104,6 +111,7 @@ def _difference(difference: Difference) -> dict[str, object]:
 
 
 @bp.route("receipts", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@guarded("receipts")
 async def receipts(req: func.HttpRequest) -> func.HttpResponse:
     """Receipts on account and unapplied ones: booked, and worth a look at month end."""
     del req
@@ -115,6 +123,7 @@ async def receipts(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @bp.route("waiting", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@guarded("waiting")
 async def waiting(req: func.HttpRequest) -> func.HttpResponse:
     """What waits for a counterpart, and what is scheduled to be tried again."""
     del req
@@ -127,23 +136,25 @@ async def waiting(req: func.HttpRequest) -> func.HttpResponse:
 
 @bp.route("backfill", methods=["GET", "POST"], auth_level=func.AuthLevel.FUNCTION)
 @bp.durable_client_input(client_name="client")
+@guarded("backfill")
 async def backfill(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
-    """POST `{"days": n}` starts it (202), GET tells how far it is."""
+    """POST `{"days": n, "who": ...}` starts it (202), GET tells how far it is."""
     try:
         service = bootstrap.app().backfill(DurableFlows(client))
         if req.method == "GET":
             return json_response(await service.progress())
-        return json_response(await service.start(_days(req)), 202)
+        body = json_body(req)
+        return json_response(await service.start(_days(body), who_in(req, body, "")), 202)
     except ValueError as error:
         return error_response(400, "malformed", str(error))
     except TieoutError as error:
         return refused(error)
 
 
-def _days(req: func.HttpRequest) -> int:
-    days = json_body(req).get("days")
+def _days(body: Mapping[str, Any]) -> int:
+    days = body.get("days")
     if type(days) is not int:
         raise BadRequest('the body must be {"days": a whole number}')
     return days

@@ -44,6 +44,7 @@ from shared.services.publishing import Publish, Published, Reapply, Recent
 from shared.services.reconciliation import Prover, Reconcile
 from shared.services.work import Backfill, Sweep, Work
 from shared.settings import Settings, from_environment
+from shared.stores.audit_log import AuditLog
 from shared.stores.items import Items
 from shared.stores.links import LinkStore
 from shared.stores.mapping_store import MappingStore
@@ -113,6 +114,10 @@ class App:
     def _recent(self) -> Recent:
         return Recent(self.tables, self.registry.codec)
 
+    def audit_log(self) -> AuditLog:
+        """Who did what."""
+        return AuditLog(self.tables, self.clock)
+
     # The services.
 
     def prover(self) -> Prover:
@@ -176,7 +181,8 @@ class App:
 
     def backfill(self, flows: Flows) -> Backfill:
         """The first run over an account's past."""
-        return Backfill(self.sweep(flows), self.flows or flows, self.tables, self.clock)
+        used = self.flows or flows
+        return Backfill(self.sweep(flows), used, self.tables, self.clock, self.audit_log())
 
     def inbox(self) -> Inbox:
         """The inbox of parked items."""
@@ -186,6 +192,7 @@ class App:
             queue=self.queue,
             registry=self.registry,
             rng=self.rng,
+            audit_log=self.audit_log(),
             partitions=self.settings.partitions,
         )
 
@@ -202,6 +209,7 @@ class App:
             tables=self.tables,
             clock=self.clock,
             rng=self.rng,
+            audit_log=self.audit_log(),
             books=self.settings.books,
         )
 
@@ -222,6 +230,7 @@ class App:
             dynamics=self.dynamics,
             tables=self.tables,
             clock=self.clock,
+            audit_log=self.audit_log(),
             companies=self.settings.books.companies,
             customer_id_property=self.settings.customer_id_property,
         )
@@ -229,12 +238,14 @@ class App:
     def publish(self) -> Publish:
         """Submitting, previewing and publishing mappings."""
         recent = self._recent().objects
-        return Publish(self.mappings, self.settings, self.clock, recent, self.dynamics)
+        ports = (self.mappings, self.settings, self.clock, recent, self.dynamics)
+        return Publish(*ports, audit_log=self.audit_log())
 
     def reapply(self) -> Reapply:
         """Rendering drafts as the active mapping says."""
         recent = self._recent().objects
-        return Reapply(self.mappings.store, recent, self._maintenance(), self.clock)
+        ports = (self.mappings.store, recent, self._maintenance(), self.clock)
+        return Reapply(*ports, self.audit_log())
 
     def published(self) -> Published:
         """What of mappings is and was published."""

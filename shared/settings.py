@@ -106,6 +106,8 @@ class Settings(Model):
     sweep_first_days: int = Field(default=30, ge=1, le=3_650)
     stripe_requests_per_second: int = Field(default=25, ge=1, le=100)
     publish_two_persons: bool = False
+    platform_auth: bool = False
+    platform_auth_enabled: bool = False  # what the platform says of itself
 
     @field_validator("time_zone")
     @classmethod
@@ -227,6 +229,12 @@ class Settings(Model):
         """How long after its announcement a write may be under way, in seconds."""
         return max(self.batch_seconds_max, WRITE_SECONDS_MIN)
 
+    @property
+    def trusts_principal(self) -> bool:
+        """Whether the header that says who signed in comes from the platform, and from nobody
+        else."""
+        return self.platform_auth and self.platform_auth_enabled
+
 
 def _is_kind(value: SecretStr) -> str:
     """What stands there instead, by its prefix."""
@@ -263,6 +271,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(name="ServiceBusConnection", field="service_bus_connection"),
     Variable(name="ServiceBusConnection__fullyQualifiedNamespace", field="service_bus_namespace"),
     Variable(name="ServiceBusConnection__clientId", field="managed_identity_client_id"),
+    Variable(name="WEBSITE_AUTH_ENABLED", field="platform_auth_enabled"),
     *_same(
         *("customer_id_property", "customer_id_chars_max", "time_zone", "partitions"),
         *("signature_tolerance_seconds", "write_settle_seconds", "lease_seconds"),
@@ -280,7 +289,7 @@ VARIABLES: tuple[Variable, ...] = (
             "sweep_overlap_hours",
             "sweep_first_days",
         ),
-        *("stripe_requests_per_second", "publish_two_persons"),
+        *("stripe_requests_per_second", "publish_two_persons", "platform_auth"),
     ),
 )
 

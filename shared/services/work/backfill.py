@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from shared.ports import Cell, Clock, Flows, Json, Put, Row, Tables
 from shared.services.work.sweep import Sweep
+from shared.stores.audit_log import AuditedAction, AuditLog
 
 TABLE = "cursors"
 BACKFILL, PROGRESS = "backfill", "progress"
@@ -19,11 +20,13 @@ UNDER_WAY = ("Pending", "Running", "ContinuedAsNew")  # of a flow
 class Backfill:
     """Starts a backfill, does one page of it, tells how far it is."""
 
-    def __init__(self, sweep: Sweep, flows: Flows, tables: Tables, clock: Clock) -> None:
-        self._sweep, self._flows = sweep, flows
+    def __init__(
+        self, sweep: Sweep, flows: Flows, tables: Tables, clock: Clock, audit_log: AuditLog
+    ) -> None:
+        self._sweep, self._flows, self._audit_log = sweep, flows, audit_log
         self._tables, self._clock = tables, clock
 
-    async def start(self, days: int) -> Json:
+    async def start(self, days: int, who: str = "") -> Json:
         """Start the flow for the last `days`; one that runs goes on instead.
 
         Raises ValueError for a number of days out of range.
@@ -33,6 +36,7 @@ class Backfill:
         found = await self.progress()
         if found["status"] == RUNNING:
             return found
+        await self._audit_log.add(who, AuditedAction.BACKFILL, days=days)
         since = int((self._clock.now() - timedelta(days=days)).timestamp())
         await self._keep(since, since_now(self._clock.now()), 0, 0, RUNNING)
         await self._flows.start(
