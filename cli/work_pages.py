@@ -20,6 +20,8 @@ def status_page(found: Mapping[str, Any], where: str, out: Console) -> None:
     for name in ("done", "skipped", "waiting", "parked"):
         hint = f"   {look[name]}{where}" if name in look and found[name] else ""
         out.print(f"{name:<10}{found[name]:>9,}{hint}", markup=False)
+    if found.get("purged"):
+        out.print(f"purged    {found['purged']:>9,}   done or skipped, and too old to be kept")
     if all(found[name] is None for name in QUEUED):
         out.print("the queues' lengths are in the metrics of the Service Bus namespace")
         return

@@ -86,6 +86,12 @@ TIMERS: tuple[Timer, ...] = (
         "Every quarter of an hour: goes on with an audit that one run did not finish.",
         lambda app, flows: app.audit().go_on(),
     ),
+    Timer(
+        "purge",
+        "0 27 3 * * *",
+        "Every night: items that are done, previews and ended flows whose retention is over.",
+        lambda app, flows: app.purge(flows).run(),
+    ),
 )
 
 

@@ -39,13 +39,13 @@ from shared.registry import ENTITIES, Registry
 from shared.services.audit import Audit
 from shared.services.inbox import Accepted, Healing, Inbox, Resolve, WaitingList
 from shared.services.ingest import Ingest
-from shared.services.operations import CustomerDecisions, DynamicsSetup, Health
+from shared.services.operations import CustomerDecisions, DynamicsSetup, Health, Purge
 from shared.services.publishing import Publish, Published, Reapply, Recent
 from shared.services.reconciliation import Prover, Reconcile
 from shared.services.work import Backfill, Sweep, Work
 from shared.settings import Settings, from_environment
 from shared.stores.audit_log import AuditLog
-from shared.stores.items import Items
+from shared.stores.items import Items, places
 from shared.stores.links import LinkStore
 from shared.stores.mapping_store import MappingStore
 from shared.stores.mappings import Mappings
@@ -250,6 +250,18 @@ class App:
     def published(self) -> Published:
         """What of mappings is and was published."""
         return Published(self.mappings)
+
+    def purge(self, flows: Flows) -> Purge:
+        """Deleting what is older than its retention."""
+        return Purge(
+            items=self._items(),
+            tables=self.tables,
+            flows=self.flows or flows,
+            clock=self.clock,
+            audit_log=self.audit_log(),
+            places=places(self.registry.queues),
+            retention_days=self.settings.retention_days,
+        )
 
     def health(self, flows: Flows) -> Health:
         """Readiness and counters."""

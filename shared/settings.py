@@ -36,6 +36,7 @@ NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"  # of a property or an entity set of 
 UNRESOLVED_REFERENCE = "@Microsoft.KeyVault("
 PARTITIONS_MAX = 64
 BATCH_SECONDS = (60, 180)
+RETENTION_DAYS = (8, 3_650)
 WRITE_SECONDS_MIN = 90  # a request to Dynamics takes up to 60, announcing it some more
 DELIMITERS = ("-", "--", ".", "..", "_", "__", "|", "||", "~", "~~")  # that Dynamics offers
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -105,6 +106,12 @@ class Settings(Model):
     sweep_overlap_hours: int = Field(default=24, ge=1, le=168)
     sweep_first_days: int = Field(default=30, ge=1, le=3_650)
     stripe_requests_per_second: int = Field(default=25, ge=1, le=100)
+    retention_days: int = Field(
+        default=30,
+        ge=RETENTION_DAYS[0],
+        le=RETENTION_DAYS[1],
+        description="a queue knows the ids of its messages for 7 days",
+    )
     publish_two_persons: bool = False
     platform_auth: bool = False
     platform_auth_enabled: bool = False  # what the platform says of itself
@@ -288,6 +295,7 @@ VARIABLES: tuple[Variable, ...] = (
             "posting_wait_hours",
             "sweep_overlap_hours",
             "sweep_first_days",
+            "retention_days",
         ),
         *("stripe_requests_per_second", "publish_two_persons", "platform_auth"),
     ),

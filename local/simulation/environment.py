@@ -110,6 +110,8 @@ class Environment:
             self.instances.watch,
             self.history,
             overlap_hours=self.conditions.overlap_hours,
+            clock=self.clock,
+            retention_days=self.conditions.retention_days,
             time_zone=self.conditions.time_zone,
             orders=self.conditions.orders,
         )
@@ -126,6 +128,7 @@ class Environment:
             journal_hours_max=self.conditions.journal_hours_max,
             attempts_max=self.conditions.attempts_max,
             gather_seconds=self.conditions.gather_seconds,
+            retention_days=self.conditions.retention_days,
             time_zone=self.conditions.time_zone,
         )
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import cast
 
 from shared.errors import TableConflict
@@ -104,7 +105,7 @@ class AuditLog:
         action: AuditedAction,
         objects: Sequence[str] = (),
         why: str = "",
-        **detail: str | int,
+        detail: Detail = MappingProxyType({}),
     ) -> None:
         """Put on record who does what. Raises `TableConflict` and `StorageUnavailable`."""
         at = self._clock.now()
@@ -114,7 +115,7 @@ class AuditLog:
             "action": action.value,
             "why": why[:WHY_CHARS_MAX],
             "count": len(objects),
-            **pack({"objects": list(objects), "detail": detail}),
+            **pack({"objects": list(objects), "detail": dict(detail)}),
         }
         for number in range(SAME_MOMENT_MAX):
             key = f"{_falling(at)}~{number:03}"

@@ -8,13 +8,15 @@ the counters change in one transaction. Rows:
 * `object~<key>`: what became of each object, and which events led to it. The key is the object's
   id, of commands `verify-<object id>` and so on.
 * `parked~<key>`, `waiting~<key>`, `resolved~<key>`: the lists of objects.
-* `counter`: how many objects came to what.
+* `counter`: how many objects came to what, and how many of them were purged.
 
-Nothing is ever deleted but places in lists, and rows of commands that their objects stand for.
+Nothing is ever deleted but places in lists, rows of commands that their objects stand for, and what
+is done or skipped once its retention is over (`services/operations/purge.py`).
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from shared import telemetry
@@ -25,7 +27,9 @@ from shared.ports import (
     TRANSACTION_OPERATIONS_MAX,
     Cell,
     Clock,
+    Delete,
     Insert,
+    Operation,
     Replace,
     Row,
     Tables,
@@ -35,6 +39,7 @@ from shared.stores.item_rows import (
     COUNTED,
     EVENT,
     OBJECT,
+    SETTLED,
     TEXT_CHARS_MAX,
     ItemRows,
     keys_read,
@@ -42,13 +47,24 @@ from shared.stores.item_rows import (
 )
 from shared.stores.paging import rows
 
-__all__ = ("ItemOutcome", "Items", "home", "item_of", "place", "places")
+__all__ = (
+    "PURGED_AT_ONCE",
+    "ItemOutcome",
+    "Items",
+    "home",
+    "is_settled_row",
+    "item_of",
+    "place",
+    "places",
+)
 
 TABLE = "events"
 COUNTER = "counter"
+PURGED = "purged"  # of the counter: objects whose rows are gone
 PLACES = 4  # of a queue; changing it would move objects
 CONFLICTS_MAX = 20
 LEFT_PER_TRANSACTION = TRANSACTION_OPERATIONS_MAX - 1  # and the counter
+PURGED_AT_ONCE = LEFT_PER_TRANSACTION
 
 
 def place(queue: str, number: int) -> str:
@@ -64,6 +80,12 @@ def places(queues: Iterable[str]) -> list[str]:
 def home(queue: str, object: str) -> str:
     """The place of an object."""
     return place(queue, partition_of(object, PLACES))
+
+
+def is_settled_row(row: Row) -> bool:
+    """Whether a row only tells of an item, or of an object, that is done or skipped."""
+    is_told = row.row.startswith((EVENT, OBJECT))
+    return is_told and Kind(str(row.cells["status"])) in SETTLED
 
 
 class Items:
@@ -150,9 +172,7 @@ class Items:
             operations = changed.operations()
             if not operations:
                 return
-            cells: dict[str, Cell] = {
-                kind.value: _count(counter, kind) + more for kind, more in changed.counted().items()
-            }
+            cells = _cells_of(counter, changed.counted())
             operations.append(
                 Insert(COUNTER, cells) if counter is None else Replace(COUNTER, cells, counter.etag)
             )
@@ -171,8 +191,7 @@ class Items:
         """Count something that was skipped before it became an item."""
         for _ in range(CONFLICTS_MAX):
             counter = await self._tables.get(TABLE, where, COUNTER)
-            counts = {kind.value: _count(counter, kind) for kind in COUNTED}
-            counts[Kind.SKIP.value] += 1
+            counts = _cells_of(counter, {Kind.SKIP: 1})
             operation = (
                 Insert(COUNTER, counts)
                 if counter is None
@@ -185,6 +204,43 @@ class Items:
             return
         raise TableConflict(f"the counters of {where} keep changing")
 
+    async def purge(self, where: str, rows: Sequence[Row]) -> int:
+        """Delete rows of a place that `is_settled_row`, at most `PURGED_AT_ONCE`, and move the
+        counters with them; returns how many. What changed since it was read stays. Raises
+        `TableConflict` when others keep changing the same rows."""
+        left = list(rows)
+        for _ in range(CONFLICTS_MAX):
+            if not left:
+                return 0
+            counter = await self._tables.get(TABLE, where, COUNTER)
+            objects = [row for row in left if row.row.startswith(OBJECT)]
+            gone = Counter(Kind(str(row.cells["status"])) for row in objects)
+            cells = _cells_of(counter, {kind: -gone[kind] for kind in SETTLED})
+            cells[PURGED] = _number(counter, PURGED) + len(objects)
+            operations: list[Operation] = [Delete(row.row, row.etag) for row in left]
+            operations.append(
+                Insert(COUNTER, cells) if counter is None else Replace(COUNTER, cells, counter.etag)
+            )
+            try:
+                await self._tables.transact(TABLE, where, operations)
+            except TableConflict:
+                now = await asyncio.gather(
+                    *(self._tables.get(TABLE, where, row.row) for row in left)
+                )
+                left = [
+                    row
+                    for row, found in zip(left, now, strict=True)
+                    if found is not None and found.etag == row.etag
+                ]
+                continue
+            return len(left)
+        raise TableConflict(f"the counters of {where} keep changing")
+
+    async def purged(self, places: Sequence[str]) -> int:
+        """How many objects had their rows deleted, over the given partitions."""
+        rows = await asyncio.gather(*(self._tables.get(TABLE, key, COUNTER) for key in places))
+        return sum(_number(row, PURGED) for row in rows)
+
     async def counts(self, places: Sequence[str]) -> dict[str, int]:
         """The sums of the counters over the given partitions."""
         rows = await asyncio.gather(*(self._tables.get(TABLE, key, COUNTER) for key in places))
@@ -192,8 +248,18 @@ class Items:
 
 
 def _count(row: Row | None, kind: Kind) -> int:
-    value = row.cells.get(kind.value, 0) if row is not None else 0
+    return _number(row, kind.value)
+
+
+def _number(row: Row | None, name: str) -> int:
+    value = row.cells.get(name, 0) if row is not None else 0
     return value if isinstance(value, int) else 0
+
+
+def _cells_of(counter: Row | None, changes: Mapping[Kind, int]) -> dict[str, Cell]:
+    """The counter's cells after some changes."""
+    cells: dict[str, Cell] = dict(counter.cells) if counter is not None else {}
+    return cells | {kind.value: _count(counter, kind) + changes.get(kind, 0) for kind in COUNTED}
 
 
 def _in_transactions(item_outcomes: Sequence[ItemOutcome]) -> list[list[ItemOutcome]]:

@@ -14,7 +14,7 @@ ANONYMOUS = ["health", "webhooks/stripe"]
 ROUTES = {
     *("health", "payouts", "proof", "ready", "receipts", "status", "waiting", "webhooks/stripe"),
 }
-STATUS = ["queued", "in_flight", "scheduled", "waiting", "parked", "done", "skipped"]
+STATUS = ["queued", "in_flight", "scheduled", "waiting", "parked", "done", "skipped", "purged"]
 PROOF = ["balance_minor", "posted_minor", "draft_minor", "gap_minor", "unexplained_minor"]
 
 
@@ -108,7 +108,7 @@ def test_what_waits_is_listed_with_its_reason() -> None:
     live(story, Options(stripe=slow))
 
 
-def test_the_status_has_exactly_its_seven_figures() -> None:
+def test_the_status_has_exactly_its_eight_figures() -> None:
     async def story(world: World) -> None:
         assert await _json(world, "status") == dict.fromkeys(STATUS, 0)
         new_customer(world)

@@ -78,7 +78,7 @@ class CustomerDecisions:
                 )
         who, why = decision.who.strip(), decision.why.strip()
         told = {"company": decision.company, "account": account or "new"}
-        await self._audit_log.add(who, AuditedAction.ACCEPT, [decision.customer], why, **told)
+        await self._audit_log.add(who, AuditedAction.ACCEPT, [decision.customer], why, told)
         await self._inbox.lift("customer", decision.customer, who)
         now = self._clock.now()
         stamp = f"{now:%Y%m%dT%H%M%S%f}"

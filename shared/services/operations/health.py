@@ -39,14 +39,17 @@ class Health:
 
     async def status(self) -> Json:
         """`queued`, `in_flight`, `scheduled` (null where the broker does not tell), and the
-        objects that are `waiting`, `parked`, `done`, `skipped`."""
+        objects that are `waiting`, `parked`, `done`, `skipped`, and those that were `purged`
+        since their retention was over."""
         counts = await self._queue.counts()
-        items = await self._items.counts(places([*self._queues, INGEST]))
+        where = places([*self._queues, INGEST])
+        items = await self._items.counts(where)
         return {
             "queued": counts.queued if counts else None,
             "in_flight": counts.in_flight if counts else None,
             "scheduled": counts.scheduled if counts else None,
             **items,
+            "purged": await self._items.purged(where),
         }
 
     async def ready(self) -> list[Check]:

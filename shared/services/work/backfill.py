@@ -36,7 +36,7 @@ class Backfill:
         found = await self.progress()
         if found["status"] == RUNNING:
             return found
-        await self._audit_log.add(who, AuditedAction.BACKFILL, days=days)
+        await self._audit_log.add(who, AuditedAction.BACKFILL, detail={"days": days})
         since = int((self._clock.now() - timedelta(days=days)).timestamp())
         await self._keep(since, since_now(self._clock.now()), 0, 0, RUNNING)
         await self._flows.start(

@@ -36,7 +36,7 @@ def test_the_newest_entry_comes_first_and_tells_everything() -> None:
     async def main() -> None:
         clock = ManualClock()
         log = await written(MemoryTables(), clock, 2)
-        await log.add("Eve", AuditedAction.ACCEPT, ["cus_1"], "asked them", company="usmf")
+        await log.add("Eve", AuditedAction.ACCEPT, ["cus_1"], "asked them", {"company": "usmf"})
         page = await log.page(ALL)
         told = {"company": "usmf"}
         assert page.entries[0] == AuditEntry(
@@ -130,7 +130,7 @@ def test_what_cannot_be_put_on_record_is_an_error() -> None:
 def test_who_says_no_name_is_the_one_with_the_key() -> None:
     async def main() -> None:
         log = AuditLog(MemoryTables(), ManualClock())
-        await log.add(" ", AuditedAction.BACKFILL, days=3)
+        await log.add(" ", AuditedAction.BACKFILL, detail={"days": 3})
         (entry,) = (await log.page(ALL)).entries
         assert (entry.who, entry.detail) == (KEY_CALLER, {"days": 3})
 
