@@ -16,6 +16,7 @@ import typer
 from cli.audit import audit
 from cli.customers import customers
 from cli.entry import options, run
+from cli.erase import erase
 from cli.inbox import inbox
 from cli.mapping import mapping
 from cli.remote import DEFAULT_URL, AsJson, Url, ask
@@ -266,7 +267,7 @@ def backfill(
 app.callback()(options)
 for _name, _command in (
     *(("status", status), ("payouts", payouts), ("waiting", waiting)),
-    ("audit", audit),
+    *(("audit", audit), ("erase", erase)),
 ):
     app.command(_name)(_command)
 app.add_typer(inbox, name="inbox")

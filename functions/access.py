@@ -84,6 +84,7 @@ ROLES: Mapping[tuple[str, str], AppRole] = MappingProxyType(
             ),
             AppRole.PUBLISH,
         ),
+        ("POST", "customers/{id}/erase"): AppRole.ADMIN,
     }
 )
 """By method and route. What is not here is refused to everybody who signed in."""

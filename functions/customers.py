@@ -1,4 +1,6 @@
-"""Decisions about customers: which account of Dynamics a Stripe customer is."""
+"""Customers: which account of Dynamics a Stripe customer is, and erasing one."""
+
+from dataclasses import asdict
 
 import azure.functions as func
 
@@ -7,7 +9,7 @@ from functions.bodies import BadRequest, json_body, text_in
 from functions.responses import error_response, json_response, refused
 from shared import bootstrap
 from shared.errors import TieoutError
-from shared.services.operations import AccountDecision, ChoiceRefused
+from shared.services.operations import AccountDecision, ChoiceRefused, EraseRefused
 
 bp = func.Blueprint()
 
@@ -45,3 +47,21 @@ def _decision(req: func.HttpRequest) -> AccountDecision:
         why=text_in(body, "why"),
         shared=bool(shared),
     )
+
+
+@bp.route("customers/{id}/erase", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+@guarded("customers/{id}/erase")
+async def customer_erase(req: func.HttpRequest) -> func.HttpResponse:
+    """Body `{"who", "why"}`: 200 with what was erased; 202 when something is left, which another
+    call erases; 409 says why nothing was."""
+    try:
+        body = json_body(req)
+        customer, who = req.route_params.get("id", ""), who_in(req, body)
+        erased = await bootstrap.app().erase().run(customer, who, text_in(body, "why"))
+    except BadRequest as error:
+        return error_response(400, "malformed", str(error))
+    except EraseRefused as error:
+        return error_response(409, "erase_refused", str(error))
+    except TieoutError as error:
+        return refused(error)
+    return json_response(asdict(erased), 200 if erased.is_complete else 202)

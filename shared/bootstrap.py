@@ -39,7 +39,7 @@ from shared.registry import ENTITIES, Registry
 from shared.services.audit import Audit
 from shared.services.inbox import Accepted, Healing, Inbox, Resolve, WaitingList
 from shared.services.ingest import Ingest
-from shared.services.operations import CustomerDecisions, DynamicsSetup, Health, Purge
+from shared.services.operations import CustomerDecisions, DynamicsSetup, Erase, Health, Purge
 from shared.services.publishing import Publish, Published, Reapply, Recent
 from shared.services.reconciliation import Prover, Reconcile
 from shared.services.work import Backfill, Sweep, Work
@@ -250,6 +250,20 @@ class App:
     def published(self) -> Published:
         """What of mappings is and was published."""
         return Published(self.mappings)
+
+    def erase(self) -> Erase:
+        """Taking a person out of what is stored."""
+        return Erase(
+            links=self._links(),
+            items=self._items(),
+            stripe=self.stripe,
+            pages=self._pages(),
+            tables=self.tables,
+            clock=self.clock,
+            rng=self.rng,
+            audit_log=self.audit_log(),
+            places=places(self.registry.queues),
+        )
 
     def purge(self, flows: Flows) -> Purge:
         """Deleting what is older than its retention."""

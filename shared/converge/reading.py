@@ -6,7 +6,8 @@ from shared.converge import snapshots
 from shared.converge.origins import Origins
 from shared.converge.ports import Ports
 from shared.converge.task import Task
-from shared.entities.common.objects import Context
+from shared.entities.common.erasure import without_person
+from shared.entities.common.objects import Context, id_of
 from shared.entities.entity import Entity
 from shared.stores import resolutions
 from shared.stores.links import LinkStore
@@ -44,4 +45,6 @@ class Reader:
             companies=task.companies,
             was_settled=claim.settled,
         )
+        if claim.is_erased or await self.links.is_erased(id_of(fetched.object.get("customer"))):
+            fetched = without_person(fetched)
         task.snapshot = await self.origins.read(fetched, context)

@@ -236,6 +236,14 @@ class Items:
             return len(left)
         raise TableConflict(f"the counters of {where} keep changing")
 
+    async def erase(self, row: Row, cells: Mapping[str, Cell]) -> bool:
+        """Say less in a row of an item than it said; False when it says something else by now."""
+        try:
+            await self._tables.transact(TABLE, row.partition, [Replace(row.row, cells, row.etag)])
+        except TableConflict:
+            return False
+        return True
+
     async def purged(self, places: Sequence[str]) -> int:
         """How many objects had their rows deleted, over the given partitions."""
         rows = await asyncio.gather(*(self._tables.get(TABLE, key, COUNTER) for key in places))

@@ -2,6 +2,7 @@
 
 from shared.services.operations.customers import AccountDecision, ChoiceRefused, CustomerDecisions
 from shared.services.operations.dynamics_setup import DynamicsSetup
+from shared.services.operations.erase import Erase, EraseRefused
 from shared.services.operations.health import Health
 from shared.services.operations.purge import Purge
 
@@ -10,6 +11,8 @@ __all__ = (
     "ChoiceRefused",
     "CustomerDecisions",
     "DynamicsSetup",
+    "Erase",
+    "EraseRefused",
     "Health",
     "Purge",
 )
