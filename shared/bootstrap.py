@@ -38,7 +38,7 @@ from shared.ports import (
 from shared.registry import ENTITIES, Registry
 from shared.services.audit import Audit
 from shared.services.inbox import Accepted, Healing, Inbox, Resolve, WaitingList
-from shared.services.ingest import Ingest
+from shared.services.ingest import Ingest, Refusals
 from shared.services.operations import CustomerDecisions, DynamicsSetup, Erase, Health, Purge
 from shared.services.publishing import Publish, Published, Reapply, Recent
 from shared.services.reconciliation import Prover, Reconcile
@@ -71,6 +71,7 @@ class App:
     signatures: Signatures
     mappings: Mappings
     registry: Registry
+    refusals: Refusals
     flows: Flows | None = None
 
     def ports(self, flows: Flows) -> Ports:
@@ -91,7 +92,7 @@ class App:
     def ingest(self) -> Ingest:
         """The webhook's service."""
         ports = (self.settings, self.signatures, self.queue, self.tables, self.clock)
-        return Ingest(*ports, registry=self.registry)
+        return Ingest(*ports, registry=self.registry, refusals=self.refusals)
 
     # The stores, and what sends objects to their queues: each is put together here alone.
 
@@ -360,7 +361,13 @@ def build(
     }
     mappings = mappings_of(settings, parts["tables"], clock, registry, templates)
     made = App(
-        settings=settings, clock=clock, rng=rng, mappings=mappings, registry=registry, **parts
+        settings=settings,
+        clock=clock,
+        rng=rng,
+        mappings=mappings,
+        registry=registry,
+        refusals=Refusals(clock),
+        **parts,
     )
     unknown = [name for name in overrides if name not in (*MAKERS, "clock", "rng", "flows")]
     if unknown:

@@ -19,6 +19,7 @@ from shared.entities.common.objects import id_of
 from shared.errors import SignatureRefused, TieoutError
 from shared.ports import Clock, Json, Queue, Signatures, Tables
 from shared.registry import Registry
+from shared.services.ingest.refusals import Refusals
 from shared.settings import Settings
 from shared.stores.item import Item
 from shared.stores.items import Items, home
@@ -133,8 +134,10 @@ class Ingest:
         clock: Clock,
         *,
         registry: Registry,
+        refusals: Refusals | None = None,
     ) -> None:
         self._settings = settings
+        self._refusals = refusals or Refusals(clock)
         self._registry = registry
         self._signatures = signatures
         self._queue = queue
@@ -147,16 +150,18 @@ class Ingest:
     async def receive(self, body: bytes, signature: str | None) -> Answer:
         """Handle one delivery; never raises for bad input."""
         if len(body) > BODY_BYTES_MAX:
+            self._refusals.note("too_large")
             return Answer(413, "too_large", f"the body is larger than {BODY_BYTES_MAX} bytes")
         try:
             self._verify(body, signature)
             arrival = parse(body)
         except SignatureRefused as error:
-            telemetry.count("webhook_refused", code="bad_signature")
+            self._refusals.note("bad_signature")
             return Answer(400, "bad_signature", str(error))
         except MalformedEventError as error:
-            telemetry.count("webhook_refused", code="malformed")
+            self._refusals.note("malformed")
             return Answer(400, "malformed", str(error))
+        self._refusals.settle()
         reason, item = classify(arrival, self._settings, self._registry)
         if item is None:
             return await self._skip(arrival, reason)

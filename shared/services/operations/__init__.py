@@ -5,8 +5,15 @@ from shared.services.operations.dynamics_setup import DynamicsSetup
 from shared.services.operations.erase import Erase, EraseRefused
 from shared.services.operations.health import Health
 from shared.services.operations.purge import Purge
+from shared.services.operations.stripe_permissions import (
+    Access,
+    StripePermission,
+    events_of,
+    permissions_of,
+)
 
 __all__ = (
+    "Access",
     "AccountDecision",
     "ChoiceRefused",
     "CustomerDecisions",
@@ -15,4 +22,7 @@ __all__ = (
     "EraseRefused",
     "Health",
     "Purge",
+    "StripePermission",
+    "events_of",
+    "permissions_of",
 )

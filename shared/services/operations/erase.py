@@ -12,6 +12,7 @@ more, and goes on where something was busy.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from types import MappingProxyType
 
 from shared import telemetry
 from shared.domain.erasure import ERASED_TEXT, Eraser
@@ -31,7 +32,7 @@ from shared.stores.runs import Run, side_by_side
 
 NAME = "erase"
 MONEY = ("balance_transaction", PAYOUT)  # entities that write journal lines
-CHARGES: Mapping[str, str | int] = {"expand[]": "data.refunds"}
+CHARGES: Mapping[str, str | int] = MappingProxyType({"expand[]": "data.refunds"})
 BUSY_SHOWN_MAX = 20
 
 

@@ -29,6 +29,7 @@ from shared.ports import (
     Written,
 )
 from shared.registry import REGISTRY
+from shared.services.ingest import Refusals
 from shared.settings import Settings
 from shared.stores.mapping_store import MappingStore
 from shared.stores.mappings import Mappings
@@ -293,6 +294,7 @@ def app_of(ports: Ports) -> App:
         signatures=StripeSignatures(),
         mappings=ports.mappings,
         registry=ports.registry,
+        refusals=Refusals(ports.clock),
         flows=ports.flows,
     )
 
