@@ -29,15 +29,15 @@ def audit(
     """Who did what: retries, resolutions, decisions, mappings, backfills; newest first."""
     asked = {"who": who, "action": action, "object": object_, "since": since, "until": until}
     asked |= {"limit": str(limit), "after": after}
-    found = ask(url, f"audit?{urlencode({name: text for name, text in asked.items() if text})}")
+    answer = ask(url, f"audit?{urlencode({name: text for name, text in asked.items() if text})}")
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps(answer))
         return
-    for entry in found["entries"]:
+    for entry in answer["entries"]:
         typer.echo(line_of(entry))
-    if found["after"]:
-        typer.echo(f"there are older entries: add --after {found['after']}", err=True)
-    elif not found["entries"]:
+    if answer["after"]:
+        typer.echo(f"there are older entries: add --after {answer['after']}", err=True)
+    elif not answer["entries"]:
         typer.echo("no entries", err=True)
 
 

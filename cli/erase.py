@@ -22,18 +22,18 @@ def erase(
     Stripe and Dynamics keep theirs: redact the customer there too.
     """
     route = f"customers/{quote(customer, safe='')}/erase"
-    found = ask(url, route, (200, 202, 409), {"who": who, "why": why})
-    if "customer" not in found:
-        typer.echo(found["message"], err=True)
+    answer = ask(url, route, (200, 202, 409), {"who": who, "why": why})
+    if "customer" not in answer:
+        typer.echo(answer["message"], err=True)
         raise typer.Exit(FAILED)
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps(answer))
     else:
         typer.echo(
-            f"{found['customer']}: {found['rows']} records and {found['items']} items said "
-            f"something personal; {found['charges']} charges were looked at"
+            f"{answer['customer']}: {answer['rows']} records and {answer['items']} items said "
+            f"something personal; {answer['charges']} charges were looked at"
         )
-    if not found["is_complete"]:
-        named = ", ".join(found["busy"])
+    if not answer["is_complete"]:
+        named = ", ".join(answer["busy"])
         typer.echo(f"not all of it yet, these were busy: {named}. Ask again in a minute", err=True)
         raise typer.Exit(1)

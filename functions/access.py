@@ -180,11 +180,11 @@ def _read(header: str) -> Principal:
     """Raises ValueError or TypeError for what is no principal."""
     if len(header) > PRINCIPAL_CHARS_MAX:
         raise ValueError("too long")
-    found = json.loads(base64.b64decode(header, validate=True))
-    claims = [(str(each["typ"]), str(each["val"])) for each in _claims(found)]
-    role_types = (str(found.get("role_typ") or ""), *ROLE_CLAIMS)
+    noted = json.loads(base64.b64decode(header, validate=True))
+    claims = [(str(claim["typ"]), str(claim["val"])) for claim in _claims(noted)]
+    role_types = (str(noted.get("role_typ") or ""), *ROLE_CLAIMS)
     roles = tuple(value for type_, value in claims if type_ in role_types)
-    name = _first(claims, (*NAME_CLAIMS, str(found.get("name_typ") or "")))
+    name = _first(claims, (*NAME_CLAIMS, str(noted.get("name_typ") or "")))
     if not name:
         app = _first(claims, APP_CLAIMS)
         name = f"app {app}" if app else ""
@@ -193,11 +193,11 @@ def _read(header: str) -> Principal:
     return Principal(name, roles)
 
 
-def _claims(found: object) -> Sequence[Mapping[str, Any]]:
-    claims = found.get("claims") if isinstance(found, dict) else None
+def _claims(noted: object) -> Sequence[Mapping[str, Any]]:
+    claims = noted.get("claims") if isinstance(noted, dict) else None
     if not isinstance(claims, list) or len(claims) > CLAIMS_MAX:
         raise ValueError("no claims")
-    if not all(isinstance(each, dict) and {"typ", "val"} <= each.keys() for each in claims):
+    if not all(isinstance(claim, dict) and {"typ", "val"} <= claim.keys() for claim in claims):
         raise ValueError("odd claims")
     return claims
 

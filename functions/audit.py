@@ -29,7 +29,9 @@ async def audit_list(req: func.HttpRequest) -> func.HttpResponse:
         return error_response(400, "malformed", str(error))
     except TieoutError as error:
         return refused(error)
-    return json_response({"entries": [asdict(each) for each in page.entries], "after": page.after})
+    return json_response(
+        {"entries": [asdict(entry) for entry in page.entries], "after": page.after}
+    )
 
 
 def _filter(req: func.HttpRequest) -> AuditFilter:

@@ -31,14 +31,14 @@ class Eraser:
         """The hash of a text; nothing stays nothing, and a hash stays itself."""
         if not text or text.startswith(HASH_PREFIX):
             return text
-        found = sha256(f"{self.customer}\n{text}".encode()).hexdigest()
-        return f"{HASH_PREFIX}{found[:HASH_CHARS]}"
+        hexadecimal = sha256(f"{self.customer}\n{text}".encode()).hexdigest()
+        return f"{HASH_PREFIX}{hexadecimal[:HASH_CHARS]}"
 
     def document(self, document: Document) -> Document:
         """The document without the person. One that follows Stripe does so no more: the account
         keeps what it has."""
-        found: Document = self._part(document)
-        return replace(found, later=Frozen()) if isinstance(found.later, Follows) else found
+        erased: Document = self._part(document)
+        return replace(erased, later=Frozen()) if isinstance(erased.later, Follows) else erased
 
     def record(self, record: Record) -> Record:
         """The record without the person; its keys stay, so that it can be found."""
@@ -50,10 +50,10 @@ class Eraser:
         else:
             return record
         kept = (record.key_field, *record.within)
-        found = {
+        fields_kept = {
             name: value if name in kept else wanted(value) for name, value in record.fields.items()
         }
-        return replace(record, document=document, fields=found)
+        return replace(record, document=document, fields=fields_kept)
 
     def _every_text(self, value: Value) -> Value:
         return self.hashed(value) if isinstance(value, str) else value
@@ -69,14 +69,14 @@ class Eraser:
 
     def _part(self, value: Any) -> Any:  # noqa: ANN401 - a part of a document, and the same again
         """A dataclass with its personal fields hashed, however deep they are."""
-        marks = {each.name: each.mark for each in fields_of(type(value))}
+        marks = {one.name: one.mark for one in fields_of(type(value))}
         changes: dict[str, Any] = {}
-        for each in fields(value):
-            old = getattr(value, each.name)
-            mark = marks.get(each.name)
-            new = self._value(each.name, old, is_personal=mark is not None and mark.personal)
+        for one in fields(value):
+            old = getattr(value, one.name)
+            mark = marks.get(one.name)
+            new = self._value(one.name, old, is_personal=mark is not None and mark.personal)
             if new is not old:
-                changes[each.name] = new
+                changes[one.name] = new
         return replace(value, **changes) if changes else value
 
     def _value(self, name: str, value: Any, *, is_personal: bool = False) -> Any:  # noqa: ANN401
@@ -84,7 +84,7 @@ class Eraser:
             is_repeated = name in TEXT_FIELDS and value in self.texts
             return self.hashed(value) if is_personal or is_repeated else value
         if isinstance(value, tuple):
-            parts = tuple(self._value(name, each) for each in value)
+            parts = tuple(self._value(name, part) for part in value)
             same = all(new is old for new, old in zip(parts, value, strict=True))
             return value if same else parts
         if isinstance(value, Mapping) or not is_dataclass(value) or isinstance(value, type):

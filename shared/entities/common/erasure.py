@@ -14,10 +14,10 @@ def without_person(snapshot: Snapshot) -> Snapshot:
     Of the customer nothing is left that names it; of a charge the description is hashed, as it is
     in what was stored.
     """
-    found = (
+    impersonal = (
         _customer(snapshot.object) if snapshot.entity == "customer" else _charge(snapshot.object)
     )
-    return replace(snapshot, object=found, is_erased=True)
+    return replace(snapshot, object=impersonal, is_erased=True)
 
 
 def _customer(customer: Json) -> Json:

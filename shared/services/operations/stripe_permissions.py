@@ -71,13 +71,13 @@ def permissions_of(
     why = "accounts"
     if customers is Access.WRITE:
         why += ", and their numbers in the metadata (customers.write_back)"
-    found = [StripePermission("customer", customers, "Customers", why)]
+    permissions = [StripePermission("customer", customers, "Customers", why)]
     wanted = list(ALWAYS)
     if needs_session(policy):
         wanted += SALES
-    wanted += [each for each in CATALOGUE if _is_sent(each[0], sent, registry)]
-    found += [StripePermission(name, Access.READ, label, why) for name, label, why in wanted]
-    return tuple(found)
+    wanted += [row for row in CATALOGUE if _is_sent(row[0], sent, registry)]
+    permissions += [StripePermission(name, Access.READ, label, why) for name, label, why in wanted]
+    return tuple(permissions)
 
 
 def _has_catalogue(policy: Policy) -> bool:

@@ -176,18 +176,20 @@ class Erase:
             for link in (await self._links.links(id)).values()
         ]
         told = dict.fromkeys((text(charge, "description"), *stored))
-        about.texts[id] = tuple(each for each in told if each)
-        refunds = [each for each in elements(charge.get("refunds")) if isinstance(each, Mapping)]
-        transactions = [each.get("balance_transaction") for each in (charge, *refunds)]
+        about.texts[id] = tuple(said for said in told if said)
+        refunds = [
+            refund for refund in elements(charge.get("refunds")) if isinstance(refund, Mapping)
+        ]
+        transactions = [source.get("balance_transaction") for source in (charge, *refunds)]
         transactions.append(charge.get("failure_balance_transaction"))
         dispute = id_of(charge.get("dispute"))
         if dispute:
-            found = await stripe.retrieve("dispute", dispute)
-            transactions += elements(found.get("balance_transactions"))
+            disputed = await stripe.retrieve("dispute", dispute)
+            transactions += elements(disputed.get("balance_transactions"))
         names = (id, dispute, id_of(charge.get("payment_intent")))
-        for each in (*names, *map(id_of, refunds), *map(id_of, transactions)):
-            if each:
-                about.ids[each] = None
+        for name in (*names, *map(id_of, refunds), *map(id_of, transactions)):
+            if name:
+                about.ids[name] = None
 
     async def _items_of(self, run: Run, about: _About, erased: Erased, where: str) -> None:
         async for page in row_pages(self._tables, ITEMS, where):
