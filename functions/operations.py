@@ -11,15 +11,16 @@ from functions.responses import error_response, json_response, refused
 from shared import bootstrap
 from shared.domain.clearing import Difference, Proof
 from shared.errors import TieoutError
+from shared.version import VERSION
 
 bp = df.Blueprint()
 
 
 @bp.route("health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def health(req: func.HttpRequest) -> func.HttpResponse:
-    """Alive: the process answers. Says nothing about others."""
+    """Alive: the process answers, with its version. Says nothing about others."""
     del req
-    return json_response({"status": "alive"})
+    return json_response({"status": "alive", "version": VERSION})
 
 
 @bp.route("ready", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
