@@ -1,14 +1,14 @@
 # make demo: a month of a shop, from Stripe into Dynamics 365, on this machine alone.
 # make test: everything that proves it. See README.md.
 .DEFAULT_GOAL := help
-.PHONY: help setup amqp demo serve simulate simulate-mutants test check lint types imports tidy docs format bench lock clean
+.PHONY: help setup amqp demo serve simulate simulate-mutants test check lint types imports tidy docs format bench package lock clean
 
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 READY := .venv/.ready
 NPM_READY := tests/npm/node_modules/.ready
 AMQP_READY := .venv/.amqp-ready
-SOURCES := function_app.py functions shared local cli bench tests
+SOURCES := function_app.py functions shared local cli bench release tests
 ARGS ?=
 
 help: ## this list
@@ -79,6 +79,11 @@ format: $(READY) ## let ruff rewrite what it can
 bench: $(READY) ## every figure, as a ratio measured in one run
 	@for file in bench/*.py; do case $$file in *__init__*) ;; *) $(BIN)/python $$file || exit 1;; esac; done
 
+package: $(READY) ## the zip that is deployed, imported from an environment that has requirements.txt alone
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .make/package
+	@VIRTUAL_ENV="$(CURDIR)/.make/package" $(BIN)/uv pip install --quiet --require-hashes -r requirements.txt
+	@$(BIN)/python -m release.package --python "$(CURDIR)/.make/package/bin/python"
+
 lock: $(READY) ## pin the dependencies of pyproject.toml anew
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --upgrade \
 	    pyproject.toml --extra local --group dev -o requirements-dev.txt
@@ -88,4 +93,4 @@ lock: $(READY) ## pin the dependencies of pyproject.toml anew
 	    -c requirements-dev.txt --group amqp -o requirements-amqp.txt
 
 clean: ## remove what the targets made
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/npm/node_modules
+	@rm -rf .venv .make dist .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/npm/node_modules

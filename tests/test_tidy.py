@@ -73,7 +73,7 @@ def uses(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 
 PRODUCT = files("shared", "functions", "function_app.py")
-SOURCES = files("shared", "functions", "function_app.py", "local", "cli", "bench")
+SOURCES = files("shared", "functions", "function_app.py", "local", "cli", "bench", "release")
 CORE = files("shared/domain", "shared/entities", "shared/mapping")
 
 
