@@ -7,7 +7,6 @@ version of zlib would give other bytes for the same release.
 import argparse
 import hashlib
 import os
-import subprocess
 import sys
 import tempfile
 import zipfile
@@ -17,43 +16,17 @@ from pathlib import Path, PurePosixPath
 
 import pathspec
 
+from release.alone import ScriptFailed, command, output_of, unpack
 from shared.version import VERSION
 
 ROOT = Path(__file__).resolve().parent.parent
+IMPORTS = ROOT / "release" / "imports.py"
 IGNORE_FILE = ".funcignore"
 NEVER_PACKAGED = (".funcignore", ".gitignore", "local.settings.json")  # as func leaves them out
 MODULES = "node_modules"  # as large as folders with a dot, and never let in: skipped for speed
 STAMP = (1980, 1, 1, 0, 0, 0)  # the first moment that a zip can hold
 FILE_MODE = 0o100644 << 16
 UNIX = 3
-VERIFY_SECONDS_MAX = 120
-FUNCTIONS_MIN = 20
-LIBRARIES = "import sysconfig; print(sysconfig.get_path('purelib'))"
-# argv: the unpacked package, the libraries, our packages, a minimum, every module of the package.
-# Without the module `site`, so that no .pth file of the libraries leads back to a checkout.
-VERIFY = """
-import importlib, pathlib, sys
-home, libraries, ours, minimum, *modules = sys.argv[1:]
-sys.path[:] = [home, *sys.path, libraries]
-for module in modules:
-    importlib.import_module(module)
-outside = [
-    f"{name} from {module.__file__}"
-    for name, module in sys.modules.items()
-    if name.partition(".")[0] in ours.split(",") and getattr(module, "__file__", None)
-    and not pathlib.Path(module.__file__).is_relative_to(home)
-]
-if outside:
-    sys.exit("not of the package: " + "; ".join(outside[:3]))
-from function_app import app
-from shared.packaged import packaged_mapping
-packaged_mapping()
-count = len(list(app.get_functions()))
-if count < int(minimum):
-    sys.exit(f"the package has {count} functions, at least {minimum} were expected")
-print(count)
-"""
-OURS = "function_app,functions,shared,local,cli,bench,release"
 
 
 class PackageUnusable(Exception):
@@ -101,26 +74,14 @@ def verify(package: Package, python: Path) -> int:
 
     `python`: the interpreter of the environment to try it in. Raises `PackageUnusable`.
     """
+    modules = list(_modules(package.names))
     with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder).resolve()
-        with zipfile.ZipFile(package.path) as archive:
-            archive.extractall(home)
-        libraries = _python(python, "-I", "-c", LIBRARIES).strip()
-        arguments = [str(home), libraries, OURS, str(FUNCTIONS_MIN), *_modules(package.names)]
-        return int(_python(python, "-I", "-S", "-B", "-c", VERIFY, *arguments).split()[-1])
-
-
-def _python(python: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        [python, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=VERIFY_SECONDS_MAX,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise PackageUnusable(f"the package does not import:\n{done.stderr.strip()}")
-    return done.stdout
+        home = unpack(package.path, Path(folder))
+        try:
+            counted = output_of(command(home, IMPORTS, str(home), *modules, python=python))
+        except ScriptFailed as error:
+            raise PackageUnusable(f"the package does not import:\n{error}") from error
+    return int(counted.split()[-1])
 
 
 def _modules(names: Sequence[str]) -> Iterator[str]:
