@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
 from local.books import CUSTOMER_ID_PROPERTY, SIGNING_SECRETS
 from local.clock import LoopClock
 from local.loop import run_virtual
@@ -59,4 +60,4 @@ async def _story(clock: LoopClock) -> dict[str, Any]:
     return {"health": health, "accounts": accounts, "outside": outside, **answers}
 
 
-print(json.dumps(run_virtual(_story, start=START)))
+sys.stdout.write(json.dumps(run_virtual(_story, start=START)))
