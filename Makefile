@@ -71,6 +71,7 @@ tidy: $(READY)
 
 docs: $(READY) ## the pages that are generated from code
 	@$(BIN)/python -m cli.mapping_fields > docs/mapping-fields.md
+	@$(BIN)/python -m release.settings_page > docs/settings.md
 
 format: $(READY) ## let ruff rewrite what it can
 	@$(BIN)/ruff check --fix $(SOURCES)
