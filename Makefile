@@ -73,6 +73,7 @@ tidy: $(READY)
 docs: $(READY) ## the pages that are generated from code
 	@$(BIN)/python -m cli.mapping_fields > docs/mapping-fields.md
 	@$(BIN)/python -m release.settings_page > docs/settings.md
+	@$(BIN)/python -m release.costs_page > docs/costs.md
 
 format: $(READY) ## let ruff rewrite what it can
 	@$(BIN)/ruff check --fix $(SOURCES)

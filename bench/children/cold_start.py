@@ -31,7 +31,7 @@ def _use_production(environment: dict[str, str]) -> None:
     bootstrap.use(replace(bootstrap.build(settings), queue=_Sink()))
 
 
-async def _ask(front: Any, request: dict[str, Any]) -> int:  # noqa: ANN401 - an ASGI application
+async def _ask(front: Any, request: dict[str, Any]) -> int:
     statuses: list[int] = []
 
     async def receive() -> dict[str, Any]:
