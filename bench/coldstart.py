@@ -4,7 +4,8 @@ The app is the package, unpacked, on Microsoft's engine: it indexes all function
 in production (managed identity), makes every client, and answers a signed event; only the queue is
 a list in memory. The floor is an app with one function that answers 202, and that imports the very
 modules of libraries that the other one had loaded by then. Processes alternate; the ratio of their
-best rounds is printed, so that a busy machine disturbs both alike.
+best rounds is printed, so that a busy machine disturbs both alike; the ratio of their processor
+times, printed before, is what it would be on an idle one.
 """
 
 import hashlib
@@ -72,17 +73,17 @@ def request(settings: dict[str, str]) -> dict[str, Any]:
     return {"body": body, "signature": f"t={moment},v1={mark}", "environment": settings}
 
 
-def cold_start(line: Sequence[str]) -> float:
-    """Seconds from the start of a process to its 202."""
+def cold_start(line: Sequence[str]) -> tuple[float, float]:
+    """Seconds from the start of a process to its 202, and processor seconds."""
     started = time.perf_counter()
     with subprocess.Popen(line, stdout=subprocess.PIPE, text=True, cwd=os.sep) as process:
         assert process.stdout is not None
-        answer = process.stdout.readline().strip()
+        answer = process.stdout.readline().split()
         seconds = time.perf_counter() - started
         process.wait(SECONDS_MAX)
-    if answer != "202":
-        raise AssertionError(f"the webhook answered {answer or 'nothing'}")
-    return seconds
+    if answer[:1] != ["202"]:
+        raise AssertionError(f"the webhook answered {answer}")
+    return seconds, float(answer[1])
 
 
 def child(home: Path, asked: Path, libraries: str, modules: Path | None = None) -> list[str]:
@@ -92,7 +93,8 @@ def child(home: Path, asked: Path, libraries: str, modules: Path | None = None) 
 
 
 def measure(folder: Path) -> tuple[float, float, int]:
-    """Best seconds of the app and of the floor, and how many modules of libraries both load."""
+    """The ratios of best seconds and of best processor seconds, and how many modules of libraries
+    both load."""
     libraries = libraries_of(Path(sys.executable))
     home = unpack(build(ROOT, folder / "app.zip").path, folder / "app")
     asked, asked_bare, modules = (folder / name for name in ("app.json", "bare.json", "modules"))
@@ -108,18 +110,22 @@ def measure(folder: Path) -> tuple[float, float, int]:
     cold_start(child(bare, asked_bare, libraries))
     lines = child(home, asked, libraries), child(bare, asked_bare, libraries)
     rounds = [(cold_start(lines[0]), cold_start(lines[1])) for _ in range(ROUNDS)]
-    return min(pair[0] for pair in rounds), min(pair[1] for pair in rounds), len(names)
+    wall, processor = (
+        min(app[which] for app, _ in rounds) / min(floor[which] for _, floor in rounds)
+        for which in (0, 1)
+    )
+    return wall, processor, len(names)
 
 
 def main() -> None:
     """Print the figure."""
     with tempfile.TemporaryDirectory() as folder:
-        whole, least, modules = measure(Path(folder).resolve())
+        wall, processor, modules = measure(Path(folder).resolve())
     print(
         f"process start to the first 202 over a bare function app that imports the same {modules} "
-        f"modules of libraries, best of {ROUNDS} alternating rounds"
+        f"modules of libraries, best of {ROUNDS} alternating rounds; processor time {processor:.2f}"
     )
-    print(f"coldstart ratio={whole / least:.2f} target<={TARGET:g}")
+    print(f"coldstart ratio={wall:.2f} target<={TARGET:g}")
 
 
 if __name__ == "__main__":
