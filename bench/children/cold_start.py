@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import Any
 
 
-class _Sink:
+class _DiscardingQueue:
     """A queue that takes everything at once."""
 
     async def send(self, queue: str, messages: object) -> None:
@@ -29,7 +29,7 @@ def _use_production(environment: dict[str, str]) -> None:
     """All that the first request makes in production, but the queue itself."""
     bootstrap = importlib.import_module("shared.bootstrap")
     settings = importlib.import_module("shared.settings").from_environment(environment)
-    bootstrap.use(replace(bootstrap.build(settings), queue=_Sink()))
+    bootstrap.use(replace(bootstrap.build(settings), queue=_DiscardingQueue()))
 
 
 async def _ask(front: Any, request: dict[str, Any]) -> int:
