@@ -285,7 +285,7 @@ def rig(*objects: Json, tables: MemoryTables | None = None, **changes: Any) -> R
         clock,
         random.Random(1),
         StripeSignatures(),
-        Mappings(MappingStore(tables), clock, packaged_product()),
+        Mappings(MappingStore(tables), clock, packaged_product),
         REGISTRY,
         flows,
     )
