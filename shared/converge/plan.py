@@ -53,6 +53,9 @@ def plan_phase(
             old = links[document.role]
             applied.append(link_of(record, old.keys, old.recreated))
             continue
+        if _has_landed(document) and document.role in links and document.role in intents:
+            old = links[document.role]
+            applied.append(link_of(intents[document.role].record, old.keys, old.recreated))
         plan = difference([record], links, intents, now, verify=verify, drafts=value.drafts)
         plans.append(plan)
         if plan.create or plan.recover or plan.update:
@@ -92,6 +95,11 @@ def _record(
 def _is_applied(document: Document) -> bool:
     """Whether Dynamics shows an announced change already."""
     return isinstance(document.later, Open) and document.later.applied
+
+
+def _has_landed(document: Document) -> bool:
+    """Whether Dynamics shows an announced change that is wanted no more."""
+    return isinstance(document.later, Open) and document.later.landed
 
 
 @dataclass(slots=True)

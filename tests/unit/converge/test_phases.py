@@ -104,6 +104,22 @@ def test_an_announced_change_that_stands_there_already_is_linked_and_not_made_ag
     assert [each.record.fields for each in made.progress.links] == [record.fields]
 
 
+def test_an_announced_change_that_landed_and_is_wanted_no_more_is_known_before_the_next_one() -> (
+    None
+):
+    """A refund reduced a line, the answer was lost, and the refund failed: the line is wanted as it
+    was. Without the link nobody would remember what Dynamics shows until the next change is made."""
+    first = plan_phase(before(person("a")), TARGET, NOW)
+    landed = plan_phase(before(person("a", "Ada L.")), TARGET, NOW).plan.create[0]
+    intent = Intent("", (NOW - timedelta(hours=1)).isoformat(), landed)
+    document = replace(person("a"), later=Open(landed=True))
+    value = before(document, links=[link(first.plan.create[0])], intents=[intent])
+    made = plan_phase(value, TARGET, NOW)
+    assert [record.document.role for record, _ in made.plan.update] == ["a"]
+    assert made.progress.over == ("a",)
+    assert [each.record.fields for each in made.progress.links] == [landed.fields]
+
+
 def fee(text: str, invoice: str = "", amount_minor: int = 320) -> Document:
     """A fee in a journal."""
     amount = Money(amount_minor, "usd")
