@@ -107,8 +107,8 @@ def test_an_announced_change_that_stands_there_already_is_linked_and_not_made_ag
 def test_an_announced_change_that_landed_and_is_wanted_no_more_is_known_before_the_next_one() -> (
     None
 ):
-    """A refund reduced a line, the answer was lost, and the refund failed: the line is wanted as it
-    was. Without the link nobody would remember what Dynamics shows until the next change is made."""
+    """A refund reduced a line, the answer was lost, and the refund failed: it is wanted as it
+    was. Without the link nobody would remember what Dynamics shows until the next change."""
     first = plan_phase(before(person("a")), TARGET, NOW)
     landed = plan_phase(before(person("a", "Ada L.")), TARGET, NOW).plan.create[0]
     intent = Intent("", (NOW - timedelta(hours=1)).isoformat(), landed)
