@@ -80,14 +80,22 @@ def mappings_of(
     registry: Registry,
     templates: Templates = (),
 ) -> Mappings:
-    """The published mappings over this version's own templates. Raises `SettingsRefused`."""
+    """The published mappings over this version's own templates. Raises `SettingsRefused`, and
+    `MappingRefused` for templates that do not fit: those of others are compiled at once. Tests
+    hold the product's own to its entities, so these may wait until a mapping is needed."""
     _check_customer_id_property(settings.customer_id_property, registry.entity_sets)
 
     def product() -> Product:
         made = packaged_product((settings.customer_id_property,), registry, templates)
         return replace(made, books=settings.books)
 
-    return Mappings(MappingStore(tables), clock, product)
+    is_own = registry.entities is ENTITIES and not templates
+    make = product if is_own else functools.partial(_same, product())
+    return Mappings(MappingStore(tables), clock, make)
+
+
+def _same(product: Product) -> Product:
+    return product
 
 
 def _check_customer_id_property(name: str, entity_sets: EntitySets) -> None:
