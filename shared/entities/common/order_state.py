@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from shared.domain.documents import Document, Open, has_same_facts
+from shared.domain.documents import Document
 from shared.domain.money import from_decimal
 from shared.entities.common.objects import Json, Snapshot
 from shared.entities.common.refunding import WrittenRefund
@@ -53,15 +53,6 @@ class State:
             for refund, share in shares.items():
                 found.setdefault(refund, WrittenRefund()).reduced[number] = share
         return found
-
-    def later_of(self, line: SalesOrderLine) -> Open:
-        """How a line may change: whether Dynamics shows a change that was announced, and whether
-        the line is wanted so."""
-        number = int(line.key)
-        if number not in self.landed:
-            return Open()
-        applied = has_same_facts(line, self.lines[number])
-        return Open(applied=applied, landed=not applied)
 
     def is_open(self, line: SaleLine) -> bool:
         """Whether a line can still be reduced: several units need the rounding line too."""
