@@ -85,17 +85,14 @@ def mappings_of(
     hold the product's own to its entities, so these may wait until a mapping is needed."""
     _check_customer_id_property(settings.customer_id_property, registry.entity_sets)
 
+    @functools.cache
     def product() -> Product:
         made = packaged_product((settings.customer_id_property,), registry, templates)
         return replace(made, books=settings.books)
 
-    is_own = registry.entities is ENTITIES and not templates
-    make = product if is_own else functools.partial(_same, product())
-    return Mappings(MappingStore(tables), clock, make)
-
-
-def _same(product: Product) -> Product:
-    return product
+    if registry.entities is not ENTITIES or templates:
+        product()
+    return Mappings(MappingStore(tables), clock, product)
 
 
 def _check_customer_id_property(name: str, entity_sets: EntitySets) -> None:
