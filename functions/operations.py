@@ -16,15 +16,16 @@ from shared.domain.clearing import Difference, Proof
 from shared.domain.partition import DEFAULT_ACCOUNT
 from shared.errors import TieoutError
 from shared.services.reconciliation import Proofs, prove_each
+from shared.version import VERSION
 
 bp = df.Blueprint()
 
 
 @bp.route("api/health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def health(req: func.HttpRequest) -> func.HttpResponse:
-    """Alive: the process answers. Says nothing about others."""
+    """Alive: the process answers, with its version. Says nothing about others."""
     del req
-    return json_response({"status": "alive"})
+    return json_response({"status": "alive", "version": VERSION})
 
 
 @bp.route("api/ready", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)

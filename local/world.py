@@ -67,7 +67,7 @@ class Options:
     `sockets`: the parts
     reach each other over the network, which needs the real driver. `watch`: put around the app's
     way to Stripe. `entities`, `templates` and `entity_sets`: what the app converges
-    (`bootstrap.build`).
+    (`bootstrap.build`). `app_dir`: where the app is: a checkout, or an unpacked package.
     """
 
     seed: int = 1
@@ -88,6 +88,7 @@ class Options:
     entities: tuple[Entity, ...] = ENTITIES
     templates: Templates = ()
     entity_sets: EntitySets = FINANCE
+    app_dir: Path = ROOT
 
 
 class World:
@@ -119,7 +120,7 @@ class World:
             faults=options.dynamics_faults,
         )
         self.host = Host(
-            ROOT,
+            options.app_dir,
             {"ServiceBusConnection": CONNECTION},
             clock,
             self.broker,

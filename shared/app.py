@@ -1,6 +1,7 @@
-"""The application: all ports, and the services over them, each put together here alone.
+"""The application: the ports, and the services that are assembled from them.
 
-What belongs to one Stripe account is made by `App.of(alias)`; `bootstrap.py` makes the App.
+Each service takes the parts that it uses. Stores, and what sends objects to their queues, are put
+together here alone.
 """
 
 from collections.abc import Mapping

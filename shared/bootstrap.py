@@ -23,6 +23,7 @@ from shared.connections import stripe_gateway as stripe_gateway
 from shared.entities.customer import CUSTOMERS
 from shared.entities.entity import Entity
 from shared.errors import SettingsRefused
+from shared.mapping.product import Product
 from shared.packaged import Templates, packaged_product
 from shared.ports import (
     Clock,
@@ -80,10 +81,19 @@ def mappings_of(
     registry: Registry,
     templates: Templates = (),
 ) -> Mappings:
-    """The published mappings over this version's own templates. Raises `SettingsRefused`."""
+    """The published mappings over this version's own templates. Raises `SettingsRefused`, and
+    `MappingRefused` for templates that do not fit: those of others are compiled at once. Tests
+    hold the product's own to its entities, so these may wait until a mapping is needed."""
     _check_customer_id_property(settings.customer_id_property, registry.entity_sets)
-    product = packaged_product((settings.customer_id_property,), registry, templates)
-    return Mappings(MappingStore(tables), clock, replace(product, books=settings.books))
+
+    @functools.cache
+    def product() -> Product:
+        made = packaged_product((settings.customer_id_property,), registry, templates)
+        return replace(made, books=settings.books)
+
+    if registry.entities is not ENTITIES or templates:
+        product()
+    return Mappings(MappingStore(tables), clock, product)
 
 
 def _check_customer_id_property(name: str, entity_sets: EntitySets) -> None:

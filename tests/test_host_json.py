@@ -13,12 +13,12 @@ ROW = re.compile(r"^\| `([A-Za-z.]+)` \| `([^`]+)` \| (.+) \|$", re.MULTILINE)
 
 
 def values(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
-    """Every value by its path, as JSON writes it, texts without quotes."""
+    """Every value by its path, as JSON writes it; texts without quotes, unless they are empty."""
     for name, value in node.items():
         if isinstance(value, dict):
             yield from values(value, f"{path}{name}.")
         else:
-            yield f"{path}{name}", value if isinstance(value, str) else json.dumps(value)
+            yield f"{path}{name}", value if value and isinstance(value, str) else json.dumps(value)
 
 
 def rows() -> list[tuple[str, str, str]]:

@@ -165,7 +165,8 @@ class Applier:
     ) -> None:
         for each in writes:
             each.recovered = each.record.document.role in value.claim.intents
-        await self.links.intend(value.claim, intents, value.desired.documents)
+        documents, links = value.desired.documents, value.progress.links
+        await self.links.intend(value.claim, intents, documents, links)
 
     async def _keep(self, each: Pending, result: Written | WriteFailed, writer: Writer) -> None:
         """What the answer to one write means for its object: a link, or an error and what becomes

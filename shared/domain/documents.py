@@ -83,10 +83,10 @@ class Frozen:
 class Open:
     """It follows its facts (a line of an order that is not invoiced), never a new rendering alone.
 
-    `applied`: Dynamics already shows the change that was announced.
+    `landed`: Dynamics already shows the change that was announced, be it wanted by now or not.
     """
 
-    applied: bool = False
+    landed: bool = False
     kind: Literal["open"] = "open"
 
 

@@ -210,13 +210,28 @@ class LinkStore:
         return claim
 
     async def intend(
-        self, claim: Claim, intents: Sequence[Intent], documents: Sequence[Document]
+        self,
+        claim: Claim,
+        intents: Sequence[Intent],
+        documents: Sequence[Document],
+        links: Sequence[Link] = (),
     ) -> None:
-        """Record what is about to be written. Raises `TableConflict` when the claim is lost."""
-        changes: list[list[Operation]] = [
-            [Put(INTENT_PREFIX + intent.role, _intent_cells(intent, self._codec))]
-            for intent in intents
-        ]
+        """Record what is about to be written. Raises `TableConflict` when the claim is lost.
+
+        `links`: what this run knows of the object's records. Where an announcement of the same role
+        stood for a write that landed, its link is stored with the one that takes its place.
+        """
+        known = {link.role: link for link in links}
+        changes: list[list[Operation]] = []
+        for intent in intents:
+            role = intent.role
+            operations: list[Operation] = [
+                Put(INTENT_PREFIX + role, _intent_cells(intent, self._codec))
+            ]
+            if role in known:
+                cells = _link_cells(known[role], self._codec)
+                operations.append(Put(LINK_PREFIX + role, cells))
+            changes.append(operations)
         cells = _document_cells(documents, False, self._clock.now(), self._codec)
         changes.append([Put(DOCUMENT, cells)])
         for operations in in_transactions(changes, CLAIMS):

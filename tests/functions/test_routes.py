@@ -8,6 +8,7 @@ from local.host.ncrontab import NcrontabSchedule
 from local.stripe import PeerSettings
 from local.world import ROOT, Options, World
 from shared.registry import ENTITIES
+from shared.version import VERSION
 from tests.world import NO_GAPS, START, ask, live, new_customer, rest, sell
 
 ADDRESSES = {  # of today: other programs know them
@@ -119,9 +120,9 @@ async def _json(world: World, path: str, status: int = 200) -> Any:
     return answer.json()
 
 
-def test_liveness_says_nothing_about_others() -> None:
+def test_liveness_tells_the_version_and_nothing_about_others() -> None:
     async def story(world: World) -> None:
-        assert await _json(world, "health") == {"status": "alive"}
+        assert await _json(world, "health") == {"status": "alive", "version": VERSION}
 
     live(story)
 

@@ -61,7 +61,7 @@ class Sale:
             lease_seconds=LEASE_SECONDS,
         )
         store = MappingStore(self.rig.tables)
-        self.mappings = Chosen(store, self.rig.clock, packaged_product())
+        self.mappings = Chosen(store, self.rig.clock, packaged_product)
         self.converge = replace(self.rig.app, mappings=self.mappings).converge(self.rig.flows)
         self.links = LinkStore(self.rig.tables, self.rig.clock, LEASE_SECONDS)
 

@@ -63,10 +63,9 @@ class Shelf:
 
     def __post_init__(self) -> None:
         self.store = MappingStore(self.tables)
-        self.mappings = Mappings(self.store, self.clock, self.product)
-        found, audit_log = settings(**self.changes), AuditLog(self.tables, self.clock)
-        ports = (self.mappings, found, self.clock, self._recent, self.dynamics)
-        self.publisher = Publish(*ports, audit_log=audit_log)
+        self.mappings = Mappings(self.store, self.clock, lambda: self.product)
+        ports = (self.mappings, settings(**self.changes), self.clock, self._recent, self.dynamics)
+        self.publisher = Publish(*ports, audit_log=AuditLog(self.tables, self.clock))
         self.published = Published(self.mappings)
 
     async def _recent(self, limit: int) -> AsyncIterator[StoredObject]:
