@@ -1,23 +1,26 @@
-"""Who did what: the audit log, in the append-only table `audit`.
+"""Who did what: the audit log, in the table `audit`.
 
 Partition `log`; the row key falls with time, so the newest entries come first. The service that
 does something for a person adds the entry after its checks and before its work, so nothing is done
 without one. An entry may therefore stand for work that failed; its objects tell how it ended. No
-code of the product changes or deletes an entry.
+code of the product deletes an entry, or changes anything of one but its reason, which the erasure
+of a customer takes out.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import cast
 
+from shared.domain.erasure import ERASED_TEXT
 from shared.errors import TableConflict
-from shared.ports import Cell, Clock, Insert, Row, Tables
+from shared.ports import Cell, Clock, Insert, Replace, Row, Tables
 from shared.stores.packing import pack, unpack
 from shared.stores.paging import row_pages
+from shared.stores.runs import Run
 
 TABLE, LOG = "audit", "log"
 KEY_CALLER = "key"  # who has a function key and declared no name
@@ -153,6 +156,26 @@ class AuditLog:
                 if len(entries) == limit or seen == ROWS_READ_MAX:
                     return AuditPage(tuple(entries), row.row)
         return AuditPage(tuple(entries), "")
+
+    async def erase(self, objects: Collection[str], run: Run) -> bool:
+        """Take out the reason of every entry about any of these objects; of erasures it stays.
+        False when the run was over, or an entry changed, before all were looked at. Raises
+        `StorageUnavailable`."""
+        async for rows in row_pages(self._tables, TABLE, LOG):
+            if run.is_over:
+                return False
+            for row in rows:
+                entry = _entry_of(row)
+                is_about = any(id in objects for id in entry.objects)
+                is_kept = entry.action == AuditedAction.ERASE or entry.why in ("", ERASED_TEXT)
+                if not is_about or is_kept:
+                    continue
+                cells = {**row.cells, "why": ERASED_TEXT}
+                try:
+                    await self._tables.transact(TABLE, LOG, [Replace(row.row, cells, row.etag)])
+                except TableConflict:
+                    return False
+        return True
 
 
 def _falling(at: datetime) -> str:

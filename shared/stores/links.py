@@ -342,9 +342,9 @@ class LinkStore:
         return bool(id) and await self._tables.get(TABLE, id, ERASED) is not None
 
     async def erase(self, claim: Claim, eraser: Eraser, *, mark: bool) -> int:
-        """Take a customer out of all rows of an object, and release the claim; returns how many
-        rows changed. `mark`: the object is the customer itself, which is erased from now on, also
-        in what people wrote about it. Raises `TableConflict` when the claim is lost.
+        """Take a customer out of all rows of an object, also out of what people wrote about it, and
+        release the claim; returns how many rows changed. `mark`: the object is the customer itself,
+        which is erased from now on. Raises `TableConflict` when the claim is lost.
 
         Announced writes must be over: of a customer they are forgotten, because its account is
         looked for before it is made, whatever was announced.
@@ -377,7 +377,7 @@ class LinkStore:
             stored = [eraser.document(each) for each in documents_in(row, self._codec)]
             packed = pack([self._codec.plain_document(document) for document in stored])
             cells = {**packed, "settled": row.cells["settled"], "at": row.cells["at"]}
-        elif mark and row.row.startswith(SAID_PREFIXES) and "why" in row.cells:
+        elif row.row.startswith(SAID_PREFIXES) and "why" in row.cells:
             cells = {**row.cells, "why": ERASED_TEXT}
         return None if cells is None or cells == dict(row.cells) else Put(row.row, cells)
 

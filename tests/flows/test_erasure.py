@@ -42,14 +42,13 @@ TRACES = (
     *("ottilia", "szalóky", "szaloky", "17771234", "zöldfa", "hátsó", "kecskeméthy", "h-7766"),
     "kőris",
 )
-TABLES = ("accounts", "audit", "cursors", "events", "journals", "links", "mappings", "payouts")
 ORDERS = Options(documents=embedded())  # demf sells by orders
 
 
 async def traces(world: World) -> list[str]:
     """Where our tables name the person, packed cells and all."""
     found = []
-    for table in (*TABLES, "receipts"):
+    for table in world.tables.names():
         for row in await world.tables.query(table):
             shown = repr(dict(row.cells))
             if "packed00" in row.cells:
@@ -199,8 +198,48 @@ def test_what_people_wrote_about_the_customer_goes_and_what_they_decided_stays()
         rows = await world.tables.query("links", partition=customer, prefix="chosen~")
         assert [(row.cells["account"], row.cells["why"]) for row in rows] == [(account, "(erased)")]
         assert [row.cells["who"] for row in rows] == ["key (declared: Lee)"]
-        links = [trace for trace in await traces(world) if trace.startswith("links")]
-        assert links == []
+        accepted = (await ask(world, "GET", "audit?action=accept")).json()["entries"]
+        told = [(entry["who"], entry["objects"], entry["why"]) for entry in accepted]
+        assert told == [("key (declared: Lee)", [customer], "(erased)")]
+        assert await traces(world) == []
+
+    live(story)
+
+
+def test_reasons_about_what_is_the_customers_go_and_those_of_others_and_of_vouchers_stay() -> None:
+    async def story(world: World) -> None:
+        customer, other = new_customer(world, **PERSON), new_customer(world)
+        charge, others = sell(world, 10_000, "usd", customer), sell(world, 900, "usd", other)
+        refund = give_back(world, charge, 1_000)
+        await rest(world, DAY)
+        (txn, _) = transactions_of(world, charge) + transactions_of(world, refund)
+        parked_ids = {"charge": charge, "refund": refund, "balance_transaction": txn["id"]}
+        outcome = Outcome(Kind.PARK, cause="refused", text="no", remedy="Look.")
+        for entity, id in (*parked_ids.items(), ("charge", others)):
+            item = Item(f"evt_{id}", "", entity, id)
+            await world.app._items().store(entity, [ItemOutcome(item, outcome)])
+        for id in (*parked_ids.values(), others):
+            body = {"ids": [id], "who": "Lee", "reason": f"about {id}", "not_to_book": True}
+            answer = await ask(world, "POST", "inbox/resolve", encoded(body))
+            assert answer.json()["resolved"] == 1
+            await world.clock.sleep(1)
+        assert (await erase(world, customer))[0] == 200
+
+        entries = (await ask(world, "GET", "audit?action=resolve")).json()["entries"]
+        assert {entry["objects"][0]: entry["why"] for entry in entries} == {
+            charge: "(erased)",
+            refund: "(erased)",
+            txn["id"]: f"about {txn['id']}",
+            others: f"about {others}",
+        }
+        rows = await world.tables.query("links")
+        reasons = {
+            (row.partition, row.row.partition("~")[0]): row.cells["why"]
+            for row in rows
+            if row.row.startswith("resol")
+        }
+        assert {id for (id, _), why in reasons.items() if why == "(erased)"} == {charge, refund}
+        assert reasons[txn["id"], "resolved"] == f"about {txn['id']}"
 
     live(story)
 

@@ -2,11 +2,11 @@
 
 What a person said of itself (name, addresses, ...) becomes hashes in links and documents, of the
 customer and of its charges; texts of items about them, in which a vendor may have quoted a value,
-are taken out, and so are the reasons that people wrote when they decided about the customer. Ids,
-amounts, account numbers and who decided stay, and so does the reason of whoever settled money by
-hand: a voucher needs it. The row `erased` in `links` is the tombstone: converge then reads nothing
-personal of that customer, and never changes its account in Dynamics. Asking again changes nothing
-more, and goes on where something was busy.
+are taken out, and so are the reasons that people wrote when they decided about any of these, also
+in the audit log. Ids, amounts, account numbers and who decided stay, and so does the reason of
+whoever settled money by hand: a voucher needs it. The row `erased` in `links` is the tombstone:
+converge then reads nothing personal of that customer, and never changes its account in Dynamics.
+Asking again changes nothing more, and goes on where something was busy.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,6 +34,7 @@ NAME = "erase"
 MONEY = ("balance_transaction", PAYOUT)  # entities that write journal lines
 CHARGES: Mapping[str, str | int] = MappingProxyType({"expand[]": "data.refunds"})
 BUSY_SHOWN_MAX = 20
+AUDIT_LOG = "audit log"  # among what is busy
 
 
 class EraseRefused(Exception):
@@ -64,10 +65,13 @@ class Erased:
 
 @dataclass(slots=True)
 class _About:
-    """Everything that is about the customer: its objects by id, and personal texts."""
+    """Everything that is about the customer. `objects`: its own id, and those of its charges and
+    what belongs to them, each with the personal texts that its rows may repeat; `money`: their
+    transactions."""
 
-    ids: dict[str, None] = field(default_factory=dict)
-    texts: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by charge
+    objects: dict[str, tuple[str, ...]]
+    money: dict[str, None] = field(default_factory=dict)
+    charges: int = 0
 
 
 class Erase:
@@ -103,16 +107,18 @@ class Erase:
         if not erased.is_complete:
             return erased
         about = await self._about(customer, account)
-        erased.charges = len(about.texts)
+        erased.charges = about.charges
 
-        async def charge(id: str) -> None:
+        async def rows(id: str) -> None:
             if run.is_over:
                 erased.left(id)
             else:
-                eraser = Eraser(customer, about.texts[id])
+                eraser = Eraser(customer, about.objects[id])
                 await self._links_of(id, eraser, erased, mark=False)
 
-        await side_by_side(about.texts, charge)
+        await side_by_side([id for id in about.objects if id != customer], rows)
+        if not await self._audit_log.erase(about.objects, run):
+            erased.left(AUDIT_LOG)
         await side_by_side(self._places, partial(self._items_of, run, about, erased))
         telemetry.event(
             "erased", object=customer, rows=erased.rows, items=erased.items, busy=len(erased.busy)
@@ -162,7 +168,7 @@ class Erase:
 
     async def _about(self, customer: str, account: str) -> _About:
         """The customer's charges and what belongs to them. Raises the errors of Stripe."""
-        about = _About({customer: None})
+        about = _About({customer: ()})
         charges = self._pages[account].all("charge", {**CHARGES, "customer": customer})
         async for page in charges:
             for charge in page:
@@ -176,7 +182,7 @@ class Erase:
             for link in (await self._links.links(id)).values()
         ]
         told = dict.fromkeys((text(charge, "description"), *stored))
-        about.texts[id] = tuple(said for said in told if said)
+        texts = tuple(said for said in told if said)
         refunds = [
             refund for refund in elements(charge.get("refunds")) if isinstance(refund, Mapping)
         ]
@@ -186,10 +192,10 @@ class Erase:
         if dispute:
             disputed = await stripe.retrieve("dispute", dispute)
             transactions += elements(disputed.get("balance_transactions"))
-        names = (id, dispute, id_of(charge.get("payment_intent")))
-        for name in (*names, *map(id_of, refunds), *map(id_of, transactions)):
-            if name:
-                about.ids[name] = None
+        objects = (id, dispute, id_of(charge.get("payment_intent")), *map(id_of, refunds))
+        about.charges += 1
+        about.objects |= {name: texts for name in objects if name}
+        about.money |= {name: None for name in map(id_of, transactions) if name}
 
     async def _items_of(self, run: Run, about: _About, erased: Erased, where: str) -> None:
         async for page in row_pages(self._tables, ITEMS, where):
@@ -197,7 +203,7 @@ class Erase:
                 erased.left(where)
                 return
             for row in page:
-                if not _is_about(row, about):
+                if not _is_about(row, about, erased.customer):
                     continue
                 cells = _impersonal(row, erased.customer)
                 if cells == dict(row.cells):
@@ -208,10 +214,12 @@ class Erase:
                     erased.left(str(row.cells["object"]))
 
 
-def _is_about(row: Row, about: _About) -> bool:
-    if "object" not in row.cells or row.cells["object"] in about.ids:
-        return "object" in row.cells
-    return next(iter(about.ids)) in str(row.cells["text"]).split()
+def _is_about(row: Row, about: _About, customer: str) -> bool:
+    if "object" not in row.cells:
+        return False
+    if row.cells["object"] in about.objects or row.cells["object"] in about.money:
+        return True
+    return customer in str(row.cells["text"]).split()
 
 
 def _impersonal(row: Row, customer: str) -> dict[str, Cell]:

@@ -1,12 +1,13 @@
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from local.tables import MemoryTables
 from shared.errors import StorageUnavailable, TableConflict
-from shared.ports import Operation
+from shared.ports import Operation, Replace
 from shared.stores.audit_log import (
     KEY_CALLER,
     ROWS_READ_MAX,
@@ -16,6 +17,7 @@ from shared.stores.audit_log import (
     AuditFilter,
     AuditLog,
 )
+from shared.stores.runs import RUN_SECONDS_MAX, Run
 from tests.unit.services.fakes import START, ManualClock
 
 ALL = AuditFilter()
@@ -159,3 +161,45 @@ def test_a_limit_out_of_range_is_refused(limit: int) -> None:
 def test_a_place_that_no_page_gave_is_refused(after: str) -> None:
     with pytest.raises(ValueError, match="after"):
         asyncio.run(AuditLog(MemoryTables(), ManualClock()).page(ALL, after=after))
+
+
+def test_the_reasons_about_erased_objects_go_and_nothing_else_changes() -> None:
+    async def story() -> None:
+        clock = ManualClock()
+        log = await written(MemoryTables(), clock, 3)
+        await log.add("Eve", AuditedAction.RESOLVE, ["txn_1", "ch_1"], "one of two")
+        clock.moment += timedelta(minutes=1)
+        await log.add("Eve", AuditedAction.ERASE, ["txn_1"], "asked to")
+        before = (await log.page(ALL)).entries
+        for _ in range(2):
+            assert await log.erase(["txn_1", "txn_9"], Run("erase", clock))
+            after = (await log.page(ALL)).entries
+            changed = {entry.objects: entry.why for entry in after if entry not in before}
+            assert changed == {("txn_1",): "(erased)", ("txn_1", "ch_1"): "(erased)"}
+            assert [replace(entry, why="") for entry in after] == [
+                replace(entry, why="") for entry in before
+            ]
+
+    asyncio.run(story())
+
+
+def test_an_erasure_that_was_not_finished_says_so() -> None:
+    class Changing(MemoryTables):
+        async def transact(
+            self, table: str, partition: str, operations: Sequence[Operation]
+        ) -> tuple[str, ...]:
+            if isinstance(operations[0], Replace):
+                raise TableConflict("changed")
+            return await super().transact(table, partition, operations)
+
+    async def story() -> None:
+        clock = ManualClock()
+        log = await written(MemoryTables(), clock, 1)
+        run = Run("erase", clock)
+        clock.advance(RUN_SECONDS_MAX)
+        assert not await log.erase(["txn_0"], run)
+        assert [entry.why for entry in (await log.page(ALL)).entries] == ["because"]
+        log = await written(Changing(), clock, 1)
+        assert not await log.erase(["txn_0"], Run("erase", clock))
+
+    asyncio.run(story())
