@@ -11,6 +11,8 @@ from shared.outcomes import Kind, Outcome
 from shared.stores.item import Item
 from shared.stores.items import ItemOutcome
 from shared.stores.packing import unpack
+from tests.functions.test_audit import edit
+from tests.functions.test_mappings import publish
 from tests.world import (
     DAY,
     HOUR,
@@ -278,6 +280,39 @@ def test_a_customer_that_somebody_works_on_is_left_for_another_call() -> None:
         assert await traces(world)
         await world.app._links().release(held)
         assert (await erase(world, customer))[0] == 200
+        assert await traces(world) == []
+
+    live(story)
+
+
+def test_the_account_of_an_erased_customer_is_never_changed_whatever_happens_to_it() -> None:
+    """Somebody redacts it in Dynamics, the mapping changes, Stripe deletes the customer."""
+    mapping = (
+        "kind: mapping\nname: people\nextends: customer\n"
+        "fields: {OrganizationName: {value: Somebody}}\n"
+    )
+
+    async def story(world: World) -> None:
+        customer = new_customer(world, **PERSON)
+        charge = sell(world, 10_000, "usd", customer)
+        await rest(world, DAY)
+        assert (await erase(world, customer))[0] == 200
+        (record,) = customers(world).values()
+        keys = f"dataAreaId='usmf',CustomerAccount='{record['CustomerAccount']}'"
+        path = f"CustomersV3({keys})?cross-company=true"
+        await edit(world, "PATCH", path, OrganizationName="Redacted", PrimaryContactEmail="")
+        redacted = customers(world)
+
+        await publish(world, mapping)
+        changes = {"name": "Ottilia Szalóky-Nagy"}
+        world.stripe.request("POST", f"/v1/customers/{customer}", changes)
+        await rest(world, 3 * DAY)  # the nightly audit as well
+        assert customers(world) == redacted
+        world.stripe.request("DELETE", f"/v1/customers/{customer}")
+        give_back(world, charge, 2_500)
+        await rest(world, 3 * DAY)
+        assert customers(world) == redacted
+        await booked_and_proved(world)
         assert await traces(world) == []
 
     live(story)
