@@ -316,3 +316,18 @@ def test_the_account_of_an_erased_customer_is_never_changed_whatever_happens_to_
         assert await traces(world) == []
 
     live(story)
+
+
+def test_a_customer_that_stripe_has_deleted_is_erased_all_the_same() -> None:
+    async def story(world: World) -> None:
+        customer = new_customer(world, **PERSON)
+        sell(world, 10_000, "eur", customer, description="For Ottilia Szalóky")
+        await rest(world, DAY)
+        world.stripe.request("DELETE", f"/v1/customers/{customer}")
+        await rest(world, DAY)
+        assert await traces(world)
+        status, erased = await erase(world, customer)
+        assert (status, erased["charges"]) == (200, 1)
+        assert await traces(world) == []
+
+    live(story, ORDERS)
