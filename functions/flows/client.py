@@ -56,7 +56,7 @@ class DurableFlows:
     async def purge(self, since: datetime, until: datetime) -> int:
         """Forget the instances that began in this time and have ended; returns how many."""
         try:
-            found = await self._client.purge_instance_history_by(since, until, list(ENDED))
+            history = await self._client.purge_instance_history_by(since, until, list(ENDED))
         except Exception as error:
             raise FlowsUnavailable(str(error)) from error
-        return int(found.instances_deleted)
+        return int(history.instances_deleted)

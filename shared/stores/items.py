@@ -247,8 +247,8 @@ class Items:
                 )
                 left = [
                     row
-                    for row, found in zip(left, now, strict=True)
-                    if found is not None and found.etag == row.etag
+                    for row, current in zip(left, now, strict=True)
+                    if current is not None and current.etag == row.etag
                 ]
                 continue
             return len(left)

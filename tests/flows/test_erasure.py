@@ -49,15 +49,15 @@ ORDERS = Options(documents=embedded())  # demf sells by orders
 
 async def traces(world: World) -> list[str]:
     """Where our tables name the person, packed cells and all."""
-    found = []
+    named = []
     for table in world.tables.names():
         for row in await world.tables.query(table):
             shown = repr(dict(row.cells))
             if "packed00" in row.cells:
                 shown += json.dumps(unpack(row.cells), ensure_ascii=False)
             shown = shown.casefold() + row.row.casefold() + row.partition.casefold()
-            found += [f"{table} {row.partition} {row.row}: {t}" for t in TRACES if t in shown]
-    return found
+            named += [f"{table} {row.partition} {row.row}: {t}" for t in TRACES if t in shown]
+    return named
 
 
 async def erase(world: World, customer: str, **changes: object) -> tuple[int, dict[str, Any]]:
@@ -78,8 +78,8 @@ def test_after_an_erasure_refunds_and_disputes_are_booked_and_no_table_names_the
         booked, account = lines(world), customers(world)
         proof = await world.get("proof")
 
-        status, found = await erase(world, customer)
-        assert (status, found["is_complete"], found["charges"]) == (200, True, 3)
+        status, erased = await erase(world, customer)
+        assert (status, erased["is_complete"], erased["charges"]) == (200, True, 3)
         assert await traces(world) == []
         assert lines(world) == booked
         assert customers(world) == account
@@ -174,9 +174,9 @@ def test_texts_of_parked_items_that_quote_the_person_are_taken_out_and_heal_all_
             item = Item(f"evt_{id}", "", entity, id)
             await world.app._items().store(entity, [ItemOutcome(item, quoted)])
         assert len([trace for trace in await traces(world) if trace.startswith("events")]) > 4
-        status, found = await erase(world, customer)
+        status, erased = await erase(world, customer)
         assert status == 200
-        assert found["items"] >= 6  # of each its event, its object, its place in the list
+        assert erased["items"] >= 6  # of each its event, its object, its place in the list
         assert await traces(world) == []
         left = await parked(world)
         assert [(item.cause, item.remedy) for item in left] == [(quoted.cause, quoted.remedy)] * 2
@@ -262,8 +262,8 @@ def test_what_cannot_be_erased_is_refused_and_leaves_nothing(
     customer: str, changes: dict[str, object], status: int, code: str
 ) -> None:
     async def story(world: World) -> None:
-        answered, found = await erase(world, customer, **changes)
-        assert (answered, found["code"]) == (status, code)
+        answered, body = await erase(world, customer, **changes)
+        assert (answered, body["code"]) == (status, code)
         assert await world.tables.query("links") == []
         assert await world.tables.query("audit") == []
 
@@ -275,8 +275,8 @@ def test_a_customer_that_somebody_works_on_is_left_for_another_call() -> None:
         customer = new_customer(world, **PERSON)
         await rest(world, HOUR)
         held = await world.app._links().claim(customer, "somebody")
-        status, found = await erase(world, customer)
-        assert (status, found["is_complete"], found["busy"]) == (202, False, [customer])
+        status, erased = await erase(world, customer)
+        assert (status, erased["is_complete"], erased["busy"]) == (202, False, [customer])
         assert await traces(world)
         await world.app._links().release(held)
         assert (await erase(world, customer))[0] == 200

@@ -26,8 +26,8 @@ def principal(*roles: str, name: str = NAME, **changes: Any) -> dict[str, str]:
     """The header of somebody who has signed in."""
     claims = [{"typ": "preferred_username", "val": name}] if name else []
     claims += [{"typ": "roles", "val": role} for role in roles]
-    found = {"auth_typ": "aad", "name_typ": "name", "role_typ": "roles", "claims": claims}
-    return {"x-ms-client-principal": text(found | changes)}
+    told = {"auth_typ": "aad", "name_typ": "name", "role_typ": "roles", "claims": claims}
+    return {"x-ms-client-principal": text(told | changes)}
 
 
 def text(value: object) -> str:
@@ -49,10 +49,10 @@ def test_every_route_has_its_role_and_every_role_its_route() -> None:
 
 
 def test_whoever_signed_in_without_a_role_is_refused_everywhere() -> None:
-    found = routes()
+    guarded = routes()
 
     async def story(world: World) -> None:
-        for method, route in found:
+        for method, route in guarded:
             for roles in ((), ("Tieout.Other",), ("tieout.admin",)):
                 answer = await ask(
                     world, method, route.replace("{id}", "cus_1"), b"{}", principal(*roles)

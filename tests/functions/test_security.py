@@ -96,8 +96,8 @@ def test_a_burst_of_bad_signatures_costs_no_storage_and_few_log_lines(
         await rest(world, 120)
         assert answered(await deliver(world, BODY)) == (202, "accepted")
         told = [json.loads(record.getMessage()) for record in caplog.records]
-        refused = [each for each in told if each["event"] == "webhook_refused"]
-        assert sum(each["amount"] for each in refused) == BURST
+        refused = [entry for entry in told if entry["event"] == "webhook_refused"]
+        assert sum(entry["amount"] for entry in refused) == BURST
 
     live(story)
 

@@ -37,12 +37,12 @@ def _heard(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 async def answers(world: World) -> list[str]:
     """What every route says that reads, and some that do not."""
-    found = []
+    texts = []
     for path in ("ready", "status", "proof", "payouts", "inbox", "waiting", "audit", "mappings"):
-        found.append((await ask(world, "GET", path)).text)
+        texts.append((await ask(world, "GET", path)).text)
     for path in ("inbox/retry", "backfill", "mappings", "mappings/publish"):
-        found.append((await ask(world, "POST", path, b"{}")).text)
-    return found
+        texts.append((await ask(world, "POST", path, b"{}")).text)
+    return texts
 
 
 async def stored(world: World) -> list[str]:
@@ -72,8 +72,8 @@ def test_refused_credentials_show_no_secret() -> None:
         sell(world, 5_000, "usd", new_customer(world))
         await world.clock.sleep(HOUR)  # it never comes to rest: everything is tried again
         told = await answers(world)
-        assert any("credentials" in each or "refus" in each for each in told)
-        assert [each for each in (*told, *await stored(world)) if MARK in each] == []
+        assert any("credentials" in text or "refus" in text for text in told)
+        assert [text for text in (*told, *await stored(world)) if MARK in text] == []
 
     live(story, Options(settings=SETTINGS))
 
@@ -86,7 +86,7 @@ def test_a_month_that_goes_well_shows_no_secret_either() -> None:
         await rest(world, 8 * DAY)
         report = json.dumps((await summarise(world)).figures(), default=str)
         told = [*await answers(world), *await stored(world), report]
-        assert [each for each in told if MARK in each] == []
+        assert [text for text in told if MARK in text] == []
 
     live(story, Options(settings=SETTINGS))
 
@@ -113,7 +113,7 @@ WRONG = (
 @pytest.mark.parametrize("field", [*SECRETS, *CONNECTIONS])
 @pytest.mark.parametrize("value", WRONG)
 def test_a_setting_that_is_wrong_is_named_without_its_value(field: str, value: str) -> None:
-    (name,) = [each.name for each in VARIABLES if each.field == field]
+    (name,) = [variable.name for variable in VARIABLES if variable.field == field]
     with pytest.raises(SettingsRefused) as refused:
         from_environment({name: value})
     assert MARK not in str(refused.value)

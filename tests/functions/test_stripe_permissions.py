@@ -41,8 +41,12 @@ ITEM = {
 
 
 def key_of(permissions: Sequence[StripePermission]) -> RestrictedKey:
-    read = tuple(each.resource for each in permissions if each.access is Access.READ)
-    write = tuple(each.resource for each in permissions if each.access is Access.WRITE)
+    read = tuple(
+        permission.resource for permission in permissions if permission.access is Access.READ
+    )
+    write = tuple(
+        permission.resource for permission in permissions if permission.access is Access.WRITE
+    )
     return RestrictedKey(KEY, read=read, write=write)
 
 
@@ -89,14 +93,20 @@ def test_the_key_of_orders_books_orders() -> None:
     live(story, Options(documents=embedded()))
 
 
-@pytest.mark.parametrize("lacking", [each.resource for each in permissions_of(DEFAULT, REGISTRY)])
+@pytest.mark.parametrize(
+    "lacking", [permission.resource for permission in permissions_of(DEFAULT, REGISTRY)]
+)
 def test_without_any_of_them_readiness_says_so(lacking: str) -> None:
-    permissions = [each for each in permissions_of(DEFAULT, REGISTRY) if each.resource != lacking]
+    permissions = [
+        permission
+        for permission in permissions_of(DEFAULT, REGISTRY)
+        if permission.resource != lacking
+    ]
 
     async def story(world: World) -> None:
         use(world, key_of(permissions))
         answer = (await ask(world, "GET", "ready")).json()
-        problems = [each["problem"] for each in answer["checks"] if each["problem"]]
+        problems = [check["problem"] for check in answer["checks"] if check["problem"]]
         assert len(problems) == 1
         assert f"rak_{lacking}_read" in problems[0] or f": {lacking}" in problems[0]
 
@@ -104,13 +114,15 @@ def test_without_any_of_them_readiness_says_so(lacking: str) -> None:
 
 
 def by_resource(policy: Policy) -> dict[str, Access]:
-    return {each.resource: each.access for each in permissions_of(policy, REGISTRY)}
+    return {
+        permission.resource: permission.access for permission in permissions_of(policy, REGISTRY)
+    }
 
 
 def test_writing_is_asked_for_only_where_the_policy_writes() -> None:
     assert set(by_resource(DEFAULT).values()) == {Access.READ}
-    found = by_resource(Policy(customers=Customers(write_back=True)))
-    assert [name for name, access in found.items() if access is Access.WRITE] == ["customer"]
+    by_name = by_resource(Policy(customers=Customers(write_back=True)))
+    assert [name for name, access in by_name.items() if access is Access.WRITE] == ["customer"]
 
 
 def test_sessions_and_invoices_are_read_where_a_rule_looks_at_them() -> None:
@@ -125,7 +137,7 @@ def test_sessions_and_invoices_are_read_where_a_rule_looks_at_them() -> None:
 
 def test_a_catalogue_needs_its_events_and_reads_its_objects() -> None:
     assert not {"product", "price"} & by_resource(DEFAULT).keys()
-    assert not any(each.startswith(("product", "price")) for each in events_of(DEFAULT, REGISTRY))
+    assert not any(event.startswith(("product", "price")) for event in events_of(DEFAULT, REGISTRY))
     policy = Policy(catalogue=Catalogue(products="create", prices=True))
     assert {"product", "price"} <= by_resource(policy).keys()
     everything = [type for entity in REGISTRY.entities for type in entity.event_types]

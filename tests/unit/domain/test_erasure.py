@@ -35,15 +35,15 @@ def customer(**changes: object) -> CustomerRecord:
 
 
 def test_personal_fields_become_hashes_and_the_rest_stays() -> None:
-    found = ERASER.document(customer())
-    assert isinstance(found, CustomerRecord)
-    assert found.name == ERASER.hashed("Ada Ács")
-    assert found.name.startswith(HASH_PREFIX)
-    assert found.middle_name == ""
-    assert found.address is not None
-    assert found.address.city == ERASER.hashed("Pécs")
-    assert (found.address.country, found.currency, found.kind) == ("HU", "usd", "Person")
-    assert (found.key, found.customer, found.role) == ("cus_1", "cus_1", "customer~usmf")
+    erased = ERASER.document(customer())
+    assert isinstance(erased, CustomerRecord)
+    assert erased.name == ERASER.hashed("Ada Ács")
+    assert erased.name.startswith(HASH_PREFIX)
+    assert erased.middle_name == ""
+    assert erased.address is not None
+    assert erased.address.city == ERASER.hashed("Pécs")
+    assert (erased.address.country, erased.currency, erased.kind) == ("HU", "usd", "Person")
+    assert (erased.key, erased.customer, erased.role) == ("cus_1", "cus_1", "customer~usmf")
 
 
 def test_an_account_that_followed_stripe_is_frozen() -> None:
@@ -57,11 +57,11 @@ def test_every_text_of_an_accounts_record_is_hashed_but_its_key() -> None:
         "Limit": 5,
     }
     record = Record(customer(), "CustomersV3", "StripeCustomerId", fields)
-    found = ERASER.record(record)
-    assert found.fields["StripeCustomerId"] == "cus_1"
-    assert str(found.fields["OrganizationName"]).startswith(HASH_PREFIX)
-    assert found.fields["Limit"] == 5
-    assert ERASER.record(found) == found
+    erased = ERASER.record(record)
+    assert erased.fields["StripeCustomerId"] == "cus_1"
+    assert str(erased.fields["OrganizationName"]).startswith(HASH_PREFIX)
+    assert erased.fields["Limit"] == 5
+    assert ERASER.record(erased) == erased
 
 
 def test_a_description_is_hashed_wherever_lines_and_records_repeat_it() -> None:
@@ -76,10 +76,10 @@ def test_a_description_is_hashed_wherever_lines_and_records_repeat_it() -> None:
             discount=Money(0, "usd"), amount=usd, sold=sold, kind="sale", text=sold.text,
         )  # fmt: skip
 
-    found = eraser.document(line(sold))
-    assert isinstance(found, SalesOrderLine)
-    assert found.text == found.sold.text == eraser.hashed(NOTE)
-    assert found.later == Open()
+    erased = eraser.document(line(sold))
+    assert isinstance(erased, SalesOrderLine)
+    assert erased.text == erased.sold.text == eraser.hashed(NOTE)
+    assert erased.later == Open()
     assert eraser.document(line(other)) == line(other)
     memo = CreditMemo(
         role="credit:re_1:1", company="demf", key="re_1", currency="usd", customer=Party("cus_1"),

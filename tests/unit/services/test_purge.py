@@ -78,10 +78,10 @@ class Rig:
         await self.items.store(QUEUE, [ItemOutcome(item, outcome)])
 
     async def rows(self, prefix: str = "") -> list[str]:
-        found: list[Row] = []
+        stored: list[Row] = []
         for where in places([QUEUE]):
-            found += await self.tables.query(TABLE, partition=where, prefix=prefix)
-        return sorted(row.row for row in found)
+            stored += await self.tables.query(TABLE, partition=where, prefix=prefix)
+        return sorted(row.row for row in stored)
 
     async def counts(self) -> dict[str, int]:
         return await self.items.counts(places([QUEUE]))
