@@ -137,6 +137,11 @@ class Desired:
     listed: Listed | None = None
     decided: Decided | None = None
 
+    @property
+    def final(self) -> tuple[Document, ...]:
+        """The documents without those as which a record only begins."""
+        return tuple({document.role: document for document in self.documents}.values())
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
