@@ -1,6 +1,15 @@
 """Trigger adapters: parse, call a service, translate the outcome."""
 
-from functions import customers, inbox, mappings, operations, stripe_webhook, sync_queues, timers
+from functions import (
+    audit,
+    customers,
+    inbox,
+    mappings,
+    operations,
+    stripe_webhook,
+    sync_queues,
+    timers,
+)
 from functions.flows import backfill, payout
 
 BLUEPRINTS = (
@@ -8,6 +17,7 @@ BLUEPRINTS = (
     sync_queues.bp,
     timers.bp,
     operations.bp,
+    audit.bp,
     inbox.bp,
     customers.bp,
     mappings.bp,
