@@ -1,12 +1,16 @@
 """Decisions about customers: which Dynamics account a Stripe customer has."""
 
+from typing import TYPE_CHECKING
+
 import azure.functions as func
 
 from functions.bodies import BadRequest, json_body, text_in
 from functions.responses import error_response, json_response, refused
 from shared import bootstrap
 from shared.errors import TieoutError
-from shared.services.operations import AccountDecision, ChoiceRefused
+
+if TYPE_CHECKING:
+    from shared.services.operations import AccountDecision
 
 bp = func.Blueprint()
 
@@ -15,6 +19,8 @@ bp = func.Blueprint()
 async def customer_accept(req: func.HttpRequest) -> func.HttpResponse:
     """Body `{"company", "account" or "new": true, "who", "why"}`, and `"shared": true` for an
     account that another Stripe customer has: 202 `{"sent": n}`; 409 says why not."""
+    from shared.services.operations import ChoiceRefused  # noqa: PLC0415 - cold start
+
     try:
         decision = _decision(req)
         sent = await bootstrap.app().customers().accept(decision)
@@ -27,8 +33,10 @@ async def customer_accept(req: func.HttpRequest) -> func.HttpResponse:
     return json_response({"sent": sent}, 202)
 
 
-def _decision(req: func.HttpRequest) -> AccountDecision:
+def _decision(req: func.HttpRequest) -> "AccountDecision":
     """Raises `BadRequest`."""
+    from shared.services.operations import AccountDecision  # noqa: PLC0415 - cold start
+
     body = json_body(req)
     account, new, shared = text_in(body, "account", ""), body.get("new"), body.get("shared")
     if new not in (None, True, False) or shared not in (None, True, False):

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from local.tables import MemoryTables
-from shared.bootstrap import App
+from shared.app import App
 from shared.clients.stripe.signatures import StripeSignatures
 from shared.errors import ObjectMissing, Refused
 from shared.packaged import packaged_product
@@ -302,16 +302,16 @@ def rig(*objects: Json, tables: MemoryTables | None = None, **changes: Any) -> R
     queue, flows, clock = RecordingQueue(), RecordingFlows(), ManualClock()
     tables = tables or MemoryTables()
     app = App(
-        settings(**changes),
-        stripe,
-        dynamics,
-        tables,
-        queue,
-        clock,
-        random.Random(1),
-        StripeSignatures(),
-        Mappings(MappingStore(tables), clock, packaged_product),
-        REGISTRY,
-        flows,
+        settings=settings(**changes),
+        stripe=stripe,
+        dynamics=dynamics,
+        tables=tables,
+        queue=queue,
+        clock=clock,
+        rng=random.Random(1),
+        signatures=StripeSignatures(),
+        mappings=Mappings(MappingStore(tables), clock, packaged_product),
+        registry=REGISTRY,
+        flows=flows,
     )
     return Rig(stripe, dynamics, queue, flows, tables, clock, app)
