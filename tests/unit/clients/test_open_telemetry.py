@@ -38,14 +38,18 @@ class Rig:
 
     def points(self) -> list[tuple[str, Mapping[str, Any], float]]:
         data = self.reader.get_metrics_data()
-        return [] if data is None else [
-            (metric.name, dict(point.attributes or {}), point.value)
-            for resource in data.resource_metrics
-            for scope in resource.scope_metrics
-            for metric in scope.metrics
-            for point in metric.data.data_points
-            if isinstance(point, NumberDataPoint)
-        ]
+        return (
+            []
+            if data is None
+            else [
+                (metric.name, dict(point.attributes or {}), point.value)
+                for resource in data.resource_metrics
+                for scope in resource.scope_metrics
+                for metric in scope.metrics
+                for point in metric.data.data_points
+                if isinstance(point, NumberDataPoint)
+            ]
+        )
 
     @property
     def spans(self) -> tuple[ReadableSpan, ...]:
