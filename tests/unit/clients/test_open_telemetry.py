@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from azure.monitor.opentelemetry.exporter.export.metrics._exporter import (
@@ -29,7 +29,8 @@ class Rig:
     """The client over providers that keep everything here."""
 
     def __init__(self, sampler: Sampler = ALWAYS_ON) -> None:
-        self.reader = InMemoryMetricReader(APPLICATION_INSIGHTS_METRIC_TEMPORALITIES)
+        temporalities = cast("dict[type, Any]", APPLICATION_INSIGHTS_METRIC_TEMPORALITIES)
+        self.reader = InMemoryMetricReader(temporalities)  # as production's exporter asks
         self.exporter = InMemorySpanExporter()
         self.tracers = TracerProvider(sampler=sampler, shutdown_on_exit=False)
         self.tracers.add_span_processor(SimpleSpanProcessor(self.exporter))
