@@ -1,6 +1,7 @@
 """Customers: which Dynamics account a Stripe customer has, and erasing one."""
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import azure.functions as func
 
@@ -9,8 +10,9 @@ from functions.bodies import BadRequest, json_body, text_in
 from functions.responses import error_response, json_response, refused
 from shared import bootstrap
 from shared.errors import TieoutError
-from shared.services.operations import AccountDecision, ChoiceRefused
-from shared.services.privacy import EraseRefused
+
+if TYPE_CHECKING:
+    from shared.services.operations import AccountDecision
 
 bp = func.Blueprint()
 
@@ -20,6 +22,8 @@ bp = func.Blueprint()
 async def customer_accept(req: func.HttpRequest) -> func.HttpResponse:
     """Body `{"company", "account" or "new": true, "who", "why"}`, and `"shared": true` for an
     account that another Stripe customer has: 202 `{"sent": n}`; 409 says why not."""
+    from shared.services.operations import ChoiceRefused  # noqa: PLC0415 - cold start
+
     try:
         decision = _decision(req)
         sent = await bootstrap.app().customers().accept(decision)
@@ -32,8 +36,10 @@ async def customer_accept(req: func.HttpRequest) -> func.HttpResponse:
     return json_response({"sent": sent}, 202)
 
 
-def _decision(req: func.HttpRequest) -> AccountDecision:
+def _decision(req: func.HttpRequest) -> "AccountDecision":
     """Raises `BadRequest`."""
+    from shared.services.operations import AccountDecision  # noqa: PLC0415 - cold start
+
     body = json_body(req)
     account, new, shared = text_in(body, "account", ""), body.get("new"), body.get("shared")
     if new not in (None, True, False) or shared not in (None, True, False):
@@ -55,6 +61,8 @@ def _decision(req: func.HttpRequest) -> AccountDecision:
 async def customer_erase(req: func.HttpRequest) -> func.HttpResponse:
     """Body `{"who", "why"}`: 200 with what was erased; 202 when something is left, which another
     call erases; 409 says why nothing was."""
+    from shared.services.privacy import EraseRefused  # noqa: PLC0415 - cold start
+
     try:
         body = json_body(req)
         customer, who = req.route_params.get("id", ""), who_in(req, body)

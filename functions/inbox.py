@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import azure.functions as func
 
@@ -13,7 +13,9 @@ from functions.responses import error_response, json_response, refused
 from shared import bootstrap
 from shared.errors import TieoutError
 from shared.outcomes import Kind
-from shared.services.inbox import RETRIES_MAX, Decision, Inbox, ParkedItem, ResolutionRefused
+
+if TYPE_CHECKING:
+    from shared.services.inbox import Decision, Inbox, ParkedItem
 
 bp = func.Blueprint()
 
@@ -70,6 +72,8 @@ async def inbox_resolve(req: func.HttpRequest) -> func.HttpResponse:
 
     Money needs `"company"`, `"voucher"`, `"amount_minor"`, `"currency"`, or `"not_to_book": true`.
     -> `{"resolved": n, "refused": [{"id", "reason"}]}`; 409 when all of them were refused."""
+    from shared.services.inbox import ResolutionRefused  # noqa: PLC0415 - cold start
+
     app = bootstrap.app()
     try:
         body = json_body(req)
@@ -91,8 +95,10 @@ def _kind(status: str) -> Kind:
     return Kind(status)
 
 
-def _decision(req: func.HttpRequest, body: Mapping[str, Any]) -> Decision:
+def _decision(req: func.HttpRequest, body: Mapping[str, Any]) -> "Decision":
     """Raises `BadRequest`."""
+    from shared.services.inbox import Decision  # noqa: PLC0415 - cold start
+
     amount_minor, not_to_book = body.get("amount_minor"), body.get("not_to_book")
     if amount_minor is not None and type(amount_minor) is not int:
         raise BadRequest("amount_minor must be a whole number of minor units")
@@ -109,8 +115,10 @@ def _decision(req: func.HttpRequest, body: Mapping[str, Any]) -> Decision:
     )
 
 
-async def _chosen(inbox: Inbox, body: Mapping[str, Any], kind: Kind) -> list[ParkedItem]:
+async def _chosen(inbox: "Inbox", body: Mapping[str, Any], kind: Kind) -> "list[ParkedItem]":
     """The items that the body names. Raises `BadRequest`."""
+    from shared.services.inbox import RETRIES_MAX  # noqa: PLC0415 - cold start
+
     ids, cause = body.get("ids"), body.get("cause")
     if isinstance(cause, str) and cause and ids is None:
         return [item async for item in inbox.each(cause, kind)]

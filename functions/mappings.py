@@ -8,7 +8,7 @@ refused. Answers have the shapes of `shared/services/publishing/publish.py` and 
 from collections.abc import Awaitable, Mapping
 from dataclasses import asdict
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import azure.functions as func
 
@@ -17,7 +17,9 @@ from functions.bodies import BadRequest, json_body, text_in, whole_in
 from functions.responses import error_response, json_response, refused
 from shared import bootstrap
 from shared.errors import TieoutError
-from shared.services.publishing import PREVIEW_OBJECTS, DocumentSource, PublishRefused
+
+if TYPE_CHECKING:
+    from shared.services.publishing import DocumentSource
 
 bp = func.Blueprint()
 
@@ -60,7 +62,7 @@ async def _submit(req: func.HttpRequest) -> Json:
     return asdict(await bootstrap.app().publish().submit(documents, who))
 
 
-def _documents(body: Json) -> list[tuple[str, DocumentSource]]:
+def _documents(body: Json) -> "list[tuple[str, DocumentSource]]":
     """The documents of a body. Raises `BadRequest`."""
     reason = "documents must be a list of {name, text} or {name, tree}"
     listed = body.get("documents")
@@ -121,6 +123,8 @@ async def mappings_preview(req: func.HttpRequest) -> func.HttpResponse:
 
 
 async def _preview(req: func.HttpRequest) -> Json:
+    from shared.services.publishing import PREVIEW_OBJECTS  # noqa: PLC0415 - cold start
+
     body = json_body(req)
     limit = whole_in(body, "limit", PREVIEW_OBJECTS)
     service = bootstrap.app().publish()
@@ -168,6 +172,8 @@ async def mappings_reapply(req: func.HttpRequest) -> func.HttpResponse:
 
 
 async def _reapply(req: func.HttpRequest) -> Json:
+    from shared.services.publishing import PREVIEW_OBJECTS  # noqa: PLC0415 - cold start
+
     body = json_body(req)
     who, why = who_in(req, body), text_in(body, "why")
     limit = whole_in(body, "limit", PREVIEW_OBJECTS)
@@ -176,6 +182,8 @@ async def _reapply(req: func.HttpRequest) -> Json:
 
 async def _answer(work: Awaitable[Json], status: int = 200) -> func.HttpResponse:
     """What the work gives, or its refusal."""
+    from shared.services.publishing import PublishRefused  # noqa: PLC0415 - cold start
+
     try:
         return json_response(await work, status)
     except BadRequest as error:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import azure.durable_functions as df
 import azure.functions as func
@@ -12,11 +12,13 @@ from functions.bodies import BadRequest, json_body, text_in
 from functions.flows.client import DurableFlows
 from functions.responses import error_response, json_response, refused
 from shared import bootstrap
-from shared.domain.clearing import Difference, Proof
 from shared.domain.partition import DEFAULT_ACCOUNT
 from shared.errors import TieoutError
-from shared.services.reconciliation import Proofs, prove_each
 from shared.version import VERSION
+
+if TYPE_CHECKING:
+    from shared.domain.clearing import Difference, Proof
+    from shared.services.reconciliation import Proofs
 
 bp = df.Blueprint()
 
@@ -75,6 +77,8 @@ async def payouts(req: func.HttpRequest) -> func.HttpResponse:
 async def proof(req: func.HttpRequest) -> func.HttpResponse:
     """The clearing proof of every currency, with its exceptions; `accounts`: those of further
     Stripe accounts by alias, each as the default account's."""
+    from shared.services.reconciliation import prove_each  # noqa: PLC0415 - cold start
+
     del req
     try:
         by_account = await prove_each(bootstrap.app().provers())
@@ -84,7 +88,7 @@ async def proof(req: func.HttpRequest) -> func.HttpResponse:
     return json_response({**found.pop(DEFAULT_ACCOUNT), "accounts": found})
 
 
-def _proofs(proofs: Proofs) -> dict[str, object]:
+def _proofs(proofs: "Proofs") -> dict[str, object]:
     currencies = {
         name: _proof(proof_of_currency) | {"has_book": name not in proofs.without_book}
         for name, proof_of_currency in proofs.by_currency.items()
@@ -92,7 +96,7 @@ def _proofs(proofs: Proofs) -> dict[str, object]:
     return {"scope": proofs.scope, "currencies": currencies, "not_proved": proofs.not_proved}
 
 
-def _proof(proof: Proof) -> dict[str, object]:
+def _proof(proof: "Proof") -> dict[str, object]:
     return {
         "balance_minor": proof.balance.minor,
         "posted_minor": proof.posted.minor,
@@ -105,7 +109,7 @@ def _proof(proof: Proof) -> dict[str, object]:
     }
 
 
-def _difference(difference: Difference) -> dict[str, object]:
+def _difference(difference: "Difference") -> dict[str, object]:
     body: dict[str, object] = {
         "kind": difference.kind,
         "id": difference.id,

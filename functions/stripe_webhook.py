@@ -27,7 +27,7 @@ async def stripe_account_webhook(req: func.HttpRequest) -> func.HttpResponse:
 
 async def _receive(req: func.HttpRequest, alias: str) -> func.HttpResponse:
     try:
-        app = bootstrap.app()
+        app = bootstrap.receiving_app()
         if alias not in app.settings.stripe_aliases:
             app.refusals.note("unknown_account", "unknown")
             return error_response(404, "unknown_account", "no Stripe account has this alias")

@@ -11,7 +11,6 @@ from functions.flows.client import DurableFlows
 from shared import bootstrap
 from shared.domain.partition import partition_in
 from shared.registry import ENTITIES
-from shared.services.work import Received
 
 bp = df.Blueprint()
 
@@ -24,6 +23,8 @@ def _handler(queue: str) -> Handler:
         messages: typing.List[func.ServiceBusMessage],  # noqa: UP006
         client: df.DurableOrchestrationClient,
     ) -> None:
+        from shared.services.work import Received  # noqa: PLC0415 - cold start
+
         received = [
             Received(
                 message.message_id,

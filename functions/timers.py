@@ -6,6 +6,7 @@ https://learn.microsoft.com/azure/azure-functions/functions-bindings-timer
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import azure.durable_functions as df
 import azure.functions as func
@@ -13,8 +14,10 @@ import azure.functions as func
 from functions.failures import without_text
 from functions.flows.client import DurableFlows
 from shared import bootstrap, telemetry
-from shared.app import App
 from shared.ports import Flows
+
+if TYPE_CHECKING:
+    from shared.app import App
 
 bp = df.Blueprint()
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from shared.metrics import METRICS
@@ -14,6 +14,7 @@ from shared.telemetry import Attribute, Field
 
 POINTS_MAX = 200_000  # newest points that are kept
 SPANS_MAX = 20_000  # newest spans that are kept
+EXPORT_INTERVAL = timedelta(minutes=1)  # of counters
 
 _DECLARED = MappingProxyType({each.name: each for each in METRICS})
 
@@ -23,8 +24,8 @@ type Series = tuple[str, tuple[tuple[str, Field], ...]]
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What one export tells of a series: of a counter the growth since the last export, of a gauge
-    the state."""
+    """What one export tells of a series: of a counter the growth since the last export, at the end
+    of its minute; of a gauge the state."""
 
     at: datetime
     name: str
@@ -158,7 +159,7 @@ class MemoryTelemetry:
             self._minute = minute
 
     def _pending(self) -> list[Point]:
-        at = self._minute
-        if at is None:
+        if self._minute is None:
             return []
+        at = self._minute + EXPORT_INTERVAL
         return [Point(at, name, value, dict(pairs)) for (name, pairs), value in self._grown.items()]

@@ -27,6 +27,7 @@ from local.tables import MemoryTables
 from local.telemetry import MemoryTelemetry
 from local.transport import PeerTransport
 from shared import bootstrap
+from shared.app import App
 from shared.clients.stripe.signatures import StripeSignatures
 from shared.domain.partition import DEFAULT_ACCOUNT
 from shared.entities.entity import Entity
@@ -163,7 +164,7 @@ class World:
         self._stack.push_async_callback(client.aclose)
         return client
 
-    def _build(self) -> bootstrap.App:
+    def _build(self) -> App:
         rng = self._rng("app")
         gateways: dict[str, StripeGateway] = {}
         for alias, peer in self.peers.items():

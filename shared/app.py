@@ -7,6 +7,7 @@ together here alone.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Self
 
 from shared.converge.commands import Commands
 from shared.converge.deciding import ActiveRules, Decider
@@ -18,20 +19,10 @@ from shared.converge.pipeline import Converge
 from shared.converge.reading import Reader
 from shared.converge.recording import Recorder
 from shared.domain.partition import DEFAULT_ACCOUNT
-from shared.ports import (
-    Clock,
-    DynamicsGateway,
-    Flows,
-    Queue,
-    Random,
-    Signatures,
-    StripeGateway,
-    Tables,
-)
-from shared.registry import Registry
+from shared.ports import DynamicsGateway, Flows, Random, StripeGateway
+from shared.receiving import ReceivingApp
 from shared.services.audit import Audit
 from shared.services.inbox import Accepted, Healing, Inbox, Resolve, WaitingList
-from shared.services.ingest import Ingest, Refusals
 from shared.services.operations import (
     CustomerDecisions,
     DynamicsSetup,
@@ -43,7 +34,6 @@ from shared.services.privacy import Erase, Purge
 from shared.services.publishing import Publish, Published, Reapply, Recent
 from shared.services.reconciliation import Prover, Reconcile, prove_each
 from shared.services.work import AccountSweeps, Backfill, Sweep, Work
-from shared.settings import Settings
 from shared.stores.audit_log import AuditLog
 from shared.stores.items import Items, places
 from shared.stores.journals import Journals
@@ -52,33 +42,24 @@ from shared.stores.mappings import Mappings
 from shared.stores.paging import Pages
 from shared.stores.receipts import ReceiptList
 from shared.stores.unposted import Unposted
-from shared.telemetry import NoTelemetry, Telemetry
 
 
-@dataclass(frozen=True, slots=True)
-class App:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App(ReceivingApp):
     """All ports. `flows` is None where the host gives a durable client with each call.
 
     `stripe` is the default account's; `further_accounts` has those of the others by alias. What
     belongs to one account (its webhook, its flows, its books) is made by `of(alias)`.
     """
 
-    settings: Settings
     stripe: StripeGateway
     dynamics: DynamicsGateway
-    tables: Tables
-    queue: Queue
-    clock: Clock
     rng: Random
-    signatures: Signatures
     mappings: Mappings
-    registry: Registry
-    refusals: Refusals
     flows: Flows | None = None
-    telemetry: Telemetry = field(default_factory=NoTelemetry)
     further_accounts: Mapping[str, StripeGateway] = field(default_factory=dict)
 
-    def of(self, alias: str) -> "App":
+    def of(self, alias: str) -> Self:
         """The application as one Stripe account has it: its gateway, its settings. Raises KeyError
         for an alias that the settings do not name."""
         stripe = self.stripe if alias == DEFAULT_ACCOUNT else self.further_accounts[alias]
@@ -86,11 +67,6 @@ class App:
 
     def _each_account(self) -> dict[str, "App"]:
         return {alias: self.of(alias) for alias in self.settings.stripe_aliases}
-
-    def ingest(self) -> Ingest:
-        """The webhook's service."""
-        ports = (self.settings, self.signatures, self.queue, self.tables, self.clock)
-        return Ingest(*ports, registry=self.registry, refusals=self.refusals)
 
     # The stores, and what sends objects to their queues: each is put together here alone.
 

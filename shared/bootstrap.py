@@ -4,64 +4,84 @@
 process. `app()` gives the App of the current context, else one built from the
 environment at first use, and makes its telemetry that of the context. Worlds and tests call `use`;
 production never does.
+
+`receiving_app()` gives the part of it that receives events. The services and the mapping are
+imported when `app()` is first called: on a cold start Stripe waits for its answer, and the webhook
+needs neither.
 """
 
 import functools
 import os
 import random
 from contextvars import ContextVar, Token
-from dataclasses import replace
-from typing import Any
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
 
 from shared import telemetry
-from shared.app import App as App
 from shared.clients.clock import SystemClock
 from shared.connections import HTTP_SECONDS_MAX as HTTP_SECONDS_MAX
-from shared.connections import MAKERS, telemetry_of
+from shared.connections import RECEIVING_MAKERS, VENDOR_MAKERS, telemetry_of
 from shared.connections import dynamics_gateway as dynamics_gateway
 from shared.connections import stripe_gateway as stripe_gateway
 from shared.entities.customer import CUSTOMERS
 from shared.entities.entity import Entity
 from shared.errors import SettingsRefused
-from shared.mapping.product import Product
-from shared.packaged import Templates, packaged_product
 from shared.ports import (
     Clock,
     Random,
     Tables,
 )
+from shared.receiving import ReceivingApp
 from shared.registry import ENTITIES, Registry
 from shared.services.ingest import Refusals
 from shared.settings import Settings, from_environment
-from shared.stores.mapping_store import MappingStore
-from shared.stores.mappings import Mappings
 from shared.targets.entity_set import EntitySets
 from shared.targets.finance import FINANCE
 from shared.telemetry import NoTelemetry, Telemetry
 
+if TYPE_CHECKING:
+    from shared.app import App
+    from shared.mapping.product import Product
+    from shared.packaged import Templates
+    from shared.stores.mappings import Mappings
+
 COMPANY = "dataAreaId"
+RECEIVING_PORTS = (*RECEIVING_MAKERS, "clock", "telemetry")
+FURTHER_PORTS = (*VENDOR_MAKERS, "rng", "flows", "further_accounts")
 
 
-_current: ContextVar[App] = ContextVar("tieout_app")
+_current: ContextVar[ReceivingApp] = ContextVar("tieout_app")
 
 
-def use(app: App) -> Token[App]:
+def use(app: ReceivingApp) -> Token[ReceivingApp]:
     """Make an App the one of this context, and its telemetry. For worlds and tests."""
     telemetry.use(app.telemetry)
     return _current.set(app)
 
 
-def app() -> App:
-    """The App of this context, else one from the environment, kept for the process's life.
+def receiving_app() -> ReceivingApp:
+    """What receives events: of the App of this context, else one from the environment, kept for
+    the process's life.
 
     Raises `SettingsRefused` while the environment is incomplete.
     """
     found = _current.get(None)
     if found is None:
         telemetry.use(_telemetry_of_process())  # also where the settings are refused
-        found = _from_process()
+        found = _receiving_of_process()
     telemetry.use(found.telemetry)
     return found
+
+
+def app() -> "App":
+    """The App of this context, else one from the environment, kept for the process's life.
+
+    Raises `SettingsRefused` while the environment is incomplete.
+    """
+    from shared.app import App  # noqa: PLC0415 - cold start
+
+    found = receiving_app()
+    return found if isinstance(found, App) else _app_of_process()
 
 
 @functools.cache
@@ -70,8 +90,13 @@ def _telemetry_of_process() -> Telemetry:
 
 
 @functools.cache
-def _from_process() -> App:
-    return build(from_environment(os.environ), telemetry=_telemetry_of_process())
+def _receiving_of_process() -> ReceivingApp:
+    return build_receiving(from_environment(os.environ), telemetry=_telemetry_of_process())
+
+
+@functools.cache
+def _app_of_process() -> "App":
+    return _completed(_receiving_of_process())
 
 
 def mappings_of(
@@ -79,15 +104,17 @@ def mappings_of(
     tables: Tables,
     clock: Clock,
     registry: Registry,
-    templates: Templates = (),
-) -> Mappings:
+    templates: "Templates" = (),
+) -> "Mappings":
     """The published mappings over this version's own templates. Raises `SettingsRefused`, and
     `MappingRefused` for templates that do not fit: those of others are compiled at once. Tests
     hold the product's own to its entities, so these may wait until a mapping is needed."""
-    _check_customer_id_property(settings.customer_id_property, registry.entity_sets)
+    from shared.packaged import packaged_product  # noqa: PLC0415 - cold start
+    from shared.stores.mapping_store import MappingStore  # noqa: PLC0415
+    from shared.stores.mappings import Mappings  # noqa: PLC0415
 
     @functools.cache
-    def product() -> Product:
+    def product() -> "Product":
         made = packaged_product((settings.customer_id_property,), registry, templates)
         return replace(made, books=settings.books)
 
@@ -109,42 +136,74 @@ def build(
     settings: Settings,
     entities: tuple[Entity, ...] = ENTITIES,
     *,
-    templates: Templates = (),
+    templates: "Templates" = (),
     entity_sets: EntitySets = FINANCE,
     **overrides: Any,  # noqa: ANN401 - ports by name
-) -> App:
+) -> "App":
     """An App of the production clients, any of them replaced by name. Opens no connection.
 
     `entities`: what it converges. `templates`: the rendering of those that are not the product's,
     beside the product's own. `entity_sets`: where all of them are written.
     """
+    unknown = [name for name in overrides if name not in (*RECEIVING_PORTS, *FURTHER_PORTS)]
+    if unknown:
+        raise TypeError(f"no such ports: {', '.join(unknown)}")
+    ports = {name: port for name, port in overrides.items() if name in RECEIVING_PORTS}
+    receiving = build_receiving(settings, entities, entity_sets=entity_sets, **ports)
+    further = {name: port for name, port in overrides.items() if name in FURTHER_PORTS}
+    return _completed(receiving, templates, **further)
+
+
+def build_receiving(
+    settings: Settings,
+    entities: tuple[Entity, ...] = ENTITIES,
+    *,
+    entity_sets: EntitySets = FINANCE,
+    **overrides: Any,  # noqa: ANN401 - ports by name
+) -> ReceivingApp:
+    """The part of `build` that receives events; `overrides`: ports of `RECEIVING_PORTS`."""
     registry = Registry(entities, entity_sets)
+    _check_customer_id_property(settings.customer_id_property, registry.entity_sets)
     clock: Clock = overrides.get("clock") or SystemClock()
+    parts: dict[str, Any] = {
+        name: overrides[name] if name in overrides else make(settings, clock)
+        for name, make in RECEIVING_MAKERS.items()
+    }
+    return ReceivingApp(
+        settings=settings,
+        clock=clock,
+        registry=registry,
+        refusals=Refusals(clock),
+        telemetry=overrides.get("telemetry") or NoTelemetry(),
+        **parts,
+    )
+
+
+def _completed(
+    receiving: ReceivingApp,
+    templates: "Templates" = (),
+    **overrides: Any,  # noqa: ANN401 - ports by name
+) -> "App":
+    """The App around the part that receives; `overrides`: ports of `FURTHER_PORTS`."""
+    from shared.app import App  # noqa: PLC0415 - cold start
+
+    settings, clock = receiving.settings, receiving.clock
     rng: Random = overrides.get("rng") or random.SystemRandom()
     parts: dict[str, Any] = {
         name: overrides[name] if name in overrides else make(settings, clock, rng)
-        for name, make in MAKERS.items()
+        for name, make in VENDOR_MAKERS.items()
     }
-    further = overrides.get("further_accounts")
-    if further is None:
-        further = {
-            account.alias: MAKERS["stripe"](settings.of(account.alias), clock, rng)
+    accounts = overrides.get("further_accounts")
+    if accounts is None:
+        accounts = {
+            account.alias: VENDOR_MAKERS["stripe"](settings.of(account.alias), clock, rng)
             for account in settings.stripe_accounts
         }
-    mappings = mappings_of(settings, parts["tables"], clock, registry, templates)
-    made = App(
-        settings=settings,
-        clock=clock,
-        rng=rng,
-        mappings=mappings,
-        registry=registry,
-        further_accounts=further,
-        telemetry=overrides.get("telemetry") or NoTelemetry(),
-        refusals=Refusals(clock),
+    return App(
+        **{port.name: getattr(receiving, port.name) for port in fields(receiving)},
         **parts,
+        rng=rng,
+        mappings=mappings_of(settings, receiving.tables, clock, receiving.registry, templates),
+        flows=overrides.get("flows"),
+        further_accounts=accounts,
     )
-    known = (*MAKERS, "clock", "rng", "flows", "further_accounts", "telemetry")
-    unknown = [name for name in overrides if name not in known]
-    if unknown:
-        raise TypeError(f"no such ports: {', '.join(unknown)}")
-    return replace(made, flows=overrides.get("flows"))

@@ -101,20 +101,19 @@ def dynamics_gateway(settings: Settings, http: httpx.AsyncClient, clock: Clock) 
     return FinanceGateway(transport, clock, delimiter=settings.dynamics_dimension_delimiter)
 
 
-def _tables(settings: Settings, clock: Clock, rng: Random) -> Tables:
+def _tables(settings: Settings, clock: Clock) -> Tables:
     from shared.clients.tables import AzureTables  # noqa: PLC0415 - cold start
 
-    del clock, rng
+    del clock
     if settings.tables_connection is not None:
         return AzureTables(connection_string=settings.tables_connection.get_secret_value())
     return AzureTables(endpoint=settings.tables_endpoint, credential=_credential(settings))
 
 
-def _queue(settings: Settings, clock: Clock, rng: Random) -> Queue:
+def _queue(settings: Settings, clock: Clock) -> Queue:
     from shared.clients.servicebus import ServiceBusQueue  # noqa: PLC0415 - cold start
     from shared.clients.servicebus_links import ServiceBusLinks  # noqa: PLC0415
 
-    del rng
     if settings.service_bus_connection is not None:
         connection = settings.service_bus_connection.get_secret_value()
         return ServiceBusQueue(ServiceBusLinks(connection_string=connection), clock)
@@ -124,19 +123,15 @@ def _queue(settings: Settings, clock: Clock, rng: Random) -> Queue:
     return ServiceBusQueue(links, clock)
 
 
-def _signatures(settings: Settings, clock: Clock, rng: Random) -> Signatures:
+def _signatures(settings: Settings, clock: Clock) -> Signatures:
     from shared.clients.stripe.signatures import StripeSignatures  # noqa: PLC0415 - cold start
 
-    del settings, clock, rng
+    del settings, clock
     return StripeSignatures()
 
 
-MAKERS = MappingProxyType(
-    {
-        "stripe": _stripe,
-        "dynamics": _dynamics,
-        "tables": _tables,
-        "queue": _queue,
-        "signatures": _signatures,
-    }
-)
+RECEIVING_MAKERS = MappingProxyType({"tables": _tables, "queue": _queue, "signatures": _signatures})
+"""By port: of what receives events."""
+
+VENDOR_MAKERS = MappingProxyType({"stripe": _stripe, "dynamics": _dynamics})
+"""By port: of what asks the vendors."""

@@ -195,7 +195,8 @@ _VENDORS = (
         "tieout.vendor.requests",
         "counter",
         "{request}",
-        "Requests to stripe or dynamics; result: ok, throttled, denied, failed, no_answer.",
+        "Requests to stripe or dynamics; result: ok, throttled, denied (also where nobody gave a "
+        "token to send), failed, no_answer.",
         ("vendor", "result"),
     ),
     Metric(

@@ -29,7 +29,7 @@ def _use_production(environment: dict[str, str]) -> None:
     """All that the first request makes in production, but the queue itself."""
     bootstrap = importlib.import_module("shared.bootstrap")
     settings = importlib.import_module("shared.settings").from_environment(environment)
-    bootstrap.use(replace(bootstrap.build(settings), queue=_DiscardingQueue()))
+    bootstrap.use(replace(bootstrap.build_receiving(settings), queue=_DiscardingQueue()))
 
 
 async def _ask(front: Any, request: dict[str, Any]) -> int:
@@ -66,7 +66,7 @@ async def _start(home: Path, checkout: Path, request: dict[str, Any]) -> int:
     context = contextvars.copy_context()
     invoker = importlib.import_module("local.host.invoker").Invoker(engine, context, 60.0, "hub")
     front = importlib.import_module("local.host.http").HttpFront(
-        engine.functions, invoker, route_prefix="api", function_key=None, fire=lambda name: False
+        engine.functions, invoker, route_prefix="", function_key=None, fire=lambda name: False
     )
     return await _ask(front, request)
 

@@ -150,7 +150,7 @@ var queryAlerts = [
     name: 'vendor-denied'
     title: 'A vendor denies access'
     severity: 1
-    meaning: 'Stripe or Dynamics answers 401 or 403. Check key, secret, role and user.'
+    meaning: 'Stripe or Dynamics answers 401 or 403, or Entra gives no token. Check key, secret, role and user.'
     query: loadTextContent('../alerts/vendor-denied.kql')
     every: 'PT5M'
     window: 'PT15M'

@@ -4,11 +4,12 @@ from local.host.config import HostRefused
 from local.host.durable import FlowUnknown, Hub, InstanceRuns
 from local.host.engine import Function, IndexRefused
 from local.host.flows import HubFlows
-from local.host.host import Host
+from local.host.host import AnsweredRequest, Host
 from local.host.hubstore import HubStore, OrchestrationInstance
 from local.host.invoker import InvocationFailure
 
 __all__ = [
+    "AnsweredRequest",
     "FlowUnknown",
     "Function",
     "Host",

@@ -3,7 +3,10 @@
 import asyncio
 import contextvars
 import logging
-from collections.abc import Coroutine, Mapping
+from collections import deque
+from collections.abc import Coroutine, Mapping, MutableMapping
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,23 +22,47 @@ from local.host.triggers import QueueTrigger
 from local.servicebus import Bus
 from shared.ports import Clock
 
+ANSWERED_MAX = 50_000  # newest requests that are kept
+
 _log = logging.getLogger("tieout.host")
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredRequest:
+    """What the platform notes of a request: no body, no header."""
+
+    at: datetime
+    method: str
+    path: str
+    status: int
+    seconds: float
 
 
 class Door:
     """An ASGI application that stays the same object while the host comes and goes.
 
-    Answers 503 while the host is down. (A class, because servers take a bound method for the
-    older ASGI 2.)
+    Answers 503 while the host is down. `answered`: the newest requests that the host answered. (A
+    class, because servers take a bound method for the older ASGI 2.)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
         self.front: HttpFront | None = None
+        self.answered: deque[AnsweredRequest] = deque(maxlen=ANSWERED_MAX)
+        self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """An ASGI 3 application."""
         if self.front is not None:
-            await self.front(scope, receive, send)
+            at = self._clock.now()
+
+            async def noting(message: MutableMapping[str, Any]) -> None:
+                if message["type"] == "http.response.start":
+                    seconds = (self._clock.now() - at).total_seconds()
+                    answer = (scope["method"], scope["path"], message["status"], seconds)
+                    self.answered.append(AnsweredRequest(at, *answer))
+                await send(message)
+
+            await self.front(scope, receive, noting)
         elif scope["type"] == "http":
             await send({"type": "http.response.start", "status": 503, "headers": []})
             await send({"type": "http.response.body", "body": b""})
@@ -75,7 +102,7 @@ class Host:
         self.context = context or contextvars.copy_context()
         self.hub = Hub(hub_store, clock)
         self.flows = HubFlows(self.hub)
-        self.asgi = Door()
+        self.asgi = Door(clock)
         self._app_dir = app_dir
         self._settings = settings
         self._clock = clock

@@ -29,6 +29,7 @@ from local.simulation.process import LifeClock, Process
 from local.simulation.timeline import Timeline
 from local.transport import Asgi, PeerTransport, Receive, Scope, Send
 from shared import bootstrap
+from shared.app import App
 from shared.clients.stripe.signatures import StripeSignatures
 from shared.ports import Clock, Queue, Tables
 from shared.settings import Settings
@@ -202,7 +203,7 @@ class Instances:
         if self._leader is None:
             self._lead()
 
-    def _app(self, process: Process) -> bootstrap.App:
+    def _app(self, process: Process) -> App:
         around, settings = self._around, self.settings
         clock = LifeClock(process, skewed=True)
         rng = random.Random(self._rng.getrandbits(64))  # noqa: S311 - a seeded world

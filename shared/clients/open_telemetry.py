@@ -5,11 +5,14 @@ The worker makes and configures the exporters, at start and alone, when the app 
 (it calls `configure_azure_monitor()`); here only the API's global providers are used.
 https://learn.microsoft.com/azure/azure-functions/opentelemetry-howto?pivots=programming-language-python
 
-Metrics are added up before they are exported and are never sampled; spans may be.
+Metrics are added up before they are exported and are never sampled; spans may be. A gauge is
+exported once for each time that it is recorded: the SDK's own synchronous gauge repeats its last
+value with every export for as long as the process lives, so an instance that recorded one long ago
+would contradict the one that records it now.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from opentelemetry import metrics, trace
@@ -21,6 +24,28 @@ from shared.telemetry import Attribute, Field
 SCOPE = "tieout"
 LINKS_MAX = 128  # of a span, as the SDK keeps them
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
+
+
+class _RecordedGauge:
+    """The states of a gauge that were recorded and not exported yet, the newest of each series.
+
+    The reader takes them in a thread of its own; each step here is one step of the interpreter.
+    """
+
+    def __init__(self) -> None:
+        self._states: dict[tuple[tuple[str, Field], ...], float] = {}
+
+    def record(self, value: float, dimensions: Mapping[str, Field]) -> None:
+        """Keep the state until the next export."""
+        self._states[tuple(sorted(dimensions.items()))] = value
+
+    def take(self, options: metrics.CallbackOptions) -> Iterable[metrics.Observation]:
+        """Hand the states over, each once."""
+        del options
+        return [
+            metrics.Observation(self._states.pop(series), dict(series))
+            for series in list(self._states)
+        ]
 
 
 class OpenTelemetry:
@@ -39,11 +64,11 @@ class OpenTelemetry:
             for each in declared
             if each.kind == "counter"
         }
-        self._gauges = {
-            each.name: meter.create_gauge(each.name, each.unit, each.meaning)
-            for each in declared
-            if each.kind == "gauge"
-        }
+        self._gauges = {each.name: _RecordedGauge() for each in declared if each.kind == "gauge"}
+        for each in declared:
+            if each.kind == "gauge":
+                states = self._gauges[each.name]
+                meter.create_observable_gauge(each.name, [states.take], each.unit, each.meaning)
 
     def count(self, name: str, amount: int, dimensions: dict[str, Field]) -> None:
         """Add to a counter."""
@@ -51,7 +76,7 @@ class OpenTelemetry:
 
     def gauge(self, name: str, value: float, dimensions: dict[str, Field]) -> None:
         """Record the state."""
-        self._gauges[name].set(value, dimensions)
+        self._gauges[name].record(value, dimensions)
 
     @contextmanager
     def span(

@@ -19,6 +19,11 @@ def answered(vendor: str, status: int) -> None:
     telemetry.count("tieout.vendor.requests", vendor=vendor, result=result)
 
 
+def denied(vendor: str) -> None:
+    """No request was sent, because nobody gives us a token for it."""
+    telemetry.count("tieout.vendor.requests", vendor=vendor, result="denied")
+
+
 def unanswered(vendor: str) -> None:
     """No connection, or no whole answer in time."""
     telemetry.count("tieout.vendor.requests", vendor=vendor, result=NO_ANSWER)

@@ -1,5 +1,6 @@
 """Putting the application together from settings."""
 
+import random
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ from shared import bootstrap
 from shared.clients.dynamics.odata import DELIMITERS
 from shared.errors import SettingsRefused
 from shared.settings import DELIMITERS as ACCEPTED
-from tests.unit.services.fakes import settings
+from tests.unit.services.fakes import RecordingQueue, settings
 
 CONNECTIONS = {
     "tables_connection": "UseDevelopmentStorage=true",
@@ -43,3 +44,32 @@ def test_nothing_of_an_exporter_is_imported_where_nothing_is_exported() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# What a person asks for, what converges and what asks the vendors: the webhook needs none of them.
+NOT_FOR_THE_WEBHOOK = (
+    *("shared.app", "shared.converge", "shared.mapping", "shared.packaged", "shared.stores.links"),
+    *("shared.services.audit", "shared.services.inbox", "shared.services.operations"),
+    *("shared.services.publishing", "shared.services.reconciliation", "shared.services.work"),
+    *("shared.clients.stripe.gateway", "shared.clients.dynamics", "stripe"),
+)
+
+
+def test_the_first_delivery_waits_for_no_service_but_its_own() -> None:
+    """Each of these takes milliseconds of a cold start, and Stripe waits for the answer."""
+    code = (
+        "import sys, function_app; from local.books import settings; from shared import bootstrap;"
+        "made = settings(stripe_url='', dynamics_url='https://x.example.com', "
+        f"**{CONNECTIONS!r}); bootstrap.build_receiving(made).ingest();"
+        f"print([name for name in {NOT_FOR_THE_WEBHOOK!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_app_has_the_ports_that_received() -> None:
+    queue, rng = RecordingQueue(), random.Random(1)
+    app = bootstrap.build(settings(**CONNECTIONS), queue=queue, rng=rng)
+    assert (app.queue, app.rng) == (queue, rng)
+    with pytest.raises(TypeError, match="no such ports: queues"):
+        bootstrap.build(settings(**CONNECTIONS), queues="")

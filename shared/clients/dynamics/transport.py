@@ -20,8 +20,15 @@ from shared import telemetry
 from shared.clients.dynamics.auth import TokenSource
 from shared.clients.dynamics.errors import RETRY_AFTER_SECONDS_MAX, SYSTEM, error_of
 from shared.clients.retry_after import retry_after_seconds
-from shared.clients.vendor_requests import answered, unanswered
-from shared.errors import LeaseOver, Refused, TieoutError, Unavailable, UncertainWrite
+from shared.clients.vendor_requests import answered, denied, unanswered
+from shared.errors import (
+    CredentialsRefused,
+    LeaseOver,
+    Refused,
+    TieoutError,
+    Unavailable,
+    UncertainWrite,
+)
 from shared.ports import Clock
 
 CONCURRENCY_MAX = 8  # requests of one process at a time
@@ -121,7 +128,7 @@ class DynamicsHttp:
         async with self._slots:
             refused = ""
             for _ in range(SENDS_MAX):
-                token = await self._tokens.token(refused)
+                token = await self._token(refused)
                 bearer = {**headers, "Authorization": f"Bearer {token}"}
                 request = self._request(method, target, body, bearer, what)
                 self._check_lease(not_after, what)
@@ -142,6 +149,14 @@ class DynamicsHttp:
             writing=writing,
             retry_after_seconds=retry_after,
         )
+
+    async def _token(self, refused: str) -> str:
+        """A token; where nobody gives us one, nothing is sent, and it counts as denied."""
+        try:
+            return await self._tokens.token(refused)
+        except CredentialsRefused:
+            denied(SYSTEM)
+            raise
 
     def _check_lease(self, not_after: datetime | None, what: str) -> None:
         """Right before each sending, since the slot and the token may have cost time."""

@@ -46,8 +46,9 @@ class Alert:
 
     def fired(self, tables: Mapping[str, Sequence[Row]], now: datetime) -> list[tuple[Any, ...]]:
         """The values of the dimensions for which the rule fires; Azure shows it its window only."""
+        since = now - self.window
         seen = {
-            name: [row for row in rows if now - self.window < row["timestamp"] <= now]
+            name: [row for row in rows if since < row["timestamp"] <= now]
             for name, rows in tables.items()
         }
         answer = run(self.query, seen, now)
@@ -73,3 +74,28 @@ def alerts() -> dict[str, Alert]:
     assert all(one.name.startswith(prefix) for one in made)
     named = [(one.name.removeprefix(prefix), one.properties) for one in made]
     return {name: Alert(name, properties) for name, properties in named}
+
+
+@dataclass(frozen=True)
+class MetricAlert:
+    """A rule over a platform metric, split by its dimension."""
+
+    criterion: Mapping[str, Any]
+    window: timedelta
+    every: timedelta
+
+    def fired(self, samples: Mapping[str, Sequence[Row]]) -> list[str]:
+        """The values of the dimension for which it fires, over the samples of one window."""
+        aggregate = {"Minimum": min, "Maximum": max}[self.criterion["timeAggregation"]]
+        return [
+            name
+            for name, rows in samples.items()
+            if rows and aggregate(row["value"] for row in rows) > self.criterion["threshold"]
+        ]
+
+
+def dead_letter_alert() -> MetricAlert:
+    (rule,) = deployed().of("Microsoft.Insights/metricAlerts")
+    (criterion,) = rule.properties["criteria"]["allOf"]
+    window, every = (duration(rule.properties[n]) for n in ("windowSize", "evaluationFrequency"))
+    return MetricAlert(criterion, window, every)

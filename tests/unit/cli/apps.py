@@ -16,6 +16,7 @@ from cli.remote import DEFAULT_URL, transport
 from functions import mappings
 from local.tables import MemoryTables
 from shared import bootstrap
+from shared.app import App
 from tests.unit.services.fakes import (
     FakeDynamics,
     FakeStripe,
@@ -48,11 +49,11 @@ def request(method: str, path: str, body: bytes = b"", **params: str) -> func.Ht
 class Apps:
     """Apps by address. `keys`: the function key that each was asked with, in order."""
 
-    apps: dict[str, bootstrap.App] = field(default_factory=dict)
+    apps: dict[str, App] = field(default_factory=dict)
     asked: list[tuple[str, str, str]] = field(default_factory=list)
     key: str = ""  # that is wanted; empty: none
 
-    def add(self, url: str = DEFAULT_URL, **changes: Any) -> bootstrap.App:
+    def add(self, url: str = DEFAULT_URL, **changes: Any) -> App:
         """One more app, with its own tables."""
         self.apps[url] = bootstrap.build(
             settings(**changes),

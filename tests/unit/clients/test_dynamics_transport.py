@@ -7,6 +7,9 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
+from local.telemetry import MemoryTelemetry
+from shared import telemetry
+from shared.clients.dynamics.auth import TokenSource
 from shared.clients.dynamics.transport import DynamicsHttp, data_path_of
 from shared.errors import (
     CredentialsRefused,
@@ -51,7 +54,7 @@ class Tokens:
 def dynamics(
     handler: Handler,
     *,
-    tokens: Tokens | None = None,
+    tokens: TokenSource | None = None,
     clock: Clock | None = None,
     concurrency_max: int = 8,
     timeout_seconds: float = 60.0,
@@ -101,6 +104,21 @@ async def test_a_write_carries_its_body_and_headers() -> None:
     assert answer.status == 204
     assert seen[0].content == b"{1}"
     assert seen[0].headers["Content-Type"] == "application/json"
+
+
+async def test_a_request_for_which_nobody_gives_a_token_counts_as_denied() -> None:
+    """An expired client secret is refused by Entra: Dynamics never hears of it."""
+
+    class NoTokens:
+        async def token(self, refused: str = "") -> str:
+            raise CredentialsRefused("dynamics", "AADSTS7000222: the secret has expired")
+
+    memory, seen = MemoryTelemetry(Clock()), list[httpx.Request]()
+    telemetry.use(memory)
+    with pytest.raises(CredentialsRefused):
+        await dynamics(answering(httpx.Response(200), seen=seen), tokens=NoTokens()).read(SET)
+    assert seen == []
+    assert memory.total("tieout.vendor.requests", vendor="dynamics", result="denied") == 1
 
 
 async def test_a_401_is_answered_by_one_new_token() -> None:

@@ -3,9 +3,12 @@
 import json
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from azure.monitor.opentelemetry.exporter.export.metrics._exporter import (
+    APPLICATION_INSIGHTS_METRIC_TEMPORALITIES,
+)
 from opentelemetry import trace
 from opentelemetry.instrumentation.utils import is_http_instrumentation_enabled
 from opentelemetry.sdk.metrics import MeterProvider
@@ -26,7 +29,8 @@ class Rig:
     """The client over providers that keep everything here."""
 
     def __init__(self, sampler: Sampler = ALWAYS_ON) -> None:
-        self.reader = InMemoryMetricReader()
+        temporalities = cast("dict[type, Any]", APPLICATION_INSIGHTS_METRIC_TEMPORALITIES)
+        self.reader = InMemoryMetricReader(temporalities)  # as production's exporter asks
         self.exporter = InMemorySpanExporter()
         self.tracers = TracerProvider(sampler=sampler, shutdown_on_exit=False)
         self.tracers.add_span_processor(SimpleSpanProcessor(self.exporter))
@@ -35,15 +39,18 @@ class Rig:
 
     def points(self) -> list[tuple[str, Mapping[str, Any], float]]:
         data = self.reader.get_metrics_data()
-        assert data is not None
-        return [
-            (metric.name, dict(point.attributes or {}), point.value)
-            for resource in data.resource_metrics
-            for scope in resource.scope_metrics
-            for metric in scope.metrics
-            for point in metric.data.data_points
-            if isinstance(point, NumberDataPoint)
-        ]
+        return (
+            []
+            if data is None
+            else [
+                (metric.name, dict(point.attributes or {}), point.value)
+                for resource in data.resource_metrics
+                for scope in resource.scope_metrics
+                for metric in scope.metrics
+                for point in metric.data.data_points
+                if isinstance(point, NumberDataPoint)
+            ]
+        )
 
     @property
     def spans(self) -> tuple[ReadableSpan, ...]:
@@ -58,6 +65,20 @@ def test_every_declared_metric_has_its_instrument() -> None:
         record(metric.name, 3, dimensions)
     told = {name: (dimensions, value) for name, dimensions, value in rig.points()}
     assert told == {metric.name: (dict.fromkeys(metric.dimensions, "x"), 3) for metric in METRICS}
+
+
+def test_a_gauge_is_exported_once_for_each_time_it_is_recorded() -> None:
+    """Else an instance that recorded it long ago contradicts the one that records it now."""
+    rig = Rig()
+    rig.client.gauge("tieout.parked.items", 3, {"cause": "refused"})
+    assert rig.points() == [("tieout.parked.items", {"cause": "refused"}, 3)]
+    rig.client.gauge("tieout.parked.items", 0, {"cause": "no_book"})
+    rig.client.count("tieout.healing.sent", 2, {})
+    assert sorted(rig.points()) == [
+        ("tieout.healing.sent", {}, 2),
+        ("tieout.parked.items", {"cause": "no_book"}, 0),
+    ]
+    assert rig.points() == []
 
 
 def test_counters_add_up_and_gauges_show_the_newest_state() -> None:

@@ -15,12 +15,12 @@ def clock() -> ManualClock:
     return ManualClock(MOMENT)
 
 
-def test_a_counter_is_told_once_a_minute(clock: ManualClock) -> None:
+def test_a_counter_is_told_at_the_end_of_each_minute(clock: ManualClock) -> None:
     memory = MemoryTelemetry(clock)
     for seconds in (10, 10, 50, 120):
         memory.count("tieout.webhook.accepted", 1, {"account": "default"})
         clock.advance(seconds)
-    assert [(point.at.minute, point.value) for point in memory.points] == [(0, 3), (1, 1)]
+    assert [(point.at.minute, point.value) for point in memory.points] == [(1, 3), (2, 1)]
     assert memory.total("tieout.webhook.accepted") == 4
 
 

@@ -306,17 +306,17 @@ def rig(*objects: Json, tables: MemoryTables | None = None, **changes: Any) -> R
     queue, flows, clock = RecordingQueue(), RecordingFlows(), ManualClock()
     tables = tables or MemoryTables()
     app = App(
-        settings(**changes),
-        stripe,
-        dynamics,
-        tables,
-        queue,
-        clock,
-        random.Random(1),
-        StripeSignatures(),
-        Mappings(MappingStore(tables), clock, packaged_product),
-        REGISTRY,
-        Refusals(clock),
-        flows,
+        settings=settings(**changes),
+        stripe=stripe,
+        dynamics=dynamics,
+        tables=tables,
+        queue=queue,
+        clock=clock,
+        rng=random.Random(1),
+        signatures=StripeSignatures(),
+        mappings=Mappings(MappingStore(tables), clock, packaged_product),
+        registry=REGISTRY,
+        refusals=Refusals(clock),
+        flows=flows,
     )
     return Rig(stripe, dynamics, queue, flows, tables, clock, app)
