@@ -1,6 +1,15 @@
 """Trigger adapters: parse, call a service, translate the outcome."""
 
-from functions import customers, inbox, mappings, operations, stripe_webhook, sync_queues, timers
+from functions import (
+    customers,
+    inbox,
+    mappings,
+    operations,
+    setup,
+    stripe_webhook,
+    sync_queues,
+    timers,
+)
 from functions.flows import backfill, payout
 
 BLUEPRINTS = (
@@ -11,6 +20,7 @@ BLUEPRINTS = (
     inbox.bp,
     customers.bp,
     mappings.bp,
+    setup.bp,
     payout.bp,
     backfill.bp,
 )

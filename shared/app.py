@@ -41,6 +41,8 @@ from shared.services.operations import (
     Health,
     Measure,
     ReadyAccount,
+    WebhookSetup,
+    webhook_setup,
 )
 from shared.services.publishing import Publish, Published, Reapply, Recent
 from shared.services.reconciliation import Prover, Reconcile, prove_each
@@ -300,3 +302,8 @@ class App:
             mappings=self.mappings,
             queues=self.registry.queues,
         )
+
+    async def webhook_setup(self) -> WebhookSetup:
+        """What to set up at Stripe."""
+        settings = {alias: app.settings for alias, app in self._each_account().items()}
+        return await webhook_setup(settings, self.mappings, self.registry)

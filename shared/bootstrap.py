@@ -34,6 +34,7 @@ from shared.registry import ENTITIES, Registry
 from shared.settings import Settings, from_environment
 from shared.stores.mapping_store import MappingStore
 from shared.stores.mappings import Mappings
+from shared.stripe_accounts import livemode_in
 from shared.targets.entity_set import EntitySets
 from shared.targets.finance import FINANCE
 from shared.telemetry import NoTelemetry, Telemetry
@@ -61,6 +62,11 @@ def app() -> App:
         found = _from_process()
     telemetry.use(found.telemetry)
     return found
+
+
+def declared_livemode() -> bool | None:
+    """The mode that the environment says, also while other settings are refused."""
+    return livemode_in(os.environ)
 
 
 @functools.cache

@@ -22,6 +22,7 @@ ADDRESSES = {  # of today: other programs know them
     "GET /api/proof",
     "GET /api/ready",
     "GET /api/receipts",
+    "GET /api/setup",
     "GET /api/status",
     "GET /api/waiting",
     "GET,POST /api/backfill",
