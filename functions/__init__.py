@@ -5,6 +5,7 @@ from functions import (
     inbox,
     mappings,
     operations,
+    probe,
     setup,
     stripe_webhook,
     sync_queues,
@@ -21,6 +22,7 @@ BLUEPRINTS = (
     customers.bp,
     mappings.bp,
     setup.bp,
+    probe.bp,
     payout.bp,
     backfill.bp,
 )

@@ -44,6 +44,7 @@ from shared.services.operations import (
     WebhookSetup,
     webhook_setup,
 )
+from shared.services.probing import Probing
 from shared.services.publishing import Publish, Published, Reapply, Recent
 from shared.services.reconciliation import Prover, Reconcile, prove_each
 from shared.services.work import AccountSweeps, Backfill, Sweep, Work
@@ -307,3 +308,7 @@ class App:
         """What to set up at Stripe."""
         settings = {alias: app.settings for alias, app in self._each_account().items()}
         return await webhook_setup(settings, self.mappings, self.registry)
+
+    def probing(self) -> Probing:
+        """Finding out how this Dynamics behaves."""
+        return Probing(self.dynamics, self.clock, self.rng, self.settings)

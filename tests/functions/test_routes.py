@@ -34,6 +34,7 @@ ADDRESSES = {  # of today: other programs know them
     "POST /api/mappings/publish",
     "POST /api/mappings/reapply",
     "POST /api/mappings/rollback",
+    "POST /api/probe",
     "POST /api/webhooks/stripe",
     "POST /api/webhooks/stripe/{alias}",
 }
