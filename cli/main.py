@@ -18,6 +18,7 @@ from cli.customers import customers
 from cli.entry import options, run
 from cli.inbox import inbox
 from cli.mapping import mapping
+from cli.probe import probe
 from cli.remote import DEFAULT_URL, AsJson, Url, ask
 from cli.setup import setup
 from cli.work import payouts, status, waiting
@@ -300,6 +301,7 @@ for _name, _command in (
     ("payouts", payouts),
     ("waiting", waiting),
     ("setup", setup),
+    ("probe", probe),
 ):
     app.command(_name)(_command)
 app.add_typer(inbox, name="inbox")
