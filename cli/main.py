@@ -14,8 +14,10 @@ from urllib.parse import quote
 import simplejson
 import typer
 
+from cli.audit import audit
 from cli.customers import customers
 from cli.entry import options, run
+from cli.erase import erase
 from cli.inbox import inbox
 from cli.mapping import mapping
 from cli.probe import probe
@@ -269,13 +271,14 @@ def backfill(
     account: Annotated[
         str, typer.Option(help="Alias of a Stripe account of TIEOUT_STRIPE_ACCOUNTS.")
     ] = "",
+    who: Annotated[str, typer.Option(help="Who wants it; kept in the audit log.")] = "",
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
     """Let a running app book an account's past; shows the progress until it is done."""
     from cli import pages  # noqa: PLC0415 - as above
 
-    named = {"account": account} if account else {}
+    named = {name: text for name, text in (("account", account), ("who", who)) if text}
     route = f"backfill?account={quote(account)}" if account else "backfill"
     progress = ask(url, "backfill", (202,), {"days": days, **named})
     with pages.bars() as show:
@@ -297,11 +300,8 @@ def backfill(
 
 app.callback()(options)
 for _name, _command in (
-    ("status", status),
-    ("payouts", payouts),
-    ("waiting", waiting),
-    ("setup", setup),
-    ("probe", probe),
+    *(("status", status), ("payouts", payouts), ("waiting", waiting)),
+    *(("audit", audit), ("erase", erase), ("setup", setup), ("probe", probe)),
 ):
     app.command(_name)(_command)
 app.add_typer(inbox, name="inbox")

@@ -20,6 +20,7 @@ def probe(
     classification: Annotated[
         str, typer.Option(help="A billing classification of the company, to be tried.")
     ] = "",
+    who: Annotated[str, typer.Option(help="Who asks; kept in the audit log.")] = "",
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
@@ -36,7 +37,8 @@ def probe(
     ):
         typer.echo("nothing was done", err=True)
         raise typer.Exit(FAILED)
-    report = ask(url, "probe", body={"company": company, "classification": classification})
+    body = {"company": company, "classification": classification, "who": who}
+    report = ask(url, "probe", body=body)
     if as_json:
         typer.echo(json.dumps(report))
     else:

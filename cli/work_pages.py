@@ -20,6 +20,8 @@ def status_page(answer: Mapping[str, Any], where: str, out: Console) -> None:
     for name in ("done", "skipped", "waiting", "parked"):
         hint = f"   {look[name]}{where}" if name in look and answer[name] else ""
         out.print(f"{name:<10}{answer[name]:>9,}{hint}", markup=False)
+    if answer.get("purged"):
+        out.print(f"purged    {answer['purged']:>9,}   done or skipped, and too old to be kept")
     if all(answer[name] is None for name in QUEUED):
         out.print("the metrics of the Service Bus namespace show the lengths of the queues")
         return

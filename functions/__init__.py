@@ -1,6 +1,7 @@
 """Trigger adapters: parse, call a service, translate the outcome."""
 
 from functions import (
+    audit,
     customers,
     inbox,
     mappings,
@@ -18,6 +19,7 @@ BLUEPRINTS = (
     sync_queues.bp,
     timers.bp,
     operations.bp,
+    audit.bp,
     inbox.bp,
     customers.bp,
     mappings.bp,

@@ -7,6 +7,7 @@ from typing import Any
 
 import azure.functions as func
 
+from functions.access import guarded, who_in
 from functions.bodies import BadRequest, json_body, text_in
 from functions.responses import error_response, json_response, refused
 from shared import bootstrap
@@ -21,6 +22,7 @@ STATUSES = (Kind.PARK.value, Kind.RESOLVED.value)
 
 
 @bp.route("api/inbox", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@guarded("inbox")
 async def inbox_list(req: func.HttpRequest) -> func.HttpResponse:
     """Parked objects, at most `LISTED_MAX`, and the groups by cause; `?cause=` narrows,
     `?status=resolved` lists those that people took out."""
@@ -42,6 +44,7 @@ async def inbox_list(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @bp.route("api/inbox/retry", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+@guarded("inbox/retry")
 async def inbox_retry(req: func.HttpRequest) -> func.HttpResponse:
     """Body `{"ids": [...]}` or `{"cause": "..."}`: converge these again. -> `{"sent": n}`
 
@@ -52,7 +55,8 @@ async def inbox_retry(req: func.HttpRequest) -> func.HttpResponse:
         chosen = await _chosen(inbox, body, Kind.PARK)
         if "ids" in body:
             chosen += await _chosen(inbox, body, Kind.RESOLVED)
-        return json_response({"sent": await inbox.retry(chosen, text_in(body, "who", ""))}, 202)
+        sent = await inbox.retry_by(who_in(req, body, ""), chosen)
+        return json_response({"sent": sent}, 202)
     except ValueError as error:
         return error_response(400, "malformed", str(error))
     except TieoutError as error:
@@ -60,6 +64,7 @@ async def inbox_retry(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @bp.route("api/inbox/resolve", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+@guarded("inbox/resolve")
 async def inbox_resolve(req: func.HttpRequest) -> func.HttpResponse:
     """Body `{"ids": [...], "reason": "...", "who": "..."}`: a person settled these by hand.
 
@@ -68,7 +73,7 @@ async def inbox_resolve(req: func.HttpRequest) -> func.HttpResponse:
     app = bootstrap.app()
     try:
         body = json_body(req)
-        decision = _decision(body)
+        decision = _decision(req, body)
         chosen = await _chosen(app.inbox(), body, Kind.PARK)
         result = await app.resolve().run(chosen, decision)
     except ResolutionRefused as error:
@@ -86,7 +91,7 @@ def _kind(status: str) -> Kind:
     return Kind(status)
 
 
-def _decision(body: Mapping[str, Any]) -> Decision:
+def _decision(req: func.HttpRequest, body: Mapping[str, Any]) -> Decision:
     """Raises `BadRequest`."""
     amount_minor, not_to_book = body.get("amount_minor"), body.get("not_to_book")
     if amount_minor is not None and type(amount_minor) is not int:
@@ -94,7 +99,7 @@ def _decision(body: Mapping[str, Any]) -> Decision:
     if not_to_book not in (None, True, False):
         raise BadRequest("not_to_book must be true or false")
     return Decision(
-        who=text_in(body, "who", ""),
+        who=who_in(req, body, ""),
         why=text_in(body, "reason", ""),
         company=text_in(body, "company", ""),
         voucher=text_in(body, "voucher", ""),

@@ -12,6 +12,7 @@ from typing import Any
 
 import azure.functions as func
 
+from functions.access import guarded, who_in
 from functions.bodies import BadRequest, json_body, text_in, whole_in
 from functions.responses import error_response, json_response, refused
 from shared import bootstrap
@@ -35,6 +36,7 @@ STATUSES = MappingProxyType(
 
 
 @bp.route("api/mappings", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@guarded("mappings")
 async def mappings_list(req: func.HttpRequest) -> func.HttpResponse:
     """The active set, its version, and the sets submitted last."""
     del req
@@ -46,6 +48,7 @@ async def _overview() -> Json:
 
 
 @bp.route("api/mappings", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+@guarded("mappings")
 async def mappings_submit(req: func.HttpRequest) -> func.HttpResponse:
     """Body `{"who": ..., "documents": [{"name": ..., "text": YAML or "tree": {...}}]}` -> 201."""
     return await _answer(_submit(req), 201)
@@ -53,7 +56,7 @@ async def mappings_submit(req: func.HttpRequest) -> func.HttpResponse:
 
 async def _submit(req: func.HttpRequest) -> Json:
     body = json_body(req)
-    documents, who = _documents(body), text_in(body, "who")
+    documents, who = _documents(body), who_in(req, body)
     return asdict(await bootstrap.app().publish().submit(documents, who))
 
 
@@ -74,6 +77,7 @@ def _documents(body: Json) -> list[tuple[str, DocumentSource]]:
 
 
 @bp.route("api/mappings/history", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@guarded("mappings/history")
 async def mappings_history(req: func.HttpRequest) -> func.HttpResponse:
     """The last changes of the active set, newest first; `?limit=`."""
     return await _answer(_history(req))
@@ -86,6 +90,7 @@ async def _history(req: func.HttpRequest) -> Json:
 
 
 @bp.route("api/mappings/show", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@guarded("mappings/show")
 async def mappings_show(req: func.HttpRequest) -> func.HttpResponse:
     """`?set=`: a set (or version) with its documents."""
     return await _answer(_show(req))
@@ -96,6 +101,7 @@ async def _show(req: func.HttpRequest) -> Json:
 
 
 @bp.route("api/mappings/diff", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@guarded("mappings/diff")
 async def mappings_diff(req: func.HttpRequest) -> func.HttpResponse:
     """`?before=&after=`: what differs between two sets."""
     return await _answer(_diff(req))
@@ -108,6 +114,7 @@ async def _diff(req: func.HttpRequest) -> Json:
 
 
 @bp.route("api/mappings/preview", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+@guarded("mappings/preview")
 async def mappings_preview(req: func.HttpRequest) -> func.HttpResponse:
     """Body `{"set": ..., "who": ..., "limit": n}`: what publishing the set would change."""
     return await _answer(_preview(req))
@@ -117,7 +124,7 @@ async def _preview(req: func.HttpRequest) -> Json:
     body = json_body(req)
     limit = whole_in(body, "limit", PREVIEW_OBJECTS)
     service = bootstrap.app().publish()
-    preview = await service.preview(text_in(body, "set"), text_in(body, "who"), limit)
+    preview = await service.preview(text_in(body, "set"), who_in(req, body), limit)
     groups = {name: asdict(group) for name, group in preview.groups.items()}
     return {
         **asdict(preview.preview),
@@ -128,6 +135,7 @@ async def _preview(req: func.HttpRequest) -> Json:
 
 
 @bp.route("api/mappings/publish", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+@guarded("mappings/publish")
 async def mappings_publish(req: func.HttpRequest) -> func.HttpResponse:
     """Body `{"set": ..., "who": ..., "why": ...}`: make a previewed set the active one."""
     return await _answer(_publish(req))
@@ -135,11 +143,12 @@ async def mappings_publish(req: func.HttpRequest) -> func.HttpResponse:
 
 async def _publish(req: func.HttpRequest) -> Json:
     body = json_body(req)
-    name, who, why = (text_in(body, field) for field in ("set", "who", "why"))
+    name, who, why = text_in(body, "set"), who_in(req, body), text_in(body, "why")
     return asdict(await bootstrap.app().publish().publish(name, who, why))
 
 
 @bp.route("api/mappings/rollback", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+@guarded("mappings/rollback")
 async def mappings_rollback(req: func.HttpRequest) -> func.HttpResponse:
     """Body `{"who": ..., "why": ..., "to": ...}`; without `to` one step back."""
     return await _answer(_rollback(req))
@@ -147,11 +156,12 @@ async def mappings_rollback(req: func.HttpRequest) -> func.HttpResponse:
 
 async def _rollback(req: func.HttpRequest) -> Json:
     body = json_body(req)
-    who, why = text_in(body, "who"), text_in(body, "why")
+    who, why = who_in(req, body), text_in(body, "why")
     return asdict(await bootstrap.app().publish().rollback(who, why, text_in(body, "to", "")))
 
 
 @bp.route("api/mappings/reapply", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+@guarded("mappings/reapply")
 async def mappings_reapply(req: func.HttpRequest) -> func.HttpResponse:
     """Body `{"who": ..., "why": ..., "limit": n}`: drafts are rendered as the active set says."""
     return await _answer(_reapply(req), 202)
@@ -159,7 +169,7 @@ async def mappings_reapply(req: func.HttpRequest) -> func.HttpResponse:
 
 async def _reapply(req: func.HttpRequest) -> Json:
     body = json_body(req)
-    who, why = text_in(body, "who"), text_in(body, "why")
+    who, why = who_in(req, body), text_in(body, "why")
     limit = whole_in(body, "limit", PREVIEW_OBJECTS)
     return asdict(await bootstrap.app().reapply().run(who, why, limit))
 

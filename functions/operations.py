@@ -7,6 +7,7 @@ from typing import Any
 import azure.durable_functions as df
 import azure.functions as func
 
+from functions.access import guarded, who_in
 from functions.bodies import BadRequest, json_body, text_in
 from functions.flows.client import DurableFlows
 from functions.responses import error_response, json_response, refused
@@ -29,6 +30,7 @@ async def health(req: func.HttpRequest) -> func.HttpResponse:
 
 @bp.route("api/ready", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 @bp.durable_client_input(client_name="client")
+@guarded("ready")
 async def ready(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
     """Ready: settings, every system, and what the books name, each with problem and remedy."""
     del req
@@ -46,6 +48,7 @@ async def ready(req: func.HttpRequest, client: df.DurableOrchestrationClient) ->
 
 @bp.route("api/status", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 @bp.durable_client_input(client_name="client")
+@guarded("status")
 async def status(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
     """Counts of messages and items."""
     del req
@@ -56,6 +59,7 @@ async def status(req: func.HttpRequest, client: df.DurableOrchestrationClient) -
 
 
 @bp.route("api/payouts", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@guarded("payouts")
 async def payouts(req: func.HttpRequest) -> func.HttpResponse:
     """The tie-outs of all payouts."""
     del req
@@ -67,6 +71,7 @@ async def payouts(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @bp.route("api/proof", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@guarded("proof")
 async def proof(req: func.HttpRequest) -> func.HttpResponse:
     """The clearing proof of every currency, with its exceptions; `accounts`: those of further
     Stripe accounts by alias, each as the default account's."""
@@ -113,6 +118,7 @@ def _difference(difference: Difference) -> dict[str, object]:
 
 
 @bp.route("api/receipts", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@guarded("receipts")
 async def receipts(req: func.HttpRequest) -> func.HttpResponse:
     """Receipts on account and unapplied ones: booked, and worth a look at month end."""
     del req
@@ -124,6 +130,7 @@ async def receipts(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @bp.route("api/waiting", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@guarded("waiting")
 async def waiting(req: func.HttpRequest) -> func.HttpResponse:
     """What waits for a counterpart, and what is scheduled to be tried again."""
     del req
@@ -136,11 +143,12 @@ async def waiting(req: func.HttpRequest) -> func.HttpResponse:
 
 @bp.route("api/backfill", methods=["GET", "POST"], auth_level=func.AuthLevel.FUNCTION)
 @bp.durable_client_input(client_name="client")
+@guarded("backfill")
 async def backfill(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
-    """POST `{"days": n}` starts it (202), GET tells how far it is; `account` (in the body or the
-    query): the alias of another Stripe account."""
+    """POST `{"days": n, "who": ...}` starts it (202), GET tells how far it is; `account` (in the
+    body or the query): the alias of another Stripe account."""
     try:
         app = bootstrap.app()
         body = req.params if req.method == "GET" else json_body(req)
@@ -150,7 +158,7 @@ async def backfill(
         service = app.of(account).backfill(DurableFlows(client))
         if req.method == "GET":
             return json_response(await service.progress())
-        return json_response(await service.start(_days(body)), 202)
+        return json_response(await service.start(_days(body), who_in(req, body, "")), 202)
     except ValueError as error:
         return error_response(400, "malformed", str(error))
     except TieoutError as error:

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import azure.functions as func
@@ -10,11 +11,24 @@ import azure.functions as func
 from shared import telemetry
 from shared.errors import SettingsRefused, TieoutError
 
+SECURITY_HEADERS: Mapping[str, str] = MappingProxyType(
+    {
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+        "X-Frame-Options": "DENY",
+        "Referrer-Policy": "no-referrer",
+        "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+    }
+)
+"""Of every JSON answer: it is data, never a page, and nobody keeps or frames it."""
+
 
 def json_response(body: Mapping[str, Any] | list[Any], status: int = 200) -> func.HttpResponse:
     """A JSON answer."""
     text = json.dumps(body, default=str)
-    return func.HttpResponse(text, status_code=status, mimetype="application/json")
+    headers = dict(SECURITY_HEADERS)
+    return func.HttpResponse(text, status_code=status, headers=headers, mimetype="application/json")
 
 
 def error_response(status: int, code: str, message: str) -> func.HttpResponse:

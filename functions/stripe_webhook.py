@@ -4,7 +4,7 @@ import azure.functions as func
 
 from functions.failures import without_text
 from functions.responses import error_response, refused
-from shared import bootstrap, telemetry
+from shared import bootstrap
 from shared.domain.partition import DEFAULT_ACCOUNT
 from shared.errors import TieoutError
 
@@ -29,7 +29,7 @@ async def _receive(req: func.HttpRequest, alias: str) -> func.HttpResponse:
     try:
         app = bootstrap.app()
         if alias not in app.settings.stripe_aliases:
-            telemetry.count("tieout.webhook.refused", code="unknown_account", account="unknown")
+            app.refusals.note("unknown_account", "unknown")
             return error_response(404, "unknown_account", "no Stripe account has this alias")
         ingest = app.of(alias).ingest()
         answer = await ingest.receive(req.get_body(), req.headers.get("Stripe-Signature"))

@@ -13,7 +13,7 @@ import azure.functions as func
 from functions.failures import without_text
 from functions.flows.client import DurableFlows
 from shared import bootstrap, telemetry
-from shared.bootstrap import App
+from shared.app import App
 from shared.ports import Flows
 
 bp = df.Blueprint()
@@ -98,6 +98,12 @@ TIMERS: tuple[Timer, ...] = (
         "0 27 3 * * *",
         "Every night: the clearing proof, of which `measure` tells the gap.",
         lambda app, flows: app.measure().prove(),
+    ),
+    Timer(
+        "purge",
+        "0 27 2 * * *",
+        "Every night: items that are done, previews and ended flows whose retention is over.",
+        lambda app, flows: app.purge(flows).run(),
     ),
 )
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from shared.domain.partition import DEFAULT_ACCOUNT
-from shared.settings import Settings
+from shared.settings import RETENTION_DAYS, Settings
 
 STRIPE_API_KEY = "sk_test_tieoutlocal"
 STRIPE_API_KEY_LIVE = "sk_live_tieoutlocal"
@@ -120,6 +120,7 @@ def settings(
         "dynamics_client_id": DYNAMICS_CLIENT_ID,
         "dynamics_client_secret": DYNAMICS_CLIENT_SECRET,
         "customer_id_property": CUSTOMER_ID_PROPERTY,
+        "retention_days": RETENTION_DAYS[1],  # a world's reports read what became of every event
         "books": {
             "companies": {"usmf": _company(), "demf": _company()},
             "currencies": {currency: _book(currency) for currency in found},

@@ -95,6 +95,10 @@ class MemoryTables:
         self._tables: dict[str, _Table] = {}
         self._writes = 0
 
+    def names(self) -> list[str]:
+        """The tables that were written, sorted."""
+        return sorted(self._tables)
+
     async def get(self, table: str, partition: str, row: str) -> Row | None:
         """One row, or None."""
         check_table(table)

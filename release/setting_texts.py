@@ -137,5 +137,20 @@ TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "`true`: the person who submitted a mapping cannot publish it",
             "true",
         ),
+        "TIEOUT_PLATFORM_AUTH": (
+            "`true`: App Service authentication tells who calls, and app roles decide "
+            "([who may do what](security.md#who-may-do-what)); takes effect only where "
+            "`WEBSITE_AUTH_ENABLED` says so too",
+            "true",
+        ),
+        "WEBSITE_AUTH_ENABLED": (
+            "the platform sets it where App Service authentication is on; do not set it yourself",
+            "",
+        ),
+        "TIEOUT_RETENTION_DAYS": (
+            "how long Tieout keeps items that are done or skipped, previews of mappings and ended "
+            "flows ([what is stored](security.md#what-is-stored-and-how-long))",
+            "",
+        ),
     }
 )

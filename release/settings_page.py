@@ -36,13 +36,14 @@ GIVEN_ELSEWHERE = MappingProxyType(
         "identityClientId": "the identity of the templates",
     }
 )
+BY_THE_PLATFORM = MappingProxyType({"WEBSITE_AUTH_ENABLED": "the platform"})
 LOCAL_ONLY = "nowhere: local only"
 DERIVED = MappingProxyType({"stripe_livemode": "the mode of the key"})  # by `from_environment`
 
 
 def page(template: str) -> str:
     """The page as Markdown. `template`: the text of `app_settings.bicep`."""
-    set_in = places(template)
+    set_in = BY_THE_PLATFORM | places(template)
     rows = [_row(variable, set_in.get(variable.name, LOCAL_ONLY)) for variable in VARIABLES]
     return HEADING + COLUMNS + "".join(rows)
 
@@ -63,6 +64,8 @@ def _place(expression: str) -> str:
     member = re.search(r"\bconfiguration\.\??(\w+)", expression)
     if member is not None:
         return f"`configuration.{member[1]}`"
+    if re.match(r"authentication\b", expression):
+        return "`authentication`"
     return GIVEN_ELSEWHERE.get(expression, "the templates")
 
 

@@ -8,9 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from shared.connections import HTTP_SECONDS_MAX as HTTP_SECONDS_MAX
-from shared.connections import dynamics_gateway as dynamics_gateway
-from shared.connections import stripe_gateway as stripe_gateway
 from shared.converge.commands import Commands
 from shared.converge.deciding import ActiveRules, Decider
 from shared.converge.dispatch import Dispatch
@@ -34,22 +31,26 @@ from shared.ports import (
 from shared.registry import Registry
 from shared.services.audit import Audit
 from shared.services.inbox import Accepted, Healing, Inbox, Resolve, WaitingList
-from shared.services.ingest import Ingest
+from shared.services.ingest import Ingest, Refusals
 from shared.services.operations import (
     CustomerDecisions,
     DynamicsSetup,
     Health,
     Measure,
     ReadyAccount,
+    SetupNote,
     WebhookSetup,
+    note_setup,
     webhook_setup,
 )
+from shared.services.privacy import Erase, Purge
 from shared.services.probing import Probing
 from shared.services.publishing import Publish, Published, Reapply, Recent
 from shared.services.reconciliation import Prover, Reconcile, prove_each
 from shared.services.work import AccountSweeps, Backfill, Sweep, Work
 from shared.settings import Settings
-from shared.stores.items import Items
+from shared.stores.audit_log import AuditLog
+from shared.stores.items import Items, places
 from shared.stores.journals import Journals
 from shared.stores.links import LinkStore
 from shared.stores.mappings import Mappings
@@ -77,6 +78,7 @@ class App:
     signatures: Signatures
     mappings: Mappings
     registry: Registry
+    refusals: Refusals
     flows: Flows | None = None
     telemetry: Telemetry = field(default_factory=NoTelemetry)
     further_accounts: Mapping[str, StripeGateway] = field(default_factory=dict)
@@ -93,7 +95,7 @@ class App:
     def ingest(self) -> Ingest:
         """The webhook's service."""
         ports = (self.settings, self.signatures, self.queue, self.tables, self.clock)
-        return Ingest(*ports, registry=self.registry)
+        return Ingest(*ports, registry=self.registry, refusals=self.refusals)
 
     # The stores, and what sends objects to their queues: each is put together here alone.
 
@@ -115,6 +117,10 @@ class App:
 
     def _recent(self) -> Recent:
         return Recent(self.tables, self.registry.codec)
+
+    def audit_log(self) -> AuditLog:
+        """Who did what."""
+        return AuditLog(self.tables, self.clock)
 
     # The services.
 
@@ -208,7 +214,8 @@ class App:
     def backfill(self, flows: Flows) -> Backfill:
         """The first run over an account's past."""
         sweep, account = self.sweep_of_account(flows), self.settings.stripe_alias
-        return Backfill(sweep, self.flows or flows, self.tables, self.clock, account)
+        ports = (sweep, self.flows or flows, self.tables, self.clock)
+        return Backfill(*ports, account=account, audit_log=self.audit_log())
 
     def inbox(self) -> Inbox:
         """The inbox of parked items."""
@@ -218,6 +225,7 @@ class App:
             queue=self.queue,
             registry=self.registry,
             rng=self.rng,
+            audit_log=self.audit_log(),
             partitions=self.settings.partitions,
         )
 
@@ -234,6 +242,7 @@ class App:
             tables=self.tables,
             clock=self.clock,
             rng=self.rng,
+            audit_log=self.audit_log(),
             books=self.settings.books,
         )
 
@@ -255,6 +264,7 @@ class App:
             dynamics=self.dynamics,
             tables=self.tables,
             clock=self.clock,
+            audit_log=self.audit_log(),
             companies=self.settings.books.companies,
             customer_id_property=self.settings.customer_id_property,
         )
@@ -262,12 +272,14 @@ class App:
     def publish(self) -> Publish:
         """Submitting, previewing and publishing mappings."""
         recent = self._recent().objects
-        return Publish(self.mappings, self.settings, self.clock, recent, self.dynamics)
+        ports = (self.mappings, self.settings, self.clock, recent, self.dynamics)
+        return Publish(*ports, audit_log=self.audit_log())
 
     def reapply(self) -> Reapply:
         """Rendering drafts as the active mapping says."""
         recent = self._recent().objects
-        return Reapply(self.mappings.store, recent, self._maintenance(), self.clock)
+        ports = (self.mappings.store, recent, self._maintenance(), self.clock)
+        return Reapply(*ports, self.audit_log())
 
     def published(self) -> Published:
         """What of mappings is and was published."""
@@ -284,6 +296,33 @@ class App:
             queues=self.registry.queues,
             books=self.settings.books,
             posting_wait_hours=self.settings.posting_wait_hours,
+        )
+
+    def erase(self) -> Erase:
+        """Taking a person out of what is stored."""
+        accounts = self._each_account()
+        return Erase(
+            links=self._links(),
+            items=self._items(),
+            stripe={alias: app.stripe for alias, app in accounts.items()},
+            pages={alias: app._pages() for alias, app in accounts.items()},
+            tables=self.tables,
+            clock=self.clock,
+            rng=self.rng,
+            audit_log=self.audit_log(),
+            places=places(self.registry.queues),
+        )
+
+    def purge(self, flows: Flows) -> Purge:
+        """Deleting what is older than its retention."""
+        return Purge(
+            items=self._items(),
+            tables=self.tables,
+            flows=self.flows or flows,
+            clock=self.clock,
+            audit_log=self.audit_log(),
+            places=places(self.registry.queues),
+            retention_days=self.settings.retention_days,
         )
 
     def health(self, flows: Flows) -> Health:
@@ -309,6 +348,11 @@ class App:
         settings = {alias: app.settings for alias, app in self._each_account().items()}
         return await webhook_setup(settings, self.mappings, self.registry)
 
+    async def note_setup(self, who: str, note: SetupNote) -> None:
+        """Put on record what a person changed at Stripe. Raises `ValueError`."""
+        await note_setup(self.audit_log(), self.settings.stripe_aliases, who, note)
+
     def probing(self) -> Probing:
         """Finding out how this Dynamics behaves."""
-        return Probing(self.dynamics, self.clock, self.rng, self.settings)
+        log = self.audit_log()
+        return Probing(self.dynamics, self.clock, self.rng, self.settings, log)

@@ -31,6 +31,7 @@ from shared.ports import (
     Tables,
 )
 from shared.registry import ENTITIES, Registry
+from shared.services.ingest import Refusals
 from shared.settings import Settings, from_environment
 from shared.stores.mapping_store import MappingStore
 from shared.stores.mappings import Mappings
@@ -145,6 +146,7 @@ def build(
         registry=registry,
         further_accounts=further,
         telemetry=overrides.get("telemetry") or NoTelemetry(),
+        refusals=Refusals(clock),
         **parts,
     )
     known = (*MAKERS, "clock", "rng", "flows", "further_accounts", "telemetry")

@@ -32,7 +32,7 @@ _WEBHOOK = (
         "tieout.webhook.refused",
         "counter",
         "{request}",
-        "Deliveries refused; code: bad_signature, malformed, unknown_account.",
+        "Deliveries refused; code: bad_signature, malformed, too_large, unknown_account.",
         ("code", "account"),
     ),
     Metric(

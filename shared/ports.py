@@ -312,3 +312,7 @@ class Flows(Protocol):
 
     async def status(self, instance: str) -> str | None:
         """`Running`, `Completed`, `Failed`, ... or None."""
+
+    async def purge(self, since: datetime, until: datetime) -> int:
+        """Forget the instances that began in this time and have ended; returns how many. Raises
+        `FlowsUnavailable`."""

@@ -31,7 +31,7 @@ from shared.domain.books import Books
 from shared.domain.model import Model, ModelRefused
 from shared.domain.partition import DEFAULT_ACCOUNT, PARTITIONS_DEFAULT
 from shared.errors import SettingsRefused
-from shared.settings_problems import problems_of
+from shared.settings_problems import group_problems, problems_of
 from shared.stripe_accounts import (
     UNRESOLVED_REFERENCE,
     StripeAccount,
@@ -47,6 +47,7 @@ from shared.stripe_accounts import (
 NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"  # of a property or an entity set of Dynamics
 PARTITIONS_MAX = 64
 BATCH_SECONDS = (60, 180)
+RETENTION_DAYS = (8, 3_650)
 WRITE_SECONDS_MIN = 90  # a request to Dynamics takes up to 60, announcing it some more
 DELIMITERS = ("-", "--", ".", "..", "_", "__", "|", "||", "~", "~~")  # that Dynamics offers
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -108,7 +109,15 @@ class Settings(Model):
     sweep_overlap_hours: int = Field(default=24, ge=1, le=168)
     sweep_first_days: int = Field(default=30, ge=1, le=3_650)
     stripe_requests_per_second: int = Field(default=25, ge=1, le=100)
+    retention_days: int = Field(
+        default=30,
+        ge=RETENTION_DAYS[0],
+        le=RETENTION_DAYS[1],
+        description="a queue knows the ids of its messages for 7 days",
+    )
     publish_two_persons: bool = False
+    platform_auth: bool = False
+    platform_auth_enabled: bool = False  # what the platform says of itself
     _alias: str = PrivateAttr(default=DEFAULT_ACCOUNT)
 
     @field_validator("time_zone")
@@ -262,6 +271,12 @@ class Settings(Model):
         """How long after its announcement a write may be under way, in seconds."""
         return max(self.batch_seconds_max, WRITE_SECONDS_MIN)
 
+    @property
+    def trusts_principal(self) -> bool:
+        """Whether the header that says who signed in comes from the platform, and from nobody
+        else."""
+        return self.platform_auth and self.platform_auth_enabled
+
 
 class Variable(Model):
     """One environment variable: the field it fills, how to read it."""
@@ -294,6 +309,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(name="ServiceBusConnection", field="service_bus_connection"),
     Variable(name="ServiceBusConnection__fullyQualifiedNamespace", field="service_bus_namespace"),
     Variable(name="ServiceBusConnection__clientId", field="managed_identity_client_id"),
+    Variable(name="WEBSITE_AUTH_ENABLED", field="platform_auth_enabled"),
     *_same(
         *("customer_id_property", "customer_id_chars_max", "time_zone", "partitions"),
         *("signature_tolerance_seconds", "write_settle_seconds", "lease_seconds"),
@@ -310,8 +326,9 @@ VARIABLES: tuple[Variable, ...] = (
             "posting_wait_hours",
             "sweep_overlap_hours",
             "sweep_first_days",
+            "retention_days",
         ),
-        *("stripe_requests_per_second", "publish_two_persons"),
+        *("stripe_requests_per_second", "publish_two_persons", "platform_auth"),
     ),
 )
 
@@ -365,7 +382,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         found = values["stripe_accounts"]
         values["stripe_accounts"] = accounts_in(found, environment, problems)
     named = {variable.field: variable.name for variable in VARIABLES}
-    problems += _groups(values)
+    problems += group_problems(values)
     broken = {problem.split(" ")[0] for problem in problems}
     try:
         settings = Settings.model_validate(values)
@@ -376,22 +393,3 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     if problems:
         raise SettingsRefused(problems)
     return settings
-
-
-def _groups(values: Mapping[str, Any]) -> list[str]:
-    """Problems of variables that belong together."""
-    problems = []
-    if not ("tables_connection" in values or "tables_endpoint" in values):
-        problems.append("TIEOUT_TABLES_CONNECTION or TIEOUT_TABLES_ENDPOINT is missing")
-    if not ("service_bus_connection" in values or "service_bus_namespace" in values):
-        problems.append(
-            "ServiceBusConnection or ServiceBusConnection__fullyQualifiedNamespace is missing"
-        )
-    if "dynamics_client_secret" in values:
-        needed = ("dynamics_token_url", "dynamics_client_id")
-        problems += [
-            f"{field.upper()} is missing, DYNAMICS_CLIENT_SECRET needs it"
-            for field in needed
-            if field not in values
-        ]
-    return problems

@@ -118,3 +118,22 @@ def _is_secret(text: str) -> bool:
 def _renamed(text: str, names: Mapping[str, str]) -> str:
     """A sentence about fields as one about variables."""
     return re.sub(r"\w+", lambda found: names.get(found[0], found[0]), text)
+
+
+def group_problems(values: Mapping[str, object]) -> list[str]:
+    """Problems of variables that belong together."""
+    problems = []
+    if not ("tables_connection" in values or "tables_endpoint" in values):
+        problems.append("TIEOUT_TABLES_CONNECTION or TIEOUT_TABLES_ENDPOINT is missing")
+    if not ("service_bus_connection" in values or "service_bus_namespace" in values):
+        problems.append(
+            "ServiceBusConnection or ServiceBusConnection__fullyQualifiedNamespace is missing"
+        )
+    if "dynamics_client_secret" in values:
+        needed = ("dynamics_token_url", "dynamics_client_id")
+        problems += [
+            f"{field.upper()} is missing, DYNAMICS_CLIENT_SECRET needs it"
+            for field in needed
+            if field not in values
+        ]
+    return problems

@@ -12,12 +12,13 @@ import typer
 from cli.main import app
 from shared.outcomes import TABLE, Kind
 from shared.registry import ENTITIES
+from shared.targets.finance import FINANCE
 from tests.reasons import Sources
 from tests.test_tidy import PRODUCT, ROOT, files, tree_of
 
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-CODE = re.compile(r"`([a-z0-9_]+)`")
+CODE = re.compile(r"`([A-Za-z0-9_]+)`")
 PROOF_SENTENCE = "`/api/proof` may answer 503"
 DELAY_SENTENCE = "**Retries.**"
 
@@ -230,3 +231,25 @@ def test_every_limit_of_the_architecture_page_is_defined_where_the_page_says() -
         defined: set[str] = set().union(*(constants_of(path) for path in paths))
         wrong += [name for name in CONSTANT.findall(names) if name not in defined]
     assert wrong == []
+
+
+SECURITY = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+
+
+def test_the_role_in_dynamics_names_every_entity_set_that_is_written_or_looked_into() -> None:
+    listed = first_column(section(SECURITY, "### The role in Dynamics"))
+    written = {row.name for row in FINANCE} | {row.header for row in FINANCE.journal_lines}
+    looked_into = {row.posted_as.entity_set for row in FINANCE if row.posted_as is not None}
+    assert sorted((written | looked_into) - set(listed)) == []
+
+
+def test_every_table_is_in_the_guide_with_what_it_holds_and_how_long() -> None:
+    told = section(SECURITY, "## What is stored, and how long")
+    named = re.compile(r'(?m)^TABLE(?:, \w+)* = "(\w+)"')
+    tables = {
+        name
+        for path in files("shared/stores", "shared/services", "shared/converge")
+        for name in named.findall(path.read_text(encoding="utf-8"))
+    }
+    assert {"audit", "links", "events"} <= tables
+    assert [table for table in sorted(tables) if f"`{table}`" not in told] == []

@@ -11,7 +11,7 @@ import typer
 
 from cli.remote import DEFAULT_URL, AsJson, Url, address, ask, fail
 from cli.setup import page
-from cli.setup.endpoint import WantedEndpoint, url_problem
+from cli.setup.endpoint import EndpointAction, WantedEndpoint, url_problem
 from cli.setup.failure import SetupFailed
 from cli.setup.steps import (
     DEFAULT_ACCOUNT,
@@ -54,6 +54,7 @@ def setup(
             "Azure login. Without it the secret is printed, once.",
         ),
     ] = "",
+    who: Annotated[str, typer.Option(help="Who sets it up; kept in the audit log.")] = "",
     stripe_url: Annotated[
         str, typer.Option(help="Another address of the Stripe API (a local peer).")
     ] = STRIPE_URL,
@@ -83,6 +84,7 @@ def setup(
             _check(report, key, facts, known)
             id = "" if known is None else str(known["account_id"])
             asyncio.run(_at_stripe(report, key, wanted, id, vault=vault, stripe_url=stripe_url))
+            _note(report, url, account, who)
     except SetupFailed as error:
         problem = str(error)
     _print(report, facts, url, mode=mode, as_json=as_json, problem=problem)
@@ -169,6 +171,23 @@ async def _at_stripe(
         stripe = StripeWebhooks(http, key, wanted.api_version, url=stripe_url, pause=pause.get())
         store = KeyVault(http, vault, login.get()) if vault else None
         await set_up_endpoint(report, stripe, store, wanted, account_id)
+
+
+def _note(report: SetupReport, url: str, account: str, who: str) -> None:
+    """Have the app put on record what was changed; it cannot before its settings are complete."""
+    plan = report.plan
+    if plan is None or report.dry_run or plan.action is EndpointAction.KEEP:
+        return
+    changes = "; ".join(plan.changes)
+    body = {"who": who, "account": account, "endpoint": report.endpoint_id, "changes": changes}
+    try:
+        noted = ask(url, "setup", (200, 400, 503), body).get("noted") is True
+    except typer.Exit:
+        noted = False
+    if noted:
+        report.ok("audit log", "what was changed is on record")
+    else:
+        report.note("audit log", "the app cannot put it on record yet")
 
 
 def _print(

@@ -1,11 +1,19 @@
 """`ports.Flows` on the durable client that the host binds to each call."""
 
+from datetime import datetime
+
 import azure.durable_functions as df
 
 from shared.errors import FlowsUnavailable
 from shared.ports import Json
 
 POKE = "poke"
+ENDED = (
+    df.OrchestrationRuntimeStatus.Completed,
+    df.OrchestrationRuntimeStatus.Failed,
+    df.OrchestrationRuntimeStatus.Terminated,
+    df.OrchestrationRuntimeStatus.Canceled,
+)
 RUNNING = ("Running", "Pending", "ContinuedAsNew", "Suspended")
 
 
@@ -44,3 +52,11 @@ class DurableFlows:
             raise FlowsUnavailable(str(error)) from error
         status = getattr(state, "runtime_status", None)
         return None if status is None else str(status.name)
+
+    async def purge(self, since: datetime, until: datetime) -> int:
+        """Forget the instances that began in this time and have ended; returns how many."""
+        try:
+            history = await self._client.purge_instance_history_by(since, until, list(ENDED))
+        except Exception as error:
+            raise FlowsUnavailable(str(error)) from error
+        return int(history.instances_deleted)

@@ -87,7 +87,9 @@ var application = {
   TIEOUT_SWEEP_OVERLAP_HOURS: string(limits.?sweepOverlapHours ?? '')
   TIEOUT_SWEEP_FIRST_DAYS: string(limits.?sweepFirstDays ?? '')
   TIEOUT_STRIPE_REQUESTS_PER_SECOND: string(limits.?stripeRequestsPerSecond ?? '')
+  TIEOUT_RETENTION_DAYS: string(limits.?retentionDays ?? '')
   TIEOUT_PUBLISH_TWO_PERSONS: string(limits.?publishTwoPersons ?? '')
+  TIEOUT_PLATFORM_AUTH: authentication != null ? 'true' : ''
 }
 
 var clientSecret = {

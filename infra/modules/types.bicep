@@ -60,6 +60,7 @@ type Limits = {
   sweepOverlapHours: int?
   sweepFirstDays: int?
   stripeRequestsPerSecond: int?
+  retentionDays: int?
   publishTwoPersons: bool?
 }
 

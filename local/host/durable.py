@@ -80,6 +80,17 @@ class Hub:
         instance.open.clear()
         return True
 
+    def purge(self, since: datetime, until: datetime) -> int:
+        """Forget the instances that were created in this time and have ended; returns how many."""
+        ended = [
+            each.id
+            for each in self.store.instances.values()
+            if each.is_final and since <= each.created_at < until
+        ]
+        for id in ended:
+            del self.store.instances[id]
+        return len(ended)
+
     def instance(self, instance_id: str) -> OrchestrationInstance | None:
         """All that is known of an instance."""
         return self.store.instances.get(instance_id)
@@ -106,7 +117,8 @@ class Hub:
                 while self._ready and not self._is_halted:
                     instance_id = next(iter(self._ready))
                     del self._ready[instance_id]
-                    self._step(self.store.instances[instance_id])
+                    if instance_id in self.store.instances:
+                        self._step(self.store.instances[instance_id])
                     await asyncio.sleep(0)
                 await self._sleep()
         except asyncio.CancelledError:
@@ -173,7 +185,9 @@ class Hub:
         """A result of work; dropped when its execution is over or the result is there already."""
         if self._is_halted:
             return
-        instance = self.store.instances[instance_id]
+        instance = self.store.instances.get(instance_id)
+        if instance is None:  # it ended, and was purged since
+            return
         if instance.execution == execution and instance.open.pop(id, None) is not None:
             self._arrive(instance, entry)
 

@@ -1,6 +1,7 @@
 """`shared.ports.Flows` on the hub in this process."""
 
 import asyncio
+from datetime import datetime
 
 from local.host.durable import Hub, InstanceRuns
 from shared.ports import Json
@@ -36,3 +37,8 @@ class HubFlows:
         await asyncio.sleep(0)
         known = self._hub.instance(instance)
         return known.status if known else None
+
+    async def purge(self, since: datetime, until: datetime) -> int:
+        """Forget the instances that began in this time and have ended."""
+        await asyncio.sleep(0)
+        return self._hub.purge(since, until)

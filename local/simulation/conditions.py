@@ -25,6 +25,7 @@ JOURNAL_LINES = (1_000, 1_000, 20, 3)
 JOURNAL_HOURS = (24, 24, 6, 1)
 ATTEMPTS = (12, 12, 4)
 GATHER_SECONDS = (10, 10, 0, 60)
+RETENTION = (30, 30, 8)
 ORDERS = (False, True)
 PAGE_ROWS = (QUERY_ROWS_MAX, 25, 7, 3)
 PAST_DAYS = (0.0, 0.0, 20.0, 60.0)
@@ -60,6 +61,7 @@ class Conditions:
     journal_hours_max: int = 24
     attempts_max: int = 12
     gather_seconds: int = 10
+    retention_days: int = 30
     time_zone: str = "UTC"
     latency_seconds: tuple[float, float] = (0.05, 3.0)
     stripe_seconds: tuple[float, float] = (0.05, 0.8)
@@ -96,6 +98,7 @@ def conditions_of(seed: int) -> Conditions:
         journal_hours_max=one_of("journal hours", JOURNAL_HOURS),
         attempts_max=one_of("attempts", ATTEMPTS),
         gather_seconds=one_of("gather", GATHER_SECONDS),
+        retention_days=one_of("retention", RETENTION),
         time_zone=one_of("time zone", TIME_ZONES),
         orders=one_of("orders", ORDERS),
         page_rows=one_of("page rows", PAGE_ROWS),

@@ -35,6 +35,7 @@ from shared.ports import Clock, Json
 from shared.registry import REGISTRY
 from shared.services.publishing import Publish, Recent
 from shared.settings import Settings
+from shared.stores.audit_log import AuditLog
 
 APP, STRIPE, DYNAMICS = "http://127.0.0.1:7071", "http://127.0.0.1:12111", "http://127.0.0.1:7365"
 WEBHOOK = "/api/webhooks/stripe"
@@ -112,6 +113,8 @@ class Environment:
             self.instances.watch,
             self.history,
             overlap_hours=self.conditions.overlap_hours,
+            clock=self.clock,
+            retention_days=self.conditions.retention_days,
             time_zone=self.conditions.time_zone,
             orders=self.conditions.orders,
         )
@@ -128,6 +131,7 @@ class Environment:
             journal_hours_max=self.conditions.journal_hours_max,
             attempts_max=self.conditions.attempts_max,
             gather_seconds=self.conditions.gather_seconds,
+            retention_days=self.conditions.retention_days,
             time_zone=self.conditions.time_zone,
         )
 
@@ -139,7 +143,9 @@ class Environment:
         recent = Recent(self.tables, REGISTRY.codec).objects
         http = self._client(self.dynamics.asgi)
         dynamics = bootstrap.dynamics_gateway(settings, http, self.clock)
-        await publish(Publish(mappings, settings, self.clock, recent, dynamics), documents)
+        audit_log = AuditLog(self.tables, self.clock)
+        ports = (mappings, settings, self.clock, recent, dynamics)
+        await publish(Publish(*ports, audit_log=audit_log), documents)
 
     async def switch_on(self) -> None:
         """The app, and the webhook that leads to it."""

@@ -1,6 +1,7 @@
 """The durable client of a fleet: whoever starts a flow, the leading host steps it."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 from local.host import Hub, HubFlows
 from shared.ports import Json
@@ -23,3 +24,7 @@ class InstanceFlows:
     async def status(self, instance: str) -> str | None:
         """The runtime status, or None."""
         return await HubFlows(self._hub()).status(instance)
+
+    async def purge(self, since: datetime, until: datetime) -> int:
+        """Forget the instances that began in this time and have ended."""
+        return await HubFlows(self._hub()).purge(since, until)

@@ -126,6 +126,11 @@ class InstrumentedFlows:
         """The status of an instance."""
         return await self._process.through("flows.status", lambda: self._inner.status(instance))
 
+    async def purge(self, since: datetime, until: datetime) -> int:
+        """Forget what has ended."""
+        self._timeline.note(self._process.name, f"flows.purge {since} {until}")
+        return await self._process.through("flows.purge", lambda: self._inner.purge(since, until))
+
 
 class InstrumentedStripe:
     """`shared.ports.StripeGateway`."""

@@ -141,6 +141,7 @@ async def _items(subject: JudgedWorld) -> list[Violation]:
         for event in subject.stripe.objects("event")
         if REGISTRY.of_event(event["type"]) is not None and event["id"] not in known
         if event["created"] >= subject.history.began.timestamp()
+        if not _may_be_purged(subject, event)
     ]
     return (
         listed("item_in_limbo", limbo)
@@ -149,6 +150,12 @@ async def _items(subject: JudgedWorld) -> list[Violation]:
         + listed("parked_without_amount", worthless)
         + listed("event_lost", lost)
     )
+
+
+def _may_be_purged(subject: JudgedWorld, event: Mapping[str, Any]) -> bool:
+    """Whether the app was given an event so long ago that its row may be gone."""
+    is_old = event["created"] < subject.purged_before.timestamp()
+    return is_old and event["id"] in subject.given.items
 
 
 def _hopeless(stripe: StripePeer) -> dict[str, None]:

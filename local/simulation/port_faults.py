@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from local.simulation.conditions import Conditions
 from local.simulation.faults import Injector
@@ -188,6 +188,10 @@ class FaultyFlows:
     async def status(self, instance: str) -> str | None:
         """The status of an instance."""
         return await self._inner.status(instance)
+
+    async def purge(self, since: datetime, until: datetime) -> int:
+        """Forget what has ended."""
+        return await self._inner.purge(since, until)
 
 
 class FaultyBroker:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from local.dynamics import DynamicsPeer
 from local.servicebus import Broker
@@ -9,6 +10,7 @@ from local.simulation.history import History
 from local.simulation.observers import JournalWatch, LetterWatch, QueueWatch
 from local.stripe import StripePeer
 from local.tables import MemoryTables
+from shared.ports import Clock
 
 SHOWN_MAX = 5  # findings named in one violation
 
@@ -35,8 +37,15 @@ class JudgedWorld:
     journals: JournalWatch
     history: History
     overlap_hours: int
+    clock: Clock
+    retention_days: int
     time_zone: str
     orders: bool = False
+
+    @property
+    def purged_before(self) -> datetime:
+        """Of what is older the app may have forgotten that it is done."""
+        return self.clock.now() - timedelta(days=self.retention_days)
 
 
 def listed(invariant: str, findings: Sequence[str]) -> list[Violation]:

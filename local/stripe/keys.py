@@ -44,6 +44,10 @@ class Keys:
             raise ValueError("this key is in use already")
         self._keys[key.key] = key
 
+    def withdraw(self, key: str) -> None:
+        """Make a key invalid at once. Raises `KeyError` for one that is not valid."""
+        del self._keys[key]
+
     def authenticate(self, headers: Mapping[str, str]) -> RestrictedKey:
         """The key of a request (header names in lower case). Raises `ApiError`."""
         given = _given(headers)

@@ -197,3 +197,8 @@ class StripePeer(Acts):
     def issue_key(self, key: RestrictedKey) -> None:
         """Make a restricted key of the account valid. Raises `ValueError` for one in use."""
         self._keys.issue(key)
+
+    def withdraw_key(self, key: str) -> None:
+        """Delete a key of the account: it is refused at once. Raises `KeyError` for one that is
+        not valid."""
+        self._keys.withdraw(key)

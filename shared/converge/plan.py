@@ -1,7 +1,8 @@
 """What of an object is written next: what must exist, compared with what was written. Pure.
 
 A phase plans the documents that are ready: every record that they need is there and is not changed
-in the same phase. An order's lines need the number of its header first.
+in the same phase. An order's lines need the number of its header first. A role may come twice: as
+its record begins, and as it ends in a later phase.
 
 Money: a line that was written is never written again; only the rendering of a draft changes, when
 somebody reapplies the mapping; amounts that seem to have changed park. Master data follows facts
@@ -39,13 +40,15 @@ def plan_phase(
 
     Raises `Parked`, `UncertainWrite`, and RuntimeError for documents that never get ready.
     """
-    links, intents = value.links, value.claim.intents
+    links = value.links
+    over = value.progress.over  # announced and settled in an earlier phase of this run
+    intents = {role: intent for role, intent in value.claim.intents.items() if role not in over}
     plans: list[Plan] = []
     landed: list[Link] = []
     touched: dict[str, None] = {}
     rest = []
     for document in value.pending:
-        if any(role not in links or role in touched for role in document.needs):
+        if not _is_ready(document, links, touched):
             rest.append(document)
             continue
         record = _record(value, document, links, target)
@@ -77,6 +80,12 @@ def plan_phase(
         progress,
         merged(plans),
     )
+
+
+def _is_ready(document: Document, links: Mapping[str, Link], touched: Mapping[str, None]) -> bool:
+    """Whether all that a document needs is there, and nothing of it changes in this phase."""
+    is_there = all(role in links and role not in touched for role in document.needs)
+    return is_there and document.role not in touched
 
 
 def _record(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from shared.converge import measures
 from shared.converge.origins import Origins
 from shared.converge.stages import ClaimedObject, ReadObject, WantedObject
+from shared.entities.common.erasure import without_person
 from shared.entities.common.objects import Context, Snapshot, id_of
 from shared.entities.entity import Entity, FetchedObject
 from shared.errors import ObjectMissing
@@ -43,6 +44,8 @@ class Reader:
             companies=claimed.companies,
             was_settled=claim.settled,
         )
+        if claim.is_erased or await self.links.is_erased(id_of(snapshot.object.get("customer"))):
+            snapshot = without_person(snapshot)
         snapshot = await self.origins.read(snapshot, context)
         if not claim.was_read:
             claim.was_read = True

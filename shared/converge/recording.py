@@ -72,7 +72,7 @@ class Recorder:
         progress = value.progress if isinstance(value, WrittenObject) else Progress()
         complete = None
         if isinstance(result, WrittenObject) and result.desired.unfinished is None:
-            complete = result.desired.documents
+            complete = result.desired.final
         settle = timedelta(seconds=self.settings.write_settle_seconds)
         open_intents = still_open(claim, progress, self.clock.now() + settle)
         is_new = complete is not None and not claim.settled

@@ -165,7 +165,7 @@ class Applier:
     ) -> None:
         for each in writes:
             each.recovered = each.record.document.role in value.claim.intents
-        documents, links = value.desired.documents, value.progress.links
+        documents, links = value.desired.final, value.progress.links
         await self.links.intend(value.claim, intents, documents, links)
 
     async def _keep(self, each: Pending, result: Written | WriteFailed, writer: Writer) -> None:

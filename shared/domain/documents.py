@@ -135,12 +135,12 @@ class Party:
 class Document:
     """One record that must exist in the target.
 
-    `role` is unique within the Stripe object
-    (`gross`, `customer~usmf`); `key` is the business key in the target. `parent`: the role of the
-    record that this one belongs to, whose number Dynamics gives. `after`: roles that must exist
-    first. `group`: documents of one group are written in one changeset. `expects`: amounts that
-    properties of the parent must show before this document is written. `decision`: the id of the
-    decision of a person that it carries out.
+    `role` is unique within the Stripe object (`gross`, `customer~usmf`). A record that has to begin
+    as another document than it ends comes twice, in this order. `key` is the business key in the
+    target. `parent`: the role of the record that this one belongs to, whose number Dynamics gives.
+    `after`: roles that must exist first. `group`: documents of one group are written in one
+    changeset. `expects`: amounts that properties of the parent must show before this document is
+    written. `decision`: the id of the decision of a person that it carries out.
 
     Of a kind: `template` names it and its rendering; `journal` is set for journal lines;
     `belongs_to` says in words what its parent is, where it has one.

@@ -8,14 +8,17 @@ the counters change in one transaction. Rows:
 * `object~<key>`: what became of each object, and which events led to it. The key is the object's
   id, of commands `verify-<object id>` and so on.
 * `parked~<key>`, `waiting~<key>`, `resolved~<key>`: the lists of objects.
-* `counter`: how many objects came to what; of the parked ones how many by cause, and the amounts at
-  stake by currency; when the webhook last received an event of which something became.
+* `counter`: how many objects came to what, and how many of them were purged; of the parked ones how
+  many by cause, and the amounts at stake by currency; when the webhook last received an event of
+  which something became.
 
-Nothing is ever deleted but places in lists, and rows of commands that their objects stand for.
+Nothing is ever deleted but places in lists, rows of commands that their objects stand for, and what
+is done or skipped once its retention is over (`services/privacy/purge.py`).
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -25,8 +28,11 @@ from shared.errors import Refused, TableConflict, clean_text
 from shared.outcomes import Kind, Outcome
 from shared.ports import (
     TRANSACTION_OPERATIONS_MAX,
+    Cell,
     Clock,
+    Delete,
     Insert,
+    Operation,
     Replace,
     Row,
     Tables,
@@ -37,6 +43,7 @@ from shared.stores.item_rows import (
     COUNTED,
     EVENT,
     OBJECT,
+    SETTLED,
     TEXT_CHARS_MAX,
     ItemRows,
     keys_read,
@@ -44,13 +51,24 @@ from shared.stores.item_rows import (
 )
 from shared.stores.paging import rows
 
-__all__ = ("ItemOutcome", "Items", "home", "item_of", "place", "places")
+__all__ = (
+    "PURGED_AT_ONCE",
+    "ItemOutcome",
+    "Items",
+    "home",
+    "is_settled_row",
+    "item_of",
+    "place",
+    "places",
+)
 
 TABLE = "events"
 COUNTER = "counter"
+PURGED = "purged"  # of the counter: objects whose rows are gone
 PLACES = 4  # of a queue; changing it would move objects
 CONFLICTS_MAX = 20
 LEFT_PER_TRANSACTION = TRANSACTION_OPERATIONS_MAX - 1  # and the counter
+PURGED_AT_ONCE = LEFT_PER_TRANSACTION
 
 
 def place(queue: str, number: int) -> str:
@@ -66,6 +84,15 @@ def places(queues: Iterable[str]) -> list[str]:
 def home(queue: str, object: str) -> str:
     """The place of an object."""
     return place(queue, partition_of(object, PLACES))
+
+
+def is_settled_row(row: Row) -> bool:
+    """Whether a row only tells of an item, or of an object, that is done or skipped. The row of an
+    object of a further Stripe account tells more: whose it is (`account_of`)."""
+    is_told = row.row.startswith((EVENT, OBJECT))
+    if row.row.startswith(OBJECT) and row.cells["account"] != DEFAULT_ACCOUNT:
+        return False
+    return is_told and Kind(str(row.cells["status"])) in SETTLED
 
 
 class Items:
@@ -195,6 +222,51 @@ class Items:
             return
         raise TableConflict(f"the counters of {where} keep changing")
 
+    async def purge(self, where: str, rows: Sequence[Row]) -> int:
+        """Delete rows of a place that `is_settled_row`, at most `PURGED_AT_ONCE`, and move the
+        counters with them; returns how many. What changed since it was read stays. Raises
+        `TableConflict` when others keep changing the same rows."""
+        left = list(rows)
+        for _ in range(CONFLICTS_MAX):
+            if not left:
+                return 0
+            counter = await self._tables.get(TABLE, where, COUNTER)
+            objects = [row for row in left if row.row.startswith(OBJECT)]
+            gone = Counter(Kind(str(row.cells["status"])) for row in objects)
+            cells = rollup.moved(counter, {kind: -gone[kind] for kind in SETTLED}, (), None)
+            cells[PURGED] = _number(counter, PURGED) + len(objects)
+            operations: list[Operation] = [Delete(row.row, row.etag) for row in left]
+            operations.append(
+                Insert(COUNTER, cells) if counter is None else Replace(COUNTER, cells, counter.etag)
+            )
+            try:
+                await self._tables.transact(TABLE, where, operations)
+            except TableConflict:
+                now = await asyncio.gather(
+                    *(self._tables.get(TABLE, where, row.row) for row in left)
+                )
+                left = [
+                    row
+                    for row, current in zip(left, now, strict=True)
+                    if current is not None and current.etag == row.etag
+                ]
+                continue
+            return len(left)
+        raise TableConflict(f"the counters of {where} keep changing")
+
+    async def erase(self, row: Row, cells: Mapping[str, Cell]) -> bool:
+        """Say less in a row of an item than it said; False when it says something else by now."""
+        try:
+            await self._tables.transact(TABLE, row.partition, [Replace(row.row, cells, row.etag)])
+        except TableConflict:
+            return False
+        return True
+
+    async def purged(self, places: Sequence[str]) -> int:
+        """How many objects had their rows deleted, over the given partitions."""
+        rows = await self._counters(places)
+        return sum(_number(row, PURGED) for row in rows)
+
     async def counts(self, places: Sequence[str]) -> dict[str, int]:
         """The sums of the counters over the given partitions."""
         rows = await self._counters(places)
@@ -206,6 +278,11 @@ class Items:
 
     async def _counters(self, places: Sequence[str]) -> list[Row | None]:
         return await asyncio.gather(*(self._tables.get(TABLE, key, COUNTER) for key in places))
+
+
+def _number(row: Row | None, name: str) -> int:
+    value = row.cells.get(name, 0) if row is not None else 0
+    return value if isinstance(value, int) else 0
 
 
 def _in_transactions(item_outcomes: Sequence[ItemOutcome]) -> list[list[ItemOutcome]]:

@@ -5,18 +5,20 @@ Partition key = Stripe object id, so that one object is one entity-group transac
 `link~<role>` (a record that exists), `document` (the last documents and records, packed),
 `choice~<company>` (what a person decided about a customer), `chosen~<moment>` (all such decisions),
 `origin~<object>` (of a charge: who decided where what follows it goes, `origins.py`).
-`resolved` and `resolution~...` (what a person settled by hand, `stores/resolutions.py`).
+`resolved` and `resolution~...` (what a person settled by hand, `stores/resolutions.py`),
+`erased` (of a customer: who is not to be named any more).
 Every write is conditional on the claim's ETag: a worker that lost its claim changes nothing.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from shared.domain.clearing import Resolution
 from shared.domain.codec import Codec
 from shared.domain.documents import Document
+from shared.domain.erasure import ERASED_TEXT, Eraser
 from shared.domain.records import Choice, Intent, Link, Record, canonical
 from shared.errors import ClaimHeld, Parked, TableConflict
 from shared.ports import (
@@ -43,6 +45,8 @@ LINK_PREFIX = "link~"
 ORIGIN_PREFIX = "origin~"
 CHOICE_PREFIX = "choice~"
 CHOSEN_PREFIX = "chosen~"
+ERASED = "erased"
+SAID_PREFIXES = (CHOICE_PREFIX, CHOSEN_PREFIX, resolutions.RESOLVED, resolutions.HISTORY_PREFIX)
 CLAIMS = 1  # operations on the claim in each transaction
 ROWS_MAX = 20_000  # of one object: its order's 90 lines, with the credit lines of 200 refunds
 
@@ -63,6 +67,7 @@ class Claim:
     settled: bool = False
     resolution: Resolution | None = None
     decisions: int = 0
+    is_erased: bool = False
     was_read: bool = False
 
     def cells(self, owner: str, until: datetime) -> dict[str, Cell]:
@@ -199,6 +204,7 @@ class LinkStore:
                 claim.intents[row.row.removeprefix(INTENT_PREFIX)] = _intent_of(row, self._codec)
         claim.resolution = resolutions.resolution_of(by_key.get(resolutions.RESOLVED))
         claim.decisions = sum(row.row.startswith(resolutions.HISTORY_PREFIX) for row in stored)
+        claim.is_erased = ERASED in by_key
         document = by_key.get(DOCUMENT)
         claim.settled = document is not None and document.cells["settled"] is True
         return claim
@@ -330,6 +336,50 @@ class LinkStore:
     async def resolution(self, id: str) -> Resolution | None:
         """What a person decided about an object; None where Tieout is to write it."""
         return resolutions.resolution_of(await self._tables.get(TABLE, id, resolutions.RESOLVED))
+
+    async def is_erased(self, id: str) -> bool:
+        """Whether a customer was erased; no id is nobody's."""
+        return bool(id) and await self._tables.get(TABLE, id, ERASED) is not None
+
+    async def erase(self, claim: Claim, eraser: Eraser, *, mark: bool) -> int:
+        """Take a customer out of all rows of an object, also out of what people wrote about it, and
+        release the claim; returns how many rows changed. `mark`: the object is the customer itself,
+        which is erased from now on. Raises `TableConflict` when the claim is lost.
+
+        Announced writes must be over: of a customer they are forgotten, because its account is
+        looked for before it is made, whatever was announced.
+        """
+        changes: list[list[Operation]] = []
+        if mark and not claim.is_erased:
+            changes.append([Put(ERASED, {"at": self._clock.now()})])
+        for row in await rows_of(self._tables, claim.id):
+            operation = self._erased(row, eraser, mark=mark)
+            if operation is not None:
+                changes.append([operation])
+        *parts, rest = in_transactions(changes, CLAIMS)
+        for operations in parts:
+            await self._under_claim(claim, operations, claim.owner, claim.until)
+        await self._under_claim(claim, rest, "", self._clock.now())
+        return len(changes)
+
+    def _erased(self, row: Row, eraser: Eraser, *, mark: bool) -> Operation | None:
+        """What takes the customer out of a row; None where it says nothing of it."""
+        cells: dict[str, Cell] | None = None
+        if row.row.startswith(LINK_PREFIX):
+            link = _link_of(row, self._codec)
+            cells = _link_cells(replace(link, record=eraser.record(link.record)), self._codec)
+        elif row.row.startswith(INTENT_PREFIX):
+            if mark:
+                return Delete(row.row)
+            intent = _intent_of(row, self._codec)
+            cells = _intent_cells(replace(intent, record=eraser.record(intent.record)), self._codec)
+        elif row.row == DOCUMENT:
+            stored = [eraser.document(each) for each in documents_in(row, self._codec)]
+            packed = pack([self._codec.plain_document(document) for document in stored])
+            cells = {**packed, "settled": row.cells["settled"], "at": row.cells["at"]}
+        elif row.row.startswith(SAID_PREFIXES) and "why" in row.cells:
+            cells = {**row.cells, "why": ERASED_TEXT}
+        return None if cells is None or cells == dict(row.cells) else Put(row.row, cells)
 
     async def is_settled(self, id: str) -> bool:
         """True when everything the object needs was written."""

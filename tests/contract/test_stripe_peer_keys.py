@@ -38,6 +38,20 @@ def test_only_the_api_key_opens(header: str, status: int) -> None:
     in_world(scenario)
 
 
+def test_a_key_that_was_withdrawn_opens_no_more() -> None:
+    async def scenario(world: World) -> None:
+        headers = {"Authorization": "Bearer rk_test_old"}
+        world.peer.issue_key(RestrictedKey("rk_test_old"))
+        assert (await answer(world, "GET", "/v1/balance", headers=headers))[0] == 200
+        world.peer.withdraw_key("rk_test_old")
+        assert (await answer(world, "GET", "/v1/balance", headers=headers))[0] == 401
+        assert (await answer(world, "GET", "/v1/balance"))[0] == 200
+        with pytest.raises(KeyError):
+            world.peer.withdraw_key("rk_test_old")
+
+    in_world(scenario)
+
+
 def test_a_key_of_another_account_is_refused() -> None:
     async def scenario(world: World) -> None:
         headers = {"Stripe-Account": "acct_other"}

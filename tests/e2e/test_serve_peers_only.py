@@ -9,6 +9,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 import httpx
 import pytest
@@ -91,6 +92,9 @@ class UnstartedFlows:
     async def status(self, instance: str) -> str | None:
         del instance
         return None
+
+    async def purge(self, since: datetime, until: datetime) -> int:
+        raise AssertionError((since, until))
 
 
 @pytest.mark.filterwarnings(

@@ -171,3 +171,24 @@ def test_a_backfill_of_one_account_books_its_past_and_no_other() -> None:
         assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown_account")
 
     live(story, OPTIONS)
+
+
+def test_a_customer_of_a_further_account_is_erased_with_its_charges() -> None:
+    async def story(world: World) -> None:
+        peer = world.peers[EU]
+        named = {"name": "Ottilia", "email": "ottilia@example.com", "description": "no trace"}
+        customer = str(peer.request("POST", "/v1/customers", named)["id"])
+        params = {"amount": 7_000, "currency": "eur", "payment_method": "pm_card_visa"}
+        intent = {**params, "customer": customer, "confirm": True}
+        peer.request("POST", "/v1/payment_intents", intent)
+        await rest(world, HOUR)
+        await all_written(world)
+        body = encoded({"who": "Kim", "why": "she asked us to"})
+        answer = await ask(world, "POST", f"customers/{customer}/erase", body)
+        assert (answer.status_code, answer.json()["charges"]) == (200, 1)
+        assert answer.json()["rows"] > 0
+        unknown = await ask(world, "POST", "customers/cus_nobody/erase", body)
+        assert (unknown.status_code, unknown.json()["code"]) == (409, "erase_refused")
+        await all_written(world)
+
+    live(story, OPTIONS)

@@ -7,6 +7,7 @@ ended, 404 for what never was, 409 for a start of what runs, 410 for an event to
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -35,6 +36,7 @@ class Extension:
     instances: dict[str, str] = field(default_factory=dict)
     started: list[tuple[str, str, Any]] = field(default_factory=list)
     events: list[tuple[str, str]] = field(default_factory=list)
+    purges: list[dict[str, str]] = field(default_factory=list)
     races: bool = False
     fails: tuple[str, ...] = ()
 
@@ -74,6 +76,17 @@ class Extension:
         self.events.append((instance, request.match_info["event"]))
         return web.Response(status=202)
 
+    async def purge(self, request: web.Request) -> web.Response:
+        self.purges.append(dict(request.query))
+        if "purge" in self.fails:
+            return web.Response(status=500)
+        ended = [id for id, status in self.instances.items() if status in ENDED]
+        for id in ended:
+            del self.instances[id]
+        if not ended:
+            return web.Response(status=404)
+        return web.json_response({"instancesDeleted": len(ended)})
+
 
 @dataclass(frozen=True)
 class Rig:
@@ -87,6 +100,7 @@ async def rig() -> AsyncIterator[Rig]:
     app = web.Application()
     app.router.add_post("/durabletask/orchestrators/{name}/{instance}", extension.start)
     app.router.add_get("/durabletask/instances/{instance}", extension.status)
+    app.router.add_delete("/durabletask/instances/", extension.purge)
     path = "/durabletask/instances/{instance}/raiseEvent/{event}"
     app.router.add_post(path, extension.raise_event)
     async with TestServer(app) as server:
@@ -182,3 +196,25 @@ async def test_a_host_that_does_not_answer_is_unavailable() -> None:
     with pytest.raises(FlowsUnavailable):
         await DurableFlows(client).start("payout_flow", INSTANCE, INPUT)
     await http_utils._close_session()
+
+
+SINCE, UNTIL = datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 10, 8, tzinfo=UTC)
+
+
+async def test_ended_instances_of_a_time_are_purged_and_those_that_run_stay(rig: Rig) -> None:
+    rig.extension.instances |= {status: status for status in (*ENDED, *RUNNING)}
+    assert await rig.flows.purge(SINCE, UNTIL) == len(ENDED)
+    (asked,) = rig.extension.purges
+    assert sorted(asked["runtimeStatus"].split(",")) == sorted(ENDED)
+    assert asked["createdTimeFrom"].startswith("2026-10-01T00:00:00")
+    assert asked["createdTimeTo"].startswith("2026-10-08T00:00:00")
+
+
+async def test_nothing_to_purge_is_no_error(rig: Rig) -> None:
+    assert await rig.flows.purge(SINCE, UNTIL) == 0
+
+
+async def test_a_purge_that_fails_is_told(rig: Rig) -> None:
+    rig.extension.fails = ("purge",)
+    with pytest.raises(FlowsUnavailable):
+        await rig.flows.purge(SINCE, UNTIL)

@@ -266,7 +266,8 @@ def test_a_resolved_object_is_written_when_a_person_retries_it() -> None:
         assert not (await ask(world, "GET", "inbox?status=resolved")).json()["items"]
         rows = await world.tables.query("links", partition=first["object"], prefix="resol")
         told = [(row.cells["action"], row.cells["who"]) for row in rows]
-        assert told == [("resolved", "Kim"), ("retried", "Lee")]
+        by_key = "key (declared: {})".format
+        assert told == [("resolved", by_key("Kim")), ("retried", by_key("Lee"))]
 
     live(story, _options())
 

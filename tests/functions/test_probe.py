@@ -56,6 +56,8 @@ def test_every_rule_is_answered_and_dynamics_is_as_it_was() -> None:
         }
         assert report["left_behind"] == []
         assert everything(world) == before
+        (entry,) = (await ask(world, "GET", "audit?action=probe")).json()["entries"]
+        assert (entry["who"], entry["detail"]) == ("key", {"company": COMPANY})
 
     live(story)
 

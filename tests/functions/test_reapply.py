@@ -64,7 +64,7 @@ def test_drafts_are_spelled_anew_and_what_is_posted_stays() -> None:
         assert lines(world) == before
         (change, _) = (await get(world, "mappings/history"))["changes"]
         told = (change["action"], change["set"], change["who"], change["why"], change["number"])
-        assert told == ("reapply", name, "Ada", "new brands", 2)
+        assert told == ("reapply", name, "key (declared: Ada)", "new brands", 2)
         assert found["change"]["set"] == name
         assert found["sent"] == 3  # the audit has not seen yet that one is posted
         rows = {name: world.dynamics.records(name) for name in (RECEIPTS, GENERAL)}

@@ -12,6 +12,7 @@ from shared.version import VERSION
 from tests.world import NO_GAPS, START, ask, live, new_customer, rest, sell
 
 ADDRESSES = {  # of today: other programs know them
+    "GET /api/audit",
     "GET /api/health",
     "GET /api/inbox",
     "GET /api/mappings",
@@ -27,6 +28,7 @@ ADDRESSES = {  # of today: other programs know them
     "GET /api/waiting",
     "GET,POST /api/backfill",
     "POST /api/customers/{id}/accept",
+    "POST /api/customers/{id}/erase",
     "POST /api/inbox/resolve",
     "POST /api/inbox/retry",
     "POST /api/mappings",
@@ -35,12 +37,13 @@ ADDRESSES = {  # of today: other programs know them
     "POST /api/mappings/reapply",
     "POST /api/mappings/rollback",
     "POST /api/probe",
+    "POST /api/setup",
     "POST /api/webhooks/stripe",
     "POST /api/webhooks/stripe/{alias}",
 }
 ANONYMOUS = ["api/health", "api/webhooks/stripe", "api/webhooks/stripe/{alias}"]
 HOMEPAGE_OFF = "AzureWebJobsDisableHomepage"
-STATUS = ["queued", "in_flight", "scheduled", "waiting", "parked", "done", "skipped"]
+STATUS = ["queued", "in_flight", "scheduled", "waiting", "parked", "done", "skipped", "purged"]
 PROOF = ["balance_minor", "posted_minor", "draft_minor", "gap_minor", "unexplained_minor"]
 
 
@@ -143,7 +146,7 @@ def test_what_waits_is_listed_with_its_reason() -> None:
     live(story, Options(stripe=slow))
 
 
-def test_the_status_has_exactly_its_seven_figures_and_how_far_the_sweeps_are() -> None:
+def test_the_status_has_exactly_its_eight_figures_and_how_far_the_sweeps_are() -> None:
     async def story(world: World) -> None:
         never = {"transactions_through": None, "events_through": None}
         none = dict.fromkeys(STATUS, 0)

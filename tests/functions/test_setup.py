@@ -122,3 +122,33 @@ def test_a_mapping_that_cannot_be_used_leaves_the_default_policy_and_is_said() -
         assert resources(found)["customer"] == "read"
 
     live(story)
+
+
+NOTE = {"who": "Kim", "account": "default", "endpoint": "we_1AbC", "changes": "enable it"}
+
+
+def test_what_a_person_changed_at_stripe_is_put_on_record() -> None:
+    async def story(world: World) -> None:
+        answer = await ask(world, "POST", "setup", json.dumps(NOTE).encode())
+        assert (answer.status_code, answer.json()) == (200, {"noted": True})
+        (entry,) = (await ask(world, "GET", "audit?action=setup")).json()["entries"]
+        assert entry["who"] == "key (declared: Kim)"
+        assert (entry["objects"], entry["detail"]) == (
+            ["we_1AbC"],
+            {"account": "default", "changes": "enable it"},
+        )
+
+    live(story)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"endpoint": "../x"}, {"endpoint": "sk_test_1"}, {"account": "other"}, {"changes": None}],
+)
+def test_what_is_no_endpoint_of_ours_is_not_put_on_record(changes: dict[str, Any]) -> None:
+    async def story(world: World) -> None:
+        answer = await ask(world, "POST", "setup", json.dumps({**NOTE, **changes}).encode())
+        assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
+        assert (await ask(world, "GET", "audit")).json()["entries"] == []
+
+    live(story)

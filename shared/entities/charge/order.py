@@ -158,35 +158,33 @@ def lines_of(
         )
     # Written when it makes up for the unit prices exactly, too: it holds what was sold.
     # So is one that was announced for a refund that failed meanwhile: it may be there by now.
-    is_left = any(each.quantity for each in documents)
-    may_be_there = ROUNDING_NUMBER in state.announced and is_left
-    if amount or rounding.worth or ROUNDING_NUMBER in state.lines or may_be_there:
+    is_left = any(line.quantity for line in documents)
+    is_known = ROUNDING_NUMBER in state.lines or ROUNDING_NUMBER in state.announced
+    if amount or rounding.worth or is_known:
         # A line of amount 0 alone would keep an order open of which nothing is left.
         quantity = 1 if amount or is_left else 0
         documents.append(_line(rounding, Figures(quantity, amount, 0), mine, state, header))
-    _check_begun(documents, state, header)
+    if not (state.lines or state.announced or any(line.quantity for line in documents)):
+        return ()  # all of it was given back, and nothing of it can be there
+    landed = (Open(landed=int(line.key) in state.landed) for line in documents)
+    return tuple(replace(line, later=later) for line, later in zip(documents, landed, strict=True))
+
+
+def begun_of(
+    lines: Sequence[SalesOrderLine], state: State, header: SalesOrder
+) -> tuple[SalesOrderLine, ...]:
+    """What is written first of lines that a refund took away between the header and them.
+
+    Dynamics takes no new line of quantity 0. A line that was announced may be there already: it is
+    looked for, else written, as it was announced; any other is written as it was sold. Then it is
+    cancelled, and what the refund took of it is on record.
+    """
     return tuple(
-        replace(each, later=Open(landed=int(each.key) in state.landed))
-        for each in documents
-        if not _is_nothing(each, state)
+        state.announced.get(int(line.key))
+        or _line(line.sold, figures_of(line.sold, 0), {}, state, header)
+        for line in lines
+        if line.quantity == 0 and int(line.key) not in state.lines
     )
-
-
-def _is_nothing(line: SalesOrderLine, state: State) -> bool:
-    return line.quantity == 0 and int(line.key) not in state.lines
-
-
-def _check_begun(lines: Sequence[SalesOrderLine], state: State, header: SalesOrder) -> None:
-    """Raises `Parked` when a refund took a line away between the header and its lines."""
-    missing = [line.key for line in lines if _is_nothing(line, state)]
-    if missing and len(missing) < len(lines):
-        raise Parked(
-            "refunded_while_written",
-            f"the order of charge {header.key} was begun, then line {', '.join(missing)} of it was "
-            "refunded before it was written",
-            "Delete the order's header in Dynamics, write the order by hand, name it in the "
-            "charge's metadata (dynamics_sales_order) and resolve this item.",
-        )
 
 
 def _line(
@@ -223,10 +221,14 @@ def _line(
 def release_of(
     snapshot: Snapshot, header: SalesOrder, lines: Sequence[SalesOrderLine], state: State
 ) -> tuple[Document, ...]:
-    """The release of an order, as long as nothing of it is invoiced: when its total is right."""
+    """The release of an order, as long as nothing of it is invoiced: when its total is right.
+
+    An order of which nothing is left needs none. One that was announced may have happened, and is
+    finished: there is nothing in it to invoice.
+    """
     kept = snapshot.written(RELEASE)
     total = sum(line.amount.minor for line in lines)
-    if state.is_invoiced or total == 0:
+    if state.is_invoiced or (total == 0 and RELEASE not in snapshot.intents):
         return () if kept is None else (kept,)
     money = Money(total, header.currency)
     release = SalesOrderRelease(

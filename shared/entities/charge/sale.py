@@ -129,9 +129,10 @@ def _order(snapshot: Snapshot, sold: SaleRouting, context: Context) -> tuple[Doc
         state = State(without={number: {} for number in taken})
         header = order.header_of(snapshot, sold.company, taken.values())
     wanted = order.lines_of(lines, effects.reductions, state, header, rules.rounding_minor_max)
+    begun = order.begun_of(wanted, state, header)
     release = order.release_of(snapshot, header, wanted, state)
     memos = _Memos(snapshot, header, lines, context).of(effects, context.policy.refunds.of_orders)
-    return (header, *wanted, *release, *memos)
+    return (header, *begun, *wanted, *release, *memos)
 
 
 def _without_order(snapshot: Snapshot) -> Parked:

@@ -48,6 +48,7 @@ class Snapshot:
     name of the query. `choices`: what people decided about the customer, by company.
     `was_settled`: all that was wanted then was written before. `of_charge`: what was written or
     announced under other objects for the charge behind this one (`entities/common/origin.py`).
+    `is_erased`: the customer was erased, and `object` says nothing personal.
     """
 
     entity: str
@@ -61,6 +62,7 @@ class Snapshot:
     choices: Mapping[str, Choice] = field(default_factory=dict)
     was_settled: bool = False
     of_charge: Mapping[str, Record] = field(default_factory=dict)
+    is_erased: bool = False
 
     def record(self, role: str) -> Record | None:
         """The record of a role as it was written or announced."""
@@ -134,6 +136,11 @@ class Desired:
     unfinished: TieoutError | None = None
     listed: Listed | None = None
     decided: Decided | None = None
+
+    @property
+    def final(self) -> tuple[Document, ...]:
+        """The documents without those as which a record only begins."""
+        return tuple({document.role: document for document in self.documents}.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,8 +32,8 @@ class State:
 
     `without`: what refunds took of lines that were given back before the order was written.
     `is_invoiced`: whether any line is more than cancelled. `landed`: lines that stand there as an
-    announced change of them said. `announced`: new lines of which nobody knows yet whether
-    they were made.
+    announced change of them said. `announced`: new lines, as they were announced, of which nobody
+    knows yet whether they were made.
     """
 
     lines: Mapping[int, SalesOrderLine] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class State:
     without: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
     is_invoiced: bool = False
     landed: tuple[int, ...] = ()
-    announced: tuple[int, ...] = ()
+    announced: Mapping[int, SalesOrderLine] = field(default_factory=dict)
 
     def written(self) -> dict[str, WrittenRefund]:
         """What refunds took from the lines, by refund."""
@@ -91,9 +91,17 @@ def state_of(snapshot: Snapshot) -> State:
             open_lines[number] = statuses[-1] in OPEN_STATUSES
     without = {each.sold.number: each.reductions for each in _omitted(snapshot)}
     is_invoiced = any(status not in (*OPEN_STATUSES, CANCELED) for status in statuses)
-    new = [role for role in snapshot.intents if role not in snapshot.links]
-    announced = (role.removeprefix(LINE_PREFIX) for role in new if role.startswith(LINE_PREFIX))
-    return State(lines, open_lines, without, is_invoiced, tuple(landed), tuple(map(int, announced)))
+    return State(lines, open_lines, without, is_invoiced, tuple(landed), _announced(snapshot))
+
+
+def _announced(snapshot: Snapshot) -> dict[int, SalesOrderLine]:
+    """Lines that were announced and are not known to be there."""
+    new = (intent.record.document for intent in snapshot.intents.values())
+    return {
+        int(line.key): line
+        for line in new
+        if isinstance(line, SalesOrderLine) and line.role not in snapshot.links
+    }
 
 
 def sold_in(snapshot: Snapshot) -> tuple[SaleLine, ...]:

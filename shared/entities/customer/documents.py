@@ -1,13 +1,22 @@
 """Customers: one record in each company that needs it. https://docs.stripe.com/api/customers
 
 An account that Dynamics had before is linked, and stays Dynamics' own: nothing but the Stripe id is
-written to it. One that was created here follows Stripe.
+written to it. One that was created here follows Stripe, until the customer is erased: then it stays
+as it is, and a company that needs an account from then on gets one without a name.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
 
-from shared.domain.documents import Create, CreateOrFind, Document, Follows, LinkExisting, Patch
+from shared.domain.documents import (
+    Create,
+    CreateOrFind,
+    Document,
+    Follows,
+    Frozen,
+    LinkExisting,
+    Patch,
+)
 from shared.domain.records import Link
 from shared.entities.common.objects import Context, Desired, Query, Snapshot, text
 from shared.entities.customer.attributes import attributes_of, kind_of
@@ -72,7 +81,7 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
 def _document(snapshot: Snapshot, company: str, context: Context) -> Document:
     """The record of a company. Raises `Parked` where a person must decide."""
     kept = snapshot.written(role_of(company))
-    if isinstance(kept, CustomerLink):
+    if isinstance(kept, CustomerLink) or (kept is not None and snapshot.is_erased):
         return kept
     choice = snapshot.choices.get(company)
     decision = "" if choice is None else choice.id
@@ -87,7 +96,7 @@ def _document(snapshot: Snapshot, company: str, context: Context) -> Document:
         company=company,
         key=snapshot.id,
         action=Create() if is_new else CreateOrFind(),
-        later=Follows(),
+        later=Frozen() if snapshot.is_erased else Follows(),
         decision=decision,
         customer=snapshot.id,
         **attributes_of(snapshot.object, kind, company, context),
@@ -126,7 +135,7 @@ def account_notes(
     The default company's account stands under `ACCOUNT_KEY`, those of other
     companies under `ACCOUNT_KEY` with the company.
     """
-    if not context.policy.customers.write_back or _is_deleted(snapshot):
+    if not context.policy.customers.write_back or _is_deleted(snapshot) or snapshot.is_erased:
         return {}
     metadata = snapshot.object.get("metadata")
     shown = metadata if isinstance(metadata, Mapping) else {}

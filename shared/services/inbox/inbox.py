@@ -18,6 +18,7 @@ from shared.domain.partition import DEFAULT_ACCOUNT, partition_of
 from shared.outcomes import Kind, Outcome
 from shared.ports import Json, Message, Queue, Random, Row
 from shared.registry import Registry
+from shared.stores.audit_log import WHO_CHARS_MAX, AuditedAction, AuditLog
 from shared.stores.item import UNREADABLE
 from shared.stores.item_outcomes import command_in, events_of
 from shared.stores.items import Items, home, item_of, places
@@ -25,7 +26,6 @@ from shared.stores.links import LinkStore
 
 RETRIES_MAX = 1_000  # of one call
 AT_ONCE = 50  # objects whose rows are read together, and sent in one request a queue
-WHO_CHARS_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +98,11 @@ class Inbox:
         queue: Queue,
         registry: Registry,
         rng: Random,
+        audit_log: AuditLog,
         partitions: int,
     ) -> None:
         self._items, self._links, self._queue = items, links, queue
+        self._audit_log = audit_log
         self._registry, self._rng, self._partitions = registry, rng, partitions
 
     async def each(self, cause: str = "", kind: Kind = Kind.PARK) -> AsyncIterator[ParkedItem]:
@@ -126,6 +128,13 @@ class Inbox:
                     old.cause, old.count + 1, oldest, old.example, old.remedy
                 )
         return sorted(groups.values(), key=lambda group: (-group.count, group.cause))
+
+    async def retry_by(self, who: str, items: Sequence[ParkedItem]) -> int:
+        """What a person asks for: `retry`, on record."""
+        ids = [item.id for item in items[:RETRIES_MAX]]
+        if ids:
+            await self._audit_log.add(who, AuditedAction.RETRY, ids)
+        return await self.retry(items, who)
 
     async def retry(
         self, items: Sequence[ParkedItem], who: str = "", limit: int = RETRIES_MAX

@@ -21,7 +21,8 @@ from shared.errors import ClaimHeld, ObjectMissing, TableConflict
 from shared.outcomes import Kind, Outcome
 from shared.ports import Clock, Random, StripeGateway, Tables
 from shared.registry import Registry
-from shared.services.inbox.inbox import AT_ONCE, RETRIES_MAX, WHO_CHARS_MAX, ParkedItem
+from shared.services.inbox.inbox import AT_ONCE, RETRIES_MAX, ParkedItem
+from shared.stores.audit_log import WHO_CHARS_MAX, AuditedAction, AuditLog
 from shared.stores.item import UNREADABLE, ItemKind
 from shared.stores.items import ItemOutcome, Items, item_of, places
 from shared.stores.links import LinkStore
@@ -90,9 +91,11 @@ class Resolve:
         tables: Tables,
         clock: Clock,
         rng: Random,
+        audit_log: AuditLog,
         books: Books,
     ) -> None:
         self._items, self._links, self._stripe_by_account = items, links, stripe
+        self._audit_log = audit_log
         self._tables, self._clock, self._rng, self._books = tables, clock, rng, books
 
     async def run(self, items: Sequence[ParkedItem], decision: Decision) -> Resolved:
@@ -102,6 +105,9 @@ class Resolve:
         """
         chosen = items[:RETRIES_MAX]
         decision = _complete(decision, chosen, self._books)
+        if chosen:
+            ids = [parked.id for parked in chosen]
+            await self._audit_log.add(decision.who, AuditedAction.RESOLVE, ids, decision.why)
         done, refused = 0, []
         for parked in chosen:
             try:

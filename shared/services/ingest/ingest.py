@@ -20,6 +20,7 @@ from shared.entities.common.objects import id_of
 from shared.errors import SignatureRefused, TieoutError
 from shared.ports import Clock, Json, Queue, Signatures, Tables
 from shared.registry import Registry
+from shared.services.ingest.refusals import Refusals
 from shared.settings import Settings
 from shared.stores.item import Item
 from shared.stores.items import Items, home
@@ -135,8 +136,10 @@ class Ingest:
         clock: Clock,
         *,
         registry: Registry,
+        refusals: Refusals | None = None,
     ) -> None:
         self._settings, self._account = settings, settings.stripe_alias
+        self._refusals = refusals or Refusals(clock)
         self._registry = registry
         self._signatures = signatures
         self._queue = queue
@@ -149,16 +152,18 @@ class Ingest:
     async def receive(self, body: bytes, signature: str | None) -> Answer:
         """Handle one delivery; never raises for bad input."""
         if len(body) > BODY_BYTES_MAX:
+            self._refusals.note("too_large", self._account)
             return Answer(413, "too_large", f"the body is larger than {BODY_BYTES_MAX} bytes")
         try:
             self._verify(body, signature)
             arrival = parse(body)
         except SignatureRefused as error:
-            telemetry.count("tieout.webhook.refused", code="bad_signature", account=self._account)
+            self._refusals.note("bad_signature", self._account)
             return Answer(400, "bad_signature", str(error))
         except MalformedEventError as error:
-            telemetry.count("tieout.webhook.refused", code="malformed", account=self._account)
+            self._refusals.note("malformed", self._account)
             return Answer(400, "malformed", str(error))
+        self._refusals.settle()
         with telemetry.span("webhook", event=arrival.id, type=arrival.type):
             reason, item = classify(arrival, self._settings, self._registry)
             if item is None:

@@ -11,7 +11,9 @@ from shared.services.operations.stripe_permissions import (
     permissions_of,
 )
 from shared.services.operations.webhook_setup import (
+    SetupNote,
     WebhookSetup,
+    note_setup,
     setup_before_settings,
     webhook_setup,
 )
@@ -25,9 +27,11 @@ __all__ = (
     "Health",
     "Measure",
     "ReadyAccount",
+    "SetupNote",
     "StripePermission",
     "WebhookSetup",
     "events_of",
+    "note_setup",
     "permissions_of",
     "setup_before_settings",
     "webhook_setup",

@@ -16,10 +16,10 @@ from shared.entities.common.objects import Enqueue
 from shared.entities.customer import ACCOUNT, CAUSES, CUSTOMER, CUSTOMERS
 from shared.ports import Clock, DynamicsGateway, Lookup, Tables
 from shared.services.inbox import Inbox
+from shared.stores.audit_log import WHY_CHARS_MAX, AuditedAction, AuditLog
 from shared.stores.items import Items
 from shared.stores.links import LinkStore
 
-WHY_CHARS_MAX = 500
 ACCOUNT_CHARS_MAX = 20
 
 
@@ -53,12 +53,14 @@ class CustomerDecisions:
         dynamics: DynamicsGateway,
         tables: Tables,
         clock: Clock,
+        audit_log: AuditLog,
         companies: Container[str],
         customer_id_property: str,
     ) -> None:
         self._inbox, self._links, self._dispatch_of = inbox, links, dispatch
         self._items = items
         self._dynamics, self._tables, self._clock = dynamics, tables, clock
+        self._audit_log = audit_log
         self._companies, self._customer_id_property = companies, customer_id_property
 
     async def accept(self, decision: AccountDecision) -> int:
@@ -77,11 +79,13 @@ class CustomerDecisions:
                     f"account {account} of {decision.company} belongs to {owner}; say shared to "
                     "link it all the same"
                 )
-        await self._inbox.lift("customer", decision.customer, decision.who.strip())
+        who, why = decision.who.strip(), decision.why.strip()
+        told = {"company": decision.company, "account": account or "new"}
+        await self._audit_log.add(who, AuditedAction.ACCEPT, [decision.customer], why, told)
+        await self._inbox.lift("customer", decision.customer, who)
         now = self._clock.now()
         stamp = f"{now:%Y%m%dT%H%M%S%f}"
         choice = Choice(stamp, decision.company, account, shared)
-        who, why = decision.who.strip(), decision.why.strip()
         await self._links.choose(decision.customer, choice, who, why[:WHY_CHARS_MAX])
         if account and not shared:
             await accounts.hand_over(self._tables, decision.company, account, decision.customer)

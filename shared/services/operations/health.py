@@ -62,15 +62,18 @@ class Health:
 
     async def status(self) -> Json:
         """`queued`, `in_flight`, `scheduled` (null where the broker does not tell), the objects
-        that are `waiting`, `parked`, `done`, `skipped`, and for each Stripe account up to when its
-        lists are swept completely (null: not yet)."""
+        that are `waiting`, `parked`, `done`, `skipped`, those that were `purged` since their
+        retention was over, and for each Stripe account up to when its lists are swept completely
+        (null: not yet)."""
         counts = await self._queue.counts()
-        items = await self._items.counts(places([*self._queues, INGEST]))
+        where = places([*self._queues, INGEST])
+        items = await self._items.counts(where)
         return {
             "queued": counts.queued if counts else None,
             "in_flight": counts.in_flight if counts else None,
             "scheduled": counts.scheduled if counts else None,
             **items,
+            "purged": await self._items.purged(where),
             "accounts": {alias: await self._swept(alias) for alias in self._accounts},
         }
 

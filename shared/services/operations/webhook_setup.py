@@ -2,7 +2,8 @@
 events the webhook needs, where it is. It only tells; the person's own key makes the endpoint.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from shared.domain.partition import DEFAULT_ACCOUNT
@@ -15,12 +16,15 @@ from shared.services.operations.stripe_permissions import (
     permissions_of,
 )
 from shared.settings import Settings
+from shared.stores.audit_log import AuditedAction, AuditLog
 from shared.stores.mappings import Mappings
 from shared.version import VERSION
 
 API_VERSION = "2026-10-28.endive"  # that the SDK of the app pins
 WEBHOOK_PATH = "/api/webhooks/stripe"
 RESTRICTED_PREFIX = "rk_"
+CHANGES_CHARS_MAX = 500
+_ENDPOINT = re.compile(r"we_[A-Za-z0-9]{1,100}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,15 @@ class WebhookSetup:
     policy_problem: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class SetupNote:
+    """What a person did to the webhook endpoint of an account, in words."""
+
+    account: str
+    endpoint: str
+    changes: str
+
+
 async def webhook_setup(
     accounts: Mapping[str, Settings], mappings: Mappings, registry: Registry
 ) -> WebhookSetup:
@@ -73,6 +86,17 @@ def setup_before_settings(livemode: bool | None, error: SettingsRefused) -> Webh
     """What can be told while settings are missing: the signing secret, for one, is only known when
     the endpoint is made. The policy is the default one."""
     return _setup(livemode, DEFAULT, REGISTRY, (), settings_problem=str(error))
+
+
+async def note_setup(
+    audit_log: AuditLog, aliases: Collection[str], who: str, note: SetupNote
+) -> None:
+    """Put on record what a person changed at Stripe. Raises `ValueError` for what is no endpoint of
+    an account of ours."""
+    if note.account not in aliases or not _ENDPOINT.fullmatch(note.endpoint):
+        raise ValueError("no webhook endpoint (we_...) of a Stripe account that the settings name")
+    detail = {"account": note.account, "changes": note.changes[:CHANGES_CHARS_MAX]}
+    await audit_log.add(who, AuditedAction.SETUP, [note.endpoint], detail=detail)
 
 
 def _setup(

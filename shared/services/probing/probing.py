@@ -10,6 +10,7 @@ from shared.ports import Clock, DynamicsGateway, Random
 from shared.services.probing.drafts import LeftBehind, ProbeDrafts
 from shared.services.probing.rules import PROBES, UNKNOWN, ProbeAnswer, ProbeContext, RuleProbe
 from shared.settings import Settings
+from shared.stores.audit_log import AuditedAction, AuditLog
 
 TOKEN_BITS = 40
 
@@ -32,14 +33,20 @@ class Probing:
     """Writes, reads and deletes drafts in one company; posts nothing."""
 
     def __init__(
-        self, dynamics: DynamicsGateway, clock: Clock, rng: Random, settings: Settings
+        self,
+        dynamics: DynamicsGateway,
+        clock: Clock,
+        rng: Random,
+        settings: Settings,
+        audit_log: AuditLog,
     ) -> None:
         self._dynamics, self._clock, self._rng = dynamics, clock, rng
-        self._settings = settings
+        self._settings, self._audit_log = settings, audit_log
 
-    async def run(self, company: str, classification: str = "") -> ProbingReport:
-        """Probe every rule. Raises `ProbingRefused` before anything is written."""
+    async def run(self, company: str, classification: str = "", who: str = "") -> ProbingReport:
+        """Probe every rule, on record. Raises `ProbingRefused` before anything is written."""
         self._check(company)
+        await self._audit_log.add(who, AuditedAction.PROBE, detail={"company": company})
         token = f"tieout-probe-{self._rng.getrandbits(TOKEN_BITS):010x}"
         zone = ZoneInfo(self._settings.time_zone)
         today = self._clock.now().astimezone(zone).date()

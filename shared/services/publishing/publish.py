@@ -3,7 +3,7 @@
 A set of documents is submitted and compiled, previewed against the set that is active, and only
 then published. Publishing moves one pointer and writes its log in the same transaction: if two
 people publish at once, one wins and the other is refused. Nothing is ever changed or deleted.
-`who` is what the caller says: a function key names no person.
+`who` is who signed in, or `key (declared: NAME)`: a function key names no person.
 """
 
 import asyncio
@@ -23,13 +23,12 @@ from shared.ports import QUERY_ROWS_MAX, Clock, DynamicsGateway
 from shared.services.publishing.field_check import missing_fields
 from shared.services.publishing.mapping_names import PublishRefused, set_named
 from shared.settings import Settings
+from shared.stores.audit_log import WHO_CHARS_MAX, WHY_CHARS_MAX, AuditedAction, AuditLog
 from shared.stores.mapping_store import Change, MappingStore, Pointer, PreviewRow, StoredSet
 from shared.stores.mappings import Mappings
 
 DOCUMENTS_MAX = 200  # of one set
 SET_BYTES_MAX = 1024 * 1024  # of its documents in canonical JSON
-WHO_CHARS_MAX = 100
-WHY_CHARS_MAX = 500
 PREVIEW_OBJECTS = 1_000
 PREVIEW_OBJECTS_MAX = 10_000
 OBJECTS_PER_TURN = 50  # compared before other work of the process has its turn
@@ -83,6 +82,8 @@ class Publish:
         clock: Clock,
         recent: RecentObjects,
         dynamics: DynamicsGateway,
+        *,
+        audit_log: AuditLog,
     ) -> None:
         self._mappings = mappings
         self._store = mappings.store
@@ -90,6 +91,7 @@ class Publish:
         self._clock = clock
         self._recent = recent
         self._dynamics = dynamics
+        self._audit_log = audit_log
 
     async def submit(self, documents: Sequence[tuple[str, DocumentSource]], who: str) -> Candidate:
         """Check and store documents, each with the name that its problems are reported under.
@@ -109,6 +111,7 @@ class Publish:
             for document in loaded
         }
         stored = StoredSet(digest(hashes), hashes, who, self._clock.now())
+        await self._audit_log.add(who, AuditedAction.SUBMIT, [stored.sha256])
         await self._store.keep(stored, loaded)
         telemetry.event("mapping_submitted", set=stored.sha256, documents=len(loaded))
         kept = await self._store.set(stored.sha256) or stored
@@ -122,6 +125,7 @@ class Publish:
         candidate = await set_named(self._store, name)
         pointer = await self._store.pointer()
         after, before = await self._compiled(candidate), await self._in_force(pointer)
+        await self._audit_log.add(who, AuditedAction.PREVIEW, [candidate])
         settings = self._settings
         id_field, id_chars_max = settings.customer_id_property, settings.customer_id_chars_max
         target = Target(settings.books, id_field, id_chars_max, {}, after)
@@ -192,6 +196,7 @@ class Publish:
             publication=publication,
             before=pointer.publication,
         )
+        await self._audit_log.add(said.who, AuditedAction(action), [set], said.why)
         await moved(self._store, pointer, change)
         telemetry.event("mapping_moved", action=action, set=set, number=change.number)
         return change

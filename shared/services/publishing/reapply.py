@@ -15,6 +15,7 @@ from shared.ports import Clock
 from shared.services.publishing.mapping_names import PublishRefused
 from shared.services.publishing.publish import PREVIEW_OBJECTS_MAX, RecentObjects, moved, said_by
 from shared.stores import mapping_store
+from shared.stores.audit_log import AuditedAction, AuditLog
 from shared.stores.item import ItemKind
 from shared.stores.mapping_store import Change, MappingStore
 from shared.stores.mappings import MAPPING_FRESH_SECONDS
@@ -41,9 +42,11 @@ class Reapply:
         recent: RecentObjects,
         maintenance: MaintenanceCommands,
         clock: Clock,
+        audit_log: AuditLog,
     ) -> None:
         self._store, self._recent = store, recent
         self._maintenance, self._clock = maintenance, clock
+        self._audit_log = audit_log
 
     async def run(self, who: str, why: str, limit: int) -> Reapplied:
         """Send those of the last `limit` objects that have drafts. Raises `PublishRefused`, and
@@ -63,6 +66,7 @@ class Reapply:
             publication=pointer.publication,
             before=pointer.publication,
         )
+        await self._audit_log.add(said.who, AuditedAction.REAPPLY, [pointer.set], said.why)
         await moved(self._store, pointer, change)
         seen, drafts = 0, []
         async for stored in self._recent(limit):

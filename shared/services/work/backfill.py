@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from shared.domain.partition import DEFAULT_ACCOUNT, named
 from shared.ports import Cell, Clock, Flows, Json, Put, Row, Tables
 from shared.services.work.sweep import Sweep
+from shared.stores.audit_log import AuditedAction, AuditLog
 
 TABLE = "cursors"
 BACKFILL, PROGRESS = "backfill", "progress"
@@ -22,14 +23,21 @@ class Backfill:
     """Starts a backfill of one Stripe account, does one page of it, tells how far it is."""
 
     def __init__(
-        self, sweep: Sweep, flows: Flows, tables: Tables, clock: Clock, account: str
+        self,
+        sweep: Sweep,
+        flows: Flows,
+        tables: Tables,
+        clock: Clock,
+        *,
+        account: str,
+        audit_log: AuditLog,
     ) -> None:
-        self._sweep, self._flows = sweep, flows
+        self._sweep, self._flows, self._audit_log = sweep, flows, audit_log
         self._tables, self._clock, self._account = tables, clock, account
         self._progress = named(account, PROGRESS)
         self._instance = INSTANCE if account == DEFAULT_ACCOUNT else f"{INSTANCE}-{account}"
 
-    async def start(self, days: int) -> Json:
+    async def start(self, days: int, who: str = "") -> Json:
         """Start the flow for the last `days`; one that runs goes on instead.
 
         Raises ValueError for a number of days out of range.
@@ -39,6 +47,10 @@ class Backfill:
         progress = await self.progress()
         if progress["status"] == RUNNING:
             return progress
+        detail: Json = {"days": days}
+        if self._account != DEFAULT_ACCOUNT:
+            detail["account"] = self._account
+        await self._audit_log.add(who, AuditedAction.BACKFILL, detail=detail)
         since = int((self._clock.now() - timedelta(days=days)).timestamp())
         await self._keep(since, since_now(self._clock.now()), 0, 0, RUNNING)
         state: Json = {"since": since, "cursor": "", "seen": 0, "sent": 0}

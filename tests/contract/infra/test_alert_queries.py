@@ -85,6 +85,7 @@ TIMER_MINUTES = {
     "continue_audit": 15,
     "measure": 5,
     "prove_books": 1_440,
+    "purge": 1_440,
 }
 
 

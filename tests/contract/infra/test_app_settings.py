@@ -23,6 +23,7 @@ LOCAL = {  # of our variables, those that are not for Azure
     "TIEOUT_TABLES_CONNECTION": "the storage emulator: keys are off on Azure",
     "ServiceBusConnection": "the local broker: local authentication is off on Azure",
 }
+OF_THE_PLATFORM = ("WEBSITE_AUTH_ENABLED",)  # it sets this one itself where people sign in
 WITH_A_SECRET = ("DYNAMICS_CLIENT_ID", "DYNAMICS_CLIENT_SECRET", "DYNAMICS_TOKEN_URL")
 PLATFORM = {  # of the host and the platform, with who reads them
     "AzureWebJobsDisableHomepage": "the host: no page of Microsoft's at /",
@@ -82,7 +83,8 @@ def read(made: Deployment) -> Settings:
 
 def allowed(variant: str) -> list[str]:
     more = {"scheduler": SCHEDULER, "sign-in": SIGN_IN}.get(variant, ())
-    return [*PLATFORM, *more, *(n for n in OURS if n not in LOCAL and n not in WITH_A_SECRET)]
+    not_given = (*LOCAL, *WITH_A_SECRET, *OF_THE_PLATFORM)
+    return [*PLATFORM, *more, *(name for name in OURS if name not in not_given)]
 
 
 @pytest.mark.parametrize("variant", NAMES)
@@ -162,7 +164,7 @@ NOT_LIMITS = (  # fields with a default that are given elsewhere, or not at all 
     *("stripe_base_url", "dynamics_token_url", "dynamics_client_id", "dynamics_client_secret"),
     *("dynamics_dimension_delimiter", "ledger_entity", "tables_connection", "tables_endpoint"),
     *("service_bus_connection", "service_bus_namespace", "managed_identity_client_id"),
-    *("stripe_account_id", "stripe_accounts"),
+    *("stripe_account_id", "stripe_accounts", "platform_auth", "platform_auth_enabled"),
 )
 LIMITS = [
     name
@@ -183,6 +185,12 @@ def test_a_limit_reaches_the_field_of_its_name(name: str) -> None:
         value = default + 1
     settings = read(configured(limits={camel(name): value}))
     assert getattr(settings, name) == value
+
+
+def test_the_header_of_who_signed_in_is_read_only_where_people_sign_in() -> None:
+    assert read(deployed("sign-in")).platform_auth
+    assert not read(deployed("plain")).platform_auth
+    assert not read(deployed("sign-in")).trusts_principal  # until the platform says so itself
 
 
 def test_the_ledger_entity_and_the_delimiter_are_passed_on() -> None:

@@ -60,8 +60,11 @@ def test_nothing_is_done_without_a_yes(answer: str) -> None:
 
 @pytest.mark.parametrize("arguments", [("--yes",), ()])
 def test_the_answers_end_in_lines_to_paste(arguments: tuple[str, ...]) -> None:
-    result, asked = run("--company", "sbx", "--classification", "STRIPE", *arguments, answer="y\n")
-    assert json.loads(asked[0].content) == {"company": "sbx", "classification": "STRIPE"}
+    result, asked = run(
+        "--company", "sbx", "--who", "Kim", "--classification", "STRIPE", *arguments, answer="y\n"
+    )
+    sent = {"company": "sbx", "classification": "STRIPE", "who": "Kim"}
+    assert json.loads(asked[0].content) == sent
     assert result.exit_code == 0
     assert result.stdout.splitlines()[-11:] == [
         "yes  line_numbers_collide: the second line is refused",

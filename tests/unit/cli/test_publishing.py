@@ -43,7 +43,8 @@ def test_preview_publish_history_and_rollback(folder: Path) -> None:
         assert result.exit_code == 0
         assert f"active: {name} (change 1), before: {PRODUCT_ALONE}" in result.stdout
         (change,) = json.loads(run("history", "--json").stdout)["changes"]
-        assert (change["who"], change["why"], change["action"]) == ("Ada", "because", "publish")
+        told = (change["who"], change["why"], change["action"])
+        assert told == ("key (declared: Ada)", "because", "publish")
         result = run("rollback", "--who", "Bob", "--why", "undo", "--json")
         assert json.loads(result.stdout)["set"] == PRODUCT_ALONE
         text = run("history").stdout
@@ -165,7 +166,7 @@ def test_a_set_can_be_previewed_again_by_its_name(folder: Path) -> None:
         name = submitted(folder)
         result = run("preview", "--set", name[:10], "--who", "Bob", "--limit", "5", "--json")
         found = json.loads(result.stdout)
-        assert (found["candidate"], found["by"]) == (name, "Bob")
+        assert (found["candidate"], found["by"]) == (name, "key (declared: Bob)")
         for wrong in ((), (folder, "--set", name)):
             result = run("preview", *wrong, "--who", "Ada")
             assert result.exit_code == 2
@@ -179,14 +180,14 @@ def test_list_and_show_tell_what_is_there(folder: Path) -> None:
         name = submitted(folder)
         run("publish", name, *SAID)
         text = run("list").stdout
-        assert f"active: {name[:12]} (publish 1 by Ada" in text
+        assert f"active: {name[:12]} (publish 1 by key (declared: Ada)" in text
         assert "mapping ours, table brands" in text
         assert json.loads(run("list", "--json").stdout)["set"] == name
         text = run("show").stdout
         assert "# table brands, " in text
         assert "kind: table\nname: brands\nrows:\n" in text
         assert "  visa: CC-VISA" in text
-        assert json.loads(run("show", name[:9], "--json").stdout)["by"] == "Ada"
+        assert json.loads(run("show", name[:9], "--json").stdout)["by"] == "key (declared: Ada)"
 
 
 def test_diff_compares_sets_as_it_compares_files(folder: Path) -> None:

@@ -82,6 +82,7 @@ class Place(httpx.AsyncBaseTransport):
     vault: Vault = field(default_factory=Vault)
     ready: dict[str, Any] = field(default_factory=lambda: READY)
     asked: list[str] = field(default_factory=list)
+    noted: list[dict[str, str]] = field(default_factory=list)
     lost: int = 0  # requests to Stripe that get no answer though they are done
 
     def app(self, asked: httpx.Request) -> httpx.Response:
@@ -93,6 +94,11 @@ class Place(httpx.AsyncBaseTransport):
             return httpx.Response(200 if self.ready is READY else 503, json=self.ready)
         if path != "/api/setup":
             return httpx.Response(404)
+        if asked.method == "POST":
+            self.noted.append(json.loads(asked.content))
+            status = 503 if self.settings is None else 200
+            body = {"noted": True} if self.settings else {"code": "not_configured", "message": "-"}
+            return httpx.Response(status, json=body)
         return self._setup()
 
     def _setup(self) -> httpx.Response:
@@ -184,8 +190,13 @@ def lines(result: Result, mark: str) -> list[str]:
 
 def test_a_run_makes_the_endpoint_stores_its_secret_and_ends_with_ready() -> None:
     with place(settings()) as at:
-        result = run("--vault", VAULT)
+        result = run("--vault", VAULT, "--who", "Kim")
         (endpoint,) = at.endpoints
+        (note,) = at.noted
+        assert (note["who"], note["account"]) == ("Kim", "default")
+        assert note["endpoint"] == endpoint["id"]
+        assert note["changes"].startswith("create it with")
+        assert "ok   audit log: what was changed is on record" in result.stdout
         assert (endpoint["url"], endpoint["api_version"]) == (WEBHOOK, API_VERSION)
         assert endpoint["enabled_events"] == WITHOUT_CATALOGUE
         assert endpoint["metadata"] == {"tieout_account": "default"}
@@ -201,11 +212,12 @@ def test_a_run_makes_the_endpoint_stores_its_secret_and_ends_with_ready() -> Non
 def test_a_second_run_changes_nothing() -> None:
     with place(settings()) as at:
         run("--vault", VAULT)
-        stored, at.asked = dict(at.vault.secrets), []
+        stored, at.asked, at.noted = dict(at.vault.secrets), [], []
         result = run("--vault", VAULT)
         assert (result.exit_code, at.vault.secrets) == (0, stored)
         assert [each for each in at.asked if not each.startswith("GET ")] == []
         assert "sends the right events" in result.stdout
+        assert at.noted == []
         assert len(at.endpoints) == 1
 
 
@@ -223,7 +235,7 @@ def test_a_second_run_sets_the_events_that_differ_and_makes_no_second_endpoint()
 def test_a_dry_run_reads_and_changes_nothing() -> None:
     with place(settings()) as at:
         result = run("--vault", VAULT, "--dry-run")
-        assert (at.endpoints, at.vault.secrets) == ([], {})
+        assert (at.endpoints, at.vault.secrets, at.noted) == ([], {}, [])
         assert [each.partition(" ")[0] for each in at.asked] == ["GET"] * 3
         assert f"{WEBHOOK} would change: create it with" in result.stdout
         assert result.stdout.splitlines()[-1] == "Nothing was changed (--dry-run)."
@@ -299,6 +311,7 @@ def test_before_the_settings_are_complete_the_endpoint_can_be_made(
         assert (len(at.endpoints), list(at.vault.secrets)) == (1, [NAME])
         assert result.exit_code == 1
         assert "FAIL settings: settings: TIEOUT_BOOKS is missing" in result.stdout
+        assert "note audit log: the app cannot put it on record yet" in result.stdout
         assert "az functionapp restart" in result.stdout
         assert lines(result, "Left to do") == ["Left to do: settings"]
 

@@ -86,6 +86,21 @@ def test_what_rests_on_a_change_waits_for_it() -> None:
     assert roles(plan_phase(after(first), TARGET, NOW)) == ["b"]
 
 
+def test_a_record_that_ends_as_it_cannot_begin_is_created_and_then_changed() -> None:
+    """Its announcement was settled in the phase before: nothing of it is uncertain any more."""
+    value = before(person("a"), person("a", "Ada L."), person("b", after=["a"]))
+    first = plan_phase(value, TARGET, NOW)
+    (made,) = first.plan.create
+    soon = Intent("", (NOW + timedelta(hours=1)).isoformat(), made)
+    first.claim.intents["a"] = soon
+    written = replace(first, progress=Progress((link(made),), over=("a",)))
+    second = plan_phase(written, TARGET, NOW)
+    ((record, _),) = second.plan.update
+    assert (made.document, record.document) == (person("a"), person("a", "Ada L."))
+    assert roles(plan_phase(after(second), TARGET, NOW)) == ["b"]
+    assert value.desired.final == (person("a", "Ada L."), person("b", after=["a"]))
+
+
 def test_what_needs_a_record_that_nobody_writes_is_a_fault() -> None:
     with pytest.raises(RuntimeError, match="needs what nobody writes"):
         plan_phase(before(person("b", after=["a"])), TARGET, NOW)

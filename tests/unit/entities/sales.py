@@ -4,6 +4,7 @@ The model knows nothing of how documents come about: it reads the fields of reco
 as Dynamics does: quantity times price less discount, rounded half up to the currency.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_UP, Decimal
@@ -207,3 +208,8 @@ class Shop:
     def major(self, minor: int) -> Decimal:
         """Minor units as Dynamics shows them."""
         return Decimal(minor).scaleb(-PLACES[self.currency])
+
+
+def items(*lines: Any, **changes: Any) -> Shop:
+    """A sale of 10.00 that tells its lines in metadata."""
+    return Shop(sold_charge(1_000, "usd", metadata={"items": json.dumps(lines)}, **changes))

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.domain.documents import attributes_of
-from shared.domain.records import Link
 from shared.entities.charge import sale
 from shared.errors import Parked
 from shared.policy import Policy
@@ -19,6 +18,7 @@ from tests.unit.entities.sales import (
     NUMBER,
     Shop,
     given_back,
+    items,
     line_item,
     policy,
     session,
@@ -40,10 +40,6 @@ def parked(shop: Shop) -> Parked:
     assert str(caught.value)
     assert caught.value.remedy
     return caught.value
-
-
-def items(*lines: Any, **changes: Any) -> Shop:
-    return Shop(sold_charge(1_000, "usd", metadata={"items": json.dumps(lines)}, **changes))
 
 
 @pytest.mark.parametrize(
@@ -273,16 +269,6 @@ class Changed(Shop):
 
     def rows(self) -> list[Json]:
         return self._rows
-
-
-def test_a_refund_between_the_header_of_an_order_and_its_lines_parks() -> None:
-    shop = items({"item": "A", "amount": 600}, {"item": "B", "amount": 400})
-    shop.book()
-    header: Link = shop.links["order"]
-    begun = Shop(shop.charge, links={"order": header})
-    begun.refund([{**given_back(1, 400), "metadata": {"lines": '{"2": 400}'}}])
-    assert parked(begun).cause == "refunded_while_written"
-    assert header.keys == NUMBER
 
 
 # --- anything at all --------------------------------------------------------------------------

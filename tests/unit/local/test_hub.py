@@ -302,3 +302,23 @@ def test_flows_that_sleep_a_month_wake_up() -> None:
         await rig.end()
 
     play(scene)
+
+
+def test_what_has_ended_is_forgotten_and_what_runs_stays() -> None:
+    def waits(context: df.DurableOrchestrationContext) -> Flow:
+        yield context.create_timer(context.current_utc_datetime + timedelta(days=1))
+
+    async def scene(clock: LoopClock) -> None:
+        rig = Rig(clock, flow=echoes, waits=waits)
+        for id, name in (("ended", "flow"), ("runs", "waits"), ("stopped", "waits")):
+            rig.hub.start(name, id, None)
+        await clock.sleep(10)
+        rig.hub.terminate("stopped", "by hand")
+        assert rig.hub.purge(START + timedelta(seconds=1), clock.now()) == 0
+        assert rig.hub.purge(START, clock.now()) == 2
+        assert list(rig.store.instances) == ["runs"]
+        await clock.sleep(2 * 86_400)  # the timer of what was stopped fires, and nobody is there
+        assert rig.result("runs")[0] == "Completed"
+        await rig.end()
+
+    play(scene)

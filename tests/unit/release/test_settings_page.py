@@ -42,6 +42,8 @@ def test_default_and_bounds_are_those_of_the_model() -> None:
 def test_each_setting_is_set_by_a_parameter_or_named_as_local() -> None:
     assert row("TIEOUT_PARTITIONS").endswith("| `configuration.limits.partitions` |")
     assert row("DYNAMICS_URL").endswith("| `configuration.dynamicsUrl` |")
+    assert row("TIEOUT_PLATFORM_AUTH").endswith("| `authentication` |")
+    assert row("WEBSITE_AUTH_ENABLED").endswith("| the platform |")
     local = [one.name for one in VARIABLES if LOCAL_ONLY in row(one.name)]
     assert local == ["STRIPE_BASE_URL", "TIEOUT_TABLES_CONNECTION", "ServiceBusConnection"]
 

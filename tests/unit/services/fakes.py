@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from local.tables import MemoryTables
-from shared.bootstrap import App
+from shared.app import App
 from shared.clients.stripe.signatures import StripeSignatures
 from shared.errors import ObjectMissing, Refused
 from shared.packaged import packaged_product
@@ -28,6 +28,7 @@ from shared.ports import (
     Written,
 )
 from shared.registry import REGISTRY
+from shared.services.ingest import Refusals
 from shared.settings import Settings
 from shared.stores.mapping_store import MappingStore
 from shared.stores.mappings import Mappings
@@ -282,6 +283,9 @@ class RecordingFlows:
     async def status(self, instance: str) -> str | None:
         return "Running" if any(each[1] == instance for each in self.started) else None
 
+    async def purge(self, since: datetime, until: datetime) -> int:
+        raise AssertionError(f"nobody purges {since} to {until} from here")
+
 
 @dataclass
 class Rig:
@@ -312,6 +316,7 @@ def rig(*objects: Json, tables: MemoryTables | None = None, **changes: Any) -> R
         StripeSignatures(),
         Mappings(MappingStore(tables), clock, packaged_product),
         REGISTRY,
+        Refusals(clock),
         flows,
     )
     return Rig(stripe, dynamics, queue, flows, tables, clock, app)

@@ -18,6 +18,7 @@ from shared.packaged import (
 from shared.services.publishing.mapping_names import PublishRefused
 from shared.services.publishing.publish import Candidate, Publish
 from shared.services.publishing.published import Published
+from shared.stores.audit_log import AuditLog
 from shared.stores.mapping_store import Change, MappingStore
 from shared.stores.mappings import Mappings
 from tests.unit.services.fakes import FakeDynamics, ManualClock, settings
@@ -63,9 +64,8 @@ class Shelf:
     def __post_init__(self) -> None:
         self.store = MappingStore(self.tables)
         self.mappings = Mappings(self.store, self.clock, lambda: self.product)
-        self.publisher = Publish(
-            self.mappings, settings(**self.changes), self.clock, self._recent, self.dynamics
-        )
+        ports = (self.mappings, settings(**self.changes), self.clock, self._recent, self.dynamics)
+        self.publisher = Publish(*ports, audit_log=AuditLog(self.tables, self.clock))
         self.published = Published(self.mappings)
 
     async def _recent(self, limit: int) -> AsyncIterator[StoredObject]:

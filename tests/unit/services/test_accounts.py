@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from shared.bootstrap import App
+from shared.app import App
 from shared.errors import CredentialsRefused, Unavailable
 from shared.ports import Json
 from shared.services.inbox import Decision, ParkedItem

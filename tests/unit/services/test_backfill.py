@@ -1,6 +1,7 @@
 """The progress of a backfill is that of its flow, not only of what was noted last."""
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 import pytest
 
@@ -30,6 +31,9 @@ class Flows:
 
     async def poke(self, instance: str) -> None:
         raise AssertionError(f"nobody pokes {instance} from here")
+
+    async def purge(self, since: datetime, until: datetime) -> int:
+        raise AssertionError(f"nobody purges {since} to {until} from here")
 
 
 async def test_a_backfill_whose_flow_cannot_be_started_is_stopped_and_starts_again() -> None:

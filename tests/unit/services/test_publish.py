@@ -12,7 +12,8 @@ from shared.mapping.schema import parse
 from shared.packaged import packaged_product
 from shared.ports import Json, Lookup, Operation, Put, Row
 from shared.services.publishing.mapping_names import CODES, PublishRefused
-from shared.services.publishing.publish import DOCUMENTS_MAX, PREVIEW_OBJECTS_MAX, WHO_CHARS_MAX
+from shared.services.publishing.publish import DOCUMENTS_MAX, PREVIEW_OBJECTS_MAX
+from shared.stores.audit_log import WHO_CHARS_MAX
 from shared.stores.mapping_store import ACTIVE, DOCUMENT, POINTER, PRODUCT_ALONE, SET, TABLE, Change
 from shared.stores.packing import pack
 from tests.unit.entities.objects import BOOKS

@@ -12,7 +12,7 @@ from typing import Any
 from local.clock import LoopClock
 from local.loop import run_virtual
 from local.tables import MemoryTables
-from shared.bootstrap import App
+from shared.app import App
 from shared.domain.records import Link, Record
 from shared.ports import Cell, Json, Lookup, Message, Page, Put, Row
 from shared.registry import REGISTRY
