@@ -20,7 +20,9 @@ from cli.entry import options, run
 from cli.erase import erase
 from cli.inbox import inbox
 from cli.mapping import mapping
+from cli.probe import probe
 from cli.remote import DEFAULT_URL, AsJson, Url, ask
+from cli.setup import setup
 from cli.work import payouts, status, waiting
 from cli.world import world as peers
 
@@ -299,7 +301,7 @@ def backfill(
 app.callback()(options)
 for _name, _command in (
     *(("status", status), ("payouts", payouts), ("waiting", waiting)),
-    *(("audit", audit), ("erase", erase)),
+    *(("audit", audit), ("erase", erase), ("setup", setup), ("probe", probe)),
 ):
     app.command(_name)(_command)
 app.add_typer(inbox, name="inbox")

@@ -6,6 +6,8 @@ from functions import (
     inbox,
     mappings,
     operations,
+    probe,
+    setup,
     stripe_webhook,
     sync_queues,
     timers,
@@ -21,6 +23,8 @@ BLUEPRINTS = (
     inbox.bp,
     customers.bp,
     mappings.bp,
+    setup.bp,
+    probe.bp,
     payout.bp,
     backfill.bp,
 )

@@ -66,7 +66,7 @@ ROLES: Mapping[tuple[str, str], AppRole] = MappingProxyType(
                 *(("GET", "ready"), ("GET", "status"), ("GET", "payouts"), ("GET", "proof")),
                 *(("GET", "receipts"), ("GET", "waiting"), ("GET", "inbox"), ("GET", "backfill")),
                 *(("GET", "mappings"), ("GET", "mappings/history"), ("GET", "mappings/show")),
-                *(("GET", "mappings/diff"), ("GET", "audit")),
+                *(("GET", "mappings/diff"), ("GET", "audit"), ("GET", "setup")),
             ),
             AppRole.READ,
         ),
@@ -84,7 +84,9 @@ ROLES: Mapping[tuple[str, str], AppRole] = MappingProxyType(
             ),
             AppRole.PUBLISH,
         ),
-        ("POST", "customers/{id}/erase"): AppRole.ADMIN,
+        **dict.fromkeys(
+            (("POST", "customers/{id}/erase"), ("POST", "setup"), ("POST", "probe")), AppRole.ADMIN
+        ),
     }
 )
 """By method and route (below `api/`). What is not here is refused to everybody who signed in."""

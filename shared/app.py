@@ -29,8 +29,13 @@ from shared.services.operations import (
     Health,
     Measure,
     ReadyAccount,
+    SetupNote,
+    WebhookSetup,
+    note_setup,
+    webhook_setup,
 )
 from shared.services.privacy import Erase, Purge
+from shared.services.probing import Probing
 from shared.services.publishing import Publish, Published, Reapply, Recent
 from shared.services.reconciliation import Prover, Reconcile, prove_each
 from shared.services.work import AccountSweeps, Backfill, Sweep, Work
@@ -313,3 +318,17 @@ class App(ReceivingApp):
             mappings=self.mappings,
             queues=self.registry.queues,
         )
+
+    async def webhook_setup(self) -> WebhookSetup:
+        """What to set up at Stripe."""
+        settings = {alias: app.settings for alias, app in self._each_account().items()}
+        return await webhook_setup(settings, self.mappings, self.registry)
+
+    async def note_setup(self, who: str, note: SetupNote) -> None:
+        """Put on record what a person changed at Stripe. Raises `ValueError`."""
+        await note_setup(self.audit_log(), self.settings.stripe_aliases, who, note)
+
+    def probing(self) -> Probing:
+        """Finding out how this Dynamics behaves."""
+        log = self.audit_log()
+        return Probing(self.dynamics, self.clock, self.rng, self.settings, log)

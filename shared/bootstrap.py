@@ -35,6 +35,7 @@ from shared.receiving import ReceivingApp
 from shared.registry import ENTITIES, Registry
 from shared.services.ingest import Refusals
 from shared.settings import Settings, from_environment
+from shared.stripe_accounts import livemode_in
 from shared.targets.entity_set import EntitySets
 from shared.targets.finance import FINANCE
 from shared.telemetry import NoTelemetry, Telemetry
@@ -82,6 +83,11 @@ def app() -> "App":
 
     found = receiving_app()
     return found if isinstance(found, App) else _app_of_process()
+
+
+def declared_livemode() -> bool | None:
+    """The mode that the environment says, also while other settings are refused."""
+    return livemode_in(os.environ)
 
 
 @functools.cache

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, TypeAdapter, ValidationError, field_validator
 
 from shared.domain.books import Books
 from shared.domain.model import Model
@@ -87,6 +87,17 @@ def livemode_of(key: str) -> bool | None:
     """The mode a Stripe key belongs to: `sk_test_...`, `rk_live_...`."""
     mode = key.split("_")[1] if key.count("_") >= 2 else ""  # noqa: PLR2004
     return {"live": True, "test": False}.get(mode)
+
+
+def livemode_in(environment: Mapping[str, str]) -> bool | None:
+    """The mode that the environment says, whatever else it lacks; None where it says none."""
+    text = environment.get("STRIPE_LIVEMODE", "").strip()
+    if not text:
+        return livemode_of(environment.get("STRIPE_API_KEY", "").strip())
+    try:
+        return TypeAdapter(bool).validate_python(text)
+    except ValidationError:
+        return None
 
 
 class StripeAccount(Model):

@@ -15,7 +15,7 @@ import pathspec
 import pytest
 
 from shared.version import VERSION
-from tests.test_tidy import COMMAND, EMBEDDED, NOT_OURS, ROOT, plain
+from tests.test_tidy import COMMAND, EMBEDDED, NOT_OURS, ROOT, SIGN_IN, plain
 
 FUNCIGNORE = (ROOT / ".funcignore").read_text(encoding="utf-8")
 FUNC_LEAVES_OUT = (".funcignore", ".gitignore", "local.settings.json")
@@ -107,7 +107,8 @@ def test_a_wheel_holds_the_packages_and_what_the_embedded_world_reads(tmp_path: 
     beside = ("function_app.py", "host.json", "infra/queues.json")
     assert {f"tieout_app/{each}" for each in beside} <= set(held)
     needed = re.findall(
-        r"^Requires-Dist: ([a-z-]+).*?(; extra == .local.)?$", metadata, re.MULTILINE
+        r"^Requires-Dist: ([a-z-]+).*?(?:; extra == .([a-z]+).)?$", metadata, re.MULTILINE
     )
-    assert sorted(name for name, extra in needed if not extra) == sorted(map(plain, COMMAND))
-    assert sorted(name for name, extra in needed if extra) == sorted(map(plain, EMBEDDED))
+    for extra, wanted_there in (("", COMMAND), ("local", EMBEDDED), ("azure", SIGN_IN)):
+        there = sorted(name for name, of in needed if of == extra)
+        assert there == sorted(map(plain, wanted_there))

@@ -388,6 +388,7 @@ def plain(requirement: str) -> str:
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 COMMAND = tuple(PROJECT["project"]["dependencies"])
 EMBEDDED = tuple(PROJECT["project"]["optional-dependencies"]["local"])
+SIGN_IN = tuple(PROJECT["project"]["optional-dependencies"]["azure"])
 APP = tuple(PROJECT["dependency-groups"]["app"])
 DIRECT = tuple(plain(each) for each in APP)
 BESIDE_THE_APP = ("azure-functions-runtime", "rich", "typer", "uvicorn")
@@ -446,7 +447,7 @@ def test_every_pin_carries_its_hashes(name: str) -> None:
     assert [line.split()[0] for line in lines if "--hash=sha256:" not in line] == []
 
 
-@pytest.mark.parametrize("package", [*DIRECT, *DEVELOPMENT, *AMQP, *RELEASE])
+@pytest.mark.parametrize("package", [*DIRECT, *DEVELOPMENT, *AMQP, *RELEASE, *map(plain, SIGN_IN)])
 def test_every_direct_dependency_is_explained(package: str) -> None:
     assert f"`{package}`" in (ROOT / "docs/dependencies.md").read_text(encoding="utf-8")
 

@@ -24,6 +24,10 @@ class DynamicsSettings:
     `invoice_hold_refuses_orders`: a customer on hold for invoices takes no orders either; else
     its orders are accepted and not invoiced. `default_site`: of stocked items whose line, order
     and warehouse name none; empty for a tenant without default order settings.
+    `line_numbers_collide`: a second line of a payment journal with the same number is refused; else
+    it gets the next one. `negative_free_text_lines`: free text invoices take negative amounts.
+    `classification_changes`: the billing classification of an unposted free text invoice can be
+    set, to one of `classifications`. `not_public`: entity sets that OData does not show.
     """
 
     page_rows_max: int = PAGE_ROWS_MAX
@@ -42,3 +46,8 @@ class DynamicsSettings:
     line_discount: Literal["line", "unit"] = "line"
     invoice_hold_refuses_orders: bool = True
     default_site: str = "1"
+    line_numbers_collide: bool = True
+    negative_free_text_lines: bool = True
+    classification_changes: bool = True
+    classifications: tuple[str, ...] = ("STRIPE",)
+    not_public: tuple[str, ...] = ()

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from local.stripe.errors import ApiError, key_missing, key_wrong, not_permitted
 
 ALL = "*"
+NAMED_OTHERWISE: Mapping[str, str] = {"webhook_endpoints": "webhook"}
+"""First segments of paths whose permission has another name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,4 +95,4 @@ def resource_of(path: str) -> str:
     `checkout_session`."""
     first, *rest = path.removeprefix("/v1/").split("/")
     name = f"{first}_{rest[0]}" if first == "checkout" and rest else first
-    return name.removesuffix("s")
+    return NAMED_OTHERWISE.get(name, name.removesuffix("s"))

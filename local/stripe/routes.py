@@ -16,6 +16,7 @@ from local.stripe import (
     payment_methods,
     payouts,
     refunds,
+    webhook_endpoints,
 )
 from local.stripe.core import ApiRoute, Call, Core
 from local.stripe.errors import retrieve_only, unrecognized
@@ -38,6 +39,7 @@ ROUTES: tuple[ApiRoute, ...] = (
     *checkout.ROUTES,
     *invoice_payments.ROUTES,
     *event_routes.ROUTES,
+    *webhook_endpoints.ROUTES,
 )
 KEPT: Mapping[str, str] = {
     "accounts": "account",

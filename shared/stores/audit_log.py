@@ -53,6 +53,7 @@ class AuditedAction(StrEnum):
     ERASE = "erase"
     PURGE = "purge"
     SETUP = "setup"
+    PROBE = "probe"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ ADDRESSES = {  # of today: other programs know them
     "GET /api/proof",
     "GET /api/ready",
     "GET /api/receipts",
+    "GET /api/setup",
     "GET /api/status",
     "GET /api/waiting",
     "GET,POST /api/backfill",
@@ -35,6 +36,8 @@ ADDRESSES = {  # of today: other programs know them
     "POST /api/mappings/publish",
     "POST /api/mappings/reapply",
     "POST /api/mappings/rollback",
+    "POST /api/probe",
+    "POST /api/setup",
     "POST /api/webhooks/stripe",
     "POST /api/webhooks/stripe/{alias}",
 }

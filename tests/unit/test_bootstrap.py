@@ -50,7 +50,7 @@ def test_nothing_of_an_exporter_is_imported_where_nothing_is_exported() -> None:
 NOT_FOR_THE_WEBHOOK = (
     *("shared.app", "shared.converge", "shared.mapping", "shared.packaged", "shared.stores.links"),
     *("shared.services.audit", "shared.services.inbox", "shared.services.operations"),
-    "shared.services.privacy",
+    *("shared.services.privacy", "shared.services.probing"),
     *("shared.services.publishing", "shared.services.reconciliation", "shared.services.work"),
     *("shared.clients.stripe.gateway", "shared.clients.dynamics", "stripe"),
 )

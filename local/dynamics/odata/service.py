@@ -16,6 +16,7 @@ from local.dynamics.odata.errors import (
     Infolog,
     Refusal,
     missing_record,
+    unknown_segment,
     unsupported,
     write_failed,
 )
@@ -92,6 +93,8 @@ class Service:
         if target.segment == "$metadata":
             raise unsupported("$metadata")
         entity_set = self._store.schema.set_of(target.segment)
+        if entity_set.name in self._settings.not_public:
+            raise unknown_segment(target.segment)
         options = parse_options(request.query, entity_set)
         key = None
         if target.key is not None:

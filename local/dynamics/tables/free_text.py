@@ -2,7 +2,7 @@
 
 The caller's `ExternalInvoiceId` is the key, so that header and lines fit into one changeset. The
 same records show in `FreeTextInvoiceHeaders` and `FreeTextInvoiceLines`, which this peer lets be
-read only.
+read only, but for the billing classification of a header.
 
 https://learn.microsoft.com/dynamics365/finance/accounts-receivable/create-free-text-invoice-new
 """
@@ -12,7 +12,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, override
 
-from local.dynamics.odata import COMPANY, NO_DATE, Fields, Infolog, StoredRow
+from local.dynamics.odata import COMPANY, NO_DATE, Fields, Infolog, StoredRow, unsupported
 from local.dynamics.tables.books import TenantBooks
 from local.dynamics.tables.rules import Hooks
 from shared.ports import Clock
@@ -22,6 +22,7 @@ TWINS: Mapping[str, str] = {HEADERS: "FreeTextInvoiceHeaders", LINES: "FreeTextI
 ID = "ExternalInvoiceId"
 AMOUNT = "TransactionCurrencyAmount"
 NOT_POSTED = "Not posted"
+CLASSIFICATION = "BillingClassification"
 
 
 def lines_of_invoice(books: TenantBooks, header: StoredRow) -> list[StoredRow]:
@@ -119,6 +120,37 @@ class InvoiceHooks(Hooks):
             store.delete(twin.entity_set, twin)
 
 
+class ClassifiedHooks(Hooks):
+    """Hooks of `FreeTextInvoiceHeaders`: only the billing classification of a draft changes."""
+
+    def __init__(self, books: TenantBooks) -> None:
+        self._books = books
+
+    @override
+    def on_create(self, fields: Fields, given: Mapping[str, Any]) -> None:
+        raise unsupported(f"Creating {TWINS[HEADERS]}")
+
+    @override
+    def on_change(self, row: StoredRow, changes: Fields) -> None:
+        if any(name != CLASSIFICATION for name in changes):
+            raise unsupported(f"Changing {TWINS[HEADERS]}, but for {CLASSIFICATION}")
+        if not self._books.settings.classification_changes:
+            raise Infolog("Field 'Billing classification' does not allow editing.")
+        code = changes.get(CLASSIFICATION)
+        if code and code not in self._books.settings.classifications:
+            raise Infolog(
+                f"The value '{code}' in field 'Billing classification' is not found in the related "
+                "table 'Billing classification'.",
+                f"validateField failed on field '{CLASSIFICATION}'.",
+            )
+        if row.fields["IsPosted"] == "Yes":
+            raise Infolog("The free text invoice cannot be edited because it is posted.")
+
+    @override
+    def on_remove(self, row: StoredRow) -> None:
+        raise unsupported(f"Deleting {TWINS[HEADERS]}")
+
+
 class InvoiceLineHooks(Hooks):
     """Hooks of the lines. Negative amounts are allowed: they make a credit note."""
 
@@ -186,6 +218,8 @@ class InvoiceLineHooks(Hooks):
     def _check(self, fields: Fields, given: Mapping[str, Any], header: StoredRow) -> None:
         """The account must exist; the amount is quantity times unit price, where those are
         filled in, and may then be left out."""
+        if fields["UnitPrice"] < 0 and not self._books.settings.negative_free_text_lines:
+            raise Infolog("Unit price must not be negative.", "validateField failed: UnitPrice.")
         display = fields["MainAccountDisplayValue"]
         account = self._books.account(fields[COMPANY], "Ledger", display)
         fields["MainAccountDisplayValue"] = account.display

@@ -27,6 +27,7 @@ def table_hooks(
         RETURNS.lines: ReturnLineHooks(books),
         free_text.HEADERS: free_text.InvoiceHooks(books, clock),
         free_text.LINES: free_text.InvoiceLineHooks(books),
+        free_text.TWINS[free_text.HEADERS]: free_text.ClassifiedHooks(books),
         products.CREATIONS: products.CreationHooks(
             store, tenant.model_groups, tenant.storage_groups
         ),

@@ -227,7 +227,8 @@ class LineHooks(Hooks):
 
     def _number(self, fields: Fields, given: Mapping[str, Any], header: StoredRow) -> None:
         lines = self._books.store.group(self._kind.lines, fields[COMPANY], fields[BATCH])
-        if not given.get(LINE):
+        taken = any(row.fields[LINE] == fields[LINE] for row in lines.values())
+        if not given.get(LINE) or (taken and not self._books.settings.line_numbers_collide):
             last = max((row.fields[LINE] for row in lines.values()), default=NO_DECIMALS)
             fields[LINE] = Decimal(int(last) + 1)
         if self._kind is GENERAL:

@@ -236,6 +236,12 @@ INVOICE_TRAITS: Mapping[str, Trait] = {
             "FreeTextNumber": "Free text invoice",
         },
     ),
+    "FreeTextInvoiceHeaders": Trait(
+        "Customer free text invoice",
+        "CustInvoiceTable",
+        sizes={"BillingClassification": 15},
+        captions={"BillingClassification": "Billing classification"},
+    ),
     "CDSFreeTextInvoiceLines": Trait(
         "Customer free text invoice lines",
         "CustInvoiceLine",

@@ -1,4 +1,4 @@
-"""Health, readiness, gauges, and decisions about customers."""
+"""Health, readiness, gauges, decisions about customers, and what to set up at Stripe."""
 
 from shared.services.operations.customers import AccountDecision, ChoiceRefused, CustomerDecisions
 from shared.services.operations.dynamics_setup import DynamicsSetup
@@ -10,6 +10,13 @@ from shared.services.operations.stripe_permissions import (
     events_of,
     permissions_of,
 )
+from shared.services.operations.webhook_setup import (
+    SetupNote,
+    WebhookSetup,
+    note_setup,
+    setup_before_settings,
+    webhook_setup,
+)
 
 __all__ = (
     "Access",
@@ -20,7 +27,12 @@ __all__ = (
     "Health",
     "Measure",
     "ReadyAccount",
+    "SetupNote",
     "StripePermission",
+    "WebhookSetup",
     "events_of",
+    "note_setup",
     "permissions_of",
+    "setup_before_settings",
+    "webhook_setup",
 )

@@ -6,6 +6,7 @@ import subprocess
 import pytest
 import yaml
 
+from cli.setup.vault import secret_name
 from tests.contract.infra.variants import INFRA, VARIABLES, configured, deployed
 from tests.test_tidy import ROOT
 
@@ -64,7 +65,7 @@ def test_the_next_steps_name_what_was_deployed_and_what_a_person_does() -> None:
         *("TIEOUT_URL", "TIEOUT_IDENTITY_CLIENT_ID"),
     ):
         assert str(outputs[name]) in said, name
-    for word in ("restricted key", "webhook endpoint", "journal names", "en-US"):
+    for word in ("restricted key", "tieout setup", "journal names", "en-US"):
         assert word in said
     assert "dynamics-client-secret" not in said
     assert "dynamics-send" not in said
@@ -75,7 +76,8 @@ def test_the_secrets_that_a_person_stores_are_those_that_the_app_reads() -> None
     settings = made.one("Microsoft.Web/sites/config", "appSettings").properties
     read = [re.findall(r"/secrets/([a-z-]+)\)", str(value)) for value in settings.values()]
     said = steps(TIEOUT_DYNAMICS_SIGN_IN="clientSecret")
-    stored = re.findall(r"--name ([a-z-]+) --file", said)
+    stored = [*re.findall(r"--name ([a-z-]+) --file", said), secret_name("default", "default")]
+    assert f"as {stored[-1]}" in said  # tieout setup stores it
     assert sorted(stored) == sorted(name for names in read for name in names)
 
 

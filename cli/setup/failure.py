@@ -1,0 +1,6 @@
+"""What ends `tieout setup`."""
+
+
+class SetupFailed(Exception):
+    """A step that cannot be done. The text says what happened and what to do, and holds no
+    secret."""
