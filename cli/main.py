@@ -232,7 +232,7 @@ def ready(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
         for check in answer.get("checks", ()):
             typer.echo(
                 f"{'ok  ' if not check['problem'] else 'FAIL'} {check['name']}: "
-                f"{check['problem'] or 'ready'}"
+                f"{check['problem'] or check.get('note') or 'ready'}"
             )
             if check.get("remedy"):
                 typer.echo(f"     {check['remedy']}")

@@ -11,7 +11,8 @@ bp = func.Blueprint()
 
 @bp.route("webhooks/stripe", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
 async def stripe_webhook(req: func.HttpRequest) -> func.HttpResponse:
-    """202 accepted or skipped, 400 bad signature or malformed, 413 too large, 503 not now."""
+    """202 accepted or skipped, 400 bad signature or malformed, 410 closed, 413 too large, 503 not
+    now."""
     try:
         ingest = bootstrap.app().ingest()
         answer = await ingest.receive(req.get_body(), req.headers.get("Stripe-Signature"))

@@ -22,7 +22,16 @@ from local.dynamics import DynamicsFaults, DynamicsPeer, DynamicsSettings
 from local.host import Host, HubStore
 from local.publishing import publish
 from local.servicebus import Broker, LocalQueue, load_queues
-from local.stripe import PeerSettings, StripeFaults, StripePeer, WebhookTarget
+from local.servicebus.messages import Outgoing
+from local.stripe import (
+    GridFault,
+    PartnerTopic,
+    PeerSettings,
+    Shape,
+    StripeFaults,
+    StripePeer,
+    WebhookTarget,
+)
 from local.tables import MemoryTables
 from local.transport import PeerTransport
 from shared import bootstrap
@@ -30,8 +39,8 @@ from shared.clients.stripe.signatures import StripeSignatures
 from shared.entities.entity import Entity
 from shared.packaged import Templates
 from shared.ports import Clock, Json, StripeGateway
-from shared.registry import ENTITIES
-from shared.settings import Settings
+from shared.registry import ENTITIES, INGRESS_QUEUE
+from shared.settings import Ingress, Settings
 from shared.targets.entity_set import EntitySets
 from shared.targets.finance import FINANCE
 
@@ -63,7 +72,8 @@ class Options:
     published mapping (none: the product's own). `sockets`: the parts
     reach each other over the network, which needs the real driver. `watch`: put around the app's
     way to Stripe. `entities`, `templates` and `entity_sets`: what the app converges
-    (`bootstrap.build`).
+    (`bootstrap.build`). `ingress`: by which ways events come; `shapes` and
+    `grid_faults` (shares of messages): of those of Event Grid.
     """
 
     seed: int = 1
@@ -82,6 +92,9 @@ class Options:
     entities: tuple[Entity, ...] = ENTITIES
     templates: Templates = ()
     entity_sets: EntitySets = FINANCE
+    ingress: Ingress = "webhook"
+    shapes: Sequence[Shape] = ("snapshot", "thin")
+    grid_faults: Mapping[GridFault, float] = field(default_factory=dict)
 
 
 class World:
@@ -97,6 +110,7 @@ class World:
             stripe_url=addresses.stripe,
             dynamics_url=addresses.dynamics,
             currencies=options.currencies,
+            ingress=options.ingress,
             **options.settings,
         )
         self.tables = MemoryTables()
@@ -126,7 +140,10 @@ class World:
             livemode=options.livemode,
             webhook=WebhookTarget(
                 f"{addresses.app}/api/webhooks/stripe", self._client(self.host.asgi)
-            ),
+            )
+            if self.settings.takes_webhooks
+            else None,
+            topic=self._topic() if self.settings.takes_event_grid else None,
             signing_secrets=books.SIGNING_SECRETS,
             api_key=key,
             settings=options.stripe,
@@ -137,6 +154,19 @@ class World:
 
     def _rng(self, part: str) -> random.Random:
         return random.Random(f"{part} {self.options.seed}")  # noqa: S311 - a seeded world
+
+    def _topic(self) -> PartnerTopic:
+        rates, rng = self.options.grid_faults, self._rng("faults of event grid")
+        return PartnerTopic(
+            self._take,
+            self._rng("event grid"),
+            self.options.shapes,
+            lambda fault: rng.random() < rates.get(fault, 0.0),
+        )
+
+    def _take(self, id: str, body: bytes) -> None:
+        """What Event Grid delivers."""
+        self.broker.send(INGRESS_QUEUE, [Outgoing(id, body)])
 
     def _client(self, asgi: Any) -> httpx.AsyncClient:  # noqa: ANN401 - an ASGI application
         """A client that reaches one part: in process, or over the network."""

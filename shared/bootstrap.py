@@ -9,7 +9,7 @@ import functools
 import os
 import random
 from contextvars import ContextVar, Token
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from shared.clients.clock import SystemClock
@@ -40,15 +40,16 @@ from shared.ports import (
     StripeGateway,
     Tables,
 )
-from shared.registry import ENTITIES, Registry
+from shared.registry import ENTITIES, INGRESS_QUEUE, Registry
 from shared.services.audit import Audit
 from shared.services.inbox import Accepted, Healing, Inbox, Resolve, WaitingList
-from shared.services.ingest import Ingest
+from shared.services.ingest import EventGridIngest, Ingest
 from shared.services.operations import CustomerDecisions, DynamicsSetup, Health
 from shared.services.publishing import Publish, Published, Reapply, Recent
 from shared.services.reconciliation import Prover, Reconcile
 from shared.services.work import Backfill, Sweep, Work
 from shared.settings import Settings, from_environment
+from shared.stores.doors import Doors
 from shared.stores.items import Items
 from shared.stores.journals import Journals
 from shared.stores.links import LinkStore
@@ -77,11 +78,17 @@ class App:
     mappings: Mappings
     registry: Registry
     flows: Flows | None = None
+    doors: Doors = field(kw_only=True)
 
     def ingest(self) -> Ingest:
         """The webhook's service."""
         ports = (self.settings, self.signatures, self.queue, self.tables, self.clock)
-        return Ingest(*ports, registry=self.registry)
+        return Ingest(*ports, registry=self.registry, doors=self.doors)
+
+    def event_grid(self) -> EventGridIngest:
+        """The service of the queue that Event Grid delivers to."""
+        ports = (self.settings, self.queue, self.tables, self.clock)
+        return EventGridIngest(*ports, registry=self.registry, doors=self.doors)
 
     # The stores, and what sends objects to their queues: each is put together here alone.
 
@@ -160,6 +167,7 @@ class App:
             clock=self.clock,
             settings=self.settings,
             registry=self.registry,
+            event_grid=self.event_grid(),
         )
 
     def reconcile(self) -> Reconcile:
@@ -257,8 +265,9 @@ class App:
             flows=self.flows or flows,
             items=self._items(),
             mappings=self.mappings,
-            queues=self.registry.queues,
-            livemode=self.settings.stripe_livemode,
+            queues=(*self.registry.queues, INGRESS_QUEUE),
+            doors=self.doors,
+            settings=self.settings,
         )
 
 
@@ -321,7 +330,8 @@ def build(
     `entities`: what it converges. `templates`: the rendering of those that are not the product's,
     beside the product's own. `entity_sets`: where all of them are written.
     """
-    registry = Registry(entities, entity_sets)
+    ingress = (INGRESS_QUEUE,) if settings.takes_event_grid else ()
+    registry = Registry(entities, entity_sets, ingress)
     clock: Clock = overrides.get("clock") or SystemClock()
     rng: Random = overrides.get("rng") or random.SystemRandom()
     parts: dict[str, Any] = {
@@ -329,8 +339,15 @@ def build(
         for name, make in MAKERS.items()
     }
     mappings = mappings_of(settings, parts["tables"], clock, registry, templates)
+    doors = Doors(parts["tables"], clock)
     made = App(
-        settings=settings, clock=clock, rng=rng, mappings=mappings, registry=registry, **parts
+        settings=settings,
+        clock=clock,
+        rng=rng,
+        mappings=mappings,
+        registry=registry,
+        doors=doors,
+        **parts,
     )
     unknown = [name for name in overrides if name not in (*MAKERS, "clock", "rng", "flows")]
     if unknown:

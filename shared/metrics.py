@@ -35,7 +35,7 @@ _WEBHOOK = (
         "tieout.webhook.refused",
         "counter",
         "{request}",
-        "Deliveries refused; code: bad_signature, malformed.",
+        "Deliveries refused; code: bad_signature, malformed, closed.",
         ("code",),
         "webhook_refused",
     ),

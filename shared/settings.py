@@ -32,6 +32,9 @@ from shared.domain.partition import PARTITIONS_DEFAULT
 from shared.errors import SettingsRefused
 from shared.settings_problems import problems_of
 
+type Ingress = Literal["webhook", "event_grid", "both"]
+"""By which ways Stripe's events come: HTTPS, Azure Event Grid, or both at once."""
+
 NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"  # of a property or an entity set of Dynamics
 UNRESOLVED_REFERENCE = "@Microsoft.KeyVault("
 PARTITIONS_MAX = 64
@@ -70,6 +73,7 @@ class Settings(Model):
     stripe_webhook_secrets: tuple[SecretStr, ...] = Field(min_length=1)
     stripe_livemode: bool
     stripe_base_url: str = ""
+    ingress: Ingress = "webhook"
     dynamics_url: str
     dynamics_token_url: str = ""
     dynamics_client_id: str = ""
@@ -224,6 +228,16 @@ class Settings(Model):
         return self
 
     @property
+    def takes_webhooks(self) -> bool:
+        """Whether the webhook is open."""
+        return self.ingress != "event_grid"
+
+    @property
+    def takes_event_grid(self) -> bool:
+        """Whether Event Grid is an ingress."""
+        return self.ingress != "webhook"
+
+    @property
     def write_seconds_max(self) -> int:
         """How long after its announcement a write may be under way, in seconds."""
         return max(self.batch_seconds_max, WRITE_SECONDS_MIN)
@@ -281,7 +295,7 @@ VARIABLES: tuple[Variable, ...] = (
             "sweep_overlap_hours",
             "sweep_first_days",
         ),
-        *("stripe_requests_per_second", "publish_two_persons"),
+        *("stripe_requests_per_second", "publish_two_persons", "ingress"),
     ),
 )
 

@@ -38,8 +38,8 @@ class BrokerFaults(Protocol):
 class Receives(Protocol):
     """How a trigger takes messages: see `BrokerReceiver`."""
 
-    async def receive(self, count_max: int, wait_seconds: float) -> tuple[Delivery, ...]:
-        """Lock up to `count_max` messages; empty when none came within the wait."""
+    async def receive(self, count_max: int, wait_seconds: float | None) -> tuple[Delivery, ...]:
+        """Lock up to `count_max` messages; empty when none came within the wait (None: no end)."""
 
     def complete(self, delivery: Delivery) -> None:
         """Done: the message is gone. Raises `LockLost`."""

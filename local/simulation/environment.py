@@ -12,6 +12,7 @@ from local import books
 from local.dynamics import DynamicsFaults, DynamicsPeer, DynamicsSettings
 from local.publishing import publish
 from local.servicebus import Broker, LocalQueue
+from local.servicebus.messages import Outgoing
 from local.simulation.conditions import Conditions, conditions_of, queues_of
 from local.simulation.doorway import Endpoint, gateway
 from local.simulation.faults import DYNAMICS_NAMES, STRIPE_NAMES, Injector
@@ -25,13 +26,13 @@ from local.simulation.outages import Outages
 from local.simulation.port_faults import FaultyBroker, FaultyQueue, FaultyTables
 from local.simulation.subject import JudgedWorld
 from local.simulation.timeline import Timeline
-from local.stripe import DeliveryFaults, PeerSettings, StripeFaults, StripePeer
+from local.stripe import DeliveryFaults, PartnerTopic, PeerSettings, StripeFaults, StripePeer
 from local.tables import MemoryTables
 from local.transport import Asgi, PeerTransport
 from local.world import ROOT
 from shared import bootstrap
 from shared.ports import Clock, Json
-from shared.registry import REGISTRY
+from shared.registry import INGRESS_QUEUE, REGISTRY
 from shared.services.publishing import Publish, Recent
 from shared.settings import Settings
 
@@ -126,6 +127,7 @@ class Environment:
             attempts_max=self.conditions.attempts_max,
             gather_seconds=self.conditions.gather_seconds,
             time_zone=self.conditions.time_zone,
+            ingress=self.conditions.ingress,
         )
 
     async def publish(self, *, routes: bool = True) -> None:
@@ -198,16 +200,34 @@ class Environment:
         return StripePeer(
             self.clock,
             random.Random(f"stripe {self.seed}"),  # noqa: S311 - a seeded world
-            webhook=Endpoint(
-                f"{APP}{WEBHOOK}",
-                self._client(gateway(self._app, self.injector)),
-                is_up=lambda: self.is_switched_on,
-            ),
+            webhook=self._endpoint() if self.settings().takes_webhooks else None,
+            topic=self._topic() if self.settings().takes_event_grid else None,
             signing_secrets=books.SIGNING_SECRETS,
             api_key=books.STRIPE_API_KEY,
             settings=self._account,
             faults=faults,
             strikes=lambda name, _: self.injector.strikes(STRIPE_NAMES[name]),
+        )
+
+    def _endpoint(self) -> Endpoint:
+        return Endpoint(
+            f"{APP}{WEBHOOK}",
+            self._client(gateway(self._app, self.injector)),
+            is_up=lambda: self.is_switched_on,
+        )
+
+    def _take(self, id: str, body: bytes) -> None:
+        """What Event Grid delivers."""
+        self.broker.send(INGRESS_QUEUE, [Outgoing(id, body)])
+
+    def _topic(self) -> PartnerTopic:
+        return PartnerTopic(
+            self._take,
+            random.Random(f"event grid {self.seed}"),  # noqa: S311 - a seeded world
+            self.conditions.shapes,
+            lambda fault: self.injector.strikes(f"event_grid_{fault}"),
+            self.conditions.webhook_late_seconds,
+            lambda: self.is_switched_on,
         )
 
     def calm(self) -> None:

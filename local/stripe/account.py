@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from local.stripe.core import Core
 from local.stripe.delivery import Deliveries
+from local.stripe.event_grid import GridDeliveries, PartnerTopic
 from local.stripe.events import Events
 from local.stripe.ids import Ids
 from local.stripe.ledger import BalanceLedger
@@ -46,7 +47,8 @@ def assemble(
     secrets: tuple[str, ...],
     settings: PeerSettings,
     strikes: Strikes | None = None,
-) -> tuple[Core, Deliveries]:
+    topic: PartnerTopic | None = None,
+) -> tuple[Core, Deliveries, GridDeliveries]:
     """A fresh account, without faults."""
     schedule, store, ids = ActionSchedule(clock), Store(clock), Ids(streams.ids)
     deliveries = Deliveries(
@@ -58,6 +60,8 @@ def assemble(
         faults=lambda: core.faults.delivery,
         strikes=strikes,
     )
+
+    grid = GridDeliveries(schedule, topic)
 
     def old_shape() -> bool:
         rate, draw = core.faults.delivery.old_api_version, streams.old_shapes.random()
@@ -72,6 +76,7 @@ def assemble(
         livemode=livemode,
         deliver=deliveries.announce,
         old_shape=old_shape,
+        publish=grid.announce,
     )
     ledger = BalanceLedger(
         clock,
@@ -96,4 +101,4 @@ def assemble(
         resend=deliveries.resend,
         strikes=strikes,
     )
-    return core, deliveries
+    return core, deliveries, grid

@@ -167,12 +167,12 @@ class Items:
         """The objects of one list (`LISTED`), page by page."""
         return rows(self._tables, TABLE, where, f"{kind.value}~")
 
-    async def skip(self, where: str) -> None:
-        """Count something that was skipped before it became an item."""
+    async def skip(self, where: str, count: int = 1) -> None:
+        """Count what was skipped before it became an item."""
         for _ in range(CONFLICTS_MAX):
             counter = await self._tables.get(TABLE, where, COUNTER)
             counts = {kind.value: _count(counter, kind) for kind in COUNTED}
-            counts[Kind.SKIP.value] += 1
+            counts[Kind.SKIP.value] += count
             operation = (
                 Insert(COUNTER, counts)
                 if counter is None

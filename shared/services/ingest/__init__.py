@@ -1,5 +1,6 @@
-"""The webhook's side: verify events and enqueue them."""
+"""How Stripe's events come in: verify and classify them, and enqueue their items."""
 
+from shared.services.ingest.event_grid import Delivered, EventGridIngest
 from shared.services.ingest.ingest import INGEST, Ingest, route
 
-__all__ = ("INGEST", "Ingest", "route")
+__all__ = ("INGEST", "Delivered", "EventGridIngest", "Ingest", "route")

@@ -1,6 +1,9 @@
 """The webhook's service: verify, classify, enqueue a thin envelope.
 
-https://docs.stripe.com/webhooks. The service answers only when the broker has the message. It
+https://docs.stripe.com/webhooks. Where Event Grid is the only ingress, the service refuses every
+delivery (410): a 503 would tell of a queue that is away, and ask for a repeat that nobody wants.
+Stripe takes any answer but 2xx alike: it tries again for three days, then tells the owner of the
+endpoint to remove it. Else the service answers only when the broker has the message. It
 refuses a body that is too large (413), a signature that is wrong, too old or too new (400), and a
 body that is not a Stripe event (400). It accepts and counts an event that Tieout does not handle
 (202).
@@ -21,6 +24,7 @@ from shared.errors import SignatureRefused, TieoutError
 from shared.ports import Clock, Json, Queue, Signatures, Tables
 from shared.registry import Registry
 from shared.settings import Settings
+from shared.stores.doors import Doors
 from shared.stores.item import Item
 from shared.stores.items import Items, home
 
@@ -134,9 +138,11 @@ class Ingest:
         clock: Clock,
         *,
         registry: Registry,
+        doors: Doors,
     ) -> None:
         self._settings = settings
         self._registry = registry
+        self._doors = doors
         self._signatures = signatures
         self._queue = queue
         self._items = Items(tables, clock)
@@ -147,6 +153,9 @@ class Ingest:
 
     async def receive(self, body: bytes, signature: str | None) -> Answer:
         """Handle one delivery; never raises for bad input."""
+        if not self._settings.takes_webhooks:
+            telemetry.count("webhook_refused", code="closed")
+            return Answer(410, "closed", "events come through Event Grid: remove this endpoint")
         if len(body) > BODY_BYTES_MAX:
             return Answer(413, "too_large", f"the body is larger than {BODY_BYTES_MAX} bytes")
         try:
@@ -159,6 +168,8 @@ class Ingest:
             telemetry.count("webhook_refused", code="malformed")
             return Answer(400, "malformed", str(error))
         reason, item = classify(arrival, self._settings, self._registry)
+        if self._settings.takes_event_grid:
+            await self._doors.note("webhook")
         if item is None:
             return await self._skip(arrival, reason)
         return await self._enqueue(arrival, item)

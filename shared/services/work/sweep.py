@@ -30,8 +30,8 @@ from shared.ports import (
     Row,
     Tables,
 )
-from shared.registry import Registry
-from shared.services.ingest import route
+from shared.registry import INGRESS_QUEUE, Registry
+from shared.services.ingest import Delivered, EventGridIngest, route
 from shared.settings import Settings
 from shared.stores.item import (
     FIND_SENDER,
@@ -77,11 +77,13 @@ class Sweep:
         clock: Clock,
         settings: Settings,
         registry: Registry,
+        event_grid: EventGridIngest,
     ) -> None:
         self._pages, self._queue, self._flows = pages, queue, flows
         self._tables, self._links, self._items = tables, links, items
         self._dispatch, self._clock = dispatch, clock
         self._settings, self._registry = settings, registry
+        self._event_grid = event_grid
         self._windows = Windows(tables, clock)
 
     def _run(self, timer: str) -> Run:
@@ -337,7 +339,7 @@ class Sweep:
             )
 
         # Each may take its two minutes: together they would outlast the function.
-        drained = await side_by_side(self._queues(), drain)
+        drained = await side_by_side(self._registry.all_queues, drain)
         run.close()
         return sum(drained)
 
@@ -352,6 +354,9 @@ class Sweep:
             raise LetterNotKept(letter.id) from error
 
     async def _park(self, queue: str, letter: DeadLetter) -> None:
+        if queue == INGRESS_QUEUE:  # the queue of the entity was away for too long
+            await self._event_grid.forward([Delivered(letter.id, letter.body)])
+            return
         outcome = Outcome(
             Kind.PARK,
             cause="dead_letter",
@@ -366,11 +371,8 @@ class Sweep:
             outcome = replace(outcome, cause=UNREADABLE, remedy=FIND_SENDER)
         await self._items.store(queue, [ItemOutcome(item, outcome)])
 
-    def _queues(self) -> list[str]:
-        return list(self._registry.queues)
-
     def _places(self) -> list[tuple[str, str]]:
-        return [(queue, where) for queue in self._queues() for where in places([queue])]
+        return [(queue, where) for queue in self._registry.queues for where in places([queue])]
 
 
 def _is_due(row: Row, now: datetime) -> bool:

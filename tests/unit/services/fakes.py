@@ -29,6 +29,7 @@ from shared.ports import (
 )
 from shared.registry import REGISTRY
 from shared.settings import Settings
+from shared.stores.doors import Doors
 from shared.stores.mapping_store import MappingStore
 from shared.stores.mappings import Mappings
 from tests.unit.entities.objects import BOOKS
@@ -288,5 +289,6 @@ def rig(*objects: Json, tables: MemoryTables | None = None, **changes: Any) -> R
         Mappings(MappingStore(tables), clock, packaged_product()),
         REGISTRY,
         flows,
+        doors=Doors(tables, clock),
     )
     return Rig(stripe, dynamics, queue, flows, tables, clock, app)
