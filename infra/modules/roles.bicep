@@ -12,6 +12,8 @@ param ownsQueues bool
 @description('Empty without business events of Dynamics.')
 param eventsNamespaceName string
 param eventsQueueName string
+@description('The identity of the partner topic of Stripe; empty without Event Grid.')
+param eventGridPrincipalId string
 @description('A person or group that puts secrets into the vault; empty for nobody.')
 param secretsOfficerId string
 param secretsOfficerType 'User' | 'Group' | 'ServicePrincipal'
@@ -114,6 +116,22 @@ resource eventsReceiver 'Microsoft.Authorization/roleAssignments@2022-04-01' = i
     principalId: principalId
     principalType: 'ServicePrincipal'
     description: roles.eventsReceiver.reason
+  }
+}
+
+resource ingress 'Microsoft.ServiceBus/namespaces/queues@2026-01-01' existing = {
+  parent: namespace
+  name: 'ingress'
+}
+
+resource gridSender 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(eventGridPrincipalId)) {
+  scope: ingress
+  name: guid(ingress.id, eventGridPrincipalId, roles.gridSender.id)
+  properties: {
+    roleDefinitionId: subscriptionResourceId(definitions, roles.gridSender.id)
+    principalId: eventGridPrincipalId
+    principalType: 'ServicePrincipal'
+    description: roles.gridSender.reason
   }
 }
 

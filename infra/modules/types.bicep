@@ -24,6 +24,8 @@ type Configuration = {
   @description('JSON, see README.md')
   ledgerEntity: string?
   customerIdProperty: string
+  @description('by which ways events of Stripe come; webhook where it is not given')
+  ingress: string?
   limits: Limits
 }
 
@@ -55,6 +57,13 @@ type Limits = {
 type Authentication = {
   clientId: string
   tenantId: string
+}
+
+@export()
+@description('The partner topic of Stripe, and the principal id of its system-assigned identity.')
+type EventGrid = {
+  partnerTopicName: string
+  partnerTopicPrincipalId: string
 }
 
 @export()
