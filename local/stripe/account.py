@@ -63,10 +63,6 @@ def assemble(
 
     grid = GridDeliveries(schedule, topic)
 
-    def old_shape() -> bool:
-        rate, draw = core.faults.delivery.old_api_version, streams.old_shapes.random()
-        return draw < rate if strikes is None else strikes("old_api_version", rate)
-
     events = Events(
         clock,
         ids,
@@ -75,7 +71,7 @@ def assemble(
         api_version=API_VERSION if webhook is None else webhook.api_version,
         livemode=livemode,
         deliver=deliveries.announce,
-        old_shape=old_shape,
+        old_shape=lambda: _is_old_shape(core, streams, strikes),
         publish=grid.announce,
     )
     ledger = BalanceLedger(
@@ -102,3 +98,8 @@ def assemble(
         strikes=strikes,
     )
     return core, deliveries, grid
+
+
+def _is_old_shape(core: Core, streams: RandomStreams, strikes: Strikes | None) -> bool:
+    rate, draw = core.faults.delivery.old_api_version, streams.old_shapes.random()
+    return draw < rate if strikes is None else strikes("old_api_version", rate)
