@@ -1,14 +1,15 @@
 # make demo: a month of a shop, from Stripe into Dynamics 365, on this machine alone.
 # make test: everything that proves it. See README.md.
 .DEFAULT_GOAL := help
-.PHONY: help setup amqp demo serve simulate simulate-mutants test check lint types imports tidy docs format bench lock clean
+.PHONY: help setup amqp demo serve simulate simulate-mutants test check lint types imports tidy docs format bench package sbom audit lock clean
 
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 READY := .venv/.ready
 NPM_READY := tests/npm/node_modules/.ready
 AMQP_READY := .venv/.amqp-ready
-SOURCES := function_app.py functions shared local cli bench tests
+RELEASE_READY := .make/release/.ready
+SOURCES := function_app.py functions shared local cli bench release tests
 ARGS ?=
 
 help: ## this list
@@ -71,6 +72,8 @@ tidy: $(READY)
 
 docs: $(READY) ## the pages that are generated from code
 	@$(BIN)/python -m cli.mapping_fields > docs/mapping-fields.md
+	@$(BIN)/python -m release.settings_page > docs/settings.md
+	@$(BIN)/python -m release.costs_page > docs/costs.md
 
 format: $(READY) ## let ruff rewrite what it can
 	@$(BIN)/ruff check --fix $(SOURCES)
@@ -79,6 +82,24 @@ format: $(READY) ## let ruff rewrite what it can
 bench: $(READY) ## every figure, as a ratio measured in one run
 	@for file in bench/*.py; do case $$file in *__init__*) ;; *) $(BIN)/python $$file || exit 1;; esac; done
 
+package: $(READY) ## the zip that is deployed, imported from an environment that has requirements.txt alone
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .make/package
+	@VIRTUAL_ENV="$(CURDIR)/.make/package" $(BIN)/uv pip install --quiet --require-hashes -r requirements.txt
+	@$(BIN)/python -m release.package --python "$(CURDIR)/.make/package/bin/python"
+
+$(RELEASE_READY): $(READY) requirements-release.txt
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .make/release
+	@VIRTUAL_ENV="$(CURDIR)/.make/release" $(BIN)/uv pip install --quiet --require-hashes \
+	    -r requirements-release.txt
+	@touch $@
+
+sbom: package $(RELEASE_READY) ## dist/tieout.cdx.json, the bill of materials of the package (CycloneDX)
+	@.make/release/bin/cyclonedx-py environment --output-reproducible --output-format JSON \
+	    --output-file dist/tieout.cdx.json .make/package/bin/python
+
+audit: $(RELEASE_READY) ## what is known against the libraries that are deployed (asks PyPI)
+	@.make/release/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements.txt
+
 lock: $(READY) ## pin the dependencies of pyproject.toml anew
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --upgrade \
 	    pyproject.toml --extra local --group dev -o requirements-dev.txt
@@ -86,6 +107,8 @@ lock: $(READY) ## pin the dependencies of pyproject.toml anew
 	    -c requirements-dev.txt --group app -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header \
 	    -c requirements-dev.txt --group amqp -o requirements-amqp.txt
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header \
+	    -c requirements-dev.txt --group release -o requirements-release.txt
 
 clean: ## remove what the targets made
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/npm/node_modules
+	@rm -rf .venv .make dist .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/npm/node_modules

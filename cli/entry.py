@@ -1,19 +1,19 @@
 """What every command shares: `--version`, and words instead of tracebacks."""
 
 import sys
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
 from cli.remote import FAILED
+from shared.version import VERSION
 
 PACKAGES = ("cli", "local", "shared", "functions")  # ours: one that is missing is a fault
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"tieout {version('tieout')}")
+        typer.echo(f"tieout {VERSION}")
         raise typer.Exit
 
 

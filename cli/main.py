@@ -9,6 +9,7 @@ import logging
 import time
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import simplejson
 import typer
@@ -217,8 +218,14 @@ def proof(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
         from cli import pages  # noqa: PLC0415 - as above
 
         pages.proof_page(proofs, pages.console())
-    gaps = [currency for currency in proofs["currencies"].values() if currency["gap_minor"]]
-    if gaps or proofs.get("not_proved"):
+    accounts = [proofs, *proofs.get("accounts", {}).values()]
+    gaps = [
+        currency
+        for account in accounts
+        for currency in account["currencies"].values()
+        if currency["gap_minor"]
+    ]
+    if gaps or any(account.get("not_proved") for account in accounts):
         raise typer.Exit(1)
 
 
@@ -257,18 +264,23 @@ def receipts(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
 @app.command()
 def backfill(
     days: Annotated[int, typer.Option(min=1, max=3_650, help="How far back.")] = 30,
+    account: Annotated[
+        str, typer.Option(help="Alias of a Stripe account of TIEOUT_STRIPE_ACCOUNTS.")
+    ] = "",
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
     """Let a running app book an account's past; shows the progress until it is done."""
     from cli import pages  # noqa: PLC0415 - as above
 
-    progress = ask(url, "backfill", (202,), {"days": days})
+    named = {"account": account} if account else {}
+    route = f"backfill?account={quote(account)}" if account else "backfill"
+    progress = ask(url, "backfill", (202,), {"days": days, **named})
     with pages.bars() as show:
         while progress["status"] == "running":
             show("backfill", progress["percent"], 100)
             time.sleep(POLL_SECONDS)
-            progress = ask(url, "backfill")
+            progress = ask(url, route)
         show("backfill", progress["percent"], 100)
     if as_json:
         typer.echo(json.dumps(progress))

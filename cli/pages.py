@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from cli.words import time_of
+from cli.words import of_account, time_of
 from shared.domain.money import Money
 
 if TYPE_CHECKING:  # the embedded world is not installed for those who only ask an app
@@ -155,8 +155,8 @@ def proof_of(summary: Summary, out: Console) -> None:
     out.print(f"  posted amounts are read from: {summary.proof['scope']}")
 
 
-def _proof_table(proof: Mapping[str, Any]) -> Table:
-    table = Table(title="Clearing proof", title_justify="left", box=None, pad_edge=False)
+def _proof_table(proof: Mapping[str, Any], of: str = "") -> Table:
+    table = Table(title=f"Clearing proof{of}", title_justify="left", box=None, pad_edge=False)
     for name in ("", "transactions", "Stripe balance", "posted", "draft", "gap", "unexplained"):
         table.add_column(name, justify="left" if not name else "right")
     currencies: Mapping[str, Mapping[str, Any]] = proof["currencies"]
@@ -170,8 +170,16 @@ def _proof_table(proof: Mapping[str, Any]) -> Table:
 
 
 def proof_page(proof: Mapping[str, Any], out: Console) -> None:
-    """The clearing proof that a running app gave, with its exceptions."""
-    out.print(_proof_table(proof))
+    """The clearing proofs that a running app gave, with their exceptions: the default Stripe
+    account's first."""
+    _account_proof(proof, out)
+    for alias, account_proof in proof.get("accounts", {}).items():
+        out.print()
+        _account_proof(account_proof, out, f" of {alias}")
+
+
+def _account_proof(proof: Mapping[str, Any], out: Console, of: str = "") -> None:
+    out.print(_proof_table(proof, of))
     out.print(f"posted amounts are read from: {proof['scope']}")
     for name in proof.get("not_proved", ()):
         out.print(
@@ -230,7 +238,8 @@ def inbox_page(answer: Mapping[str, Any], out: Console, *, resolved: bool = Fals
         if item["currency"]:
             stake = f"  {Money(int(item['at_stake_minor']), item['currency'])}"
         out.print(
-            f"{item['id']}  {item['entity']} {item['object']}  {item['cause']}{stake}",
+            f"{item['id']}  {item['entity']} {item['object']}{of_account(item)}  "
+            f"{item['cause']}{stake}",
             markup=False,
         )
         out.print(f"    {item['text']}", markup=False)

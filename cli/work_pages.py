@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.pages import console as console
-from cli.words import time_of
+from cli.words import of_account, time_of
 from shared.domain.money import Money
 
 LOOK = (("waiting", "tieout waiting"), ("parked", "tieout inbox list"))
@@ -43,7 +43,8 @@ def payouts_page(answer: Mapping[str, Any], out: Console) -> None:
             str(Money(int(payout[name]), payout["currency"]))
             for name in ("members_net_minor", "amount_minor", "difference_minor")
         ]
-        cells = (payout["payout"], time_of(payout["at"]), str(payout["members"]), *amounts)
+        name = payout["payout"] + of_account(payout)
+        cells = (name, time_of(payout["at"]), str(payout["members"]), *amounts)
         table.add_row(*cells, _state(payout))
     out.print(table)
     tied = sum(payout["status"] == "tied" for payout in rows)
@@ -72,7 +73,8 @@ def waiting_page(answer: Mapping[str, Any], out: Console) -> None:
         what = "tried again from" if item["kind"] == "waiting" else "tried again at"
         until = f", {what} {time_of(item['next_at'])}" if item["next_at"] else ""
         attempts = f", attempts so far: {item['attempts']}" if item["attempts"] else ""
-        out.print(f"{item['entity']} {item['object']}  {item['cause']}", markup=False)
+        name = f"{item['entity']} {item['object']}{of_account(item)}"
+        out.print(f"{name}  {item['cause']}", markup=False)
         out.print(f"    {item['text']}", markup=False)
         out.print(f"    since {time_of(item['since'])}{until}{attempts}", markup=False)
     waits = sum(item["kind"] == "waiting" for item in answer["items"])

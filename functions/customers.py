@@ -11,7 +11,7 @@ from shared.services.operations import AccountDecision, ChoiceRefused
 bp = func.Blueprint()
 
 
-@bp.route("customers/{id}/accept", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+@bp.route("api/customers/{id}/accept", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
 async def customer_accept(req: func.HttpRequest) -> func.HttpResponse:
     """Body `{"company", "account" or "new": true, "who", "why"}`, and `"shared": true` for an
     account that another Stripe customer has: 202 `{"sent": n}`; 409 says why not."""

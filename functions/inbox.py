@@ -20,7 +20,7 @@ LISTED_MAX = 1_000
 STATUSES = (Kind.PARK.value, Kind.RESOLVED.value)
 
 
-@bp.route("inbox", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@bp.route("api/inbox", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 async def inbox_list(req: func.HttpRequest) -> func.HttpResponse:
     """Parked objects, at most `LISTED_MAX`, and the groups by cause; `?cause=` narrows,
     `?status=resolved` lists those that people took out."""
@@ -41,7 +41,7 @@ async def inbox_list(req: func.HttpRequest) -> func.HttpResponse:
     return json_response(body)
 
 
-@bp.route("inbox/retry", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+@bp.route("api/inbox/retry", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
 async def inbox_retry(req: func.HttpRequest) -> func.HttpResponse:
     """Body `{"ids": [...]}` or `{"cause": "..."}`: converge these again. -> `{"sent": n}`
 
@@ -59,7 +59,7 @@ async def inbox_retry(req: func.HttpRequest) -> func.HttpResponse:
         return refused(error)
 
 
-@bp.route("inbox/resolve", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+@bp.route("api/inbox/resolve", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
 async def inbox_resolve(req: func.HttpRequest) -> func.HttpResponse:
     """Body `{"ids": [...], "reason": "...", "who": "..."}`: a person settled these by hand.
 

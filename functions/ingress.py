@@ -4,6 +4,7 @@ import typing
 
 import azure.functions as func
 
+from functions.failures import without_text
 from shared import bootstrap
 from shared.registry import INGRESS_QUEUE
 from shared.services.ingest import Delivered
@@ -20,9 +21,13 @@ bp = func.Blueprint()
     cardinality="many",
     auto_complete_messages=True,
 )
+@without_text
 async def ingress(
     messages: typing.List[func.ServiceBusMessage],  # noqa: UP006 - the worker's indexer
 ) -> None:
     """Forwards Stripe's events to the queues of their entities."""
-    delivered = [Delivered(message.message_id, message.get_body()) for message in messages]
+    delivered = [
+        Delivered(message.message_id, message.get_body(), message.application_properties or {})
+        for message in messages
+    ]
     await bootstrap.app().event_grid().handle(delivered)

@@ -34,7 +34,7 @@ STATUSES = MappingProxyType(
 )
 
 
-@bp.route("mappings", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@bp.route("api/mappings", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 async def mappings_list(req: func.HttpRequest) -> func.HttpResponse:
     """The active set, its version, and the sets submitted last."""
     del req
@@ -45,7 +45,7 @@ async def _overview() -> Json:
     return asdict(await bootstrap.app().published().overview())
 
 
-@bp.route("mappings", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+@bp.route("api/mappings", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
 async def mappings_submit(req: func.HttpRequest) -> func.HttpResponse:
     """Body `{"who": ..., "documents": [{"name": ..., "text": YAML or "tree": {...}}]}` -> 201."""
     return await _answer(_submit(req), 201)
@@ -73,7 +73,7 @@ def _documents(body: Json) -> list[tuple[str, DocumentSource]]:
     return documents
 
 
-@bp.route("mappings/history", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@bp.route("api/mappings/history", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 async def mappings_history(req: func.HttpRequest) -> func.HttpResponse:
     """The last changes of the active set, newest first; `?limit=`."""
     return await _answer(_history(req))
@@ -85,7 +85,7 @@ async def _history(req: func.HttpRequest) -> Json:
     return {"changes": [asdict(change) for change in changes]}
 
 
-@bp.route("mappings/show", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@bp.route("api/mappings/show", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 async def mappings_show(req: func.HttpRequest) -> func.HttpResponse:
     """`?set=`: a set (or version) with its documents."""
     return await _answer(_show(req))
@@ -95,7 +95,7 @@ async def _show(req: func.HttpRequest) -> Json:
     return asdict(await bootstrap.app().published().show(text_in(req.params, "set")))
 
 
-@bp.route("mappings/diff", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@bp.route("api/mappings/diff", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 async def mappings_diff(req: func.HttpRequest) -> func.HttpResponse:
     """`?before=&after=`: what differs between two sets."""
     return await _answer(_diff(req))
@@ -107,7 +107,7 @@ async def _diff(req: func.HttpRequest) -> Json:
     return {"documents": [asdict(difference) for difference in differences]}
 
 
-@bp.route("mappings/preview", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+@bp.route("api/mappings/preview", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
 async def mappings_preview(req: func.HttpRequest) -> func.HttpResponse:
     """Body `{"set": ..., "who": ..., "limit": n}`: what publishing the set would change."""
     return await _answer(_preview(req))
@@ -127,7 +127,7 @@ async def _preview(req: func.HttpRequest) -> Json:
     }
 
 
-@bp.route("mappings/publish", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+@bp.route("api/mappings/publish", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
 async def mappings_publish(req: func.HttpRequest) -> func.HttpResponse:
     """Body `{"set": ..., "who": ..., "why": ...}`: make a previewed set the active one."""
     return await _answer(_publish(req))
@@ -139,7 +139,7 @@ async def _publish(req: func.HttpRequest) -> Json:
     return asdict(await bootstrap.app().publish().publish(name, who, why))
 
 
-@bp.route("mappings/rollback", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+@bp.route("api/mappings/rollback", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
 async def mappings_rollback(req: func.HttpRequest) -> func.HttpResponse:
     """Body `{"who": ..., "why": ..., "to": ...}`; without `to` one step back."""
     return await _answer(_rollback(req))
@@ -151,7 +151,7 @@ async def _rollback(req: func.HttpRequest) -> Json:
     return asdict(await bootstrap.app().publish().rollback(who, why, text_in(body, "to", "")))
 
 
-@bp.route("mappings/reapply", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+@bp.route("api/mappings/reapply", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
 async def mappings_reapply(req: func.HttpRequest) -> func.HttpResponse:
     """Body `{"who": ..., "why": ..., "limit": n}`: drafts are rendered as the active set says."""
     return await _answer(_reapply(req), 202)

@@ -1,28 +1,33 @@
 """What people and monitors ask: health, status, the clearing proof, the tie-outs."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 import azure.durable_functions as df
 import azure.functions as func
 
-from functions.bodies import BadRequest, json_body
+from functions.bodies import BadRequest, json_body, text_in
 from functions.flows.client import DurableFlows
 from functions.responses import error_response, json_response, refused
 from shared import bootstrap
 from shared.domain.clearing import Difference, Proof
+from shared.domain.partition import DEFAULT_ACCOUNT
 from shared.errors import TieoutError
+from shared.services.reconciliation import Proofs, prove_each
+from shared.version import VERSION
 
 bp = df.Blueprint()
 
 
-@bp.route("health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+@bp.route("api/health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def health(req: func.HttpRequest) -> func.HttpResponse:
-    """Alive: the process answers. Says nothing about others."""
+    """Alive: the process answers, with its version. Says nothing about others."""
     del req
-    return json_response({"status": "alive"})
+    return json_response({"status": "alive", "version": VERSION})
 
 
-@bp.route("ready", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@bp.route("api/ready", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 @bp.durable_client_input(client_name="client")
 async def ready(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
     """Ready: settings, every system, and what the books name, each with problem and remedy."""
@@ -39,7 +44,7 @@ async def ready(req: func.HttpRequest, client: df.DurableOrchestrationClient) ->
     return json_response(body, 503 if problems else 200)
 
 
-@bp.route("status", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@bp.route("api/status", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 @bp.durable_client_input(client_name="client")
 async def status(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
     """Counts of messages and items."""
@@ -50,7 +55,7 @@ async def status(req: func.HttpRequest, client: df.DurableOrchestrationClient) -
         return refused(error)
 
 
-@bp.route("payouts", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@bp.route("api/payouts", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 async def payouts(req: func.HttpRequest) -> func.HttpResponse:
     """The tie-outs of all payouts."""
     del req
@@ -61,21 +66,25 @@ async def payouts(req: func.HttpRequest) -> func.HttpResponse:
     return json_response({"payouts": [dict(row) for row in tie_outs]})
 
 
-@bp.route("proof", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@bp.route("api/proof", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 async def proof(req: func.HttpRequest) -> func.HttpResponse:
-    """The clearing proof of every currency, with its exceptions."""
+    """The clearing proof of every currency, with its exceptions; `accounts`: those of further
+    Stripe accounts by alias, each as the default account's."""
     del req
     try:
-        proofs = await bootstrap.app().prover().prove()
+        by_account = await prove_each(bootstrap.app().provers())
     except TieoutError as error:
         return refused(error)
+    found = {alias: _proofs(proofs) for alias, proofs in by_account.items()}
+    return json_response({**found.pop(DEFAULT_ACCOUNT), "accounts": found})
+
+
+def _proofs(proofs: Proofs) -> dict[str, object]:
     currencies = {
         name: _proof(proof_of_currency) | {"has_book": name not in proofs.without_book}
         for name, proof_of_currency in proofs.by_currency.items()
     }
-    return json_response(
-        {"scope": proofs.scope, "currencies": currencies, "not_proved": proofs.not_proved}
-    )
+    return {"scope": proofs.scope, "currencies": currencies, "not_proved": proofs.not_proved}
 
 
 def _proof(proof: Proof) -> dict[str, object]:
@@ -103,7 +112,7 @@ def _difference(difference: Difference) -> dict[str, object]:
     return body
 
 
-@bp.route("receipts", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@bp.route("api/receipts", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 async def receipts(req: func.HttpRequest) -> func.HttpResponse:
     """Receipts on account and unapplied ones: booked, and worth a look at month end."""
     del req
@@ -114,7 +123,7 @@ async def receipts(req: func.HttpRequest) -> func.HttpResponse:
     return json_response({"receipts": [asdict(receipt) for receipt in listed], "more": more})
 
 
-@bp.route("waiting", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@bp.route("api/waiting", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 async def waiting(req: func.HttpRequest) -> func.HttpResponse:
     """What waits for a counterpart, and what is scheduled to be tried again."""
     del req
@@ -125,25 +134,31 @@ async def waiting(req: func.HttpRequest) -> func.HttpResponse:
     return json_response({"items": [asdict(item) for item in pending], "more": more})
 
 
-@bp.route("backfill", methods=["GET", "POST"], auth_level=func.AuthLevel.FUNCTION)
+@bp.route("api/backfill", methods=["GET", "POST"], auth_level=func.AuthLevel.FUNCTION)
 @bp.durable_client_input(client_name="client")
 async def backfill(
     req: func.HttpRequest, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
-    """POST `{"days": n}` starts it (202), GET tells how far it is."""
+    """POST `{"days": n}` starts it (202), GET tells how far it is; `account` (in the body or the
+    query): the alias of another Stripe account."""
     try:
-        service = bootstrap.app().backfill(DurableFlows(client))
+        app = bootstrap.app()
+        body = req.params if req.method == "GET" else json_body(req)
+        account = text_in(body, "account", DEFAULT_ACCOUNT)
+        if account not in app.settings.stripe_aliases:
+            return error_response(404, "unknown_account", "no Stripe account has this alias")
+        service = app.of(account).backfill(DurableFlows(client))
         if req.method == "GET":
             return json_response(await service.progress())
-        return json_response(await service.start(_days(req)), 202)
+        return json_response(await service.start(_days(body)), 202)
     except ValueError as error:
         return error_response(400, "malformed", str(error))
     except TieoutError as error:
         return refused(error)
 
 
-def _days(req: func.HttpRequest) -> int:
-    days = json_body(req).get("days")
+def _days(body: Mapping[str, Any]) -> int:
+    days = body.get("days")
     if type(days) is not int:
         raise BadRequest('the body must be {"days": a whole number}')
     return days

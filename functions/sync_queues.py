@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import azure.durable_functions as df
 import azure.functions as func
 
+from functions.failures import without_text
 from functions.flows.client import DurableFlows
 from shared import bootstrap
 from shared.domain.partition import partition_in
@@ -24,7 +25,12 @@ def _handler(queue: str) -> Handler:
         client: df.DurableOrchestrationClient,
     ) -> None:
         received = [
-            Received(message.message_id, message.get_body(), message.delivery_count or 1)
+            Received(
+                message.message_id,
+                message.get_body(),
+                message.delivery_count or 1,
+                message.application_properties or {},
+            )
             for message in messages
         ]
         app = bootstrap.app()
@@ -46,5 +52,5 @@ for _queue in dict.fromkeys(entity.queue for entity in ENTITIES):
             is_sessions_enabled=True,
             cardinality="many",
             auto_complete_messages=True,
-        )(bp.durable_client_input(client_name="client")(_handler(_queue)))
+        )(bp.durable_client_input(client_name="client")(without_text(_handler(_queue))))
     )

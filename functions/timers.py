@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import azure.durable_functions as df
 import azure.functions as func
 
+from functions.failures import without_text
 from functions.flows.client import DurableFlows
 from shared import bootstrap, telemetry
 from shared.bootstrap import App
@@ -86,12 +87,25 @@ TIMERS: tuple[Timer, ...] = (
         "Every 15 minutes: continues an audit that one run did not finish.",
         lambda app, flows: app.audit().go_on(),
     ),
+    Timer(
+        "measure",
+        "50 */5 * * * *",
+        "Every five minutes: records how things stand, for alerts and the workbook.",
+        lambda app, flows: app.measure().run(),
+    ),
+    Timer(
+        "prove_books",
+        "0 27 3 * * *",
+        "Every night: the clearing proof, of which `measure` tells the gap.",
+        lambda app, flows: app.measure().prove(),
+    ),
 )
 
 
 def _handler(spec: Timer) -> Handler:
     async def run(timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:
         count = await spec.run(bootstrap.app(), DurableFlows(client))
+        telemetry.count("tieout.timer.runs", timer=spec.name)
         telemetry.event("timer", timer=spec.name, count=count, past_due=timer.past_due)
 
     run.__name__ = spec.name
@@ -102,6 +116,6 @@ def _handler(spec: Timer) -> Handler:
 for _spec in TIMERS:
     bp.function_name(_spec.name)(
         bp.timer_trigger("timer", schedule=_spec.schedule, run_on_startup=False)(
-            bp.durable_client_input(client_name="client")(_handler(_spec))
+            bp.durable_client_input(client_name="client")(without_text(_handler(_spec)))
         )
     )

@@ -36,8 +36,8 @@ param operatorAddresses string[] = []
 @description('A namespace for the business events of Dynamics, which need a connection string.')
 param dynamicsEvents bool = false
 
-@description('The partner topic of Stripe, where events come through Event Grid, too.')
-param eventGrid EventGrid?
+@description('The partner topics of Stripe, one for each account whose events come through Event Grid.')
+param eventGrid EventGrid[] = []
 
 @description('Data Owner on the queues, only if scaling has to read their lengths.')
 param ownsQueues bool = false
@@ -177,17 +177,17 @@ module roles 'modules/roles.bicep' = {
     ownsQueues: ownsQueues
     eventsNamespaceName: events.?outputs.name ?? ''
     eventsQueueName: events.?outputs.queueName ?? 'none'
-    eventGridPrincipalId: eventGrid.?partnerTopicPrincipalId ?? ''
+    eventGridPrincipalIds: map(eventGrid, topic => topic.partnerTopicPrincipalId)
     secretsOfficerId: secretsOfficerId
     secretsOfficerType: secretsOfficerType
   }
   dependsOn: [workflow]
 }
 
-module ingress 'modules/event_grid.bicep' = if (eventGrid != null) {
+module ingress 'modules/event_grid.bicep' = if (!empty(eventGrid)) {
   scope: group
   params: {
-    partnerTopicName: eventGrid.?partnerTopicName ?? 'none'
+    topics: eventGrid
     namespaceName: messaging.outputs.name
   }
   dependsOn: [roles] // Event Grid tries the identity when it subscribes

@@ -1,8 +1,9 @@
 """The settings of the embedded world: its companies, books and addresses."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from shared.domain.partition import DEFAULT_ACCOUNT
 from shared.settings import Settings
 
 STRIPE_API_KEY = "sk_test_tieoutlocal"
@@ -40,6 +41,23 @@ MAIN_ACCOUNTS = {"STRIPE-USD": "110710", "STRIPE-EUR": "110720", "STRIPE-JPY": "
 OTHER_CLEARING, OTHER_BANK = "110790", "110190"
 
 
+def api_key(alias: str, *, livemode: bool) -> str:
+    """The secret key of an account."""
+    key = STRIPE_API_KEY_LIVE if livemode else STRIPE_API_KEY
+    return key if alias == DEFAULT_ACCOUNT else f"{key}_{alias.replace('-', '')}"
+
+
+def signing_secret(alias: str) -> str:
+    """The signing secret of a further account's webhook endpoint."""
+    return f"whsec_tieout_{alias}"
+
+
+def account_id(alias: str) -> str:
+    """The id of an account."""
+    name = "Local0000" if alias == DEFAULT_ACCOUNT else alias.replace("-", "")
+    return f"acct_1Tieout{name}"
+
+
 def _company() -> dict[str, Any]:
     return {
         "journals": {"customer_payment": "STRPAY", "general": "STRGL"},
@@ -75,15 +93,28 @@ def settings(
     stripe_url: str,
     dynamics_url: str,
     currencies: Iterable[str] = (),
+    accounts: Mapping[str, Sequence[str]] | None = None,
     **changes: Any,  # noqa: ANN401 - fields of Settings
 ) -> Settings:
-    """Valid settings of an embedded world; `currencies` adds books to the three there are."""
+    """Valid settings of an embedded world; `currencies` adds books to the three there are;
+    `accounts`: the currencies of further Stripe accounts by alias."""
     found = dict.fromkeys((*BOOKS, *currencies))
     values: dict[str, Any] = {
-        "stripe_api_key": STRIPE_API_KEY_LIVE if livemode else STRIPE_API_KEY,
+        "stripe_api_key": api_key(DEFAULT_ACCOUNT, livemode=livemode),
         "stripe_webhook_secrets": SIGNING_SECRETS,
         "stripe_livemode": livemode,
         "stripe_base_url": stripe_url,
+        "stripe_accounts": [
+            {
+                "alias": alias,
+                "account_id": account_id(alias),
+                "api_key": api_key(alias, livemode=livemode),
+                "webhook_secrets": [signing_secret(alias)],
+                "livemode": livemode,
+                "currencies": settled,
+            }
+            for alias, settled in (accounts or {}).items()
+        ],
         "dynamics_url": dynamics_url,
         "dynamics_token_url": f"{dynamics_url}/local/oauth2/v2.0/token",
         "dynamics_client_id": DYNAMICS_CLIENT_ID,

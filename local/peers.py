@@ -3,16 +3,24 @@
 import asyncio
 import json
 import random
-import signal
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 
 import httpx
 
 from local import azurite, books
 from local.dynamics import DynamicsPeer
-from local.serve import HOST, POSTED_EVERY_SECONDS, ServePorts, Unstartable, listen, options
+from local.serve import (
+    HOST,
+    POSTED_EVERY_SECONDS,
+    ServePorts,
+    Unstartable,
+    listen,
+    options,
+    run_until_stopped,
+)
 from local.servicebus import Broker, amqp, load_queues
 from local.stripe import StripePeer, WebhookTarget
 from local.world import ROOT
@@ -103,45 +111,37 @@ async def _bus(broker: Broker, port: int, stack: AsyncExitStack) -> None:
     stack.push_async_callback(endpoint.stop)
 
 
-async def _run(
-    ports: PeerPorts, seed: int, say: Callable[[str], None], post_seconds: float
-) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+async def _start(ports: PeerPorts, seed: int, post_seconds: float, stack: AsyncExitStack) -> str:
+    """Start peers, broker and storage until the stack closes; returns the banner."""
     wanted, clock = options(ports.serve, seed, post_seconds), SystemClock()
-    async with AsyncExitStack() as stack:
-        broker = Broker(load_queues(ROOT / "infra" / "queues.json"), clock)
-        await _bus(broker, ports.bus, stack)
-        client = httpx.AsyncClient(timeout=bootstrap.HTTP_SECONDS_MAX)
-        stack.push_async_callback(client.aclose)
-        dynamics = DynamicsPeer(
-            clock,
-            random.Random(f"dynamics {seed}"),  # noqa: S311 - a seeded world
-            host=wanted.addresses.dynamics,
-            client_id=books.DYNAMICS_CLIENT_ID,
-            client_secret=books.DYNAMICS_CLIENT_SECRET,
-            settings=wanted.dynamics,
-        )
-        stripe = StripePeer(
-            clock,
-            random.Random(f"stripe {seed}"),  # noqa: S311 - a seeded world
-            webhook=WebhookTarget(f"{wanted.addresses.app}/api/webhooks/stripe", client),
-            signing_secrets=books.SIGNING_SECRETS,
-            api_key=books.STRIPE_API_KEY,
-            settings=wanted.stripe,
-        )
-        await listen(stripe.asgi, ports.serve.stripe, stack)
-        await listen(dynamics.asgi, ports.serve.dynamics, stack)
-        storage = await _storage(ports.storage, stack)
-        stripe.start()
-        stack.push_async_callback(stripe.stop)
-        posting = asyncio.create_task(dynamics.run(), name="dynamics post journals")
-        stack.callback(posting.cancel)
-        say(banner(ports, len(broker.queues), storage))
-        await stop.wait()
-        say("stopping")
+    broker = Broker(load_queues(ROOT / "infra" / "queues.json"), clock)
+    await _bus(broker, ports.bus, stack)
+    client = httpx.AsyncClient(timeout=bootstrap.HTTP_SECONDS_MAX)
+    stack.push_async_callback(client.aclose)
+    dynamics = DynamicsPeer(
+        clock,
+        random.Random(f"dynamics {seed}"),  # noqa: S311 - a seeded world
+        host=wanted.addresses.dynamics,
+        client_id=books.DYNAMICS_CLIENT_ID,
+        client_secret=books.DYNAMICS_CLIENT_SECRET,
+        settings=wanted.dynamics,
+    )
+    stripe = StripePeer(
+        clock,
+        random.Random(f"stripe {seed}"),  # noqa: S311 - a seeded world
+        webhook=WebhookTarget(f"{wanted.addresses.app}/api/webhooks/stripe", client),
+        signing_secrets=books.SIGNING_SECRETS,
+        api_key=books.STRIPE_API_KEY,
+        settings=wanted.stripe,
+    )
+    await listen(stripe.asgi, ports.serve.stripe, stack)
+    await listen(dynamics.asgi, ports.serve.dynamics, stack)
+    storage = await _storage(ports.storage, stack)
+    stripe.start()
+    stack.push_async_callback(stripe.stop)
+    posting = asyncio.create_task(dynamics.run(), name="dynamics post journals")
+    stack.callback(posting.cancel)
+    return banner(ports, len(broker.queues), storage)
 
 
 def run(
@@ -151,8 +151,4 @@ def run(
     post_seconds: float = POSTED_EVERY_SECONDS,
 ) -> str:
     """Serve until interrupted. Returns why it could not start, else empty text."""
-    try:
-        asyncio.run(_run(ports, seed, say, post_seconds))
-    except Unstartable as error:
-        return str(error)
-    return ""
+    return run_until_stopped(partial(_start, ports, seed, post_seconds), say)

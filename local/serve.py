@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -109,26 +109,29 @@ def banner(ports: ServePorts) -> str:
   Ctrl+C stops it; nothing is kept."""
 
 
-async def _run(
-    ports: ServePorts, seed: int, say: Callable[[str], None], post_seconds: float
-) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    async with AsyncExitStack() as stack:
-        world: World = await stack.enter_async_context(
-            open_world(SystemClock(), options(ports, seed, post_seconds))
-        )
-        for app, port in (
-            (world.host.asgi, ports.app),
-            (world.stripe.asgi, ports.stripe),
-            (world.dynamics.asgi, ports.dynamics),
-        ):
-            await listen(app, port, stack)
-        say(banner(ports))
-        await stop.wait()
-        say("stopping")
+def run_until_stopped(
+    start: Callable[[AsyncExitStack], Awaitable[str]], say: Callable[[str], None]
+) -> str:
+    """Start something, say the banner that it gives, and wait to be interrupted.
+
+    Returns why it could not start, else empty text.
+    """
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        async with AsyncExitStack() as stack:
+            say(await start(stack))
+            await stop.wait()
+            say("stopping")
+
+    try:
+        asyncio.run(main())
+    except Unstartable as error:
+        return str(error)
+    return ""
 
 
 def run(
@@ -138,8 +141,17 @@ def run(
     post_seconds: float = POSTED_EVERY_SECONDS,
 ) -> str:
     """Serve until interrupted. Returns why it could not start, else empty text."""
-    try:
-        asyncio.run(_run(ports, seed, say, post_seconds))
-    except Unstartable as error:
-        return str(error)
-    return ""
+
+    async def start(stack: AsyncExitStack) -> str:
+        world: World = await stack.enter_async_context(
+            open_world(SystemClock(), options(ports, seed, post_seconds))
+        )
+        for app, port in (
+            (world.host.asgi, ports.app),
+            (world.stripe.asgi, ports.stripe),
+            (world.dynamics.asgi, ports.dynamics),
+        ):
+            await listen(app, port, stack)
+        return banner(ports)
+
+    return run_until_stopped(start, say)

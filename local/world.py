@@ -33,14 +33,18 @@ from local.stripe import (
     WebhookTarget,
 )
 from local.tables import MemoryTables
+from local.telemetry import MemoryTelemetry
 from local.transport import PeerTransport
 from shared import bootstrap
 from shared.clients.stripe.signatures import StripeSignatures
+from shared.domain.partition import DEFAULT_ACCOUNT
 from shared.entities.entity import Entity
+from shared.ingress import Ingress
 from shared.packaged import Templates
 from shared.ports import Clock, Json, StripeGateway
 from shared.registry import ENTITIES, INGRESS_QUEUE
-from shared.settings import Ingress, Settings
+from shared.services.ingest import ACCOUNT_PROPERTY
+from shared.settings import Settings
 from shared.targets.entity_set import EntitySets
 from shared.targets.finance import FINANCE
 
@@ -68,17 +72,21 @@ class Addresses:
 class Options:
     """What kind of world: its seed, its mode, how its peers behave.
 
-    `settings` changes fields of the app's settings; `currencies` adds books; `documents` are the
-    published mapping (none: the product's own). `sockets`: the parts
+    `settings` changes fields of the app's settings; `currencies` adds books; `accounts`: further
+    Stripe accounts by alias, with the currencies that each settles in; `documents` are the
+    published mapping (none: the product's own). `schedules`: of timers, instead of their own.
+    `sockets`: the parts
     reach each other over the network, which needs the real driver. `watch`: put around the app's
     way to Stripe. `entities`, `templates` and `entity_sets`: what the app converges
-    (`bootstrap.build`). `ingress`: by which ways events come; `shapes` and
-    `grid_faults` (shares of messages): of those of Event Grid.
+    (`bootstrap.build`). `app_dir`: where the app is: a checkout, or an unpacked package. `ingress`:
+    by which ways events come; `shapes` and `grid_faults` (shares of messages): of those of Event
+    Grid.
     """
 
     seed: int = 1
     livemode: bool = False
     currencies: Sequence[str] = ()
+    accounts: Mapping[str, Sequence[str]] = field(default_factory=dict)
     addresses: Addresses = field(default_factory=Addresses)
     stripe: PeerSettings = field(default_factory=PeerSettings)
     stripe_faults: StripeFaults = field(default_factory=StripeFaults)
@@ -86,12 +94,14 @@ class Options:
     dynamics_faults: DynamicsFaults = field(default_factory=DynamicsFaults)
     settings: Mapping[str, Any] = field(default_factory=dict)
     documents: Sequence[str] = ()
+    schedules: Mapping[str, str] = field(default_factory=dict)
     instances: int = 1
     sockets: bool = False
     watch: Callable[[StripeGateway], StripeGateway] | None = None
     entities: tuple[Entity, ...] = ENTITIES
     templates: Templates = ()
     entity_sets: EntitySets = FINANCE
+    app_dir: Path = ROOT
     ingress: Ingress = "webhook"
     shapes: Sequence[Shape] = ("snapshot", "thin")
     grid_faults: Mapping[GridFault, float] = field(default_factory=dict)
@@ -110,10 +120,12 @@ class World:
             stripe_url=addresses.stripe,
             dynamics_url=addresses.dynamics,
             currencies=options.currencies,
+            accounts=options.accounts,
             ingress=options.ingress,
             **options.settings,
         )
         self.tables = MemoryTables()
+        self.telemetry = MemoryTelemetry(clock)
         self.broker = Broker(load_queues(ROOT / "infra" / "queues.json"), clock)
         self.dynamics = DynamicsPeer(
             clock,
@@ -125,48 +137,61 @@ class World:
             faults=options.dynamics_faults,
         )
         self.host = Host(
-            ROOT,
+            options.app_dir,
             {"ServiceBusConnection": CONNECTION},
             clock,
             self.broker,
             HubStore(),
             instances=options.instances,
             context=contextvars.Context(),
+            schedules=options.schedules,
         )
-        key = self.settings.stripe_api_key.get_secret_value()
-        self.stripe = StripePeer(
-            clock,
-            self._rng("stripe"),
-            livemode=options.livemode,
-            webhook=WebhookTarget(
-                f"{addresses.app}/api/webhooks/stripe", self._client(self.host.asgi)
-            )
-            if self.settings.takes_webhooks
-            else None,
-            topic=self._topic() if self.settings.takes_event_grid else None,
-            signing_secrets=books.SIGNING_SECRETS,
-            api_key=key,
-            settings=options.stripe,
-            faults=options.stripe_faults,
-        )
+        self.peers = {alias: self._peer(alias) for alias in self.settings.stripe_aliases}
+        self.stripe = self.peers[DEFAULT_ACCOUNT]
         self.app = self._build()
         self.host.context.run(bootstrap.use, self.app)
 
     def _rng(self, part: str) -> random.Random:
         return random.Random(f"{part} {self.options.seed}")  # noqa: S311 - a seeded world
 
-    def _topic(self) -> PartnerTopic:
-        rates, rng = self.options.grid_faults, self._rng("faults of event grid")
+    def _peer(self, alias: str) -> StripePeer:
+        """The Stripe account of an alias."""
+        options, is_default = self.options, alias == DEFAULT_ACCOUNT
+        end = "" if is_default else f"/{alias}"
+        address = f"{options.addresses.app}/api/webhooks/stripe{end}"
+        return StripePeer(
+            self.clock,
+            self._rng("stripe" if is_default else f"stripe {alias}"),
+            account=books.account_id(alias),
+            livemode=options.livemode,
+            webhook=(
+                WebhookTarget(address, self._client(self.host.asgi))
+                if "webhook" in self.settings.doors
+                else None
+            ),
+            topic=self._topic(alias) if "event_grid" in self.settings.doors else None,
+            signing_secrets=(
+                books.SIGNING_SECRETS if is_default else (books.signing_secret(alias),)
+            ),
+            api_key=self.settings.of(alias).stripe_api_key.get_secret_value(),
+            settings=options.stripe,
+            faults=options.stripe_faults,
+        )
+
+    def _topic(self, alias: str) -> PartnerTopic:
+        """The partner topic of an account, whose event subscription tells the alias."""
+        rates, rng = self.options.grid_faults, self._rng(f"faults of event grid {alias}")
+
+        def take(id: str, body: bytes) -> None:
+            told = {ACCOUNT_PROPERTY: alias}
+            self.broker.send(INGRESS_QUEUE, [Outgoing(id, body, properties=told)])
+
         return PartnerTopic(
-            self._take,
-            self._rng("event grid"),
+            take,
+            self._rng(f"event grid {alias}"),
             self.options.shapes,
             lambda fault: rng.random() < rates.get(fault, 0.0),
         )
-
-    def _take(self, id: str, body: bytes) -> None:
-        """What Event Grid delivers."""
-        self.broker.send(INGRESS_QUEUE, [Outgoing(id, body)])
 
     def _client(self, asgi: Any) -> httpx.AsyncClient:  # noqa: ANN401 - an ASGI application
         """A client that reaches one part: in process, or over the network."""
@@ -177,9 +202,12 @@ class World:
 
     def _build(self) -> bootstrap.App:
         rng = self._rng("app")
-        stripe = self._client(self.stripe.asgi)
+        gateways: dict[str, StripeGateway] = {}
+        for alias, peer in self.peers.items():
+            settings, stripe = self.settings.of(alias), self._client(peer.asgi)
+            gateways[alias] = bootstrap.stripe_gateway(settings, stripe, self.clock, rng)
         dynamics = self._client(self.dynamics.asgi)
-        gateway: StripeGateway = bootstrap.stripe_gateway(self.settings, stripe, self.clock, rng)
+        gateway = gateways.pop(DEFAULT_ACCOUNT)
         if self.options.watch is not None:
             gateway = self.options.watch(gateway)
         options = self.options
@@ -191,9 +219,11 @@ class World:
             clock=self.clock,
             rng=rng,
             tables=self.tables,
+            telemetry=self.telemetry,
             queue=LocalQueue(self.broker),
             signatures=StripeSignatures(),
             stripe=gateway,
+            further_accounts=gateways,
             dynamics=bootstrap.dynamics_gateway(self.settings, dynamics, self.clock),
             flows=self.host.flows,
         )
@@ -215,7 +245,8 @@ class World:
     def is_idle(self) -> bool:
         """No event on its way, no message ready, locked or scheduled, no step due."""
         scheduled = any(self.broker.depth(queue.name).scheduled for queue in self.broker.queues)
-        return self.stripe.idle() and self.host.idle() and not scheduled
+        at_rest = all(peer.idle() for peer in self.peers.values())
+        return at_rest and self.host.idle() and not scheduled
 
     async def idle(self) -> None:
         """Wait until nothing is left to do. Raises `TimeoutError` after a virtual age."""
@@ -244,7 +275,8 @@ async def open_world(clock: Clock, options: Options) -> AsyncIterator[World]:
         await publish(world.app.publish(), options.documents)
         await world.host.start()
         stack.push_async_callback(world.host.stop)
-        world.stripe.start()
-        stack.push_async_callback(world.stripe.stop)
+        for peer in world.peers.values():
+            peer.start()
+            stack.push_async_callback(peer.stop)
         world.serve(world.dynamics.run(), "dynamics post journals")
         yield world

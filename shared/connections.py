@@ -4,6 +4,8 @@ The clients are imported where they are made: an application that replaces one (
 not wait for its SDK to load.
 """
 
+import logging
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -11,11 +13,28 @@ import httpx
 
 from shared.ports import Clock, DynamicsGateway, Queue, Random, Signatures, StripeGateway, Tables
 from shared.settings import Settings
+from shared.telemetry import NoTelemetry, Telemetry
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
 
 HTTP_SECONDS_MAX = 60.0
+EXPORT_SETTING = "APPLICATIONINSIGHTS_CONNECTION_STRING"
+TALKATIVE = ("httpx", "stripe")  # they log whole addresses, and a filter may hold an e-mail
+
+
+def telemetry_of(environment: Mapping[str, str]) -> Telemetry:
+    """OpenTelemetry where there is somebody to export to, else log lines."""
+    if not environment.get(EXPORT_SETTING):
+        return NoTelemetry()
+    from shared.clients.open_telemetry import OpenTelemetry  # noqa: PLC0415 - cold start
+
+    return OpenTelemetry()
+
+
+def _quieten() -> None:
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _http() -> httpx.AsyncClient:
@@ -38,6 +57,7 @@ def stripe_gateway(
     """The Stripe client over a given transport."""
     from shared.clients.stripe.gateway import StripeApi  # noqa: PLC0415 - cold start
 
+    _quieten()
     return StripeApi(
         settings.stripe_api_key.get_secret_value(),
         http,
@@ -63,6 +83,7 @@ def dynamics_gateway(settings: Settings, http: httpx.AsyncClient, clock: Clock) 
     from shared.clients.dynamics.finance import FinanceGateway  # noqa: PLC0415
     from shared.clients.dynamics.transport import DynamicsHttp  # noqa: PLC0415
 
+    _quieten()
     scope = f"{settings.dynamics_url}/.default"
     tokens: TokenSource
     if settings.dynamics_client_secret is not None:

@@ -4,10 +4,8 @@ Counters are increments, added up over time. A gauge is the state at the moment 
 newest value counts. Record it at least once within the window of the alert that reads it (an hour
 for what is parked, two for silence, two days for the proof, six hours for the rest), and for each
 value of its dimensions that it had within that window, 0 included, so that the alert ends.
-Dimensions hold closed words, never ids or names of people; amounts are minor units.
-
-`counter` names the call of `shared.telemetry.count` that counts the same today; its fields are the
-dimensions.
+Dimensions hold closed words, never ids or names of people; amounts are minor units. Counters only
+rise: signed amounts are two series, `direction` in and out, and their difference is the sum.
 """
 
 from dataclasses import dataclass
@@ -23,37 +21,39 @@ class Metric:
     unit: str
     meaning: str
     dimensions: tuple[str, ...] = ()
-    counter: str = ""
 
 
 # Upper bounds of `tieout.event.booked`, in seconds; what takes longer has the last one.
 BOOKED_SECONDS = (5, 10, 20, 30, 60, 120, 300, 900, 3_600, 21_600, 86_400, 604_800)
 
 _WEBHOOK = (
-    Metric("tieout.webhook.accepted", "counter", "{event}", "Events put on a queue."),
+    Metric(
+        "tieout.webhook.accepted",
+        "counter",
+        "{event}",
+        "Events put on a queue; door: webhook, or event_grid.",
+        ("account", "door"),
+    ),
     Metric(
         "tieout.webhook.refused",
         "counter",
         "{request}",
-        "Deliveries refused; code: bad_signature, malformed, closed.",
-        ("code",),
-        "webhook_refused",
+        "Deliveries refused; code: bad_signature, malformed, unknown_account, closed.",
+        ("code", "account", "door"),
     ),
     Metric(
         "tieout.webhook.skipped",
         "counter",
         "{event}",
         "Events that concern nothing of ours, by reason and type.",
-        ("reason", "type"),
-        "webhook_skipped",
+        ("reason", "type", "account", "door"),
     ),
     Metric(
         "tieout.webhook.unavailable",
         "counter",
         "{event}",
-        "Events answered with 503, because a queue took none; Stripe delivers them again.",
-        ("error",),
-        "webhook_unavailable",
+        "Events that a queue did not take; Stripe or the queue `ingress` delivers them again.",
+        ("error", "account", "door"),
     ),
     Metric(
         "tieout.silence.ratio",
@@ -76,32 +76,26 @@ _WORK = (
         "counter",
         "{transaction}",
         "Balance transactions that the sweep enqueued, because no event led to them.",
-        (),
-        "swept_transactions",
+        ("account",),
     ),
     Metric(
         "tieout.sweep.events",
         "counter",
         "{event}",
         "Events that the sweep enqueued, because their delivery was lost.",
-        (),
-        "swept_events",
+        ("account",),
     ),
     Metric(
         "tieout.audit.suspects",
         "counter",
         "{object}",
         "Objects that the audit sent to verification.",
-        (),
-        "audit_suspects",
     ),
     Metric(
         "tieout.healing.sent",
         "counter",
         "{object}",
         "Parked objects that healing tried again.",
-        (),
-        "healing_sent",
     ),
     Metric(
         "tieout.item.outcomes",
@@ -149,21 +143,21 @@ _MONEY = (
         "counter",
         "{minor}",
         "Net of the balance transactions that were read for the first time.",
-        ("currency",),
+        ("currency", "direction"),
     ),
     Metric(
         "tieout.money.written_minor",
         "counter",
         "{minor}",
         "Net of the balance transactions whose lines were written.",
-        ("currency",),
+        ("currency", "direction"),
     ),
     Metric(
         "tieout.money.posted_minor",
         "counter",
         "{minor}",
         "Net of the balance transactions whose lines were seen posted.",
-        ("currency",),
+        ("currency", "direction"),
     ),
     Metric(
         "tieout.unposted.amount_minor",

@@ -246,22 +246,25 @@ class Tables(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message to send: `id` feeds duplicate detection, `session` is the partition."""
+    """A message to send: `id` feeds duplicate detection, `session` is the partition. `properties`:
+    what stands beside the body (application properties), for telemetry alone."""
 
     id: str
     session: str
     body: Json
     scheduled_at: datetime | None = None
+    properties: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A message that its queue gave up."""
+    """A message that its queue gave up. `properties`: its application properties."""
 
     id: str
     session: str
     body: bytes
     reason: str
+    properties: Mapping[str, object] = field(default_factory=dict)
 
 
 class LetterNotKept(Exception):

@@ -8,12 +8,13 @@ https://learn.microsoft.com/azure/app-service/app-service-key-vault-references
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     Field,
+    PrivateAttr,
     SecretStr,
     ValidationError,
     field_validator,
@@ -28,30 +29,28 @@ from shared.addresses import (
 )
 from shared.domain.books import Books
 from shared.domain.model import Model, ModelRefused
-from shared.domain.partition import PARTITIONS_DEFAULT
+from shared.domain.partition import DEFAULT_ACCOUNT, PARTITIONS_DEFAULT
 from shared.errors import SettingsRefused
+from shared.ingress import Door, Ingress, doors_of
 from shared.settings_problems import problems_of
-
-type Ingress = Literal["webhook", "event_grid", "both"]
-"""By which ways Stripe's events come: HTTPS, Azure Event Grid, or both at once."""
+from shared.stripe_accounts import (
+    UNRESOLVED_REFERENCE,
+    StripeAccount,
+    accounts_in,
+    check_account_id,
+    check_api_key,
+    check_signing_secret,
+    contradictions,
+    default_account,
+    livemode_of,
+)
 
 NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"  # of a property or an entity set of Dynamics
-UNRESOLVED_REFERENCE = "@Microsoft.KeyVault("
 PARTITIONS_MAX = 64
 BATCH_SECONDS = (60, 180)
 WRITE_SECONDS_MIN = 90  # a request to Dynamics takes up to 60, announcing it some more
 DELIMITERS = ("-", "--", ".", "..", "_", "__", "|", "||", "~", "~~")  # that Dynamics offers
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_API_KEY = re.compile(r"(sk|rk)_[A-Za-z0-9_]+")
-_SIGNING_SECRET = re.compile(r"whsec_\S+")
-_KINDS = (  # of what Stripe gives: prefix, what it is
-    ("pk_", "a publishable key"),
-    ("whsec_", "the signing secret of a webhook endpoint"),
-    ("sk_", "a secret API key"),
-    ("rk_", "a restricted API key"),
-    ("ek_", "an ephemeral key"),
-    ("acct_", "an account id"),
-)
 
 
 class LedgerEntity(Model):
@@ -73,6 +72,8 @@ class Settings(Model):
     stripe_webhook_secrets: tuple[SecretStr, ...] = Field(min_length=1)
     stripe_livemode: bool
     stripe_base_url: str = ""
+    stripe_account_id: str = ""
+    stripe_accounts: tuple[StripeAccount, ...] = ()
     ingress: Ingress = "webhook"
     dynamics_url: str
     dynamics_token_url: str = ""
@@ -110,6 +111,7 @@ class Settings(Model):
     sweep_first_days: int = Field(default=30, ge=1, le=3_650)
     stripe_requests_per_second: int = Field(default=25, ge=1, le=100)
     publish_two_persons: bool = False
+    _alias: str = PrivateAttr(default=DEFAULT_ACCOUNT)
 
     @field_validator("time_zone")
     @classmethod
@@ -120,24 +122,13 @@ class Settings(Model):
             raise ValueError("must be a time zone like Europe/Berlin") from error
         return value
 
-    @field_validator("stripe_api_key")
-    @classmethod
-    def _api_key(cls, value: SecretStr) -> SecretStr:
-        if not _API_KEY.fullmatch(value.get_secret_value()):
-            raise ValueError(
-                f"must be a secret or restricted API key (sk_... or rk_...){_is_kind(value)}"
-            )
-        return value
+    _api_key = field_validator("stripe_api_key")(check_api_key)
+    _account_id = field_validator("stripe_account_id")(check_account_id)
 
     @field_validator("stripe_webhook_secrets")
     @classmethod
     def _signing_secrets(cls, values: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        for value in values:
-            if not _SIGNING_SECRET.fullmatch(value.get_secret_value()):
-                raise ValueError(
-                    f"must be signing secrets of webhook endpoints (whsec_...){_is_kind(value)}"
-                )
-        return values
+        return tuple(check_signing_secret(value) for value in values)
 
     @field_validator("dynamics_client_secret")
     @classmethod
@@ -223,30 +214,60 @@ class Settings(Model):
                 f"TIEOUT_RETRY_BASE_SECONDS ({self.retry_base_seconds}): the longest wait is no "
                 "shorter than the first one"
             )
+        if self.stripe_accounts:
+            key, secrets = self.stripe_api_key, self.stripe_webhook_secrets
+            default = default_account(key, secrets, self.stripe_livemode, self.stripe_account_id)
+            problems += contradictions(default, self.stripe_accounts, self.books)
         if problems:
             raise ModelRefused([("", problem) for problem in problems])
         return self
 
     @property
-    def takes_webhooks(self) -> bool:
-        """Whether the webhook is open."""
-        return self.ingress != "event_grid"
+    def doors(self) -> tuple[Door, ...]:
+        """By which ways events of Stripe come."""
+        return doors_of(self.ingress)
 
     @property
-    def takes_event_grid(self) -> bool:
-        """Whether Event Grid is an ingress."""
-        return self.ingress != "webhook"
+    def stripe_alias(self) -> str:
+        """The alias of the Stripe account whose settings these are."""
+        return self._alias
+
+    @property
+    def stripe_aliases(self) -> tuple[str, ...]:
+        """The aliases of all accounts, the default one's first."""
+        return (DEFAULT_ACCOUNT, *(account.alias for account in self.stripe_accounts))
+
+    def of(self, alias: str) -> Self:
+        """These settings as one Stripe account has them: its key, its secrets, and of the books
+        its currencies alone, so that money of another currency parks. Raises KeyError."""
+        by_alias = {account.alias: account for account in self.stripe_accounts}
+        if alias == DEFAULT_ACCOUNT and not by_alias:
+            return self
+        if alias == DEFAULT_ACCOUNT:
+            taken = [name for account in by_alias.values() for name in account.currencies]
+            return self._with_currencies([c for c in self.books.currencies if c not in taken])
+        account = by_alias[alias]
+        found = self._with_currencies(account.currencies)
+        found = found.model_copy(
+            update={
+                "stripe_api_key": account.api_key,
+                "stripe_webhook_secrets": account.webhook_secrets,
+                "stripe_livemode": account.livemode,
+                "stripe_account_id": account.account_id,
+            }
+        )
+        found._alias = alias
+        return found
+
+    def _with_currencies(self, names: Iterable[str]) -> Self:
+        currencies = {name: self.books.currencies[name] for name in names}
+        books = self.books.model_copy(update={"currencies": currencies})
+        return self.model_copy(update={"books": books})
 
     @property
     def write_seconds_max(self) -> int:
         """How long after its announcement a write may be under way, in seconds."""
         return max(self.batch_seconds_max, WRITE_SECONDS_MIN)
-
-
-def _is_kind(value: SecretStr) -> str:
-    """What stands there instead, by its prefix."""
-    text = value.get_secret_value()
-    return next((f"; this is {what}" for prefix, what in _KINDS if text.startswith(prefix)), "")
 
 
 class Variable(Model):
@@ -266,6 +287,8 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(name="STRIPE_WEBHOOK_SECRETS", field="stripe_webhook_secrets", form="list"),
     Variable(name="STRIPE_LIVEMODE", field="stripe_livemode"),
     Variable(name="STRIPE_BASE_URL", field="stripe_base_url"),
+    Variable(name="STRIPE_ACCOUNT_ID", field="stripe_account_id"),
+    Variable(name="TIEOUT_STRIPE_ACCOUNTS", field="stripe_accounts", form="json"),
     Variable(name="DYNAMICS_URL", field="dynamics_url"),
     Variable(name="DYNAMICS_TOKEN_URL", field="dynamics_token_url"),
     Variable(name="DYNAMICS_CLIENT_ID", field="dynamics_client_id"),
@@ -281,29 +304,12 @@ VARIABLES: tuple[Variable, ...] = (
     *_same(
         *("customer_id_property", "customer_id_chars_max", "time_zone", "partitions"),
         *("signature_tolerance_seconds", "write_settle_seconds", "lease_seconds"),
-        *(
-            "batch_seconds_max",
-            "gather_seconds",
-            "attempts_max",
-            "retry_base_seconds",
-            "retry_cap_seconds",
-        ),
-        *(
-            "journal_lines_max",
-            "journal_hours_max",
-            "posting_wait_hours",
-            "sweep_overlap_hours",
-            "sweep_first_days",
-        ),
+        *("batch_seconds_max", "gather_seconds", "attempts_max"),
+        *("retry_base_seconds", "retry_cap_seconds", "journal_lines_max", "journal_hours_max"),
+        *("posting_wait_hours", "sweep_overlap_hours", "sweep_first_days"),
         *("stripe_requests_per_second", "publish_two_persons", "ingress"),
     ),
 )
-
-
-def _livemode_of(key: str) -> bool | None:
-    """The mode a Stripe key belongs to: `sk_test_...`, `rk_live_...`."""
-    mode = key.split("_")[1] if key.count("_") >= 2 else ""  # noqa: PLR2004
-    return {"live": True, "test": False}.get(mode)
 
 
 def _read(environment: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
@@ -348,9 +354,12 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     problems: list[str] = []
     values = _read(environment, problems)
     if "stripe_livemode" not in values:
-        mode = _livemode_of(values.get("stripe_api_key", ""))
+        mode = livemode_of(values.get("stripe_api_key", ""))
         if mode is not None:
             values["stripe_livemode"] = mode
+    if "stripe_accounts" in values:
+        found = values["stripe_accounts"]
+        values["stripe_accounts"] = accounts_in(found, environment, problems)
     named = {variable.field: variable.name for variable in VARIABLES}
     problems += _groups(values)
     broken = {problem.split(" ")[0] for problem in problems}

@@ -1,8 +1,10 @@
-"""What `.funcignore` lets into a deployment: the application, and it runs with nothing else."""
+"""What `.funcignore` lets into a deployment: the application, and nothing else.
+
+That it runs with nothing else: tests/unit/release/test_package.py.
+"""
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -12,6 +14,7 @@ from pathlib import Path
 import pathspec
 import pytest
 
+from shared.version import VERSION
 from tests.test_tidy import COMMAND, EMBEDDED, NOT_OURS, ROOT, plain
 
 FUNCIGNORE = (ROOT / ".funcignore").read_text(encoding="utf-8")
@@ -25,18 +28,6 @@ STRANGE = (
     *("shared/.env", "shared/targets/finance/.secret.yaml.swp"),
     *("functions/notes.md", "requirements-dev.txt", "cli/main.py"),
 )
-IMPORT = """
-import sys, pathlib
-here = pathlib.Path.cwd()
-sys.path[:] = [str(here)] + [each for each in sys.path if each not in ("", SOURCE)]
-import function_app
-from shared.packaged import packaged_vocabulary, packaged_templates
-assert len(list(function_app.app.get_functions())) > 20
-assert len(packaged_templates()) > 10 and packaged_vocabulary()
-ours = [m for name, m in sys.modules.items() if name.split(".")[0] in OURS]
-outside = [m.__file__ for m in ours if not pathlib.Path(m.__file__).is_relative_to(here)]
-assert ours and not outside, outside
-"""
 
 type Accepts = Callable[[str], bool]
 
@@ -99,26 +90,6 @@ def test_what_is_not_named_does_not_ship(reader: str, name: str) -> None:
     assert not READERS[reader](FUNCIGNORE)(name)
 
 
-def test_the_application_starts_from_what_ships_alone(tmp_path: Path) -> None:
-    accepts = as_func(FUNCIGNORE)
-    for name in working_tree():
-        if accepts(name):
-            target = tmp_path / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, target)
-    ours = "('function_app', 'functions', 'shared', 'local', 'cli')"
-    code = IMPORT.replace("SOURCE", repr(str(ROOT))).replace("OURS", ours)
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", code],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-
-
 def test_a_wheel_holds_the_packages_and_what_the_embedded_world_reads(tmp_path: Path) -> None:
     code = "import hatchling.build, sys; print(hatchling.build.build_wheel(sys.argv[1]))"
     subprocess.run(
@@ -132,6 +103,7 @@ def test_a_wheel_holds_the_packages_and_what_the_embedded_world_reads(tmp_path: 
     folders = ("cli/", "functions/", "local/", "shared/")
     wanted = [each for each in working_tree() if each.startswith(folders)]
     assert sorted(each for each in held if each.startswith(folders)) == wanted
+    assert f"\nVersion: {VERSION}\n" in metadata
     beside = ("function_app.py", "host.json", "infra/queues.json")
     assert {f"tieout_app/{each}" for each in beside} <= set(held)
     needed = re.findall(

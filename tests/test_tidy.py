@@ -73,7 +73,7 @@ def uses(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 
 PRODUCT = files("shared", "functions", "function_app.py")
-SOURCES = files("shared", "functions", "function_app.py", "local", "cli", "bench")
+SOURCES = files("shared", "functions", "function_app.py", "local", "cli", "bench", "release")
 CORE = files("shared/domain", "shared/entities", "shared/mapping")
 
 
@@ -269,7 +269,10 @@ def test_the_functions_sdks_stay_in_the_trigger_adapters(path: Path) -> None:
     assert allowed or found == []
 
 
-IMPURE = ("bootstrap", "datetime", "random", "asyncio", "os", "httpx", "uuid", "time", "open")
+IMPURE = (
+    *("bootstrap", "telemetry", "datetime", "random", "asyncio", "os", "httpx", "uuid", "time"),
+    "open",
+)
 
 
 def orchestrators() -> list[ast.FunctionDef]:
@@ -389,6 +392,7 @@ APP = tuple(PROJECT["dependency-groups"]["app"])
 DIRECT = tuple(plain(each) for each in APP)
 BESIDE_THE_APP = ("azure-functions-runtime", "rich", "typer", "uvicorn")
 AMQP = tuple(plain(each) for each in PROJECT["dependency-groups"]["amqp"])
+RELEASE = tuple(plain(each) for each in PROJECT["dependency-groups"]["release"])
 DEVELOPMENT = (*BESIDE_THE_APP, *(plain(each) for each in PROJECT["dependency-groups"]["dev"]))
 
 
@@ -425,8 +429,15 @@ def test_what_is_compiled_is_pinned_apart_and_agrees_with_the_rest() -> None:
     assert [package for package in shared if compiled[package] != everything.get(package)] == []
 
 
+def test_the_tools_of_a_release_are_pinned_apart() -> None:
+    tools, everything = pins("requirements-release.txt"), pins("requirements-dev.txt")
+    assert [package for package in RELEASE if package not in tools] == []
+    assert [package for package in RELEASE if package in everything] == []
+
+
 @pytest.mark.parametrize(
-    "name", ["requirements.txt", "requirements-dev.txt", "requirements-amqp.txt"]
+    "name",
+    [f"requirements{which}.txt" for which in ("", "-dev", "-amqp", "-release")],
 )
 def test_every_pin_carries_its_hashes(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8").replace("\\\n", " ")
@@ -435,7 +446,7 @@ def test_every_pin_carries_its_hashes(name: str) -> None:
     assert [line.split()[0] for line in lines if "--hash=sha256:" not in line] == []
 
 
-@pytest.mark.parametrize("package", [*DIRECT, *DEVELOPMENT, *AMQP])
+@pytest.mark.parametrize("package", [*DIRECT, *DEVELOPMENT, *AMQP, *RELEASE])
 def test_every_direct_dependency_is_explained(package: str) -> None:
     assert f"`{package}`" in (ROOT / "docs/dependencies.md").read_text(encoding="utf-8")
 

@@ -12,8 +12,10 @@ from typing import Any
 
 import azure.durable_functions as df
 
+from functions.failures import without_text
 from functions.flows.client import POKE
 from shared import bootstrap
+from shared.domain.partition import DEFAULT_ACCOUNT
 
 bp = df.Blueprint()
 
@@ -33,8 +35,10 @@ def _retry() -> df.RetryOptions:
 
 @bp.orchestration_trigger(context_name="context")
 def payout_flow(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
-    """Input: `{payout, cursor, listed, count, net_minor, rounds}`, all but `payout` optional."""
+    """Input: `{payout, account, cursor, listed, count, net_minor, rounds}`, all but `payout`
+    optional; `account`: the alias of the Stripe account."""
     state = {
+        "account": DEFAULT_ACCOUNT,
         "cursor": "",
         "listed": False,
         "count": 0,
@@ -48,7 +52,9 @@ def payout_flow(context: df.DurableOrchestrationContext) -> Generator[Any, Any, 
             context.continue_as_new(state)
             return None
         page = yield context.call_activity_with_retry(
-            "payout_membership_page", _retry(), {k: state[k] for k in ("payout", "cursor")}
+            "payout_membership_page",
+            _retry(),
+            {k: state[k] for k in ("payout", "account", "cursor")},
         )
         pages += 1
         state["cursor"], state["listed"] = page["cursor"], not page["cursor"]
@@ -70,18 +76,21 @@ def payout_flow(context: df.DurableOrchestrationContext) -> Generator[Any, Any, 
 
 
 @bp.activity_trigger(input_name="page")
+@without_text
 async def payout_membership_page(
     page: typing.Dict[str, typing.Any],  # noqa: UP006
 ) -> typing.Dict[str, typing.Any]:  # noqa: UP006
-    """One page of the members of a payout: `{payout, cursor}` -> `{cursor, count, net_minor}`."""
-    reconcile = bootstrap.app().reconcile()
+    """One page of the members of a payout: `{payout, account, cursor}` -> `{cursor, count,
+    net_minor}`."""
+    reconcile = bootstrap.app().of(page["account"]).reconcile()
     return await reconcile.membership_page(page["payout"], page["cursor"])
 
 
 @bp.activity_trigger(input_name="state")
+@without_text
 async def payout_tie_out(
     state: typing.Dict[str, typing.Any],  # noqa: UP006
 ) -> typing.Dict[str, typing.Any]:  # noqa: UP006
-    """Check and store the tie-out: `{payout, count, net_minor}` -> `{status, ...}`."""
-    reconcile = bootstrap.app().reconcile()
+    """Check and store the tie-out: `{payout, account, count, net_minor}` -> `{status, ...}`."""
+    reconcile = bootstrap.app().of(state["account"]).reconcile()
     return await reconcile.tie_out(state["payout"], state["count"], state["net_minor"])

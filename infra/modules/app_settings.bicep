@@ -31,6 +31,11 @@ var host = {
   ServiceBusConnection__clientId: identityClientId
   APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
+  // The worker makes the exporters; docs/operations.md, Sampling, has the reason of each value.
+  PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY: 'true'
+  OTEL_TRACES_SAMPLER: 'microsoft.rate_limited'
+  OTEL_TRACES_SAMPLER_ARG: '5'
+  OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: 'azure_sdk,django,fastapi,flask,httpx,psycopg2,requests,urllib,urllib3'
 }
 
 var scheduler = {
@@ -44,7 +49,18 @@ var scheduler = {
 
 var signIn = { OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID: identityClientId }
 
+var accounts = configuration.?stripeAccounts ?? []
+var furtherAccounts = map(accounts, account => {
+  alias: account.alias
+  key: 'STRIPE_API_KEY_${replace(account.alias, '-', '_')}'
+  webhook_secrets: 'STRIPE_WEBHOOK_SECRETS_${replace(account.alias, '-', '_')}'
+  currencies: account.currencies
+  account: account.?account ?? ''
+})
+
 var application = {
+  STRIPE_ACCOUNT_ID: configuration.?stripeAccountId ?? ''
+  TIEOUT_STRIPE_ACCOUNTS: empty(accounts) ? '' : string(furtherAccounts)
   STRIPE_API_KEY: '${secretPrefix}stripe-api-key)'
   STRIPE_WEBHOOK_SECRETS: '${secretPrefix}stripe-webhook-secrets)'
   STRIPE_LIVEMODE: string(configuration.stripeLivemode)
@@ -84,6 +100,12 @@ var clientSecret = {
 output settings AppSettings = union(
   host,
   application,
+  toObject(furtherAccounts, account => account.key, account => '${secretPrefix}stripe-${account.alias}-api-key)'),
+  toObject(
+    furtherAccounts,
+    account => account.webhook_secrets,
+    account => '${secretPrefix}stripe-${account.alias}-webhook-secrets)'
+  ),
   usesSecret ? clientSecret : {},
   durableBackend == 'DurableTaskScheduler' ? scheduler : {},
   authentication != null ? signIn : {}

@@ -12,8 +12,8 @@ param ownsQueues bool
 @description('Empty without business events of Dynamics.')
 param eventsNamespaceName string
 param eventsQueueName string
-@description('The identity of the partner topic of Stripe; empty without Event Grid.')
-param eventGridPrincipalId string
+@description('The identities of the partner topics of Stripe; none without Event Grid.')
+param eventGridPrincipalIds string[]
 @description('A person or group that puts secrets into the vault; empty for nobody.')
 param secretsOfficerId string
 param secretsOfficerType 'User' | 'Group' | 'ServicePrincipal'
@@ -124,16 +124,16 @@ resource ingress 'Microsoft.ServiceBus/namespaces/queues@2026-01-01' existing = 
   name: 'ingress'
 }
 
-resource gridSender 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(eventGridPrincipalId)) {
+resource gridSender 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for gridId in eventGridPrincipalIds: {
   scope: ingress
-  name: guid(ingress.id, eventGridPrincipalId, roles.gridSender.id)
+  name: guid(ingress.id, gridId, roles.gridSender.id)
   properties: {
     roleDefinitionId: subscriptionResourceId(definitions, roles.gridSender.id)
-    principalId: eventGridPrincipalId
+    principalId: gridId
     principalType: 'ServicePrincipal'
     description: roles.gridSender.reason
   }
-}
+}]
 
 resource secretsUser 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: vault

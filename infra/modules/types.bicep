@@ -8,10 +8,23 @@ type Tags = { *: string }
 type AppSettings = { *: string }
 
 @export()
+@description('A further Stripe account. Its key and webhook secrets are in the vault, as stripe-ALIAS-api-key and stripe-ALIAS-webhook-secrets.')
+type StripeAccount = {
+  alias: string
+  @description('those that it settles in; no other account settles in them')
+  currencies: string[]
+  @description('acct_...: then readiness compares it with the key')
+  account: string?
+}
+
+@export()
 @description('The settings of the application that are no secrets. docs/deploy.md explains each.')
 type Configuration = {
   @description('true for live payments; the key in the vault has to be of the same mode')
   stripeLivemode: bool
+  @description('acct_... of the default account: then readiness compares it with the key')
+  stripeAccountId: string?
+  stripeAccounts: StripeAccount[]?
   @description('https://contoso.operations.dynamics.com')
   dynamicsUrl: string
   @description('how the application signs in to Dynamics; a client secret is the second choice')
@@ -60,8 +73,10 @@ type Authentication = {
 }
 
 @export()
-@description('The partner topic of Stripe, and the principal id of its system-assigned identity.')
+@description('A partner topic of Stripe, and the principal id of its system-assigned identity.')
 type EventGrid = {
+  @description('of the Stripe account whose topic it is; the default account where it is not given')
+  alias: string?
   partnerTopicName: string
   partnerTopicPrincipalId: string
 }

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from local.dynamics.faults import DynamicsFaults
-from local.dynamics.jobs import Jobs
+from local.dynamics.jobs import InvoiceSelection, Jobs
 from local.dynamics.odata import Refusal, Request, Response, read_json, to_json
 
 CHOSEN_MAX = 10_000  # documents or lines that one request names
@@ -115,17 +115,20 @@ class DynamicsControl:
     def _invoice_orders(self, body: bytes) -> object:
         """`{"company", "numbers", "lines"}`: invoice sales orders, or only these lines."""
         asked = self._asked(_OrderChoice, body)
-        return _dicts(self._jobs.invoice_orders(asked.numbers, asked.lines, asked.company))
+        wanted = InvoiceSelection(asked.company, asked.numbers, asked.lines)
+        return _dicts(self._jobs.invoicing.orders(wanted))
 
     def _post_free_text_invoices(self, body: bytes) -> object:
         """`{"company", "numbers"}`: post free text invoices; numbers are external ids."""
         asked = self._asked(_Choice, body)
-        return _dicts(self._jobs.post_free_text_invoices(asked.numbers, asked.company))
+        wanted = InvoiceSelection(asked.company, asked.numbers)
+        return _dicts(self._jobs.invoicing.free_text(wanted))
 
     def _invoice_returns(self, body: bytes) -> object:
         """`{"company", "numbers"}`: credit notes of return orders."""
         asked = self._asked(_Choice, body)
-        return _dicts(self._jobs.invoice_returns(asked.numbers, asked.company))
+        wanted = InvoiceSelection(asked.company, asked.numbers)
+        return _dicts(self._jobs.invoicing.returns(wanted))
 
     def _post_price_journals(self, body: bytes) -> object:
         """`{"company"}`: post trade agreement journals."""

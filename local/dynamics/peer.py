@@ -15,7 +15,14 @@ from local.dynamics.auth import TokenEndpoint
 from local.dynamics.control import DynamicsControl
 from local.dynamics.faults import DynamicsFaults, Strikes
 from local.dynamics.gate import Gate
-from local.dynamics.jobs import DocumentResult, JournalResult, Ledger, Side, batch_jobs
+from local.dynamics.jobs import (
+    DocumentResult,
+    InvoiceSelection,
+    JournalResult,
+    Ledger,
+    Side,
+    batch_jobs,
+)
 from local.dynamics.odata import (
     RecordStore,
     Refusal,
@@ -137,20 +144,20 @@ class DynamicsPeer:
         `numbers`: only these orders. `lines`: only the lines of these `InventoryLotId`s, so that
         orders are partly invoiced. Companies count both for themselves: name the `company` too.
         """
-        return self._jobs.invoice_orders(numbers, lines, company)
+        return self._jobs.invoicing.orders(InvoiceSelection(company, numbers, lines))
 
     def post_free_text_invoices(
         self, ids: Collection[str] | None = None, company: str | None = None
     ) -> list[DocumentResult]:
         """Post free text invoices, all or those with these `ExternalInvoiceId`s."""
-        return self._jobs.post_free_text_invoices(ids, company)
+        return self._jobs.invoicing.free_text(InvoiceSelection(company, ids))
 
     def invoice_returns(
         self, numbers: Collection[str] | None = None, company: str | None = None
     ) -> list[DocumentResult]:
         """Make credit notes of return orders, all or those of these numbers: of their open lines
         whose disposition is "Credit only"."""
-        return self._jobs.invoice_returns(numbers, company)
+        return self._jobs.invoicing.returns(InvoiceSelection(company, numbers))
 
     def post_price_journals(self, company: str | None = None) -> list[DocumentResult]:
         """Post trade agreement journals: their lines become `SalesPriceAgreements`."""

@@ -139,7 +139,7 @@ def _properties(delivery: Delivery) -> dict[str, object]:
         "EnqueuedTimeUtc": _moment(message.enqueued_at),
         "ExpiresAtUtc": _moment(message.expires_at) if message.expires_at else None,
         "LockedUntil": _moment(delivery.lock.until),
-        "ApplicationProperties": {},
+        "ApplicationProperties": dict(message.properties),
         "UserProperties": {},
     }
 

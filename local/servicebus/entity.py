@@ -304,6 +304,7 @@ class BrokerEntity:
                 body=message.body,
                 enqueued_at=at,
                 expires_at=None if life is None else at + timedelta(seconds=life),
+                properties=message.properties,
                 encoded=message.encoded,
             )
         )

@@ -1,6 +1,7 @@
 """What travels through the broker, and what it refuses."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 BODY_BYTES_MAX = 256 * 1024  # Standard tier, headers included; close enough for bodies of ids
@@ -32,7 +33,8 @@ class LockLost(BrokerError):
 class Outgoing:
     """A message on its way into a queue. `scheduled_at`: not delivered before this moment.
 
-    `encoded`: the AMQP message that a client sent, empty for one that was sent in process.
+    `properties`: its application properties. `encoded`: the AMQP message that a client sent, empty
+    for one that was sent in process.
     """
 
     message_id: str
@@ -41,6 +43,7 @@ class Outgoing:
     scheduled_at: datetime | None = None
     time_to_live_seconds: float | None = None
     encoded: bytes = b""
+    properties: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class Stored:
     dead_letter_reason: str = ""
     dead_letter_text: str = ""
     encoded: bytes = b""
+    properties: Mapping[str, str] = field(default_factory=dict)
 
     def failed(self) -> "Stored":
         """The same message after one more delivery in vain."""

@@ -24,7 +24,13 @@ class LocalQueue:
     async def send(self, queue: str, messages: Sequence[Message]) -> None:
         """Returns when the broker holds all of them."""
         outgoing = [
-            Outgoing(message.id, _encoded(message), message.session, message.scheduled_at)
+            Outgoing(
+                message.id,
+                _encoded(message),
+                message.session,
+                message.scheduled_at,
+                properties=message.properties,
+            )
             for message in messages
         ]
         await asyncio.sleep(0)
@@ -84,7 +90,13 @@ def _encoded(message: Message) -> bytes:
 
 
 def _letter(message: Stored) -> DeadLetter:
-    return DeadLetter(message.message_id, message.session_id or "", message.body, _reason(message))
+    return DeadLetter(
+        message.message_id,
+        message.session_id or "",
+        message.body,
+        _reason(message),
+        message.properties,
+    )
 
 
 def _reason(message: Stored) -> str:

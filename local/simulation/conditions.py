@@ -12,8 +12,8 @@ from pathlib import Path
 from local.servicebus import QueueSettings, load_queues
 from local.simulation.faults import fraction
 from local.stripe import Shape
+from shared.ingress import Ingress
 from shared.ports import QUERY_ROWS_MAX
-from shared.settings import Ingress
 
 SETTLE_SECONDS = 290.0  # below `write_settle_seconds`: a write lands within that, or never
 LATE_COMMIT_SECONDS_MIN = 5.0

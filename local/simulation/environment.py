@@ -28,11 +28,14 @@ from local.simulation.subject import JudgedWorld
 from local.simulation.timeline import Timeline
 from local.stripe import DeliveryFaults, PartnerTopic, PeerSettings, StripeFaults, StripePeer
 from local.tables import MemoryTables
+from local.telemetry import MemoryTelemetry
 from local.transport import Asgi, PeerTransport
 from local.world import ROOT
 from shared import bootstrap
+from shared.domain.partition import DEFAULT_ACCOUNT
 from shared.ports import Clock, Json
 from shared.registry import INGRESS_QUEUE, REGISTRY
+from shared.services.ingest import ACCOUNT_PROPERTY
 from shared.services.publishing import Publish, Recent
 from shared.settings import Settings
 
@@ -62,6 +65,7 @@ class Environment:
         self._stack = stack
         self._account = account
         self.tables = MemoryTables(conditions.page_rows)
+        self.telemetry = MemoryTelemetry(clock)
         self.currencies: tuple[str, ...] = ()  # books besides those there are from the first
         self.partitions = conditions.partitions
         self.history = History(clock.now())
@@ -94,6 +98,7 @@ class Environment:
             injector=injector,
             timeline=timeline,
             instances=conditions.instances,
+            telemetry=self.telemetry,
         )
         self.instances = Instances(around, self.settings(), seed)
         self.subject = self._subject(queue.watch)
@@ -200,8 +205,8 @@ class Environment:
         return StripePeer(
             self.clock,
             random.Random(f"stripe {self.seed}"),  # noqa: S311 - a seeded world
-            webhook=self._endpoint() if self.settings().takes_webhooks else None,
-            topic=self._topic() if self.settings().takes_event_grid else None,
+            webhook=self._endpoint() if "webhook" in self.settings().doors else None,
+            topic=self._topic() if "event_grid" in self.settings().doors else None,
             signing_secrets=books.SIGNING_SECRETS,
             api_key=books.STRIPE_API_KEY,
             settings=self._account,
@@ -218,7 +223,8 @@ class Environment:
 
     def _take(self, id: str, body: bytes) -> None:
         """What Event Grid delivers."""
-        self.broker.send(INGRESS_QUEUE, [Outgoing(id, body)])
+        properties = {ACCOUNT_PROPERTY: DEFAULT_ACCOUNT}
+        self.broker.send(INGRESS_QUEUE, [Outgoing(id, body, properties=properties)])
 
     def _topic(self) -> PartnerTopic:
         return PartnerTopic(

@@ -32,6 +32,7 @@ from shared import bootstrap
 from shared.clients.stripe.signatures import StripeSignatures
 from shared.ports import Clock, Queue, Tables
 from shared.settings import Settings
+from shared.telemetry import Telemetry
 
 RESTART_SECONDS = (1.0, 120.0)
 TAKE_OVER_SECONDS = (5.0, 60.0)
@@ -45,6 +46,7 @@ SCHEDULES = {
     "drain_dead_letters": "0 45 */2 * * *",
     "heal_parked": "0 52 */3 * * *",
     "continue_audit": "0 3 */4 * * *",
+    "measure": "50 25 */4 * * *",
 }
 
 
@@ -71,6 +73,7 @@ class SharedWorld:
     injector: Injector
     timeline: Timeline
     instances: int
+    telemetry: Telemetry
 
 
 class Instances:
@@ -213,6 +216,7 @@ class Instances:
         return bootstrap.build(
             settings,
             clock=clock,
+            telemetry=around.telemetry,
             rng=rng,
             tables=InstrumentedTables(process, around.tables, around.timeline),
             queue=InstrumentedQueue(process, around.queue, around.timeline),

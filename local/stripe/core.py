@@ -22,8 +22,8 @@ class Core:
     """The account. `behaviours`: how a payment method, or the charge made with it, turns out.
 
     `strikes` draws the faults of requests and deliveries; None: the account's own chance does.
-    `watchers`: what is told when the payment intent of that id has succeeded, failed or been
-    canceled.
+    `account`: its id. `watchers`: what is told when the payment intent of that id has succeeded,
+    failed or been canceled.
     """
 
     settings: PeerSettings
@@ -38,6 +38,7 @@ class Core:
     faults: StripeFaults
     resend: Callable[[Json], None]
     strikes: Strikes | None = None
+    account: str = ""
     behaviours: dict[str, Behaviour] = field(default_factory=dict)
     watchers: dict[str, list[Callable[[Json], None]]] = field(default_factory=dict)
 

@@ -60,6 +60,7 @@ class StripePeer(Acts):
             strikes=strikes,
             topic=topic,
         )
+        core.account = account
         super().__init__(core)
         self._schedule = core.schedule
         self.set_faults(faults or StripeFaults())

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from local.stripe import (
+    accounts,
     balances,
     catalogue,
     charges,
@@ -24,6 +25,7 @@ from local.stripe.store import clone
 from shared.ports import Json
 
 ROUTES: tuple[ApiRoute, ...] = (
+    *accounts.ROUTES,
     *customers.ROUTES,
     *payment_methods.ROUTES,
     *payment_intents.ROUTES,

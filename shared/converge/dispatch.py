@@ -16,10 +16,11 @@ from shared.stores.links import LinkStore
 CONCURRENCY_MAX = 16  # look-ups under way at once
 
 
-def message_for(ref: Ref, partitions: int, visible_at: datetime | None = None) -> Message:
-    """The message that makes converge look at an object which no event announced."""
-    item = Item(ref.id, "", ref.entity, ref.id)
-    return item.message(partition_of(ref.id, partitions), visible_at)
+def message_for(ref: Ref, settings: Settings, visible_at: datetime | None = None) -> Message:
+    """The message that makes converge look at an object of the account of `settings` which no event
+    announced."""
+    item = Item(ref.id, "", ref.entity, ref.id, account=settings.stripe_alias)
+    return item.message(partition_of(ref.id, settings.partitions), visible_at)
 
 
 def next_full(now: datetime, seconds: int) -> datetime | None:
@@ -30,7 +31,7 @@ def next_full(now: datetime, seconds: int) -> datetime | None:
 
 
 class Dispatch:
-    """Sends objects to their queues."""
+    """Sends objects of one Stripe account to their queues."""
 
     def __init__(
         self,
@@ -69,7 +70,9 @@ class Dispatch:
             if each.even_if_settled:
                 ref = each.ref
                 partition = partition_of(ref.id, self._settings.partitions)
-                message = Item(each.reason, "", ref.entity, ref.id).message(partition)
+                account = self._settings.stripe_alias
+                item = Item(each.reason, "", ref.entity, ref.id, account=account)
+                message = item.message(partition)
                 queue = self._registry.named(ref.entity).queue
                 queues.setdefault(queue, {})[message.id] = message
         for queue, messages in queues.items():
@@ -86,7 +89,7 @@ class Dispatch:
         queues: dict[str, list[Message]] = {}
         visible_at = next_full(self._clock.now(), self._settings.gather_seconds)
         for ref in refs:
-            message = message_for(ref, self._settings.partitions, visible_at)
+            message = message_for(ref, self._settings, visible_at)
             queues.setdefault(self._registry.named(ref.entity).queue, []).append(message)
         for queue, messages in queues.items():
             await self._queue.send(queue, messages)

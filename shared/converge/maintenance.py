@@ -24,9 +24,15 @@ class MaintenanceCommands:
         self._registry = registry
 
     async def send(
-        self, ids: Iterable[str], kind: ItemKind, prefix: str, visible_at: datetime | None = None
+        self,
+        ids: Iterable[str],
+        kind: ItemKind,
+        prefix: str,
+        visible_at: datetime | None = None,
+        account: str = "",
     ) -> int:
-        """An item `<prefix>-<id>` of a kind for each object, under a new generation.
+        """An item `<prefix>-<id>` of a kind for each object, under a new generation. `account`:
+        the alias of their Stripe account, where the caller knows it; else their rows tell.
 
         Returns how many were sent; what is no object with journal lines of ours is left out.
         """
@@ -34,7 +40,9 @@ class MaintenanceCommands:
         for start in range(0, len(wanted), AT_ONCE):
             part = wanted[start : start + AT_ONCE]
             messages: dict[str, list[Message]] = {}
-            found = [self._message(f"{prefix}-{id}", kind, entity, id) for entity, id in part]
+            found = [
+                self._message(f"{prefix}-{id}", kind, entity, id, account) for entity, id in part
+            ]
             for queue, item, partition in await asyncio.gather(*found):
                 messages.setdefault(queue, []).append(item.message(partition, visible_at))
             for queue, batch in messages.items():
@@ -42,11 +50,12 @@ class MaintenanceCommands:
         return len(wanted)
 
     async def _message(
-        self, name: str, kind: ItemKind, entity: str, id: str
+        self, name: str, kind: ItemKind, entity: str, id: str, account: str
     ) -> tuple[str, Item, int]:
         queue = self._registry.named(entity).queue
         partition = partition_of(id, self._settings.partitions)
-        item = Item(name, "", entity, id, kind=kind)
+        account = account or await self._items.account_of(queue, id)
+        item = Item(name, "", entity, id, kind=kind, account=account)
         row = await self._items.get(home(queue, id), item.id)
         if row is not None:
             item = item.renewed(int(str(row.cells["generation"])) + 1)

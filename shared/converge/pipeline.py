@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from shared import telemetry
 from shared.converge.commands import Commands
 from shared.converge.deciding import ActiveRules, Decider, target_of
 from shared.converge.masters import Masters
@@ -43,6 +44,16 @@ class Converge:
 
         `kind`: what is asked of all of them. Returns one outcome an id; raises nothing of its own.
         """
+        with telemetry.span("converge", entity=entity_name, objects=tuple(wanted)):
+            return await self._run(entity_name, wanted, writer, kind)
+
+    async def _run(
+        self,
+        entity_name: str,
+        wanted: Mapping[str, tuple[str, ...]],
+        writer: Writer,
+        kind: ItemKind,
+    ) -> dict[str, Outcome]:
         entity, reader, settings = self.rules.entity(entity_name), self.reader, self.rules.settings
         try:
             mapping, context = await self.rules.active()

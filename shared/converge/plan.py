@@ -41,7 +41,7 @@ def plan_phase(
     """
     links, intents = value.links, value.claim.intents
     plans: list[Plan] = []
-    applied: list[Link] = []
+    landed: list[Link] = []
     touched: dict[str, None] = {}
     rest = []
     for document in value.pending:
@@ -49,10 +49,13 @@ def plan_phase(
             rest.append(document)
             continue
         record = _record(value, document, links, target)
-        if _is_applied(document) and document.role in links and document.role in intents:
-            old = links[document.role]
-            applied.append(link_of(record, old.keys, old.recreated))
-            continue
+        old, intent = links.get(document.role), intents.get(document.role)
+        if old is not None and intent is not None and _has_landed(document):
+            is_wanted = has_same_facts(document, intent.record.document)
+            shown = record if is_wanted else intent.record
+            landed.append(link_of(shown, old.keys, old.recreated))
+            if is_wanted:
+                continue
         plan = difference([record], links, intents, now, verify=verify, drafts=value.drafts)
         plans.append(plan)
         if plan.create or plan.recover or plan.update:
@@ -61,8 +64,8 @@ def plan_phase(
         raise RuntimeError(f"{rest[0].role} of {value.id} needs what nobody writes")
     old_progress = value.progress
     progress = Progress(
-        (*old_progress.links, *applied),
-        (*old_progress.over, *(link.role for link in applied)),
+        (*old_progress.links, *landed),
+        (*old_progress.over, *(link.role for link in landed)),
         old_progress.uncertain,
     )
     return PlannedObject(
@@ -89,9 +92,9 @@ def _record(
     return record
 
 
-def _is_applied(document: Document) -> bool:
+def _has_landed(document: Document) -> bool:
     """Whether Dynamics shows an announced change already."""
-    return isinstance(document.later, Open) and document.later.applied
+    return isinstance(document.later, Open) and document.later.landed
 
 
 @dataclass(slots=True)

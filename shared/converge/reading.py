@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from shared.converge import measures
 from shared.converge.origins import Origins
 from shared.converge.stages import ClaimedObject, ReadObject, WantedObject
 from shared.entities.common.objects import Context, Snapshot, id_of
@@ -42,7 +43,11 @@ class Reader:
             companies=claimed.companies,
             was_settled=claim.settled,
         )
-        return ReadObject(claim, await self.origins.read(snapshot, context))
+        snapshot = await self.origins.read(snapshot, context)
+        if not claim.was_read:
+            claim.was_read = True
+            measures.received(snapshot.object)
+        return ReadObject(claim, snapshot)
 
 
 async def fetch(stripe: StripeGateway, entity: Entity, id: str, context: Context) -> Snapshot:

@@ -2,31 +2,32 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
-from shared.converge import accounts
+from shared.converge import accounts, measures
 from shared.converge.dispatch import Dispatch
 from shared.converge.stages import (
     DecidedObject,
     Failed,
     Progress,
+    Reached,
     ReadObject,
     RecordedObject,
     WantedObject,
     WrittenObject,
     each,
     onward_each,
+    still_open,
     together,
 )
 from shared.domain.money import is_currency
-from shared.domain.records import Intent
 from shared.entities.common.objects import Context, Enqueue
 from shared.outcomes import Kind, Outcome, outcome_of
 from shared.ports import Clock, Flows, StripeGateway, Tables
 from shared.settings import Settings
 from shared.stores import receipts, tie_outs
-from shared.stores.links import Claim, LinkStore
+from shared.stores.links import LinkStore
 
 AMOUNT_BOUND = 1 << 63  # of a table cell
 
@@ -49,6 +50,8 @@ class Recorder:
         """Settle what is claimed, note new accounts at Stripe, hand on what others have to do."""
         listed = await onward_each(results, self._list)
         settled = await each(listed, self._settle)  # what failed gives back its claim, too
+        stored = [after for before, after in zip(listed, settled, strict=True) if after is before]
+        await measures.note_unposted(self.tables, self.clock, [_reached(each) for each in stored])
         note = partial(accounts.note, self.stripe, context)
         noted = await onward_each(settled, note)
         handed_on = await self._hand_on(noted)
@@ -62,7 +65,7 @@ class Recorder:
 
     async def _settle(self, result: Result) -> Result:
         """Store the links that were made, and release the claim."""
-        value = result.at if isinstance(result, Failed) else result
+        value = _reached(result)
         if isinstance(value, WantedObject):
             return result
         claim = value.claim
@@ -70,10 +73,13 @@ class Recorder:
         complete = None
         if isinstance(result, WrittenObject) and result.desired.unfinished is None:
             complete = result.desired.documents
-        open_intents = still_open(claim, progress, self.clock.now(), self.settings)
+        settle = timedelta(seconds=self.settings.write_settle_seconds)
+        open_intents = still_open(claim, progress, self.clock.now() + settle)
         is_new = complete is not None and not claim.settled
         if progress.links or progress.over or open_intents or is_new:
             await self.links.settle(claim, progress.links, progress.over, open_intents, complete)
+            if complete is not None and is_new:
+                measures.written(complete)
         else:
             await self.links.release(claim)
         return result
@@ -95,27 +101,26 @@ class Recorder:
 
     async def _start(self, value: WrittenObject) -> WrittenObject:
         for flow in value.desired.flows:
-            await tie_outs.expect(self.tables, value.snapshot.object, self.clock.now())
-            await self.flows.start(flow.name, flow.instance, dict(flow.input))
+            account = self.settings.stripe_alias
+            await tie_outs.expect(self.tables, value.snapshot.object, self.clock.now(), account)
+            await self.flows.start(flow.name, flow.instance, {**flow.input, "account": account})
         return value
 
 
-def still_open(claim: Claim, progress: Progress, now: datetime, settings: Settings) -> list[Intent]:
-    """The intents of uncertain writes, with the moment from which looking is safe."""
-    safe_at = now + timedelta(seconds=settings.write_settle_seconds)
-    known = [claim.intents.get(role) for role in progress.uncertain]
-    return [replace(intent, at=safe_at.isoformat()) for intent in known if intent is not None]
+def _reached(result: Result) -> Reached:
+    """The last value of an object, whether it failed there or not."""
+    return result.at if isinstance(result, Failed) else result
 
 
 def _enqueues(result: Result) -> tuple[Enqueue, ...]:
     """What an object hands on, also one that failed after it was decided."""
-    value = result.at if isinstance(result, Failed) else result
+    value = _reached(result)
     return value.desired.enqueue if isinstance(value, DecidedObject) else ()
 
 
 def outcome(result: Result) -> Outcome:
     """The outcome of an object, with the money at stake where the snapshot tells."""
-    value = result.at if isinstance(result, Failed) else result
+    value = _reached(result)
     error: Exception | None = None
     if isinstance(result, Failed):
         error = result.error

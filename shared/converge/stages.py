@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 
 from shared import telemetry
@@ -173,6 +174,12 @@ def failed(value: Reached | Failed, error: Exception) -> Failed:
     if not isinstance(error, TieoutError):
         telemetry.fault("converge_failed", error, object=value.id)
     return value if isinstance(value, Failed) else Failed(value, error)
+
+
+def still_open(claim: Claim, progress: Progress, safe_at: datetime) -> list[Intent]:
+    """The intents of uncertain writes, with the moment from which looking is safe."""
+    known = [claim.intents.get(role) for role in progress.uncertain]
+    return [replace(intent, at=safe_at.isoformat()) for intent in known if intent is not None]
 
 
 # --- what one step finds out ----------------------------------------------------------------

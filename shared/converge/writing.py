@@ -8,6 +8,7 @@ with the moment from which looking is safe.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from types import MappingProxyType
 
 from shared import telemetry
 from shared.converge.plan import intent_of, link_of
@@ -36,6 +37,7 @@ from shared.stores.journals import Journals, JournalTarget, Slot, Writer
 from shared.stores.links import LinkStore
 from shared.targets.finance import BATCH_NUMBER, FINANCE, EntitySets
 
+OPERATIONS = MappingProxyType({"POST": "create", "PATCH": "update", "DELETE": "delete"})
 WRITES_MAX = 100  # of one apply: whole objects, so that an object stays in one $batch
 
 
@@ -163,7 +165,8 @@ class Applier:
     ) -> None:
         for each in writes:
             each.recovered = each.record.document.role in value.claim.intents
-        await self.links.intend(value.claim, intents, value.desired.documents)
+        documents, links = value.desired.documents, value.progress.links
+        await self.links.intend(value.claim, intents, documents, links)
 
     async def _keep(self, each: Pending, result: Written | WriteFailed, writer: Writer) -> None:
         """What the answer to one write means for its object: a link, or an error and what becomes
@@ -172,6 +175,9 @@ class Applier:
         finding, role = each.finding, each.record.document.role
         deletes = each.write.method == "DELETE"
         if isinstance(result, Written):
+            operation = OPERATIONS[each.write.method]
+            entity_set = each.write.entity_set
+            telemetry.count("tieout.document.writes", entity_set=entity_set, operation=operation)
             if not deletes:
                 keys = result.fields or each.write.key
                 named = {name: keys[name] for name in self.entity_sets[each.record.entity_set].keys}
@@ -218,7 +224,8 @@ class Applier:
             try:
                 await self.journals.release(target, writer)
             except Exception as error:
-                telemetry.event("journal_lease_kept", company=target.company, reason=str(error))
+                name = type(error).__name__
+                telemetry.event("journal_lease_kept", company=target.company, error=name)
         self.used.clear()
 
 

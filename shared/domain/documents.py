@@ -83,10 +83,10 @@ class Frozen:
 class Open:
     """It follows its facts (a line of an order that is not invoiced), never a new rendering alone.
 
-    `applied`: Dynamics already shows the change that was announced.
+    `landed`: Dynamics already shows the change that was announced, be it wanted by now or not.
     """
 
-    applied: bool = False
+    landed: bool = False
     kind: Literal["open"] = "open"
 
 
@@ -175,6 +175,11 @@ class Document:
     def clearing_minor(self) -> int:
         """What the record does to the clearing account, in minor units, debits positive."""
         return 0
+
+    @property
+    def clearing(self) -> Money | None:
+        """The same with its currency; None for what leaves clearing alone."""
+        return None
 
 
 BASE_FIELDS = tuple(each.name for each in fields(Document))

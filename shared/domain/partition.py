@@ -3,6 +3,7 @@
 from hashlib import sha256
 
 PARTITIONS_DEFAULT = 4
+DEFAULT_ACCOUNT = "default"  # alias of the account whose sessions carry no name
 
 
 def partition_of(root_id: str, partitions: int = PARTITIONS_DEFAULT) -> int:
@@ -15,9 +16,21 @@ def partition_of(root_id: str, partitions: int = PARTITIONS_DEFAULT) -> int:
     return int.from_bytes(digest[:4]) % partitions
 
 
+def named(account: str, name: str) -> str:
+    """A name (of a session, a cursor, a flow) for one account: the default one's is bare."""
+    return name if account == DEFAULT_ACCOUNT else f"{account}~{name}"
+
+
+def session_of(account: str, partition: int) -> str:
+    """The session of an account's partition: accounts share none, so a slow one holds up no
+    other."""
+    return named(account, str(partition))
+
+
 def partition_in(session: str | None, partitions: int = PARTITIONS_DEFAULT) -> int:
     """The partition that a session id states; 0 for what is none of ours."""
-    if session is None or not (session.isascii() and session.isdecimal()):
+    text = (session or "").rpartition("~")[2]
+    if not (text.isascii() and text.isdecimal()):
         return 0
-    number = int(session)
+    number = int(text)
     return number if number < partitions else 0

@@ -7,14 +7,17 @@ from enum import StrEnum
 from typing import Any
 
 from shared.domain.ids import copy_id, is_id
+from shared.domain.partition import DEFAULT_ACCOUNT, session_of
 from shared.ports import Message
 from shared.registry import REGISTRY, Registry
+from shared.stores.reception import Reception
 
 UNREADABLE = "unreadable_message"  # the cause under which a message parks that names no object
 FIND_SENDER = "Somebody else sends to our queue, or two versions of Tieout use it: find the sender."
 COUNTER_MAX = 1_000_000_000
 TYPE_CHARS_MAX = 100
 UNREADABLE_CHARS_MAX = 100
+NOT_RECEIVED = Reception()
 
 
 class ItemKind(StrEnum):
@@ -37,7 +40,8 @@ class Item:
     `id`: the event id, or the object id where there is no event. `type`: the event type; empty
     where no event led here, as for a command (`kind`).
     `generation` counts manual retries, sweeps and healings, `copy` the scheduled copies within
-    one, `attempt` those that count towards the maximum.
+    one, `attempt` those that count towards the maximum. `account`: the alias of the Stripe account
+    that has the object.
     """
 
     id: str
@@ -48,6 +52,7 @@ class Item:
     copy: int = 0
     attempt: int = 0
     kind: ItemKind = ItemKind.CONVERGE
+    account: str = DEFAULT_ACCOUNT
 
     @property
     def is_command(self) -> bool:
@@ -61,9 +66,15 @@ class Item:
             return self.id
         return copy_id(self.id, self.generation, self.copy)
 
-    def message(self, partition: int, scheduled_at: datetime | None = None) -> Message:
-        """The message of this item for its partition's session."""
-        return Message(self.message_id, str(partition), asdict(self), scheduled_at)
+    def message(
+        self,
+        partition: int,
+        scheduled_at: datetime | None = None,
+        reception: Reception = NOT_RECEIVED,
+    ) -> Message:
+        """The message of this item for the session of its account's partition."""
+        session, properties = session_of(self.account, partition), reception.properties()
+        return Message(self.message_id, session, asdict(self), scheduled_at, properties)
 
     def again(self, counts: bool) -> "Item":
         """The next scheduled copy."""
@@ -103,6 +114,8 @@ def read_item(body: bytes, registry: Registry = REGISTRY) -> Item:
     numbers = (value["generation"], value["copy"], value["attempt"])
     if not all(is_id(text) for text in texts) or not _is_type(value["type"]):
         raise UnreadableItemError("the envelope names no object")
+    if not is_id(value["account"]):
+        raise UnreadableItemError("the envelope names no Stripe account")
     if not _is_kind(value["kind"]):
         raise UnreadableItemError("the envelope is of a kind that this version does not know")
     if all(entity.name != value["entity"] for entity in registry.entities):

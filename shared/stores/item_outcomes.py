@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from shared.outcomes import Outcome
 from shared.ports import Cell, Row
-from shared.stores.item import UNREADABLE, Item, ItemKind
+from shared.stores.item import NOT_RECEIVED, UNREADABLE, Item, ItemKind
+from shared.stores.reception import Reception
 
 FOLDED = (
     ItemKind.VERIFY,
@@ -16,10 +17,11 @@ FOLDED = (
 
 @dataclass(frozen=True, slots=True)
 class ItemOutcome:
-    """An item and what became of it. `at_stake_minor` is the money the item is about."""
+    """An item and what became of it. `reception`: how its event came, for telemetry."""
 
     item: Item
     outcome: Outcome
+    reception: Reception = NOT_RECEIVED
 
 
 def key_of(item: Item, cause: str = "") -> str:
@@ -41,6 +43,7 @@ def item_of(row: Row) -> Item:
         generation=int(str(cells["generation"])),
         attempt=int(str(cells["attempt"])),
         kind=ItemKind(str(cells["kind"])),
+        account=str(cells["account"]),
     )
 
 

@@ -108,7 +108,7 @@ class ItemRows:
         else:
             item = item_outcome.item
             if item.is_command:
-                item = Item(item.object, "", item.entity, item.object)
+                item = Item(item.object, "", item.entity, item.object, account=item.account)
                 if known is not None:
                     item = item_of(Row("", "", known, ""))
             order = max(_order(known), (item.generation, item.copy))
@@ -190,6 +190,7 @@ class ItemRows:
             "kind": item.kind.value,
             "entity": item.entity,
             "object": item.object,
+            "account": item.account,
             "generation": order[0],
             "copy": order[1],
             "attempt": item.attempt,
@@ -228,6 +229,20 @@ class ItemRows:
                 changes[old] -= 1
             if new in changes:
                 changes[new] += 1
+        return changes
+
+    def parked(self) -> list[tuple[Mapping[str, Cell], int]]:
+        """The cells of objects that leave the parked ones (-1) and that come to them (+1)."""
+        changes: list[tuple[Mapping[str, Cell], int]] = []
+        for key, cells in self._new.items():
+            if key.startswith(OBJECT):
+                row = self._found[key]
+                old = row.cells if row is not None else None
+                changes += [
+                    (each, sign)
+                    for each, sign in ((old, -1), (cells, 1))
+                    if each is not None and _status(each) is Kind.PARK
+                ]
         return changes
 
 

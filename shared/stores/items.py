@@ -8,7 +8,8 @@ the counters change in one transaction. Rows:
 * `object~<key>`: what became of each object, and which events led to it. The key is the object's
   id, of commands `verify-<object id>` and so on.
 * `parked~<key>`, `waiting~<key>`, `resolved~<key>`: the lists of objects.
-* `counter`: how many objects came to what.
+* `counter`: how many objects came to what; of the parked ones how many by cause, and the amounts at
+  stake by currency; when the webhook last received an event of which something became.
 
 Nothing is ever deleted but places in lists, and rows of commands that their objects stand for.
 """
@@ -16,20 +17,21 @@ Nothing is ever deleted but places in lists, and rows of commands that their obj
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from shared import telemetry
-from shared.domain.partition import partition_of
+from shared.domain.partition import DEFAULT_ACCOUNT, partition_of
 from shared.errors import Refused, TableConflict, clean_text
 from shared.outcomes import Kind, Outcome
 from shared.ports import (
     TRANSACTION_OPERATIONS_MAX,
-    Cell,
     Clock,
     Insert,
     Replace,
     Row,
     Tables,
 )
+from shared.stores import rollup
 from shared.stores.item_outcomes import ItemOutcome, item_of
 from shared.stores.item_rows import (
     COUNTED,
@@ -81,6 +83,12 @@ class Items:
         """The row of an object, or of a command on it; or None."""
         return await self._tables.get(TABLE, where, f"{OBJECT}{key}")
 
+    async def account_of(self, queue: str, id: str) -> str:
+        """The alias of the Stripe account that an object was handled for; the default one's for an
+        object that nobody handled yet."""
+        row = await self.object(home(queue, id), id)
+        return DEFAULT_ACCOUNT if row is None else str(row.cells["account"])
+
     async def store(self, queue: str, item_outcomes: Sequence[ItemOutcome]) -> None:
         """Store outcomes of a queue, each at home. Raises as `record` does."""
         parts: dict[str, list[ItemOutcome]] = {}
@@ -113,7 +121,8 @@ class Items:
         try:
             await self._record(where, [item_outcome])
         except Refused as error:
-            telemetry.event("outcome_shortened", item=item_outcome.item.id, reason=str(error))
+            name = type(error).__name__
+            telemetry.event("outcome_shortened", item=item_outcome.item.id, error=name)
             plain = replace(
                 item_outcome.outcome,
                 text=clean_text(item_outcome.outcome.text),
@@ -132,14 +141,20 @@ class Items:
                 rows.tell(item_outcome)
 
         keys = [key for item_outcome in item_outcomes for key in keys_read(item_outcome)]
-        await self._change(where, keys, tell)
+        moments = [each.reception.received_at for each in item_outcomes]
+        newest = max((moment for moment in moments if moment is not None), default=None)
+        await self._change(where, keys, tell, newest)
 
     async def reopen(self, where: str, key: str, outcome: Outcome) -> None:
         """Put a resolved object back among the parked ones, for the reason that `outcome` gives."""
         await self._change(where, [f"{OBJECT}{key}"], lambda rows: rows.reopen(key, outcome))
 
     async def _change(
-        self, where: str, keys: Iterable[str], change: Callable[[ItemRows], None]
+        self,
+        where: str,
+        keys: Iterable[str],
+        change: Callable[[ItemRows], None],
+        received_at: datetime | None = None,
     ) -> None:
         wanted = list(dict.fromkeys([COUNTER, *keys]))
         for _ in range(CONFLICTS_MAX):
@@ -150,9 +165,7 @@ class Items:
             operations = changed.operations()
             if not operations:
                 return
-            cells: dict[str, Cell] = {
-                kind.value: _count(counter, kind) + more for kind, more in changed.counted().items()
-            }
+            cells = rollup.moved(counter, changed.counted(), changed.parked(), received_at)
             operations.append(
                 Insert(COUNTER, cells) if counter is None else Replace(COUNTER, cells, counter.etag)
             )
@@ -168,15 +181,12 @@ class Items:
         return rows(self._tables, TABLE, where, f"{kind.value}~")
 
     async def skip(self, where: str, count: int = 1) -> None:
-        """Count what was skipped before it became an item."""
+        """Count events that were skipped before they became items."""
         for _ in range(CONFLICTS_MAX):
             counter = await self._tables.get(TABLE, where, COUNTER)
-            counts = {kind.value: _count(counter, kind) for kind in COUNTED}
-            counts[Kind.SKIP.value] += count
+            cells = rollup.moved(counter, {Kind.SKIP: count}, (), self._clock.now())
             operation = (
-                Insert(COUNTER, counts)
-                if counter is None
-                else Replace(COUNTER, counts, counter.etag)
+                Insert(COUNTER, cells) if counter is None else Replace(COUNTER, cells, counter.etag)
             )
             try:
                 await self._tables.transact(TABLE, where, [operation])
@@ -187,13 +197,15 @@ class Items:
 
     async def counts(self, places: Sequence[str]) -> dict[str, int]:
         """The sums of the counters over the given partitions."""
-        rows = await asyncio.gather(*(self._tables.get(TABLE, key, COUNTER) for key in places))
-        return {kind.value: sum(_count(row, kind) for row in rows) for kind in COUNTED}
+        rows = await self._counters(places)
+        return {kind.value: sum(rollup.count_in(row, kind) for row in rows) for kind in COUNTED}
 
+    async def rollup(self, places: Sequence[str]) -> rollup.Rollup:
+        """The sums of what the counters of these places say of parked objects. One read a place."""
+        return rollup.summed([row for row in await self._counters(places) if row is not None])
 
-def _count(row: Row | None, kind: Kind) -> int:
-    value = row.cells.get(kind.value, 0) if row is not None else 0
-    return value if isinstance(value, int) else 0
+    async def _counters(self, places: Sequence[str]) -> list[Row | None]:
+        return await asyncio.gather(*(self._tables.get(TABLE, key, COUNTER) for key in places))
 
 
 def _in_transactions(item_outcomes: Sequence[ItemOutcome]) -> list[list[ItemOutcome]]:

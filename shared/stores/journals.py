@@ -1,8 +1,9 @@
 """Open journals: which batch the next lines go to. Table `journals`.
 
-One open journal per (company, journal name, queue, partition) and posting period: partition key
-`<company>~<journal name>~<queue>~<partition>`, row `open~<period>`. Only the queue function that
-holds the session writes its lines; a lease and the row's ETag guard the hand-over. A journal that
+One open journal per (company, journal name, queue, session) and posting period: partition key
+`<company>~<journal name>~<queue>~<session>`, row `open~<period>`. A session is a partition of one
+Stripe account (`shared/domain/partition.py`). Only the queue function that holds it writes its
+lines; a lease and the row's ETag guard the hand-over. A journal that
 another worker still holds is left alone: we go on in a fresh one. It rolls over by line count and
 by age; periods never share one.
 """
@@ -31,6 +32,7 @@ from shared.settings import Settings
 from shared.targets.finance import BATCH_NUMBER, FINANCE
 
 TABLE = "journals"
+DESCRIPTION_CHARS_MAX = 60
 ROLLS_MAX = 1_000  # fresh journals one reservation may open
 OPENING, OPEN, CLOSED = "opening", "open", "closed"
 UNPOSTED, POSTED = "unposted", "posted"  # partitions: `<company>~<kind>~<batch>`
@@ -41,7 +43,7 @@ class Writer:
     """Who writes: the queue, its session, and a name for this run."""
 
     queue: str
-    partition: int
+    session: str
     owner: str
 
 
@@ -67,6 +69,12 @@ def journal_key(company: str, kind: JournalKind, batch: str) -> str:
     return f"{company}~{kind.value}~{batch}"
 
 
+def _description(month: str, writer: Writer, unique: str) -> str:
+    """What people recognise a journal by; of a long account alias the queue's name gives way."""
+    room = DESCRIPTION_CHARS_MAX - len(f"Stripe {month}  {writer.session} {unique}")
+    return f"Stripe {month} {writer.queue[:room]} {writer.session} {unique}"
+
+
 class Journals:
     """Reserves places in open journals, opening new ones as needed."""
 
@@ -88,7 +96,7 @@ class Journals:
         return self._settings.books.companies[target.company].journals[target.kind]
 
     def _partition(self, target: JournalTarget, writer: Writer) -> str:
-        return f"{target.company}~{self._name(target)}~{writer.queue}~{writer.partition}"
+        return f"{target.company}~{self._name(target)}~{writer.queue}~{writer.session}"
 
     async def reserve(self, target: JournalTarget, count: int, writer: Writer) -> list[Slot]:
         """`count` slots, in one or more journals.
@@ -142,8 +150,7 @@ class Journals:
     async def _open(self, target: JournalTarget, writer: Writer, old: Row | None) -> Row:
         """Announce a new journal, with a unique description, then make its header."""
         unique = f"{self._rng.getrandbits(48):012x}"
-        month = target.period[:7]  # a description holds 60 characters
-        description = f"Stripe {month} {writer.queue} {writer.partition} {unique}"
+        description = _description(target.period[:7], writer, unique)
         cells: dict[str, Cell] = {
             "state": OPENING,
             "description": description,

@@ -50,7 +50,8 @@ ROWS_MAX = 20_000  # of one object: its order's 90 lines, with the credit lines 
 @dataclass(slots=True)
 class Claim:
     """An object under our claim, and what is known of it. `choices`: by company. `resolution`: a
-    person settled it by hand; `decisions`: how often people resolved or reopened it."""
+    person settled it by hand; `decisions`: how often people resolved or reopened it. `was_read`: it
+    was read in Stripe under this claim or an earlier one."""
 
     id: str
     owner: str
@@ -62,6 +63,11 @@ class Claim:
     settled: bool = False
     resolution: Resolution | None = None
     decisions: int = 0
+    was_read: bool = False
+
+    def cells(self, owner: str, until: datetime) -> dict[str, Cell]:
+        """The row of the claim, held by `owner` until then."""
+        return {"owner": owner, "until": until, "read": self.was_read}
 
 
 def _link_cells(link: Link, codec: Codec) -> dict[str, Cell]:
@@ -176,16 +182,17 @@ class LinkStore:
         by_key = {row.row: row for row in stored}
         now = self._clock.now()
         until = now + self._lease
-        cells: dict[str, Cell] = {"owner": owner, "until": until}
-        operation: Operation = Insert(CLAIM, cells)
         old = by_key.get(CLAIM)
+        was_read = old is not None and old.cells.get("read") is True
+        claim = Claim(id, owner, "", until, choices=_choices_in(stored), was_read=was_read)
+        cells = claim.cells(owner, until)
+        operation: Operation = Insert(CLAIM, cells)
         if old is not None:
             held_until = old.cells["until"]
             if old.cells["owner"] and isinstance(held_until, datetime) and held_until > now:
                 raise ClaimHeld(id, held_until)
             operation = Replace(CLAIM, cells, old.etag)
-        (etag,) = await self._tables.transact(TABLE, id, [operation])
-        claim = Claim(id, owner, etag, until, choices=_choices_in(stored))
+        (claim.etag,) = await self._tables.transact(TABLE, id, [operation])
         claim.links = _links_in(stored, claim.choices, self._codec)
         for row in stored:
             if row.row.startswith(INTENT_PREFIX):
@@ -197,13 +204,28 @@ class LinkStore:
         return claim
 
     async def intend(
-        self, claim: Claim, intents: Sequence[Intent], documents: Sequence[Document]
+        self,
+        claim: Claim,
+        intents: Sequence[Intent],
+        documents: Sequence[Document],
+        links: Sequence[Link] = (),
     ) -> None:
-        """Record what is about to be written. Raises `TableConflict` when the claim is lost."""
-        changes: list[list[Operation]] = [
-            [Put(INTENT_PREFIX + intent.role, _intent_cells(intent, self._codec))]
-            for intent in intents
-        ]
+        """Record what is about to be written. Raises `TableConflict` when the claim is lost.
+
+        `links`: what this run knows of the object's records. Where an announcement of the same role
+        stood for a write that landed, its link is stored with the one that takes its place.
+        """
+        known = {link.role: link for link in links}
+        changes: list[list[Operation]] = []
+        for intent in intents:
+            role = intent.role
+            operations: list[Operation] = [
+                Put(INTENT_PREFIX + role, _intent_cells(intent, self._codec))
+            ]
+            if role in known:
+                cells = _link_cells(known[role], self._codec)
+                operations.append(Put(LINK_PREFIX + role, cells))
+            changes.append(operations)
         cells = _document_cells(documents, False, self._clock.now(), self._codec)
         changes.append([Put(DOCUMENT, cells)])
         for operations in in_transactions(changes, CLAIMS):
@@ -246,12 +268,12 @@ class LinkStore:
         self, claim: Claim, operations: Sequence[Operation], owner: str, until: datetime
     ) -> None:
         """Changes that are made only while the claim is ours. Raises `TableConflict`."""
-        row = Replace(CLAIM, {"owner": owner, "until": until}, claim.etag)
+        row = Replace(CLAIM, claim.cells(owner, until), claim.etag)
         claim.etag = (await self._tables.transact(TABLE, claim.id, [row, *operations]))[0]
 
     async def release(self, claim: Claim) -> None:
         """Give the claim back; when it was lost meanwhile there is nothing to give."""
-        cells: dict[str, Cell] = {"owner": "", "until": self._clock.now()}
+        cells = claim.cells("", self._clock.now())
         try:
             await self._tables.transact(TABLE, claim.id, [Replace(CLAIM, cells, claim.etag)])
         except TableConflict:

@@ -7,7 +7,9 @@ does not compile here stops the work.
 
 import asyncio
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from shared import telemetry
 from shared.errors import MappingUnusable, TieoutError
@@ -22,17 +24,26 @@ VERSIONS_KEPT = 4  # compiled: the active one, and those that are previewed and 
 
 
 class Mappings:
-    """Compiled versions of one running instance. `active` is what converge asks for."""
+    """Compiled versions of one running instance. `active` is what converge asks for.
 
-    def __init__(self, store: MappingStore, clock: Clock, product: Product) -> None:
+    `product`: makes the product's own mapping. It is called when a mapping is first needed: the
+    webhook needs none, and must not wait for one.
+    """
+
+    def __init__(self, store: MappingStore, clock: Clock, product: Callable[[], Product]) -> None:
         self.store = store
-        self.product = product
+        self._make = product
         self._clock = clock
         self._kept: dict[str, CompiledMapping] = {}
         self._set = ""
         self._known: CompiledMapping | MappingUnusable | None = None
         self._looked_at: datetime | None = None
         self._lock = asyncio.Lock()  # one look at a time
+
+    @cached_property
+    def product(self) -> Product:
+        """What ships of the mapping, compiled. Raises `MappingRefused`."""
+        return self._make()
 
     async def active(self) -> CompiledMapping:
         """The mapping in force, at most `MAPPING_FRESH_SECONDS` old.

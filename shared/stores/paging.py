@@ -70,3 +70,13 @@ async def rows(tables: Tables, table: str, partition: str, prefix: str = "") -> 
     async for page in row_pages(tables, table, partition, prefix):
         for row in page:
             yield row
+
+
+async def first_rows(tables: Tables, table: str, partition: str, limit: int) -> list[Row]:
+    """The first rows of a partition, at most `limit`; all of them are in memory."""
+    found: list[Row] = []
+    async for page in row_pages(tables, table, partition):
+        found += page
+        if len(found) >= limit:
+            break
+    return found[:limit]

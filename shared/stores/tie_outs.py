@@ -24,8 +24,9 @@ def status_of(result: TieOut) -> str:
     return TIED if result.is_tied else OPEN
 
 
-def cells_of(result: TieOut, at: datetime) -> dict[str, Cell]:
-    """The row of a tie-out with this result."""
+def cells_of(result: TieOut, at: datetime, noted_at: datetime, account: str) -> dict[str, Cell]:
+    """The row of a tie-out with this result. `at`: of this look; `noted_at`: of the first one;
+    `account`: the alias of its Stripe account."""
     return {
         "status": status_of(result),
         "currency": result.amount.currency,
@@ -37,6 +38,8 @@ def cells_of(result: TieOut, at: datetime) -> dict[str, Cell]:
         "unwritten_net_minor": result.unwritten_net.minor,
         "wrong": result.wrong,
         "at": at,
+        "account": account,
+        "noted_at": noted_at,
     }
 
 
@@ -45,14 +48,14 @@ async def is_noted(tables: Tables, payout_id: str) -> bool:
     return await tables.get(TABLE, TIEOUTS, payout_id) is not None
 
 
-async def expect(tables: Tables, payout: Mapping[str, Any], now: datetime) -> None:
-    """Note an open tie-out for a payout that has none yet."""
+async def expect(tables: Tables, payout: Mapping[str, Any], now: datetime, account: str) -> None:
+    """Note an open tie-out for a payout of a Stripe account that has none yet."""
     id, currency = str(payout["id"]), currency_of(payout, "payout")
     if await is_noted(tables, id):
         return
     nothing = Money(0, currency)
     result = TieOut(Money(int(payout["amount"]), currency), 0, nothing, 0, nothing, 0)
-    cells = {**cells_of(result, now), "status": OPEN}
+    cells = {**cells_of(result, now, now, account), "status": OPEN}
     try:
         await tables.transact(TABLE, TIEOUTS, [Insert(id, cells)])
     except TableConflict:

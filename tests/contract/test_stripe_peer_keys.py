@@ -47,6 +47,16 @@ def test_a_key_of_another_account_is_refused() -> None:
     in_world(scenario)
 
 
+def test_a_key_shows_its_own_account_and_no_other() -> None:
+    async def scenario(world: World) -> None:
+        own, found = await answer(world, "GET", "/v1/accounts/acct_1TieoutLocal0000")
+        other, error = await answer(world, "GET", "/v1/accounts/acct_other")
+        assert (own, found["id"], found["object"]) == (200, "acct_1TieoutLocal0000", "account")
+        assert (other, error["code"]) == (404, "resource_missing")
+
+    in_world(scenario)
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [

@@ -8,8 +8,8 @@ import pytest
 from local.dynamics import DynamicsFaults
 from local.stripe import GridFault, Shape, StripeFaults
 from local.world import World
+from shared.ingress import Ingress
 from shared.registry import INGRESS_QUEUE
-from shared.settings import Ingress
 from tests.flows.month import DELIVERY, all_is_well, month, options
 from tests.world import Booked, customers, everything, lines, live
 

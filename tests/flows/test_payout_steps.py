@@ -28,7 +28,7 @@ def tied_at_once(name: str, given: Json) -> Json:
 
 def test_one_page_and_a_tie_out_end_the_flow() -> None:
     run = Run(tied_at_once).live({"payout": "po_1"})
-    assert run.calls[0] == (PAGE, {"payout": "po_1", "cursor": ""})
+    assert run.calls[0] == (PAGE, {"payout": "po_1", "account": "default", "cursor": ""})
     name, state = run.calls[1]
     assert name == TIE_OUT
     assert (state["payout"], state["count"], state["net_minor"]) == ("po_1", 3, 30)
@@ -65,7 +65,9 @@ def test_many_pages_are_listed_once_each_over_several_histories(pages: int) -> N
 def test_a_history_carries_sums_and_never_rows() -> None:
     run = Run(_pages(120)).live({"payout": "po_1"})
     for given in run.inputs[1:]:
-        assert sorted(given) == ["count", "cursor", "listed", "net_minor", "payout", "rounds"]
+        assert sorted(given) == [
+            *("account", "count", "cursor", "listed", "net_minor", "payout", "rounds")
+        ]
         assert all(isinstance(value, str | int) for value in given.values())
 
 

@@ -6,8 +6,8 @@ from local.servicebus.messages import Outgoing
 from local.stripe.event_grid import cloud_event, thin_event
 from local.stripe.wire import to_bytes
 from local.world import Options, World
+from shared.ingress import Ingress
 from shared.registry import INGRESS_QUEUE
-from shared.settings import Ingress
 from tests.functions.webhook_rig import BODY, answered, event
 from tests.world import Json, ask, customers, deliver, live, new_customer, rest
 

@@ -191,7 +191,7 @@ def test_a_set_that_breaks_under_a_new_product_waits_and_parks_and_is_healed_by_
     async def story(world: World) -> None:
         await publish(world, USES)
         product = product_with("line_text", "line_words")
-        broken = Mappings(MappingStore(world.tables), world.clock, product)
+        broken = Mappings(MappingStore(world.tables), world.clock, lambda: product)
         world.host.context.run(bootstrap.use, replace(world.app, mappings=broken))
         ready = await get(world, "ready", 503)
         (problem,) = [each for each in ready["checks"] if each["problem"]]

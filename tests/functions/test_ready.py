@@ -287,7 +287,7 @@ def test_payment_methods_that_are_missing_or_bridge_are_named() -> None:
 def test_a_stripe_key_of_the_other_mode_is_named() -> None:
     async def story(world: World) -> None:
         assert await wrong(world) == {
-            "stripe": "the key belongs to another mode than STRIPE_LIVEMODE says"
+            "stripe": "the key belongs to the other mode than STRIPE_LIVEMODE says"
         }
 
     live(story, Options(settings={"stripe_livemode": True}))

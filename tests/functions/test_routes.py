@@ -8,12 +8,36 @@ from local.host.ncrontab import NcrontabSchedule
 from local.stripe import PeerSettings
 from local.world import ROOT, Options, World
 from shared.registry import ENTITIES, INGRESS_QUEUE
-from tests.world import NO_GAPS, ask, live, new_customer, rest, sell
+from shared.version import VERSION
+from tests.world import NO_GAPS, START, ask, live, new_customer, rest, sell
 
-ANONYMOUS = ["health", "webhooks/stripe"]
-ROUTES = {
-    *("health", "payouts", "proof", "ready", "receipts", "status", "waiting", "webhooks/stripe"),
+ADDRESSES = {  # of today: other programs know them
+    "GET /api/health",
+    "GET /api/inbox",
+    "GET /api/mappings",
+    "GET /api/mappings/diff",
+    "GET /api/mappings/history",
+    "GET /api/mappings/show",
+    "GET /api/payouts",
+    "GET /api/proof",
+    "GET /api/ready",
+    "GET /api/receipts",
+    "GET /api/status",
+    "GET /api/waiting",
+    "GET,POST /api/backfill",
+    "POST /api/customers/{id}/accept",
+    "POST /api/inbox/resolve",
+    "POST /api/inbox/retry",
+    "POST /api/mappings",
+    "POST /api/mappings/preview",
+    "POST /api/mappings/publish",
+    "POST /api/mappings/reapply",
+    "POST /api/mappings/rollback",
+    "POST /api/webhooks/stripe",
+    "POST /api/webhooks/stripe/{alias}",
 }
+ANONYMOUS = ["api/health", "api/webhooks/stripe", "api/webhooks/stripe/{alias}"]
+HOMEPAGE_OFF = "AzureWebJobsDisableHomepage"
 STATUS = ["queued", "in_flight", "scheduled", "waiting", "parked", "done", "skipped"]
 PROOF = ["balance_minor", "posted_minor", "draft_minor", "gap_minor", "unexplained_minor"]
 
@@ -27,24 +51,33 @@ def functions(kind: str) -> dict[str, Function]:
     return live(story)
 
 
+def test_the_addresses_stay_what_they_are() -> None:
+    prefix = json.loads((ROOT / "host.json").read_text())["extensions"]["http"]["routePrefix"]
+    assert {
+        f"{','.join(sorted(each.trigger['methods']))} /{prefix}{each.trigger['route']}"
+        for each in functions("httpTrigger").values()
+    } == ADDRESSES
+
+
+def test_every_route_carries_api_itself_so_that_other_paths_stay_free() -> None:
+    document = json.loads((ROOT / "host.json").read_text())
+    assert document["extensions"]["http"]["routePrefix"] == ""
+    routes = [str(each.trigger["route"]) for each in functions("httpTrigger").values()]
+    assert [route for route in routes if not route.startswith("api/")] == []
+
+
+def test_the_sample_turns_off_the_homepage_that_would_take_the_root() -> None:
+    sample = json.loads((ROOT / "local.settings.sample.json").read_text())["Values"]
+    assert sample[HOMEPAGE_OFF] == "true"
+
+
 def test_every_route_but_the_webhook_and_liveness_needs_a_key() -> None:
     levels = {
         str(each.trigger["route"]): str(each.trigger["authLevel"])
         for each in functions("httpTrigger").values()
     }
-    assert levels.keys() >= ROUTES
     assert sorted(route for route, level in levels.items() if level == "ANONYMOUS") == ANONYMOUS
     assert {level for route, level in levels.items() if route not in ANONYMOUS} == {"FUNCTION"}
-
-
-def test_the_webhook_is_posted_to_and_the_questions_are_asked() -> None:
-    found = {
-        str(each.trigger["route"]): each.trigger["methods"]
-        for each in functions("httpTrigger").values()
-    }
-    assert found["webhooks/stripe"] == ["POST"]
-    queries = sorted(ROUTES - {"webhooks/stripe"})
-    assert [found[route] for route in queries] == [["GET"]] * len(queries)
 
 
 def test_queue_names_are_those_of_the_infrastructure() -> None:
@@ -89,9 +122,9 @@ async def _json(world: World, path: str, status: int = 200) -> Any:
     return answer.json()
 
 
-def test_liveness_says_nothing_about_others() -> None:
+def test_liveness_tells_the_version_and_nothing_about_others() -> None:
     async def story(world: World) -> None:
-        assert await _json(world, "health") == {"status": "alive"}
+        assert await _json(world, "health") == {"status": "alive", "version": VERSION}
 
     live(story)
 
@@ -112,14 +145,17 @@ def test_what_waits_is_listed_with_its_reason() -> None:
     live(story, Options(stripe=slow))
 
 
-def test_the_status_has_exactly_its_seven_figures() -> None:
+def test_the_status_has_exactly_its_seven_figures_and_how_far_the_sweeps_are() -> None:
     async def story(world: World) -> None:
-        assert await _json(world, "status") == dict.fromkeys(STATUS, 0)
+        never = {"transactions_through": None, "events_through": None}
+        none = dict.fromkeys(STATUS, 0)
+        assert await _json(world, "status") == {**none, "accounts": {"default": never}}
         new_customer(world)
         sell(world)
         await rest(world, 3600)
         found = await _json(world, "status")
-        assert sorted(found) == sorted(STATUS)
+        assert sorted(found) == sorted([*STATUS, "accounts"])
+        assert found["accounts"]["default"]["transactions_through"] > f"{START:%Y-%m-%dT%H}"
         assert {name: found[name] for name in STATUS[:5]} == dict.fromkeys(STATUS[:5], 0)
         assert found["done"] > 0
         assert found["skipped"] > 0  # the payment intent's own events

@@ -19,6 +19,7 @@ from shared.ports import DeadLetter, Message, QueueCounts
 from shared.registry import ENTITIES
 from shared.services.ingest.ingest import ANSWER_SECONDS_MAX
 from shared.settings import VARIABLES
+from shared.version import VERSION
 from tests.functions.webhook_rig import BODY, answered, nothing_came_of_it
 from tests.unit.test_settings import ENVIRONMENT
 from tests.world import (
@@ -128,7 +129,7 @@ def test_without_settings_each_route_says_what_is_missing(
     assert answered(answer) == (503, "not_configured")
     for name in ("STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRETS", "DYNAMICS_URL", "TIEOUT_BOOKS"):
         assert name in answer.json()["message"]
-    assert (alive.status_code, alive.json()) == (200, {"status": "alive"})
+    assert (alive.status_code, alive.json()) == (200, {"status": "alive", "version": VERSION})
     assert queued == 0
 
 

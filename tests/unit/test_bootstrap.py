@@ -1,5 +1,8 @@
 """Putting the application together from settings."""
 
+import subprocess
+import sys
+
 import pytest
 
 from shared import bootstrap
@@ -29,3 +32,14 @@ def test_each_delimiter_that_settings_accept_makes_a_gateway() -> None:
     assert ACCEPTED == DELIMITERS
     for delimiter in ACCEPTED:
         bootstrap.build(settings(dynamics_dimension_delimiter=delimiter, **CONNECTIONS))
+
+
+def test_nothing_of_an_exporter_is_imported_where_nothing_is_exported() -> None:
+    """The distribution takes a second of a cold start; local runs shall not pay it."""
+    code = (
+        "import sys, function_app; from shared.connections import telemetry_of; telemetry_of({});"
+        "print([name for name in ('azure.monitor', 'opentelemetry.sdk',"
+        " 'shared.clients.open_telemetry') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

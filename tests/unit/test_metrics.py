@@ -1,4 +1,4 @@
-"""The declared metrics: well formed, once each, and in step with what is counted today."""
+"""The declared metrics: well formed, once each, and in step with what the code records."""
 
 import ast
 import re
@@ -8,24 +8,36 @@ import pytest
 from shared.metrics import BOOKED_SECONDS, METRICS, Metric
 from tests.test_tidy import PRODUCT, dotted, name_of, tree_of
 
+KINDS = {"telemetry.count": "counter", "telemetry.money": "counter", "telemetry.gauge": "gauge"}
+ADDED = {"telemetry.money": ["direction"]}  # by the function itself
+WITHIN = "shared/telemetry.py"
 
-def counted() -> dict[str, list[str]]:
-    """The counters of `telemetry.count`, with the names of their fields."""
-    found: dict[str, list[str]] = {}
+
+def recorded() -> dict[str, list[tuple[str, list[str]]]]:
+    """By name of a metric: kind and dimensions of each call that records it."""
+    found: dict[str, list[tuple[str, list[str]]]] = {}
     for path in PRODUCT:
-        for node in ast.walk(tree_of(path)):
-            if isinstance(node, ast.Call) and dotted(node.func) == "telemetry.count":
-                name = node.args[0]
-                assert isinstance(name, ast.Constant), name_of(path)
-                fields = sorted(keyword.arg or "" for keyword in node.keywords)
-                assert found.setdefault(str(name.value), fields) == fields
+        calls = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call)]
+        for node in calls:
+            called = dotted(node.func)
+            if name_of(path) == WITHIN:
+                called = f"telemetry.{called}"
+            if called not in KINDS or not isinstance(node.args[0], ast.Constant):
+                assert called not in KINDS or name_of(path) == WITHIN, name_of(path)
+                continue
+            fields = [keyword.arg or "" for keyword in node.keywords] + ADDED.get(called, [])
+            found.setdefault(str(node.args[0].value), []).append((KINDS[called], sorted(fields)))
     return found
 
 
-def test_every_counter_of_the_code_is_one_declared_metric_with_its_fields() -> None:
-    declared = {one.counter: sorted(one.dimensions) for one in METRICS if one.counter}
-    assert declared == counted()
-    assert len(declared) == len([one for one in METRICS if one.counter])
+def test_every_metric_is_recorded_with_its_kind_and_dimensions_and_no_other_is() -> None:
+    declared = {one.name: (one.kind, sorted(one.dimensions)) for one in METRICS}
+    calls = recorded()
+    assert sorted(calls) == sorted(declared)
+    wrong = [
+        (name, call) for name, made in calls.items() for call in made if call != declared[name]
+    ]
+    assert wrong == []
 
 
 def test_no_name_is_declared_twice() -> None:
@@ -45,7 +57,6 @@ def test_a_metric_says_what_it_is(metric: Metric) -> None:
         assert "currency" in metric.dimensions
     if metric.unit == "h":
         assert metric.name.endswith("_hours")
-    assert not metric.counter or metric.kind == "counter"
 
 
 def test_the_bounds_of_the_time_to_books_rise() -> None:

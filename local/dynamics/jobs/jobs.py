@@ -1,10 +1,9 @@
 """All that happens in the tenant without a request: batch jobs, in the order of a night."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from local.dynamics.jobs.documents import Poster
-from local.dynamics.jobs.invoicing import InvoiceSelection, Invoicing
+from local.dynamics.jobs.invoicing import Invoicing
 from local.dynamics.jobs.ledger import GeneralLedger
 from local.dynamics.jobs.merging import CustomerOffice
 from local.dynamics.jobs.posting import JournalResult, PostingJob
@@ -24,27 +23,6 @@ class Jobs:
     invoicing: Invoicing
     prices: PriceJob
     office: CustomerOffice
-
-    def invoice_orders(
-        self,
-        numbers: Collection[str] | None = None,
-        lines: Collection[str] | None = None,
-        company: str | None = None,
-    ) -> list[DocumentResult]:
-        """See `DynamicsPeer.invoice_orders`."""
-        return self.invoicing.orders(InvoiceSelection(company, numbers, lines))
-
-    def post_free_text_invoices(
-        self, ids: Collection[str] | None = None, company: str | None = None
-    ) -> list[DocumentResult]:
-        """See `DynamicsPeer.post_free_text_invoices`."""
-        return self.invoicing.free_text(InvoiceSelection(company, ids))
-
-    def invoice_returns(
-        self, numbers: Collection[str] | None = None, company: str | None = None
-    ) -> list[DocumentResult]:
-        """See `DynamicsPeer.invoice_returns`."""
-        return self.invoicing.returns(InvoiceSelection(company, numbers))
 
     def run_all(self) -> tuple[list[DocumentResult], list[JournalResult]]:
         """Prices, orders, free text invoices, returns, and then the journals that pay them."""

@@ -16,9 +16,11 @@ from types import MappingProxyType
 
 import httpx
 
+from shared import telemetry
 from shared.clients.dynamics.auth import TokenSource
 from shared.clients.dynamics.errors import RETRY_AFTER_SECONDS_MAX, SYSTEM, error_of
 from shared.clients.retry_after import retry_after_seconds
+from shared.clients.vendor_requests import answered, unanswered
 from shared.errors import LeaseOver, Refused, TieoutError, Unavailable, UncertainWrite
 from shared.ports import Clock
 
@@ -166,10 +168,14 @@ class DynamicsHttp:
         self, request: httpx.Request, what: str, *, writing: bool
     ) -> httpx.Response:
         try:
-            async with asyncio.timeout(self._timeout_seconds):
-                return await self._http.send(request, follow_redirects=False)
+            with telemetry.span("dynamics", request=what.partition("(")[0]):
+                async with asyncio.timeout(self._timeout_seconds):
+                    response = await self._http.send(request, follow_redirects=False)
         except (httpx.HTTPError, OSError) as error:  # a time-out is an OSError
+            unanswered(SYSTEM)
             raise _failure_of(error, what, writing=writing) from error
+        answered(SYSTEM, response.status_code)
+        return response
 
 
 def data_path_of(next_link: str) -> str:

@@ -7,10 +7,13 @@ tests need one. https://github.com/stripe/stripe-python#configuring-an-http-clie
 import asyncio
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import stripe
 
+from shared import telemetry
+from shared.clients.vendor_requests import answered, unanswered
 from shared.ports import Clock
 
 CONNECT_SECONDS_MAX = 5
@@ -23,6 +26,7 @@ class HttpxTransport(stripe.HTTPClient):
     """
 
     name = "httpx"
+    vendor = "stripe"
 
     def __init__(
         self,
@@ -47,14 +51,17 @@ class HttpxTransport(stripe.HTTPClient):
         seconds_max = self._request_seconds_max
         limits = httpx.Timeout(seconds_max, connect=min(seconds_max, CONNECT_SECONDS_MAX))
         try:
-            async with asyncio.timeout(seconds_max):  # httpx limits each read, not all
-                response = await self._http.request(
-                    method, url, headers=headers, content=post_data, timeout=limits
-                )
+            with telemetry.span("stripe", request=f"{method} {urlsplit(url).path}"):
+                async with asyncio.timeout(seconds_max):  # httpx limits each read, not all
+                    response = await self._http.request(
+                        method, url, headers=headers, content=post_data, timeout=limits
+                    )
         except (httpx.HTTPError, TimeoutError) as error:
+            unanswered(self.vendor)
             # Only the type: the text of a protocol error may quote the header with the key.
             text = f"no answer: {type(error).__name__}"
             raise stripe.APIConnectionError(text) from error  # type: ignore[no-untyped-call]
+        answered(self.vendor, response.status_code)
         return response.content, response.status_code, response.headers
 
     async def sleep_async(self, secs: float) -> None:

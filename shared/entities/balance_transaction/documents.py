@@ -145,7 +145,7 @@ class _Booking:
 
     def applied(self, gross: JournalLine, invoice: str) -> JournalLine:
         """The line that brings an unapplied receipt to its customer, marked where there is an
-        invoice."""
+        invoice. Only once the receipt is written: one that Dynamics refused is decided anew."""
         return CustomerPaymentLine.of(
             gross,
             role=APPLY,
@@ -154,6 +154,7 @@ class _Booking:
             account=self._account(Role.CUSTOMER),
             offset=AccountRole(Role.UNAPPLIED_RECEIPTS),
             marked_invoice=invoice,
+            after=(gross.role,),
         )
 
 

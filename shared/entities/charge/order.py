@@ -166,7 +166,7 @@ def lines_of(
         documents.append(_line(rounding, Figures(quantity, amount, 0), mine, state, header))
     _check_begun(documents, state, header)
     return tuple(
-        replace(each, later=Open(applied=state.is_applied(each)))
+        replace(each, later=Open(landed=int(each.key) in state.landed))
         for each in documents
         if not _is_nothing(each, state)
     )

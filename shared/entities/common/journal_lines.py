@@ -47,6 +47,12 @@ class JournalLine(Document):
         """What the line does to the clearing account, in minor units, debits positive."""
         return -self.amount.minor if self.offset.role is Role.CLEARING else 0
 
+    @property
+    def clearing(self) -> Money | None:
+        """The same with its currency; None for a line between other accounts."""
+        minor = self.clearing_minor
+        return Money(minor, self.amount.currency) if minor else None
+
     @classmethod
     def of(cls, line: "JournalLine", **changes: Any) -> Self:  # noqa: ANN401 - fields by name
         """A line of this kind that says what another one says, but for `changes`."""

@@ -159,7 +159,8 @@ class Context:
             raise Parked(
                 "currency_not_configured",
                 f"no book is set up for {currency.upper()}{kind}",
-                "Add the currency to TIEOUT_BOOKS with company, clearing and bank, then retry.",
+                "Add the currency to TIEOUT_BOOKS with company, clearing and bank (with several "
+                "Stripe accounts, let this one settle in it: TIEOUT_STRIPE_ACCOUNTS), then retry.",
             )
         return book
 

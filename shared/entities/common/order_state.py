@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from shared.domain.documents import Document, has_same_facts
+from shared.domain.documents import Document
 from shared.domain.money import from_decimal
 from shared.entities.common.objects import Json, Snapshot
 from shared.entities.common.refunding import WrittenRefund
@@ -53,11 +53,6 @@ class State:
             for refund, share in shares.items():
                 found.setdefault(refund, WrittenRefund()).reduced[number] = share
         return found
-
-    def is_applied(self, line: SalesOrderLine) -> bool:
-        """Whether Dynamics already shows a line as it is wanted, by a change that was announced."""
-        number = int(line.key)
-        return number in self.landed and has_same_facts(line, self.lines[number])
 
     def is_open(self, line: SaleLine) -> bool:
         """Whether a line can still be reduced: several units need the rounding line too."""

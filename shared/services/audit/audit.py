@@ -21,6 +21,7 @@ from shared.converge.maintenance import MaintenanceCommands
 from shared.converge.posting_status import posted
 from shared.converge.recovery import LOOKUP_KEYS_MAX
 from shared.domain.journal import JournalKind
+from shared.domain.partition import DEFAULT_ACCOUNT
 from shared.ports import (
     Cell,
     Clock,
@@ -59,8 +60,9 @@ DONE = "-"  # instead of a cursor: the lane was read to its end
 class Pass:
     """How far an audit is: the span of days under way, and what of it is done.
 
-    `lanes`: for each part of the span's transactions, then for its payouts, the object that the
-    next page follows. `after`: the last object that was compared because of its lines alone.
+    `lanes`: for each Stripe account of `accounts`, for each part of the span's transactions, then
+    for its payouts, the object that the next page follows. `after`: the last object that was
+    compared because of its lines alone.
     """
 
     began: date
@@ -69,6 +71,16 @@ class Pass:
     lanes: tuple[str, ...]
     after: str = ""
     sent: int = 0
+    accounts: tuple[str, ...] = (DEFAULT_ACCOUNT,)
+
+    def account(self, number: int) -> str:
+        """The alias of the account whose list a lane reads."""
+        return self.accounts[number * len(self.accounts) // len(self.lanes)]
+
+    def begun_again(self, accounts: tuple[str, ...], parts: int = 1) -> "Pass":
+        """Its span from the start, for these accounts."""
+        lanes = ("",) * ((parts + 1) * len(accounts))
+        return replace(self, lanes=lanes, accounts=accounts, after="")
 
     @property
     def days(self) -> int:
@@ -84,16 +96,17 @@ class Pass:
             "lanes": json.dumps(self.lanes),
             "after": self.after,
             "sent": self.sent,
+            "accounts": json.dumps(self.accounts),
         }
 
 
 class Audit:
-    """What the audit timers call."""
+    """What the audit timers call. `pages`: the lists of each Stripe account, by its alias."""
 
     def __init__(
         self,
         *,
-        pages: Pages,
+        pages: Mapping[str, Pages],
         dynamics: DynamicsGateway,
         tables: Tables,
         links: LinkStore,
@@ -106,7 +119,7 @@ class Audit:
         self._pages, self._dynamics, self._tables, self._links = pages, dynamics, tables, links
         self._maintenance, self._entity_sets = maintenance, entity_sets
         self._clock, self._rng, self._settings = clock, rng, settings
-        self._zone = ZoneInfo(settings.time_zone)
+        self._zone, self._accounts = ZoneInfo(settings.time_zone), tuple(pages)
 
     async def lines(self) -> int:
         """Enqueue a verification of every object of the last `AUDIT_DAYS` whose lines are not
@@ -127,7 +140,7 @@ class Audit:
         now = _pass_in(await cursor.read())
         if now is None and begin:
             today = self._clock.now().astimezone(self._zone).date()
-            now = Pass(today, today, today, _lanes(1))
+            now = Pass(today, today, today, ()).begun_again(self._accounts)
             await cursor.keep(now.cells())
         sent = 0
         while now is not None and not run.is_over:
@@ -140,7 +153,7 @@ class Audit:
             await cursor.keep({} if now is None else now.cells())
             if now is None:
                 telemetry.event("audit_done", days=AUDIT_DAYS, suspects=reached.sent)
-        telemetry.count("audit_suspects", sent)
+        telemetry.count("tieout.audit.suspects", sent)
         run.close()
         return sent
 
@@ -156,8 +169,10 @@ class Audit:
             find=self._find,
         )
         await span.load()
+        if now.accounts != self._accounts:  # the settings changed meanwhile
+            now = now.begun_again(self._accounts)
         if span.lines > QUIET_LINES_MAX and not any(now.lanes):
-            now = replace(now, lanes=_lanes(LANES))
+            now = now.begun_again(self._accounts, LANES)
         while True:
             open_lanes = [n for n, after in enumerate(now.lanes) if after != DONE]
             if open_lanes:
@@ -166,7 +181,7 @@ class Audit:
                 ids = span.strangers(now.after)[:STRANGERS_AT_ONCE]
                 if not ids:
                     return now, span.lines
-                sent = await self._verify(await span.unknown(ids))
+                sent = await self._verify(await span.unknown(ids), "")
                 now = replace(now, after=ids[-1], sent=now.sent + sent)
             await cursor.keep(now.cells())
             if run.is_over:
@@ -175,29 +190,35 @@ class Audit:
     async def _round(self, span: Span, now: Pass, numbers: list[int]) -> Pass:
         """The next page of some lanes, side by side."""
         pages = await side_by_side(numbers, lambda number: self._page(now, number))
-        ids = list(dict.fromkeys(str(item["id"]) for page in pages for item in page.data))
-        sent = await self._verify(await span.suspects(ids))
+        ids: dict[str, dict[str, None]] = {}
+        for number, page in zip(numbers, pages, strict=True):
+            listed = (str(item["id"]) for item in page.data)
+            ids.setdefault(now.account(number), {}).update(dict.fromkeys(listed))
+        sent = 0
+        for account, part in ids.items():
+            sent += await self._verify(await span.suspects(list(part)), account)
         lanes = list(now.lanes)
         for number, page in zip(numbers, pages, strict=True):
             lanes[number] = next_cursor(page) or DONE
         return replace(now, lanes=tuple(lanes), sent=now.sent + sent)
 
     async def _page(self, now: Pass, number: int) -> Page:
-        payouts = len(now.lanes) - 1
+        lanes = len(now.lanes) // len(now.accounts)
+        payouts, part = lanes - 1, number % lanes
         start, end = self._moment(now.first), self._moment(now.last + timedelta(days=1))
         entity = "payout"
-        if number < payouts:
+        if part < payouts:
             entity = "balance_transaction"
             span = end - start
-            start, end = (start + span * index // payouts for index in (number, number + 1))
+            start, end = (start + span * index // payouts for index in (part, part + 1))
         bounds: dict[str, str | int] = {"created[gte]": start, "created[lt]": end}
-        return await self._pages.one(entity, bounds, now.lanes[number])
+        return await self._pages[now.account(number)].one(entity, bounds, now.lanes[number])
 
     def _moment(self, day: date) -> int:
         return int(datetime.combine(day, time(), self._zone).timestamp())
 
-    async def _verify(self, ids: list[str]) -> int:
-        return await self._maintenance.send(ids, ItemKind.VERIFY, "verify")
+    async def _verify(self, ids: list[str], account: str) -> int:
+        return await self._maintenance.send(ids, ItemKind.VERIFY, "verify", account=account)
 
     async def journals(self) -> int:
         """Note which journals are posted by now, and isolate what keeps the others from posting.
@@ -286,11 +307,6 @@ class Audit:
         return await with_retries(self._clock, self._rng, read)
 
 
-def _lanes(parts: int) -> tuple[str, ...]:
-    """The lanes of a span of which nothing is read yet: for transactions, and one for payouts."""
-    return ("",) * (parts + 1)
-
-
 def _next_span(done: Pass, lines: int) -> Pass | None:
     """The days before a span, more or fewer by its lines; None after the last."""
     end = done.began - timedelta(days=AUDIT_DAYS)
@@ -301,7 +317,7 @@ def _next_span(done: Pass, lines: int) -> Pass | None:
     if lines <= QUIET_LINES_MAX and done.last != done.began:  # today is not over
         days = min(2 * done.days, SPAN_DAYS_MAX)
     first = max(last - timedelta(days=days - 1), end)
-    return Pass(done.began, first, last, _lanes(1), "", done.sent)
+    return Pass(done.began, first, last, (), sent=done.sent).begun_again(done.accounts)
 
 
 def _pass_in(cells: Mapping[str, Cell]) -> Pass | None:
@@ -310,4 +326,5 @@ def _pass_in(cells: Mapping[str, Cell]) -> Pass | None:
     days = ("began", "first", "last")
     began, first, last = (date.fromisoformat(str(cells[name])) for name in days)
     lanes = tuple(json.loads(str(cells["lanes"])))
-    return Pass(began, first, last, lanes, str(cells["after"]), int(str(cells["sent"])))
+    accounts = tuple(json.loads(str(cells["accounts"])))
+    return Pass(began, first, last, lanes, str(cells["after"]), int(str(cells["sent"])), accounts)

@@ -5,11 +5,12 @@ made in these days, then with the links of the other objects that lines belong t
 the number of lines.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from functools import partial
 from itertools import batched
 
+from shared.converge.posting_status import Find
 from shared.converge.recovery import LOOKUP_KEYS_MAX
 from shared.domain.ids import is_id, object_of
 from shared.domain.records import Link
@@ -29,8 +30,6 @@ type Spot = tuple[str, int]
 """Where a line is: journal and line number."""
 type Place = tuple[str, str]
 """A line by company and key."""
-type Find = Callable[[Lookup], Awaitable[list[Json]]]
-"""Reads rows of Dynamics, with retries."""
 
 
 class Span:

@@ -98,7 +98,7 @@ class Healing:
             await self._note(cause, course)
             sent += await self._inbox.retry(course.chosen, limit=HEALED_MAX)
         await self._forget(courses)
-        telemetry.count("healing_sent", sent)
+        telemetry.count("tieout.healing.sent", sent)
         return sent
 
     async def _course(self, cause: str) -> Course:

@@ -14,7 +14,7 @@ from datetime import datetime
 from itertools import batched
 
 from shared import telemetry
-from shared.domain.partition import partition_of
+from shared.domain.partition import DEFAULT_ACCOUNT, partition_of
 from shared.outcomes import Kind, Outcome
 from shared.ports import Json, Message, Queue, Random, Row
 from shared.registry import Registry
@@ -42,7 +42,8 @@ class ParkedItem:
 
     `id` is the object's, of a command on it (`command`) `verify-<object>` and so on. `events`: ids
     and types of the newest of the `event_count` items that led to it. `evidence`: what a choice
-    rests on, as JSON; None where there is nothing to choose.
+    rests on, as JSON; None where there is nothing to choose. `account`: the alias of its Stripe
+    account.
     """
 
     status: str
@@ -63,6 +64,7 @@ class ParkedItem:
     event_count: int = 1
     command: str = ""
     evidence: Json | None = None
+    account: str = DEFAULT_ACCOUNT
 
     @property
     def where(self) -> str:
@@ -235,4 +237,5 @@ def _parked(queue: str, row: Row) -> ParkedItem:
         event_count=int(str(cells["event_count"])),
         command=command_in(cells),
         evidence=json.loads(str(cells["evidence"])) if cells.get("evidence") else None,
+        account=str(cells["account"]),
     )

@@ -7,7 +7,7 @@ says that it is not to be booked.
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import batched
 
@@ -79,20 +79,20 @@ def is_money(parked: ParkedItem) -> bool:
 
 
 class Resolve:
-    """What a person calls."""
+    """What a person calls. `stripe`: the gateways by the aliases of their accounts."""
 
     def __init__(
         self,
         *,
         items: Items,
         links: LinkStore,
-        stripe: StripeGateway,
+        stripe: Mapping[str, StripeGateway],
         tables: Tables,
         clock: Clock,
         rng: Random,
         books: Books,
     ) -> None:
-        self._items, self._links, self._stripe = items, links, stripe
+        self._items, self._links, self._stripe_by_account = items, links, stripe
         self._tables, self._clock, self._rng, self._books = tables, clock, rng, books
 
     async def run(self, items: Sequence[ParkedItem], decision: Decision) -> Resolved:
@@ -120,7 +120,7 @@ class Resolve:
         if is_money(parked) and not decision.not_to_book:
             await self._check_amount(parked, decision)
         if is_money(parked) and parked.entity == PAYOUT:
-            await self._expect_tie_out(parked.object)
+            await self._expect_tie_out(parked)
         resolution = Resolution(
             who=decision.who,
             why=decision.why,
@@ -149,8 +149,14 @@ class Resolve:
         """Raises `ResolutionRefused` when the voucher is about other money than the item."""
         amount_minor, currency = parked.at_stake_minor, parked.currency
         if not currency:
+            stripe = self._stripe_by_account.get(parked.account)
+            if stripe is None:
+                raise ResolutionRefused(
+                    f"{parked.object} is of the Stripe account {parked.account}, which the "
+                    "settings do not have: put it back, or say that it is not to be booked"
+                )
             try:
-                source = await self._stripe.retrieve(parked.entity, parked.object)
+                source = await stripe.retrieve(parked.entity, parked.object)
             except ObjectMissing as error:
                 raise ResolutionRefused(
                     f"Stripe has no {parked.object}, so nothing shows that the voucher fits: say "
@@ -170,15 +176,18 @@ class Resolve:
                 f"said: name the voucher that {book.company} has"
             )
 
-    async def _expect_tie_out(self, id: str) -> None:
+    async def _expect_tie_out(self, parked: ParkedItem) -> None:
         """The bank line of the payout is settled by hand; its members have to tie out all the same.
         The payouts timer starts the flow of each tie-out that is open."""
+        stripe = self._stripe_by_account.get(parked.account)
+        if stripe is None:
+            return  # nobody can list its members
         try:
-            payout = await self._stripe.retrieve(PAYOUT, id)
+            payout = await stripe.retrieve(PAYOUT, parked.object)
         except ObjectMissing:
             return  # without it Stripe lists no members either
         if is_itemised(payout):
-            await expect(self._tables, payout, self._clock.now())
+            await expect(self._tables, payout, self._clock.now(), parked.account)
 
     async def _store(self, parked: ParkedItem, resolution: Resolution) -> None:
         """The row of the object, under its claim. Raises `ResolutionRefused`, `ClaimHeld` and

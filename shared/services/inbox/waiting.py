@@ -17,7 +17,7 @@ LISTED_MAX = 1_000  # shown at once
 class PendingItem:
     """Something under way. `kind`: `waiting` or `retry`; `command`: the maintenance command that it
     is, else empty; `since`: when it was seen first; `next_at`: when it is looked at again, None
-    where that is not known."""
+    where that is not known; `account`: the alias of its Stripe account."""
 
     kind: str
     entity: str
@@ -30,6 +30,7 @@ class PendingItem:
     since: datetime
     updated_at: datetime
     next_at: datetime | None
+    account: str
 
 
 class WaitingList:
@@ -73,4 +74,5 @@ def _pending(row: Row, kind: Kind) -> PendingItem:
         since=first,
         updated_at=last,
         next_at=due if isinstance(due, datetime) else None,
+        account=item.account,
     )

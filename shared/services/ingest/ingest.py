@@ -1,12 +1,13 @@
 """The webhook's service: verify, classify, enqueue a thin envelope.
 
-https://docs.stripe.com/webhooks. Where Event Grid is the only ingress, the service refuses every
-delivery (410): a 503 would tell of a queue that is away, and ask for a repeat that nobody wants.
-Stripe takes any answer but 2xx alike: it tries again for three days, then tells the owner of the
-endpoint to remove it. Else the service answers only when the broker has the message. It
+https://docs.stripe.com/webhooks. The service answers only when the broker has the message. It
 refuses a body that is too large (413), a signature that is wrong, too old or too new (400), and a
 body that is not a Stripe event (400). It accepts and counts an event that Tieout does not handle
 (202).
+
+Where Event Grid is the only ingress, the service refuses every delivery (410): a 503 would tell of
+a queue that is away, and ask for a repeat that nobody wants. Stripe takes any answer but 2xx alike:
+it tries again for three days, then tells the owner of the endpoint to remove it.
 """
 
 import asyncio
@@ -27,6 +28,7 @@ from shared.settings import Settings
 from shared.stores.doors import Doors
 from shared.stores.item import Item
 from shared.stores.items import Items, home
+from shared.stores.reception import Reception
 
 BODY_BYTES_MAX = 1_048_576
 ANSWER_SECONDS_MAX = 10  # outlasts the queue client, which gives up by itself
@@ -104,7 +106,7 @@ def classify(arrival: Arrival, settings: Settings, registry: Registry) -> tuple[
     known = (None, entity.object, *(part for part, _ in entity.parts))
     if arrival.object.get("object") not in known:
         return "other_object", None
-    return "", Item(arrival.id, arrival.type, entity.name, object_id)
+    return "", Item(arrival.id, arrival.type, entity.name, object_id, account=settings.stripe_alias)
 
 
 def lane_of(arrival: Arrival, item: Item, partitions: int, registry: Registry) -> tuple[str, int]:
@@ -140,9 +142,9 @@ class Ingest:
         registry: Registry,
         doors: Doors,
     ) -> None:
-        self._settings = settings
+        self._settings, self._doors = settings, doors
+        self._whence = {"account": settings.stripe_alias, "door": "webhook"}
         self._registry = registry
-        self._doors = doors
         self._signatures = signatures
         self._queue = queue
         self._items = Items(tables, clock)
@@ -153,8 +155,8 @@ class Ingest:
 
     async def receive(self, body: bytes, signature: str | None) -> Answer:
         """Handle one delivery; never raises for bad input."""
-        if not self._settings.takes_webhooks:
-            telemetry.count("webhook_refused", code="closed")
+        if "webhook" not in self._settings.doors:
+            telemetry.count("tieout.webhook.refused", code="closed", **self._whence)
             return Answer(410, "closed", "events come through Event Grid: remove this endpoint")
         if len(body) > BODY_BYTES_MAX:
             return Answer(413, "too_large", f"the body is larger than {BODY_BYTES_MAX} bytes")
@@ -162,17 +164,18 @@ class Ingest:
             self._verify(body, signature)
             arrival = parse(body)
         except SignatureRefused as error:
-            telemetry.count("webhook_refused", code="bad_signature")
+            telemetry.count("tieout.webhook.refused", code="bad_signature", **self._whence)
             return Answer(400, "bad_signature", str(error))
         except MalformedEventError as error:
-            telemetry.count("webhook_refused", code="malformed")
+            telemetry.count("tieout.webhook.refused", code="malformed", **self._whence)
             return Answer(400, "malformed", str(error))
-        reason, item = classify(arrival, self._settings, self._registry)
-        if self._settings.takes_event_grid:
-            await self._doors.note("webhook")
-        if item is None:
-            return await self._skip(arrival, reason)
-        return await self._enqueue(arrival, item)
+        with telemetry.span("webhook", event=arrival.id, type=arrival.type):
+            reason, item = classify(arrival, self._settings, self._registry)
+            if "event_grid" in self._settings.doors:
+                await self._doors.note("webhook", self._settings.stripe_alias)
+            if item is None:
+                return await self._skip(arrival, reason)
+            return await self._enqueue(arrival, item)
 
     def _verify(self, body: bytes, signature: str | None) -> None:
         if not signature:
@@ -184,7 +187,8 @@ class Ingest:
 
     async def _skip(self, arrival: Arrival, reason: str) -> Answer:
         """Accepted and counted. A counter that cannot be written must not make Stripe repeat."""
-        telemetry.count("webhook_skipped", reason=reason, type=arrival.type)
+        told = {"reason": reason, "type": arrival.type, **self._whence}
+        telemetry.count("tieout.webhook.skipped", **told)
         try:
             async with asyncio.timeout(COUNT_SECONDS_MAX):
                 await self._items.skip(home(INGEST, arrival.id))
@@ -195,10 +199,13 @@ class Ingest:
     async def _enqueue(self, arrival: Arrival, item: Item) -> Answer:
         partitions = self._settings.partitions
         queue, partition = lane_of(arrival, item, partitions, self._registry)
+        reception = Reception(self._clock.now(), telemetry.traceparent())
         try:
             async with asyncio.timeout(ANSWER_SECONDS_MAX):
-                await self._queue.send(queue, [item.message(partition)])
+                await self._queue.send(queue, [item.message(partition, reception=reception)])
         except (TieoutError, TimeoutError) as error:
-            telemetry.count("webhook_unavailable", error=type(error).__name__)
+            name = type(error).__name__
+            telemetry.count("tieout.webhook.unavailable", error=name, **self._whence)
             return Answer(503, "queue_unavailable", "the queue did not take the event, try again")
+        telemetry.count("tieout.webhook.accepted", **self._whence)
         return Answer(202, "accepted", "the event is queued")

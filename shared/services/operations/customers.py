@@ -4,7 +4,7 @@ A decision is stored with who and why, and never deleted; converge then links th
 one. Items that were parked because the decision was missing are retried.
 """
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 
 from shared import telemetry
@@ -13,9 +13,10 @@ from shared.converge.dispatch import Dispatch
 from shared.domain.ids import is_id
 from shared.domain.records import Choice, Ref
 from shared.entities.common.objects import Enqueue
-from shared.entities.customer import ACCOUNT, CAUSES, CUSTOMERS
+from shared.entities.customer import ACCOUNT, CAUSES, CUSTOMER, CUSTOMERS
 from shared.ports import Clock, DynamicsGateway, Lookup, Tables
 from shared.services.inbox import Inbox
+from shared.stores.items import Items
 from shared.stores.links import LinkStore
 
 WHY_CHARS_MAX = 500
@@ -47,14 +48,16 @@ class CustomerDecisions:
         *,
         inbox: Inbox,
         links: LinkStore,
-        dispatch: Dispatch,
+        dispatch: Callable[[str], Dispatch],
+        items: Items,
         dynamics: DynamicsGateway,
         tables: Tables,
         clock: Clock,
         companies: Container[str],
         customer_id_property: str,
     ) -> None:
-        self._inbox, self._links, self._dispatch = inbox, links, dispatch
+        self._inbox, self._links, self._dispatch_of = inbox, links, dispatch
+        self._items = items
         self._dynamics, self._tables, self._clock = dynamics, tables, clock
         self._companies, self._customer_id_property = companies, customer_id_property
 
@@ -124,5 +127,6 @@ class CustomerDecisions:
         if not any(item.object == customer for item in waiting):
             ref = Ref("customer", customer)
             again = Enqueue(ref, f"{customer}-{stamp}", even_if_settled=True)
-            sent += await self._dispatch.enqueue([again])
+            account = await self._items.account_of(CUSTOMER.queue, customer)
+            sent += await self._dispatch_of(account).enqueue([again])
         return sent

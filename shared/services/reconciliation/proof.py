@@ -52,8 +52,14 @@ class Proofs:
     not_proved: tuple[str, ...] = ()
 
 
+async def prove_each(provers: Mapping[str, "Prover"]) -> dict[str, Proofs]:
+    """The proofs of each Stripe account, by alias; one account's list waits for no other's."""
+    proofs = await asyncio.gather(*(prover.prove() for prover in provers.values()))
+    return dict(zip(provers, proofs, strict=True))
+
+
 class Prover:
-    """Proves that clearing equals the Stripe balance."""
+    """Proves that clearing equals the balance of one Stripe account. `books`: its currencies."""
 
     def __init__(
         self,

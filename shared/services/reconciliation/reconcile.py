@@ -8,6 +8,7 @@ without lines are enqueued to their own queue.
 
 import asyncio
 from collections.abc import Mapping
+from datetime import datetime
 from itertools import batched
 from typing import Any
 
@@ -27,7 +28,7 @@ OPERATIONS_PER_TRANSACTION = 90
 
 
 class Reconcile:
-    """What the activities of the payout flow do."""
+    """What the activities of the payout flow do, for one Stripe account (its alias)."""
 
     def __init__(
         self,
@@ -36,9 +37,11 @@ class Reconcile:
         links: LinkStore,
         dispatch: Dispatch,
         clock: Clock,
+        *,
+        account: str,
     ) -> None:
         self._stripe, self._tables, self._links = stripe, tables, links
-        self._dispatch, self._clock = dispatch, clock
+        self._dispatch, self._clock, self._account = dispatch, clock, account
 
     async def membership_page(self, payout_id: str, cursor: str) -> Json:
         """Store one page of members and enqueue those without lines.
@@ -101,7 +104,12 @@ class Reconcile:
             Money(unwritten_net, currency),
             wrong,
         )
-        cells = cells_of(result, self._clock.now())
+        now = self._clock.now()
+        known = await self._tables.get(TABLE, TIEOUTS, payout_id)
+        noted_at = known.cells.get("noted_at") if known is not None else None
+        cells = cells_of(
+            result, now, noted_at if isinstance(noted_at, datetime) else now, self._account
+        )
         await self._tables.transact(TABLE, TIEOUTS, [Put(payout_id, cells)])
         return {
             "status": status_of(result),

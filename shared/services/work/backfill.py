@@ -1,10 +1,12 @@
 """Backfill: the transaction sweep over a longer range, page by page, with its progress kept.
 
-Table `cursors`, partition `backfill`, row `progress`. One backfill runs at a time.
+Table `cursors`, partition `backfill`, row `progress`. One backfill of a Stripe account runs at a
+time.
 """
 
 from datetime import datetime, timedelta
 
+from shared.domain.partition import DEFAULT_ACCOUNT, named
 from shared.ports import Cell, Clock, Flows, Json, Put, Row, Tables
 from shared.services.work.sweep import Sweep
 
@@ -17,11 +19,15 @@ UNDER_WAY = ("Pending", "Running", "ContinuedAsNew")  # of a flow
 
 
 class Backfill:
-    """Starts a backfill, does one page of it, tells how far it is."""
+    """Starts a backfill of one Stripe account, does one page of it, tells how far it is."""
 
-    def __init__(self, sweep: Sweep, flows: Flows, tables: Tables, clock: Clock) -> None:
+    def __init__(
+        self, sweep: Sweep, flows: Flows, tables: Tables, clock: Clock, account: str
+    ) -> None:
         self._sweep, self._flows = sweep, flows
-        self._tables, self._clock = tables, clock
+        self._tables, self._clock, self._account = tables, clock, account
+        self._progress = named(account, PROGRESS)
+        self._instance = INSTANCE if account == DEFAULT_ACCOUNT else f"{INSTANCE}-{account}"
 
     async def start(self, days: int) -> Json:
         """Start the flow for the last `days`; one that runs goes on instead.
@@ -35,19 +41,18 @@ class Backfill:
             return progress
         since = int((self._clock.now() - timedelta(days=days)).timestamp())
         await self._keep(since, since_now(self._clock.now()), 0, 0, RUNNING)
-        await self._flows.start(
-            FLOW, INSTANCE, {"since": since, "cursor": "", "seen": 0, "sent": 0}
-        )
+        state: Json = {"since": since, "cursor": "", "seen": 0, "sent": 0}
+        await self._flows.start(FLOW, self._instance, {**state, "account": self._account})
         return _told(await self._row(), self._clock.now())
 
     async def page(self, state: Json) -> Json:
-        """One page: `{since, cursor, seen, sent}` in and out; an empty cursor ends it."""
+        """One page: `{since, cursor, seen, sent, account}` in and out; an empty cursor ends it."""
         page = await self._sweep.transaction_page(state["since"], state["cursor"])
         seen, sent = state["seen"] + page["seen"], state["sent"] + page["sent"]
         status = RUNNING if page["cursor"] else DONE
         oldest = page["oldest"] if page["cursor"] else state["since"]
         await self._keep(state["since"], oldest, seen, sent, status)
-        return {"since": state["since"], "cursor": page["cursor"], "seen": seen, "sent": sent}
+        return {**state, "cursor": page["cursor"], "seen": seen, "sent": sent}
 
     async def _keep(self, since: int, oldest: int, seen: int, sent: int, status: str) -> None:
         cells: dict[str, Cell] = {
@@ -58,7 +63,7 @@ class Backfill:
             "status": status,
             "at": self._clock.now(),
         }
-        await self._tables.transact(TABLE, BACKFILL, [Put(PROGRESS, cells)])
+        await self._tables.transact(TABLE, BACKFILL, [Put(self._progress, cells)])
 
     async def progress(self) -> Json:
         """`status` (none, running, done, stopped), `seen`, `sent`, and `percent` done.
@@ -72,10 +77,19 @@ class Backfill:
         return progress
 
     async def _is_under_way(self) -> bool:
-        return await self._flows.status(INSTANCE) in UNDER_WAY
+        return await self._flows.status(self._instance) in UNDER_WAY
 
     async def _row(self) -> Row | None:
-        return await self._tables.get(TABLE, BACKFILL, PROGRESS)
+        return await self._tables.get(TABLE, BACKFILL, self._progress)
+
+
+async def looked_at(tables: Tables) -> datetime | None:
+    """When a backfill that runs was last heard of; None while none runs."""
+    row = await tables.get(TABLE, BACKFILL, PROGRESS)
+    if row is None or row.cells["status"] != RUNNING:
+        return None
+    at = row.cells["at"]
+    return at if isinstance(at, datetime) else None
 
 
 def _told(row: Row | None, now: datetime) -> Json:

@@ -1,4 +1,4 @@
-"""The timers' work: objects that no event announced, waiting items, and dead letters.
+"""The timers' work: objects that no event announced, and waiting items.
 
 The list of balance transactions makes money complete, because many types have no event; the payouts
 that these transactions name make the bank side complete. A cursor moves only after the queue has
@@ -7,42 +7,31 @@ for all, the next one continues (`shared/stores/runs.py`).
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
 from shared import telemetry
 from shared.converge.dispatch import Dispatch, message_for
-from shared.domain.partition import partition_of
+from shared.domain.partition import named, partition_of
 from shared.domain.records import Ref
 from shared.entities.payout import FLOW, instance_of, is_itemised, payout_of
-from shared.errors import Unavailable
-from shared.outcomes import Kind, Outcome
+from shared.outcomes import Kind
 from shared.ports import (
     Clock,
-    DeadLetter,
     Flows,
     Json,
-    LetterNotKept,
     Message,
     Page,
     Queue,
     Row,
     Tables,
 )
-from shared.registry import INGRESS_QUEUE, Registry
-from shared.services.ingest import Delivered, EventGridIngest, route
+from shared.registry import Registry
+from shared.services.ingest import route
 from shared.settings import Settings
-from shared.stores.item import (
-    FIND_SENDER,
-    UNREADABLE,
-    Item,
-    UnreadableItemError,
-    read_item,
-    unreadable_item,
-)
+from shared.stores.item import Item
 from shared.stores.items import TABLE as ITEMS
-from shared.stores.items import ItemOutcome, Items, home, item_of, places
+from shared.stores.items import Items, home, item_of, places
 from shared.stores.links import LinkStore
 from shared.stores.paging import Pages, next_cursor
 from shared.stores.places import SWEEP, Cursor, Place, Window, Windows
@@ -53,8 +42,6 @@ from shared.stores.tie_outs import TABLE as PAYOUTS
 UNDELIVERED_DAYS = 3  # as long as Stripe itself tries
 EVENT_DAYS_MAX = 29  # Stripe keeps events for 30
 PAYOUT_DAYS = 14  # payouts of which Stripe's own list is read; older ones by their transactions
-DEAD_LETTERS_MAX = 100  # a queue and run
-LETTER_ID_CHARS_MAX = 100  # of a foreign message, in a log
 RESENDS_PAGE = 100  # waiting items looked at together, and sent in one request
 RESEND_AFTER_MIN = timedelta(minutes=5)
 RESEND_AFTER_MAX = timedelta(hours=2)
@@ -62,7 +49,8 @@ RESEND_AGE_SHARE = 4  # what has waited for a day is not asked for every quarter
 
 
 class Sweep:
-    """What the timers call."""
+    """What the timers call, for one Stripe account (`AccountSweeps` has all). What waits is of all
+    accounts."""
 
     def __init__(
         self,
@@ -77,17 +65,19 @@ class Sweep:
         clock: Clock,
         settings: Settings,
         registry: Registry,
-        event_grid: EventGridIngest,
     ) -> None:
         self._pages, self._queue, self._flows = pages, queue, flows
         self._tables, self._links, self._items = tables, links, items
         self._dispatch, self._clock = dispatch, clock
         self._settings, self._registry = settings, registry
-        self._event_grid = event_grid
-        self._windows = Windows(tables, clock)
+        self._windows, self._account = Windows(tables, clock), settings.stripe_alias
 
     def _run(self, timer: str) -> Run:
         return Run(timer, self._clock)
+
+    def _named(self, list_name: str) -> str:
+        """The name under which the place in a list of this account is kept."""
+        return named(self._account, list_name)
 
     # --- balance transactions ---------------------------------------------------------------
 
@@ -101,12 +91,12 @@ class Sweep:
         run = self._run("sweep_transactions")
         sent = await self._windows.walk(
             run,
-            "balance_transaction",
+            self._named("balance_transaction"),
             self._since,
             lambda window: self._page("balance_transaction", window),
             self._enqueue_transactions,
         )
-        telemetry.count("swept_transactions", sent)
+        telemetry.count("tieout.sweep.transactions", sent, account=self._account)
         run.close()
         return sent
 
@@ -167,19 +157,19 @@ class Sweep:
         undelivered: dict[str, str | int] = {"delivery_success": "false"}
         sent = await self._windows.walk(
             run,
-            "event_undelivered",
+            self._named("event_undelivered"),
             lambda _through, now: now - timedelta(days=UNDELIVERED_DAYS),
             lambda window: self._page("event", window, undelivered),
             hand_on,
         )
         sent += await self._windows.walk(
             run,
-            "event",
+            self._named("event"),
             self._event_since,
             lambda window: self._page("event", window),
             hand_on,
         )
-        telemetry.count("swept_events", sent)
+        telemetry.count("tieout.sweep.events", sent, account=self._account)
         run.close()
         return sent
 
@@ -222,13 +212,14 @@ class Sweep:
         run = self._run("sweep_payouts")
         sent = await self._windows.walk(
             run,
-            "payout",
+            self._named("payout"),
             lambda _through, now: now - timedelta(days=PAYOUT_DAYS),
             lambda window: self._page("payout", window),
             self._enqueue_payouts,
         )
-        async for page in Place(self._tables, "open_tie_outs").pages(run, PAYOUTS, TIEOUTS):
-            ids = [row.row for row in page if row.cells["status"] == OPEN]
+        place = Place(self._tables, self._named("open_tie_outs"))
+        async for page in place.pages(run, PAYOUTS, TIEOUTS):
+            ids = [row.row for row in page if self._is_open(row)]
             sent += await run.part("open tie-outs", partial(self._take_up, ids), 0)
         run.close()
         return sent
@@ -242,7 +233,7 @@ class Sweep:
         unnoted = [id for id, is_there in zip(itemised, noted, strict=True) if not is_there]
         resolved = await self._resolved(unnoted)
         for id in resolved:  # taken up with the open ones
-            await expect(self._tables, itemised[id], self._clock.now())
+            await expect(self._tables, itemised[id], self._clock.now(), self._account)
         wanted = dict.fromkeys([*(ref.id for ref in unsettled), *unnoted])
         return await self._send_again([id for id in wanted if id not in resolved])
 
@@ -251,8 +242,12 @@ class Sweep:
         resolved = await self._resolved(ids)
         sent = await self._send_again([id for id in ids if id not in resolved])
         for id in resolved:
-            await self._flows.start(FLOW, instance_of(id), {"payout": id})
+            await self._flows.start(FLOW, instance_of(id), {"payout": id, "account": self._account})
         return sent
+
+    def _is_open(self, row: Row) -> bool:
+        """Whether it is an open tie-out of this account."""
+        return row.cells["status"] == OPEN and row.cells["account"] == self._account
 
     async def _resolved(self, ids: Sequence[str]) -> list[str]:
         """Those that a person settled by hand."""
@@ -272,7 +267,7 @@ class Sweep:
             partition = partition_of(id, self._settings.partitions)
             row = await self._items.get(home(queue, id), id)
             if row is None:
-                return message_for(Ref("payout", id), self._settings.partitions)
+                return message_for(Ref("payout", id), self._settings)
             item = item_of(row)
             return item.renewed(item.generation + 1).message(partition)
 
@@ -320,56 +315,6 @@ class Sweep:
                 await self._queue.send(queue, messages)
             sent += len(messages)
         return sent
-
-    async def dead_letters(self) -> int:
-        """Park what the queues gave up; each is stored before it leaves its dead-letter queue.
-
-        A letter that cannot be parked stays where it is, and those behind it are parked. Raises
-        `ExceptionGroup` at the end for what stayed.
-        """
-        run = self._run("drain_dead_letters")
-
-        async def drain(queue: str) -> int:
-            keep = partial(self._keep, run, queue)
-            limit = DEAD_LETTERS_MAX
-            return await run.part(
-                f"queue {queue}",
-                lambda: self._queue.drain_dead_letters(queue, keep, limit),
-                0,
-            )
-
-        # Each may take its two minutes: together they would outlast the function.
-        drained = await side_by_side(self._registry.all_queues, drain)
-        run.close()
-        return sum(drained)
-
-    async def _keep(self, run: Run, queue: str, letter: DeadLetter) -> None:
-        """Raises `LetterNotKept` if the letter itself is at fault: the next ones are still kept."""
-        try:
-            await self._park(queue, letter)
-        except Unavailable:
-            raise  # the next letters would fare the same
-        except Exception as error:
-            run.failed(f"letter {letter.id[:LETTER_ID_CHARS_MAX]} of queue {queue}", error)
-            raise LetterNotKept(letter.id) from error
-
-    async def _park(self, queue: str, letter: DeadLetter) -> None:
-        if queue == INGRESS_QUEUE:  # the queue of the entity was away for too long
-            await self._event_grid.forward([Delivered(letter.id, letter.body)])
-            return
-        outcome = Outcome(
-            Kind.PARK,
-            cause="dead_letter",
-            text=f"the queue gave up on the message: {letter.reason}",
-            remedy="Look for crashes in the log around the time of this item, then retry it.",
-        )
-        try:
-            item = read_item(letter.body, self._registry)
-        except UnreadableItemError as error:
-            telemetry.fault("dead_letter_unreadable", error, queue=queue, message=letter.id)
-            item = unreadable_item(queue, letter.id)
-            outcome = replace(outcome, cause=UNREADABLE, remedy=FIND_SENDER)
-        await self._items.store(queue, [ItemOutcome(item, outcome)])
 
     def _places(self) -> list[tuple[str, str]]:
         return [(queue, where) for queue in self._registry.queues for where in places([queue])]

@@ -1,5 +1,6 @@
 """Every setting that the code needs is set, none is unknown, and the code takes them all."""
 
+import json
 import re
 from typing import Any
 
@@ -31,6 +32,10 @@ PLATFORM = {  # of the host and the platform, with who reads them
     "ServiceBusConnection__credential": "the Service Bus trigger",
     "APPLICATIONINSIGHTS_CONNECTION_STRING": "the host and the exporter",
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "the host and the exporter",
+    "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY": "the worker: it makes the exporters at start",
+    "OTEL_TRACES_SAMPLER": "the exporter: spans by a rate, never metrics and logs",
+    "OTEL_TRACES_SAMPLER_ARG": "the exporter: traces a second",
+    "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "the exporter: no addresses of requests",
 }
 SCHEDULER = (
     *("DURABLE_TASK_SCHEDULER_CONNECTION_STRING", "TASKHUB_NAME"),
@@ -45,6 +50,8 @@ SECRETS = {
     "stripe-api-key": "rk_test_example",
     "stripe-webhook-secrets": "whsec_example",
     "dynamics-client-secret": "example",
+    "stripe-shop-eu-api-key": "rk_test_of_another",
+    "stripe-shop-eu-webhook-secrets": "whsec_of_another",
 }
 OURS = [variable.name for variable in VARIABLES]
 SECRET_SIGN_IN = {
@@ -90,6 +97,19 @@ def test_a_client_secret_brings_its_three_settings() -> None:
     assert settings.dynamics_client_id == SECRET_SIGN_IN["dynamicsClientId"]
     assert settings.dynamics_client_secret is not None
     assert settings.dynamics_token_url.endswith("/oauth2/v2.0/token")
+
+
+def test_a_further_stripe_account_brings_its_entry_and_two_secrets() -> None:
+    books = json.loads(parameters()["configuration"]["books"])
+    currency = min(books["currencies"])
+    further = {"alias": "shop-eu", "currencies": [currency], "account": "acct_1AbC"}
+    made = configured(stripeAccounts=[further])
+    brought = {"STRIPE_API_KEY_shop_eu", "STRIPE_WEBHOOK_SECRETS_shop_eu"}
+    assert sorted(settings_of(made)) == sorted([*allowed("plain"), *brought])
+    [account] = read(made).stripe_accounts
+    assert (account.alias, account.currencies) == ("shop-eu", (currency,))
+    assert account.account_id == "acct_1AbC"
+    assert account.api_key.get_secret_value() == SECRETS["stripe-shop-eu-api-key"]
 
 
 def test_what_is_local_stays_local() -> None:
@@ -142,7 +162,7 @@ NOT_LIMITS = (  # fields with a default that are given elsewhere, or not at all 
     *("stripe_base_url", "dynamics_token_url", "dynamics_client_id", "dynamics_client_secret"),
     *("dynamics_dimension_delimiter", "ledger_entity", "tables_connection", "tables_endpoint"),
     *("service_bus_connection", "service_bus_namespace", "managed_identity_client_id"),
-    "ingress",
+    *("stripe_account_id", "stripe_accounts", "ingress"),
 )
 LIMITS = [
     name

@@ -6,10 +6,13 @@ from pathlib import Path
 import pytest
 
 from local.servicebus.settings import QueueSettings, load_queues
+from shared.domain.partition import DEFAULT_ACCOUNT
 from shared.registry import ENTITIES, INGRESS_QUEUE
+from shared.services.ingest import ACCOUNT_PROPERTY
 from tests.bicep_evaluation import Resource
 from tests.contract.infra.variants import EVENT_GRID, INFRA, NAMES, deployed
 
+SUBSCRIPTION = "Microsoft.EventGrid/partnerTopics/eventSubscriptions"
 TAKEN_BY_AZURE = (  # of the properties of a queue, those that queues.json may set
     *("requiresSession", "requiresDuplicateDetection", "duplicateDetectionHistoryTimeWindow"),
     *("lockDuration", "maxDeliveryCount", "deadLetteringOnMessageExpiration"),
@@ -60,18 +63,33 @@ def test_the_code_gets_the_sessions_and_duplicate_windows_that_it_builds_on() ->
 
 
 def test_event_grid_delivers_cloud_events_into_the_ingress_queue_with_an_identity() -> None:
-    made = deployed("event grid")
-    one = made.one("Microsoft.EventGrid/partnerTopics/eventSubscriptions")
-    assert one.name == f"{EVENT_GRID['partnerTopicName']}/tieout-ingress"
-    assert one.properties["eventDeliverySchema"] == "CloudEventSchemaV1_0"
-    delivery = one.properties["deliveryWithResourceIdentity"]
-    assert delivery["identity"] == {"type": "SystemAssigned"}
-    assert delivery["destination"]["endpointType"] == "ServiceBusQueue"
+    made = deployed("event grid").of(SUBSCRIPTION)
+    assert [one.name for one in made] == [
+        f"{topic['partnerTopicName']}/tieout-ingress" for topic in EVENT_GRID
+    ]
     (queue,) = [each for each in queues("event grid") if short(each) == INGRESS_QUEUE]
-    target = str(delivery["destination"]["properties"]["resourceId"])
-    assert target.endswith(f"/{queue.name.partition('/')[0]}/{INGRESS_QUEUE}")
-    assert "deliveryAttributeMappings" not in str(one.properties)
-    assert deployed().of("Microsoft.EventGrid/partnerTopics/eventSubscriptions") == []
+    for one in made:
+        assert one.properties["eventDeliverySchema"] == "CloudEventSchemaV1_0"
+        delivery = one.properties["deliveryWithResourceIdentity"]
+        assert delivery["identity"] == {"type": "SystemAssigned"}
+        assert delivery["destination"]["endpointType"] == "ServiceBusQueue"
+        target = str(delivery["destination"]["properties"]["resourceId"])
+        assert target.endswith(f"/{queue.name.partition('/')[0]}/{INGRESS_QUEUE}")
+
+
+def test_each_event_subscription_tells_the_alias_that_the_code_reads() -> None:
+    told = []
+    for one in deployed("event grid").of(SUBSCRIPTION):
+        destination = one.properties["deliveryWithResourceIdentity"]["destination"]
+        (mapping,) = destination["properties"]["deliveryAttributeMappings"]
+        assert (mapping["name"], mapping["type"]) == (ACCOUNT_PROPERTY, "Static")
+        assert mapping["properties"]["isSecret"] is False
+        told.append(mapping["properties"]["value"])
+    assert told == [DEFAULT_ACCOUNT, "shop-eu"]
+
+
+def test_without_partner_topics_nothing_is_subscribed() -> None:
+    assert deployed().of(SUBSCRIPTION) == []
 
 
 def test_the_queue_of_business_events_is_apart_and_takes_no_sessions() -> None:

@@ -127,9 +127,12 @@ def test_no_role_of_the_app_gives_what_it_does_not_do(variant: str) -> None:
 
 
 def test_event_grid_may_send_to_the_ingress_and_do_nothing_else() -> None:
-    (sender,) = [one for one in assignments("event grid") if one not in of_the_app("event grid")]
-    assert role_of(sender) == "Azure Service Bus Data Sender"
-    assert sender.properties["principalId"] == EVENT_GRID["partnerTopicPrincipalId"]
+    senders = [one for one in assignments("event grid") if one not in of_the_app("event grid")]
+    assert [role_of(one) for one in senders] == ["Azure Service Bus Data Sender"] * 2
+    assert [one.scope.rpartition("/")[2] for one in senders] == [INGRESS_QUEUE] * 2
+    assert [one.properties["principalId"] for one in senders] == [
+        topic["partnerTopicPrincipalId"] for topic in EVENT_GRID
+    ]
 
 
 def test_the_app_may_not_change_secrets_or_queues() -> None:

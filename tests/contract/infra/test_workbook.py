@@ -24,8 +24,8 @@ def answer(name: str) -> Result:
         metric("tieout.event.booked", 9, NOW, entity="charge", seconds_max="300"),
         metric("tieout.event.booked", 1, NOW, entity="charge", seconds_max="3600"),
         metric("tieout.document.writes", 1_000, NOW, entity_set="CustomersV3", operation="create"),
-        metric("tieout.money.received_minor", 500, NOW, currency="usd"),
-        metric("tieout.money.posted_minor", 300, NOW, currency="usd"),
+        metric("tieout.money.received_minor", 500, NOW, currency="usd", direction="in"),
+        metric("tieout.money.posted_minor", 300, NOW, currency="usd", direction="in"),
         metric("tieout.parked.items", 2, NOW, cause="customer_blocked"),
     ]
     return run(QUERIES[name], tables, NOW)

@@ -15,10 +15,17 @@ VARIABLES = {
     "TIEOUT_ALERT_EMAILS": "finance@example.com, oncall@example.com",
 }
 SIGN_IN = {"clientId": "00000000-0000-4000-8000-00000000000d", "tenantId": "t"}
-EVENT_GRID = {
-    "partnerTopicName": "stripe-events",
-    "partnerTopicPrincipalId": "00000000-0000-4000-8000-00000000000f",
-}
+EVENT_GRID = [
+    {
+        "partnerTopicName": "stripe-events",
+        "partnerTopicPrincipalId": "00000000-0000-4000-8000-00000000000f",
+    },
+    {
+        "alias": "shop-eu",
+        "partnerTopicName": "stripe-events-eu",
+        "partnerTopicPrincipalId": "00000000-0000-4000-8000-000000000010",
+    },
+]
 VARIANTS: dict[str, dict[str, Any]] = {
     "plain": {},
     "scheduler": {"durableBackend": "DurableTaskScheduler"},

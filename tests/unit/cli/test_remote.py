@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib.metadata import version
 
 import httpx
 import pytest
@@ -11,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from cli.main import app as command
 from cli.remote import option, transport
+from shared.version import VERSION
 from tests.test_tidy import ROOT
 
 READY = {"status": "ready", "checks": [{"name": "stripe", "problem": ""}]}
@@ -107,9 +107,9 @@ def test_a_command_to_paste_names_the_app_unless_it_is_known(
     assert option("https://y.example") == " --url https://y.example"
 
 
-def test_the_version_is_that_of_the_package() -> None:
+def test_the_version_is_that_of_the_application() -> None:
     result = CliRunner().invoke(command, ["--version"])
-    assert (result.exit_code, result.stdout) == (0, f"tieout {version('tieout')}\n")
+    assert (result.exit_code, result.stdout) == (0, f"tieout {VERSION}\n")
 
 
 WITHOUT_THE_WORLD = """

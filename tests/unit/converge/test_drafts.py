@@ -7,10 +7,10 @@ from shared.converge.stages import DecidedObject
 from shared.errors import Unavailable
 from shared.outcomes import Kind, outcome_of
 from shared.ports import Json
-from tests.unit.converge.test_recovery import LINES, PickyDynamics, row
+from tests.unit.converge.test_recovery import LINES, row
 from tests.unit.converge.test_verification import HEADERS, headers, written
 from tests.unit.converge.values import claim, decided
-from tests.unit.services.fakes import FakeDynamics
+from tests.unit.services.fakes import FakeDynamics, PickyDynamics
 
 
 def value(id: str = "txn_1") -> DecidedObject:

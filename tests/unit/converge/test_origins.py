@@ -23,7 +23,7 @@ from shared.stores.mappings import Mappings
 from tests.unit.entities.objects import charge, customer, plain_txn, refund, txn
 from tests.unit.services.fakes import Rig, rig
 
-WRITER = Writer("balance_transaction", 0, "one")
+WRITER = Writer("balance_transaction", "0", "one")
 LEASE_SECONDS = 600
 ELSEWHERE = Policy.model_validate({"routes": [{"company": "demf"}]})
 HERE = Policy()
@@ -61,7 +61,7 @@ class Sale:
             lease_seconds=LEASE_SECONDS,
         )
         store = MappingStore(self.rig.tables)
-        self.mappings = Chosen(store, self.rig.clock, packaged_product())
+        self.mappings = Chosen(store, self.rig.clock, packaged_product)
         self.converge = replace(self.rig.app, mappings=self.mappings).converge(self.rig.flows)
         self.links = LinkStore(self.rig.tables, self.rig.clock, LEASE_SECONDS)
 

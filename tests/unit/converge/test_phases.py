@@ -22,10 +22,10 @@ TARGET = Target(BOOKS, "StripeCustomerId", 255, {}, packaged_mapping())
 
 
 def person(
-    role: str, name: str = "Ada", after: Sequence[str] = (), *, applied: bool = False
+    role: str, name: str = "Ada", after: Sequence[str] = (), *, landed: bool = False
 ) -> Document:
     """A document of a template that needs nothing else: what it is does not matter here."""
-    later = Open(applied=True) if applied else Follows()
+    later = Open(landed=True) if landed else Follows()
     return customer_record(
         role=role, key=role, customer=role, name=name, after=tuple(after), later=later
     )
@@ -96,12 +96,28 @@ def test_an_announced_change_that_stands_there_already_is_linked_and_not_made_ag
     announced = plan_phase(before(person("a", "Ada L.")), TARGET, NOW)
     record = announced.plan.create[0]
     intent = Intent("", (NOW + timedelta(hours=1)).isoformat(), record)
-    document = person("a", "Ada L.", applied=True)
+    document = person("a", "Ada L.", landed=True)
     value = before(document, links=[link(first.plan.create[0])], intents=[intent])
     made = plan_phase(value, TARGET, NOW)
     assert made.plan.is_empty
     assert made.progress.over == ("a",)
     assert [each.record.fields for each in made.progress.links] == [record.fields]
+
+
+def test_an_announced_change_that_landed_and_is_wanted_no_more_is_known_before_the_next_one() -> (
+    None
+):
+    """A refund reduced a line, the answer was lost, and the refund failed: it is wanted as it
+    was. Without the link nobody would remember what Dynamics shows until the next change."""
+    first = plan_phase(before(fee("fee")), TARGET, NOW)
+    landed = plan_phase(before(fee("fee", amount_minor=200)), TARGET, NOW).plan.create[0]
+    intent = Intent("", (NOW - timedelta(hours=1)).isoformat(), landed)
+    document = replace(fee("fee"), later=Open(landed=True))
+    value = before(document, links=[link(first.plan.create[0])], intents=[intent])
+    made = plan_phase(value, TARGET, NOW)
+    assert [record.document.role for record, _ in made.plan.update] == [document.role]
+    assert made.progress.over == (document.role,)
+    assert [each.record.fields for each in made.progress.links] == [landed.fields]
 
 
 def fee(text: str, invoice: str = "", amount_minor: int = 320) -> Document:

@@ -1,8 +1,7 @@
 """One object's failure touches no other: each step fails the objects that it concerns."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import replace
 
 import pytest
 
@@ -16,7 +15,7 @@ from shared.entities.common.objects import Desired, Listed, Snapshot
 from shared.errors import JournalPosted, Refused, StorageUnavailable, Unavailable, UncertainWrite
 from shared.outcomes import Kind, Outcome
 from shared.packaged import packaged_mapping
-from shared.ports import Json, Lookup, Message, Operation, Write, WriteFailed, Written
+from shared.ports import Json, Lookup, Message, Operation, Write
 from shared.stores import receipts
 from shared.stores.item import ItemKind
 from shared.stores.journals import TABLE as JOURNALS
@@ -26,36 +25,11 @@ from shared.stores.links import TABLE as LINKS
 from tests.unit.converge.test_phases import person
 from tests.unit.converge.test_writing import payment
 from tests.unit.entities.objects import CONTEXT, charge, customer, txn
-from tests.unit.services.fakes import FakeDynamics, RecordingQueue, Rig, rig
+from tests.unit.services.fakes import PickyDynamics, RecordingQueue, Rig, rig
 
-WRITER = Writer("balance_transaction", 0, "one")
+WRITER = Writer("balance_transaction", "0", "one")
 TWO = {"txn_1": (), "txn_2": ()}
 LINE = "CustomerPaymentJournalLines"
-
-
-@dataclass
-class PickyDynamics(FakeDynamics):
-    """Refuses some lookups; may answer writes without some fields."""
-
-    refuse: Callable[[Lookup], Exception | None] = lambda _lookup: None
-    answer: Callable[[Write, Json], Json] = lambda _write, row: row
-    asked: list[Lookup] = field(default_factory=list)
-
-    async def find(self, lookup: Lookup) -> list[Json]:
-        self.asked.append(lookup)
-        error = self.refuse(lookup)
-        if error is not None:
-            raise error
-        return await super().find(lookup)
-
-    async def apply(
-        self, writes: Sequence[Write], not_after: datetime
-    ) -> list[Written | WriteFailed]:
-        results = await super().apply(writes, not_after)
-        return [
-            Written(self.answer(write, result.fields)) if isinstance(result, Written) else result
-            for write, result in zip(writes, results, strict=True)
-        ]
 
 
 class PickyTables(MemoryTables):

@@ -1,7 +1,5 @@
 """Records whose write is uncertain are looked for before anything is written again."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import date
 
 import pytest
@@ -17,24 +15,9 @@ from shared.ports import Json, Lookup, Value
 from shared.targets.finance import FINANCE
 from tests.unit.converge.values import claim, error_of, going, planned, progress_of
 from tests.unit.entities.objects import customer_record, general_line
-from tests.unit.services.fakes import START, FakeDynamics
+from tests.unit.services.fakes import START, FakeDynamics, PickyDynamics
 
 LINES = "CustomerPaymentJournalLines"
-
-
-@dataclass
-class PickyDynamics(FakeDynamics):
-    """Refuses some look-ups, and keeps all of them."""
-
-    refuse: Callable[[Lookup], Exception | None] = lambda _lookup: None
-    asked: list[Lookup] = field(default_factory=list)
-
-    async def find(self, lookup: Lookup) -> list[Json]:
-        self.asked.append(lookup)
-        error = self.refuse(lookup)
-        if error is not None:
-            raise error
-        return await super().find(lookup)
 
 
 def line(id: str = "txn_1") -> Record:

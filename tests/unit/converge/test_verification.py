@@ -12,9 +12,9 @@ from shared.errors import Parked, Unavailable
 from shared.ports import Json, Lookup, Put
 from shared.stores.journals import POSTED, TABLE, journal_key
 from shared.targets.finance import FINANCE
-from tests.unit.converge.test_recovery import LINES, PickyDynamics, line, row
+from tests.unit.converge.test_recovery import LINES, line, row
 from tests.unit.converge.values import claim, error_of, going, planned, progress_of
-from tests.unit.services.fakes import START, FakeDynamics
+from tests.unit.services.fakes import START, FakeDynamics, PickyDynamics
 
 HEADERS = FINANCE[LINES].header
 

@@ -1,12 +1,12 @@
 """What the answers to writes mean for their objects."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from shared.converge.plan import intent_of, link_of
-from shared.converge.recording import still_open
-from shared.converge.stages import Failed, Plan, PlannedObject, Progress, WrittenObject
+from shared.converge.stages import Failed, Plan, PlannedObject, Progress, WrittenObject, still_open
 from shared.converge.writing import Applier
 from shared.domain.documents import Follows, Later
 from shared.domain.records import Record
@@ -20,7 +20,7 @@ from tests.unit.converge.values import error_of, planned, progress_of
 from tests.unit.entities.objects import customer_record, general_line
 from tests.unit.services.fakes import START, Rig, rig
 
-WRITER = Writer("balance_transaction", 0, "one")
+WRITER = Writer("balance_transaction", "0", "one")
 EXISTS = DuplicateKey("dynamics", "The record already exists.")
 
 
@@ -62,7 +62,8 @@ class Desk:
 
     async def settle(self, value: PlannedObject, progress: Progress) -> None:
         claim = value.claim
-        open_intents = still_open(claim, progress, self.rig.clock.now(), self.rig.app.settings)
+        settle = timedelta(seconds=self.rig.app.settings.write_settle_seconds)
+        open_intents = still_open(claim, progress, self.rig.clock.now() + settle)
         await self.links.settle(claim, progress.links, progress.over, open_intents, None)
 
     @property

@@ -60,7 +60,7 @@ def test_actions_and_what_may_happen_later_are_told_apart() -> None:
         {"action": Patch()},
         {"action": Patch({"A": "1"})},
         {"later": Open()},
-        {"later": Open(applied=True)},
+        {"later": Open(landed=True)},
     ):
         document = general_line(**changes)
         assert CODEC.document_of(CODEC.plain_document(document)) == document

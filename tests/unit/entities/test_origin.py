@@ -9,7 +9,7 @@ from shared.domain.books import Books
 from shared.domain.documents import AccountRole, Party, facts_of
 from shared.domain.journal import Role
 from shared.domain.money import Money
-from shared.domain.records import Link, Record, Ref
+from shared.domain.records import Intent, Link, Record, Ref
 from shared.entities.balance_transaction.documents import build, queries
 from shared.entities.charge import documents as charge_documents
 from shared.entities.charge import receipts, sale
@@ -303,6 +303,20 @@ def test_an_unapplied_receipt_keeps_whose_it_is_and_is_applied_there() -> None:
     assert isinstance(applied, JournalLine)
     assert applied.account == AccountRole(Role.CUSTOMER, "cus_1")
     assert desired.masters == (Ref("customer", "cus_1", "demf"),)
+
+
+def test_a_receipt_is_not_applied_in_the_phase_that_may_still_lose_it() -> None:
+    """Dynamics may refuse the announced receipt; then its invoice is marked on a new one, and
+    nothing is left to apply."""
+    context = replace(under(receipts={"wait_hours": 0}), now=CONTEXT.now.replace(2030))
+    first = build(received({}, context, answers={"invoices": ()}, metadata=NAMED), context)
+    announced = Intent("B-1", "2026-01-01T00:00:00+00:00", written(first, "gross"))
+    invoice = {"InvoiceNumber": "INV-1", "TotalInvoiceAmount": "50.00", "CurrencyCode": "USD"}
+    later = received({}, context, answers={"invoices": (invoice,)}, metadata=NAMED)
+    desired = build(replace(later, intents={"gross": announced}), context)
+    [applied] = [line for line in desired.documents if line.role == "apply"]
+    assert gross_in(desired).account == AccountRole(Role.UNAPPLIED_RECEIPTS)
+    assert applied.needs == ("gross",)
 
 
 @pytest.mark.parametrize("policy", [{}, {"receipts": {"settle": "automatic"}}])

@@ -26,7 +26,7 @@ def config_of(folder: Path, document: Any) -> HostConfig:
 def test_the_projects_own_file_is_honoured() -> None:
     config = load_config(ROOT)
     assert (config.route_prefix, config.batch_size_max, config.session_idle_seconds) == (
-        "api",
+        "",
         100,
         1.0,
     )

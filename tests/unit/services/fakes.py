@@ -239,6 +239,31 @@ class FakeDynamics:
         return found[: lookup.limit]
 
 
+@dataclass
+class PickyDynamics(FakeDynamics):
+    """Keeps all look-ups and refuses some of them; may answer writes without some fields."""
+
+    refuse: Callable[[Lookup], Exception | None] = lambda _lookup: None
+    answer: Callable[[Write, Json], Json] = lambda _write, row: row
+    asked: list[Lookup] = field(default_factory=list)
+
+    async def find(self, lookup: Lookup) -> list[Json]:
+        self.asked.append(lookup)
+        error = self.refuse(lookup)
+        if error is not None:
+            raise error
+        return await super().find(lookup)
+
+    async def apply(
+        self, writes: Sequence[Write], not_after: datetime
+    ) -> list[Written | WriteFailed]:
+        results = await super().apply(writes, not_after)
+        return [
+            Written(self.answer(write, result.fields)) if isinstance(result, Written) else result
+            for write, result in zip(writes, results, strict=True)
+        ]
+
+
 def _plain(value: Value) -> Any:
     return value.name if isinstance(value, Symbol) else value
 
@@ -286,7 +311,7 @@ def rig(*objects: Json, tables: MemoryTables | None = None, **changes: Any) -> R
         clock,
         random.Random(1),
         StripeSignatures(),
-        Mappings(MappingStore(tables), clock, packaged_product()),
+        Mappings(MappingStore(tables), clock, packaged_product),
         REGISTRY,
         flows,
         doors=Doors(tables, clock),

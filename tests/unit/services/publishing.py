@@ -62,7 +62,7 @@ class Shelf:
 
     def __post_init__(self) -> None:
         self.store = MappingStore(self.tables)
-        self.mappings = Mappings(self.store, self.clock, self.product)
+        self.mappings = Mappings(self.store, self.clock, lambda: self.product)
         self.publisher = Publish(
             self.mappings, settings(**self.changes), self.clock, self._recent, self.dynamics
         )

@@ -95,6 +95,7 @@ async def test_an_event_is_enqueued_as_a_thin_envelope() -> None:
         "generation": 0,
         "copy": 0,
         "attempt": 0,
+        "account": "default",
     }
     assert message.scheduled_at is None
 

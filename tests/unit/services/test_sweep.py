@@ -39,7 +39,7 @@ def sent(found: Rig) -> list[str]:
 
 
 async def note_tie_out(found: Rig, id: str, status: str) -> None:
-    await found.tables.transact(TABLE, TIEOUTS, [Put(id, {"status": status})])
+    await found.tables.transact(TABLE, TIEOUTS, [Put(id, {"status": status, "account": "default"})])
 
 
 async def store(found: Rig, queue: str, item: Item, kind: Kind) -> None:
@@ -158,7 +158,8 @@ async def test_a_resolved_payout_gets_its_flow_and_is_not_sent(has_tie_out: bool
         await note_tie_out(found, "po_1", "open")
     for _ in range(2):
         assert await found.app.sweep(found.flows).payouts() == 0
-    assert found.flows.started == [("payout_flow", "payout-po_1", {"payout": "po_1"})] * 2
+    input = {"payout": "po_1", "account": "default"}
+    assert found.flows.started == [("payout_flow", "payout-po_1", input)] * 2
     await note_tie_out(found, "po_1", "tied")
     found.flows.started.clear()
     assert await found.app.sweep(found.flows).payouts() == 0
@@ -222,7 +223,7 @@ async def test_items_that_do_not_wait_are_left_alone() -> None:
 async def test_dead_letters_are_parked_with_their_reason() -> None:
     found = rig()
     body = b'{"id":"evt_1","type":"","entity":"charge","object":"ch_1","generation":0,"copy":0,'
-    body += b'"attempt":0,"kind":"converge"}'
+    body += b'"attempt":0,"kind":"converge","account":"default"}'
     found.queue.dead["charge"] = [
         DeadLetter("evt_1", "2", body, "MaxDeliveryCountExceeded"),
         DeadLetter("odd/id", "", b"junk", "TTLExpiredException"),

@@ -313,6 +313,7 @@ def test_waiting_items_beyond_one_run_come_in_the_next() -> None:
                 "kind": "converge",
                 "entity": "charge",
                 "object": f"ch_{number:06}",
+                "account": "default",
                 "generation": 0,
                 "attempt": 0,
                 "first_seen_at": NOW - timedelta(days=1),

@@ -1,11 +1,14 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from local.tables import MemoryTables
+from local.telemetry import MemoryTelemetry
+from shared import telemetry
 from shared.errors import (
     CredentialsRefused,
     FlowsUnavailable,
@@ -28,6 +31,7 @@ from shared.services.work.work import (
 from shared.stores.item import Item, ItemKind, read_item
 from shared.stores.items import Items, home, places
 from shared.stores.links import LinkStore
+from shared.stores.reception import Reception
 from tests.unit.entities.objects import Json, charge, customer, payout, txn
 from tests.unit.services.fakes import Rig, rig
 
@@ -424,3 +428,60 @@ async def test_a_tie_out_that_is_known_stays_as_it_is() -> None:
     await bench.handle(received(item("po_1", entity="payout")))
     (row,) = await bench.rig.tables.query("payouts", partition="tieouts")
     assert row.cells == tied.cells
+
+
+def told(bench: Bench) -> MemoryTelemetry:
+    memory = MemoryTelemetry(bench.rig.clock)
+    telemetry.use(memory)
+    return memory
+
+
+def arrived(bench: Bench, seconds_ago: float, *items: Item) -> list[Received]:
+    """Messages whose events the webhook received some time ago."""
+    at = bench.rig.clock.now() - timedelta(seconds=seconds_ago)
+    properties = Reception(at, f"00-{'1' * 32}-{'2' * 16}-01").properties()
+    return [replace(each, properties=properties) for each in received(*items)]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "bound"), [(0, 5), (5, 5), (5.1, 10), (86_400, 86_400), (9_000_000, 604_800)]
+)
+async def test_an_event_is_booked_within_a_bound_since_its_webhook(
+    seconds: float, bound: int
+) -> None:
+    bench = Bench()
+    memory = told(bench)
+    await bench.handle(arrived(bench, seconds, item()))
+    booked = {dimensions for (name, dimensions) in memory.totals if name == "tieout.event.booked"}
+    assert booked == {(("entity", "balance_transaction"), ("seconds_max", bound))}
+    (batch,) = [span for span in memory.spans if span.name == "batch"]
+    assert batch.attributes["events"] == ("evt_1",)
+    assert batch.links == (f"00-{'1' * 32}-{'2' * 16}-01",)
+    assert memory.undeclared == {}
+
+
+async def test_what_no_webhook_received_is_counted_and_has_no_time() -> None:
+    bench = Bench()
+    memory = told(bench)
+    await bench.handle(received(item()))
+    assert memory.total("tieout.item.outcomes", outcome="done") == 1
+    assert memory.total("tieout.event.booked") == 0
+
+
+async def test_a_retry_keeps_the_time_and_the_trace_of_its_event() -> None:
+    bench = Bench()
+    bench.rig.stripe.errors["txn_1"] = Throttled("stripe")
+    (message,) = arrived(bench, 60, item())
+    await bench.handle([message])
+    (copy,) = [sent for _, sent in bench.rig.queue.sent if sent.scheduled_at is not None]
+    assert copy.properties == message.properties
+
+
+async def test_an_outcome_that_was_not_stored_is_not_counted() -> None:
+    bench = Bench()
+    bench.rig = rig(txn(), charge(), customer(), tables=TablesWithoutEvents())
+    bench.work = bench.rig.app.work(bench.rig.flows)
+    memory = told(bench)
+    with pytest.raises(StorageUnavailable):
+        await bench.handle(received(item()))
+    assert memory.total("tieout.item.outcomes") == 0

@@ -14,13 +14,14 @@ from shared.errors import (
 )
 from shared.ports import Row
 from shared.stores.journals import ROLLS_MAX, TABLE, Journals, JournalTarget, Slot, Writer
+from shared.stripe_accounts import ALIAS_CHARS_MAX
 from tests.unit.services.fakes import FakeDynamics, ManualClock, settings
 
 PAYMENTS = JournalTarget("usmf", JournalKind.CUSTOMER_PAYMENT, "2026-11")
 HEADERS = "CustomerPaymentJournalHeaders"
 PLACE = "usmf~USPay~charge~0"
-WRITER = Writer("charge", 0, "one")
-OTHER = Writer("charge", 0, "other")
+WRITER = Writer("charge", "0", "one")
+OTHER = Writer("charge", "0", "other")
 LOST = ("lost", UncertainWrite("time-out"))
 SETTINGS = settings(
     journal_lines_max=10, journal_hours_max=24, lease_seconds=600, write_settle_seconds=300
@@ -68,9 +69,14 @@ async def test_the_first_reservation_opens_a_journal() -> None:
 async def test_the_description_fits_its_field() -> None:
     desk = Desk()
     target = JournalTarget("usmf", JournalKind.GENERAL, "2026-11")
-    await desk.reserve(1, target, Writer("balance_transaction", 63, "one"))
-    (header,) = desk.dynamics.rows["LedgerJournalHeaders"]
-    assert len(str(header["Description"])) <= 60
+    for session in ("63", f"{'a' * ALIAS_CHARS_MAX}~63"):
+        await desk.reserve(1, target, Writer("balance_transaction", session, "one"))
+    headers = desk.dynamics.rows["LedgerJournalHeaders"]
+    assert [
+        f" {each} " in str(header["Description"])
+        for each, header in zip(("63", f"{'a' * ALIAS_CHARS_MAX}~63"), headers, strict=True)
+    ] == [True, True]
+    assert max(len(str(header["Description"])) for header in headers) <= 60
 
 
 async def test_the_next_reservation_goes_on_where_the_last_ended() -> None:
@@ -117,7 +123,7 @@ async def test_posting_periods_never_share_a_journal() -> None:
     assert (await desk.reserve())[0] == Slot(november.batch, 2)
 
 
-async def test_companies_kinds_queues_and_partitions_never_share_a_journal() -> None:
+async def test_companies_kinds_queues_partitions_and_accounts_never_share_a_journal() -> None:
     desk = Desk()
     found = [
         (await desk.reserve(1, target, writer))[0].batch
@@ -126,9 +132,14 @@ async def test_companies_kinds_queues_and_partitions_never_share_a_journal() -> 
             JournalTarget("demf", JournalKind.CUSTOMER_PAYMENT, "2026-11"),
             JournalTarget("usmf", JournalKind.GENERAL, "2026-11"),
         )
-        for writer in (WRITER, Writer("refund", 0, "one"), Writer("charge", 1, "one"))
+        for writer in (
+            WRITER,
+            Writer("refund", "0", "one"),
+            Writer("charge", "1", "one"),
+            Writer("charge", "shop~0", "one"),
+        )
     ]
-    assert len(dict.fromkeys(found)) == 9
+    assert len(dict.fromkeys(found)) == 12
 
 
 async def test_a_journal_that_another_holds_is_left_for_a_fresh_one() -> None:

@@ -141,6 +141,22 @@ async def test_an_intent_outlives_its_worker() -> None:
     assert (again.links, again.settled) == ({}, False)
 
 
+async def test_what_landed_is_kept_before_another_announcement_takes_its_place() -> None:
+    """Else a record that changed back is taken for one that somebody else changed: the link and the
+    new announcement say the same, and Dynamics what nobody remembers."""
+    shelf = Shelf()
+    landed = link_of(line(), {"JournalBatchNumber": "B2", "LineNumber": 9})
+    claim = await shelf.store.claim("txn_1", "one")
+    await shelf.store.settle(claim, [LINK], [], [], None)
+    claim = await shelf.store.claim("txn_1", "one")
+    await shelf.store.intend(claim, [INTENT], [GROSS])
+    fee = link_of(line("fee"), {"JournalBatchNumber": "B2", "LineNumber": 10})
+    await shelf.store.intend(claim, [INTENT], [GROSS], [landed, fee])
+    shelf.clock.advance(LEASE_SECONDS)  # the worker is gone before it sends
+    again = await shelf.store.claim("txn_1", "other")
+    assert (again.links, again.intents) == ({"gross": landed}, {"gross": INTENT})
+
+
 async def test_settling_turns_intents_into_links_and_releases() -> None:
     shelf = Shelf()
     claim = await shelf.store.claim("txn_1", "one")

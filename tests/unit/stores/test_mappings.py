@@ -8,18 +8,20 @@ from shared.domain.records import digest
 from shared.errors import MappingUnusable, StorageUnavailable
 from shared.mapping.compiler import CompiledMapping
 from shared.mapping.loader import Loaded
+from shared.mapping.product import Product
 from shared.outcomes import Kind, outcome_of
 from shared.ports import Delete, Row
 from shared.stores.mapping_store import (
     ACTIVE,
     DOCUMENT,
+    PRODUCT_ALONE,
     SET,
     TABLE,
     VERSION,
     MappingStore,
     StoredSet,
 )
-from shared.stores.mappings import MAPPING_FRESH_SECONDS, VERSIONS_KEPT
+from shared.stores.mappings import MAPPING_FRESH_SECONDS, VERSIONS_KEPT, Mappings
 from tests.unit.services.publishing import USES, Shelf, product_with, stamped
 
 
@@ -40,6 +42,21 @@ class MoodyTables(MemoryTables):
 
 def stamp(mapping: CompiledMapping) -> object:
     return mapping.templates["general_line"].constants.get("Document")
+
+
+async def test_the_product_is_made_once_and_when_it_is_first_needed() -> None:
+    shelf = Shelf()
+    made: list[Product] = []
+
+    def make() -> Product:
+        made.append(shelf.product)
+        return shelf.product
+
+    mappings = Mappings(shelf.store, shelf.clock, make)
+    assert made == []
+    await mappings.active()
+    assert await mappings.compiled(PRODUCT_ALONE) is shelf.product.alone
+    assert made == [shelf.product]
 
 
 async def test_without_a_pointer_the_product_is_alone() -> None:

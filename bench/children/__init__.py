@@ -1,0 +1,1 @@
+"""Scripts that a measurement runs in processes of their own."""

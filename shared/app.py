@@ -1,0 +1,314 @@
+"""The application: the ports, and the services that are assembled from them.
+
+Each service takes the parts that it uses. Stores, and what sends objects to their queues, are put
+together here alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from shared.connections import HTTP_SECONDS_MAX as HTTP_SECONDS_MAX
+from shared.connections import dynamics_gateway as dynamics_gateway
+from shared.connections import stripe_gateway as stripe_gateway
+from shared.converge.commands import Commands
+from shared.converge.deciding import ActiveRules, Decider
+from shared.converge.dispatch import Dispatch
+from shared.converge.maintenance import MaintenanceCommands
+from shared.converge.origins import Origins
+from shared.converge.phases import Phases
+from shared.converge.pipeline import Converge
+from shared.converge.reading import Reader
+from shared.converge.recording import Recorder
+from shared.domain.partition import DEFAULT_ACCOUNT
+from shared.ports import (
+    Clock,
+    DynamicsGateway,
+    Flows,
+    Queue,
+    Random,
+    Signatures,
+    StripeGateway,
+    Tables,
+)
+from shared.registry import INGRESS_QUEUE, Registry
+from shared.services.audit import Audit
+from shared.services.inbox import Accepted, Healing, Inbox, Resolve, WaitingList
+from shared.services.ingest import EventGridIngest, Ingest
+from shared.services.operations import (
+    CustomerDecisions,
+    DynamicsSetup,
+    Health,
+    Measure,
+    ReadyAccount,
+    WaysIn,
+)
+from shared.services.publishing import Publish, Published, Reapply, Recent
+from shared.services.reconciliation import Prover, Reconcile, prove_each
+from shared.services.work import AccountSweeps, Backfill, DeadLetters, Sweep, Work
+from shared.settings import Settings
+from shared.stores.doors import Doors
+from shared.stores.items import Items
+from shared.stores.journals import Journals
+from shared.stores.links import LinkStore
+from shared.stores.mappings import Mappings
+from shared.stores.paging import Pages
+from shared.stores.receipts import ReceiptList
+from shared.stores.unposted import Unposted
+from shared.telemetry import NoTelemetry, Telemetry
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """All ports. `flows` is None where the host gives a durable client with each call.
+
+    `stripe` is the default account's; `further_accounts` has those of the others by alias. What
+    belongs to one account (its webhook, its flows, its books) is made by `of(alias)`.
+    """
+
+    settings: Settings
+    stripe: StripeGateway
+    dynamics: DynamicsGateway
+    tables: Tables
+    queue: Queue
+    clock: Clock
+    rng: Random
+    signatures: Signatures
+    mappings: Mappings
+    registry: Registry
+    flows: Flows | None = None
+    telemetry: Telemetry = field(default_factory=NoTelemetry)
+    further_accounts: Mapping[str, StripeGateway] = field(default_factory=dict)
+    doors: Doors = field(kw_only=True)
+
+    def of(self, alias: str) -> "App":
+        """The application as one Stripe account has it: its gateway, its settings. Raises KeyError
+        for an alias that the settings do not name."""
+        stripe = self.stripe if alias == DEFAULT_ACCOUNT else self.further_accounts[alias]
+        return replace(self, settings=self.settings.of(alias), stripe=stripe)
+
+    def _each_account(self) -> dict[str, "App"]:
+        return {alias: self.of(alias) for alias in self.settings.stripe_aliases}
+
+    def ingest(self) -> Ingest:
+        """The webhook's service."""
+        ports = (self.settings, self.signatures, self.queue, self.tables, self.clock)
+        return Ingest(*ports, registry=self.registry, doors=self.doors)
+
+    def event_grid(self) -> EventGridIngest:
+        """The service of the queue that Event Grid delivers to, for all accounts."""
+        ports = (self.settings, self.queue, self.tables, self.clock)
+        return EventGridIngest(*ports, registry=self.registry, doors=self.doors)
+
+    # The stores, and what sends objects to their queues: each is put together here alone.
+
+    def _items(self) -> Items:
+        return Items(self.tables, self.clock)
+
+    def _links(self) -> LinkStore:
+        lease_seconds = self.settings.lease_seconds
+        return LinkStore(self.tables, self.clock, lease_seconds, self.registry.codec)
+
+    def _pages(self) -> Pages:
+        return Pages(self.stripe, self.clock, self.rng)
+
+    def _dispatch(self) -> Dispatch:
+        return Dispatch(self._links(), self.queue, self.clock, self.settings, self.registry)
+
+    def _maintenance(self) -> MaintenanceCommands:
+        return MaintenanceCommands(self.queue, self._items(), self.settings, self.registry)
+
+    def _recent(self) -> Recent:
+        return Recent(self.tables, self.registry.codec)
+
+    # The services.
+
+    def provers(self) -> dict[str, Prover]:
+        """The clearing proof of each Stripe account, by alias."""
+        return {alias: app.prover() for alias, app in self._each_account().items()}
+
+    def prover(self) -> Prover:
+        """The clearing proof of one account."""
+        return Prover(
+            self.stripe,
+            self.dynamics,
+            self.clock,
+            self.rng,
+            resolved=Accepted(self._items(), self._links(), self.registry).transactions,
+            books=self.settings.books,
+            ledger_entity=self.settings.ledger_entity,
+            journal_lines=self.registry.entity_sets.journal_lines,
+        )
+
+    def converge(self, flows: Flows) -> Converge:
+        """The one way in which anything is written to Dynamics."""
+        settings, tables, clock = self.settings, self.tables, self.clock
+        links, sets = self._links(), self.registry.entity_sets
+        origins = Origins(tables, links, clock, settings.lease_seconds)
+        journals = Journals(tables, self.dynamics, clock, self.rng, settings)
+        phases = Phases(self.dynamics, clock, links, journals, settings, sets)
+        flows, dispatch = self.flows or flows, self._dispatch()
+        return Converge(
+            ActiveRules(self.registry, settings, self.mappings, clock),
+            Reader(self.stripe, links, origins),
+            Decider(self.dynamics, tables),
+            Commands(self.dynamics, tables, sets, phases),
+            Recorder(self.stripe, tables, flows, clock, settings, links, dispatch),
+        )
+
+    def work(self, flows: Flows) -> Work:
+        """What the queue functions call."""
+        return Work(
+            converge=lambda alias: self.of(alias).converge(flows),
+            items=self._items(),
+            queue=self.queue,
+            clock=self.clock,
+            rng=self.rng,
+            settings=self.settings,
+            registry=self.registry,
+        )
+
+    def sweep(self, flows: Flows) -> AccountSweeps:
+        """What the timers call."""
+        accounts = self._each_account()
+        return AccountSweeps(
+            {alias: app.sweep_of_account(flows) for alias, app in accounts.items()},
+            DeadLetters(
+                self.queue, self._items(), self.clock, self.registry, event_grid=self.event_grid()
+            ),
+        )
+
+    def sweep_of_account(self, flows: Flows) -> Sweep:
+        """The sweep of one account."""
+        return Sweep(
+            pages=self._pages(),
+            queue=self.queue,
+            flows=self.flows or flows,
+            tables=self.tables,
+            links=self._links(),
+            items=self._items(),
+            dispatch=self._dispatch(),
+            clock=self.clock,
+            settings=self.settings,
+            registry=self.registry,
+        )
+
+    def reconcile(self) -> Reconcile:
+        """What the activities of the payout flow call."""
+        links, dispatch = self._links(), self._dispatch()
+        account = self.settings.stripe_alias
+        return Reconcile(self.stripe, self.tables, links, dispatch, self.clock, account=account)
+
+    def audit(self) -> Audit:
+        """The nightly comparison with Dynamics."""
+        return Audit(
+            pages={alias: app._pages() for alias, app in self._each_account().items()},
+            dynamics=self.dynamics,
+            tables=self.tables,
+            links=self._links(),
+            maintenance=self._maintenance(),
+            entity_sets=self.registry.entity_sets,
+            clock=self.clock,
+            rng=self.rng,
+            settings=self.settings,
+        )
+
+    def backfill(self, flows: Flows) -> Backfill:
+        """The first run over an account's past."""
+        sweep, account = self.sweep_of_account(flows), self.settings.stripe_alias
+        return Backfill(sweep, self.flows or flows, self.tables, self.clock, account)
+
+    def inbox(self) -> Inbox:
+        """The inbox of parked items."""
+        return Inbox(
+            items=self._items(),
+            links=self._links(),
+            queue=self.queue,
+            registry=self.registry,
+            rng=self.rng,
+            partitions=self.settings.partitions,
+        )
+
+    def healing(self) -> Healing:
+        """Trying parked items again whose cause may have gone away."""
+        return Healing(self.inbox(), self._items(), self.tables, self.clock)
+
+    def resolve(self) -> Resolve:
+        """Taking parked objects out of the inbox by hand."""
+        return Resolve(
+            items=self._items(),
+            links=self._links(),
+            stripe={alias: app.stripe for alias, app in self._each_account().items()},
+            tables=self.tables,
+            clock=self.clock,
+            rng=self.rng,
+            books=self.settings.books,
+        )
+
+    def receipts(self) -> ReceiptList:
+        """Receipts that no invoice took, wholly or in part."""
+        return ReceiptList(self.tables)
+
+    def waiting(self) -> WaitingList:
+        """What waits, and what is scheduled to be tried again."""
+        return WaitingList(self._items(), self.registry.queues)
+
+    def customers(self) -> CustomerDecisions:
+        """Decisions about customers."""
+        return CustomerDecisions(
+            inbox=self.inbox(),
+            links=self._links(),
+            dispatch=lambda alias: self.of(alias)._dispatch(),
+            items=self._items(),
+            dynamics=self.dynamics,
+            tables=self.tables,
+            clock=self.clock,
+            companies=self.settings.books.companies,
+            customer_id_property=self.settings.customer_id_property,
+        )
+
+    def publish(self) -> Publish:
+        """Submitting, previewing and publishing mappings."""
+        recent = self._recent().objects
+        return Publish(self.mappings, self.settings, self.clock, recent, self.dynamics)
+
+    def reapply(self) -> Reapply:
+        """Rendering drafts as the active mapping says."""
+        recent = self._recent().objects
+        return Reapply(self.mappings.store, recent, self._maintenance(), self.clock)
+
+    def published(self) -> Published:
+        """What of mappings is and was published."""
+        return Published(self.mappings)
+
+    def measure(self) -> Measure:
+        """The gauges, and the nightly proof."""
+        return Measure(
+            items=self._items(),
+            unposted=Unposted(self.tables, self.clock),
+            tables=self.tables,
+            clock=self.clock,
+            prove=partial(prove_each, self.provers()),
+            queues=self.registry.all_queues,
+            books=self.settings.books,
+            posting_wait_hours=self.settings.posting_wait_hours,
+        )
+
+    def health(self, flows: Flows) -> Health:
+        """Readiness and counters."""
+        return Health(
+            accounts={
+                alias: ReadyAccount(
+                    app.stripe, app.settings.stripe_livemode, app.settings.stripe_account_id
+                )
+                for alias, app in self._each_account().items()
+            },
+            setup=DynamicsSetup(self.dynamics, self.settings, self.mappings),
+            tables=self.tables,
+            queue=self.queue,
+            flows=self.flows or flows,
+            items=self._items(),
+            mappings=self.mappings,
+            queues=(*self.registry.queues, INGRESS_QUEUE),
+            ways_in=WaysIn(self.doors, self.settings),
+        )
