@@ -144,7 +144,14 @@ class Broker:
     def give_up(self, queue: str, message: Outgoing, reason: str) -> None:
         """A message that the queue gives up at once, as after too many deliveries."""
         now = self.clock.now()
-        stored = Stored(0, message.message_id, message.session_id, message.body, now)
+        stored = Stored(
+            0,
+            message.message_id,
+            message.session_id,
+            message.body,
+            now,
+            properties=message.properties,
+        )
         self.entity(queue + DEAD_LETTER_SUFFIX).take_over(stored, reason, "")
         self.wake(queue + DEAD_LETTER_SUFFIX)
 

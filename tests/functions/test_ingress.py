@@ -1,5 +1,7 @@
 """The queue of Event Grid through the real host, and what readiness and the inbox tell of it."""
 
+from dataclasses import replace
+
 import pytest
 
 from local.servicebus.messages import Outgoing
@@ -8,8 +10,12 @@ from local.stripe.wire import to_bytes
 from local.world import Options, World
 from shared.ingress import Ingress
 from shared.registry import INGRESS_QUEUE
+from shared.services.ingest import ACCOUNT_PROPERTY
 from tests.functions.webhook_rig import BODY, answered, event
 from tests.world import Json, ask, customers, deliver, live, new_customer, rest
+
+EU = "shop-eu"
+TWO_ACCOUNTS = Options(ingress="both", accounts={EU: ["eur"]})
 
 
 def put(world: World, *bodies: Json | bytes) -> None:
@@ -124,3 +130,67 @@ def test_readiness_names_the_way_that_fell_silent() -> None:
         assert "partner topic" in found["ingress event_grid"]["remedy"]
 
     live(story, Options(ingress="both", grid_faults={"lost": 1.0}))
+
+
+def test_readiness_tells_the_ways_of_each_account() -> None:
+    async def story(world: World) -> None:
+        new_customer(world)
+        await rest(world)
+        found = await checks(world)
+        silent = sorted(name for name, each in found.items() if each["note"].endswith("never"))
+        assert silent == [f"ingress event_grid {EU}", f"ingress webhook {EU}"]
+        assert sorted(name for name in found if name not in silent) == [
+            "ingress event_grid",
+            "ingress webhook",
+        ]
+        assert [each for each in found.values() if each["problem"]] == []
+
+    live(story, TWO_ACCOUNTS)
+
+
+def test_the_counters_tell_by_which_door_an_event_of_which_account_came() -> None:
+    async def story(world: World) -> None:
+        world.peers[EU].request("POST", "/v1/customers", {"name": "EU"})
+        put(world, b"no", cloud_event(event(id="evt_other", type="x.y")))
+        await rest(world)
+        total = world.telemetry.total
+        grid, http = {"account": EU, "door": "event_grid"}, {"account": EU, "door": "webhook"}
+        assert total("tieout.webhook.accepted", **grid) == 2  # twins, of which one is dropped
+        assert total("tieout.webhook.accepted", **http) == 1
+        assert total("tieout.webhook.accepted", account="default") == 0
+        assert total("tieout.webhook.refused", door="event_grid", code="malformed") == 1
+        assert total("tieout.webhook.skipped", account="default", door="event_grid") == 1
+        assert list(world.telemetry.undeclared) == []
+        rows = await world.tables.query("events")
+        assert len([row for row in rows if row.row.startswith("event~evt_")]) == 1
+
+    live(story, TWO_ACCOUNTS)
+
+
+def test_a_dead_letter_keeps_the_account_that_its_subscription_told() -> None:
+    async def story(world: World) -> None:
+        peer = world.peers[EU]
+        peer.request("POST", "/v1/customers", {"name": "EU"})
+        (made,) = peer.objects("event")
+        told = {ACCOUNT_PROPERTY: EU}
+        letter = Outgoing("mid-1", to_bytes(cloud_event(made)), properties=told)
+        world.broker.give_up(INGRESS_QUEUE, letter, "MaxDeliveryCountExceeded")
+        await rest(world, 900.0)
+        assert world.telemetry.total("tieout.webhook.accepted", account=EU) == 1
+        assert world.telemetry.total("tieout.webhook.accepted", account="default") == 0
+        assert world.broker.depth(INGRESS_QUEUE).dead == 0
+
+    lost = replace(TWO_ACCOUNTS, ingress="event_grid", grid_faults={"lost": 1.0})
+    live(story, lost)
+
+
+def test_an_event_is_followed_from_event_grid_to_dynamics_in_one_trace() -> None:
+    async def story(world: World) -> None:
+        new_customer(world)
+        await rest(world)
+        (came,) = [span for span in world.telemetry.spans if span.name == "event_grid"]
+        links = [link for span in world.telemetry.spans for link in span.links]
+        assert came.traceparent in links
+        assert world.telemetry.total("tieout.event.booked", entity="customer") == 1
+
+    live(story, Options(ingress="event_grid", shapes=("snapshot",)))

@@ -10,18 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.tables import MemoryTables
-from shared.domain.partition import partition_of
+from shared.domain.partition import DEFAULT_ACCOUNT, partition_of
 from shared.errors import QueueUnavailable, StorageUnavailable
 from shared.outcomes import Kind
 from shared.ports import Message, Row, Tables
 from shared.registry import INGRESS_QUEUE, REGISTRY
-from shared.services.ingest import INGEST, Delivered, EventGridIngest
+from shared.services.ingest import ACCOUNT_PROPERTY, INGEST, Delivered, EventGridIngest
 from shared.services.ingest.cloud_events import EVENTS_MAX, arrivals_in
 from shared.services.ingest.ingest import BODY_BYTES_MAX, MalformedEventError
 from shared.stores.doors import NOTE_SECONDS, Doors
 from shared.stores.items import Items, places
+from shared.stores.reception import reception_in
 from tests.unit.entities.objects import Json, charge
 from tests.unit.services.fakes import START, ManualClock, RecordingQueue, settings
+from tests.unit.services.test_accounts import ACCOUNT, EU
 from tests.unit.services.test_ingest import DownTables, event
 
 TYPE = "charge.succeeded"
@@ -58,12 +60,12 @@ def encoded(value: Any) -> bytes:
 class Door:
     """The service over fakes."""
 
-    def __init__(self, tables: Tables | None = None) -> None:
+    def __init__(self, tables: Tables | None = None, **changes: Any) -> None:
         self.queue, self.clock = RecordingQueue(), ManualClock()
         self.tables = MemoryTables() if tables is None else tables
         self.doors = Doors(self.tables, self.clock)
         self.items = Items(self.tables, self.clock)
-        ports = (settings(ingress="both"), self.queue, self.tables, self.clock)
+        ports = (settings(ingress="both", **changes), self.queue, self.tables, self.clock)
         self.ingest = EventGridIngest(*ports, registry=REGISTRY, doors=self.doors)
 
     async def forward(self, *bodies: Any) -> list[tuple[str, Message]]:
@@ -72,6 +74,12 @@ class Door:
             for number, body in enumerate(bodies)
         ]
         await self.ingest.forward(named)
+        return self.queue.sent
+
+    async def forward_of(self, account: object, body: Any) -> list[tuple[str, Message]]:
+        """Forward a message whose event subscription names an account."""
+        told = {ACCOUNT_PROPERTY: account}
+        await self.ingest.forward([Delivered("mid-0", encoded(body), told)])
         return self.queue.sent
 
     async def rows(self) -> list[Row]:
@@ -194,6 +202,50 @@ async def test_what_cannot_be_read_is_parked_and_holds_up_no_other(body: Any) ->
     (row,) = await door.rows()
     assert str(row.cells["text"]).startswith("a message of Event Grid cannot be read: ")
     assert row.cells["remedy"]
+
+
+async def test_an_event_belongs_to_the_account_that_its_subscription_names() -> None:
+    door = Door(stripe_accounts=(ACCOUNT,))
+    ((queue, message),) = await door.forward_of(EU, cloud_event(event()))
+    assert (queue, message.id, message.body["account"]) == ("charge", "evt_1", EU)
+    assert message.session == f"{EU}~{partition_of('cus_1')}"
+    assert await door.doors.last() == {f"{EU}~event_grid": door.clock.now()}
+
+
+async def test_without_that_property_it_belongs_to_the_default_account() -> None:
+    door = Door(stripe_accounts=(ACCOUNT,))
+    ((_, message),) = await door.forward(cloud_event(event()))
+    assert message.body["account"] == DEFAULT_ACCOUNT
+    assert await door.doors.last() == {"event_grid": door.clock.now()}
+
+
+@pytest.mark.parametrize("alias", ["other", "", "SHOP-EU", "shop-eu~0", 7, "x" * 3_000])
+async def test_a_message_of_an_account_that_nobody_set_up_is_parked(alias: object) -> None:
+    door = Door(stripe_accounts=(ACCOUNT,))
+    assert await door.forward_of(alias, cloud_event(event())) == []
+    assert await door.parked() == [("mid-0", "unreadable_message")]
+    (row,) = await door.rows()
+    assert "the settings name no Stripe account with the alias" in str(row.cells["text"])
+    assert len(str(row.cells["text"])) < 200
+    assert await door.doors.last() == {}
+
+
+async def test_one_batch_may_hold_events_of_two_accounts() -> None:
+    door = Door(stripe_accounts=(ACCOUNT,))
+    other = event(id="evt_2", data={"object": charge(id="ch_2")})
+    batch = [
+        Delivered("a", encoded(cloud_event(event()))),
+        Delivered("b", encoded(cloud_event(other)), {ACCOUNT_PROPERTY: EU}),
+    ]
+    await door.ingest.forward(batch)
+    told = [(message.id, message.body["account"]) for _, message in door.queue.sent]
+    assert told == [("evt_1", DEFAULT_ACCOUNT), ("evt_2", EU)]
+
+
+async def test_a_message_tells_when_and_in_which_trace_its_event_came() -> None:
+    door = Door()
+    ((_, message),) = await door.forward(cloud_event(event()))
+    assert reception_in(message.properties).received_at == door.clock.now()
 
 
 async def test_a_parked_message_that_comes_again_is_parked_once() -> None:
