@@ -175,6 +175,9 @@ def simulate(
     *,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 200,
     first: Annotated[int, typer.Option(min=0, help="The first seed.")] = 1,
+    step: Annotated[
+        int, typer.Option(min=1, help="From seed to seed; 5 from 5 on: those with Event Grid.")
+    ] = 1,
     seed: Annotated[int | None, typer.Option(help="Only this seed, with its timeline.")] = None,
     timeline: Annotated[Path | None, typer.Option(help="Folder for timelines.")] = None,
     jobs: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 2,
@@ -200,6 +203,7 @@ def simulate(
     raise typer.Exit(
         simulation.main(
             *(seeds, first, seed, timeline, jobs),
+            step=step,
             days=days,
             rates=rates,
             only=only,
