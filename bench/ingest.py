@@ -20,7 +20,8 @@ from local.tables import MemoryTables
 from shared.clients.stripe.signatures import StripeSignatures
 from shared.ports import Message, QueueCounts
 from shared.registry import REGISTRY
-from shared.services.ingest import Ingest
+from shared.services.ingest import Ingest, Refusals
+from shared.stores.doors import Doors
 
 BODIES = 400
 ROUNDS = 15
@@ -112,7 +113,9 @@ async def measure() -> tuple[float, float, int]:
     cases = deliveries()
     settings = books.settings(stripe_url="", dynamics_url="https://example.invalid")
     clock = _Clock()
-    ingest = Ingest(settings, StripeSignatures(), _Sink(), MemoryTables(), clock, registry=REGISTRY)
+    tables = MemoryTables()
+    ports = (settings, StripeSignatures(), _Sink(), tables, clock)
+    ingest = Ingest(*ports, registry=REGISTRY, refusals=Refusals(clock), doors=Doors(tables, clock))
     gc.disable()
     pairs = [(await handler(ingest, cases), floor(cases)) for _ in range(ROUNDS)]
     size = sum(len(body) for body, _ in cases) // len(cases)

@@ -179,6 +179,9 @@ def simulate(
     *,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 200,
     first: Annotated[int, typer.Option(min=0, help="The first seed.")] = 1,
+    step: Annotated[
+        int, typer.Option(min=1, help="From seed to seed; 5 from 5 on: those with Event Grid.")
+    ] = 1,
     seed: Annotated[int | None, typer.Option(help="Only this seed, with its timeline.")] = None,
     timeline: Annotated[Path | None, typer.Option(help="Folder for timelines.")] = None,
     jobs: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 2,
@@ -204,6 +207,7 @@ def simulate(
     raise typer.Exit(
         simulation.main(
             *(seeds, first, seed, timeline, jobs),
+            step=step,
             days=days,
             rates=rates,
             only=only,
@@ -243,7 +247,7 @@ def ready(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
         for check in answer.get("checks", ()):
             typer.echo(
                 f"{'ok  ' if not check['problem'] else 'FAIL'} {check['name']}: "
-                f"{check['problem'] or 'ready'}"
+                f"{check['problem'] or check.get('note') or 'ready'}"
             )
             if check.get("remedy"):
                 typer.echo(f"     {check['remedy']}")

@@ -4,6 +4,7 @@ from functions import (
     audit,
     customers,
     inbox,
+    ingress,
     mappings,
     operations,
     probe,
@@ -16,6 +17,7 @@ from functions.flows import backfill, payout
 
 BLUEPRINTS = (
     stripe_webhook.bp,
+    ingress.bp,
     sync_queues.bp,
     timers.bp,
     operations.bp,

@@ -14,7 +14,8 @@ bp = func.Blueprint()
 @bp.route("api/webhooks/stripe", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
 @without_text
 async def stripe_webhook(req: func.HttpRequest) -> func.HttpResponse:
-    """202 accepted or skipped, 400 bad signature or malformed, 413 too large, 503 not now."""
+    """202 accepted or skipped, 400 bad signature or malformed, 410 closed, 413 too large, 503 not
+    now."""
     return await _receive(req, DEFAULT_ACCOUNT)
 
 
@@ -29,7 +30,7 @@ async def _receive(req: func.HttpRequest, alias: str) -> func.HttpResponse:
     try:
         app = bootstrap.receiving_app()
         if alias not in app.settings.stripe_aliases:
-            app.refusals.note("unknown_account", "unknown")
+            app.refusals.note("unknown_account", "unknown", "webhook")
             return error_response(404, "unknown_account", "no Stripe account has this alias")
         ingest = app.of(alias).ingest()
         answer = await ingest.receive(req.get_body(), req.headers.get("Stripe-Signature"))

@@ -3,7 +3,7 @@
 
 targetScope = 'subscription'
 
-import { Alerting, Authentication, Configuration, Scaling, Tags } from 'modules/types.bicep'
+import { Alerting, Authentication, Configuration, EventGrid, Scaling, Tags } from 'modules/types.bicep'
 
 @description('Part of every name: test, production. One environment for each Stripe mode.')
 @minLength(2)
@@ -35,6 +35,9 @@ param operatorAddresses string[] = []
 
 @description('A namespace for the business events of Dynamics, which need a connection string.')
 param dynamicsEvents bool = false
+
+@description('The partner topics of Stripe, one for each account whose events come through Event Grid.')
+param eventGrid EventGrid[] = []
 
 @description('Data Owner on the queues, only if scaling has to read their lengths.')
 param ownsQueues bool = false
@@ -174,10 +177,20 @@ module roles 'modules/roles.bicep' = {
     ownsQueues: ownsQueues
     eventsNamespaceName: events.?outputs.name ?? ''
     eventsQueueName: events.?outputs.queueName ?? 'none'
+    eventGridPrincipalIds: map(eventGrid, topic => topic.partnerTopicPrincipalId)
     secretsOfficerId: secretsOfficerId
     secretsOfficerType: secretsOfficerType
   }
   dependsOn: [workflow]
+}
+
+module ingress 'modules/event_grid.bicep' = if (!empty(eventGrid)) {
+  scope: group
+  params: {
+    topics: eventGrid
+    namespaceName: messaging.outputs.name
+  }
+  dependsOn: [roles] // Event Grid tries the identity when it subscribes
 }
 
 module appSettings 'modules/app_settings.bicep' = {

@@ -15,6 +15,7 @@ param configuration = {
   dynamicsSignIn: 'managedIdentity'
   books: string(loadJsonContent('books.json'))
   customerIdProperty: readEnvironmentVariable('TIEOUT_CUSTOMER_ID_PROPERTY', 'StripeCustomerId_Custom')
+  ingress: readEnvironmentVariable('TIEOUT_INGRESS', 'webhook')
   limits: {
     timeZone: readEnvironmentVariable('TIEOUT_TIME_ZONE', 'UTC')
   }

@@ -22,7 +22,16 @@ from local.dynamics import DynamicsFaults, DynamicsPeer, DynamicsSettings
 from local.host import Host, HubStore
 from local.publishing import publish
 from local.servicebus import Broker, LocalQueue, load_queues
-from local.stripe import PeerSettings, StripeFaults, StripePeer, WebhookTarget
+from local.servicebus.messages import Outgoing
+from local.stripe import (
+    GridFault,
+    PartnerTopic,
+    PeerSettings,
+    Shape,
+    StripeFaults,
+    StripePeer,
+    WebhookTarget,
+)
 from local.tables import MemoryTables
 from local.telemetry import MemoryTelemetry
 from local.transport import PeerTransport
@@ -31,9 +40,11 @@ from shared.app import App
 from shared.clients.stripe.signatures import StripeSignatures
 from shared.domain.partition import DEFAULT_ACCOUNT
 from shared.entities.entity import Entity
+from shared.ingress import Ingress
 from shared.packaged import Templates
 from shared.ports import Clock, Json, StripeGateway
-from shared.registry import ENTITIES
+from shared.registry import ENTITIES, INGRESS_QUEUE
+from shared.services.ingest import ACCOUNT_PROPERTY
 from shared.settings import Settings
 from shared.targets.entity_set import EntitySets
 from shared.targets.finance import FINANCE
@@ -68,7 +79,9 @@ class Options:
     `sockets`: the parts
     reach each other over the network, which needs the real driver. `watch`: put around the app's
     way to Stripe. `entities`, `templates` and `entity_sets`: what the app converges
-    (`bootstrap.build`). `app_dir`: where the app is: a checkout, or an unpacked package.
+    (`bootstrap.build`). `app_dir`: where the app is: a checkout, or an unpacked package. `ingress`:
+    by which ways events come; `shapes` and `grid_faults` (shares of messages): of those of Event
+    Grid.
     """
 
     seed: int = 1
@@ -90,6 +103,9 @@ class Options:
     templates: Templates = ()
     entity_sets: EntitySets = FINANCE
     app_dir: Path = ROOT
+    ingress: Ingress = "webhook"
+    shapes: Sequence[Shape] = ("snapshot", "thin")
+    grid_faults: Mapping[GridFault, float] = field(default_factory=dict)
 
 
 class World:
@@ -106,6 +122,7 @@ class World:
             dynamics_url=addresses.dynamics,
             currencies=options.currencies,
             accounts=options.accounts,
+            ingress=options.ingress,
             **options.settings,
         )
         self.tables = MemoryTables()
@@ -148,13 +165,33 @@ class World:
             self._rng("stripe" if is_default else f"stripe {alias}"),
             account=books.account_id(alias),
             livemode=options.livemode,
-            webhook=WebhookTarget(address, self._client(self.host.asgi)),
+            webhook=(
+                WebhookTarget(address, self._client(self.host.asgi))
+                if "webhook" in self.settings.doors
+                else None
+            ),
+            topic=self._topic(alias) if "event_grid" in self.settings.doors else None,
             signing_secrets=(
                 books.SIGNING_SECRETS if is_default else (books.signing_secret(alias),)
             ),
             api_key=self.settings.of(alias).stripe_api_key.get_secret_value(),
             settings=options.stripe,
             faults=options.stripe_faults,
+        )
+
+    def _topic(self, alias: str) -> PartnerTopic:
+        """The partner topic of an account, whose event subscription tells the alias."""
+        rates, rng = self.options.grid_faults, self._rng(f"faults of event grid {alias}")
+
+        def take(id: str, body: bytes) -> None:
+            told = {ACCOUNT_PROPERTY: alias}
+            self.broker.send(INGRESS_QUEUE, [Outgoing(id, body, properties=told)])
+
+        return PartnerTopic(
+            take,
+            self._rng(f"event grid {alias}"),
+            self.options.shapes,
+            lambda fault: rng.random() < rates.get(fault, 0.0),
         )
 
     def _client(self, asgi: Any) -> httpx.AsyncClient:  # noqa: ANN401 - an ASGI application

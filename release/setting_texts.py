@@ -133,6 +133,11 @@ TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "requests to Stripe, for each endpoint and process",
             "",
         ),
+        "TIEOUT_INGRESS": (
+            "by which ways Stripe's events come: `webhook`, `event_grid` or `both` "
+            "([Event Grid](operations.md#event-grid))",
+            "both",
+        ),
         "TIEOUT_PUBLISH_TWO_PERSONS": (
             "`true`: the person who submitted a mapping cannot publish it",
             "true",

@@ -21,6 +21,7 @@ from shared.converge.recording import Recorder
 from shared.domain.partition import DEFAULT_ACCOUNT
 from shared.ports import DynamicsGateway, Flows, Random, StripeGateway
 from shared.receiving import ReceivingApp
+from shared.registry import INGRESS_QUEUE
 from shared.services.audit import Audit
 from shared.services.inbox import Accepted, Healing, Inbox, Resolve, WaitingList
 from shared.services.operations import (
@@ -29,16 +30,14 @@ from shared.services.operations import (
     Health,
     Measure,
     ReadyAccount,
-    SetupNote,
-    WebhookSetup,
-    note_setup,
-    webhook_setup,
+    WaysIn,
 )
 from shared.services.privacy import Erase, Purge
 from shared.services.probing import Probing
 from shared.services.publishing import Publish, Published, Reapply, Recent
 from shared.services.reconciliation import Prover, Reconcile, prove_each
-from shared.services.work import AccountSweeps, Backfill, Sweep, Work
+from shared.services.setup import SetupNote, WebhookSetup, note_setup, webhook_setup
+from shared.services.work import AccountSweeps, Backfill, DeadLetters, Sweep, Work
 from shared.stores.audit_log import AuditLog
 from shared.stores.items import Items, places
 from shared.stores.journals import Journals
@@ -149,7 +148,10 @@ class App(ReceivingApp):
         """What the timers call."""
         accounts = self._each_account()
         return AccountSweeps(
-            {alias: app.sweep_of_account(flows) for alias, app in accounts.items()}
+            {alias: app.sweep_of_account(flows) for alias, app in accounts.items()},
+            DeadLetters(
+                self.queue, self._items(), self.clock, self.registry, event_grid=self.event_grid()
+            ),
         )
 
     def sweep_of_account(self, flows: Flows) -> Sweep:
@@ -269,7 +271,7 @@ class App(ReceivingApp):
             tables=self.tables,
             clock=self.clock,
             prove=partial(prove_each, self.provers()),
-            queues=self.registry.queues,
+            queues=self.registry.all_queues,
             books=self.settings.books,
             posting_wait_hours=self.settings.posting_wait_hours,
         )
@@ -316,7 +318,8 @@ class App(ReceivingApp):
             flows=self.flows or flows,
             items=self._items(),
             mappings=self.mappings,
-            queues=self.registry.queues,
+            queues=(*self.registry.queues, INGRESS_QUEUE),
+            ways_in=WaysIn(self.doors, self.settings),
         )
 
     async def webhook_setup(self) -> WebhookSetup:

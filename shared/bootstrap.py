@@ -32,9 +32,10 @@ from shared.ports import (
     Tables,
 )
 from shared.receiving import ReceivingApp
-from shared.registry import ENTITIES, Registry
+from shared.registry import ENTITIES, INGRESS_QUEUE, Registry
 from shared.services.ingest import Refusals
 from shared.settings import Settings, from_environment
+from shared.stores.doors import Doors
 from shared.stripe_accounts import livemode_in
 from shared.targets.entity_set import EntitySets
 from shared.targets.finance import FINANCE
@@ -168,7 +169,8 @@ def build_receiving(
     **overrides: Any,  # noqa: ANN401 - ports by name
 ) -> ReceivingApp:
     """The part of `build` that receives events; `overrides`: ports of `RECEIVING_PORTS`."""
-    registry = Registry(entities, entity_sets)
+    ingress = (INGRESS_QUEUE,) if "event_grid" in settings.doors else ()
+    registry = Registry(entities, entity_sets, ingress)
     _check_customer_id_property(settings.customer_id_property, registry.entity_sets)
     clock: Clock = overrides.get("clock") or SystemClock()
     parts: dict[str, Any] = {
@@ -180,6 +182,7 @@ def build_receiving(
         clock=clock,
         registry=registry,
         refusals=Refusals(clock),
+        doors=Doors(parts["tables"], clock),
         telemetry=overrides.get("telemetry") or NoTelemetry(),
         **parts,
     )

@@ -27,27 +27,33 @@ class Metric:
 BOOKED_SECONDS = (5, 10, 20, 30, 60, 120, 300, 900, 3_600, 21_600, 86_400, 604_800)
 
 _WEBHOOK = (
-    Metric("tieout.webhook.accepted", "counter", "{event}", "Events put on a queue.", ("account",)),
+    Metric(
+        "tieout.webhook.accepted",
+        "counter",
+        "{event}",
+        "Events put on a queue; door: webhook, or event_grid.",
+        ("account", "door"),
+    ),
     Metric(
         "tieout.webhook.refused",
         "counter",
         "{request}",
-        "Deliveries refused; code: bad_signature, malformed, too_large, unknown_account.",
-        ("code", "account"),
+        "Deliveries refused; code: bad_signature, malformed, too_large, unknown_account, closed.",
+        ("code", "account", "door"),
     ),
     Metric(
         "tieout.webhook.skipped",
         "counter",
         "{event}",
         "Events that concern nothing of ours, by reason and type.",
-        ("reason", "type", "account"),
+        ("reason", "type", "account", "door"),
     ),
     Metric(
         "tieout.webhook.unavailable",
         "counter",
         "{event}",
-        "Events answered with 503, because a queue took none; Stripe delivers them again.",
-        ("error", "account"),
+        "Events that a queue did not take; Stripe or the queue `ingress` delivers them again.",
+        ("error", "account", "door"),
     ),
     Metric(
         "tieout.silence.ratio",

@@ -258,12 +258,13 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A message that its queue gave up."""
+    """A message that its queue gave up. `properties`: its application properties."""
 
     id: str
     session: str
     body: bytes
     reason: str
+    properties: Mapping[str, object] = field(default_factory=dict)
 
 
 class LetterNotKept(Exception):

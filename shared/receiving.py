@@ -9,14 +9,15 @@ from typing import Self
 
 from shared.ports import Clock, Queue, Signatures, Tables
 from shared.registry import Registry
-from shared.services.ingest import Ingest, Refusals
+from shared.services.ingest import EventGridIngest, Ingest, Refusals
 from shared.settings import Settings
+from shared.stores.doors import Doors
 from shared.telemetry import NoTelemetry, Telemetry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceivingApp:
-    """The ports behind the webhook, and its service."""
+    """The ports behind the ways in of events, and their services."""
 
     settings: Settings
     tables: Tables
@@ -25,6 +26,7 @@ class ReceivingApp:
     signatures: Signatures
     registry: Registry
     refusals: Refusals
+    doors: Doors
     telemetry: Telemetry = field(default_factory=NoTelemetry)
 
     def of(self, alias: str) -> Self:
@@ -35,4 +37,11 @@ class ReceivingApp:
     def ingest(self) -> Ingest:
         """The webhook's service."""
         ports = (self.settings, self.signatures, self.queue, self.tables, self.clock)
-        return Ingest(*ports, registry=self.registry, refusals=self.refusals)
+        return Ingest(*ports, registry=self.registry, refusals=self.refusals, doors=self.doors)
+
+    def event_grid(self) -> EventGridIngest:
+        """The service of the queue that Event Grid delivers to, for all accounts."""
+        ports = (self.settings, self.queue, self.tables, self.clock)
+        return EventGridIngest(
+            *ports, registry=self.registry, refusals=self.refusals, doors=self.doors
+        )

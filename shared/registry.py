@@ -33,13 +33,19 @@ ENTITIES: tuple[Entity, ...] = (
 )
 
 
+INGRESS_QUEUE = "ingress"
+"""Where Event Grid delivers to: no sessions, because a delivery property cannot hash."""
+
+
 @dataclass(frozen=True, slots=True)
 class Registry:
     """The entities of an application, the entity sets they are written to, and what derives from
-    them. `bootstrap.build` makes the application's; services read no other."""
+    them. `bootstrap.build` makes the application's; services read no other. `ingress`: the queues
+    from which events are forwarded to those of the entities."""
 
     entities: tuple[Entity, ...]
     entity_sets: EntitySets
+    ingress: tuple[str, ...] = ()
 
     def named(self, name: str) -> Entity:
         """The entity of a name. Raises KeyError: names come from our own messages."""
@@ -59,6 +65,11 @@ class Registry:
     def queues(self) -> tuple[str, ...]:
         """The queues that carry the entities' work, each once."""
         return tuple(dict.fromkeys(entity.queue for entity in self.entities))
+
+    @property
+    def all_queues(self) -> tuple[str, ...]:
+        """The queues that may hold dead letters or have parked items."""
+        return (*self.queues, *self.ingress)
 
     @property
     def kinds(self) -> tuple[type[Document], ...]:

@@ -31,6 +31,7 @@ from shared.domain.books import Books
 from shared.domain.model import Model, ModelRefused
 from shared.domain.partition import DEFAULT_ACCOUNT, PARTITIONS_DEFAULT
 from shared.errors import SettingsRefused
+from shared.ingress import Door, Ingress, doors_of
 from shared.settings_problems import group_problems, problems_of
 from shared.stripe_accounts import (
     UNRESOLVED_REFERENCE,
@@ -74,6 +75,7 @@ class Settings(Model):
     stripe_base_url: str = ""
     stripe_account_id: str = ""
     stripe_accounts: tuple[StripeAccount, ...] = ()
+    ingress: Ingress = "webhook"
     dynamics_url: str
     dynamics_token_url: str = ""
     dynamics_client_id: str = ""
@@ -230,6 +232,11 @@ class Settings(Model):
         return self
 
     @property
+    def doors(self) -> tuple[Door, ...]:
+        """By which ways events of Stripe come."""
+        return doors_of(self.ingress)
+
+    @property
     def stripe_alias(self) -> str:
         """The alias of the Stripe account whose settings these are."""
         return self._alias
@@ -313,22 +320,10 @@ VARIABLES: tuple[Variable, ...] = (
     *_same(
         *("customer_id_property", "customer_id_chars_max", "time_zone", "partitions"),
         *("signature_tolerance_seconds", "write_settle_seconds", "lease_seconds"),
-        *(
-            "batch_seconds_max",
-            "gather_seconds",
-            "attempts_max",
-            "retry_base_seconds",
-            "retry_cap_seconds",
-        ),
-        *(
-            "journal_lines_max",
-            "journal_hours_max",
-            "posting_wait_hours",
-            "sweep_overlap_hours",
-            "sweep_first_days",
-            "retention_days",
-        ),
-        *("stripe_requests_per_second", "publish_two_persons", "platform_auth"),
+        *("batch_seconds_max", "gather_seconds", "attempts_max"),
+        *("retry_base_seconds", "retry_cap_seconds", "journal_lines_max", "journal_hours_max"),
+        *("posting_wait_hours", "sweep_overlap_hours", "sweep_first_days", "retention_days"),
+        *("stripe_requests_per_second", "publish_two_persons", "platform_auth", "ingress"),
     ),
 )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.registry import ENTITIES
+from shared.registry import ENTITIES, INGRESS_QUEUE
 
 ROOT = Path(__file__).parents[1]
 MODULE_LINES_MAX = 400
@@ -367,7 +367,7 @@ def test_a_stage_of_converge_needs_few_modules(path: Path) -> None:
 def test_the_queues_of_the_registry_are_those_that_are_deployed() -> None:
     deployed = json.loads((ROOT / "infra/queues.json").read_text(encoding="utf-8"))["queues"]
     names = [queue["name"] for queue in deployed]
-    assert names == list(dict.fromkeys(entity.queue for entity in ENTITIES))
+    assert names == [*dict.fromkeys(entity.queue for entity in ENTITIES), INGRESS_QUEUE]
 
 
 # --- Packages, files that ship, texts -------------------------------------------------------

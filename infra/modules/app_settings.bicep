@@ -68,6 +68,7 @@ var application = {
   DYNAMICS_DIMENSION_DELIMITER: configuration.?dynamicsDimensionDelimiter ?? ''
   TIEOUT_BOOKS: configuration.books
   TIEOUT_LEDGER_ENTITY: configuration.?ledgerEntity ?? ''
+  TIEOUT_INGRESS: configuration.?ingress ?? ''
   TIEOUT_TABLES_ENDPOINT: tableEndpoint
   TIEOUT_CUSTOMER_ID_PROPERTY: configuration.customerIdProperty
   TIEOUT_CUSTOMER_ID_CHARS_MAX: string(limits.?customerIdCharsMax ?? '')

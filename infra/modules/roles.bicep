@@ -12,6 +12,8 @@ param ownsQueues bool
 @description('Empty without business events of Dynamics.')
 param eventsNamespaceName string
 param eventsQueueName string
+@description('The identities of the partner topics of Stripe; none without Event Grid.')
+param eventGridPrincipalIds string[]
 @description('A person or group that puts secrets into the vault; empty for nobody.')
 param secretsOfficerId string
 param secretsOfficerType 'User' | 'Group' | 'ServicePrincipal'
@@ -116,6 +118,22 @@ resource eventsReceiver 'Microsoft.Authorization/roleAssignments@2022-04-01' = i
     description: roles.eventsReceiver.reason
   }
 }
+
+resource ingress 'Microsoft.ServiceBus/namespaces/queues@2026-01-01' existing = {
+  parent: namespace
+  name: 'ingress'
+}
+
+resource gridSender 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for gridId in eventGridPrincipalIds: {
+  scope: ingress
+  name: guid(ingress.id, gridId, roles.gridSender.id)
+  properties: {
+    roleDefinitionId: subscriptionResourceId(definitions, roles.gridSender.id)
+    principalId: gridId
+    principalType: 'ServicePrincipal'
+    description: roles.gridSender.reason
+  }
+}]
 
 resource secretsUser 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: vault

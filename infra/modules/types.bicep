@@ -37,6 +37,8 @@ type Configuration = {
   @description('JSON, see README.md')
   ledgerEntity: string?
   customerIdProperty: string
+  @description('by which ways events of Stripe come; webhook where it is not given')
+  ingress: string?
   limits: Limits
 }
 
@@ -69,6 +71,15 @@ type Limits = {
 type Authentication = {
   clientId: string
   tenantId: string
+}
+
+@export()
+@description('A partner topic of Stripe, and the principal id of its system-assigned identity.')
+type EventGrid = {
+  @description('of the Stripe account whose topic it is; the default account where it is not given')
+  alias: string?
+  partnerTopicName: string
+  partnerTopicPrincipalId: string
 }
 
 @export()

@@ -19,8 +19,6 @@ from local.host.invoker import Invoker
 from local.servicebus import Bus, Receives
 from local.servicebus.messages import Delivery, LockLost, QueueUnknown
 
-RECEIVE_SECONDS = 3600.0  # of one wait on a queue without sessions; then it waits again
-
 _log = logging.getLogger("tieout.host")
 
 
@@ -59,7 +57,7 @@ class QueueTrigger:
         if not self._has_sessions:
             receiver = self._broker.receiver(self.queue)
             while True:
-                await self._carry(invoker, receiver, RECEIVE_SECONDS)
+                await self._carry(invoker, receiver, None)
         while True:
             session = await self._broker.accept_session(self.queue)
             if session is None:
@@ -72,7 +70,9 @@ class QueueTrigger:
             finally:
                 session.close()
 
-    async def _carry(self, invoker: Invoker, receiver: Receives, wait_seconds: float) -> bool:
+    async def _carry(
+        self, invoker: Invoker, receiver: Receives, wait_seconds: float | None
+    ) -> bool:
         batch = await receiver.receive(self._batch_max, wait_seconds)
         if not batch:
             return False

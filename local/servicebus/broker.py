@@ -38,8 +38,8 @@ class BrokerFaults(Protocol):
 class Receives(Protocol):
     """How a trigger takes messages: see `BrokerReceiver`."""
 
-    async def receive(self, count_max: int, wait_seconds: float) -> tuple[Delivery, ...]:
-        """Lock up to `count_max` messages; empty when none came within the wait."""
+    async def receive(self, count_max: int, wait_seconds: float | None) -> tuple[Delivery, ...]:
+        """Lock up to `count_max` messages; empty when none came within the wait (None: no end)."""
 
     def complete(self, delivery: Delivery) -> None:
         """Done: the message is gone. Raises `LockLost`."""
@@ -144,7 +144,14 @@ class Broker:
     def give_up(self, queue: str, message: Outgoing, reason: str) -> None:
         """A message that the queue gives up at once, as after too many deliveries."""
         now = self.clock.now()
-        stored = Stored(0, message.message_id, message.session_id, message.body, now)
+        stored = Stored(
+            0,
+            message.message_id,
+            message.session_id,
+            message.body,
+            now,
+            properties=message.properties,
+        )
         self.entity(queue + DEAD_LETTER_SUFFIX).take_over(stored, reason, "")
         self.wake(queue + DEAD_LETTER_SUFFIX)
 

@@ -90,7 +90,13 @@ def _encoded(message: Message) -> bytes:
 
 
 def _letter(message: Stored) -> DeadLetter:
-    return DeadLetter(message.message_id, message.session_id or "", message.body, _reason(message))
+    return DeadLetter(
+        message.message_id,
+        message.session_id or "",
+        message.body,
+        _reason(message),
+        message.properties,
+    )
 
 
 def _reason(message: Stored) -> str:

@@ -28,14 +28,15 @@ def main(
     timeline: Path | None = None,
     jobs: int = 2,
     *,
+    step: int = 1,
     days: float = DAYS,
     rates: Mapping[str, float] | None = None,
     only: bool = False,
     shrinks: bool = True,
 ) -> int:
-    """Run `seeds` seeds from `first` on, or the one `seed`. Returns 1 when an invariant was
-    violated, or when many seeds left a kind of fault out of the test (`report.seldom`); the latter
-    counts for whole months with the rates that the seeds draw.
+    """Run `seeds` seeds from `first` on, each `step` after the one before it, or the one `seed`.
+    Returns 1 when an invariant was violated, or when many seeds left a kind of fault out of the
+    test (`report.seldom`); the latter counts for whole months with the rates that the seeds draw.
 
     `timeline`: the folder for the timelines of failing seeds, and of a single one; None: a folder
     of the system's for temporary files. `days`, `rates`, `only`, `shrinks`: see `one`. Raises
@@ -43,13 +44,15 @@ def main(
     """
     if not (1 <= seeds <= SEEDS_MAX and 1 <= jobs <= JOBS_MAX and 1 <= days <= DAYS_MAX):
         raise ValueError(f"seeds is 1 to {SEEDS_MAX}, jobs 1 to {JOBS_MAX}, days 1 to {DAYS_MAX:g}")
+    if step < 1:
+        raise ValueError("step is at least 1")
     folder = timeline or Path(tempfile.gettempdir()) / "tieout-simulation"
     console = Console()
     if seed is not None:
         play = partial(one, days=days, rates=rates, only=only, shrinks=shrinks)
         results = [play(seed, folder, always_writes=True, say=console.print)]
     else:
-        wanted = range(first, first + seeds)
+        wanted = range(first, first + seeds * step, step)
         found = many(wanted, folder, jobs, days=days, rates=rates, only=only, shrinks=shrinks)
         results = list(track(found, "simulating", total=seeds, console=console))
         results.sort(key=lambda result: result.seed)

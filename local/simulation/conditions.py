@@ -11,6 +11,8 @@ from pathlib import Path
 
 from local.servicebus import QueueSettings, load_queues
 from local.simulation.faults import fraction
+from local.stripe import Shape
+from shared.ingress import Ingress
 from shared.ports import QUERY_ROWS_MAX
 
 SETTLE_SECONDS = 290.0  # below `write_settle_seconds`: a write lands within that, or never
@@ -31,6 +33,7 @@ PAGE_ROWS = (QUERY_ROWS_MAX, 25, 7, 3)
 PAST_DAYS = (0.0, 0.0, 20.0, 60.0)
 TIME_ZONES = ("UTC", "America/New_York", "Europe/Berlin", "Asia/Tokyo")
 LATE_SECONDS = (3_600.0, 40 * 3_600.0)
+SHAPES: tuple[tuple[Shape, ...], ...] = (("snapshot", "thin"), ("thin",), ("snapshot",))
 SHUFFLE_SECONDS = (60.0, 3_600.0)
 STARTS = (
     datetime(2026, 10, 12, tzinfo=UTC),
@@ -39,6 +42,8 @@ STARTS = (
     datetime(2026, 12, 29, tzinfo=UTC),  # a year ends
     datetime(2027, 2, 26, tzinfo=UTC),  # a short month; then summer time begins
 )
+WAYS_IN: tuple[Ingress, ...] = ("both", "event_grid")
+OTHER_WAY_EVERY = 5  # seeds; the others have the webhook alone
 STALE_SECONDS = (60.0, 3_000.0)  # below the smallest overlap of the sweeps
 
 
@@ -74,6 +79,8 @@ class Conditions:
     webhook_shuffle_seconds: float = 60.0
     stale_list_seconds: float = 60.0
     orders: bool = False
+    ingress: Ingress = "webhook"
+    shapes: tuple[Shape, ...] = ("snapshot",)
 
 
 def conditions_of(seed: int) -> Conditions:
@@ -108,6 +115,8 @@ def conditions_of(seed: int) -> Conditions:
         webhook_late_seconds=between("late", *LATE_SECONDS),
         webhook_shuffle_seconds=between("shuffle", *SHUFFLE_SECONDS),
         stale_list_seconds=between("stale", *STALE_SECONDS),
+        ingress=one_of("ingress", WAYS_IN) if seed % OTHER_WAY_EVERY == 0 else "webhook",
+        shapes=one_of("shapes", SHAPES),
     )
 
 

@@ -12,6 +12,7 @@ from local import books
 from local.dynamics import DynamicsFaults, DynamicsPeer, DynamicsSettings
 from local.publishing import publish
 from local.servicebus import Broker, LocalQueue
+from local.servicebus.messages import Outgoing
 from local.simulation.conditions import Conditions, conditions_of, queues_of
 from local.simulation.doorway import Endpoint, gateway
 from local.simulation.faults import DYNAMICS_NAMES, STRIPE_NAMES, Injector
@@ -25,14 +26,16 @@ from local.simulation.outages import Outages
 from local.simulation.port_faults import FaultyBroker, FaultyQueue, FaultyTables
 from local.simulation.subject import JudgedWorld
 from local.simulation.timeline import Timeline
-from local.stripe import DeliveryFaults, PeerSettings, StripeFaults, StripePeer
+from local.stripe import DeliveryFaults, PartnerTopic, PeerSettings, StripeFaults, StripePeer
 from local.tables import MemoryTables
 from local.telemetry import MemoryTelemetry
 from local.transport import Asgi, PeerTransport
 from local.world import ROOT
 from shared import bootstrap
+from shared.domain.partition import DEFAULT_ACCOUNT
 from shared.ports import Clock, Json
-from shared.registry import REGISTRY
+from shared.registry import INGRESS_QUEUE, REGISTRY
+from shared.services.ingest import ACCOUNT_PROPERTY
 from shared.services.publishing import Publish, Recent
 from shared.settings import Settings
 from shared.stores.audit_log import AuditLog
@@ -133,6 +136,7 @@ class Environment:
             gather_seconds=self.conditions.gather_seconds,
             retention_days=self.conditions.retention_days,
             time_zone=self.conditions.time_zone,
+            ingress=self.conditions.ingress,
         )
 
     async def publish(self, *, routes: bool = True) -> None:
@@ -207,16 +211,35 @@ class Environment:
         return StripePeer(
             self.clock,
             random.Random(f"stripe {self.seed}"),  # noqa: S311 - a seeded world
-            webhook=Endpoint(
-                f"{APP}{WEBHOOK}",
-                self._client(gateway(self._app, self.injector)),
-                is_up=lambda: self.is_switched_on,
-            ),
+            webhook=self._endpoint() if "webhook" in self.settings().doors else None,
+            topic=self._topic() if "event_grid" in self.settings().doors else None,
             signing_secrets=books.SIGNING_SECRETS,
             api_key=books.STRIPE_API_KEY,
             settings=self._account,
             faults=faults,
             strikes=lambda name, _: self.injector.strikes(STRIPE_NAMES[name]),
+        )
+
+    def _endpoint(self) -> Endpoint:
+        return Endpoint(
+            f"{APP}{WEBHOOK}",
+            self._client(gateway(self._app, self.injector)),
+            is_up=lambda: self.is_switched_on,
+        )
+
+    def _take(self, id: str, body: bytes) -> None:
+        """What Event Grid delivers."""
+        properties = {ACCOUNT_PROPERTY: DEFAULT_ACCOUNT}
+        self.broker.send(INGRESS_QUEUE, [Outgoing(id, body, properties=properties)])
+
+    def _topic(self) -> PartnerTopic:
+        return PartnerTopic(
+            self._take,
+            random.Random(f"event grid {self.seed}"),  # noqa: S311 - a seeded world
+            self.conditions.shapes,
+            lambda fault: self.injector.strikes(f"event_grid_{fault}"),
+            self.conditions.webhook_late_seconds,
+            lambda: self.is_switched_on,
         )
 
     def calm(self) -> None:

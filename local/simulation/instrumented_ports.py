@@ -234,7 +234,7 @@ class InstrumentedBus:
 
     def receiver(self, queue: str) -> Receives:
         """A receiver of a queue without sessions."""
-        raise NotImplementedError(f"queue {queue} has no sessions, which is not simulated")
+        return _LivedReceiver(self._process, self._inner.receiver(queue))
 
     def depth(self, queue: str) -> Depth:
         """The messages of a queue."""
@@ -245,6 +245,25 @@ class InstrumentedBus:
         return self._inner.entity(queue)
 
 
+class _LivedReceiver:
+    """A queue without sessions in the hands of one process. A dead one settles nothing."""
+
+    def __init__(self, process: Process, inner: Receives) -> None:
+        self._process, self._inner = process, inner
+
+    async def receive(self, count_max: int, wait_seconds: float | None) -> tuple[Delivery, ...]:
+        """What is there."""
+        return await self._process.wait(self._inner.receive(count_max, wait_seconds))
+
+    def complete(self, delivery: Delivery) -> None:
+        if not self._process.is_dead:
+            self._inner.complete(delivery)
+
+    def abandon(self, delivery: Delivery) -> None:
+        if not self._process.is_dead:
+            self._inner.abandon(delivery)
+
+
 class _LivedSession:
     """A session in the hands of one process. A dead one settles and frees nothing."""
 
@@ -253,7 +272,7 @@ class _LivedSession:
     ) -> None:
         self._process, self._inner, self._is_small = process, inner, is_small
 
-    async def receive(self, count_max: int, wait_seconds: float) -> tuple[Delivery, ...]:
+    async def receive(self, count_max: int, wait_seconds: float | None) -> tuple[Delivery, ...]:
         """One message, then what else is there by then."""
         first = await self._process.wait(self._inner.receive(1, wait_seconds))
         if not first or count_max == 1 or self._is_small():

@@ -91,7 +91,8 @@ class Operators:
             self._told("policy", await doings.reroute())
 
     def _send_rubbish(self) -> None:
-        queue = self._rng.choice(self._broker.queues).name
+        queues = [queue for queue in self._broker.queues if queue.requires_session]
+        queue = self._rng.choice(queues).name
         self._sent += 1
         body = self._rng.choice(FOREIGN)
         session = self._rng.choice(("0", "1", "somebody", "99"))

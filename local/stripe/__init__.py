@@ -2,6 +2,7 @@
 
 from local.stripe.delivery import Attempt, WebhookDelivery
 from local.stripe.errors import ApiError
+from local.stripe.event_grid import GridFault, PartnerTopic, Shape
 from local.stripe.keys import RestrictedKey
 from local.stripe.peer import StripePeer
 from local.stripe.routes import KEPT
@@ -27,9 +28,12 @@ __all__ = [
     "Attempt",
     "DeliveryFaults",
     "Fee",
+    "GridFault",
+    "PartnerTopic",
     "PayoutSchedule",
     "PeerSettings",
     "RestrictedKey",
+    "Shape",
     "StripeFaults",
     "StripePeer",
     "WebhookDelivery",

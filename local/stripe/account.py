@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from local.stripe.core import Core
 from local.stripe.delivery import Deliveries
+from local.stripe.event_grid import GridDeliveries, PartnerTopic
 from local.stripe.events import Events
 from local.stripe.ids import Ids
 from local.stripe.ledger import BalanceLedger
@@ -46,7 +47,8 @@ def assemble(
     secrets: tuple[str, ...],
     settings: PeerSettings,
     strikes: Strikes | None = None,
-) -> tuple[Core, Deliveries]:
+    topic: PartnerTopic | None = None,
+) -> tuple[Core, Deliveries, GridDeliveries]:
     """A fresh account, without faults."""
     schedule, store, ids = ActionSchedule(clock), Store(clock), Ids(streams.ids)
     deliveries = Deliveries(
@@ -59,9 +61,7 @@ def assemble(
         strikes=strikes,
     )
 
-    def old_shape() -> bool:
-        rate, draw = core.faults.delivery.old_api_version, streams.old_shapes.random()
-        return draw < rate if strikes is None else strikes("old_api_version", rate)
+    grid = GridDeliveries(schedule, topic)
 
     events = Events(
         clock,
@@ -71,7 +71,8 @@ def assemble(
         api_version=API_VERSION if webhook is None else webhook.api_version,
         livemode=livemode,
         deliver=deliveries.announce,
-        old_shape=old_shape,
+        old_shape=lambda: _is_old_shape(core, streams, strikes),
+        publish=grid.announce,
     )
     ledger = BalanceLedger(
         clock,
@@ -96,4 +97,9 @@ def assemble(
         resend=deliveries.resend,
         strikes=strikes,
     )
-    return core, deliveries
+    return core, deliveries, grid
+
+
+def _is_old_shape(core: Core, streams: RandomStreams, strikes: Strikes | None) -> bool:
+    rate, draw = core.faults.delivery.old_api_version, streams.old_shapes.random()
+    return draw < rate if strikes is None else strikes("old_api_version", rate)

@@ -14,7 +14,8 @@ from shared.ports import Clock, Json
 class Events:
     """Makes events, keeps them, and hands them to the delivery.
 
-    `old_shape` decides for each event whether its endpoint gets the API shape of 2020.
+    `old_shape` decides for each event whether its endpoint gets the API shape of 2020. `publish`
+    takes every event to the other destination, Event Grid.
     """
 
     def __init__(
@@ -28,6 +29,7 @@ class Events:
         livemode: bool,
         deliver: Callable[[Json], None],
         old_shape: Callable[[], bool],
+        publish: Callable[[Json], None],
     ) -> None:
         self._clock = clock
         self._ids = ids
@@ -37,6 +39,7 @@ class Events:
         self._livemode = livemode
         self._deliver = deliver
         self._old_shape = old_shape
+        self._publish = publish
         self._request: Json | None = None
 
     @contextmanager
@@ -71,6 +74,7 @@ class Events:
         self._store.put(event)
         if wanted:
             self._deliver(event)
+        self._publish(event)
         return event
 
 

@@ -12,6 +12,7 @@ from local.stripe.acts import Acts
 from local.stripe.app import StripeApp
 from local.stripe.control import StripeControl
 from local.stripe.delivery import WebhookDelivery
+from local.stripe.event_grid import PartnerTopic
 from local.stripe.ids import Ids
 from local.stripe.keys import Keys, RestrictedKey
 from local.stripe.settings import API_VERSION, PeerSettings, Strikes, StripeFaults, WebhookTarget
@@ -27,7 +28,8 @@ class StripePeer(Acts):
     payouts, deliveries. The same clock and seed give the same account, to the last id.
     Methods named after what people and banks do (`dispute_charge`, `fail_payout`, ...) need no
     request; they raise `KeyError` for unknown ids and `ValueError` where the act is impossible.
-    `strikes`, where given, decides on every fault instead of `rng`.
+    `strikes`, where given, decides on every fault instead of `rng`. `topic`: where events go
+    besides the webhook.
     """
 
     def __init__(
@@ -43,11 +45,12 @@ class StripePeer(Acts):
         settings: PeerSettings | None = None,
         faults: StripeFaults | None = None,
         strikes: Strikes | None = None,
+        topic: PartnerTopic | None = None,
     ) -> None:
         self._clock = clock
         self._secrets = tuple(signing_secrets)
         streams = RandomStreams.split(rng)
-        core, self._deliveries = assemble(
+        core, self._deliveries, self._grid = assemble(
             clock,
             streams,
             livemode=livemode,
@@ -55,6 +58,7 @@ class StripePeer(Acts):
             secrets=self._secrets,
             settings=settings or PeerSettings(),
             strikes=strikes,
+            topic=topic,
         )
         core.account = account
         super().__init__(core)
@@ -108,20 +112,23 @@ class StripePeer(Acts):
         if isinstance(result, Exception):
             raise result
 
+    @property
+    def outstanding(self) -> int:
+        """Deliveries that will still be tried, by either way."""
+        return self._deliveries.outstanding + self._grid.outstanding
+
     def idle(self, within_seconds: float = 0.0) -> bool:
         """Whether all events have arrived (or were given up, or dropped by a fault) and nothing
         happens by itself within so many seconds."""
         due = self._schedule.next_due(recurring=True)
         horizon = self._clock.now() + timedelta(seconds=within_seconds)
-        return self._deliveries.outstanding == 0 and (due is None or due > horizon)
+        return self.outstanding == 0 and (due is None or due > horizon)
 
     def exhausted(self) -> bool:
         """Whether nothing will ever happen again without a request: everything settled,
         available and reconciled; only empty daily payout runs remain."""
         return (
-            self._deliveries.outstanding == 0
-            and self._schedule.next_due() is None
-            and not any(self._payable())
+            self.outstanding == 0 and self._schedule.next_due() is None and not any(self._payable())
         )
 
     def _payable(self) -> list[int]:

@@ -34,6 +34,7 @@ SETTLE_SECONDS_MAX = 8
 DRAIN_SECONDS_MAX = 120  # well inside the five minutes that a message stays locked
 DRAIN_PAGE_MAX = 20
 ID_CHARS_MAX = 128
+REASONS = ("DeadLetterReason", "DeadLetterErrorDescription")  # properties that the broker adds
 
 _LOG = logging.getLogger(__name__)
 
@@ -239,7 +240,20 @@ def dead_letter_of(message: ServiceBusReceivedMessage) -> DeadLetter:
         session=str(message.session_id or ""),
         body=body,
         reason=": ".join(reason for reason in reasons if reason),
+        properties=_properties_of(message),
     )
+
+
+def _properties_of(message: ServiceBusReceivedMessage) -> dict[str, object]:
+    """The application properties that its sender gave it, and not those in which the broker says
+    why it gave the message up. The SDK leaves names and texts as the bytes that came."""
+    found = message.application_properties or {}
+    read = {str(_text(name)): _text(value) for name, value in found.items()}
+    return {name: value for name, value in read.items() if name not in REASONS}
+
+
+def _text(value: object) -> object:
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
 async def _send_batches(sender: Sender, messages: Sequence[ServiceBusMessage]) -> None:

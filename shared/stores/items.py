@@ -207,11 +207,11 @@ class Items:
         """The objects of one list (`LISTED`), page by page."""
         return rows(self._tables, TABLE, where, f"{kind.value}~")
 
-    async def skip(self, where: str) -> None:
-        """Count an event that was skipped before it became an item."""
+    async def skip(self, where: str, count: int = 1) -> None:
+        """Count events that were skipped before they became items."""
         for _ in range(CONFLICTS_MAX):
             counter = await self._tables.get(TABLE, where, COUNTER)
-            cells = rollup.moved(counter, {Kind.SKIP: 1}, (), self._clock.now())
+            cells = rollup.moved(counter, {Kind.SKIP: count}, (), self._clock.now())
             operation = (
                 Insert(COUNTER, cells) if counter is None else Replace(COUNTER, cells, counter.etag)
             )

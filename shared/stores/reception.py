@@ -1,4 +1,4 @@
-"""How an event reached the webhook: when, and in which trace. Travels beside the envelope.
+"""How an event came in, by either door: when, and in which trace. Travels beside the envelope.
 
 It stands in the message's application properties: so what it is for (telemetry) never decides what
 becomes of an item, and versions that know more or less of it read each other's messages.
@@ -14,8 +14,8 @@ CHARS_MAX = 64  # of a property; what is longer is none of ours
 
 @dataclass(frozen=True, slots=True)
 class Reception:
-    """The moment in which the webhook received an event, and the trace of its delivery. Both are
-    empty for what no event led to."""
+    """The moment in which an event was received, and the trace of its delivery. Both are empty for
+    what no event led to."""
 
     received_at: datetime | None = None
     traceparent: str = ""

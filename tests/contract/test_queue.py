@@ -34,10 +34,11 @@ from tests.queues import (
 
 pytestmark = [*OVER_AMQP]
 AWAY_SECONDS = 4.0
+PROPERTIES = {"tieout_account": "shop-eu"}
 
 
 def message(id: str, session: str = "0", **body: str) -> Message:
-    return Message(id, session, dict(body))
+    return Message(id, session, dict(body), properties=PROPERTIES)
 
 
 async def accepted(rig: Rig) -> Session:
@@ -168,7 +169,10 @@ async def dead_letters_are_drained_in_order_and_then_gone(rig: Rig) -> None:
 
     assert await rig.queue.drain_dead_letters("work", keep, limit=2) == 2
     text = "MaxDeliveryCountExceeded: Message could not be consumed after 2 delivery attempts."
-    assert kept == [DeadLetter("a", "0", b"{}", text), DeadLetter("b", "0", b"{}", text)]
+    assert kept == [
+        DeadLetter("a", "0", b"{}", text, PROPERTIES),
+        DeadLetter("b", "0", b"{}", text, PROPERTIES),
+    ]
     assert rig.broker.depth("work").dead == 0
 
 

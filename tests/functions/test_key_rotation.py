@@ -6,7 +6,7 @@ from local.stripe import RestrictedKey
 from local.world import World
 from shared.policy import DEFAULT
 from shared.registry import REGISTRY
-from shared.services.operations import permissions_of
+from shared.services.setup import permissions_of
 from tests.functions.test_stripe_permissions import key_of, use
 from tests.world import (
     DAY,

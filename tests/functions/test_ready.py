@@ -33,7 +33,7 @@ async def ready(world: World, status: int = 503) -> list[dict[str, str]]:
     assert found["status"] == ("ready" if status == 200 else "not ready")
     checks: list[dict[str, str]] = found["checks"]
     for check in checks:
-        assert sorted(check) == ["name", "problem", "remedy"]
+        assert sorted(check) == ["name", "note", "problem", "remedy"]
         assert bool(check["problem"]) == bool(check["remedy"])  # whoever says no says what to do
     return checks
 

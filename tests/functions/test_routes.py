@@ -7,7 +7,7 @@ from local.host.engine import Function
 from local.host.ncrontab import NcrontabSchedule
 from local.stripe import PeerSettings
 from local.world import ROOT, Options, World
-from shared.registry import ENTITIES
+from shared.registry import ENTITIES, INGRESS_QUEUE
 from shared.version import VERSION
 from tests.world import NO_GAPS, START, ask, live, new_customer, rest, sell
 
@@ -89,11 +89,15 @@ def test_queue_names_are_those_of_the_infrastructure() -> None:
     named = json.loads((ROOT / "infra" / "queues.json").read_text())["queues"]
     triggers = [each.trigger for each in functions("serviceBusTrigger").values()]
     assert sorted(each["queueName"] for each in triggers) == sorted(q["name"] for q in named)
-    assert sorted(q["name"] for q in named) == sorted({each.queue for each in ENTITIES})
+    assert sorted(q["name"] for q in named) == sorted(
+        {*(each.queue for each in ENTITIES), INGRESS_QUEUE}
+    )
 
 
 def test_each_queue_function_takes_batches_of_one_session() -> None:
     found = functions("serviceBusTrigger")
+    ingress = found.pop(INGRESS_QUEUE).trigger
+    assert (ingress["queueName"], ingress["isSessionsEnabled"]) == (INGRESS_QUEUE, False)
     assert sorted(found) == sorted(f"sync_{each.trigger['queueName']}" for each in found.values())
     for each in found.values():
         assert each.trigger["isSessionsEnabled"] is True

@@ -15,12 +15,7 @@ from local.world import Options, World
 from shared import bootstrap
 from shared.policy import DEFAULT, Catalogue, Customers, Policy, RefundDocument, Refunds
 from shared.registry import REGISTRY
-from shared.services.operations import (
-    Access,
-    StripePermission,
-    events_of,
-    permissions_of,
-)
+from shared.services.setup import Access, StripePermission, events_of, permissions_of
 from tests.world import (
     DAY,
     ask,

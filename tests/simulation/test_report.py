@@ -166,6 +166,11 @@ def test_senseless_numbers_are_refused(seeds: int, jobs: int) -> None:
         main(seeds=seeds, jobs=jobs)
 
 
+def test_a_step_that_leads_nowhere_is_refused() -> None:
+    with pytest.raises(ValueError, match="step is at least 1"):
+        main(seeds=2, step=0)
+
+
 def test_a_seed_can_be_shortened_and_have_other_rates_and_says_where_its_timeline_is(
     tmp_path: Path,
 ) -> None:

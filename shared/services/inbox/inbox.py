@@ -107,7 +107,7 @@ class Inbox:
 
     async def each(self, cause: str = "", kind: Kind = Kind.PARK) -> AsyncIterator[ParkedItem]:
         """Every parked item (or, by `kind`, resolved one), or those of one cause; page by page."""
-        for queue in sorted(self._registry.queues):
+        for queue in sorted(self._registry.all_queues):
             for where in places([queue]):
                 async for row in self._items.listed(where, kind):
                     if not cause or row.cells["cause"] == cause:

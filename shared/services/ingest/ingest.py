@@ -4,6 +4,10 @@ https://docs.stripe.com/webhooks. The service answers only when the broker has t
 refuses a body that is too large (413), a signature that is wrong, too old or too new (400), and a
 body that is not a Stripe event (400). It accepts and counts an event that Tieout does not handle
 (202).
+
+Where Event Grid is the only ingress, the service refuses every delivery (410): a 503 would tell of
+a queue that is away, and ask for a repeat that nobody wants. Stripe takes any answer but 2xx alike:
+it tries again for three days, then tells the owner of the endpoint to remove it.
 """
 
 import asyncio
@@ -22,6 +26,7 @@ from shared.ports import Clock, Json, Queue, Signatures, Tables
 from shared.registry import Registry
 from shared.services.ingest.refusals import Refusals
 from shared.settings import Settings
+from shared.stores.doors import Doors
 from shared.stores.item import Item
 from shared.stores.items import Items, home
 from shared.stores.reception import Reception
@@ -136,10 +141,11 @@ class Ingest:
         clock: Clock,
         *,
         registry: Registry,
-        refusals: Refusals | None = None,
+        refusals: Refusals,
+        doors: Doors,
     ) -> None:
-        self._settings, self._account = settings, settings.stripe_alias
-        self._refusals = refusals or Refusals(clock)
+        self._settings, self._doors, self._refusals = settings, doors, refusals
+        self._whence = {"account": settings.stripe_alias, "door": "webhook"}
         self._registry = registry
         self._signatures = signatures
         self._queue = queue
@@ -151,21 +157,26 @@ class Ingest:
 
     async def receive(self, body: bytes, signature: str | None) -> Answer:
         """Handle one delivery; never raises for bad input."""
+        if "webhook" not in self._settings.doors:
+            self._refusals.note("closed", **self._whence)
+            return Answer(410, "closed", "events come through Event Grid: remove this endpoint")
         if len(body) > BODY_BYTES_MAX:
-            self._refusals.note("too_large", self._account)
+            self._refusals.note("too_large", **self._whence)
             return Answer(413, "too_large", f"the body is larger than {BODY_BYTES_MAX} bytes")
         try:
             self._verify(body, signature)
             arrival = parse(body)
         except SignatureRefused as error:
-            self._refusals.note("bad_signature", self._account)
+            self._refusals.note("bad_signature", **self._whence)
             return Answer(400, "bad_signature", str(error))
         except MalformedEventError as error:
-            self._refusals.note("malformed", self._account)
+            self._refusals.note("malformed", **self._whence)
             return Answer(400, "malformed", str(error))
         self._refusals.settle()
         with telemetry.span("webhook", event=arrival.id, type=arrival.type):
             reason, item = classify(arrival, self._settings, self._registry)
+            if "event_grid" in self._settings.doors:
+                await self._doors.note("webhook", self._settings.stripe_alias)
             if item is None:
                 return await self._skip(arrival, reason)
             return await self._enqueue(arrival, item)
@@ -180,8 +191,8 @@ class Ingest:
 
     async def _skip(self, arrival: Arrival, reason: str) -> Answer:
         """Accepted and counted. A counter that cannot be written must not make Stripe repeat."""
-        whose, kind = self._account, arrival.type
-        telemetry.count("tieout.webhook.skipped", reason=reason, type=kind, account=whose)
+        told = {"reason": reason, "type": arrival.type, **self._whence}
+        telemetry.count("tieout.webhook.skipped", **told)
         try:
             async with asyncio.timeout(COUNT_SECONDS_MAX):
                 await self._items.skip(home(INGEST, arrival.id))
@@ -197,8 +208,8 @@ class Ingest:
             async with asyncio.timeout(ANSWER_SECONDS_MAX):
                 await self._queue.send(queue, [item.message(partition, reception=reception)])
         except (TieoutError, TimeoutError) as error:
-            name, account = type(error).__name__, self._account
-            telemetry.count("tieout.webhook.unavailable", error=name, account=account)
+            name = type(error).__name__
+            telemetry.count("tieout.webhook.unavailable", error=name, **self._whence)
             return Answer(503, "queue_unavailable", "the queue did not take the event, try again")
-        telemetry.count("tieout.webhook.accepted", account=self._account)
+        telemetry.count("tieout.webhook.accepted", **self._whence)
         return Answer(202, "accepted", "the event is queued")

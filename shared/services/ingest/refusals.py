@@ -19,8 +19,8 @@ STEP = 10  # the next line comes after so many times as many refusals
 
 @dataclass(slots=True)
 class _Burst:
-    """Refusals of one code and account: all of them, those not told yet, when the next line is
-    due."""
+    """Refusals of one code, account and door: all of them, those not told yet, when the next line
+    is due."""
 
     last_at: datetime
     count: int = 0
@@ -34,29 +34,31 @@ class Refusals:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._bursts: dict[tuple[str, str], _Burst] = {}
+        self._bursts: dict[tuple[str, str, str], _Burst] = {}
 
-    def note(self, code: str, account: str) -> None:
-        """Count one refusal; `account`: the alias of the Stripe account."""
+    def note(self, code: str, account: str, door: str) -> None:
+        """Count one refusal; `account`: the alias of the Stripe account; `door`: the way in."""
         self.settle()
-        telemetry.count("tieout.webhook.refused", code=code, account=account)
-        burst = self._bursts.setdefault((code, account), _Burst(self._clock.now()))
+        telemetry.count("tieout.webhook.refused", code=code, account=account, door=door)
+        burst = self._bursts.setdefault((code, account, door), _Burst(self._clock.now()))
         burst.last_at = self._clock.now()
         burst.count += 1
         burst.untold += 1
         if burst.count >= burst.next_line:
             burst.next_line *= STEP
-            self._tell(code, account, burst)
+            self._tell(code, account, door, burst)
 
     def settle(self) -> None:
         """Tell what is left of bursts that are over."""
         quiet = timedelta(seconds=QUIET_SECONDS)
-        for (code, account), burst in list(self._bursts.items()):
+        for key, burst in list(self._bursts.items()):
             if self._clock.now() - burst.last_at >= quiet:
-                self._tell(code, account, burst)
-                del self._bursts[code, account]
+                self._tell(*key, burst)
+                del self._bursts[key]
 
-    def _tell(self, code: str, account: str, burst: _Burst) -> None:
+    def _tell(self, code: str, account: str, door: str, burst: _Burst) -> None:
         if burst.untold:
-            telemetry.event(EVENT, logging.WARNING, code=code, account=account, amount=burst.untold)
+            whence = {"account": account, "door": door}
+            amount = burst.untold
+            telemetry.event(EVENT, logging.WARNING, code=code, amount=amount, **whence)
             burst.untold = 0

@@ -14,6 +14,7 @@ from shared.ports import Delete, Flows, Json, Queue, StripeGateway, Tables
 from shared.services.ingest import INGEST
 from shared.services.operations.dynamics_setup import DynamicsSetup, Problems
 from shared.services.operations.readiness import TRY_AGAIN, Check, Probe, checked
+from shared.services.operations.ways_in import WaysIn
 from shared.stores.items import Items, places
 from shared.stores.mappings import Mappings
 from shared.stores.places import SWEEP
@@ -55,10 +56,11 @@ class Health:
         items: Items,
         mappings: Mappings,
         queues: Sequence[str],
+        ways_in: WaysIn,
     ) -> None:
         self._accounts, self._setup, self._tables, self._queue = accounts, setup, tables, queue
         self._flows, self._items, self._mappings = flows, items, mappings
-        self._queues = queues
+        self._queues, self._ways_in = queues, ways_in
 
     async def status(self) -> Json:
         """`queued`, `in_flight`, `scheduled` (null where the broker does not tell), the objects
@@ -103,6 +105,7 @@ class Health:
             ),
             Probe({"storage": TRY_AGAIN}, self._probe_storage),
             *queues,
+            *self._ways_in.probes(),
             Probe({"flows": TRY_AGAIN}, self._probe_flows),
             Probe({"mapping": unusable}, self._probe_mapping),
         ]

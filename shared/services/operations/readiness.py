@@ -59,20 +59,24 @@ REMEDIES_OF_SYSTEMS: Mapping[str, tuple[str, str]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One readiness check: `problem` and `remedy` are empty when it holds."""
+    """One readiness check: `problem` and `remedy` are empty when it holds. `note`: what
+    else it saw."""
 
     name: str
     problem: str
     remedy: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
     """One read for some checks. `checks`: the remedy of each by name; `run`: the problems of
-    those that do not hold. Raises `TieoutError` where it cannot tell."""
+    those that do not hold. Raises `TieoutError` where it cannot tell. `run` may leave in `notes`
+    what it saw, by check."""
 
     checks: Mapping[str, str]
     run: Callable[[], Awaitable[Mapping[str, str]]]
+    notes: Mapping[str, str] = MappingProxyType({})
 
 
 async def checked(probes: Sequence[Probe]) -> list[Check]:
@@ -91,7 +95,12 @@ async def _checked(probe: Probe) -> list[Check]:
     except Exception as error:  # an answer of another shape than the vendor's: said, not hidden
         return _failed(probe, f"the answer was not understood: {type(error).__name__}", "", error)
     return [
-        Check(name, problems.get(name, ""), remedy if problems.get(name) else "")
+        Check(
+            name,
+            problems.get(name, ""),
+            remedy if problems.get(name) else "",
+            probe.notes.get(name, ""),
+        )
         for name, remedy in probe.checks.items()
     ]
 

@@ -3,14 +3,15 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
+from shared.services.work.dead_letters import DeadLetters
 from shared.services.work.sweep import Sweep
 
 
 class AccountSweeps:
     """What the timers call. `sweeps`: by the alias of the account, the default one first."""
 
-    def __init__(self, sweeps: Mapping[str, Sweep]) -> None:
-        self._sweeps = sweeps
+    def __init__(self, sweeps: Mapping[str, Sweep], dead_letters: DeadLetters) -> None:
+        self._sweeps, self._dead_letters = sweeps, dead_letters
 
     async def transactions(self) -> int:
         """`Sweep.transactions` of each account."""
@@ -29,8 +30,8 @@ class AccountSweeps:
         return await next(iter(self._sweeps.values())).waiting()
 
     async def dead_letters(self) -> int:
-        """`Sweep.dead_letters`: so are the queues."""
-        return await next(iter(self._sweeps.values())).dead_letters()
+        """`DeadLetters.drain`: so are the queues."""
+        return await self._dead_letters.drain()
 
     async def _side_by_side(self, what: str, step: Callable[[Sweep], Awaitable[int]]) -> int:
         """The sum over all accounts. Raises at the end what one account raised, or an

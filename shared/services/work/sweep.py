@@ -1,4 +1,4 @@
-"""The timers' work: objects that no event announced, waiting items, and dead letters.
+"""The timers' work: objects that no event announced, and waiting items.
 
 The list of balance transactions makes money complete, because many types have no event; the payouts
 that these transactions name make the bank side complete. A cursor moves only after the queue has
@@ -7,7 +7,6 @@ for all, the next one continues (`shared/stores/runs.py`).
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -16,14 +15,11 @@ from shared.converge.dispatch import Dispatch, message_for
 from shared.domain.partition import named, partition_of
 from shared.domain.records import Ref
 from shared.entities.payout import FLOW, instance_of, is_itemised, payout_of
-from shared.errors import Unavailable
-from shared.outcomes import Kind, Outcome
+from shared.outcomes import Kind
 from shared.ports import (
     Clock,
-    DeadLetter,
     Flows,
     Json,
-    LetterNotKept,
     Message,
     Page,
     Queue,
@@ -33,16 +29,9 @@ from shared.ports import (
 from shared.registry import Registry
 from shared.services.ingest import route
 from shared.settings import Settings
-from shared.stores.item import (
-    FIND_SENDER,
-    UNREADABLE,
-    Item,
-    UnreadableItemError,
-    read_item,
-    unreadable_item,
-)
+from shared.stores.item import Item
 from shared.stores.items import TABLE as ITEMS
-from shared.stores.items import ItemOutcome, Items, home, item_of, places
+from shared.stores.items import Items, home, item_of, places
 from shared.stores.links import LinkStore
 from shared.stores.paging import Pages, next_cursor
 from shared.stores.places import SWEEP, Cursor, Place, Window, Windows
@@ -53,8 +42,6 @@ from shared.stores.tie_outs import TABLE as PAYOUTS
 UNDELIVERED_DAYS = 3  # as long as Stripe itself tries
 EVENT_DAYS_MAX = 29  # Stripe keeps events for 30
 PAYOUT_DAYS = 14  # payouts of which Stripe's own list is read; older ones by their transactions
-DEAD_LETTERS_MAX = 100  # a queue and run
-LETTER_ID_CHARS_MAX = 100  # of a foreign message, in a log
 RESENDS_PAGE = 100  # waiting items looked at together, and sent in one request
 RESEND_AFTER_MIN = timedelta(minutes=5)
 RESEND_AFTER_MAX = timedelta(hours=2)
@@ -62,8 +49,8 @@ RESEND_AGE_SHARE = 4  # what has waited for a day is not asked for every quarter
 
 
 class Sweep:
-    """What the timers call, for one Stripe account (`AccountSweeps` has all). What waits and dead
-    letters are of all accounts."""
+    """What the timers call, for one Stripe account (`AccountSweeps` has all). What waits is of all
+    accounts."""
 
     def __init__(
         self,
@@ -329,58 +316,8 @@ class Sweep:
             sent += len(messages)
         return sent
 
-    async def dead_letters(self) -> int:
-        """Park what the queues gave up; each is stored before it leaves its dead-letter queue.
-
-        A letter that cannot be parked stays where it is, and those behind it are parked. Raises
-        `ExceptionGroup` at the end for what stayed.
-        """
-        run = self._run("drain_dead_letters")
-
-        async def drain(queue: str) -> int:
-            keep = partial(self._keep, run, queue)
-            limit = DEAD_LETTERS_MAX
-            return await run.part(
-                f"queue {queue}",
-                lambda: self._queue.drain_dead_letters(queue, keep, limit),
-                0,
-            )
-
-        # Each may take its two minutes: together they would outlast the function.
-        drained = await side_by_side(self._queues(), drain)
-        run.close()
-        return sum(drained)
-
-    async def _keep(self, run: Run, queue: str, letter: DeadLetter) -> None:
-        """Raises `LetterNotKept` if the letter itself is at fault: the next ones are still kept."""
-        try:
-            await self._park(queue, letter)
-        except Unavailable:
-            raise  # the next letters would fare the same
-        except Exception as error:
-            run.failed(f"letter {letter.id[:LETTER_ID_CHARS_MAX]} of queue {queue}", error)
-            raise LetterNotKept(letter.id) from error
-
-    async def _park(self, queue: str, letter: DeadLetter) -> None:
-        outcome = Outcome(
-            Kind.PARK,
-            cause="dead_letter",
-            text=f"the queue gave up on the message: {letter.reason}",
-            remedy="Look for crashes in the log around the time of this item, then retry it.",
-        )
-        try:
-            item = read_item(letter.body, self._registry)
-        except UnreadableItemError as error:
-            telemetry.fault("dead_letter_unreadable", error, queue=queue, message=letter.id)
-            item = unreadable_item(queue, letter.id)
-            outcome = replace(outcome, cause=UNREADABLE, remedy=FIND_SENDER)
-        await self._items.store(queue, [ItemOutcome(item, outcome)])
-
-    def _queues(self) -> list[str]:
-        return list(self._registry.queues)
-
     def _places(self) -> list[tuple[str, str]]:
-        return [(queue, where) for queue in self._queues() for where in places([queue])]
+        return [(queue, where) for queue in self._registry.queues for where in places([queue])]
 
 
 def _is_due(row: Row, now: datetime) -> bool:

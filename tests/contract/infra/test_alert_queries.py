@@ -58,14 +58,15 @@ HEALTHY_GAUGES: tuple[tuple[str, float, Mapping[str, str]], ...] = (
     ("tieout.silence.ratio", 0.4, {}),
     ("tieout.flow.idle_hours", 6, {"flow": "payout_flow"}),
 )
+WEBHOOK = {"account": "default", "door": "webhook"}
 HEALTHY_COUNTERS: tuple[tuple[str, float, Mapping[str, str]], ...] = (
-    ("tieout.webhook.accepted", 60, {"account": "default"}),
-    ("tieout.webhook.refused", 2, {"code": "bad_signature", "account": "default"}),
-    ("tieout.webhook.refused", 1, {"code": "malformed", "account": "default"}),
+    ("tieout.webhook.accepted", 60, WEBHOOK),
+    ("tieout.webhook.refused", 2, {"code": "bad_signature", **WEBHOOK}),
+    ("tieout.webhook.refused", 1, {"code": "malformed", **WEBHOOK}),
     (
         "tieout.webhook.skipped",
         4,
-        {"reason": "unknown_type", "type": "charge.expired", "account": "default"},
+        {"reason": "unknown_type", "type": "charge.expired", **WEBHOOK},
     ),
     ("tieout.vendor.requests", 400, {"vendor": "stripe", "result": "ok"}),
     ("tieout.vendor.requests", 300, {"vendor": "dynamics", "result": "ok"}),
@@ -188,7 +189,7 @@ INCIDENTS: dict[str, tuple[str, Callable[[Tables], None], list[tuple[Any, ...]]]
     "deliveries fail": ("webhook-5xx", deliveries(503, 6), [()]),
     "signatures are wrong": (
         "webhook-signatures",
-        counter("tieout.webhook.refused", 11, code="bad_signature", account="default"),
+        counter("tieout.webhook.refused", 11, code="bad_signature", **WEBHOOK),
         [()],
     ),
     "one timer stands still": (
@@ -290,9 +291,7 @@ LIMITS = {  # at its limit an alert is still silent
     "silence": gauge("tieout.silence.ratio", 1.0),
     "webhook-4xx": deliveries(400, 18),
     "webhook-5xx": deliveries(503, 4),
-    "webhook-signatures": counter(
-        "tieout.webhook.refused", 8, code="bad_signature", account="default"
-    ),
+    "webhook-signatures": counter("tieout.webhook.refused", 8, code="bad_signature", **WEBHOOK),
     "timer-heartbeat": stopped("sweep_transactions", hours=2),
     "vendor-denied": counter("tieout.vendor.requests", 1, vendor="dynamics", result="denied"),
     "flow-stuck": gauge("tieout.flow.idle_hours", 12, flow="payout_flow"),

@@ -164,7 +164,7 @@ NOT_LIMITS = (  # fields with a default that are given elsewhere, or not at all 
     *("stripe_base_url", "dynamics_token_url", "dynamics_client_id", "dynamics_client_secret"),
     *("dynamics_dimension_delimiter", "ledger_entity", "tables_connection", "tables_endpoint"),
     *("service_bus_connection", "service_bus_namespace", "managed_identity_client_id"),
-    *("stripe_account_id", "stripe_accounts", "platform_auth", "platform_auth_enabled"),
+    *("stripe_account_id", "stripe_accounts", "platform_auth", "platform_auth_enabled", "ingress"),
 )
 LIMITS = [
     name
@@ -198,6 +198,11 @@ def test_the_ledger_entity_and_the_delimiter_are_passed_on() -> None:
     settings = read(configured(ledgerEntity=entity, dynamicsDimensionDelimiter="|"))
     assert settings.ledger_entity is not None
     assert settings.dynamics_dimension_delimiter == "|"
+
+
+@pytest.mark.parametrize("ingress", ["webhook", "event_grid", "both"])
+def test_the_ways_in_are_passed_on(ingress: str) -> None:
+    assert read(configured(ingress=ingress)).ingress == ingress
 
 
 def test_the_scheduler_overrides_what_host_json_says() -> None:

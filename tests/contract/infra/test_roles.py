@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from shared.registry import ENTITIES
+from shared.registry import ENTITIES, INGRESS_QUEUE
 from tests.bicep_evaluation import Resource
-from tests.contract.infra.variants import INFRA, NAMES, VARIANTS, deployed
+from tests.contract.infra.variants import EVENT_GRID, INFRA, NAMES, VARIANTS, deployed
 from tests.test_tidy import ROOT, files, imports, name_of, tree_of
 
 TABLE: dict[str, dict[str, str]] = json.loads((INFRA / "roles.json").read_text(encoding="utf-8"))
@@ -126,6 +126,15 @@ def test_no_role_of_the_app_gives_what_it_does_not_do(variant: str) -> None:
     assert sorted(granted) == needs(variant)
 
 
+def test_event_grid_may_send_to_the_ingress_and_do_nothing_else() -> None:
+    senders = [one for one in assignments("event grid") if one not in of_the_app("event grid")]
+    assert [role_of(one) for one in senders] == ["Azure Service Bus Data Sender"] * 2
+    assert [one.scope.rpartition("/")[2] for one in senders] == [INGRESS_QUEUE] * 2
+    assert [one.properties["principalId"] for one in senders] == [
+        topic["partnerTopicPrincipalId"] for topic in EVENT_GRID
+    ]
+
+
 def test_the_app_may_not_change_secrets_or_queues() -> None:
     roles = [role_of(one) for one in of_the_app("officer")]
     assert "Key Vault Secrets Officer" not in roles
@@ -151,6 +160,7 @@ SCOPES = {
     "the queue of Dynamics' business events": (
         r"/Microsoft\.ServiceBus/namespaces/queues/[^/]+-events/dynamics-events"
     ),
+    "the queue ingress": r"/Microsoft\.ServiceBus/namespaces/queues/[^/]+/ingress",
     "the key vault": r"/Microsoft\.KeyVault/vaults/[^/]+",
     "the Application Insights component": r"/Microsoft\.Insights/components/[^/]+",
     "the scheduler": r"/Microsoft\.DurableTask/schedulers/[^/]+",
@@ -164,7 +174,7 @@ def test_each_assignment_has_the_scope_that_the_table_says(variant: str) -> None
 
 
 def test_each_queue_gets_its_sender_and_receiver() -> None:
-    queues = {entity.queue for entity in ENTITIES}
+    queues = {*(entity.queue for entity in ENTITIES), INGRESS_QUEUE}
     for symbol in ("busSender", "busReceiver"):
         scopes = [one.scope.rpartition("/")[2] for one in assignments("plain")
                   if one.symbol == symbol]  # fmt: skip
@@ -175,6 +185,7 @@ CONDITIONS: dict[str, tuple[str, ...]] = {  # by variant: what is there beside t
     "plain": ("queueContributor",),
     "scheduler": ("taskContributor",),
     "events": ("eventsReceiver", "queueContributor"),
+    "event grid": ("gridSender", "queueContributor"),
     "owner": ("busOwner", "queueContributor"),
     "officer": ("queueContributor", "secretsOfficer"),
 }

@@ -24,6 +24,7 @@ NO_TAGS = (  # children, settings of others, and assignments
     *("Microsoft.Storage/storageAccounts/blobServices/containers", "Microsoft.Web/sites/config"),
     *("Microsoft.Storage/storageAccounts/tableServices", "Microsoft.ServiceBus/namespaces/queues"),
     *("Microsoft.ServiceBus/namespaces/queues/authorizationRules",),
+    *("Microsoft.EventGrid/partnerTopics/eventSubscriptions",),
     *("Microsoft.Authorization/roleAssignments", "Microsoft.DurableTask/schedulers/taskHubs"),
     *("Microsoft.Web/sites/basicPublishingCredentialsPolicies",),
     *("Microsoft.Network/virtualNetworks/subnets",),

@@ -15,12 +15,24 @@ VARIABLES = {
     "TIEOUT_ALERT_EMAILS": "finance@example.com, oncall@example.com",
 }
 SIGN_IN = {"clientId": "00000000-0000-4000-8000-00000000000d", "tenantId": "t"}
+EVENT_GRID = [
+    {
+        "partnerTopicName": "stripe-events",
+        "partnerTopicPrincipalId": "00000000-0000-4000-8000-00000000000f",
+    },
+    {
+        "alias": "shop-eu",
+        "partnerTopicName": "stripe-events-eu",
+        "partnerTopicPrincipalId": "00000000-0000-4000-8000-000000000010",
+    },
+]
 VARIANTS: dict[str, dict[str, Any]] = {
     "plain": {},
     "scheduler": {"durableBackend": "DurableTaskScheduler"},
     "private": {"privateNetworking": True},
     "private with addresses": {"privateNetworking": True, "operatorAddresses": ["203.0.113.7/32"]},
     "events": {"dynamicsEvents": True},
+    "event grid": {"eventGrid": EVENT_GRID},
     "sign-in": {"authentication": SIGN_IN},
     "owner": {"ownsQueues": True},
     "officer": {"secretsOfficerId": "00000000-0000-4000-8000-00000000000e"},

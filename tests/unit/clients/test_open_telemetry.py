@@ -85,12 +85,18 @@ def test_counters_add_up_and_gauges_show_the_newest_state() -> None:
     rig = Rig()
     for value in (2, 5):
         rig.client.count(
-            "tieout.webhook.refused", value, {"code": "malformed", "account": "default"}
+            "tieout.webhook.refused",
+            value,
+            {"code": "malformed", "account": "default", "door": "webhook"},
         )
         rig.client.gauge("tieout.silence.ratio", value, {})
     assert sorted(rig.points()) == [
         ("tieout.silence.ratio", {}, 5),
-        ("tieout.webhook.refused", {"code": "malformed", "account": "default"}, 7),
+        (
+            "tieout.webhook.refused",
+            {"code": "malformed", "account": "default", "door": "webhook"},
+            7,
+        ),
     ]
 
 

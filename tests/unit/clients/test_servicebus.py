@@ -170,6 +170,7 @@ def received(
         application_properties={
             "DeadLetterReason": reason,
             "DeadLetterErrorDescription": "tried 10 times",
+            "tieout_account": "shop-eu",
         },
     )
     return ServiceBusReceivedMessage.from_bytes(_encoded(sent))
@@ -500,9 +501,10 @@ async def test_dead_letters_are_kept_and_then_completed() -> None:
     done = await queue_of(FakeLinks(receiver=receiver)).drain_dead_letters("charge", keep, 10)
     assert done == 2
     reason = "MaxDeliveryCountExceeded: tried 10 times"
+    properties = {"tieout_account": "shop-eu"}
     assert kept == [
-        (DeadLetter("a", "3", b'{"n":1}', reason), []),
-        (DeadLetter("b", "3", b"\xff", reason), ["a"]),
+        (DeadLetter("a", "3", b'{"n":1}', reason, properties), []),
+        (DeadLetter("b", "3", b"\xff", reason, properties), ["a"]),
     ]
     assert receiver.completed == ["a", "b"]
     assert receiver.is_closed

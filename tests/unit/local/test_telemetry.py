@@ -18,7 +18,7 @@ def clock() -> ManualClock:
 def test_a_counter_is_told_at_the_end_of_each_minute(clock: ManualClock) -> None:
     memory = MemoryTelemetry(clock)
     for seconds in (10, 10, 50, 120):
-        memory.count("tieout.webhook.accepted", 1, {"account": "default"})
+        memory.count("tieout.webhook.accepted", 1, {"account": "default", "door": "webhook"})
         clock.advance(seconds)
     assert [(point.at.minute, point.value) for point in memory.points] == [(1, 3), (2, 1)]
     assert memory.total("tieout.webhook.accepted") == 4
@@ -51,7 +51,7 @@ def test_what_is_not_declared_is_noted(
 
 def test_a_counter_that_would_fall_is_noted(clock: ManualClock) -> None:
     memory = MemoryTelemetry(clock)
-    memory.count("tieout.webhook.accepted", -1, {"account": "default"})
+    memory.count("tieout.webhook.accepted", -1, {"account": "default", "door": "webhook"})
     assert len(memory.undeclared) == 1
 
 

@@ -30,6 +30,7 @@ from shared.ports import (
 from shared.registry import REGISTRY
 from shared.services.ingest import Refusals
 from shared.settings import Settings
+from shared.stores.doors import Doors
 from shared.stores.mapping_store import MappingStore
 from shared.stores.mappings import Mappings
 from tests.unit.entities.objects import BOOKS
@@ -317,6 +318,7 @@ def rig(*objects: Json, tables: MemoryTables | None = None, **changes: Any) -> R
         mappings=Mappings(MappingStore(tables), clock, packaged_product),
         registry=REGISTRY,
         refusals=Refusals(clock),
+        doors=Doors(tables, clock),
         flows=flows,
     )
     return Rig(stripe, dynamics, queue, flows, tables, clock, app)

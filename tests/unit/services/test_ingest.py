@@ -14,8 +14,9 @@ from shared.clients.stripe.signatures import StripeSignatures
 from shared.domain.partition import partition_of
 from shared.errors import QueueUnavailable, StorageUnavailable
 from shared.outcomes import Kind
-from shared.ports import Operation
+from shared.ports import Operation, Tables
 from shared.registry import REGISTRY
+from shared.services.ingest import Refusals
 from shared.services.ingest.ingest import (
     ANSWER_SECONDS_MAX,
     BODY_BYTES_MAX,
@@ -24,6 +25,7 @@ from shared.services.ingest.ingest import (
     Answer,
     Ingest,
 )
+from shared.stores.doors import Doors
 from shared.stores.items import Items, places
 from tests.unit.entities.objects import Json, charge
 from tests.unit.services.fakes import START, ManualClock, RecordingQueue, settings
@@ -53,8 +55,15 @@ class Door:
 
     def __init__(self) -> None:
         self.queue, self.tables, self.clock = RecordingQueue(), MemoryTables(), ManualClock()
-        self.ingest = Ingest(
-            settings(), StripeSignatures(), self.queue, self.tables, self.clock, registry=REGISTRY
+        self.ingest = self.over(self.tables)
+
+    def over(self, tables: Tables, **changes: object) -> Ingest:
+        ports = (settings(**changes), StripeSignatures(), self.queue, tables, self.clock)
+        return Ingest(
+            *ports,
+            registry=REGISTRY,
+            refusals=Refusals(self.clock),
+            doors=Doors(tables, self.clock),
         )
 
     async def receive(self, content: Json | bytes, signature: str | None = "sign") -> Answer:
@@ -246,17 +255,16 @@ class HangingTables(MemoryTables):
 
 async def test_a_skip_that_cannot_be_counted_is_accepted_all_the_same() -> None:
     door = Door()
-    door.ingest = Ingest(
-        settings(), StripeSignatures(), door.queue, DownTables(), door.clock, registry=REGISTRY
-    )
+    door.ingest = door.over(DownTables())
     assert (await door.receive(event(livemode=True))).status == 202
 
 
 def test_a_skip_is_not_held_up_by_slow_storage() -> None:
     async def main(clock: LoopClock) -> float:
         tables = HangingTables(clock)
+        ports = (settings(), StripeSignatures(), RecordingQueue(), tables, clock)
         ingest = Ingest(
-            settings(), StripeSignatures(), RecordingQueue(), tables, clock, registry=REGISTRY
+            *ports, registry=REGISTRY, refusals=Refusals(clock), doors=Doors(tables, clock)
         )
         body = json.dumps(event(livemode=True)).encode()
         answer = await ingest.receive(body, signed(body))
@@ -307,3 +315,27 @@ async def test_an_event_of_a_tax_id_is_one_of_its_customer() -> None:
     assert (await door.receive(nobody)).message == "nothing to do: no_object_id"
     strange = event(type="customer.tax_id.created", data={"object": charge()})
     assert (await door.receive(strange)).message == "nothing to do: other_object"
+
+
+async def test_a_closed_webhook_refuses_all_unread() -> None:
+    door = Door()
+    door.ingest = door.over(door.tables, ingress="event_grid")
+    answer = await door.receive(event())
+    assert (answer.status, answer.code) == (410, "closed")
+    assert door.queue.sent == []
+
+
+async def test_the_webhook_notes_when_an_event_came_where_there_is_another_way() -> None:
+    door = Door()
+    await door.receive(event())
+    assert await Doors(door.tables, door.clock).last() == {}
+    door.ingest = door.over(door.tables, ingress="both")
+    await door.receive(event())
+    assert await Doors(door.tables, door.clock).last() == {"webhook": door.clock.now()}
+
+
+async def test_a_note_that_cannot_be_written_costs_no_event() -> None:
+    door = Door()
+    door.ingest = door.over(DownTables(), ingress="both")
+    assert (await door.receive(event())).status == 202
+    assert len(door.queue.sent) == 1

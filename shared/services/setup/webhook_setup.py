@@ -10,7 +10,7 @@ from shared.domain.partition import DEFAULT_ACCOUNT
 from shared.errors import SettingsRefused, TieoutError
 from shared.policy import DEFAULT, Policy
 from shared.registry import REGISTRY, Registry
-from shared.services.operations.stripe_permissions import (
+from shared.services.setup.stripe_permissions import (
     StripePermission,
     events_of,
     permissions_of,
