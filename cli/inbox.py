@@ -30,7 +30,7 @@ def inbox_list(
     if as_json:
         typer.echo(json.dumps(answer))
     else:
-        from cli import pages  # noqa: PLC0415 - the world is imported only where it is needed
+        from cli import pages
 
         pages.inbox_page(answer, pages.console(), resolved=resolved)
     if answer["items"] and not resolved:

@@ -52,8 +52,8 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """A seeded month of a shop, from Stripe into Dynamics 365, ending in the tie-out."""
-    from cli import pages  # noqa: PLC0415 - the world is imported only where it is needed
-    from local import demo as world  # noqa: PLC0415
+    from cli import pages
+    from local import demo as world
 
     _quiet()
     started = time.monotonic()
@@ -95,12 +95,12 @@ def serve(
     With a long --post-seconds, Dynamics posts and invoices by tieout world job alone. With
     --peers-only you start the app yourself, on the Azure Functions host (func start).
     """
-    from local import serve as world  # noqa: PLC0415 - as above
+    from local import serve as world
 
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
     ports = world.ServePorts(app_port, stripe_port, dynamics_port)
     if peers_only:
-        from local import peers  # noqa: PLC0415 - as above
+        from local import peers
 
         chosen = peers.PeerPorts(ports, bus_port, storage_port)
         problem = peers.run(chosen, seed, typer.echo, post_seconds)
@@ -129,10 +129,10 @@ def replay(
     Exit codes: 0 everything is booked and tied out; 1 something is parked, not understood, or a
     gap; 2 nothing to replay, or wrong usage; 3 nothing is wrong, but something waits or is missing.
     """
-    from cli import pages  # noqa: PLC0415 - as above
-    from cli.replay_page import replay_page  # noqa: PLC0415
-    from local import replay as world  # noqa: PLC0415
-    from local.replay import read  # noqa: PLC0415
+    from cli import pages
+    from cli.replay_page import replay_page
+    from local import replay as world
+    from local.replay import read
 
     _quiet()
     if report is not None and (problem := _unwritable(report)):
@@ -197,7 +197,7 @@ def simulate(
     ] = True,
 ) -> None:
     """Live through simulated months with every fault on; exit 1 when an invariant breaks."""
-    from local import simulation  # noqa: PLC0415 - as above
+    from local import simulation
 
     _quiet()
     try:
@@ -223,7 +223,7 @@ def proof(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps(proofs))
     else:
-        from cli import pages  # noqa: PLC0415 - as above
+        from cli import pages
 
         pages.proof_page(proofs, pages.console())
     accounts = [proofs, *proofs.get("accounts", {}).values()]
@@ -264,7 +264,7 @@ def receipts(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps(answer))
     else:
-        from cli import pages  # noqa: PLC0415 - as above
+        from cli import pages
 
         pages.receipts_page(answer, pages.console())
 
@@ -280,7 +280,7 @@ def backfill(
     as_json: AsJson = False,
 ) -> None:
     """Let a running app book an account's past; shows the progress until it is done."""
-    from cli import pages  # noqa: PLC0415 - as above
+    from cli import pages
 
     named = {name: text for name, text in (("account", account), ("who", who)) if text}
     route = f"backfill?account={quote(account)}" if account else "backfill"

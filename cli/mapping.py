@@ -33,8 +33,8 @@ def validate(
     as_json: AsJson = False,
 ) -> None:
     """Check mapping documents together with the product's templates; nothing is published."""
-    from cli import documents  # noqa: PLC0415 - a quick start for the other commands
-    from shared.mapping.problems import MappingRefused  # noqa: PLC0415
+    from cli import documents
+    from shared.mapping.problems import MappingRefused
 
     reserved = (customer_id_property,) if customer_id_property else ()
     try:
@@ -69,8 +69,8 @@ def diff(
     if all(SET.fullmatch(name) and not Path(name).exists() for name in (before, after)):
         publishing.diff_sets(before, after, url, as_json)
         return
-    from cli import documents  # noqa: PLC0415 - as above
-    from shared.mapping.problems import MappingRefused  # noqa: PLC0415
+    from cli import documents
+    from shared.mapping.problems import MappingRefused
 
     try:
         if any(Path(name).is_dir() for name in (before, after)):

@@ -34,7 +34,7 @@ def _table(sources: Sources) -> str:
 
 def main() -> None:
     """Print the page."""
-    from shared.packaged import packaged_vocabulary  # noqa: PLC0415 - read when it is asked for
+    from shared.packaged import packaged_vocabulary
 
     print(page(packaged_vocabulary().catalogue), end="")
 

@@ -86,7 +86,7 @@ def demo_page(demo: Demo, seconds: float, out: Console) -> None:
     _customers(summary, takings.customers, out)
     _records(summary.records, out)
     _requests(summary.requests, summary.stripe_requests, out)
-    from cli.payouts_table import payouts_table  # noqa: PLC0415 - of the embedded world
+    from cli.payouts_table import payouts_table
 
     payouts_table(summary, out)
     listed(summary.listed, out)

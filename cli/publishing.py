@@ -124,7 +124,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """The documents of a set; `active` is the one in force."""
-    from cli import documents  # noqa: PLC0415 - a quick start for the other commands
+    from cli import documents
 
     answer = _call(url, _query("mappings/show", set=name), as_json)
     if into is not None:
@@ -140,8 +140,8 @@ def show(
 
 
 def _write(into: Path, shown: list[dict[str, Any]], as_json: bool) -> None:
-    from cli import documents  # noqa: PLC0415 - as above
-    from shared.mapping.problems import MappingRefused  # noqa: PLC0415
+    from cli import documents
+    from shared.mapping.problems import MappingRefused
 
     try:
         paths = documents.write(into, [(document["title"], document["tree"]) for document in shown])
@@ -218,8 +218,8 @@ def tell_differences(documents: list[dict[str, Any]], as_json: bool) -> None:
 
 
 def _read(paths: list[Path], as_json: bool) -> list[dict[str, Any]]:
-    from cli import documents  # noqa: PLC0415 - a quick start for the other commands
-    from shared.mapping.problems import MappingRefused  # noqa: PLC0415
+    from cli import documents
+    from shared.mapping.problems import MappingRefused
 
     try:
         return [{"name": name, "text": text} for name, text in documents.texts(paths)]
@@ -249,7 +249,7 @@ def _preview(url: str, name: str, who: str, limit: int, as_json: bool) -> dict[s
 def _policy(answer: Mapping[str, Any], sets: list[dict[str, Any]]) -> str:
     """What becomes of the policy, as far as the sets listed tell: `added`, `removed`, `changed`;
     empty where they do not."""
-    from shared.stores.mapping_store import PRODUCT_ALONE  # noqa: PLC0415 - as above
+    from shared.stores.mapping_store import PRODUCT_ALONE
 
     titles = {submitted["set"]: submitted["documents"] for submitted in sets} | {PRODUCT_ALONE: {}}
     before, after = titles.get(answer["against"]), titles.get(answer["candidate"])

@@ -12,7 +12,7 @@ def status(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
     """Ask a running app how much work is done, waits or is parked."""
     answer = ask(url, "status")
     if not _is_json(answer, as_json):
-        from cli import work_pages as pages  # noqa: PLC0415 - a quick start for the others
+        from cli import work_pages as pages
 
         pages.status_page(answer, option(url), pages.console())
 
@@ -28,7 +28,7 @@ def payouts(
         rows = [payout for payout in answer["payouts"] if payout["status"] != "tied"]
         answer = {**answer, "payouts": rows}
     if not _is_json(answer, as_json):
-        from cli import work_pages as pages  # noqa: PLC0415 - as above
+        from cli import work_pages as pages
 
         pages.payouts_page(answer, pages.console())
 
@@ -37,7 +37,7 @@ def waiting(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
     """Ask a running app what waits or is scheduled: since when, why, and until when."""
     answer = ask(url, "waiting")
     if not _is_json(answer, as_json):
-        from cli import work_pages as pages  # noqa: PLC0415 - as above
+        from cli import work_pages as pages
 
         pages.waiting_page(answer, pages.console())
 

@@ -22,7 +22,7 @@ bp = func.Blueprint()
 async def customer_accept(req: func.HttpRequest) -> func.HttpResponse:
     """Body `{"company", "account" or "new": true, "who", "why"}`, and `"shared": true` for an
     account that another Stripe customer has: 202 `{"sent": n}`; 409 says why not."""
-    from shared.services.operations import ChoiceRefused  # noqa: PLC0415 - cold start
+    from shared.services.operations import ChoiceRefused
 
     try:
         decision = _decision(req)
@@ -38,7 +38,7 @@ async def customer_accept(req: func.HttpRequest) -> func.HttpResponse:
 
 def _decision(req: func.HttpRequest) -> "AccountDecision":
     """Raises `BadRequest`."""
-    from shared.services.operations import AccountDecision  # noqa: PLC0415 - cold start
+    from shared.services.operations import AccountDecision
 
     body = json_body(req)
     account, new, shared = text_in(body, "account", ""), body.get("new"), body.get("shared")
@@ -61,7 +61,7 @@ def _decision(req: func.HttpRequest) -> "AccountDecision":
 async def customer_erase(req: func.HttpRequest) -> func.HttpResponse:
     """Body `{"who", "why"}`: 200 with what was erased; 202 when something is left, which another
     call erases; 409 says why nothing was."""
-    from shared.services.privacy import EraseRefused  # noqa: PLC0415 - cold start
+    from shared.services.privacy import EraseRefused
 
     try:
         body = json_body(req)

@@ -72,7 +72,7 @@ async def inbox_resolve(req: func.HttpRequest) -> func.HttpResponse:
 
     Money needs `"company"`, `"voucher"`, `"amount_minor"`, `"currency"`, or `"not_to_book": true`.
     -> `{"resolved": n, "refused": [{"id", "reason"}]}`; 409 when all of them were refused."""
-    from shared.services.inbox import ResolutionRefused  # noqa: PLC0415 - cold start
+    from shared.services.inbox import ResolutionRefused
 
     app = bootstrap.app()
     try:
@@ -97,7 +97,7 @@ def _kind(status: str) -> Kind:
 
 def _decision(req: func.HttpRequest, body: Mapping[str, Any]) -> "Decision":
     """Raises `BadRequest`."""
-    from shared.services.inbox import Decision  # noqa: PLC0415 - cold start
+    from shared.services.inbox import Decision
 
     amount_minor, not_to_book = body.get("amount_minor"), body.get("not_to_book")
     if amount_minor is not None and type(amount_minor) is not int:
@@ -117,7 +117,7 @@ def _decision(req: func.HttpRequest, body: Mapping[str, Any]) -> "Decision":
 
 async def _chosen(inbox: "Inbox", body: Mapping[str, Any], kind: Kind) -> "list[ParkedItem]":
     """The items that the body names. Raises `BadRequest`."""
-    from shared.services.inbox import RETRIES_MAX  # noqa: PLC0415 - cold start
+    from shared.services.inbox import RETRIES_MAX
 
     ids, cause = body.get("ids"), body.get("cause")
     if isinstance(cause, str) and cause and ids is None:

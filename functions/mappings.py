@@ -123,7 +123,7 @@ async def mappings_preview(req: func.HttpRequest) -> func.HttpResponse:
 
 
 async def _preview(req: func.HttpRequest) -> Json:
-    from shared.services.publishing import PREVIEW_OBJECTS  # noqa: PLC0415 - cold start
+    from shared.services.publishing import PREVIEW_OBJECTS
 
     body = json_body(req)
     limit = whole_in(body, "limit", PREVIEW_OBJECTS)
@@ -172,7 +172,7 @@ async def mappings_reapply(req: func.HttpRequest) -> func.HttpResponse:
 
 
 async def _reapply(req: func.HttpRequest) -> Json:
-    from shared.services.publishing import PREVIEW_OBJECTS  # noqa: PLC0415 - cold start
+    from shared.services.publishing import PREVIEW_OBJECTS
 
     body = json_body(req)
     who, why = who_in(req, body), text_in(body, "why")
@@ -182,7 +182,7 @@ async def _reapply(req: func.HttpRequest) -> Json:
 
 async def _answer(work: Awaitable[Json], status: int = 200) -> func.HttpResponse:
     """What the work gives, or its refusal."""
-    from shared.services.publishing import PublishRefused  # noqa: PLC0415 - cold start
+    from shared.services.publishing import PublishRefused
 
     try:
         return json_response(await work, status)

@@ -77,7 +77,7 @@ async def payouts(req: func.HttpRequest) -> func.HttpResponse:
 async def proof(req: func.HttpRequest) -> func.HttpResponse:
     """The clearing proof of every currency, with its exceptions; `accounts`: those of further
     Stripe accounts by alias, each as the default account's."""
-    from shared.services.reconciliation import prove_each  # noqa: PLC0415 - cold start
+    from shared.services.reconciliation import prove_each
 
     del req
     try:

@@ -17,7 +17,7 @@ bp = func.Blueprint()
 @guarded("probe")
 async def probe(req: func.HttpRequest) -> func.HttpResponse:
     """`{"company", "classification", "who"}`: the answer to each rule, and what was left behind."""
-    from shared.services.probing import ProbingRefused  # noqa: PLC0415 - cold start
+    from shared.services.probing import ProbingRefused
 
     try:
         body = json_body(req)

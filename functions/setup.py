@@ -17,7 +17,7 @@ bp = func.Blueprint()
 @guarded("setup")
 async def setup(req: func.HttpRequest) -> func.HttpResponse:
     """What to set up at Stripe; answers as well while the settings are not complete."""
-    from shared.services.setup import setup_before_settings  # noqa: PLC0415 - cold start
+    from shared.services.setup import setup_before_settings
 
     del req
     try:
@@ -33,7 +33,7 @@ async def setup(req: func.HttpRequest) -> func.HttpResponse:
 @guarded("setup")
 async def setup_note(req: func.HttpRequest) -> func.HttpResponse:
     """`{"who", "account", "endpoint", "changes"}`: what a person changed at Stripe, on record."""
-    from shared.services.setup import SetupNote  # noqa: PLC0415 - cold start
+    from shared.services.setup import SetupNote
 
     try:
         body = json_body(req)

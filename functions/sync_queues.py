@@ -23,7 +23,7 @@ def _handler(queue: str) -> Handler:
         messages: typing.List[func.ServiceBusMessage],  # noqa: UP006
         client: df.DurableOrchestrationClient,
     ) -> None:
-        from shared.services.work import Received  # noqa: PLC0415 - cold start
+        from shared.services.work import Received
 
         received = [
             Received(

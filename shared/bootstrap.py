@@ -80,7 +80,7 @@ def app() -> "App":
 
     Raises `SettingsRefused` while the environment is incomplete.
     """
-    from shared.app import App  # noqa: PLC0415 - cold start
+    from shared.app import App
 
     found = receiving_app()
     return found if isinstance(found, App) else _app_of_process()
@@ -116,9 +116,9 @@ def mappings_of(
     """The published mappings over this version's own templates. Raises `SettingsRefused`, and
     `MappingRefused` for templates that do not fit: those of others are compiled at once. Tests
     hold the product's own to its entities, so these may wait until a mapping is needed."""
-    from shared.packaged import packaged_product  # noqa: PLC0415 - cold start
-    from shared.stores.mapping_store import MappingStore  # noqa: PLC0415
-    from shared.stores.mappings import Mappings  # noqa: PLC0415
+    from shared.packaged import packaged_product
+    from shared.stores.mapping_store import MappingStore
+    from shared.stores.mappings import Mappings
 
     @functools.cache
     def product() -> "Product":
@@ -194,7 +194,7 @@ def _completed(
     **overrides: Any,  # noqa: ANN401 - ports by name
 ) -> "App":
     """The App around the part that receives; `overrides`: ports of `FURTHER_PORTS`."""
-    from shared.app import App  # noqa: PLC0415 - cold start
+    from shared.app import App
 
     settings, clock = receiving.settings, receiving.clock
     rng: Random = overrides.get("rng") or random.SystemRandom()

@@ -27,7 +27,7 @@ def telemetry_of(environment: Mapping[str, str]) -> Telemetry:
     """OpenTelemetry where there is somebody to export to, else log lines."""
     if not environment.get(EXPORT_SETTING):
         return NoTelemetry()
-    from shared.clients.open_telemetry import OpenTelemetry  # noqa: PLC0415 - cold start
+    from shared.clients.open_telemetry import OpenTelemetry
 
     return OpenTelemetry()
 
@@ -42,7 +42,7 @@ def _http() -> httpx.AsyncClient:
 
 
 def _credential(settings: Settings) -> "AsyncTokenCredential":
-    from shared.clients.credentials import azure_credential  # noqa: PLC0415 - cold start
+    from shared.clients.credentials import azure_credential
 
     return azure_credential(settings.managed_identity_client_id or None)
 
@@ -55,7 +55,7 @@ def stripe_gateway(
     settings: Settings, http: httpx.AsyncClient, clock: Clock, rng: Random
 ) -> StripeGateway:
     """The Stripe client over a given transport."""
-    from shared.clients.stripe.gateway import StripeApi  # noqa: PLC0415 - cold start
+    from shared.clients.stripe.gateway import StripeApi
 
     _quieten()
     return StripeApi(
@@ -75,13 +75,13 @@ def _dynamics(settings: Settings, clock: Clock, rng: Random) -> DynamicsGateway:
 
 def dynamics_gateway(settings: Settings, http: httpx.AsyncClient, clock: Clock) -> DynamicsGateway:
     """The Dynamics client over a given transport."""
-    from shared.clients.dynamics.auth import (  # noqa: PLC0415 - cold start
+    from shared.clients.dynamics.auth import (
         ClientCredentials,
         IdentityToken,
         TokenSource,
     )
-    from shared.clients.dynamics.finance import FinanceGateway  # noqa: PLC0415
-    from shared.clients.dynamics.transport import DynamicsHttp  # noqa: PLC0415
+    from shared.clients.dynamics.finance import FinanceGateway
+    from shared.clients.dynamics.transport import DynamicsHttp
 
     _quieten()
     scope = f"{settings.dynamics_url}/.default"
@@ -102,7 +102,7 @@ def dynamics_gateway(settings: Settings, http: httpx.AsyncClient, clock: Clock) 
 
 
 def _tables(settings: Settings, clock: Clock) -> Tables:
-    from shared.clients.tables import AzureTables  # noqa: PLC0415 - cold start
+    from shared.clients.tables import AzureTables
 
     del clock
     if settings.tables_connection is not None:
@@ -111,8 +111,8 @@ def _tables(settings: Settings, clock: Clock) -> Tables:
 
 
 def _queue(settings: Settings, clock: Clock) -> Queue:
-    from shared.clients.servicebus import ServiceBusQueue  # noqa: PLC0415 - cold start
-    from shared.clients.servicebus_links import ServiceBusLinks  # noqa: PLC0415
+    from shared.clients.servicebus import ServiceBusQueue
+    from shared.clients.servicebus_links import ServiceBusLinks
 
     if settings.service_bus_connection is not None:
         connection = settings.service_bus_connection.get_secret_value()
@@ -124,7 +124,7 @@ def _queue(settings: Settings, clock: Clock) -> Queue:
 
 
 def _signatures(settings: Settings, clock: Clock) -> Signatures:
-    from shared.clients.stripe.signatures import StripeSignatures  # noqa: PLC0415 - cold start
+    from shared.clients.stripe.signatures import StripeSignatures
 
     del settings, clock
     return StripeSignatures()

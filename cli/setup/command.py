@@ -91,7 +91,7 @@ def setup(
 
 
 def _alias(account: str) -> str:
-    from shared.stripe_accounts import check_alias  # noqa: PLC0415 - a quick start for the others
+    from shared.stripe_accounts import check_alias
 
     if account == DEFAULT_ACCOUNT:
         return account
@@ -136,9 +136,9 @@ def _key(*, needed: bool) -> str:
 
 def _check(report: SetupReport, key: str, facts: Facts, account: Facts | None) -> None:
     """Raises `SetupFailed`."""
-    from pydantic import SecretStr  # noqa: PLC0415 - as above
+    from pydantic import SecretStr
 
-    from shared.stripe_accounts import check_api_key, livemode_of  # noqa: PLC0415
+    from shared.stripe_accounts import check_api_key, livemode_of
 
     try:
         check_api_key(SecretStr(key))
@@ -161,7 +161,7 @@ async def _at_stripe(
     vault: str,
     stripe_url: str,
 ) -> None:
-    from shared.addresses import check_address  # noqa: PLC0415 - as above
+    from shared.addresses import check_address
 
     try:
         check_address(stripe_url)  # the key goes there

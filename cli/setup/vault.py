@@ -134,9 +134,9 @@ def secret_name(alias: str, default: str) -> str:
 async def azure_token(scope: str) -> str:
     """A token of the person who is signed in (`az login`, `azd auth login`)."""
     try:
-        from azure.core.exceptions import AzureError  # noqa: PLC0415 - not installed for everybody
+        from azure.core.exceptions import AzureError
 
-        from shared.clients.credentials import azure_credential  # noqa: PLC0415
+        from shared.clients.credentials import azure_credential
     except ModuleNotFoundError:
         raise SetupFailed(
             "--vault needs Microsoft's sign-in, which is not installed: pip install "

@@ -75,7 +75,7 @@ def azure_credential(managed_identity_client_id: str | None = None) -> LazyCrede
     """
 
     def make() -> AsyncTokenCredential:
-        from azure.identity.aio import DefaultAzureCredential  # noqa: PLC0415 - cold start
+        from azure.identity.aio import DefaultAzureCredential
 
         return DefaultAzureCredential(managed_identity_client_id=managed_identity_client_id)
 
