@@ -4,7 +4,7 @@ What of the order is invoiced already stays as it is; what is open follows the r
 `SalesOrderHeadersV2`, `SalesOrderLinesV3` (Dynamics 365 Finance, sales and marketing).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from shared.domain.documents import Document, Open, Party, Patch
@@ -14,8 +14,10 @@ from shared.entities.common.method import method_of
 from shared.entities.common.objects import Query, Snapshot, currency_of, id_of, moment, text
 from shared.entities.common.order_state import LINES_ANSWER, ORDER, State, line_role
 from shared.entities.common.origin import origin_of
+from shared.entities.common.refunding import Effects, Taken
 from shared.entities.common.sale_line import ROUNDING, ROUNDING_NUMBER, SaleLine
 from shared.entities.common.sale_routing import session_of
+from shared.entities.common.sale_tax import told
 from shared.entities.common.sales_documents import (
     OmittedLine,
     SalesOrder,
@@ -77,9 +79,7 @@ def header_of(snapshot: Snapshot, company: str, omitted: Iterable[OmittedLine] =
     )
 
 
-def taken_before(
-    lines: Sequence[SaleLine], reductions: Mapping[int, Mapping[str, int]]
-) -> dict[int, OmittedLine]:
+def taken_before(lines: Sequence[SaleLine], effects: Effects) -> dict[int, OmittedLine]:
     """Lines that refunds took away before there is an order, by number.
 
     Dynamics takes no new line of quantity 0. The header remembers them, as if they had been written
@@ -87,9 +87,9 @@ def taken_before(
     """
     found: dict[int, OmittedLine] = {}
     for line in lines:
-        mine = reductions.get(line.number, {})
-        if mine and sum(mine.values()) == line.worth and line.number != ROUNDING_NUMBER:
-            found[line.number] = OmittedLine(line, dict(mine))
+        mine = effects.of_line(line.number)
+        if mine.amounts and mine.total == line.worth and line.number != ROUNDING_NUMBER:
+            found[line.number] = OmittedLine(line, mine.amounts, mine.taxes)
     return found
 
 
@@ -128,7 +128,7 @@ def _nearest(amount: int, parts: int) -> int:
 
 def lines_of(
     lines: Sequence[SaleLine],
-    reductions: Mapping[int, Mapping[str, int]],
+    effects: Effects,
     state: State,
     header: SalesOrder,
     rounding_minor_max: int,
@@ -143,12 +143,12 @@ def lines_of(
             continue
         if line.number in state.without:
             continue
-        mine = reductions.get(line.number, {})
-        figures = figures_of(line, sum(mine.values()))
-        left += line.worth - sum(mine.values()) - figures.amount
+        mine = effects.of_line(line.number)
+        figures = figures_of(line, mine.total)
+        left += line.worth - mine.total - figures.amount
         documents.append(_line(line, figures, mine, state, header))
-    mine = reductions.get(ROUNDING_NUMBER, {})
-    amount = rounding.worth - sum(mine.values()) + left
+    mine = effects.of_line(ROUNDING_NUMBER)
+    amount = rounding.worth - mine.total + left
     if abs(amount) > rounding_minor_max:
         raise Parked(
             "rounding_too_large",
@@ -181,7 +181,7 @@ def begun_of(
     """
     return tuple(
         state.announced.get(int(line.key))
-        or _line(line.sold, figures_of(line.sold, 0), {}, state, header)
+        or _line(line.sold, figures_of(line.sold, 0), Taken(), state, header)
         for line in lines
         if line.quantity == 0 and int(line.key) not in state.lines
     )
@@ -190,7 +190,7 @@ def begun_of(
 def _line(
     line: SaleLine,
     figures: Figures,
-    reductions: Mapping[str, int],
+    taken: Taken,
     state: State,
     header: SalesOrder,
 ) -> SalesOrderLine:
@@ -208,13 +208,15 @@ def _line(
         price=Money(figures.price, currency),
         discount=Money(figures.discount, currency),
         amount=Money(figures.amount, currency),
-        reductions=dict(reductions),
+        reductions=taken.amounts,
+        tax_reductions=taken.taxes,
         sold=line,
         kind=line.kind,
         product=line.product,
         stripe_price=line.price,
         item=line.item,
         text=line.text,
+        tax=told(line.keys),
     )
 
 

@@ -6,6 +6,7 @@ announces one, has none here; nor has one that was refunded wholly before it was
 
 from dataclasses import dataclass
 
+from shared.domain.allotment import Part, PartShares
 from shared.domain.documents import Document, Party
 from shared.entities.charge import order, sold_items
 from shared.entities.charge.sale_lines import lines_of
@@ -20,8 +21,14 @@ from shared.entities.common.objects import (
 )
 from shared.entities.common.order_state import ORDER, State, sold_in, state_of
 from shared.entities.common.origin import origin_of, party_in
-from shared.entities.common.refunding import Effects, Shares, effects_of, refunds_of, was_given_back
-from shared.entities.common.sale_line import SALE, SaleLine
+from shared.entities.common.refunding import (
+    Effects,
+    Taken,
+    effects_of,
+    refunds_of,
+    was_given_back,
+)
+from shared.entities.common.sale_line import SALE, SaleLine, parts_of
 from shared.entities.common.sale_routing import (
     SaleRouting,
     announces_invoice,
@@ -118,17 +125,17 @@ def _order(snapshot: Snapshot, sold: SaleRouting, context: Context) -> tuple[Doc
         lines = sold_items.linked(told, snapshot, session, context)
     state = state_of(snapshot)
     effects = effects_of(
-        {line.number: line.worth for line in lines},
+        parts_of(lines),
         {line.number: state.is_open(line) for line in lines},
         refunds,
         credit_memos.written_in(snapshot, state.written()),
     )
     header = kept if isinstance(kept, SalesOrder) else None
     if header is None:
-        taken = order.taken_before(lines, effects.reductions)
-        state = State(without={number: {} for number in taken})
+        taken = order.taken_before(lines, effects)
+        state = State(without={number: Taken() for number in taken})
         header = order.header_of(snapshot, sold.company, taken.values())
-    wanted = order.lines_of(lines, effects.reductions, state, header, rules.rounding_minor_max)
+    wanted = order.lines_of(lines, effects, state, header, rules.rounding_minor_max)
     begun = order.begun_of(wanted, state, header)
     release = order.release_of(snapshot, header, wanted, state)
     memos = _Memos(snapshot, header, lines, context).of(effects, context.policy.refunds.of_orders)
@@ -159,7 +166,7 @@ def _memos_of_receipt(
     captured = captured_minor(charge)
     line = SaleLine(1, SALE, captured, listed=captured, text=what)
     effects = effects_of(
-        {1: captured}, {1: False}, refunds_of(charge), credit_memos.written_in(snapshot, {})
+        {Part(1): captured}, {1: False}, refunds_of(charge), credit_memos.written_in(snapshot, {})
     )
     header = order.header_of(snapshot, sold.company)
     wanted = memo if named else RefundDocument.NONE
@@ -185,7 +192,9 @@ class _Memos:
             found.append(self._new(credit_memos.REVERSAL, refund, shares, found))
         return tuple(document for header in found for document in credit_memos.documents_of(header))
 
-    def _new(self, kind: str, refund: str, shares: Shares, found: list[MemoHeader]) -> MemoHeader:
+    def _new(
+        self, kind: str, refund: str, shares: PartShares, found: list[MemoHeader]
+    ) -> MemoHeader:
         before = sum(header.role.startswith(f"{kind}:{refund}:") for header in found)
         company = self.sale.company
         made = next(each for each in refunds_of(self.snapshot.object) if each.id == refund)

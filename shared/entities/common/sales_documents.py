@@ -9,15 +9,17 @@ from shared.domain.documents import AccountRole, Attribute, Document, Fact, Part
 from shared.domain.money import Money
 from shared.entities.common.journal_lines import NO_METHOD, PaymentMethod
 from shared.entities.common.sale_line import SaleLine
+from shared.entities.common.sale_tax import NO_TAX, SaleTax
 
 
 @dataclass(frozen=True, slots=True)
 class OmittedLine:
     """A line that refunds took back before the order was written. `reductions`: minor units by
-    refund."""
+    refund; `tax_reductions`: of a tax line, whose tax they are, by refund and line."""
 
     sold: SaleLine
     reductions: Mapping[str, int]
+    tax_reductions: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +42,8 @@ class SalesOrder(Document):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SalesOrderLine(Document):
     """A line of a sales order. `reductions`: what refunds took of it, in minor units by refund;
-    `sold`: the line as it was sold."""
+    `tax_reductions`: of a tax line, whose tax that was, by refund and line; `sold`: the line as it
+    was sold."""
 
     template: ClassVar[str] = "sales_order_line"
     belongs_to: ClassVar[str] = "the order"
@@ -50,12 +53,14 @@ class SalesOrderLine(Document):
     discount: Annotated[Money, Fact("the discount of the line")]
     amount: Annotated[Money, Fact("the amount of the line, without tax")]
     reductions: Mapping[str, int] = field(default_factory=dict)
+    tax_reductions: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     sold: SaleLine
     kind: Annotated[str, Attribute("goods, shipping, tax, rounding or sale")]
     product: Annotated[str, Attribute("the Stripe product; may be empty")] = ""
     stripe_price: Annotated[str, Attribute("the Stripe price; may be empty")] = ""
     item: Annotated[str, Attribute("the item number that metadata or the product names")] = ""
     text: Annotated[str, Attribute("the text of the line; may be empty")] = ""
+    tax: Annotated[SaleTax, Attribute("the tax of the line")] = NO_TAX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +75,7 @@ class SalesOrderRelease(Document):
 @dataclass(frozen=True, slots=True)
 class MemoLine:
     """A line of a credit memo as its header remembers it. `amount_minor`: negative where it is
-    given back."""
+    given back; `taxes`: of a tax line, whose tax that is, by line."""
 
     number: int
     amount_minor: int
@@ -78,6 +83,8 @@ class MemoLine:
     product: str = ""
     item: str = ""
     text: str = ""
+    taxes: Mapping[int, int] = field(default_factory=dict)
+    tax: SaleTax = NO_TAX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +122,7 @@ class _MemoLineRecord(Document):
     product: Annotated[str, Attribute("the Stripe product; may be empty")] = ""
     item: Annotated[str, Attribute("the item number; may be empty")] = ""
     text: Annotated[str, Attribute("the text of the line; may be empty")] = ""
+    tax: Annotated[SaleTax, Attribute("the tax of the line")] = NO_TAX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,12 +10,14 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
+from shared.domain.allotment import PartShares
 from shared.domain.documents import AccountRole, Document
 from shared.domain.journal import Role
 from shared.domain.money import Money
 from shared.entities.common.objects import Snapshot
-from shared.entities.common.refunding import Shares, WrittenRefund
+from shared.entities.common.refunding import WrittenRefund, parts_at
 from shared.entities.common.sale_line import TAX, SaleLine
+from shared.entities.common.sale_tax import told
 from shared.entities.common.sales_documents import (
     CreditMemo,
     CreditMemoLine,
@@ -46,7 +48,8 @@ def written_in(snapshot: Snapshot, into: dict[str, WrittenRefund]) -> dict[str, 
         mine = into.setdefault(refund, WrittenRefund())
         target, sign = (mine.reversed, 1) if kind == REVERSAL else (mine.credited, -1)
         for line in header.lines:
-            target[line.number] = target.get(line.number, 0) + sign * line.amount_minor
+            for part, share in parts_at(line.number, line.amount_minor, line.taxes).items():
+                target[part] = target.get(part, 0) + sign * share
     return into
 
 
@@ -58,7 +61,7 @@ def amount_in(header: MemoHeader) -> int:
 def memo_of(
     kind: str,
     refund: str,
-    shares: Shares,
+    shares: PartShares,
     lines: Mapping[int, SaleLine],
     sale: SalesOrder,
     *,
@@ -82,14 +85,24 @@ def memo_of(
         sale=sale.key,
         date=date,
         lines=tuple(
-            _remembered(lines[number], sign * share) for number, share in sorted(shares.items())
+            _remembered(lines[number], {p: sign * s for p, s in shares.items() if p.line == number})
+            for number in sorted(dict.fromkeys(part.line for part in shares))
         ),
         refund=refund,
     )
 
 
-def _remembered(line: SaleLine, amount_minor: int) -> MemoLine:
-    return MemoLine(line.number, amount_minor, line.kind, line.product, line.item, line.text)
+def _remembered(line: SaleLine, shares: PartShares) -> MemoLine:
+    return MemoLine(
+        line.number,
+        sum(shares.values()),
+        line.kind,
+        line.product,
+        line.item,
+        line.text,
+        taxes={part.of: share for part, share in shares.items() if part.of},
+        tax=told(line.keys),
+    )
 
 
 def documents_of(header: MemoHeader) -> tuple[Document, ...]:
@@ -110,6 +123,7 @@ def _line(header: MemoHeader, line: MemoLine) -> Document:
         "product": line.product,
         "item": line.item,
         "text": line.text,
+        "tax": line.tax,
     }
     if kind == RETURN:
         return ReturnOrderLine(parent=header.role, **shared)
