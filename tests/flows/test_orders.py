@@ -402,6 +402,8 @@ def test_a_receipt_waits_for_what_is_left_of_its_order_though_a_reversal_is_post
         await rest(world, 2 * MINUTE)
         held(world, order, "Yes")  # the smaller order was released
         world.stripe.fail_refund(refund)
+        await rest(world, 2 * MINUTE)
+        held(world, order, "Yes")  # and again with the tax of the lamp
         await rest(world, 10 * HOUR)
         assert reversal(world)
         assert marks(world, txn["id"]) == []

@@ -7,7 +7,7 @@ What of the order is invoiced already stays as it is; what is open follows the r
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from shared.domain.documents import Document, Open, Party, Patch
+from shared.domain.documents import Document, LineSum, Open, Party, Patch
 from shared.domain.ids import is_id
 from shared.domain.money import Money
 from shared.entities.common.method import method_of
@@ -15,10 +15,12 @@ from shared.entities.common.objects import Query, Snapshot, currency_of, id_of, 
 from shared.entities.common.order_state import LINES_ANSWER, ORDER, State, line_role
 from shared.entities.common.origin import origin_of
 from shared.entities.common.refunding import Effects, Taken
-from shared.entities.common.sale_line import ROUNDING, ROUNDING_NUMBER, SaleLine
+from shared.entities.common.sale_line import ROUNDING, ROUNDING_NUMBER, SaleLine, tax_left
 from shared.entities.common.sale_routing import session_of
 from shared.entities.common.sale_tax import told
 from shared.entities.common.sales_documents import (
+    GROSS,
+    NET,
     OmittedLine,
     SalesOrder,
     SalesOrderLine,
@@ -27,6 +29,7 @@ from shared.entities.common.sales_documents import (
 from shared.errors import Parked
 
 RELEASE = "release"
+ARE_TOTALS_CALCULATED = "AreTotalsCalculated"
 HEADERS, LINES = "SalesOrderHeadersV2", "SalesOrderLinesV3"
 
 
@@ -56,9 +59,11 @@ def queries(snapshot: Snapshot, company: str) -> tuple[Query, ...]:
     return header, lines
 
 
-def header_of(snapshot: Snapshot, company: str, omitted: Iterable[OmittedLine] = ()) -> SalesOrder:
+def header_of(
+    snapshot: Snapshot, company: str, omitted: Iterable[OmittedLine] = (), prices: str = NET
+) -> SalesOrder:
     """The header of an order, held until its lines are right. `omitted`: lines that it does not
-    get."""
+    get; `prices`: net or gross."""
     charge, session = snapshot.object, session_of(snapshot)
     reference = text(session, "client_reference_id")
     origin = origin_of(snapshot)
@@ -69,6 +74,7 @@ def header_of(snapshot: Snapshot, company: str, omitted: Iterable[OmittedLine] =
         key=snapshot.id,
         currency=currency_of(charge, "charge"),
         customer=party or Party(id_of(charge.get("customer"))),
+        prices=prices,
         omitted=tuple(omitted),
         session=id_of(session),
         reference=reference if is_id(reference) else "",
@@ -217,13 +223,20 @@ def _line(
         item=line.item,
         text=line.text,
         tax=told(line.keys),
+        tax_group=line.tax_group,
+        item_tax_group=line.item_tax_group,
     )
 
 
 def release_of(
-    snapshot: Snapshot, header: SalesOrder, lines: Sequence[SalesOrderLine], state: State
+    snapshot: Snapshot,
+    header: SalesOrder,
+    lines: Sequence[SalesOrderLine],
+    state: State,
+    tax_difference_minor_max: int,
 ) -> tuple[Document, ...]:
-    """The release of an order, as long as nothing of it is invoiced: when its total is right.
+    """The release of an order, as long as nothing of it is invoiced: when its total is right, and
+    the tax that Dynamics computed is Stripe's to within so many minor units for each tax key.
 
     An order of which nothing is left needs none. One that was announced may have happened, and is
     finished: there is nothing in it to invoice.
@@ -233,6 +246,12 @@ def release_of(
     if state.is_invoiced or (total == 0 and RELEASE not in snapshot.intents):
         return () if kept is None else (kept,)
     money = Money(total, header.currency)
+    expects, tolerances = {"OrderTotalAmount": money}, {}
+    if header.prices == GROSS:
+        tax = sum(tax_left(line.sold, sum(line.reductions.values())) for line in lines)
+        expects["OrderTotalTaxAmount"] = Money(tax, header.currency)
+        keys = dict.fromkeys(line.tax.key for line in lines if line.tax.key)
+        tolerances["OrderTotalTaxAmount"] = tax_difference_minor_max * max(len(keys), 1)
     release = SalesOrderRelease(
         role=RELEASE,
         company=header.company,
@@ -241,7 +260,10 @@ def release_of(
         later=Open(),
         parent=ORDER,
         after=tuple(line.role for line in lines),
-        expects={"OrderTotalAmount": money},
+        expects=expects,
+        tolerances=tolerances,
+        computed=ARE_TOTALS_CALCULATED,
+        line_sum=None if header.prices == GROSS else LineSum(LINES, "LineAmount"),
         total=money,
     )
     return (release,)

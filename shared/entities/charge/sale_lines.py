@@ -25,18 +25,21 @@ from shared.entities.common.sale_line import (
     SaleLine,
     parts_of,
     with_parts,
+    with_tax_inside,
     with_tax_lines,
 )
 from shared.entities.common.sale_routing import ITEMS_KEY, metadata
 from shared.entities.common.sale_tax import LineTax, TaxKey, rate_text
 from shared.errors import Parked
-from shared.policy import Orders
+from shared.policy import Orders, OrderTax
 
 LINES_MAX = 90  # of an order: they are written in one changeset
 TAX_NAMES = ("tax", "rate", "reason", "tax_type", "jurisdiction")  # of a line in metadata `items`
 
 
-def lines_of(charge: Json, session: Json, orders: Orders) -> tuple[SaleLine, ...]:
+def lines_of(
+    charge: Json, session: Json, orders: Orders, tax: OrderTax | None = None
+) -> tuple[SaleLine, ...]:
     """The lines of a charge; their worth adds up to what was captured.
 
     Raises `Parked` where they do not, with the arithmetic.
@@ -50,7 +53,9 @@ def lines_of(charge: Json, session: Json, orders: Orders) -> tuple[SaleLine, ...
     else:
         what = text(charge, "description") or id_of(charge)
         return (SaleLine(1, SALE, captured, listed=captured, text=what),)
-    lines = with_tax_lines(lines)
+    if tax is OrderTax.CODES:
+        _check_no_tax_lines(charge, lines)
+    lines = with_tax_inside(lines) if tax is OrderTax.CODES else with_tax_lines(lines)
     if len(lines) > LINES_MAX:
         raise Parked(
             "too_many_lines",
@@ -60,6 +65,18 @@ def lines_of(charge: Json, session: Json, orders: Orders) -> tuple[SaleLine, ...
         )
     lines = _reduced(charge, lines, captured, orders)
     return _rounded(charge, lines, captured, orders)
+
+
+def _check_no_tax_lines(charge: Json, lines: Sequence[SaleLine]) -> None:
+    """Raises `Parked` for tax that belongs to no line: Dynamics computes it line by line."""
+    if any(line.kind == TAX for line in lines):
+        raise Parked(
+            "tax_without_line",
+            f"the metadata `items` of charge {id_of(charge)} has a line of kind tax, but Dynamics "
+            "computes the tax of each line (policy tax: codes)",
+            "Write the tax into its lines (tax, rate), or book the order by hand and name it in "
+            "the charge's metadata (dynamics_sales_order); then retry.",
+        )
 
 
 def _of_metadata(charge: Json, items: str) -> list[SaleLine]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from shared.domain.allotment import Part, PartShares
+from shared.domain.allotment import Part, PartShares, split
 from shared.entities.common.sale_tax import LineTax, TaxKey
 
 GOODS, SHIPPING, TAX, ROUNDING, SALE = "goods", "shipping", "tax", "rounding", "sale"
@@ -18,7 +18,9 @@ class SaleLine:
     would bring without discount; both in minor units.
 
     `taxes`: its tax by key, which stands on the tax lines of these keys. `tax`: of a tax line, the
-    key; None where nobody told whose tax it is.
+    key; None where nobody told whose tax it is. Where Dynamics computes the tax, there are no tax
+    lines: `worth` and `listed` hold it, and `tax_group` and `item_tax_group` are its sales tax
+    groups. `account`: the main account of a tax line where it is not that of the role.
     """
 
     number: int
@@ -32,6 +34,9 @@ class SaleLine:
     text: str = ""
     taxes: tuple[LineTax, ...] = ()
     tax: TaxKey | None = None
+    tax_group: str = ""
+    item_tax_group: str = ""
+    account: str = ""
 
     @property
     def keys(self) -> tuple[TaxKey, ...]:
@@ -52,6 +57,25 @@ def with_tax_lines(lines: Sequence[SaleLine]) -> list[SaleLine]:
             number, name = len(found) + 1, tax_text(key)
             found.append(SaleLine(number, TAX, amount, listed=amount, text=name, tax=key))
     return found
+
+
+def with_tax_inside(lines: Sequence[SaleLine]) -> list[SaleLine]:
+    """The lines at gross prices. A line with tax shows no discount: what that is with tax, nobody
+    tells."""
+    found = []
+    for line in lines:
+        tax = sum(each.amount for each in line.taxes)
+        worth = line.worth + tax
+        found.append(replace(line, worth=worth, listed=worth) if tax else line)
+    return found
+
+
+def tax_left(line: SaleLine, taken: int) -> int:
+    """The tax in what refunds left of a line at a gross price, in minor units."""
+    taxes = [each.amount for each in line.taxes]
+    if not any(taxes):
+        return 0
+    return sum(split(line.worth - taken, [line.worth - sum(taxes), *taxes])[1:])
 
 
 def tax_text(key: TaxKey) -> str:
@@ -78,7 +102,7 @@ def parts_of(lines: Sequence[SaleLine]) -> PartShares:
 
 
 def with_parts(lines: Iterable[SaleLine], parts: PartShares) -> list[SaleLine]:
-    """The lines, worth what the parts say."""
+    """The lines, worth what the parts say, each with its share of its taxes."""
     known = list(lines)
     keys = {line.number: line.tax for line in known if line.tax is not None}
     worth: dict[int, int] = {}
@@ -87,12 +111,17 @@ def with_parts(lines: Iterable[SaleLine], parts: PartShares) -> list[SaleLine]:
         worth[part.line] = worth.get(part.line, 0) + amount
         if part.line in keys:
             taxes.setdefault(part.of, []).append(LineTax(keys[part.line], amount))
-    return [
-        replace(
-            line,
-            worth=worth[line.number],
-            taxes=tuple(taxes.get(line.number, ()))
-            + tuple(each for each in line.taxes if not each.amount),
-        )
-        for line in known
-    ]
+    found = []
+    for line in known:
+        left = taxes.get(line.number, []) if keys else _inside(line, worth[line.number])
+        zero = (each for each in line.taxes if not each.amount)
+        found.append(replace(line, worth=worth[line.number], taxes=(*left, *zero)))
+    return found
+
+
+def _inside(line: SaleLine, worth: int) -> list[LineTax]:
+    """The taxes inside a line at a gross price that is worth less than it was."""
+    some = [each for each in line.taxes if each.amount]
+    amounts = [each.amount for each in some]
+    shares = split(worth, [line.worth - sum(amounts), *amounts])[1:]
+    return [LineTax(each.key, share) for each, share in zip(some, shares, strict=True)]

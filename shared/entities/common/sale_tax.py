@@ -10,6 +10,7 @@ https://docs.stripe.com/api/tax_rates/object
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from shared.domain.documents import Attribute
@@ -21,7 +22,7 @@ FLAT = "flat"  # the rate of a tax that is an amount, not a percentage
 LOCAL_LEVELS = ("city", "county", "district")
 RATE_MAX = 1_000
 TAXES_MAX = 10  # of one line; Stripe Tax knows states, counties, cities, districts
-REASON_OF_EXEMPTION = {"exempt": "customer_exempt", "reverse": "reverse_charge"}
+REASON_OF_EXEMPTION = MappingProxyType({"exempt": "customer_exempt", "reverse": "reverse_charge"})
 """What a customer's `tax_exempt` means, where Stripe counts no tax at all."""
 
 
@@ -154,8 +155,6 @@ def _jurisdiction(rate: Mapping[str, Any]) -> str:
 
 def rate_text(value: object) -> str | None:
     """A percentage as the key writes it: `19`, `8.875`; None for what is none."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
-        return None
     try:
         number = Decimal(str(value))
     except InvalidOperation:

@@ -11,6 +11,8 @@ from shared.entities.common.journal_lines import NO_METHOD, PaymentMethod
 from shared.entities.common.sale_line import SaleLine
 from shared.entities.common.sale_tax import NO_TAX, SaleTax
 
+NET, GROSS = "net", "gross"  # prices of a document: without its tax, or with it
+
 
 @dataclass(frozen=True, slots=True)
 class OmittedLine:
@@ -30,6 +32,7 @@ class SalesOrder(Document):
 
     currency: Annotated[str, Fact("the currency, lower case")]
     customer: Annotated[Party, Fact("the customer")]
+    prices: Annotated[str, Fact("net, or gross: with the tax that Dynamics computes")] = NET
     omitted: tuple[OmittedLine, ...] = ()
     session: Annotated[str, Attribute("the Checkout Session; may be empty")] = ""
     reference: Annotated[str, Attribute("its client_reference_id; may be empty")] = ""
@@ -51,7 +54,9 @@ class SalesOrderLine(Document):
     quantity: Annotated[int, Fact("units; 0 cancels the line")]
     price: Annotated[Money, Fact("the price of one unit")]
     discount: Annotated[Money, Fact("the discount of the line")]
-    amount: Annotated[Money, Fact("the amount of the line, without tax")]
+    amount: Annotated[Money, Fact("the amount of the line, without tax unless prices are gross")]
+    tax_group: Annotated[str, Fact("its sales tax group; empty where Stripe's tax is a line")] = ""
+    item_tax_group: Annotated[str, Fact("its item sales tax group; may be empty")] = ""
     reductions: Mapping[str, int] = field(default_factory=dict)
     tax_reductions: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     sold: SaleLine
@@ -85,6 +90,9 @@ class MemoLine:
     text: str = ""
     taxes: Mapping[int, int] = field(default_factory=dict)
     tax: SaleTax = NO_TAX
+    tax_group: str = ""
+    item_tax_group: str = ""
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +104,7 @@ class MemoHeader(Document):
     customer: Annotated[Party, Fact("the customer")]
     sale: Annotated[str, Fact("the charge")]
     date: Annotated[date, Fact("the day of the refund")]
+    prices: Annotated[str, Fact("net, or gross: with the tax that Dynamics computes")] = NET
     lines: tuple[MemoLine, ...] = ()
     refund: Annotated[str, Attribute("the refund")]
 
@@ -132,6 +141,9 @@ class CreditMemoLine(_MemoLineRecord):
     template: ClassVar[str] = "credit_memo_line"
 
     account: Annotated[AccountRole, Fact("the account")]
+    main_account: Annotated[str, Fact("the main account that a table gives the tax key")] = ""
+    tax_group: Annotated[str, Fact("its sales tax group; empty where Stripe's tax is a line")] = ""
+    item_tax_group: Annotated[str, Fact("its item sales tax group; may be empty")] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

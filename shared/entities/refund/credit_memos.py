@@ -19,6 +19,7 @@ from shared.entities.common.refunding import WrittenRefund, parts_at
 from shared.entities.common.sale_line import TAX, SaleLine
 from shared.entities.common.sale_tax import told
 from shared.entities.common.sales_documents import (
+    NET,
     CreditMemo,
     CreditMemoLine,
     MemoHeader,
@@ -84,6 +85,7 @@ def memo_of(
         customer=sale.customer,
         sale=sale.key,
         date=date,
+        prices=sale.prices,
         lines=tuple(
             _remembered(lines[number], {p: sign * s for p, s in shares.items() if p.line == number})
             for number in sorted(dict.fromkeys(part.line for part in shares))
@@ -102,6 +104,9 @@ def _remembered(line: SaleLine, shares: PartShares) -> MemoLine:
         line.text,
         taxes={part.of: share for part, share in shares.items() if part.of},
         tax=told(line.keys),
+        tax_group=line.tax_group,
+        item_tax_group=line.item_tax_group,
+        account=line.account,
     )
 
 
@@ -128,9 +133,16 @@ def _line(header: MemoHeader, line: MemoLine) -> Document:
     if kind == RETURN:
         return ReturnOrderLine(parent=header.role, **shared)
     role = Role.SALES_TAX if line.kind == TAX else Role.SALES_RETURNS
-    return CreditMemoLine(account=AccountRole(role), **shared)
+    return CreditMemoLine(
+        account=AccountRole(role),
+        main_account=line.account,
+        tax_group=line.tax_group,
+        item_tax_group=line.item_tax_group,
+        **shared,
+    )
 
 
-def kind_of(memo: RefundDocument) -> str:
-    """The kind of document that a policy's choice means."""
-    return RETURN if memo is RefundDocument.RETURN_ORDER else CREDIT
+def kind_of(memo: RefundDocument, sale: SalesOrder) -> str:
+    """The kind of document that a policy's choice means. What was sold at gross prices is credited
+    with its sales tax groups, which return orders do not have."""
+    return RETURN if memo is RefundDocument.RETURN_ORDER and sale.prices == NET else CREDIT
