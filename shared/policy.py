@@ -10,9 +10,9 @@ import re
 from collections.abc import Mapping, Sized
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from shared.domain.books import Books
 from shared.domain.ids import is_id
@@ -85,6 +85,13 @@ class RefundDocument(StrEnum):
     RETURN_ORDER = "return_order"
 
 
+class OrderTax(StrEnum):
+    """Where the tax of orders is computed."""
+
+    CODES = "codes"  # in Dynamics, from sales tax groups that tables give for each tax key
+    LINES = "lines"  # in Stripe: one line of the order for each tax key
+
+
 class Lines(StrEnum):
     """Where a sale tells its lines."""
 
@@ -149,10 +156,12 @@ class RouteRule(Model):
 
 class Orders(Model):
     """Sales orders. `partial_capture`: a charge that was captured in part parks, or its lines are
-    reduced in proportion. `rounding_minor_max`: the largest rounding line, in minor units."""
+    reduced in proportion. `rounding_minor_max`: the largest rounding line, in minor units.
+    `tax_difference_minor_max`: by how much the tax of a code may differ from Stripe's."""
 
     partial_capture: Literal["park", "spread"] = "park"
     rounding_minor_max: int = Field(default=100, ge=0, le=1_000)
+    tax_difference_minor_max: int = Field(default=2, ge=0, le=100)
 
 
 class Receipts(Model):
@@ -189,7 +198,8 @@ class Catalogue(Model):
 
 
 class Policy(Model):
-    """All choices of a version."""
+    """All choices of a version. `tax` must be chosen once there are orders: the readiness check
+    says so. Without it, orders are made as `lines` says."""
 
     sales: Annotated[tuple[SaleRule, ...], Field(max_length=RULES_MAX)] = ()
     routes: Annotated[tuple[RouteRule, ...], Field(max_length=RULES_MAX)] = ()
@@ -198,12 +208,26 @@ class Policy(Model):
     refunds: Refunds = Refunds()
     customers: Customers = Customers()
     catalogue: Catalogue = Catalogue()
+    tax: OrderTax | None = None
+
+    @model_validator(mode="after")
+    def _credits_carry_codes(self) -> Self:
+        if self.tax is OrderTax.CODES and self.refunds.of_orders is RefundDocument.RETURN_ORDER:
+            raise ValueError(
+                "refunds.of_orders: return_order does not go with tax: codes, as the lines of "
+                "return orders carry no sales tax group; choose free_text"
+            )
+        return self
+
+    @property
+    def has_orders(self) -> bool:
+        """Whether any sale may become an order."""
+        return any(rule.book is Sale.ORDER for rule in self.sales)
 
     @property
     def has_documents(self) -> bool:
         """Whether any sale may have documents besides its money lines."""
-        orders = any(rule.book is Sale.ORDER for rule in self.sales)
-        return orders or self.refunds.of_receipts is not RefundDocument.NONE
+        return self.has_orders or self.refunds.of_receipts is not RefundDocument.NONE
 
     def sale(self, subject: Subject) -> Sale:
         """How a charge without invoice is booked; a receipt where no rule says otherwise."""

@@ -80,7 +80,12 @@ class DynamicsPeer:
         self._store = RecordStore(tenant_schema())
         setup = fill(self._store, self.settings, client_id)
         self._books = TenantBooks(
-            self._store, self.settings, setup.intercompany, setup.sales_accounts
+            self._store,
+            self.settings,
+            setup.intercompany,
+            setup.sales_accounts,
+            setup.tax_rates,
+            setup.tax_account,
         )
         self._subledger = Subledger()
         self._jobs = batch_jobs(self._books, self._subledger, clock)

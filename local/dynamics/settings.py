@@ -21,6 +21,8 @@ class DynamicsSettings:
     points, which behind a load balancer is not the host that was asked.
     `line_discount`: whether the `LineDiscountAmount` of a sales order line is for the line or for
     each price unit ("line discount in amount per price unit", EDT SalesLineDisc of AX 2012).
+    `tax_rounding`: sales tax is rounded for each line, or once for all lines of a tax code.
+    `totals_by_job`: orders show no totals until the batch job has run.
     `invoice_hold_refuses_orders`: a customer on hold for invoices takes no orders either; else
     its orders are accepted and not invoiced. `default_site`: of stocked items whose line, order
     and warehouse name none; empty for a tenant without default order settings.
@@ -44,6 +46,8 @@ class DynamicsSettings:
     delimiter: str = "-"
     link_host: str = "https://aos-2.peer.invalid"
     line_discount: Literal["line", "unit"] = "line"
+    tax_rounding: Literal["line", "total"] = "line"
+    totals_by_job: bool = False
     invoice_hold_refuses_orders: bool = True
     default_site: str = "1"
     line_numbers_collide: bool = True

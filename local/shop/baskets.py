@@ -7,10 +7,11 @@ from local.stripe import StripePeer
 from shared.ports import Json
 
 GOODS = ("T-Shirt", "Mug", "Poster", "Notebook", "Lamp")
+REDUCED = ("Poster", "Notebook")  # printed matter, at the lower rate
 LINES_MAX = 4
 QUANTITY_MAX = 3
 SHIPPING_SHARE, COUPON_SHARE, TAX_SHARE = 0.4, 0.3, 0.5
-TAX_PERCENT, COUPON_PERCENT = 19, 15
+TAX_PERCENT, REDUCED_PERCENT, COUPON_PERCENT = 19, 7, 15
 SUCCESS_URL = "https://shop.example/thanks"
 
 
@@ -25,7 +26,8 @@ class Baskets:
         self._rng = rng
         self._prices_minor = prices_minor
         self._catalogue: dict[str, list[str]] = {}
-        self._tax = ""
+        self._reduced: dict[str, None] = {}  # prices at the lower rate
+        self._taxes: dict[int, str] = {}
         self._coupon = ""
 
     def buy(
@@ -46,6 +48,13 @@ class Baskets:
         done = self._peer.complete_checkout(str(session["id"]), card)
         return self._peer.request("GET", f"/v1/payment_intents/{done['payment_intent']}")
 
+    def lines(self, intent: str) -> dict[int, int]:
+        """What each line of the paid basket came to with its tax, in minor units by number."""
+        params = {"payment_intent": intent, "expand": ["data.line_items"]}
+        [session] = self._peer.request("GET", "/v1/checkout/sessions", params)["data"]
+        items = session["line_items"]["data"]
+        return {number: int(item["amount_total"]) for number, item in enumerate(items, start=1)}
+
     def _session(self, currency: str, customer: str) -> dict[str, object]:
         rng = self._rng
         prices = self._prices(currency)
@@ -53,7 +62,7 @@ class Baskets:
         lines: list[dict[str, object]] = []
         for price in rng.sample(prices, rng.randint(1, LINES_MAX)):
             line: dict[str, object] = {"price": price, "quantity": rng.randint(1, QUANTITY_MAX)}
-            lines.append({**line, "tax_rates": [self._tax_rate()]} if taxed else line)
+            lines.append({**line, "tax_rates": [self._tax_rate(price)]} if taxed else line)
         params: dict[str, object] = {
             "mode": "payment",
             "success_url": SUCCESS_URL,
@@ -62,7 +71,7 @@ class Baskets:
         if customer:
             params["customer"] = customer
         if rng.random() < COUPON_SHARE:
-            params["discounts"] = [{"coupon": self._reduced()}]
+            params["discounts"] = [{"coupon": self._cheaper()}]
         if rng.random() < SHIPPING_SHARE:
             low, _ = self._prices_minor[currency]
             data = {
@@ -90,6 +99,11 @@ class Baskets:
                 for name in GOODS
             ]
             self._catalogue[currency] = [str(price["id"]) for price in made]
+            self._reduced |= {
+                str(price["id"]): None
+                for price, name in zip(made, GOODS, strict=True)
+                if name in REDUCED
+            }
         return self._catalogue[currency]
 
     def retire(self, currency: str) -> str:
@@ -101,13 +115,21 @@ class Baskets:
         self._peer.request("POST", f"/v1/products/{product}", {"active": False})
         return product
 
-    def _tax_rate(self) -> str:
-        if not self._tax:
-            params = {"display_name": "VAT", "percentage": TAX_PERCENT, "inclusive": False}
-            self._tax = str(self._peer.request("POST", "/v1/tax_rates", params)["id"])
-        return self._tax
+    def _tax_rate(self, price: str) -> str:
+        percent = REDUCED_PERCENT if price in self._reduced else TAX_PERCENT
+        if percent not in self._taxes:
+            params = {
+                "display_name": "VAT",
+                "percentage": percent,
+                "inclusive": False,
+                "country": "DE",
+                "tax_type": "vat",
+            }
+            rate = self._peer.request("POST", "/v1/tax_rates", params)
+            self._taxes[percent] = str(rate["id"])
+        return self._taxes[percent]
 
-    def _reduced(self) -> str:
+    def _cheaper(self) -> str:
         if not self._coupon:
             params = {"percent_off": COUPON_PERCENT, "duration": "forever"}
             self._coupon = str(self._peer.request("POST", "/v1/coupons", params)["id"])

@@ -68,6 +68,7 @@ def _orders(subject: JudgedWorld) -> list[Violation]:
         return listed("order_unwanted", [str(row) for row in order_oracle.orders(dynamics)])
     return (
         listed("sale_differs", order_oracle.unequal(stripe, dynamics, subject.history.rerouted))
+        + listed("rate_differs", order_oracle.wrong_rates(stripe, dynamics))
         + listed("receipt_unapplied", order_oracle.unapplied(dynamics))
         + listed("customers_owe", order_oracle.owed(dynamics))
         + listed("product_differs", order_oracle.products(stripe, dynamics))

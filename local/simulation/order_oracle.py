@@ -3,7 +3,11 @@
 Like `oracle` it shares no code with the product.
 """
 
+import json
+import re
+from collections.abc import Mapping
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from local.dynamics import DynamicsPeer
@@ -12,6 +16,10 @@ from local.stripe import StripePeer
 
 CURRENCY, CENTS = "eur", 2
 OWNER, OTHER = "demf", "usmf"
+DEAD = ("failed", "canceled")
+RATE = re.compile(r"\bTax .* (\d+) %$")  # how a line of tax ends: with its rate
+
+type Rates = dict[str, Fraction]
 
 
 def orders(dynamics: DynamicsPeer) -> list[tuple[str, str, str]]:
@@ -81,6 +89,100 @@ def _credited(stripe: StripePeer, dynamics: DynamicsPeer) -> dict[str, Decimal]:
         amount = row["Quantity"] * row["UnitPrice"]
         sums[charge] = sums.get(charge, Decimal(0)) + amount
     return sums
+
+
+def wrong_rates(stripe: StripePeer, dynamics: DynamicsPeer) -> list[str]:
+    """Sales whose tax of a rate, in the order less what was credited, is not that of what was kept.
+
+    A refund takes the tax of the lines that it names; one that names none takes of everything that
+    is left. Each may be rounded once a rate. Only of sales whose order is there: what is missing is
+    `unequal`'s.
+    """
+    ordered = {sale for _, _, sale in orders(dynamics)}
+    stands = _taxes_in(stripe, dynamics)
+    found = []
+    for session in stripe.objects("checkout.session"):
+        charge = _charge_of(stripe, session)
+        if charge is None or str(charge["id"]) not in ordered:
+            continue
+        id = str(charge["id"])
+        refunds = [each for each in stripe.objects("refund") if each["charge"] == id]
+        wanted = _kept_tax(_lines_of(stripe, session), refunds)
+        known = stands.get(id, {})
+        for rate in sorted({*wanted, *known}):
+            amount, expected = known.get(rate, Decimal(0)), wanted.get(rate, Fraction(0))
+            if abs(Fraction(amount.scaleb(CENTS)) - expected) > len(refunds):
+                cents = float(expected)
+                found.append(
+                    f"{id}: tax of {rate} % stands at {amount}, kept are {cents:.1f} cents"
+                )
+    return found
+
+
+def _charge_of(stripe: StripePeer, session: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The charge that a session was paid by."""
+    for charge in stripe.objects("charge"):
+        if charge["payment_intent"] == session["payment_intent"] and charge["paid"]:
+            return charge
+    return None
+
+
+def _lines_of(stripe: StripePeer, session: Mapping[str, Any]) -> dict[int, tuple[int, Rates]]:
+    """What each line of a basket came to, and the tax in that by rate; shipping is one, untaxed."""
+    path = f"/v1/checkout/sessions/{session['id']}/line_items"
+    items = stripe.request("GET", path, {"expand": ["data.taxes"], "limit": 100})["data"]
+    found: dict[int, tuple[int, Rates]] = {}
+    for number, item in enumerate(items, start=1):
+        taxes: Rates = {}
+        for tax in item["taxes"]:
+            rate = f"{Decimal(str(tax['rate']['percentage'])).normalize():f}"
+            taxes[rate] = taxes.get(rate, Fraction(0)) + int(tax["amount"])
+        found[number] = int(item["amount_total"]), taxes
+    shipping = session["total_details"]["amount_shipping"]
+    if shipping:
+        found[len(found) + 1] = int(shipping), {}
+    return found
+
+
+def _kept_tax(lines: Mapping[int, tuple[int, Rates]], refunds: list[Any]) -> Rates:
+    """The tax by rate of what was not given back, not rounded."""
+    left = {number: Fraction(total) for number, (total, _) in lines.items()}
+    for refund in sorted(refunds, key=lambda each: (each["created"], each["id"])):
+        if refund["status"] in DEAD:
+            continue
+        named = json.loads(refund["metadata"].get("lines", "{}"))
+        whole = sum(left.values(), Fraction(0))
+        for number, worth in left.items():
+            share = Fraction(int(named.get(str(number), 0)))
+            if not named and whole:
+                share = int(refund["amount"]) * worth / whole
+            left[number] = worth - share
+    kept: Rates = {}
+    for number, (total, taxes) in lines.items():
+        for rate, tax in taxes.items():
+            kept[rate] = kept.get(rate, Fraction(0)) + tax * left[number] / (total or 1)
+    return kept
+
+
+def _taxes_in(stripe: StripePeer, dynamics: DynamicsPeer) -> dict[str, dict[str, Decimal]]:
+    """The tax that stands in orders and credit memos, by charge and rate."""
+    sales = {(company, number): sale for company, number, sale in orders(dynamics)}
+    charges = {str(each["id"]): str(each["charge"]) for each in stripe.objects("refund")}
+    lines: list[tuple[str, str, Decimal]] = []
+    for row in dynamics.records("SalesOrderLinesV3"):
+        sale = sales[str(row["dataAreaId"]), str(row["SalesOrderNumber"])]
+        lines.append((sale, str(row["LineDescription"]), row["LineAmount"]))
+    for row in dynamics.records("CDSFreeTextInvoiceLines"):
+        refund = str(row["ExternalInvoiceId"]).partition(":")[0]
+        amount = row["Quantity"] * row["UnitPrice"]
+        lines.append((charges.get(refund, refund), str(row["InvoiceText"]), amount))
+    found: dict[str, dict[str, Decimal]] = {}
+    for sale, text, amount in lines:
+        rate = RATE.search(text)
+        if rate is not None:
+            sums = found.setdefault(sale, {})
+            sums[rate[1]] = sums.get(rate[1], Decimal(0)) + amount
+    return found
 
 
 def unapplied(dynamics: DynamicsPeer) -> list[str]:

@@ -1,5 +1,6 @@
 """Sales of the simulated merchant, and what becomes of them: refunds, disputes, failures."""
 
+import json
 from collections.abc import Callable
 
 from local.simulation.faults import Injector
@@ -161,7 +162,10 @@ class Sales:
     def _refund(self, charge: str, amount: int | None) -> str:
         params: dict[str, object] = {"charge": charge}
         if amount is not None:
-            params["amount"] = amount
+            lines = self._counter.returned(charge, amount) if self._counter is not None else {}
+            params["amount"] = sum(lines.values()) or amount
+            if lines:
+                params["metadata"] = {"lines": json.dumps(lines)}
         refund = self._peer.request("POST", "/v1/refunds", params)
         id = str(refund["id"])
         if self._injector.strikes("webhook_same_second", f"refund {id}"):

@@ -9,7 +9,7 @@ from shared.converge import accounts
 from shared.converge.plan import unwanted
 from shared.converge.queries import answered
 from shared.converge.stages import DecidedObject, Failed, ReadObject, failed, onward_each
-from shared.entities.common.objects import Context
+from shared.entities.common.objects import TAX_TABLES, Context, TaxTables
 from shared.entities.entity import Entity
 from shared.mapping.compiler import CompiledMapping
 from shared.mapping.finance import Target
@@ -21,8 +21,16 @@ from shared.stores.mappings import Mappings
 
 def context_of(settings: Settings, mapping: CompiledMapping, now: datetime) -> Context:
     """What documents are computed with at a moment."""
-    id_property, items = settings.customer_id_property, mapping.tables.get("items", {})
-    return Context(settings.books, settings.time_zone, mapping.policy, now, id_property, items)
+    id_property, tables = settings.customer_id_property, mapping.tables
+    return Context(
+        settings.books,
+        settings.time_zone,
+        mapping.policy,
+        now,
+        id_property,
+        tables.get("items", {}),
+        TaxTables(*(tables.get(name, {}) for name in TAX_TABLES)),
+    )
 
 
 def target_of(

@@ -11,9 +11,11 @@ from decimal import Decimal
 from shared.converge.recovery import Finder
 from shared.converge.stages import NO_ANSWER, Failed, PlannedObject, failed
 from shared.domain.documents import Document
+from shared.domain.money import Money
+from shared.domain.records import Link
 from shared.entities.common.objects import Context, Query, Snapshot
 from shared.entities.entity import Entity
-from shared.errors import Parked, limit_reached
+from shared.errors import Parked, Waiting, limit_reached
 from shared.ports import DynamicsGateway, Json, Lookup, Value
 
 ROUNDS_MAX = 4  # an answer may lead to a further query
@@ -138,11 +140,32 @@ async def _read_back(
     """Why a document may not be written; None when its parent is as it must be."""
     try:
         link = value.links[document.parent]
-        select = (*link.keys, *document.expects)
+        computed = (document.computed,) if document.computed else ()
+        select = (*link.keys, *document.expects, *computed)
         lookup = Lookup(link.record.entity_set, link.company, dict(link.keys), select=select)
-        return _difference(document, await dynamics.find(lookup))
+        rows = await dynamics.find(lookup)
+        if computed and any(row.get(document.computed) != "Yes" for row in rows):
+            rows = [await _summed(dynamics, document, link)]
+        return _difference(document, rows)
     except Exception as error:
         return error
+
+
+async def _summed(dynamics: DynamicsGateway, document: Document, link: Link) -> Json:
+    """The total of a record that does not show it yet, from its lines. Raises `Waiting` where the
+    record has to show more than that."""
+    if document.line_sum is None:
+        raise Waiting(
+            "totals_not_calculated",
+            f"{document.key}: Dynamics has not calculated the totals of its record yet",
+        )
+    amount = document.line_sum.amount
+    lookup = Lookup(
+        document.line_sum.entity_set, link.company, dict(link.keys), select=(*link.keys, amount)
+    )
+    rows = await dynamics.find(lookup)
+    total = sum((Decimal(str(row[amount])) for row in rows), Decimal(0))
+    return {next(iter(document.expects)): total}
 
 
 def _difference(document: Document, rows: Sequence[Json]) -> Parked | None:
@@ -150,10 +173,12 @@ def _difference(document: Document, rows: Sequence[Json]) -> Parked | None:
         found = [Decimal(str(row[name])) for row in rows]
         if len(found) != 1:
             text = f"{document.key}: the record is there {len(found)} times"
-        elif found[0] != wanted.decimal():
+        elif abs(found[0] - wanted.decimal()) > _tolerance(document, name, wanted):
+            allowed = document.tolerances.get(name, 0)
+            more = f", more than {Money(allowed, wanted.currency)}" if allowed else ""
             text = (
                 f"{document.key}: {name} is {wanted.currency.upper()} {found[0]:,f}, it must be "
-                f"{wanted}: the difference is {found[0] - wanted.decimal():,f}"
+                f"{wanted}: the difference is {found[0] - wanted.decimal():,f}{more}"
             )
         else:
             continue
@@ -163,3 +188,8 @@ def _difference(document: Document, rows: Sequence[Json]) -> Parked | None:
             "Compare its lines with Stripe (items, prices, tax), mend them, then retry.",
         )
     return None
+
+
+def _tolerance(document: Document, name: str, wanted: Money) -> Decimal:
+    """By how much an amount may differ, in major units."""
+    return Money(document.tolerances.get(name, 0), wanted.currency).decimal()

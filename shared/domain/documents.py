@@ -128,6 +128,18 @@ class Party:
     account: str = ""
 
 
+# --- what a record rests on -----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LineSum:
+    """Where the amounts of the lines of a record stand: their sum is its total as long as it shows
+    none itself."""
+
+    entity_set: str
+    amount: str
+
+
 # --- the document ---------------------------------------------------------------------------
 
 
@@ -140,7 +152,9 @@ class Document:
     target. `parent`: the role of the record that this one belongs to, whose number Dynamics gives.
     `after`: roles that must exist first. `group`: documents of one group are written in one
     changeset. `expects`: amounts that properties of the parent must show before this document is
-    written. `decision`: the id of the decision of a person that it carries out.
+    written, to within `tolerances` (minor units by property). `computed`: the property that is Yes
+    once it shows them; until then `line_sum` stands for the first of them, where it is told, and
+    else the document waits. `decision`: the id of the decision of a person that it carries out.
 
     Of a kind: `template` names it and its rendering; `journal` is set for journal lines;
     `belongs_to` says in words what its parent is, where it has one.
@@ -159,6 +173,9 @@ class Document:
     after: tuple[str, ...] = ()
     group: str = ""
     expects: Mapping[str, Money] = field(default_factory=dict)
+    tolerances: Mapping[str, int] = field(default_factory=dict)
+    computed: str = ""
+    line_sum: LineSum | None = None
     decision: str = ""
 
     @property

@@ -134,6 +134,49 @@ def test_credits_after_a_partial_and_a_final_refund_equal_the_charge() -> None:
     live(story, OPTIONS)
 
 
+def vat(world: World, percent: float, **params: object) -> str:
+    """The id of a tax rate on top of the price."""
+    said = {"display_name": "VAT", "percentage": percent, "inclusive": False, **params}
+    return str(world.stripe.request("POST", "/v1/tax_rates", said)["id"])
+
+
+def basket_line(name: str, amount: int, *rates: str) -> Json:
+    data = {"currency": "eur", "unit_amount": amount, "product_data": {"name": name}}
+    return {"price_data": data, "quantity": 1, "tax_rates": list(rates)}
+
+
+def give_lines_back(world: World, charge: str, shares: dict[int, int]) -> str:
+    """Refund these amounts of these lines of the order, with their tax; returns the refund."""
+    told = {"lines": json.dumps(shares)}
+    given = {"charge": charge, "amount": sum(shares.values()), "metadata": told}
+    return str(world.stripe.request("POST", "/v1/refunds", given)["id"])
+
+
+def test_a_book_returned_out_of_a_mixed_basket_credits_the_tax_of_books() -> None:
+    async def story(world: World) -> None:
+        seven = vat(world, 7, country="DE", tax_type="vat")
+        nineteen = vat(world, 19, country="DE", tax_type="vat")
+        items = [basket_line("Book", 2_000, seven), basket_line("Lamp", 10_000, nineteen)]
+        charge = check_out(world, new_customer(world), items)
+        await rest(world, 2 * DAY)
+        texts = {number: row["LineDescription"] for number, row in order_lines(world).items()}
+        assert texts == {1: "Book", 2: "Lamp", 3: "Tax DE vat 7 %", 4: "Tax DE vat 19 %"}
+        give_lines_back(world, charge, {1: 2_140})
+        await rest(world, 2 * DAY)
+        rows = world.dynamics.records("CDSFreeTextInvoiceLines")
+        assert [(row["InvoiceText"], row["TransactionCurrencyAmount"]) for row in rows] == [
+            ("Book", Decimal("-20.00")),
+            ("Tax DE vat 7 %", Decimal("-1.40")),
+        ]
+        give_back(world, charge)
+        await rest(world, 2 * DAY)
+        assert credited(world) == Decimal("-140.40")
+        assert balance(world) == 0
+        await booked_and_proved(world)
+
+    live(story, OPTIONS)
+
+
 def test_a_refund_before_the_invoice_makes_the_order_smaller() -> None:
     async def story(world: World) -> None:
         charge = sell_basket(world, new_customer(world))
@@ -355,12 +398,12 @@ def test_a_receipt_waits_for_what_is_left_of_its_order_though_a_reversal_is_post
     async def story(world: World) -> None:
         charge, order = await stopped_sale(world)
         [txn] = transactions_of(world, charge)
-        lines_given = json.dumps({"2": 4_550})
-        given = {"charge": charge, "amount": 4_550, "metadata": {"lines": lines_given}}
-        refund = world.stripe.request("POST", "/v1/refunds", given)["id"]
+        refund = give_lines_back(world, charge, {2: 5_415})
         await rest(world, 2 * MINUTE)
         held(world, order, "Yes")  # the smaller order was released
         world.stripe.fail_refund(refund)
+        await rest(world, 2 * MINUTE)
+        held(world, order, "Yes")  # and again with the tax of the lamp
         await rest(world, 10 * HOUR)
         assert reversal(world)
         assert marks(world, txn["id"]) == []

@@ -23,6 +23,7 @@ from tests.world import ask, live
 OF_COMPANY = [
     *("company {}", "journal {} customer_payment", "journal {} general", "one-time customer {}"),
     *("customer group {}", "main accounts {}", "bank accounts {}", "payment methods {}"),
+    "sales tax groups {}",
 ]
 
 
@@ -70,7 +71,8 @@ def test_the_embedded_world_is_ready_and_everything_was_asked() -> None:
         assert rest[:5] == [
             *("flows", "mapping", "customer id property", "currencies", "ledger entity")
         ]
-        assert rest[5:] == [
+        assert rest[5] == "tax of orders"
+        assert rest[6:] == [
             name.format(company) for company in ("usmf", "demf") for name in OF_COMPANY
         ]
 
@@ -282,6 +284,30 @@ def test_payment_methods_that_are_missing_or_bridge_are_named() -> None:
         }
 
     live(story, Options(documents=(table,)))
+
+
+ORDERS = "kind: policy\nname: mine\nsales: [{book: order}]\n"
+
+
+def test_orders_without_a_choice_of_tax_are_not_ready() -> None:
+    async def story(world: World) -> None:
+        assert await wrong(world) == {
+            "tax of orders": "the policy makes orders and does not say where their tax comes from"
+        }
+
+    live(story, Options(documents=(ORDERS,)))
+
+
+def test_sales_tax_groups_that_are_missing_are_named_where_dynamics_computes_the_tax() -> None:
+    table = 'kind: table\nname: sales_tax_groups\nrows: {"DE/vat/7/-/exclusive": NOPE}'
+
+    async def story(world: World) -> None:
+        problem = "there is no NOPE (sales_tax_groups), no row in table item_sales_tax_groups"
+        assert await wrong(world) == {
+            f"sales tax groups {company}": problem for company in ("usmf", "demf")
+        }
+
+    live(story, Options(documents=(f"{ORDERS}tax: codes\n", table)))
 
 
 def test_a_stripe_key_of_the_other_mode_is_named() -> None:

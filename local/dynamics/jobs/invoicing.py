@@ -4,7 +4,7 @@ What a job refuses stays as it was; the result names the reasons.
 """
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from local.dynamics.jobs.documents import InvoiceDocument, InvoiceLine, Numbering, Posted, Poster
@@ -20,10 +20,14 @@ from local.dynamics.tables import (
     ORDERS,
     RETURNS,
     OrderKind,
+    SalesTax,
+    TaxableLine,
     TenantBooks,
     lines_of_invoice,
     lines_of_order,
+    sales_tax,
     show_free_text_invoice,
+    tax_of,
     total_up,
 )
 from shared.ports import Clock
@@ -61,6 +65,12 @@ class Invoicing:
     poster: Poster
     clock: Clock
     infolog: dict[tuple[str, str, str], DocumentResult] = field(default_factory=dict)
+
+    def totals(self) -> None:
+        """Compute the totals of all orders anew."""
+        for trade in (ORDERS, RETURNS):
+            for header in list(self.books.store.table(trade.headers).values()):
+                total_up(self.books, trade, header, by_job=True)
 
     def orders(self, choice: InvoiceSelection = EVERYTHING) -> list[DocumentResult]:
         """Invoice sales orders that are not stopped and have lines to invoice."""
@@ -109,21 +119,35 @@ class Invoicing:
 
     def _order(self, trade: OrderKind, header: StoredRow, due: list[StoredRow]) -> Posted:
         company, store = header.fields[COMPANY], self.books.store
+        tax = tax_of(self.books, trade, header.fields, [row.fields for row in due])
+        parts = self._taxed(company, [self._part(trade, row.fields) for row in due], tax)
         document = InvoiceDocument(
             company=company,
             entity_set=INVOICES,
             customer=self.books.customer(company, header.fields[INVOICE_CUSTOMER]),
             currency=header.fields["CurrencyCode"],
             date=self.clock.now().replace(hour=12, minute=0, second=0, microsecond=0),
-            parts=tuple([self._part(trade, row.fields) for row in due]),
+            parts=tuple(parts),
             numbering=SALES_NUMBERS,
         )
         posted = self.poster.post(document)
         for row in due:
             store.update(row, {trade.line_status: INVOICED})
         total_up(self.books, trade, header)
-        self._show(trade, header.fields, document, posted)
+        self._show(trade, header.fields, document, posted, tax)
         return posted
+
+    def _taxed(self, company: str, lines: list[InvoiceLine], tax: SalesTax) -> list[InvoiceLine]:
+        """The lines without their sales tax, and the tax as a line of its own."""
+        if tax.within:
+            lines = [
+                replace(line, amount=line.amount - amount)
+                for line, amount in zip(lines, tax.of_lines, strict=True)
+            ]
+        if not tax.total:
+            return lines
+        account = self.books.account(company, "Ledger", self.books.tax_account)
+        return [*lines, InvoiceLine(account, tax.total, "Sales tax")]
 
     def _part(self, trade: OrderKind, line: Fields) -> InvoiceLine:
         display = line["MainAccountIdDisplayValue"] or self._sales_account(trade, line)
@@ -139,7 +163,12 @@ class Invoicing:
         return returns if trade is RETURNS else sales
 
     def _show(
-        self, trade: OrderKind, header: Fields, document: InvoiceDocument, posted: Posted
+        self,
+        trade: OrderKind,
+        header: Fields,
+        document: InvoiceDocument,
+        posted: Posted,
+        tax: SalesTax,
     ) -> None:
         """What `SalesInvoiceHeadersV2` shows, where a return order is a sales order too."""
         entity_set = self.books.store.schema.set_of(INVOICES)
@@ -155,6 +184,7 @@ class Invoicing:
             INVOICE_CUSTOMER: document.customer.id,
             "CurrencyCode": document.currency,
             "TotalInvoiceAmount": document.total,
+            "TotalTaxAmount": tax.total,
             "PaymentTermsName": header.get("PaymentTermsName", customer["PaymentTerms"]),
             "SalesOrderOriginCode": header.get("SalesOrderOriginCode", ""),
         }
@@ -171,13 +201,21 @@ class Invoicing:
             )
             for line in lines
         ]
+        taxable = [
+            TaxableLine(
+                line[FREE_TEXT_AMOUNT], line["SalesTaxGroupId"], line["SalesTaxItemGroupId"]
+            )
+            for line in lines
+        ]
+        currency, within = header.fields["CurrencyCode"], header.fields["InclTax"] == "Yes"
+        tax = sales_tax(self.books, company, currency, taxable, within=within)
         document = InvoiceDocument(
             company=company,
             entity_set=FREE_TEXT_HEADERS,
             customer=self.books.customer(company, header.fields["InvoiceAccount"]),
             currency=header.fields["CurrencyCode"],
             date=header.fields["InvoiceDate"],
-            parts=tuple(parts),
+            parts=tuple(self._taxed(company, parts, tax)),
             numbering=FREE_TEXT_NUMBERS,
         )
         posted = self.poster.post(document)

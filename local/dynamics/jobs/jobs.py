@@ -25,7 +25,8 @@ class Jobs:
     office: CustomerOffice
 
     def run_all(self) -> tuple[list[DocumentResult], list[JournalResult]]:
-        """Prices, orders, free text invoices, returns, and then the journals that pay them."""
+        """Totals, prices, orders, free text invoices, returns, then the journals that pay."""
+        self.invoicing.totals()
         documents = [
             *self.prices.run(),
             *self.invoicing.orders(),

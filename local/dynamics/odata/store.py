@@ -40,6 +40,8 @@ GROUPS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "FreeTextInvoiceLines": ((COMPANY, "ExternalInvoiceId"),),
     "OpenTradeAgreementJournalHeadersV2": (("JournalDescription",),),
     "OpenSalesPriceJournalLinesV2": ((COMPANY, "TradeAgreementJournalNumber"), ("ItemNumber",)),
+    "TaxGroupDatas": ((COMPANY, "TaxGroupId"),),
+    "TaxItemGroups": ((COMPANY, "TaxItemGroupCode"),),
     "SalesPriceAgreements": (("ItemNumber",),),
 }
 """Properties by which the records of a set are found without reading all of them. Of lines, the

@@ -29,6 +29,7 @@ from local.dynamics.tables.prices import HEADERS as PRICE_HEADERS
 from local.dynamics.tables.prices import LINES as PRICE_LINES
 from local.dynamics.tables.returns import RETURNS
 from local.dynamics.tables.rules import RecordWriter
+from local.dynamics.tables.sales_tax import SalesTax, TaxableLine, sales_tax
 from local.dynamics.tables.subledger import CustomerTransaction, Subledger
 from local.dynamics.tables.trade import (
     INVOICE_CUSTOMER,
@@ -36,6 +37,7 @@ from local.dynamics.tables.trade import (
     OPEN,
     OrderKind,
     lines_of_order,
+    tax_of,
     total_up,
 )
 
@@ -61,7 +63,9 @@ __all__ = [
     "JournalSets",
     "OrderKind",
     "RecordWriter",
+    "SalesTax",
     "Subledger",
+    "TaxableLine",
     "TenantBooks",
     "fill",
     "join",
@@ -69,8 +73,10 @@ __all__ = [
     "lines_of_invoice",
     "lines_of_order",
     "next_batch",
+    "sales_tax",
     "show_free_text_invoice",
     "sides",
     "table_hooks",
+    "tax_of",
     "total_up",
 ]

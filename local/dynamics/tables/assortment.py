@@ -28,6 +28,13 @@ def company_setup(company: str, data: Mapping[str, Any]) -> Iterator[Record]:
         fields = {COMPANY: company, "TradeAgreementJournalNameId": name}
         fields |= {"DefaultTradeAgreementType": "PriceSales", "DefaultJournalDescription": title}
         yield "TradeAgreementJournalNames", fields
+    for group, codes in data["sales_tax_groups"].items():
+        yield "TaxGroups", {COMPANY: company, "TaxGroupCode": group, "Description": group}
+        for code in codes:
+            yield "TaxGroupDatas", {COMPANY: company, "TaxGroupId": group, "TaxCodeId": code}
+    for group, codes in data["item_sales_tax_groups"].items():
+        for code in codes:
+            yield "TaxItemGroups", {COMPANY: company, "TaxItemGroupCode": group, "TaxCodeId": code}
     for warehouse, title, site in data["warehouses"]:
         fields = {COMPANY: company, "WarehouseId": warehouse, "WarehouseName": title}
         yield "Warehouses", fields | {"OperationalSiteId": site}

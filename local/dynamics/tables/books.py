@@ -43,12 +43,15 @@ class TenantBooks:
     """Look-ups over the store with the refusals of F&O's journals, as `Infolog`.
 
     `sales_accounts`: the main accounts of a product group, for revenue and for returns.
+    `tax_rates`: percentages by tax code; `tax_account`: the main account of sales tax.
     """
 
     store: RecordStore
     settings: DynamicsSettings
     intercompany: Mapping[str, Mapping[str, str]]
     sales_accounts: Mapping[str, tuple[str, str]]
+    tax_rates: Mapping[str, Decimal]
+    tax_account: str
     closed: dict[tuple[str, int, int], bool] = field(default_factory=dict)
 
     def account(self, company: str, kind: str, display: str) -> JournalAccount:

@@ -69,6 +69,7 @@ class InvoiceHooks(Hooks):
             ("TermsOfPayment", master["PaymentTerms"]),
             ("MethodOfPayment", master["PaymentMethod"]),
             ("CustomerGroup", master["CustomerGroupId"]),
+            ("SalesTaxGroupId", master["SalesTaxGroup"]),
         ):
             fields[name] = fields[name] or value
         if fields["InvoiceDate"] == NO_DATE:
@@ -162,6 +163,8 @@ class InvoiceLineHooks(Hooks):
         header = self._header(fields)
         refuse_posted(header)
         fields[ID] = header.fields[ID]
+        for name in ("SalesTaxGroupId", "SalesTaxItemGroupId"):
+            fields[name] = fields[name] or header.fields[name]
         if not given.get("LineNumber"):
             rows = lines_of_invoice(self._books, header)
             last = max((row.fields["LineNumber"] for row in rows), default=Decimal(0))

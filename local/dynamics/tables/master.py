@@ -25,12 +25,15 @@ class Tenant:
 
     `intercompany`: company -> partner -> main account. `customer_prefixes`: company -> prefix of
     its customer numbers. `sales_accounts`: product group -> main accounts of revenue and of
-    returns. `model_groups`, `storage_groups`: what products must name.
+    returns. `tax_rates`: percentages by tax code; `tax_account`: the main account of sales tax.
+    `model_groups`, `storage_groups`: what products must name.
     """
 
     intercompany: Mapping[str, Mapping[str, str]]
     customer_prefixes: Mapping[str, str]
     sales_accounts: Mapping[str, tuple[str, str]]
+    tax_rates: Mapping[str, Decimal]
+    tax_account: str
     model_groups: tuple[str, ...]
     storage_groups: tuple[str, ...]
 
@@ -58,6 +61,8 @@ def fill(store: RecordStore, settings: DynamicsSettings, client_id: str) -> Tena
         sales_accounts={
             group: (sales, returns) for group, _, sales, returns in data["product_groups"]
         },
+        tax_rates={code: Decimal(rate) for code, rate in data["tax_codes"].items()},
+        tax_account=data["sales_tax_account"],
         model_groups=tuple(data["model_groups"]),
         storage_groups=tuple(data["storage_groups"]),
     )

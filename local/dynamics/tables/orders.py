@@ -81,12 +81,14 @@ class OrderHooks(TradeHeaderHooks):
             fields["RequestedShippingDate"] = today
         for name, source in (
             ("SalesOrderName", "OrganizationName"),
+            ("SalesTaxGroupCode", "SalesTaxGroup"),
             ("PaymentTermsName", "PaymentTerms"),
             ("CustomerPaymentMethodName", "PaymentMethod"),
             ("Email", "PrimaryContactEmail"),
         ):
             fields[name] = fields[name] or customer[source]
-        fields["AreTotalsCalculated"] = "Yes"
+        shown = not self._books.settings.totals_by_job
+        fields["AreTotalsCalculated"] = "Yes" if shown else "No"
         fields["SalesOrderProcessingStatus"] = "Active"
 
 
@@ -105,6 +107,9 @@ class OrderLineHooks(TradeLineHooks):
         self, fields: Fields, given: Mapping[str, Any], header: Fields, item: Fields
     ) -> None:
         fields["CurrencyCode"] = header["CurrencyCode"]
+        own_group = item["SalesSalesTaxItemGroupCode"]
+        fields["SalesTaxGroupCode"] = fields["SalesTaxGroupCode"] or header["SalesTaxGroupCode"]
+        fields["SalesTaxItemGroupCode"] = fields["SalesTaxItemGroupCode"] or own_group
         fields[SEQUENCE] = fields["LineNumber"] = Decimal(fields[SEQUENCE])
         fields["SalesPriceQuantity"] = fields["SalesPriceQuantity"] or ONE
         if "OrderedSalesQuantity" not in given:

@@ -144,14 +144,17 @@ class RecordWriter:
                 continue
             key = self._store.schema.set_of(target).key
             parts = (fields[COMPANY], value) if key[0] == COMPANY else (value,)
-            found = self._store.find(target, *parts)
+            if len(key) > len(parts):  # one record for each tax code of an item sales tax group
+                found = next(iter(self._store.group(target, *parts).values()), None)
+            else:
+                found = self._store.find(target, *parts)
             if found is None:
                 raise Infolog(
                     f"The value '{value}' in field '{trait.caption(name)}' is not found in the "
                     f"related table '{TRAITS[target].label if target in TRAITS else target}'.",
                     f"validateField failed on field '{name}'.",
                 )
-            fields[name] = found.fields[key[-1]]
+            fields[name] = found.fields[key[len(parts) - 1]]
 
     def _free(self, entity_set: EntitySetSchema, trait: Trait, fields: Fields) -> None:
         if self._store.key_of(entity_set, fields) not in self._store.table(entity_set.name):

@@ -3,7 +3,7 @@
 Every write to a line writes the row of its header too, which carries totals and status.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, override
@@ -11,11 +11,13 @@ from typing import Any, override
 from local.dynamics.odata import COMPANY, Fields, Infolog, StoredRow, numbered, unsupported
 from local.dynamics.tables.books import JournalAccount, TenantBooks
 from local.dynamics.tables.rules import Hooks
+from local.dynamics.tables.sales_tax import SalesTax, TaxableLine, sales_tax
 
 NOTHING = Decimal(0)
 OPEN, INVOICED, CANCELED = "Backorder", "Invoiced", "Canceled"
 INVOICE_CUSTOMER = "InvoiceCustomerAccountNumber"
-TOTAL = "OrderTotalAmount"
+TOTAL, TOTAL_TAX = "OrderTotalAmount", "OrderTotalTaxAmount"
+ARE_TOTALS_CALCULATED = "AreTotalsCalculated"
 SEQUENCE = "LineCreationSequenceNumber"
 
 
@@ -246,14 +248,41 @@ def lines_of_order(books: TenantBooks, trade: OrderKind, header: StoredRow) -> l
     return list(books.store.group(trade.lines, company, number).values())
 
 
-def total_up(books: TenantBooks, trade: OrderKind, header: StoredRow) -> None:
-    """Write total and status of an order anew, from its lines."""
+def tax_of(
+    books: TenantBooks, trade: OrderKind, header: Fields, lines: Sequence[Fields]
+) -> SalesTax:
+    """The sales tax of some lines of an order. Sets without groups of their own take those of the
+    customer and of the item."""
+    company = header[COMPANY]
+    customer = books.customer(company, header[trade.customer]).fields
+    taxable = []
+    for line in lines:
+        item = books.store.find("ReleasedProductsV2", company, line["ItemNumber"])
+        own = item.fields["SalesSalesTaxItemGroupCode"] if item else ""
+        group = str(line.get("SalesTaxGroupCode", customer["SalesTaxGroup"]))
+        item_group = str(line.get("SalesTaxItemGroupCode", own))
+        taxable.append(TaxableLine(line["LineAmount"], group, item_group))
+    within = header.get("ArePricesIncludingSalesTax") == "Yes"
+    return sales_tax(books, company, header["CurrencyCode"], taxable, within=within)
+
+
+def total_up(
+    books: TenantBooks, trade: OrderKind, header: StoredRow, *, by_job: bool = False
+) -> None:
+    """Write total and status of an order anew, from its lines. `by_job`: the job that computes
+    totals does it, which a tenant may leave them to."""
     lines = [row.fields for row in lines_of_order(books, trade, header)]
     alive = tuple([line for line in lines if line[trade.line_status] != CANCELED])
     if not lines or any(line[trade.line_status] in trade.open_lines for line in alive):
         status = OPEN
     else:
         status = INVOICED if alive else CANCELED
-    total = sum((line["LineAmount"] for line in alive), NOTHING)
-    own = trade.summary(books, status, alive)
-    books.store.update(header, {TOTAL: total, trade.status: status, **own})
+    tax = tax_of(books, trade, header.fields, alive)
+    total = sum((line["LineAmount"] for line in alive), NOTHING) + tax.on_top
+    own = {TOTAL: total, TOTAL_TAX: tax.total, **trade.summary(books, status, alive)}
+    if ARE_TOTALS_CALCULATED in header.fields:
+        shown = by_job or not books.settings.totals_by_job
+        own[ARE_TOTALS_CALCULATED] = "Yes" if shown else "No"
+        if not shown:
+            own |= {TOTAL: NOTHING, TOTAL_TAX: NOTHING}
+    books.store.update(header, {trade.status: status, **own})

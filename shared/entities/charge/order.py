@@ -4,19 +4,23 @@ What of the order is invoiced already stays as it is; what is open follows the r
 `SalesOrderHeadersV2`, `SalesOrderLinesV3` (Dynamics 365 Finance, sales and marketing).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from shared.domain.documents import Document, Open, Party, Patch
+from shared.domain.documents import Document, LineSum, Open, Party, Patch
 from shared.domain.ids import is_id
 from shared.domain.money import Money
 from shared.entities.common.method import method_of
 from shared.entities.common.objects import Query, Snapshot, currency_of, id_of, moment, text
 from shared.entities.common.order_state import LINES_ANSWER, ORDER, State, line_role
 from shared.entities.common.origin import origin_of
-from shared.entities.common.sale_line import ROUNDING, ROUNDING_NUMBER, SaleLine
+from shared.entities.common.refunding import Effects, Taken
+from shared.entities.common.sale_line import ROUNDING, ROUNDING_NUMBER, SaleLine, tax_left
 from shared.entities.common.sale_routing import session_of
+from shared.entities.common.sale_tax import told
 from shared.entities.common.sales_documents import (
+    GROSS,
+    NET,
     OmittedLine,
     SalesOrder,
     SalesOrderLine,
@@ -25,6 +29,7 @@ from shared.entities.common.sales_documents import (
 from shared.errors import Parked
 
 RELEASE = "release"
+ARE_TOTALS_CALCULATED = "AreTotalsCalculated"
 HEADERS, LINES = "SalesOrderHeadersV2", "SalesOrderLinesV3"
 
 
@@ -54,9 +59,11 @@ def queries(snapshot: Snapshot, company: str) -> tuple[Query, ...]:
     return header, lines
 
 
-def header_of(snapshot: Snapshot, company: str, omitted: Iterable[OmittedLine] = ()) -> SalesOrder:
+def header_of(
+    snapshot: Snapshot, company: str, omitted: Iterable[OmittedLine] = (), prices: str = NET
+) -> SalesOrder:
     """The header of an order, held until its lines are right. `omitted`: lines that it does not
-    get."""
+    get; `prices`: net or gross."""
     charge, session = snapshot.object, session_of(snapshot)
     reference = text(session, "client_reference_id")
     origin = origin_of(snapshot)
@@ -67,6 +74,7 @@ def header_of(snapshot: Snapshot, company: str, omitted: Iterable[OmittedLine] =
         key=snapshot.id,
         currency=currency_of(charge, "charge"),
         customer=party or Party(id_of(charge.get("customer"))),
+        prices=prices,
         omitted=tuple(omitted),
         session=id_of(session),
         reference=reference if is_id(reference) else "",
@@ -77,9 +85,7 @@ def header_of(snapshot: Snapshot, company: str, omitted: Iterable[OmittedLine] =
     )
 
 
-def taken_before(
-    lines: Sequence[SaleLine], reductions: Mapping[int, Mapping[str, int]]
-) -> dict[int, OmittedLine]:
+def taken_before(lines: Sequence[SaleLine], effects: Effects) -> dict[int, OmittedLine]:
     """Lines that refunds took away before there is an order, by number.
 
     Dynamics takes no new line of quantity 0. The header remembers them, as if they had been written
@@ -87,9 +93,9 @@ def taken_before(
     """
     found: dict[int, OmittedLine] = {}
     for line in lines:
-        mine = reductions.get(line.number, {})
-        if mine and sum(mine.values()) == line.worth and line.number != ROUNDING_NUMBER:
-            found[line.number] = OmittedLine(line, dict(mine))
+        mine = effects.of_line(line.number)
+        if mine.amounts and mine.total == line.worth and line.number != ROUNDING_NUMBER:
+            found[line.number] = OmittedLine(line, mine.amounts, mine.taxes)
     return found
 
 
@@ -128,7 +134,7 @@ def _nearest(amount: int, parts: int) -> int:
 
 def lines_of(
     lines: Sequence[SaleLine],
-    reductions: Mapping[int, Mapping[str, int]],
+    effects: Effects,
     state: State,
     header: SalesOrder,
     rounding_minor_max: int,
@@ -143,12 +149,12 @@ def lines_of(
             continue
         if line.number in state.without:
             continue
-        mine = reductions.get(line.number, {})
-        figures = figures_of(line, sum(mine.values()))
-        left += line.worth - sum(mine.values()) - figures.amount
+        mine = effects.of_line(line.number)
+        figures = figures_of(line, mine.total)
+        left += line.worth - mine.total - figures.amount
         documents.append(_line(line, figures, mine, state, header))
-    mine = reductions.get(ROUNDING_NUMBER, {})
-    amount = rounding.worth - sum(mine.values()) + left
+    mine = effects.of_line(ROUNDING_NUMBER)
+    amount = rounding.worth - mine.total + left
     if abs(amount) > rounding_minor_max:
         raise Parked(
             "rounding_too_large",
@@ -181,7 +187,7 @@ def begun_of(
     """
     return tuple(
         state.announced.get(int(line.key))
-        or _line(line.sold, figures_of(line.sold, 0), {}, state, header)
+        or _line(line.sold, figures_of(line.sold, 0), Taken(), state, header)
         for line in lines
         if line.quantity == 0 and int(line.key) not in state.lines
     )
@@ -190,7 +196,7 @@ def begun_of(
 def _line(
     line: SaleLine,
     figures: Figures,
-    reductions: Mapping[str, int],
+    taken: Taken,
     state: State,
     header: SalesOrder,
 ) -> SalesOrderLine:
@@ -208,20 +214,29 @@ def _line(
         price=Money(figures.price, currency),
         discount=Money(figures.discount, currency),
         amount=Money(figures.amount, currency),
-        reductions=dict(reductions),
+        reductions=taken.amounts,
+        tax_reductions=taken.taxes,
         sold=line,
         kind=line.kind,
         product=line.product,
         stripe_price=line.price,
         item=line.item,
         text=line.text,
+        tax=told(line.keys),
+        tax_group=line.tax_group,
+        item_tax_group=line.item_tax_group,
     )
 
 
 def release_of(
-    snapshot: Snapshot, header: SalesOrder, lines: Sequence[SalesOrderLine], state: State
+    snapshot: Snapshot,
+    header: SalesOrder,
+    lines: Sequence[SalesOrderLine],
+    state: State,
+    tax_difference_minor_max: int,
 ) -> tuple[Document, ...]:
-    """The release of an order, as long as nothing of it is invoiced: when its total is right.
+    """The release of an order, as long as nothing of it is invoiced: when its total is right, and
+    the tax that Dynamics computed is Stripe's to within so many minor units for each tax key.
 
     An order of which nothing is left needs none. One that was announced may have happened, and is
     finished: there is nothing in it to invoice.
@@ -231,6 +246,12 @@ def release_of(
     if state.is_invoiced or (total == 0 and RELEASE not in snapshot.intents):
         return () if kept is None else (kept,)
     money = Money(total, header.currency)
+    expects, tolerances = {"OrderTotalAmount": money}, {}
+    if header.prices == GROSS:
+        tax = sum(tax_left(line.sold, sum(line.reductions.values())) for line in lines)
+        expects["OrderTotalTaxAmount"] = Money(tax, header.currency)
+        keys = dict.fromkeys(line.tax.key for line in lines if line.tax.key)
+        tolerances["OrderTotalTaxAmount"] = tax_difference_minor_max * max(len(keys), 1)
     release = SalesOrderRelease(
         role=RELEASE,
         company=header.company,
@@ -239,7 +260,10 @@ def release_of(
         later=Open(),
         parent=ORDER,
         after=tuple(line.role for line in lines),
-        expects={"OrderTotalAmount": money},
+        expects=expects,
+        tolerances=tolerances,
+        computed=ARE_TOTALS_CALCULATED,
+        line_sum=None if header.prices == GROSS else LineSum(LINES, "LineAmount"),
         total=money,
     )
     return (release,)

@@ -6,9 +6,11 @@ announces one, has none here; nor has one that was refunded wholly before it was
 
 from dataclasses import dataclass
 
+from shared.domain.allotment import Part, PartShares
 from shared.domain.documents import Document, Party
 from shared.entities.charge import order, sold_items
 from shared.entities.charge.sale_lines import lines_of
+from shared.entities.charge.sale_taxes import with_tables
 from shared.entities.common.objects import (
     Context,
     Json,
@@ -20,8 +22,14 @@ from shared.entities.common.objects import (
 )
 from shared.entities.common.order_state import ORDER, State, sold_in, state_of
 from shared.entities.common.origin import origin_of, party_in
-from shared.entities.common.refunding import Effects, Shares, effects_of, refunds_of, was_given_back
-from shared.entities.common.sale_line import SALE, SaleLine
+from shared.entities.common.refunding import (
+    Effects,
+    Taken,
+    effects_of,
+    refunds_of,
+    was_given_back,
+)
+from shared.entities.common.sale_line import SALE, SaleLine, parts_of
 from shared.entities.common.sale_routing import (
     SaleRouting,
     announces_invoice,
@@ -29,10 +37,10 @@ from shared.entities.common.sale_routing import (
     sale_routing,
     session_of,
 )
-from shared.entities.common.sales_documents import MemoHeader, SalesOrder
+from shared.entities.common.sales_documents import GROSS, NET, MemoHeader, SalesOrder
 from shared.entities.refund import credit_memos
 from shared.errors import Parked, Waiting
-from shared.policy import RefundDocument, Sale
+from shared.policy import OrderTax, Policy, RefundDocument, Sale
 
 
 def _is_ours(snapshot: Snapshot, sold: SaleRouting) -> bool:
@@ -72,7 +80,9 @@ def _items(snapshot: Snapshot, sold: SaleRouting, context: Context) -> tuple[Que
     session, header = session_of(snapshot), snapshot.written(ORDER)
     company = sold.company if header is None else header.company
     try:
-        lines = lines_of(snapshot.object, session, context.policy.orders)
+        lines = lines_of(
+            snapshot.object, session, context.policy.orders, _tax_of(header, context.policy)
+        )
     except Parked:
         return ()  # as above
     return sold_items.queries(lines, session, company, context)
@@ -114,25 +124,36 @@ def _order(snapshot: Snapshot, sold: SaleRouting, context: Context) -> tuple[Doc
     lines = sold_in(snapshot)
     if not lines:
         session = session_of(snapshot)
-        told = lines_of(charge, session, rules)
-        lines = sold_items.linked(told, snapshot, session, context)
+        tax = _tax_of(kept, context.policy)
+        told = lines_of(charge, session, rules, tax)
+        coded = with_tables(told, snapshot.id, context, codes=tax is OrderTax.CODES)
+        lines = sold_items.linked(coded, snapshot, session, context)
     state = state_of(snapshot)
     effects = effects_of(
-        {line.number: line.worth for line in lines},
+        parts_of(lines),
         {line.number: state.is_open(line) for line in lines},
         refunds,
         credit_memos.written_in(snapshot, state.written()),
     )
     header = kept if isinstance(kept, SalesOrder) else None
     if header is None:
-        taken = order.taken_before(lines, effects.reductions)
-        state = State(without={number: {} for number in taken})
-        header = order.header_of(snapshot, sold.company, taken.values())
-    wanted = order.lines_of(lines, effects.reductions, state, header, rules.rounding_minor_max)
+        taken = order.taken_before(lines, effects)
+        state = State(without={number: Taken() for number in taken})
+        prices = GROSS if context.policy.tax is OrderTax.CODES else NET
+        header = order.header_of(snapshot, sold.company, taken.values(), prices)
+    wanted = order.lines_of(lines, effects, state, header, rules.rounding_minor_max)
     begun = order.begun_of(wanted, state, header)
-    release = order.release_of(snapshot, header, wanted, state)
+    tolerance = rules.tax_difference_minor_max
+    release = order.release_of(snapshot, header, wanted, state, tolerance)
     memos = _Memos(snapshot, header, lines, context).of(effects, context.policy.refunds.of_orders)
     return (header, *begun, *wanted, *release, *memos)
+
+
+def _tax_of(header: Document | None, policy: Policy) -> OrderTax | None:
+    """Where the tax of an order is computed: as its header says, where that was written."""
+    if isinstance(header, SalesOrder):
+        return OrderTax.CODES if header.prices == GROSS else OrderTax.LINES
+    return policy.tax
 
 
 def _without_order(snapshot: Snapshot) -> Parked:
@@ -159,7 +180,7 @@ def _memos_of_receipt(
     captured = captured_minor(charge)
     line = SaleLine(1, SALE, captured, listed=captured, text=what)
     effects = effects_of(
-        {1: captured}, {1: False}, refunds_of(charge), credit_memos.written_in(snapshot, {})
+        {Part(1): captured}, {1: False}, refunds_of(charge), credit_memos.written_in(snapshot, {})
     )
     header = order.header_of(snapshot, sold.company)
     wanted = memo if named else RefundDocument.NONE
@@ -178,14 +199,16 @@ class _Memos:
     def of(self, effects: Effects, memo: RefundDocument) -> tuple[Document, ...]:
         """Memos that were written, with their lines, and new ones for what is left."""
         found = [header for _, _, header in credit_memos.headers_in(self.snapshot)]
-        kind = credit_memos.kind_of(memo)
+        kind = credit_memos.kind_of(memo, self.sale)
         for refund, shares in effects.credits.items() if memo is not RefundDocument.NONE else ():
             found.append(self._new(kind, refund, shares, found))
         for refund, shares in effects.reversals.items():
             found.append(self._new(credit_memos.REVERSAL, refund, shares, found))
         return tuple(document for header in found for document in credit_memos.documents_of(header))
 
-    def _new(self, kind: str, refund: str, shares: Shares, found: list[MemoHeader]) -> MemoHeader:
+    def _new(
+        self, kind: str, refund: str, shares: PartShares, found: list[MemoHeader]
+    ) -> MemoHeader:
         before = sum(header.role.startswith(f"{kind}:{refund}:") for header in found)
         company = self.sale.company
         made = next(each for each in refunds_of(self.snapshot.object) if each.id == refund)

@@ -1,7 +1,8 @@
-"""What a Checkout Session says was sold: line items, shipping and tax, as lines of a sale.
+"""What a Checkout Session says was sold: line items and shipping, taxed, as lines of a sale.
 
-`amount_total` of a line item is after discount and holds all tax. Sessions as versions before
-2022-08-01 show them tell shipping in `total_details` alone, and not the tax of each line item.
+`amount_total` of a line item is after discount and holds all tax; `taxes`, which is shown when it
+is expanded, tells it by rate and reason. Sessions as versions before 2022-08-01 show them tell
+shipping in `total_details` alone, and not the tax of each line item.
 https://docs.stripe.com/api/checkout/sessions/object, /line_items
 """
 
@@ -10,14 +11,8 @@ from typing import Any
 
 from shared.domain.money import Money
 from shared.entities.common.objects import Json, elements, id_of, integer, text, unreadable
-from shared.entities.common.sale_line import (
-    AMOUNT_MAX,
-    GOODS,
-    QUANTITY_MAX,
-    SHIPPING,
-    TAX,
-    SaleLine,
-)
+from shared.entities.common.sale_line import AMOUNT_MAX, GOODS, QUANTITY_MAX, SHIPPING, SaleLine
+from shared.entities.common.sale_tax import sum_of, taxes_of
 from shared.errors import Parked
 
 SESSION = "checkout_session"
@@ -25,7 +20,7 @@ REMEDY = "Book the order by hand, name it in the metadata (dynamics_sales_order)
 
 
 def lines_of_session(charge: Json, session: Json) -> list[SaleLine]:
-    """The lines: items, shipping, tax. Raises `Parked` for a session that does not tell them."""
+    """The lines with their taxes. Raises `Parked` for a session that does not tell them."""
     currency = text(session, "currency").lower()
     if currency != text(charge, "currency").lower():
         raise Parked(
@@ -41,36 +36,44 @@ def lines_of_session(charge: Json, session: Json) -> list[SaleLine]:
             f"Checkout Session {id_of(session)} of charge {id_of(charge)} shows no line items",
             f"In a replay: export them, too. {REMEDY}",
         )
+    exempt = _exemption(session)
     lines: list[SaleLine] = []
-    tax, is_told = 0, True
+    is_told = True
     for item in items:
         if not isinstance(item, Mapping):
             raise unreadable(SESSION, id_of(session), "line_items")
-        line, its_tax = _of_item(item, len(lines) + 1)
-        lines.append(line)
-        tax += its_tax
+        lines.append(_of_item(item, len(lines) + 1, exempt))
         is_told &= item.get("amount_tax") is not None
-    shipping, its_tax = _shipping(session)
-    tax += its_tax
-    if shipping:
-        lines.append(SaleLine(len(lines) + 1, SHIPPING, shipping, listed=shipping, text="Shipping"))
+    shipping = _shipping(session, len(lines) + 1, exempt)
+    if shipping is not None:
+        lines.append(shipping)
     if not is_told:
+        tax = sum(each.amount for line in lines for each in line.taxes)
         _check_tax(charge, session, tax)
-    if tax:
-        lines.append(SaleLine(len(lines) + 1, TAX, tax, listed=tax, text="Tax"))
     return lines
 
 
-def _shipping(session: Json) -> tuple[int, int]:
-    """What shipping brings without tax, and its tax where that is told apart."""
+def _exemption(session: Json) -> str:
+    """The customer's `tax_exempt` as it was when they paid."""
+    details = session.get("customer_details")
+    return text(details, "tax_exempt") if isinstance(details, Mapping) else ""
+
+
+def _shipping(session: Json, number: int, exempt: str) -> SaleLine | None:
+    """The line of shipping; None where it brings nothing."""
     shipping = session.get("shipping_cost")
     if not isinstance(shipping, Mapping):
-        return _part(_details(session), "amount_shipping"), 0
-    tax = _part(shipping, "amount_tax")
-    worth = _amount(shipping, "amount_total") - tax
-    if worth < 0:
+        worth = _part(_details(session), "amount_shipping")
+        return SaleLine(number, SHIPPING, worth, listed=worth, text="Shipping") if worth else None
+    tax, total = _part(shipping, "amount_tax"), _amount(shipping, "amount_total")
+    if tax > total:
         raise unreadable(SESSION, id_of(session), "shipping_cost")
-    return worth, tax
+    inclusive = shipping.get("amount_subtotal") == total
+    taxes = taxes_of(shipping, tax, exempt=exempt, inclusive=inclusive)
+    if not total:
+        return None
+    worth = total - tax
+    return SaleLine(number, SHIPPING, worth, listed=worth, text="Shipping", taxes=taxes)
 
 
 def _check_tax(charge: Json, session: Json, tax: int) -> None:
@@ -91,13 +94,13 @@ def _details(session: Json) -> Mapping[str, Any]:
     return details if isinstance(details, Mapping) else {}
 
 
-def _of_item(item: Mapping[str, Any], number: int) -> tuple[SaleLine, int]:
-    """A line item and the tax in it. Where the tax is not told, it is what comes on top."""
+def _of_item(item: Mapping[str, Any], number: int, exempt: str) -> SaleLine:
+    """A line item with the tax in it. Where the tax is not told, it is what comes on top."""
     discount, total = _part(item, "amount_discount"), _amount(item, "amount_total")
     subtotal = _amount(item, "amount_subtotal")
     tax = _part(item, "amount_tax")
     if item.get("amount_tax") is None:
-        tax = max(total - subtotal + discount, 0)
+        tax = max(total - subtotal + discount, sum_of(item))
     if tax > total:
         raise unreadable("line item", id_of(item), "amount_tax")
     quantity = item.get("quantity")
@@ -109,8 +112,8 @@ def _of_item(item: Mapping[str, Any], number: int) -> tuple[SaleLine, int]:
     known = price if isinstance(price, Mapping) else {}
     worth = total - tax
     # A price that includes the tax says nothing of the discount without tax.
-    inclusive = total == subtotal - discount and tax
-    line = SaleLine(
+    inclusive = total == subtotal - discount and tax > 0
+    return SaleLine(
         number,
         GOODS,
         worth,
@@ -119,8 +122,8 @@ def _of_item(item: Mapping[str, Any], number: int) -> tuple[SaleLine, int]:
         product=id_of(known.get("product")),
         price=id_of(known),
         text=text(item, "description"),
+        taxes=taxes_of(item, tax, exempt=exempt, inclusive=inclusive),
     )
-    return line, tax
 
 
 def _amount(source: Mapping[str, Any], name: str) -> int:

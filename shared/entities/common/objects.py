@@ -144,11 +144,27 @@ class Desired:
 
 
 @dataclass(frozen=True, slots=True)
+class TaxTables:
+    """The tables of the mapping by tax key. `groups`, `item_groups`: the sales tax groups that
+    Dynamics computes the tax from; `items`, `accounts`: the item of a line of tax, and the main
+    account of its credit, where they are not those of all tax."""
+
+    groups: Mapping[str, str] = field(default_factory=dict)
+    item_groups: Mapping[str, str] = field(default_factory=dict)
+    items: Mapping[str, str] = field(default_factory=dict)
+    accounts: Mapping[str, str] = field(default_factory=dict)
+
+
+TAX_TABLES = ("sales_tax_groups", "item_sales_tax_groups", "tax_items", "tax_accounts")
+"""Their names in the mapping, in the order of the fields."""
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """What documents may depend on besides their snapshot: settings, policy, the moment.
 
     `customer_id_property`: the field of customers that holds the Stripe id. `items`: item numbers
-    by Stripe's products, the table of the mapping.
+    by Stripe's products, the table of the mapping; `tax`: its tables by tax key.
     """
 
     books: Books
@@ -157,6 +173,7 @@ class Context:
     now: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     customer_id_property: str = ""
     items: Mapping[str, str] = field(default_factory=dict)
+    tax: TaxTables = TaxTables()
 
     def book(self, currency: str, balance_type: str = "payments") -> Book:
         """The book of a settlement currency. Raises `Parked` when there is none."""

@@ -11,7 +11,7 @@ from decimal import Decimal
 from shared.domain.documents import Document
 from shared.domain.money import from_decimal
 from shared.entities.common.objects import Json, Snapshot
-from shared.entities.common.refunding import WrittenRefund
+from shared.entities.common.refunding import Taken, WrittenRefund, parts_at
 from shared.entities.common.sale_line import ROUNDING_NUMBER, SaleLine
 from shared.entities.common.sales_documents import OmittedLine, SalesOrder, SalesOrderLine
 from shared.errors import Parked
@@ -38,7 +38,7 @@ class State:
 
     lines: Mapping[int, SalesOrderLine] = field(default_factory=dict)
     open_lines: Mapping[int, bool] = field(default_factory=dict)
-    without: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
+    without: Mapping[int, Taken] = field(default_factory=dict)
     is_invoiced: bool = False
     landed: tuple[int, ...] = ()
     announced: Mapping[int, SalesOrderLine] = field(default_factory=dict)
@@ -47,11 +47,12 @@ class State:
         """What refunds took from the lines, by refund."""
         taken = dict(self.without)
         for number, document in self.lines.items():
-            taken[number] = document.reductions
+            taken[number] = Taken(dict(document.reductions), dict(document.tax_reductions))
         found: dict[str, WrittenRefund] = {}
-        for number, shares in taken.items():
-            for refund, share in shares.items():
-                found.setdefault(refund, WrittenRefund()).reduced[number] = share
+        for number, mine in taken.items():
+            for refund, share in mine.amounts.items():
+                parts = parts_at(number, share, mine.taxes.get(refund, {}))
+                found.setdefault(refund, WrittenRefund()).reduced.update(parts)
         return found
 
     def is_open(self, line: SaleLine) -> bool:
@@ -89,7 +90,10 @@ def state_of(snapshot: Snapshot) -> State:
             landed += [number] if has_landed else []
             statuses.append(str(there[number]["SalesOrderLineStatus"]))
             open_lines[number] = statuses[-1] in OPEN_STATUSES
-    without = {each.sold.number: each.reductions for each in _omitted(snapshot)}
+    without = {
+        each.sold.number: Taken(dict(each.reductions), dict(each.tax_reductions))
+        for each in _omitted(snapshot)
+    }
     is_invoiced = any(status not in (*OPEN_STATUSES, CANCELED) for status in statuses)
     return State(lines, open_lines, without, is_invoiced, tuple(landed), _announced(snapshot))
 

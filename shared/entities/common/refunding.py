@@ -2,7 +2,8 @@
 
 A refund takes from lines that are not invoiced yet (they are reduced) and from the others by a
 credit memo; what was written of it stays what it is. A refund that failed gives back: an open line
-grows again, what is invoiced or credited is reversed by a document of its own.
+grows again, what is invoiced or credited is reversed by a document of its own. What a refund takes
+of a line takes the tax of that line along; shares are kept part by part.
 """
 
 import json
@@ -10,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.domain.allotment import AllotmentError, RefundShare, allot
+from shared.domain.allotment import AllotmentError, Part, PartShares, RefundShare, allot
 from shared.domain.records import Ref
 from shared.entities.common.objects import (
     Context,
@@ -26,12 +27,10 @@ from shared.entities.common.objects import (
 from shared.errors import Parked
 
 DEAD_STATUSES = ("failed", "canceled")
-LINES_KEY = "lines"  # metadata of a refund: its shares, {"1": 500}, line number to minor units
+LINES_KEY = "lines"  # metadata of a refund: its shares with tax, {"1": 500}, by line number
 CREDIT_NOTE_KEY = "dynamics_credit_note"  # metadata of a refund that began in Dynamics
 FAILED_MAX = 10  # refunds of a charge that are told apart
 REVERSAL_CATEGORY = "partial_capture_reversal"
-
-type Shares = dict[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +48,60 @@ class Refund:
 
 @dataclass(slots=True)
 class WrittenRefund:
-    """What was written of one refund: shares by line that reduced it, and that were credited or
+    """What was written of one refund: shares by part that reduced it, and that were credited or
     given back by documents."""
 
-    reduced: Shares = field(default_factory=dict)
-    credited: Shares = field(default_factory=dict)
-    reversed: Shares = field(default_factory=dict)
+    reduced: PartShares = field(default_factory=dict)
+    credited: PartShares = field(default_factory=dict)
+    reversed: PartShares = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """What refunds do to a sale: reductions by line and refund; credits and reversals by refund,
-    as far as they are not written yet."""
+    """What refunds do to a sale, by refund: reductions; credits and reversals as far as they are
+    not written yet."""
 
-    reductions: Mapping[int, Mapping[str, int]]
-    credits: Mapping[str, Shares]
-    reversals: Mapping[str, Shares]
+    reductions: Mapping[str, PartShares]
+    credits: Mapping[str, PartShares]
+    reversals: Mapping[str, PartShares]
+
+    def of_line(self, number: int) -> "Taken":
+        """What refunds took of a line of the order."""
+        taken = Taken()
+        for refund, shares in self.reductions.items():
+            taken.add(
+                refund, {part: share for part, share in shares.items() if part.line == number}
+            )
+        return taken
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What refunds took of one line of an order, in minor units by refund. `taxes`: of a tax line,
+    what of that belongs to which line that was sold."""
+
+    amounts: dict[str, int] = field(default_factory=dict)
+    taxes: dict[str, Mapping[int, int]] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        """What all refunds took together."""
+        return sum(self.amounts.values())
+
+    def add(self, refund: str, shares: Mapping[Part, int]) -> None:
+        """A refund takes these parts of the line."""
+        if shares:
+            self.amounts[refund] = sum(shares.values())
+        of_lines = {part.of: share for part, share in shares.items() if part.of}
+        if of_lines:
+            self.taxes[refund] = of_lines
+
+
+def parts_at(number: int, amount: int, taxes: Mapping[int, int]) -> PartShares:
+    """The parts of an amount of one line of an order. `taxes`: whose tax it is."""
+    own = amount - sum(taxes.values())
+    found = {Part(number, of): share for of, share in taxes.items()}
+    return {Part(number): own} | found if own else found
 
 
 def refunds_of(charge: Json) -> tuple[Refund, ...]:
@@ -127,12 +164,12 @@ def _wanted(refund: str, given: str) -> Mapping[int, int] | None:
 
 
 def effects_of(
-    worth: Mapping[int, int],
+    worth: Mapping[Part, int],
     open_lines: Mapping[int, bool],
     refunds: Sequence[Refund],
     written: Mapping[str, WrittenRefund],
 ) -> Effects:
-    """What the refunds do to lines that are worth so much (minor units by line number).
+    """What the refunds do to lines that are worth so much (minor units by part).
 
     `open_lines`: whether a line can still be reduced. Raises `Parked` when shares do not fit.
     """
@@ -151,41 +188,41 @@ def effects_of(
             "Correct the refund's metadata `lines` in Stripe, or compare the order with the "
             "charge; then retry.",
         ) from None
-    reductions: dict[int, dict[str, int]] = {}
-    credits: dict[str, Shares] = {}
-    reversals: dict[str, Shares] = {}
+    reductions: dict[str, PartShares] = {}
+    credits: dict[str, PartShares] = {}
+    reversals: dict[str, PartShares] = {}
     for refund in refunds:
         known = written.get(refund.id, WrittenRefund())
-        for number, share in known.reduced.items():
-            if refund.alive or not open_lines[number]:
-                reductions.setdefault(number, {})[refund.id] = share
+        for part, share in known.reduced.items():
+            if refund.alive or not open_lines[part.line]:
+                reductions.setdefault(refund.id, {})[part] = share
         if not refund.alive:
-            closed = {n: share for n, share in known.reduced.items() if not open_lines[n]}
+            closed = {p: share for p, share in known.reduced.items() if not open_lines[p.line]}
             back = _sum(closed, known.credited, _negative(known.reversed))
             if back:
                 reversals[refund.id] = back
             continue
         fixed = _sum(known.reduced, known.credited, _negative(known.reversed))
-        for number, share in _sum(shares[refund.id], _negative(fixed)).items():
-            if open_lines[number]:
-                mine = reductions.setdefault(number, {})
-                mine[refund.id] = mine.get(refund.id, 0) + share
+        for part, share in _sum(shares[refund.id], _negative(fixed)).items():
+            if open_lines[part.line]:
+                mine = reductions.setdefault(refund.id, {})
+                mine[part] = mine.get(part, 0) + share
             elif not refund.elsewhere:
-                credits.setdefault(refund.id, {})[number] = share
+                credits.setdefault(refund.id, {})[part] = share
     return Effects(reductions, credits, reversals)
 
 
-def _negative(shares: Mapping[int, int]) -> Shares:
-    return {number: -share for number, share in shares.items()}
+def _negative(shares: Mapping[Part, int]) -> PartShares:
+    return {part: -share for part, share in shares.items()}
 
 
-def _sum(*parts: Mapping[int, int]) -> Shares:
-    """Shares added up; lines where nothing is left are left out."""
-    found: Shares = {}
-    for part in parts:
-        for number, share in part.items():
-            found[number] = found.get(number, 0) + share
-    return {number: share for number, share in found.items() if share}
+def _sum(*all_shares: Mapping[Part, int]) -> PartShares:
+    """Shares added up; parts where nothing is left are left out."""
+    found: PartShares = {}
+    for shares in all_shares:
+        for part, share in shares.items():
+            found[part] = found.get(part, 0) + share
+    return {part: share for part, share in found.items() if share}
 
 
 def charge_of_refund(refund: Mapping[str, Any], context: Context) -> tuple[Enqueue, ...]:

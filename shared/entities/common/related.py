@@ -30,7 +30,8 @@ async def _session(stripe: StripeGateway, charge: Json) -> dict[str, Json]:
     params: dict[str, str | int] = {
         "payment_intent": intent,
         "limit": 1,
-        "expand[]": "data.line_items",
+        "expand[0]": "data.line_items.data.taxes",
+        "expand[1]": "data.shipping_cost.taxes",
     }
     page = await stripe.page("checkout.session", params)
     if not page.data:
@@ -38,7 +39,7 @@ async def _session(stripe: StripeGateway, charge: Json) -> dict[str, Json]:
     session = page.data[0]
     items = session.get("line_items")
     if isinstance(items, dict) and items.get("has_more"):
-        inside: dict[str, str | int] = {"session": str(session["id"])}
+        inside: dict[str, str | int] = {"session": str(session["id"]), "expand[]": "data.taxes"}
         known = list(items.get("data") or ())
         data = await whole(stripe, "checkout.session.line_item", inside, known)
         session = {**session, "line_items": {**items, "data": data, "has_more": False}}

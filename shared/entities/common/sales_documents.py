@@ -9,15 +9,19 @@ from shared.domain.documents import AccountRole, Attribute, Document, Fact, Part
 from shared.domain.money import Money
 from shared.entities.common.journal_lines import NO_METHOD, PaymentMethod
 from shared.entities.common.sale_line import SaleLine
+from shared.entities.common.sale_tax import NO_TAX, SaleTax
+
+NET, GROSS = "net", "gross"  # prices of a document: without its tax, or with it
 
 
 @dataclass(frozen=True, slots=True)
 class OmittedLine:
     """A line that refunds took back before the order was written. `reductions`: minor units by
-    refund."""
+    refund; `tax_reductions`: of a tax line, whose tax they are, by refund and line."""
 
     sold: SaleLine
     reductions: Mapping[str, int]
+    tax_reductions: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +32,7 @@ class SalesOrder(Document):
 
     currency: Annotated[str, Fact("the currency, lower case")]
     customer: Annotated[Party, Fact("the customer")]
+    prices: Annotated[str, Fact("net, or gross: with the tax that Dynamics computes")] = NET
     omitted: tuple[OmittedLine, ...] = ()
     session: Annotated[str, Attribute("the Checkout Session; may be empty")] = ""
     reference: Annotated[str, Attribute("its client_reference_id; may be empty")] = ""
@@ -40,7 +45,8 @@ class SalesOrder(Document):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SalesOrderLine(Document):
     """A line of a sales order. `reductions`: what refunds took of it, in minor units by refund;
-    `sold`: the line as it was sold."""
+    `tax_reductions`: of a tax line, whose tax that was, by refund and line; `sold`: the line as it
+    was sold."""
 
     template: ClassVar[str] = "sales_order_line"
     belongs_to: ClassVar[str] = "the order"
@@ -48,14 +54,18 @@ class SalesOrderLine(Document):
     quantity: Annotated[int, Fact("units; 0 cancels the line")]
     price: Annotated[Money, Fact("the price of one unit")]
     discount: Annotated[Money, Fact("the discount of the line")]
-    amount: Annotated[Money, Fact("the amount of the line, without tax")]
+    amount: Annotated[Money, Fact("the amount of the line, without tax unless prices are gross")]
+    tax_group: Annotated[str, Fact("its sales tax group; empty where Stripe's tax is a line")] = ""
+    item_tax_group: Annotated[str, Fact("its item sales tax group; may be empty")] = ""
     reductions: Mapping[str, int] = field(default_factory=dict)
+    tax_reductions: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     sold: SaleLine
     kind: Annotated[str, Attribute("goods, shipping, tax, rounding or sale")]
     product: Annotated[str, Attribute("the Stripe product; may be empty")] = ""
     stripe_price: Annotated[str, Attribute("the Stripe price; may be empty")] = ""
     item: Annotated[str, Attribute("the item number that metadata or the product names")] = ""
     text: Annotated[str, Attribute("the text of the line; may be empty")] = ""
+    tax: Annotated[SaleTax, Attribute("the tax of the line")] = NO_TAX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +80,7 @@ class SalesOrderRelease(Document):
 @dataclass(frozen=True, slots=True)
 class MemoLine:
     """A line of a credit memo as its header remembers it. `amount_minor`: negative where it is
-    given back."""
+    given back; `taxes`: of a tax line, whose tax that is, by line."""
 
     number: int
     amount_minor: int
@@ -78,6 +88,11 @@ class MemoLine:
     product: str = ""
     item: str = ""
     text: str = ""
+    taxes: Mapping[int, int] = field(default_factory=dict)
+    tax: SaleTax = NO_TAX
+    tax_group: str = ""
+    item_tax_group: str = ""
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +104,7 @@ class MemoHeader(Document):
     customer: Annotated[Party, Fact("the customer")]
     sale: Annotated[str, Fact("the charge")]
     date: Annotated[date, Fact("the day of the refund")]
+    prices: Annotated[str, Fact("net, or gross: with the tax that Dynamics computes")] = NET
     lines: tuple[MemoLine, ...] = ()
     refund: Annotated[str, Attribute("the refund")]
 
@@ -115,6 +131,7 @@ class _MemoLineRecord(Document):
     product: Annotated[str, Attribute("the Stripe product; may be empty")] = ""
     item: Annotated[str, Attribute("the item number; may be empty")] = ""
     text: Annotated[str, Attribute("the text of the line; may be empty")] = ""
+    tax: Annotated[SaleTax, Attribute("the tax of the line")] = NO_TAX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +141,9 @@ class CreditMemoLine(_MemoLineRecord):
     template: ClassVar[str] = "credit_memo_line"
 
     account: Annotated[AccountRole, Fact("the account")]
+    main_account: Annotated[str, Fact("the main account that a table gives the tax key")] = ""
+    tax_group: Annotated[str, Fact("its sales tax group; empty where Stripe's tax is a line")] = ""
+    item_tax_group: Annotated[str, Fact("its item sales tax group; may be empty")] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,13 +10,16 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
+from shared.domain.allotment import PartShares
 from shared.domain.documents import AccountRole, Document
 from shared.domain.journal import Role
 from shared.domain.money import Money
 from shared.entities.common.objects import Snapshot
-from shared.entities.common.refunding import Shares, WrittenRefund
+from shared.entities.common.refunding import WrittenRefund, parts_at
 from shared.entities.common.sale_line import TAX, SaleLine
+from shared.entities.common.sale_tax import told
 from shared.entities.common.sales_documents import (
+    NET,
     CreditMemo,
     CreditMemoLine,
     MemoHeader,
@@ -46,7 +49,8 @@ def written_in(snapshot: Snapshot, into: dict[str, WrittenRefund]) -> dict[str, 
         mine = into.setdefault(refund, WrittenRefund())
         target, sign = (mine.reversed, 1) if kind == REVERSAL else (mine.credited, -1)
         for line in header.lines:
-            target[line.number] = target.get(line.number, 0) + sign * line.amount_minor
+            for part, share in parts_at(line.number, line.amount_minor, line.taxes).items():
+                target[part] = target.get(part, 0) + sign * share
     return into
 
 
@@ -58,7 +62,7 @@ def amount_in(header: MemoHeader) -> int:
 def memo_of(
     kind: str,
     refund: str,
-    shares: Shares,
+    shares: PartShares,
     lines: Mapping[int, SaleLine],
     sale: SalesOrder,
     *,
@@ -81,15 +85,29 @@ def memo_of(
         customer=sale.customer,
         sale=sale.key,
         date=date,
+        prices=sale.prices,
         lines=tuple(
-            _remembered(lines[number], sign * share) for number, share in sorted(shares.items())
+            _remembered(lines[number], {p: sign * s for p, s in shares.items() if p.line == number})
+            for number in sorted(dict.fromkeys(part.line for part in shares))
         ),
         refund=refund,
     )
 
 
-def _remembered(line: SaleLine, amount_minor: int) -> MemoLine:
-    return MemoLine(line.number, amount_minor, line.kind, line.product, line.item, line.text)
+def _remembered(line: SaleLine, shares: PartShares) -> MemoLine:
+    return MemoLine(
+        line.number,
+        sum(shares.values()),
+        line.kind,
+        line.product,
+        line.item,
+        line.text,
+        taxes={part.of: share for part, share in shares.items() if part.of},
+        tax=told(line.keys),
+        tax_group=line.tax_group,
+        item_tax_group=line.item_tax_group,
+        account=line.account,
+    )
 
 
 def documents_of(header: MemoHeader) -> tuple[Document, ...]:
@@ -110,13 +128,21 @@ def _line(header: MemoHeader, line: MemoLine) -> Document:
         "product": line.product,
         "item": line.item,
         "text": line.text,
+        "tax": line.tax,
     }
     if kind == RETURN:
         return ReturnOrderLine(parent=header.role, **shared)
     role = Role.SALES_TAX if line.kind == TAX else Role.SALES_RETURNS
-    return CreditMemoLine(account=AccountRole(role), **shared)
+    return CreditMemoLine(
+        account=AccountRole(role),
+        main_account=line.account,
+        tax_group=line.tax_group,
+        item_tax_group=line.item_tax_group,
+        **shared,
+    )
 
 
-def kind_of(memo: RefundDocument) -> str:
-    """The kind of document that a policy's choice means."""
-    return RETURN if memo is RefundDocument.RETURN_ORDER else CREDIT
+def kind_of(memo: RefundDocument, sale: SalesOrder) -> str:
+    """The kind of document that a policy's choice means. What was sold at gross prices is credited
+    with its sales tax groups, which return orders do not have."""
+    return RETURN if memo is RefundDocument.RETURN_ORDER and sale.prices == NET else CREDIT

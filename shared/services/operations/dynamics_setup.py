@@ -15,6 +15,7 @@ from shared.domain.books import Account, Book
 from shared.domain.journal import JournalKind
 from shared.entities.customer import ACCOUNT, CUSTOMERS
 from shared.errors import MappingUnusable, Refused
+from shared.policy import OrderTax
 from shared.ports import DynamicsGateway, Json, Lookup, Value
 from shared.services.operations.readiness import Probe
 from shared.settings import Settings
@@ -27,6 +28,13 @@ JOURNAL_TYPES = MappingProxyType(
     {JournalKind.CUSTOMER_PAYMENT: "CustPayment", JournalKind.GENERAL: "Daily"}
 )
 METHODS = "payment_methods"  # the table of the mapping
+GROUP_SETS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "sales_tax_groups": ("TaxGroups", "TaxGroupCode"),
+        "item_sales_tax_groups": ("TaxItemGroups", "TaxItemGroupCode"),
+    }
+)
+"""Tables of the mapping, and the sets and keys of what they name."""
 JOURNAL_FLAGS = (
     ("IsApprovalActive", "needs an approval before posting"),
     ("IsWorkflowApprovalActive", "has an approval workflow"),
@@ -69,6 +77,13 @@ class DynamicsSetup:
         if self._settings.ledger_entity is not None:
             remedy = "Publish the entity set, or correct TIEOUT_LEDGER_ENTITY."
             yield Probe({"ledger entity": remedy}, self._ledger_entity)
+        yield Probe(
+            {
+                "tax of orders": "Choose tax: codes or tax: lines in the policy and publish "
+                "(docs/mapping.md, Tax of orders)."
+            },
+            self._tax_of_orders,
+        )
         for company in self._books.companies:
             yield from self._of_company(company)
 
@@ -105,6 +120,13 @@ class DynamicsSetup:
                 "name others in a table payment_methods (docs/mapping.md)."
             },
             partial(self._payment_methods, company),
+        )
+        yield Probe(
+            {
+                f"sales tax groups {company}": "Create them in Dynamics, or name others in the "
+                f"tables {' and '.join(GROUP_SETS)} (docs/mapping.md)."
+            },
+            partial(self._sales_tax_groups, company),
         )
 
     async def _rows(
@@ -299,6 +321,37 @@ class DynamicsSetup:
         if said is None or not posted or said.casefold() == posted.casefold():
             return []
         return [f"posts to main account {posted}, TIEOUT_LEDGER_ENTITY says {said}"]
+
+    async def _tax_of_orders(self) -> Problems:
+        """Orders need a choice of where their tax is computed."""
+        try:
+            policy = (await self._mappings.active()).policy
+        except MappingUnusable:
+            return {}  # the check `mapping` says so
+        if not policy.has_orders or policy.tax is not None:
+            return {}
+        return {
+            "tax of orders": "the policy makes orders and does not say where their tax comes from"
+        }
+
+    async def _sales_tax_groups(self, company: str) -> Problems:
+        """Sales tax groups that the tables name where Dynamics computes the tax: without them there
+        is none, silently."""
+        try:
+            mapping = await self._mappings.active()
+        except MappingUnusable:
+            return {}
+        if mapping.policy.tax is not OrderTax.CODES:
+            return {}
+        faults = []
+        for table, (entity_set, key) in GROUP_SETS.items():
+            names = sorted(set(mapping.tables[table].values()))
+            rows = await self._rows(entity_set, company, key, names)
+            faults += [f"{name} ({table})" for name in names if name.casefold() not in rows]
+            if not names:
+                faults.append(f"row in table {table}")
+        text = f"there is no {', no '.join(faults)}" if faults else ""
+        return {f"sales tax groups {company}": text}
 
     async def _payment_methods(self, company: str) -> Problems:
         """Methods of payment that the mapping names: a missing one refuses lines, bridging would

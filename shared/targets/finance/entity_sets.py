@@ -222,7 +222,10 @@ ENTITY_SETS: tuple[EntitySet, ...] = (
         "CDSFreeTextInvoiceLines",
         enums=ENUMS,
         keys=("ExternalInvoiceId", "LineNumber"),
-        sizes="ExternalInvoiceId:200 Description:60 InvoiceText:1000 MainAccountDisplayValue:500",
+        sizes=(
+            "ExternalInvoiceId:200 Description:60 InvoiceText:1000 MainAccountDisplayValue:500 "
+            "SalesTaxGroupId:10 SalesTaxItemGroupId:10"
+        ),
         types={
             "Decimal": "Quantity UnitPrice TransactionCurrencyAmount LineNumber",
         },

@@ -3,17 +3,19 @@
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from shared.converge.queries import ROUNDS_MAX, answered, expect
 from shared.converge.recovery import LOOKUP_KEYS_MAX
 from shared.converge.stages import Plan, PlannedObject
+from shared.domain.documents import LineSum
 from shared.domain.money import Money
 from shared.domain.records import Link, Record
 from shared.entities.common.objects import Context, Query, Snapshot
 from shared.entities.entity import Entity
-from shared.errors import Parked, Refused, Unavailable
+from shared.errors import Parked, Refused, Unavailable, Waiting
 from shared.ports import Json, Lookup
 from shared.registry import REGISTRY
 from tests.unit.converge.values import claim, error_of, planned
@@ -126,12 +128,11 @@ async def test_an_answer_that_nobody_can_read_fails_those_who_asked() -> None:
     assert isinstance(answer, KeyError)
 
 
-def resting(id: str, parent: bool = True) -> PlannedObject:
+def resting(id: str, parent: bool = True, **changes: Any) -> PlannedObject:
     """An object whose change rests on an amount of its parent."""
     header = customer_record(role="order", key=id)
-    document = customer_record(
-        role="release", key=id, parent="order", expects={"Total": Money(500, "usd")}
-    )
+    rests = {"expects": {"Total": Money(500, "usd")}, **changes}
+    document = customer_record(role="release", key=id, parent="order", **rests)
     link = Link({"OrderNumber": id}, Record(header, "Orders", "OrderNumber", {}))
     plan = Plan(create=(Record(document, "Orders", "OrderNumber", {}),))
     return planned(claim(id), plan, links=[link] if parent else [])
@@ -154,3 +155,46 @@ async def test_reading_back_ends_with_the_first_system_that_does_not_answer() ->
     results = await expect(dynamics, values)
     assert [type(error_of(result)) for result in results] == [Unavailable] * 3
     assert len(dynamics.lookups) == 1
+
+
+def order(id: str, total: int, *, ready: bool) -> Json:
+    """A record that shows its total once it is computed."""
+    shown = {"Total": Decimal(total), "Ready": "Yes" if ready else "No"}
+    return {"dataAreaId": "usmf", "OrderNumber": id, **shown}
+
+
+async def test_a_total_counts_only_where_it_is_computed_and_the_lines_stand_for_it_until_then() -> (
+    None
+):
+    lines = [
+        {"dataAreaId": "usmf", "OrderNumber": id, "Amount": Decimal(amount)}
+        for id, amount in (("ch_1", 2), ("ch_1", 3), ("ch_2", 6))
+    ]
+    orders = [order("ch_1", 0, ready=False), order("ch_2", 5, ready=False)]
+    orders.append(order("ch_3", 5, ready=True))
+    rests = {"computed": "Ready", "line_sum": LineSum("Lines", "Amount")}
+    values = [resting(f"ch_{number}", **rests) for number in (1, 2, 3)]
+    results = await expect(FakeDynamics(rows={"Orders": orders, "Lines": lines}), values)
+    assert [type(error_of(result)) for result in results] == [type(None), Parked, type(None)]
+    assert "Total is USD 6, it must be USD 5.00" in str(error_of(results[1]))
+
+
+async def test_what_lines_cannot_tell_waits_until_it_is_computed() -> None:
+    rows = [order("ch_1", 0, ready=False)]
+    (result,) = await expect(
+        FakeDynamics(rows={"Orders": rows}), [resting("ch_1", computed="Ready")]
+    )
+    error = error_of(result)
+    assert isinstance(error, Waiting)
+    assert error.reason == "totals_not_calculated"
+
+
+async def test_an_amount_may_differ_by_its_tolerance_and_no_minor_unit_more() -> None:
+    rows = [
+        {"dataAreaId": "usmf", "OrderNumber": id, "Total": Decimal(total)}
+        for id, total in (("ch_1", "5.02"), ("ch_2", "4.98"), ("ch_3", "5.03"))
+    ]
+    values = [resting(f"ch_{number}", tolerances={"Total": 2}) for number in (1, 2, 3)]
+    results = await expect(FakeDynamics(rows={"Orders": rows}), values)
+    assert [type(error_of(result)) for result in results] == [type(None), type(None), Parked]
+    assert "the difference is 0.03, more than USD 0.02" in str(error_of(results[2]))

@@ -31,7 +31,7 @@ TARGET = Target(
 NUMBER = {"SalesOrderNumber": "SO-1"}
 
 
-def policy(**parts: Json) -> Policy:
+def policy(**parts: Any) -> Policy:
     """Orders of all sales, with what the parts say."""
     orders = {"rounding_minor_max": 1_000, **parts.pop("orders", {})}
     return Policy.model_validate({"sales": [{"book": "order"}], "orders": orders, **parts})

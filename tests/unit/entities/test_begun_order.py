@@ -10,6 +10,7 @@ from shared.domain.records import Intent, Record
 from shared.entities.charge.order import lines_of
 from shared.entities.common.objects import Snapshot
 from shared.entities.common.order_state import State
+from shared.entities.common.refunding import Effects
 from shared.entities.common.sale_line import GOODS, ROUNDING_NUMBER, SaleLine
 from shared.entities.common.sales_documents import SalesOrder, SalesOrderLine, SalesOrderRelease
 from tests.unit.entities.sales import Shop, given_back, items
@@ -17,6 +18,7 @@ from tests.unit.entities.sales import Shop, given_back, items
 HEADER = SalesOrder(
     role="order", company="usmf", key="ch_1", currency="eur", customer=Party("cus_1")
 )
+NOTHING = Effects({}, {}, {})
 SOLD = (SaleLine(1, GOODS, 1_000, listed=1_000, text="Thing"),)
 
 
@@ -54,10 +56,10 @@ def begun(*roles: str) -> Begun:
 def test_a_rounding_line_that_was_announced_for_a_failed_refund_is_taken_to_nothing(
     is_announced: bool,
 ) -> None:
-    (line,) = lines_of(SOLD, {}, State(), HEADER, 5)
+    (line,) = lines_of(SOLD, NOTHING, State(), HEADER, 5)
     rounding = replace(line, role=f"line:{ROUNDING_NUMBER}", key=str(ROUNDING_NUMBER))
     state = State(announced={ROUNDING_NUMBER: rounding} if is_announced else {})
-    documents = lines_of(SOLD, {}, state, HEADER, 5)
+    documents = lines_of(SOLD, NOTHING, state, HEADER, 5)
     written = [step for step in steps(documents) if step[0] == str(ROUNDING_NUMBER)]
     assert written == [(str(ROUNDING_NUMBER), 1, 0)] * is_announced
 

@@ -2,26 +2,27 @@
 
 from decimal import Decimal
 
-from shared.domain.allotment import RefundShare, allot
+from shared.domain.allotment import Part, RefundShare, allot
 from shared.domain.money import Money
 from tests.unit.entities.sales import Shop, given_back, line_item, policy, session, sold_charge
 
+FIRST, SECOND = Part(1), Part(2)
 TWO = session([line_item(1), line_item(2)])
 
 
 def test_shares_that_nobody_keeps_come_out_the_same_each_time() -> None:
-    worth = {1: 1_000, 2: 1_000, 3: 999}
+    worth = {FIRST: 1_000, SECOND: 1_000, Part(3): 999}
     whole = allot(worth, [RefundShare("re_1", 1_000, {})])["re_1"]
-    kept = RefundShare("re_1", 1_000, {1: whole[1]})
+    kept = RefundShare("re_1", 1_000, {FIRST: whole[FIRST]})
     assert allot(worth, [kept])["re_1"] == whole
     later = RefundShare("re_2", 500, {})
     assert allot(worth, [kept, later]) == allot(worth, [RefundShare("re_1", 1_000, {}), later])
 
 
 def test_what_is_left_of_a_claim_goes_to_lines_without_a_share_first() -> None:
-    worth = {1: 1_000, 2: 1_000}
-    assert allot(worth, [RefundShare("re_1", 600, {1: 500})])["re_1"] == {1: 500, 2: 100}
-    assert allot(worth, [RefundShare("re_1", 1_600, {1: 500})])["re_1"] == {1: 600, 2: 1_000}
+    worth, half = {FIRST: 1_000, SECOND: 1_000}, {FIRST: 500}
+    assert allot(worth, [RefundShare("re_1", 600, half)])["re_1"] == {FIRST: 500, SECOND: 100}
+    assert allot(worth, [RefundShare("re_1", 1_600, half)])["re_1"] == {FIRST: 600, SECOND: 1_000}
 
 
 def test_a_credit_memo_made_elsewhere_does_not_wear_open_lines_away() -> None:

@@ -4,14 +4,17 @@ The totals are computed from the fields of the records, as Dynamics computes the
 """
 
 import json
+from collections.abc import Mapping
 from decimal import Decimal
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.domain.allotment import Part
 from shared.domain.documents import Document, facts_of
-from shared.domain.money import Money
-from shared.entities.common.sales_documents import SalesOrderLine
+from shared.entities.common.refunding import parts_at
+from shared.entities.common.sale_line import SaleLine
+from shared.entities.common.sales_documents import MemoHeader, SalesOrder, SalesOrderLine
 from tests.unit.entities.objects import Json
 from tests.unit.entities.sales import (
     PLACES,
@@ -29,33 +32,43 @@ DEAD = ("failed", "canceled")
 
 
 @st.composite
-def taxed(draw: st.DrawFn, listed: int) -> tuple[int, int, int]:
-    """Discount, tax and total of an amount, taxed as Stripe does: on top, inside, or not."""
+def taxed(draw: st.DrawFn, listed: int) -> tuple[int, list[Json], int]:
+    """Discount, taxes and total of an amount, taxed as Stripe does: on top, inside, or not."""
     discount = draw(st.sampled_from((0, 0, listed, listed // 3)))
     after, percent = listed - discount, draw(st.sampled_from((0, 7, 19, 25)))
     if draw(st.booleans()):
         tax = (after * percent + 50) // 100
-        return discount, tax, after + tax
-    return discount, after - (after * 100 + (100 + percent) // 2) // (100 + percent), after
+        return discount, [shown(percent, tax, inclusive=False)], after + tax
+    tax = after - (after * 100 + (100 + percent) // 2) // (100 + percent)
+    return discount, [shown(percent, tax, inclusive=True)], after
+
+
+def shown(percent: int, amount: int, *, inclusive: bool) -> Json:
+    """A tax as Stripe shows it; of nothing for three reasons."""
+    reason = ("reverse_charge", "zero_rated", "product_exempt")[amount % 3] if not percent else None
+    rate = {"country": "DE", "inclusive": inclusive, "percentage": percent, "tax_type": "vat"}
+    return {"amount": amount, "rate": rate, "taxability_reason": reason}
 
 
 @st.composite
 def sessions(draw: st.DrawFn, currency: str) -> tuple[int, Json]:
     """What a Checkout Session is worth, and the session."""
     items, total = [], 0
+    is_told = draw(st.booleans())  # old versions and exports show no rates
     for number in range(1, draw(st.integers(1, 5)) + 1):
         quantity = draw(st.integers(1, 12))
         unit = draw(st.integers(0, 20_000) | st.just(1))
         listed = max(unit * quantity + draw(st.integers(-3, 3)), 0)  # parts of a cent, rounded
-        discount, tax, worth = draw(taxed(listed))
+        discount, taxes, worth = draw(taxed(listed))
         total += worth
         items.append(
             line_item(
                 number,
                 amount_discount=discount,
                 amount_subtotal=listed,
-                amount_tax=tax,
+                amount_tax=sum(each["amount"] for each in taxes),
                 amount_total=worth,
+                taxes=taxes if is_told else None,
                 currency=currency,
                 quantity=quantity,
             )
@@ -63,9 +76,11 @@ def sessions(draw: st.DrawFn, currency: str) -> tuple[int, Json]:
     shipping = None
     if draw(st.booleans()):
         subtotal = draw(st.integers(0, 3_000))
-        _, tax, worth = draw(taxed(subtotal))
+        _, taxes, worth = draw(taxed(subtotal))
         total += worth
+        tax = sum(each["amount"] for each in taxes)
         shipping = {"amount_subtotal": subtotal, "amount_tax": tax, "amount_total": worth}
+        shipping |= {"taxes": taxes if is_told else None}
     return total, session(items, currency, shipping_cost=shipping)
 
 
@@ -81,8 +96,11 @@ def written_items(draw: st.DrawFn) -> tuple[int, str]:
                 optional={"quantity": st.integers(1, 12), "kind": st.sampled_from(kinds)},
             )
         )
+        if line.get("kind") != "tax" and draw(st.booleans()):
+            rate = draw(st.sampled_from((0, 7, 19)))
+            line |= {"tax": line["amount"] * rate // 100, "rate": rate}
         lines.append(line)
-    return sum(line["amount"] for line in lines), json.dumps(lines)
+    return sum(line["amount"] + line.get("tax", 0) for line in lines), json.dumps(lines)
 
 
 @st.composite
@@ -109,19 +127,45 @@ def shops(draw: st.DrawFn) -> Shop:
 
 
 def left_of(shop: Shop) -> dict[int, int]:
-    """What is left of each line after reductions and credits, as far as the links tell."""
+    """What is left of each line that was sold, with its tax, as far as the links tell."""
     left: dict[int, int] = {}
-    for number, record in shop.lines().items():
-        line = record.document
-        assert isinstance(line, SalesOrderLine)
-        left[number] = line.sold.worth - sum(line.reductions.values())
-    for role, link in shop.links.items():
-        kind = role.partition(":")[0]
-        if kind in ("credit_line", "return_line", "reversal_line"):
-            number = int(link.record.document.key)
-            amount: Money = facts_of(link.record.document)["amount"]
-            left[number] = left.get(number, 0) + amount.minor
+    for part, amount in parts_left(shop).items():
+        left[part.sold] = left.get(part.sold, 0) + amount
     return left
+
+
+def parts_left(shop: Shop) -> dict[Part, int]:
+    """What is left of each line, net and tax apart: from the lines as they were sold, less what the
+    records of order, credit memos and reversals say that refunds took."""
+    lines = kept_lines(shop)
+    numbers = {sold.tax: sold.number for sold, _, _ in lines if sold.tax is not None}
+    left: dict[Part, int] = {}
+    for sold, reductions, _ in lines:
+        if sold.tax is None:
+            left[Part(sold.number)] = sold.worth - sum(reductions.values())
+        for each in sold.taxes:
+            if each.amount:
+                left[Part(numbers[each.key], sold.number)] = each.amount
+    for sold, _, taxes in lines:
+        for of, share in (pair for shares in taxes.values() for pair in shares.items()):
+            left[Part(sold.number, of)] -= share
+    headers = [link.record.document for link in shop.links.values()]
+    for line in (line for each in headers if isinstance(each, MemoHeader) for line in each.lines):
+        for part, share in parts_at(line.number, line.amount_minor, line.taxes).items():
+            left[part] += share
+    return left
+
+
+def kept_lines(
+    shop: Shop,
+) -> list[tuple[SaleLine, Mapping[str, int], Mapping[str, Mapping[int, int]]]]:
+    """The lines as they were sold, and what refunds took of them in the order, with whose tax."""
+    documents = [record.document for record in shop.lines().values()]
+    header = shop.links["order"].record.document
+    assert isinstance(header, SalesOrder)
+    lines = [line for line in documents if isinstance(line, SalesOrderLine)]
+    found = [(line.sold, line.reductions, line.tax_reductions) for line in lines]
+    return found + [(line.sold, line.reductions, line.tax_reductions) for line in header.omitted]
 
 
 @st.composite
@@ -234,3 +278,9 @@ def test_credits_and_reductions_are_what_was_given_back_whenever_lines_are_invoi
         total = shop.ordered() + shop.credited()
         assert total == rest if keeps_credits else total >= rest
         assert Decimal(0) <= total <= shop.major(captured(shop))
+        if keeps_credits:
+            parts = parts_left(shop)
+            assert sum(parts.values()) == captured(shop) - alive(refunds)
+            assert all(each >= 0 for part, each in parts.items() if part.line != 9_999)
+            if alive(refunds) == captured(shop):
+                assert not any(parts.values()), "each line gave back its own net and its own tax"

@@ -407,6 +407,7 @@ def test_the_examples_of_the_documentation_are_valid_together() -> None:
     wanted = [
         *("mapping our_fees", "table card_brands", "mapping our_customers", "table items"),
         *("table payment_methods", "mapping our_receipts", "mapping our_orders", "policy ours"),
+        *("table sales_tax_groups", "table item_sales_tax_groups"),
     ]
     together = [each for each in examples() if ORDER_DAYS not in each]
     assert len(together) == len(wanted) == len(examples()) - 1
