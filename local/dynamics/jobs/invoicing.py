@@ -25,9 +25,9 @@ from local.dynamics.tables import (
     TenantBooks,
     lines_of_invoice,
     lines_of_order,
-    sales_tax,
     show_free_text_invoice,
     tax_of,
+    tax_on,
     total_up,
 )
 from shared.ports import Clock
@@ -208,7 +208,7 @@ class Invoicing:
             for line in lines
         ]
         currency, within = header.fields["CurrencyCode"], header.fields["InclTax"] == "Yes"
-        tax = sales_tax(self.books, company, currency, taxable, within=within)
+        tax = tax_on(self.books, company, currency, taxable, within=within)
         document = InvoiceDocument(
             company=company,
             entity_set=FREE_TEXT_HEADERS,

@@ -29,7 +29,7 @@ from local.dynamics.tables.prices import HEADERS as PRICE_HEADERS
 from local.dynamics.tables.prices import LINES as PRICE_LINES
 from local.dynamics.tables.returns import RETURNS
 from local.dynamics.tables.rules import RecordWriter
-from local.dynamics.tables.sales_tax import SalesTax, TaxableLine, sales_tax
+from local.dynamics.tables.sales_tax import SalesTax, TaxableLine, tax_on
 from local.dynamics.tables.subledger import CustomerTransaction, Subledger
 from local.dynamics.tables.trade import (
     INVOICE_CUSTOMER,
@@ -73,10 +73,10 @@ __all__ = [
     "lines_of_invoice",
     "lines_of_order",
     "next_batch",
-    "sales_tax",
     "show_free_text_invoice",
     "sides",
     "table_hooks",
     "tax_of",
+    "tax_on",
     "total_up",
 ]

@@ -42,7 +42,7 @@ class SalesTax:
         return NOTHING if self.within else self.total
 
 
-def sales_tax(
+def tax_on(
     books: TenantBooks, company: str, currency: str, lines: Iterable[TaxableLine], *, within: bool
 ) -> SalesTax:
     """The tax of lines, rounded as `DynamicsSettings.tax_rounding` says: for each line, or once for

@@ -11,7 +11,7 @@ from typing import Any, override
 from local.dynamics.odata import COMPANY, Fields, Infolog, StoredRow, numbered, unsupported
 from local.dynamics.tables.books import JournalAccount, TenantBooks
 from local.dynamics.tables.rules import Hooks
-from local.dynamics.tables.sales_tax import SalesTax, TaxableLine, sales_tax
+from local.dynamics.tables.sales_tax import SalesTax, TaxableLine, tax_on
 
 NOTHING = Decimal(0)
 OPEN, INVOICED, CANCELED = "Backorder", "Invoiced", "Canceled"
@@ -263,7 +263,7 @@ def tax_of(
         item_group = str(line.get("SalesTaxItemGroupCode", own))
         taxable.append(TaxableLine(line["LineAmount"], group, item_group))
     within = header.get("ArePricesIncludingSalesTax") == "Yes"
-    return sales_tax(books, company, header["CurrencyCode"], taxable, within=within)
+    return tax_on(books, company, header["CurrencyCode"], taxable, within=within)
 
 
 def total_up(

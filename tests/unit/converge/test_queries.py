@@ -172,7 +172,7 @@ async def test_a_total_counts_only_where_it_is_computed_and_the_lines_stand_for_
     ]
     orders = [order("ch_1", 0, ready=False), order("ch_2", 5, ready=False)]
     orders.append(order("ch_3", 5, ready=True))
-    rests = {"computed": "Ready", "line_sum": LineSum("Lines", "Amount")}
+    rests: dict[str, Any] = {"computed": "Ready", "line_sum": LineSum("Lines", "Amount")}
     values = [resting(f"ch_{number}", **rests) for number in (1, 2, 3)]
     results = await expect(FakeDynamics(rows={"Orders": orders, "Lines": lines}), values)
     assert [type(error_of(result)) for result in results] == [type(None), Parked, type(None)]
