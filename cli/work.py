@@ -1,4 +1,4 @@
-"""Commands that ask a running app for its work: status, payouts, waiting."""
+"""Commands that ask a running app for its work: status, payouts, disputes, waiting."""
 
 import json
 from typing import Annotated, Any
@@ -31,6 +31,15 @@ def payouts(
         from cli import work_pages as pages  # noqa: PLC0415 - as above
 
         pages.payouts_page(answer, pages.console())
+
+
+def disputes(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """Ask a running app for open disputes: amount, deadline, and what stands on the account."""
+    answer = ask(url, "disputes")
+    if not _is_json(answer, as_json):
+        from cli import work_pages as pages  # noqa: PLC0415 - as above
+
+        pages.disputes_page(answer, pages.console())
 
 
 def waiting(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:

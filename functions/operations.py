@@ -138,6 +138,17 @@ async def receipts(req: func.HttpRequest) -> func.HttpResponse:
     return json_response({"receipts": [asdict(receipt) for receipt in listed], "more": more})
 
 
+@bp.route("api/disputes", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+async def disputes(req: func.HttpRequest) -> func.HttpResponse:
+    """Open disputes, and those that are over while money of them stands on `disputes`."""
+    del req
+    try:
+        listed, more = await bootstrap.app().disputes().page()
+    except TieoutError as error:
+        return refused(error)
+    return json_response({"disputes": [asdict(dispute) for dispute in listed], "more": more})
+
+
 @bp.route("api/waiting", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 async def waiting(req: func.HttpRequest) -> func.HttpResponse:
     """What waits for a counterpart, and what is scheduled to be tried again."""

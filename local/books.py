@@ -23,6 +23,7 @@ ACCOUNTS: Mapping[str, Mapping[str, str]] = {
         ("withheld_tax", "154300"),
         ("disputes", "132900"),
         ("dispute_fees", "618905"),
+        ("dispute_losses", "618200"),
         ("payouts_in_transit", "110900"),
         ("connect", "133200"),
         ("platform_earnings", "401300"),

@@ -14,6 +14,7 @@ from shared.connections import stripe_gateway as stripe_gateway
 from shared.converge.commands import Commands
 from shared.converge.deciding import ActiveRules, Decider
 from shared.converge.dispatch import Dispatch
+from shared.converge.disputes import DisputeBooks
 from shared.converge.maintenance import MaintenanceCommands
 from shared.converge.origins import Origins
 from shared.converge.phases import Phases
@@ -46,6 +47,7 @@ from shared.services.publishing import Publish, Published, Reapply, Recent
 from shared.services.reconciliation import Prover, Reconcile, prove_each
 from shared.services.work import AccountSweeps, Backfill, Sweep, Work
 from shared.settings import Settings
+from shared.stores.disputes import DisputeList
 from shared.stores.items import Items
 from shared.stores.journals import Journals
 from shared.stores.links import LinkStore
@@ -137,12 +139,13 @@ class App:
         settings, tables, clock = self.settings, self.tables, self.clock
         links, sets = self._links(), self.registry.entity_sets
         origins = Origins(tables, links, clock, settings.lease_seconds)
+        disputes = DisputeBooks(tables, links, clock, settings.stripe_alias)
         journals = Journals(tables, self.dynamics, clock, self.rng, settings)
         phases = Phases(self.dynamics, clock, links, journals, settings, sets)
         flows, dispatch = self.flows or flows, self._dispatch()
         return Converge(
             ActiveRules(self.registry, settings, self.mappings, clock),
-            Reader(self.stripe, links, origins),
+            Reader(self.stripe, links, origins, disputes),
             Decider(self.dynamics, tables),
             Commands(self.dynamics, tables, sets, phases),
             Recorder(self.stripe, tables, flows, clock, settings, links, dispatch),
@@ -233,6 +236,10 @@ class App:
             rng=self.rng,
             books=self.settings.books,
         )
+
+    def disputes(self) -> DisputeList:
+        """Open disputes, and those that are over while money stands on `disputes`."""
+        return DisputeList(self.tables)
 
     def receipts(self) -> ReceiptList:
         """Receipts that no invoice took, wholly or in part."""

@@ -72,5 +72,6 @@ class Converge:
         noted = await onward_each(ready, partial(reader.origins.note, mapping.sha256))
         target = target_of(settings, mapping, masters.accounts)
         written = await onward(noted, partial(self.commands.run, kind, target, writer))
-        recorded = await self.recorder.record(written, context)
+        listed = await each(written, reader.disputes.note)
+        recorded = await self.recorder.record(listed, context)
         return {result.id: result.outcome for result in recorded}

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from shared.converge import measures
+from shared.converge.disputes import DisputeBooks
 from shared.converge.origins import Origins
 from shared.converge.stages import ClaimedObject, ReadObject, WantedObject
 from shared.entities.common.objects import Context, Snapshot, id_of
@@ -24,6 +25,7 @@ class Reader:
     stripe: StripeGateway
     links: LinkStore
     origins: Origins
+    disputes: DisputeBooks
 
     async def claim(self, owner: str, wanted: WantedObject) -> ClaimedObject:
         """Take the object. Raises `ClaimHeld` while another owner has it."""
@@ -44,6 +46,7 @@ class Reader:
             was_settled=claim.settled,
         )
         snapshot = await self.origins.read(snapshot, context)
+        snapshot = await self.disputes.read(snapshot)
         if not claim.was_read:
             claim.was_read = True
             measures.received(snapshot.object)

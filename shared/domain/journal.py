@@ -20,6 +20,7 @@ class Role(StrEnum):
     WITHHELD_TAX = "withheld_tax"
     DISPUTES = "disputes"
     DISPUTE_FEES = "dispute_fees"
+    DISPUTE_LOSSES = "dispute_losses"
     PAYOUTS_IN_TRANSIT = "payouts_in_transit"
     CONNECT = "connect"
     PLATFORM_EARNINGS = "platform_earnings"

@@ -28,6 +28,8 @@ from shared.entities.common.method import method_of
 from shared.entities.common.objects import (
     Context,
     Desired,
+    Enqueue,
+    Json,
     Listed,
     Query,
     Snapshot,
@@ -41,6 +43,7 @@ from shared.entities.common.origin import GROSS, Origin, decided, origin_of
 from shared.entities.common.refunding import charge_of_refund
 from shared.entities.common.sale_routing import SaleRouting, sale_routing, session_of
 from shared.entities.common.transaction import (
+    DISPUTE_PREFIXES,
     ENTITY,
     category_of,
     journal_of,
@@ -50,6 +53,7 @@ from shared.entities.common.transaction import (
 from shared.entities.payout import payout_refs, returned_payout
 
 FX, APPLY = "fx", "apply"
+DISPUTE_CATEGORIES = ("dispute", "dispute_reversal")
 
 
 def queries(snapshot: Snapshot, context: Context) -> tuple[Query, ...]:
@@ -200,6 +204,7 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
             *unless_settled(*_charge(snapshot, context), *payout_refs(txn)),
             *charge_of_refund(snapshot.related.get("refund") or {}, context),
             *returned_payout(txn),
+            *_dispute(txn),
         ),
     )
 
@@ -221,6 +226,15 @@ def _charge(snapshot: Snapshot, context: Context) -> tuple[Ref, ...]:
     charge = snapshot.related.get("charge")
     wanted = charge is not None and context.policy.has_documents
     return (Ref("charge", str(charge["id"])),) if charge is not None and wanted else ()
+
+
+def _dispute(txn: Json) -> tuple[Enqueue, ...]:
+    """The dispute whose money moved: it may be over already, and what stands is to be cleared."""
+    found = id_of(txn.get("source"))
+    if category_of(txn) not in DISPUTE_CATEGORIES or not found.startswith(DISPUTE_PREFIXES):
+        return ()
+    reason = f"{found}-{id_of(txn)}"
+    return (Enqueue(Ref("dispute", found), reason, even_if_settled=True),)
 
 
 def _customer_side(booking: _Booking, line: Line, desired: Desired) -> Desired:

@@ -48,6 +48,9 @@ class Snapshot:
     name of the query. `choices`: what people decided about the customer, by company.
     `was_settled`: all that was wanted then was written before. `of_charge`: what was written or
     announced under other objects for the charge behind this one (`entities/common/origin.py`).
+    Of disputes: `of_transactions`, the gross lines of its balance transactions that are written, by
+    their id (None where there is none); `by_hand`, those that a person booked; `closed_seen_at`,
+    when it was first seen closed.
     """
 
     entity: str
@@ -61,6 +64,9 @@ class Snapshot:
     choices: Mapping[str, Choice] = field(default_factory=dict)
     was_settled: bool = False
     of_charge: Mapping[str, Record] = field(default_factory=dict)
+    of_transactions: Mapping[str, Record | None] = field(default_factory=dict)
+    by_hand: tuple[str, ...] = ()
+    closed_seen_at: datetime | None = None
 
     def record(self, role: str) -> Record | None:
         """The record of a role as it was written or announced."""
