@@ -19,7 +19,7 @@ from cli.entry import options, run
 from cli.inbox import inbox
 from cli.mapping import mapping
 from cli.remote import DEFAULT_URL, AsJson, Url, ask
-from cli.work import disputes, payouts, status, waiting
+from cli.work import disputes, fees, payouts, status, waiting
 from cli.world import world as peers
 
 app = typer.Typer(
@@ -296,7 +296,7 @@ def backfill(
 app.callback()(options)
 for _name, _command in (
     *(("status", status), ("payouts", payouts)),
-    *(("disputes", disputes), ("waiting", waiting)),
+    *(("disputes", disputes), ("fees", fees), ("waiting", waiting)),
 ):
     app.command(_name)(_command)
 app.add_typer(inbox, name="inbox")

@@ -92,6 +92,27 @@ def disputes_page(answer: Mapping[str, Any], out: Console) -> None:
         out.print(f"... and {answer['more']} more")
 
 
+def fees_page(answer: Mapping[str, Any], out: Console) -> None:
+    """The accrued fees of a month by company and currency, with their totals."""
+    if not answer["fees"]:
+        out.print(f"no fee of {answer['month']} is accrued")
+        return
+    table = Table(box=None, pad_edge=False, header_style="")
+    for name in ("month", "company", "kind", "lines", "amount"):
+        table.add_column(name, justify="right" if name in ("lines", "amount") else "left")
+    totals: dict[tuple[str, str], list[int]] = {}
+    for part in answer["fees"]:
+        amount = _amount(part["amount_minor"], part["currency"])
+        kind, lines = part["kind"], str(part["lines"])
+        table.add_row(answer["month"], part["company"], kind, lines, amount)
+        total = totals.setdefault((part["company"], part["currency"]), [0, 0])
+        total[0] += part["lines"]
+        total[1] += part["amount_minor"]
+    for (company, currency), (count, minor) in totals.items():
+        table.add_row(answer["month"], company, "total", str(count), _amount(minor, currency))
+    out.print(table)
+
+
 def _amount(minor: int, currency: str) -> str:
     """Major units; a text that Stripe calls a currency and no ledger does stays as it is."""
     return str(Money(minor, currency)) if is_currency(currency) else f"{minor} {currency}"

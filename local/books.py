@@ -18,6 +18,7 @@ ACCOUNTS: Mapping[str, Mapping[str, str]] = {
     for role, id in (
         ("fees", "618900"),
         ("fee_tax", "154300"),
+        ("fees_accrued", "218900"),
         ("network_costs", "618920"),
         ("application_fees", "618910"),
         ("withheld_tax", "154300"),

@@ -48,6 +48,7 @@ from shared.services.reconciliation import Prover, Reconcile, prove_each
 from shared.services.work import AccountSweeps, Backfill, Sweep, Work
 from shared.settings import Settings
 from shared.stores.disputes import DisputeList
+from shared.stores.fees import FeeList
 from shared.stores.items import Items
 from shared.stores.journals import Journals
 from shared.stores.links import LinkStore
@@ -240,6 +241,10 @@ class App:
     def disputes(self) -> DisputeList:
         """Open disputes, and those that are over while money stands on `disputes`."""
         return DisputeList(self.tables)
+
+    def fees(self) -> FeeList:
+        """Fees that wait for Stripe's tax document."""
+        return FeeList(self.tables)
 
     def receipts(self) -> ReceiptList:
         """Receipts that no invoice took, wholly or in part."""

@@ -198,6 +198,13 @@ class Disputes(Model):
         return next(rules, Loss.LOSSES)
 
 
+class Fees(StrEnum):
+    """How Stripe's fees are booked."""
+
+    JOURNAL = "journal"  # each to the account of its kind
+    VENDOR_INVOICE = "vendor_invoice"  # all to `fees_accrued`, until Stripe's tax document comes
+
+
 class Customers(Model):
     """Customers. `find_by`: what an existing account is looked for by, besides the Stripe id, in
     this order. `write_back`: the account's number goes into Stripe's metadata."""
@@ -223,6 +230,7 @@ class Policy(Model):
     receipts: Receipts = Receipts()
     refunds: Refunds = Refunds()
     disputes: Disputes = Disputes()
+    fees: Fees = Fees.JOURNAL
     customers: Customers = Customers()
     catalogue: Catalogue = Catalogue()
 

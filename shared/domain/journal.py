@@ -15,6 +15,7 @@ class Role(StrEnum):
     BANK = "bank"
     FEES = "fees"
     FEE_TAX = "fee_tax"
+    FEES_ACCRUED = "fees_accrued"
     NETWORK_COSTS = "network_costs"
     APPLICATION_FEES = "application_fees"
     WITHHELD_TAX = "withheld_tax"

@@ -87,6 +87,11 @@ FEE_ROLES = MappingProxyType({Role.DISPUTES: {Role.FEES: Role.DISPUTE_FEES}})
 """Fees of what goes to an account that are not what they are elsewhere."""
 
 
+INVOICED = (Role.FEES, Role.FEE_TAX, Role.NETWORK_COSTS, Role.DISPUTE_FEES)
+"""What Stripe's monthly tax document charges; application fees are a platform's, withheld tax is a
+state's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Transaction:
     """The facts of a balance transaction: `amount` gross, `fee` charged (negative when given

@@ -15,6 +15,7 @@ from shared.domain.documents import AccountRole
 from shared.domain.ids import line_key
 from shared.domain.journal import Line, Role
 from shared.domain.money import Money
+from shared.domain.posting import INVOICED
 from shared.domain.records import Ref
 from shared.entities.charge import receipts
 from shared.entities.common.exchange import charged_amount
@@ -51,6 +52,7 @@ from shared.entities.common.transaction import (
     transaction_of,
 )
 from shared.entities.payout import payout_refs, returned_payout
+from shared.policy import Fees
 
 FX, APPLY = "fx", "apply"
 DISPUTE_CATEGORIES = ("dispute", "dispute_reversal")
@@ -89,6 +91,8 @@ class _Booking:
             own = self.context.books.currencies[self.settled].balance_type
             kind = self.book.balance_type
             return AccountRole(role, balance="" if kind == own else kind)
+        if role in INVOICED and self.context.policy.fees is Fees.VENDOR_INVOICE:
+            return AccountRole(Role.FEES_ACCRUED)
         if role is not Role.CUSTOMER:
             return AccountRole(role)
         party = receipts.customer_of(self.snapshot, self.origin)

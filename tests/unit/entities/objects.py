@@ -24,7 +24,7 @@ def _company(prefix: str, customer_group: str) -> Json:
         *("payouts_in_transit", "connect", "reserves", "suspense", "unapplied_receipts"),
         *("fx_transit", "sales_returns", "sales_tax", "dispute_fees", "platform_earnings"),
         *("loans", "issuing", "contributions", "fee_credits", "tax_funds", "balance_payments"),
-        *("adjustments", "dispute_losses"),
+        *("adjustments", "dispute_losses", "fees_accrued"),
     )
     return {
         "journals": {"customer_payment": f"{prefix}Pay", "general": f"{prefix}Gen"},
