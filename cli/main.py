@@ -23,7 +23,7 @@ from cli.mapping import mapping
 from cli.probe import probe
 from cli.remote import DEFAULT_URL, AsJson, Url, ask
 from cli.setup import setup
-from cli.work import payouts, status, waiting
+from cli.work import disputes, fees, payouts, status, waiting
 from cli.world import world as peers
 
 app = typer.Typer(
@@ -218,7 +218,7 @@ def simulate(
 
 @app.command()
 def proof(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
-    """Ask a running app for its clearing proof; exit 1 when a currency has a gap."""
+    """Ask a running app for its clearing proof; exit 1 when a balance has a gap."""
     proofs = ask(url, "proof")
     if as_json:
         typer.echo(json.dumps(proofs))
@@ -228,10 +228,10 @@ def proof(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
         pages.proof_page(proofs, pages.console())
     accounts = [proofs, *proofs.get("accounts", {}).values()]
     gaps = [
-        currency
+        part
         for account in accounts
-        for currency in account["currencies"].values()
-        if currency["gap_minor"]
+        for part in (*account["currencies"].values(), *account.get("balances", ()))
+        if part["gap_minor"]
     ]
     if gaps or any(account.get("not_proved") for account in accounts):
         raise typer.Exit(1)
@@ -305,6 +305,7 @@ def backfill(
 app.callback()(options)
 for _name, _command in (
     *(("status", status), ("payouts", payouts), ("waiting", waiting)),
+    *(("disputes", disputes), ("fees", fees)),
     *(("audit", audit), ("erase", erase), ("setup", setup), ("probe", probe)),
 ):
     app.command(_name)(_command)

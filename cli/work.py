@@ -1,7 +1,8 @@
-"""Commands that ask a running app for its work: status, payouts, waiting."""
+"""Commands that ask a running app for its work: status, payouts, disputes, waiting."""
 
 import json
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -31,6 +32,28 @@ def payouts(
         from cli import work_pages as pages
 
         pages.payouts_page(answer, pages.console())
+
+
+def disputes(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """Ask a running app for open disputes: amount, deadline, and what stands on the account."""
+    answer = ask(url, "disputes")
+    if not _is_json(answer, as_json):
+        from cli import work_pages as pages
+
+        pages.disputes_page(answer, pages.console())
+
+
+def fees(
+    month: Annotated[str, typer.Argument(help="The month of the tax document, as 2026-10.")],
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Ask a running app for the fees of a month that wait for Stripe's tax document."""
+    answer = ask(url, f"fees?month={quote(month)}")
+    if not _is_json(answer, as_json):
+        from cli import work_pages as pages
+
+        pages.fees_page(answer, pages.console())
 
 
 def waiting(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:

@@ -1,4 +1,4 @@
-"""What `tieout status`, `payouts` and `waiting` print for people: amounts and times in words."""
+"""What `tieout status`, `payouts`, `disputes` and `waiting` print: amounts and times in words."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from rich.table import Table
 
 from cli.pages import console as console
 from cli.words import of_account, time_of
-from shared.domain.money import Money
+from shared.domain.money import Money, is_currency
 
 LOOK = (("waiting", "tieout waiting"), ("parked", "tieout inbox list"))
 QUEUED = ("queued", "in_flight", "scheduled")
@@ -64,6 +64,60 @@ def _state(row: Mapping[str, Any]) -> str:
     if row["wrong"]:
         missing.append(f"{row['wrong']} written otherwise")
     return "open: " + (", ".join(missing) or "the sums differ")
+
+
+def disputes_page(answer: Mapping[str, Any], out: Console) -> None:
+    """The open disputes, those due first at the front."""
+    rows = answer["disputes"]
+    if not rows:
+        out.print("no dispute is open, and no money of a closed one stands on the account")
+        return
+    table = Table(box=None, pad_edge=False, header_style="")
+    names = ("dispute", "charge", "reason", "disputed", "evidence until", "state", "on account")
+    for name in names:
+        table.add_column(name, justify="right" if name in ("disputed", "on account") else "left")
+    for row in rows:
+        table.add_row(
+            row["dispute"] + of_account(row),
+            row["charge"],
+            row["reason"],
+            _amount(row["amount_minor"], row["currency"]),
+            time_of(row["due_by"]),
+            row["status"],
+            ", ".join(
+                f"{_amount(part['amount_minor'], part['currency'])} ({part['company']})"
+                for part in row["stands"]
+            ),
+        )
+    out.print(table)
+    if answer["more"]:
+        out.print(f"... and {answer['more']} more")
+
+
+def fees_page(answer: Mapping[str, Any], out: Console) -> None:
+    """The accrued fees of a month by company and currency, with their totals."""
+    if not answer["fees"]:
+        out.print(f"no fee of {answer['month']} is accrued")
+        return
+    table = Table(box=None, pad_edge=False, header_style="")
+    for name in ("month", "company", "kind", "lines", "amount"):
+        table.add_column(name, justify="right" if name in ("lines", "amount") else "left")
+    totals: dict[tuple[str, str], list[int]] = {}
+    for part in answer["fees"]:
+        amount = _amount(part["amount_minor"], part["currency"])
+        kind, lines = part["kind"], str(part["lines"])
+        table.add_row(answer["month"], part["company"], kind, lines, amount)
+        total = totals.setdefault((part["company"], part["currency"]), [0, 0])
+        total[0] += part["lines"]
+        total[1] += part["amount_minor"]
+    for (company, currency), (count, minor) in totals.items():
+        table.add_row(answer["month"], company, "total", str(count), _amount(minor, currency))
+    out.print(table)
+
+
+def _amount(minor: int, currency: str) -> str:
+    """Major units; a text that Stripe calls a currency and no ledger does stays as it is."""
+    return str(Money(minor, currency)) if is_currency(currency) else f"{minor} {currency}"
 
 
 def waiting_page(answer: Mapping[str, Any], out: Console) -> None:

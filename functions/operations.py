@@ -1,5 +1,6 @@
 """What people and monitors ask: health, status, the clearing proof, the tie-outs."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from shared.services.reconciliation import Proofs
 
 bp = df.Blueprint()
+
+MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 
 
 @bp.route("api/health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
@@ -75,8 +78,9 @@ async def payouts(req: func.HttpRequest) -> func.HttpResponse:
 @bp.route("api/proof", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 @guarded("proof")
 async def proof(req: func.HttpRequest) -> func.HttpResponse:
-    """The clearing proof of every currency, with its exceptions; `accounts`: those of further
-    Stripe accounts by alias, each as the default account's."""
+    """The clearing proof of every currency, with its exceptions; `balances`: those of other
+    balances of Stripe (issuing, ...); `accounts`: those of further accounts by alias, each as the
+    default account's."""
     from shared.services.reconciliation import prove_each
 
     del req
@@ -93,7 +97,21 @@ def _proofs(proofs: "Proofs") -> dict[str, object]:
         name: _proof(proof_of_currency) | {"has_book": name not in proofs.without_book}
         for name, proof_of_currency in proofs.by_currency.items()
     }
-    return {"scope": proofs.scope, "currencies": currencies, "not_proved": proofs.not_proved}
+    balances = [
+        {
+            "currency": currency,
+            "balance_type": kind,
+            "has_account": (currency, kind) not in proofs.no_account,
+            **_proof(proof_of_balance),
+        }
+        for (currency, kind), proof_of_balance in proofs.by_balance.items()
+    ]
+    return {
+        "scope": proofs.scope,
+        "currencies": currencies,
+        "balances": balances,
+        "not_proved": proofs.not_proved,
+    }
 
 
 def _proof(proof: "Proof") -> dict[str, object]:
@@ -131,6 +149,33 @@ async def receipts(req: func.HttpRequest) -> func.HttpResponse:
     except TieoutError as error:
         return refused(error)
     return json_response({"receipts": [asdict(receipt) for receipt in listed], "more": more})
+
+
+@bp.route("api/disputes", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@guarded("disputes")
+async def disputes(req: func.HttpRequest) -> func.HttpResponse:
+    """Open disputes, and those that are over while money of them stands on `disputes`."""
+    del req
+    try:
+        listed, more = await bootstrap.app().disputes().page()
+    except TieoutError as error:
+        return refused(error)
+    return json_response({"disputes": [asdict(dispute) for dispute in listed], "more": more})
+
+
+@bp.route("api/fees", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
+@guarded("fees")
+async def fees(req: func.HttpRequest) -> func.HttpResponse:
+    """Fees of a month (`?month=2026-10`) that wait for Stripe's tax document, by company, currency
+    and kind."""
+    month = req.params.get("month", "")
+    if not MONTH.fullmatch(month):
+        return error_response(400, "malformed", "month must be a month, such as 2026-10")
+    try:
+        accrued = await bootstrap.app().fees().of(month)
+    except TieoutError as error:
+        return refused(error)
+    return json_response({"month": month, "fees": [asdict(part) for part in accrued]})
 
 
 @bp.route("api/waiting", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)

@@ -12,6 +12,7 @@ from typing import Self
 from shared.converge.commands import Commands
 from shared.converge.deciding import ActiveRules, Decider
 from shared.converge.dispatch import Dispatch
+from shared.converge.disputes import DisputeBooks
 from shared.converge.maintenance import MaintenanceCommands
 from shared.converge.origins import Origins
 from shared.converge.phases import Phases
@@ -39,6 +40,8 @@ from shared.services.reconciliation import Prover, Reconcile, prove_each
 from shared.services.setup import SetupNote, WebhookSetup, note_setup, webhook_setup
 from shared.services.work import AccountSweeps, Backfill, DeadLetters, Sweep, Work
 from shared.stores.audit_log import AuditLog
+from shared.stores.disputes import DisputeList
+from shared.stores.fees import FeeList
 from shared.stores.items import Items, places
 from shared.stores.journals import Journals
 from shared.stores.links import LinkStore
@@ -121,12 +124,13 @@ class App(ReceivingApp):
         settings, tables, clock = self.settings, self.tables, self.clock
         links, sets = self._links(), self.registry.entity_sets
         origins = Origins(tables, links, clock, settings.lease_seconds)
+        disputes = DisputeBooks(tables, links, clock, settings.stripe_alias)
         journals = Journals(tables, self.dynamics, clock, self.rng, settings)
         phases = Phases(self.dynamics, clock, links, journals, settings, sets)
         flows, dispatch = self.flows or flows, self._dispatch()
         return Converge(
             ActiveRules(self.registry, settings, self.mappings, clock),
-            Reader(self.stripe, links, origins),
+            Reader(self.stripe, links, origins, disputes),
             Decider(self.dynamics, tables),
             Commands(self.dynamics, tables, sets, phases),
             Recorder(self.stripe, tables, flows, clock, settings, links, dispatch),
@@ -223,6 +227,14 @@ class App(ReceivingApp):
             audit_log=self.audit_log(),
             books=self.settings.books,
         )
+
+    def disputes(self) -> DisputeList:
+        """Open disputes, and those that are over while money stands on `disputes`."""
+        return DisputeList(self.tables)
+
+    def fees(self) -> FeeList:
+        """Fees that wait for Stripe's tax document."""
+        return FeeList(self.tables)
 
     def receipts(self) -> ReceiptList:
         """Receipts that no invoice took, wholly or in part."""

@@ -181,6 +181,39 @@ class Refunds(Model):
     of_receipts: Literal[RefundDocument.NONE, RefundDocument.FREE_TEXT] = RefundDocument.NONE
 
 
+class Loss(StrEnum):
+    """Where the amount of a lost dispute goes."""
+
+    LOSSES = "losses"  # the role `dispute_losses`
+    RECEIVABLE = "receivable"  # back to the customer, who owes it again
+    CREDIT_NOTE = "credit_note"  # to the customer, with a credit memo of the sale
+
+
+class LossRule(Model):
+    """Where lost disputes of payments by one of the methods go; `method` left out: of any."""
+
+    method: Listed[Value] = ()
+    book: Loss
+
+
+class Disputes(Model):
+    """Disputes. `lost`: the first rule that holds decides; `losses` where none does."""
+
+    lost: Annotated[tuple[LossRule, ...], Field(max_length=RULES_MAX)] = ()
+
+    def of(self, method: str) -> Loss:
+        """Where a lost dispute goes, by the type of the payment method (`card`, ...)."""
+        rules = (rule.book for rule in self.lost if not rule.method or method in rule.method)
+        return next(rules, Loss.LOSSES)
+
+
+class Fees(StrEnum):
+    """How Stripe's fees are booked."""
+
+    JOURNAL = "journal"  # each to the account of its kind
+    VENDOR_INVOICE = "vendor_invoice"  # all to `fees_accrued`, until Stripe's tax document comes
+
+
 class Customers(Model):
     """Customers. `find_by`: what an existing account is looked for by, besides the Stripe id, in
     this order. `write_back`: the account's number goes into Stripe's metadata."""
@@ -206,6 +239,8 @@ class Policy(Model):
     orders: Orders = Orders()
     receipts: Receipts = Receipts()
     refunds: Refunds = Refunds()
+    disputes: Disputes = Disputes()
+    fees: Fees = Fees.JOURNAL
     customers: Customers = Customers()
     catalogue: Catalogue = Catalogue()
     tax: OrderTax | None = None

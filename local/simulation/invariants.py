@@ -7,6 +7,7 @@ from typing import Any
 
 from local.books import CUSTOMER_ID_PROPERTY
 from local.simulation import invariants_books, oracle, order_oracle
+from local.simulation.dispute_oracle import is_open
 from local.simulation.history import UNBOOKED
 from local.simulation.subject import JudgedWorld, Violation, listed
 from local.stripe import StripePeer
@@ -16,6 +17,7 @@ from shared.ports import QUERY_ROWS_MAX, Row
 from shared.registry import REGISTRY
 
 UNREADABLE = "unreadable_message"  # what somebody else sends names no object and no amount
+OPEN_DISPUTE = "dispute_open"  # waits until the bank decides
 AWAY = "unavailable"  # what parks while a system does not answer
 ALLOWED_CAUSES = ("unsupported_category", UNREADABLE)
 """Causes that do not go away by themselves here: nobody adds a rule for a strange category, or
@@ -127,7 +129,8 @@ async def _items(subject: JudgedWorld) -> list[Violation]:
         status, cause = str(cells["status"]), str(cells["cause"])
         told = f"{id} {cells['entity']} {cells['object']} {status} {cause}: {cells['text']}"
         if status in (Kind.RETRY.value, Kind.WAITING.value):
-            limbo.append(told)
+            if not (cause == OPEN_DISPUTE and is_open(subject.stripe, str(cells["object"]))):
+                limbo.append(told)
         elif status == Kind.PARK.value:
             if not cells["cause"] or not cells["remedy"] or not cells["text"]:
                 mute.append(told)

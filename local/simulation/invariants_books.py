@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from local.simulation import oracle, order_oracle, origin_oracle
+from local.simulation import dispute_oracle, oracle, order_oracle, origin_oracle
 from local.simulation.history import History
 from local.simulation.subject import JudgedWorld, Violation, listed
 from shared.ports import Row
@@ -16,6 +16,7 @@ def stand(subject: JudgedWorld, parked: Mapping[Any, Row]) -> list[Violation]:
     found += _payouts(subject)
     found += _orders(subject)
     found += _origins(subject)
+    found += _disputes(subject)
     posted = subject.dynamics.ledger().posted
     return found + listed("unbalanced_voucher", oracle.unbalanced(posted))
 
@@ -108,3 +109,9 @@ def _transit(subject: JudgedWorld) -> list[Violation]:
 def _origins(subject: JudgedWorld) -> list[Violation]:
     found = origin_oracle.strangers(subject.stripe, subject.dynamics)
     return listed("company_of_origin", found)
+
+
+def _disputes(subject: JudgedWorld) -> list[Violation]:
+    """A decided dispute stands nowhere, and what it cost is a loss."""
+    wrong = dispute_oracle.unequal(subject.stripe, subject.dynamics, subject.history.decided)
+    return listed("dispute_differs", wrong)

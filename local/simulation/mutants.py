@@ -73,6 +73,7 @@ GROUNDS: Mapping[str, Ground] = MappingProxyType(
             ),
             BUSY,
         ),
+        "lost_dispute_silent": Ground(2.0),  # disputes are decided in runs of two days and more
         "again_without_status": Ground(LONG_DAYS, (("refund_fails_soon", 1.0),)),
         # Only sales of a shop whose route came or went between the sale and its money.
         "origin_from_policy": Ground(LONG_DAYS, (("person_reroutes", 0.7),)),

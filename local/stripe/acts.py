@@ -73,11 +73,17 @@ class Acts:
         intents.pay(self._core, intent)
 
     def dispute_charge(
-        self, charge: str, *, reason: str = "fraudulent", inquiry: bool = False
+        self,
+        charge: str,
+        *,
+        reason: str = "fraudulent",
+        inquiry: bool = False,
+        amount_minor: int | None = None,
     ) -> str:
-        """The customer disputes a charge. Returns the dispute's id."""
+        """The customer disputes a charge, all that is left of it or a part. Returns the id."""
         found = self._find("charge", charge)
-        return str(disputes.open_(self._core, found, reason, inquiry=inquiry)["id"])
+        made = disputes.open_(self._core, found, reason, amount_minor, inquiry=inquiry)
+        return str(made["id"])
 
     def escalate_dispute(self, dispute: str) -> None:
         """The inquiry becomes a chargeback: funds are withdrawn."""
@@ -90,6 +96,10 @@ class Acts:
     def lose_dispute(self, dispute: str) -> None:
         """The bank decides for the customer, or an inquiry ends."""
         disputes.lose(self._core, self._find("dispute", dispute))
+
+    def prevent_dispute(self, dispute: str) -> None:
+        """The dispute is settled before the bank decides; the money stays with the customer."""
+        disputes.prevent(self._core, self._find("dispute", dispute))
 
     def fail_payment(self, charge: str) -> None:
         """A payment by a delayed method is taken back after it had succeeded."""

@@ -29,15 +29,20 @@ OPEN = ("needs_response", "under_review", "warning_needs_response", "warning_und
 INQUIRIES = ("warning_needs_response", "warning_under_review", "warning_closed")
 
 
-def open_(core: Core, charge: Json, reason: str, *, inquiry: bool) -> Json:
-    """The customer disputes a charge.
+def open_(
+    core: Core, charge: Json, reason: str, amount_minor: int | None = None, *, inquiry: bool
+) -> Json:
+    """The customer disputes a charge: all that is left of it, or `amount_minor`.
 
     The amount and the dispute fee leave the balance at once, or as soon as the charge's own
     transaction exists. Raises `ValueError` for a charge that cannot be disputed.
     """
     if reason not in REASONS:
         raise ValueError(f"unknown reason of a dispute: {reason}; known: {', '.join(REASONS)}")
-    amount = charge["amount"] - charge["amount_refunded"]
+    left = charge["amount"] - charge["amount_refunded"]
+    amount = left if amount_minor is None else amount_minor
+    if amount_minor is not None and not 0 < amount_minor <= left:
+        raise ValueError(f"{amount_minor} of {charge['id']} cannot be disputed: {left} is left")
     if not charge["captured"] or charge["disputed"] or amount <= 0:
         raise ValueError(
             f"charge {charge['id']} cannot be disputed: it must be captured, not fully refunded "
@@ -133,6 +138,15 @@ def win(core: Core, dispute: Json, *, after_loss: bool = False) -> None:
     dispute["status"] = "won"
     _move(core, dispute, 1, "dispute_reversal", f"Chargeback reversal for {dispute['charge']}")
     core.events.emit("charge.dispute.funds_reinstated", dispute)
+    core.events.emit("charge.dispute.closed", dispute)
+
+
+def prevent(core: Core, dispute: Json) -> None:
+    """The dispute is settled before it is decided; what was withdrawn stays withdrawn. Raises
+    `ValueError` if it has ended."""
+    if dispute["status"] not in OPEN:
+        raise ValueError(f"dispute {dispute['id']} is {dispute['status']}: already closed")
+    dispute["status"] = "prevented"
     core.events.emit("charge.dispute.closed", dispute)
 
 

@@ -12,7 +12,10 @@ from shared.settings import Settings
 from shared.stores.item import Item, ItemKind
 from shared.stores.items import Items, home
 
-ENTITY_OF_PREFIX = (("txn_", "balance_transaction"), ("po_", "payout"))
+ENTITY_OF_PREFIX = (
+    *(("txn_", "balance_transaction"), ("po_", "payout")),
+    *(("du_", "dispute"), ("dp_", "dispute")),
+)
 AT_ONCE = 100  # objects whose items are read together, and sent in one request a queue
 
 

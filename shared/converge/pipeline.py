@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from shared import telemetry
+from shared.converge import fees
 from shared.converge.commands import Commands
 from shared.converge.deciding import ActiveRules, Decider, target_of
 from shared.converge.masters import Masters
@@ -72,5 +73,7 @@ class Converge:
         noted = await onward_each(ready, partial(reader.origins.note, mapping.sha256))
         target = target_of(settings, mapping, masters.accounts)
         written = await onward(noted, partial(self.commands.run, kind, target, writer))
-        recorded = await self.recorder.record(written, context)
+        listed = await each(written, reader.disputes.note)
+        accrued = await each(listed, partial(fees.note, self.recorder.tables))
+        recorded = await self.recorder.record(accrued, context)
         return {result.id: result.outcome for result in recorded}

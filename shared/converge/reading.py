@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from shared.converge import measures
+from shared.converge.disputes import DisputeBooks
 from shared.converge.origins import Origins
 from shared.converge.stages import ClaimedObject, ReadObject, WantedObject
 from shared.entities.common.erasure import without_person
@@ -25,6 +26,7 @@ class Reader:
     stripe: StripeGateway
     links: LinkStore
     origins: Origins
+    disputes: DisputeBooks
 
     async def claim(self, owner: str, wanted: WantedObject) -> ClaimedObject:
         """Take the object. Raises `ClaimHeld` while another owner has it."""
@@ -47,6 +49,7 @@ class Reader:
         if claim.is_erased or await self.links.is_erased(id_of(snapshot.object.get("customer"))):
             snapshot = without_person(snapshot)
         snapshot = await self.origins.read(snapshot, context)
+        snapshot = await self.disputes.read(snapshot)
         if not claim.was_read:
             claim.was_read = True
             measures.received(snapshot.object)

@@ -36,6 +36,7 @@ TARGET = Target(
 
 
 def _snapshot(case: Json, links: dict[str, Link]) -> Snapshot:
+    seen = case.get("closed_seen_at")
     answers = {name: tuple(rows) for name, rows in case.get("answers", {}).items()}
     return Snapshot(
         case["entity"],
@@ -47,6 +48,10 @@ def _snapshot(case: Json, links: dict[str, Link]) -> Snapshot:
         of_charge={
             place: _written(sale, place) for place, sale in case.get("of_charge", {}).items()
         },
+        of_transactions={
+            sale["object"]["id"]: _written(sale, "gross") for sale in case.get("booked", ())
+        },
+        closed_seen_at=datetime.fromisoformat(seen) if seen else None,
     )
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from shared.domain.books import Book, Books, Company
+from shared.domain.books import PAYMENTS, Book, Books, Company
 from shared.domain.documents import Document
 from shared.domain.ids import is_id
 from shared.domain.money import Money
@@ -49,6 +49,9 @@ class Snapshot:
     `was_settled`: all that was wanted then was written before. `of_charge`: what was written or
     announced under other objects for the charge behind this one (`entities/common/origin.py`).
     `is_erased`: the customer was erased, and `object` says nothing personal.
+    Of disputes: `of_transactions`, the gross lines of its balance transactions that are written, by
+    their id (None where there is none); `by_hand`, those that a person booked; `closed_seen_at`,
+    when it was first seen closed.
     """
 
     entity: str
@@ -63,6 +66,9 @@ class Snapshot:
     was_settled: bool = False
     of_charge: Mapping[str, Record] = field(default_factory=dict)
     is_erased: bool = False
+    of_transactions: Mapping[str, Record | None] = field(default_factory=dict)
+    by_hand: tuple[str, ...] = ()
+    closed_seen_at: datetime | None = None
 
     def record(self, role: str) -> Record | None:
         """The record of a role as it was written or announced."""
@@ -175,18 +181,27 @@ class Context:
     items: Mapping[str, str] = field(default_factory=dict)
     tax: TaxTables = TaxTables()
 
-    def book(self, currency: str, balance_type: str = "payments") -> Book:
-        """The book of a settlement currency. Raises `Parked` when there is none."""
+    def book(self, currency: str, balance_type: str = PAYMENTS) -> Book:
+        """The book of a settlement currency, with the clearing account of a balance type. Raises
+        `Parked` when there is none."""
         book = self.books.currencies.get(currency)
-        if book is None or book.balance_type != balance_type:
-            kind = "" if balance_type == "payments" else f" (balance type {balance_type})"
+        if book is None:
             raise Parked(
                 "currency_not_configured",
-                f"no book is set up for {currency.upper()}{kind}",
+                f"no book is set up for {currency.upper()}",
                 "Add the currency to TIEOUT_BOOKS with company, clearing and bank (with several "
                 "Stripe accounts, let this one settle in it: TIEOUT_STRIPE_ACCOUNTS), then retry.",
             )
-        return book
+        found = book.of(balance_type)
+        if found is None:
+            raise Parked(
+                "balance_not_configured",
+                f"no clearing account is set up for the balance {balance_type} in "
+                f"{currency.upper()}",
+                f"Add balances.{balance_type}, an account of its own, to currencies.{currency} in "
+                "TIEOUT_BOOKS, then retry.",
+            )
+        return found
 
     def company(self, name: str) -> Company:
         """The settings of a company. Raises `Parked` for one that was written to and is not in the

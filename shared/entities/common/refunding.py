@@ -13,6 +13,7 @@ from typing import Any
 
 from shared.domain.allotment import AllotmentError, Part, PartShares, RefundShare, allot
 from shared.domain.records import Ref
+from shared.entities.common.disputing import KIND
 from shared.entities.common.objects import (
     Context,
     Enqueue,
@@ -36,7 +37,8 @@ REVERSAL_CATEGORY = "partial_capture_reversal"
 @dataclass(frozen=True, slots=True)
 class Refund:
     """A refund of a charge, made at `created` (seconds). `wanted`: the shares that its metadata
-    gives; `elsewhere`: its credit memo exists in Dynamics already."""
+    gives; `elsewhere`: its credit memo exists in Dynamics already; `is_dispute`: it is a dispute
+    that is over, and only a lost one is alive."""
 
     id: str
     amount: int
@@ -44,6 +46,7 @@ class Refund:
     created: int = 0
     wanted: Mapping[int, int] | None = None
     elsewhere: bool = False
+    is_dispute: bool = False
 
 
 @dataclass(slots=True)
@@ -125,7 +128,7 @@ def was_given_back(refunds: Sequence[Refund], captured: int) -> bool:
     for refund in refunds:
         if refund.alive:
             alive += refund.amount
-        else:
+        elif not refund.is_dispute:  # most that are won were never lost
             dead += 1
             sums |= {each + refund.amount: None for each in list(sums)}
         if captured - alive in sums or dead > FAILED_MAX:
@@ -143,6 +146,7 @@ def _refund(item: Mapping[str, Any]) -> Refund:
         moment(item, "created", "refund"),
         _wanted(id_of(item), text(metadata, LINES_KEY)),
         bool(text(metadata, CREDIT_NOTE_KEY)),
+        text(item, "object") == KIND,
     )
 
 

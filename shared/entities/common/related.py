@@ -13,6 +13,8 @@ from shared.ports import Json, StripeGateway
 
 LIST_PAGE = 100
 LIST_PAGES_MAX = 10
+DISPUTE_CLOSED = "charge.dispute.closed"
+EVENT_PAGES_MAX = 10  # of closed disputes, in which the event of one is looked for
 
 
 async def sale_of(stripe: StripeGateway, charge: Json, context: Context) -> dict[str, Json]:
@@ -58,6 +60,21 @@ async def _invoice_payments(stripe: StripeGateway, charge: Json) -> dict[str, Js
     }
     page = await stripe.page("invoice_payment", params)
     return {"invoice_payments": {"object": "list", "data": list(page.data)}}
+
+
+async def closing_event(stripe: StripeGateway, dispute: str) -> Json | None:
+    """The newest event that closed a dispute: it alone tells the day. None where Stripe does not
+    keep it any more (30 days). https://docs.stripe.com/api/events"""
+    params: dict[str, str | int] = {"type": DISPUTE_CLOSED, "limit": LIST_PAGE}
+    for _ in range(EVENT_PAGES_MAX):
+        page = await stripe.page("event", params)
+        for event in page.data:
+            if event["type"] == DISPUTE_CLOSED and id_of(event["data"]["object"]) == dispute:
+                return event
+        if not page.data or not page.has_more:
+            return None
+        params["starting_after"] = str(page.data[-1]["id"])
+    return None
 
 
 async def whole(

@@ -115,3 +115,45 @@ def test_what_waits_is_shown_with_since_why_and_until_when() -> None:
 def test_machines_get_the_answer_as_it_is(name: str) -> None:
     body = {**COUNTS, "payouts": [], "items": [pending("retry", next_at=None)]}
     assert json.loads(run(body, name, "--json").stdout) == body
+
+
+DISPUTE = {
+    "dispute": "du_1",
+    "charge": "ch_1",
+    "status": "needs_response",
+    "reason": "fraudulent",
+    "amount_minor": 123456,
+    "currency": "usd",
+    "due_by": "2026-12-09T23:59:59+00:00",
+    "stands": [{"company": "usmf", "currency": "usd", "amount_minor": 123456}],
+    "account": "default",
+    "at": SINCE,
+}
+
+
+def test_disputes_show_amounts_in_major_units_and_the_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    shown = run({"disputes": [DISPUTE], "more": 2}, "disputes").stdout
+    for text in ("du_1", "fraudulent", "2026-12-09 23:59 UTC", "needs_response", "(usmf)"):
+        assert text in shown
+    assert shown.count("USD 1,234.56") == 2
+    assert "... and 2 more" in shown
+    assert "no dispute is open" in run({"disputes": [], "more": 0}, "disputes").stdout
+    told = run({"disputes": [DISPUTE], "more": 0}, "disputes", "--json").stdout
+    assert json.loads(told)["disputes"][0]["amount_minor"] == 123456
+
+
+def test_fees_show_each_kind_and_the_total_of_a_company_and_currency() -> None:
+    part = {"company": "usmf", "currency": "usd", "lines": 2}
+    fees = [
+        {**part, "kind": "fee", "amount_minor": 600},
+        {**part, "kind": "fee_tax", "amount_minor": 114},
+    ]
+    shown = run({"month": "2026-10", "fees": fees}, "fees", "2026-10").stdout
+    assert "fee_tax" in shown
+    assert [line.split() for line in shown.splitlines() if "total" in line] == [
+        ["2026-10", "usmf", "total", "4", "USD", "7.14"]
+    ]
+    assert "no fee of 2026-11" in run({"month": "2026-11", "fees": []}, "fees", "2026-11").stdout

@@ -155,11 +155,16 @@ def test_an_old_dispute_has_one_transaction() -> None:
     assert of(found) == money("txn_out")
 
 
-@pytest.mark.parametrize(
-    "status", ["warning_needs_response", "warning_under_review", "warning_closed", "prevented"]
-)
-def test_an_inquiry_is_skipped(status: str) -> None:
+@pytest.mark.parametrize("status", ["warning_closed", "prevented"])
+def test_an_inquiry_that_is_over_is_skipped(status: str) -> None:
     assert skipped(dispute(status=status)) == "inquiry_moved_no_money"
+
+
+@pytest.mark.parametrize("status", ["warning_needs_response", "warning_under_review"])
+def test_an_open_inquiry_waits(status: str) -> None:
+    desired = DISPUTE.build(snapshot(dispute(status=status)), CONTEXT)
+    assert desired.waiting is not None
+    assert desired.waiting.reason == "dispute_open"
 
 
 def test_a_dispute_whose_money_was_not_withdrawn_yet_waits() -> None:
