@@ -14,12 +14,14 @@ from shared.connections import stripe_gateway as stripe_gateway
 from shared.converge.commands import Commands
 from shared.converge.deciding import ActiveRules, Decider
 from shared.converge.dispatch import Dispatch
+from shared.converge.isolation import Isolation
 from shared.converge.maintenance import MaintenanceCommands
 from shared.converge.origins import Origins
 from shared.converge.phases import Phases
 from shared.converge.pipeline import Converge
 from shared.converge.reading import Reader
 from shared.converge.recording import Recorder
+from shared.converge.refusals import Refusals
 from shared.domain.partition import DEFAULT_ACCOUNT
 from shared.ports import (
     Clock,
@@ -32,7 +34,7 @@ from shared.ports import (
     Tables,
 )
 from shared.registry import Registry
-from shared.services.audit import Audit
+from shared.services.audit import Audit, PostingWatch
 from shared.services.inbox import Accepted, Healing, Inbox, Resolve, WaitingList
 from shared.services.ingest import Ingest
 from shared.services.operations import (
@@ -140,11 +142,19 @@ class App:
         journals = Journals(tables, self.dynamics, clock, self.rng, settings)
         phases = Phases(self.dynamics, clock, links, journals, settings, sets)
         flows, dispatch = self.flows or flows, self._dispatch()
+        delimiter = settings.dynamics_dimension_delimiter
+        refusals = partial(Refusals, self.dynamics, settings.books, delimiter)
         return Converge(
             ActiveRules(self.registry, settings, self.mappings, clock),
             Reader(self.stripe, links, origins),
             Decider(self.dynamics, tables),
-            Commands(self.dynamics, tables, sets, phases),
+            Commands(
+                self.dynamics,
+                tables,
+                sets,
+                phases,
+                Isolation(self.dynamics, tables, refusals, delimiter),
+            ),
             Recorder(self.stripe, tables, flows, clock, settings, links, dispatch),
         )
 
@@ -195,6 +205,18 @@ class App:
             dynamics=self.dynamics,
             tables=self.tables,
             links=self._links(),
+            maintenance=self._maintenance(),
+            entity_sets=self.registry.entity_sets,
+            clock=self.clock,
+            rng=self.rng,
+            settings=self.settings,
+        )
+
+    def posting_watch(self) -> PostingWatch:
+        """Which journals are posted, and which ones are refused."""
+        return PostingWatch(
+            dynamics=self.dynamics,
+            tables=self.tables,
             maintenance=self._maintenance(),
             entity_sets=self.registry.entity_sets,
             clock=self.clock,
@@ -280,7 +302,6 @@ class App:
             prove=partial(prove_each, self.provers()),
             queues=self.registry.queues,
             books=self.settings.books,
-            posting_wait_hours=self.settings.posting_wait_hours,
         )
 
     def health(self, flows: Flows) -> Health:
