@@ -76,7 +76,7 @@ TIMERS: tuple[Timer, ...] = (
         "watch_journals",
         "0 12 */4 * * *",
         "Every four hours: notes which journals are posted.",
-        lambda app, flows: app.audit().journals(),
+        lambda app, flows: app.posting_watch().run(),
     ),
     Timer(
         "audit_lines",

@@ -119,11 +119,6 @@ TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "",
         ),
         "TIEOUT_JOURNAL_HOURS_MAX": ("age at which Tieout opens a fresh journal", ""),
-        "TIEOUT_POSTING_WAIT_HOURS": (
-            "after this long without posting, Tieout assumes that Dynamics refuses a journal, and "
-            "halves it until the bad line is alone",
-            "",
-        ),
         "TIEOUT_SWEEP_OVERLAP_HOURS": ("overlap of the hourly sweep", ""),
         "TIEOUT_SWEEP_FIRST_DAYS": (
             "how far back the first sweep goes: this decides where your books start",

@@ -13,17 +13,19 @@ from shared.converge.commands import Commands
 from shared.converge.deciding import ActiveRules, Decider
 from shared.converge.dispatch import Dispatch
 from shared.converge.disputes import DisputeBooks
+from shared.converge.isolation import Isolation
 from shared.converge.maintenance import MaintenanceCommands
 from shared.converge.origins import Origins
 from shared.converge.phases import Phases
 from shared.converge.pipeline import Converge
 from shared.converge.reading import Reader
 from shared.converge.recording import Recorder
+from shared.converge.refusals import PostingRefusals
 from shared.domain.partition import DEFAULT_ACCOUNT
 from shared.ports import DynamicsGateway, Flows, Random, StripeGateway
 from shared.receiving import ReceivingApp
 from shared.registry import INGRESS_QUEUE
-from shared.services.audit import Audit
+from shared.services.audit import Audit, PostingWatch
 from shared.services.inbox import Accepted, Healing, Inbox, Resolve, WaitingList
 from shared.services.operations import (
     CustomerDecisions,
@@ -128,11 +130,19 @@ class App(ReceivingApp):
         journals = Journals(tables, self.dynamics, clock, self.rng, settings)
         phases = Phases(self.dynamics, clock, links, journals, settings, sets)
         flows, dispatch = self.flows or flows, self._dispatch()
+        delimiter = settings.dynamics_dimension_delimiter
+        refusals = partial(PostingRefusals, self.dynamics, settings.books, delimiter)
         return Converge(
             ActiveRules(self.registry, settings, self.mappings, clock),
             Reader(self.stripe, links, origins, disputes),
             Decider(self.dynamics, tables),
-            Commands(self.dynamics, tables, sets, phases),
+            Commands(
+                self.dynamics,
+                tables,
+                sets,
+                phases,
+                Isolation(self.dynamics, tables, refusals, delimiter),
+            ),
             Recorder(self.stripe, tables, flows, clock, settings, links, dispatch),
         )
 
@@ -186,6 +196,18 @@ class App(ReceivingApp):
             dynamics=self.dynamics,
             tables=self.tables,
             links=self._links(),
+            maintenance=self._maintenance(),
+            entity_sets=self.registry.entity_sets,
+            clock=self.clock,
+            rng=self.rng,
+            settings=self.settings,
+        )
+
+    def posting_watch(self) -> PostingWatch:
+        """Which journals are posted, and which ones are refused."""
+        return PostingWatch(
+            dynamics=self.dynamics,
+            tables=self.tables,
             maintenance=self._maintenance(),
             entity_sets=self.registry.entity_sets,
             clock=self.clock,
@@ -285,7 +307,6 @@ class App(ReceivingApp):
             prove=partial(prove_each, self.provers()),
             queues=self.registry.all_queues,
             books=self.settings.books,
-            posting_wait_hours=self.settings.posting_wait_hours,
         )
 
     def erase(self) -> Erase:

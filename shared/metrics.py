@@ -177,7 +177,7 @@ _MONEY = (
         "tieout.journal.refused",
         "gauge",
         "{journal}",
-        "Journals that are not posted after TIEOUT_POSTING_WAIT_HOURS.",
+        "Journals that the posting job passed over.",
         ("company",),
     ),
     Metric("tieout.payout.open_items", "gauge", "{payout}", "Paid payouts without a tie-out."),

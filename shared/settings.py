@@ -107,7 +107,6 @@ class Settings(Model):
     retry_cap_seconds: int = Field(default=3_600, ge=1, le=86_400)
     journal_lines_max: int = Field(default=1_000, ge=1, le=10_000)
     journal_hours_max: int = Field(default=24, ge=1, le=744)
-    posting_wait_hours: int = Field(default=72, ge=1, le=744)
     sweep_overlap_hours: int = Field(default=24, ge=1, le=168)
     sweep_first_days: int = Field(default=30, ge=1, le=3_650)
     stripe_requests_per_second: int = Field(default=25, ge=1, le=100)
@@ -322,7 +321,7 @@ VARIABLES: tuple[Variable, ...] = (
         *("signature_tolerance_seconds", "write_settle_seconds", "lease_seconds"),
         *("batch_seconds_max", "gather_seconds", "attempts_max"),
         *("retry_base_seconds", "retry_cap_seconds", "journal_lines_max", "journal_hours_max"),
-        *("posting_wait_hours", "sweep_overlap_hours", "sweep_first_days", "retention_days"),
+        *("sweep_overlap_hours", "sweep_first_days", "retention_days"),
         *("stripe_requests_per_second", "publish_two_persons", "platform_auth", "ingress"),
     ),
 )

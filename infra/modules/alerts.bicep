@@ -174,7 +174,7 @@ var queryAlerts = [
     name: 'journal-refused'
     title: 'Dynamics refuses a journal'
     severity: 2
-    meaning: 'A journal is not posted after the time limit. Its bad line is being isolated and will be parked.'
+    meaning: 'The posting job passed a journal over. Tieout moves its good lines to a fresh journal; the bad ones are parked.'
     query: loadTextContent('../alerts/journal-refused.kql')
     every: 'PT1H'
     window: 'PT6H'

@@ -84,7 +84,6 @@ var application = {
   TIEOUT_RETRY_CAP_SECONDS: string(limits.?retryCapSeconds ?? '')
   TIEOUT_JOURNAL_LINES_MAX: string(limits.?journalLinesMax ?? '')
   TIEOUT_JOURNAL_HOURS_MAX: string(limits.?journalHoursMax ?? '')
-  TIEOUT_POSTING_WAIT_HOURS: string(limits.?postingWaitHours ?? '')
   TIEOUT_SWEEP_OVERLAP_HOURS: string(limits.?sweepOverlapHours ?? '')
   TIEOUT_SWEEP_FIRST_DAYS: string(limits.?sweepFirstDays ?? '')
   TIEOUT_STRIPE_REQUESTS_PER_SECOND: string(limits.?stripeRequestsPerSecond ?? '')

@@ -58,7 +58,6 @@ type Limits = {
   retryCapSeconds: int?
   journalLinesMax: int?
   journalHoursMax: int?
-  postingWaitHours: int?
   sweepOverlapHours: int?
   sweepFirstDays: int?
   stripeRequestsPerSecond: int?

@@ -164,7 +164,11 @@ class DynamicsControl:
         """`{"company", "year", "month", "open"}`: close a month for posting, or reopen it."""
         asked = _ClosePeriod.model_validate(_numbers(read_json(body)))
         self._need_company(asked.company)
-        self._books.closed[(asked.company, asked.year, asked.month)] = not asked.open
+        status = "Open" if asked.open else "Closed"
+        try:
+            self._books.set_period(asked.company, asked.year, asked.month, status)
+        except KeyError as error:
+            raise Refusal(400, str(error)) from error
         return asked.model_dump()
 
     def _need_company(self, company: str) -> None:

@@ -196,7 +196,14 @@ class DynamicsPeer:
 
     def close_period(self, company: str, year: int, month: int, *, reopen: bool = False) -> None:
         """Close (or reopen) a month of a company for posting."""
-        self._books.closed[(company, year, month)] = not reopen
+        self._books.set_period(company, year, month, "Open" if reopen else "Closed")
+
+    def refuse_account(self, company: str, account: str, reason: str) -> None:
+        """Refuse to post lines on an account, for a reason that no entity set shows; empty: for
+        none any more."""
+        self._books.secrets.pop((company, account), None)
+        if reason:
+            self._books.secrets[company, account] = reason
 
     def suspend_account(self, main_account: str, *, resume: bool = False) -> None:
         """Suspend (or resume) a main account in every chart: lines on it are not posted.

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import httpx
@@ -20,10 +21,11 @@ from local.simulation.history import History
 from local.simulation.instances import Instances, SharedWorld
 from local.simulation.merchant import account_of
 from local.simulation.network import Network
-from local.simulation.observers import LetterWatch, QueueWatch
+from local.simulation.observers import JournalWatch, LetterWatch, QueueWatch
 from local.simulation.orders import policy
 from local.simulation.outages import Outages
 from local.simulation.port_faults import FaultyBroker, FaultyQueue, FaultyTables
+from local.simulation.posting_order import may_leave
 from local.simulation.subject import JudgedWorld
 from local.simulation.timeline import Timeline
 from local.stripe import DeliveryFaults, PartnerTopic, PeerSettings, StripeFaults, StripePeer
@@ -100,6 +102,7 @@ class Environment:
             timeline=timeline,
             instances=conditions.instances,
             telemetry=self.telemetry,
+            journals=JournalWatch(timeline, partial(may_leave, self.dynamics)),
         )
         self.instances = Instances(around, self.settings(), seed)
         self.subject = self._subject(queue.watch)

@@ -75,6 +75,7 @@ class SharedWorld:
     timeline: Timeline
     instances: int
     telemetry: Telemetry
+    journals: JournalWatch
 
 
 class Instances:
@@ -86,7 +87,7 @@ class Instances:
         self.gone: list[Instance] = []  # kept, so that their waiting tasks are
         self.crossed: Callable[[Process, str], None] | None = None
         self.asgi: Asgi = self._serve
-        self.watch = JournalWatch(around.timeline)
+        self.watch = around.journals
         self._around = around
         self._rng = random.Random(f"fleet {seed}")  # noqa: S311 - a seeded world
         self._store = HubStore()

@@ -179,6 +179,12 @@ class InstrumentedDynamics:
         named = (f"{w.company} {w.fields.get('JournalBatchNumber', '')}" for w in writes)
         journals = [name for name in dict.fromkeys(named) if not name.endswith(" ")]
 
+        created = [write.group for write in writes if write.method == "POST"]
+        for write in writes:
+            if write.method == "DELETE" and write.group and write.group in created:
+                batch = str(write.key["JournalBatchNumber"])
+                self._watch.moved(write.entity_set, write.company, batch, str(write.group))
+
         async def apply() -> list[Written | WriteFailed]:
             number = self._watch.enter(journals, self._process)
             try:

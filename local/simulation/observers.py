@@ -1,6 +1,6 @@
 """Who does what now, seen from outside the processes: what the judge cannot read from state."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from local.servicebus import DEAD_LETTER_SUFFIX, Broker
@@ -13,10 +13,13 @@ LETTERS_STAY_MAX = timedelta(hours=36)  # more than a dozen drains
 
 class JournalWatch:
     """Who writes to which journal now. `shared`: journals two wrote to at once; `written`: all that
-    anybody ever wrote to, as company and batch."""
+    anybody ever wrote to, as company and batch; `taken_apart`: lines that left a journal for
+    another one though the posting job did not pass it over."""
 
-    def __init__(self, timeline: Timeline) -> None:
+    def __init__(self, timeline: Timeline, may_leave: Callable[[str, str, str], bool]) -> None:
         self.shared: list[str] = []
+        self.taken_apart: list[str] = []
+        self._may_leave = may_leave
         self.written: dict[str, None] = {}
         self._timeline = timeline
         self._writers: dict[str, dict[int, Process]] = {}
@@ -34,6 +37,11 @@ class JournalWatch:
                     self._timeline.note("watch", f"two write to {self.shared[-1]}")
             writers[self._count] = process
         return self._count
+
+    def moved(self, entity_set: str, company: str, batch: str, key: str) -> None:
+        """A line is about to leave a journal for another one."""
+        if not self._may_leave(entity_set, company, batch):
+            self.taken_apart.append(f"{key} leaves {company} {batch}")
 
     def leave(self, journals: Iterable[str], number: int) -> None:
         """It has its answer."""

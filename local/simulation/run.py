@@ -27,7 +27,7 @@ from local.simulation.merchant import Merchant, past
 from local.simulation.operators import Doings, Operators
 from local.simulation.orders import Counter
 from local.simulation.resolving import Resolver
-from local.simulation.subject import SHOWN_MAX, Violation
+from local.simulation.subject import SHOWN_MAX, Violation, listed
 from local.simulation.timeline import Timeline
 from local.simulation.verification import fixed_point, proof
 
@@ -196,6 +196,7 @@ class SeedRun:
     def _always(self) -> list[Violation]:
         shared = self.environment.instances.watch.shared[:SHOWN_MAX]
         found = [Violation("journal_shared", "; ".join(shared))] if shared else []
+        found += listed("journal_taken_apart", self.environment.instances.watch.taken_apart)
         return found + always(self.environment.subject)
 
     async def _rest(self) -> None:

@@ -42,11 +42,13 @@ from shared.ports import (
     Tables,
     Value,
 )
+from shared.stores.holds import Holds
 
 TABLE = "accounts"
 HASH_CHARS = 32
 HOLD = "OnHoldStatus"
 NO_HOLDS = ("No", "Never")
+LINE_HOLDS = ("All", "Payment")  # that refuse journal lines
 
 type Accounts = Mapping[tuple[str, str], str]
 """(Stripe customer, company) -> account."""
@@ -91,10 +93,10 @@ async def hand_over(tables: Tables, company: str, account: str, id: str) -> None
 
 
 async def explain(
-    dynamics: DynamicsGateway, results: Sequence[Failed], accounts: Accounts
+    dynamics: DynamicsGateway, results: Sequence[Failed], accounts: Accounts, known: Holds
 ) -> list[Failed]:
     """The failures, with the reason where a refused write comes from a customer that is merged,
-    deleted or on hold."""
+    deleted or on hold; `known` gets those on hold."""
     concerned = {
         result.id: _accounts_of(result.at, accounts)
         for result in results
@@ -111,6 +113,7 @@ async def explain(
         rows, failed = await finder.each(list(names), partial(_lookup, company))
         unknown += [(company, account) for account, _ in failed]
         holds |= {(company, str(row[ACCOUNT])): str(row[HOLD]) for row in rows}
+    await known.note(place for place, hold in holds.items() if hold in LINE_HOLDS)
     return [_explained(result, concerned.get(result.id, {}), holds, unknown) for result in results]
 
 

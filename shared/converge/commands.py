@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from shared.converge import isolation, queries, recovery, verification
+from shared.converge import queries, recovery, verification
 from shared.converge.drafts import find_drafts, is_misplaced
+from shared.converge.isolation import Isolation
 from shared.converge.phases import Phases, Step
-from shared.converge.stages import DecidedObject, Failed, WrittenObject, one_by_one, together
+from shared.converge.stages import DecidedObject, Failed, WrittenObject, together
 from shared.mapping.finance import Target
 from shared.ports import DynamicsGateway, Tables
 from shared.stores.item import ItemKind
@@ -29,6 +30,7 @@ class Commands:
     tables: Tables
     entity_sets: EntitySets
     phases: Phases
+    isolation: Isolation
 
     async def run(
         self, kind: ItemKind, target: Target, writer: Writer, values: Sequence[DecidedObject]
@@ -36,8 +38,7 @@ class Commands:
         """Every object, written or failed."""
         recover: Step = partial(recovery.recover, self.dynamics, self.entity_sets)
         verify: Step = partial(verification.verify, self.dynamics, self.tables, self.entity_sets)
-        move: Step = partial(isolation.plan_moves, self.dynamics, self.tables)
-        isolate: Step = partial(one_by_one, step=move)
+        isolate: Step = partial(together, step=self.isolation.plan_moves)
         read_back: Step = partial(queries.expect, self.dynamics)
         write = partial(self.phases.run, steps=(recover, read_back), target=target, writer=writer)
         if kind is ItemKind.CONVERGE:

@@ -87,7 +87,9 @@ class Phases:
         """The results, with the reason where a write is refused because of its customer."""
         failures = [result for result in written if isinstance(result, Failed)]
         try:
-            failures = await accounts.explain(self.dynamics, failures, customers)
+            failures = await accounts.explain(
+                self.dynamics, failures, customers, self.journals.holds
+            )
         except Exception as error:  # what Dynamics said first stays
             for result in failures:
                 failed(result, error)

@@ -101,6 +101,15 @@ class WrittenObject(DecidedObject):
 
 
 @dataclass(frozen=True, slots=True)
+class LineMove:
+    """A line that leaves its journal. `part`: which of the open journals of its day it goes to."""
+
+    record: Record
+    link: Link
+    part: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What has to happen for one object in one phase.
 
@@ -115,7 +124,7 @@ class Plan:
     verify: tuple[tuple[Record, Link], ...] = ()
     recreate: tuple[Record, ...] = ()
     delete: tuple[tuple[Record, Mapping[str, Value]], ...] = ()
-    move: tuple[tuple[Record, Link], ...] = ()
+    move: tuple[LineMove, ...] = ()
 
     @property
     def is_empty(self) -> bool:

@@ -11,17 +11,17 @@ from datetime import timedelta
 from types import MappingProxyType
 
 from shared import telemetry
+from shared.converge.journal_targets import JournalTargets, moved_to, placed
 from shared.converge.plan import intent_of, link_of
 from shared.converge.stages import (
     Failed,
-    Plan,
+    LineMove,
     PlannedObject,
     RecordFinding,
     WrittenObject,
     failing,
 )
 from shared.domain.documents import Open, Patch
-from shared.domain.journal import JournalKind
 from shared.domain.records import Intent, Link, Record
 from shared.errors import (
     DuplicateKey,
@@ -65,6 +65,11 @@ class Applier:
     settings: Settings
     entity_sets: EntitySets = FINANCE
     used: dict[JournalTarget, None] = field(default_factory=dict)
+    targets: JournalTargets = field(init=False)
+
+    def __post_init__(self) -> None:
+        delimiter = self.settings.dynamics_dimension_delimiter
+        self.targets = JournalTargets(self.journals.holds, delimiter)
 
     async def apply(
         self, writer: Writer, values: Sequence[PlannedObject]
@@ -72,6 +77,7 @@ class Applier:
         """Write the plans of the objects; each gets its links or its error."""
         findings = [RecordFinding(value) for value in values]
         with failing(findings):
+            await self.targets.look([value.plan for value in values])
             await self._apply(findings, writer)
         return [finding.result(finding.of.plan) for finding in findings]
 
@@ -94,7 +100,7 @@ class Applier:
         objects that need it."""
         needed: dict[JournalTarget, list[RecordFinding]] = {}
         for finding in findings:
-            for target in _targets(finding.of.plan):
+            for target in self.targets.of_plan(finding.of.plan):
                 needed.setdefault(target, []).append(finding)
         places: dict[JournalTarget, list[Slot]] = {}
         for target, wanting in needed.items():
@@ -113,13 +119,13 @@ class Applier:
         writes = []
         value, plan = finding.of, finding.of.plan
         for record in plan.created:
-            target = _target(record)
+            target = self.targets.of(record)
             fields = dict(record.fields)
             journal = ""
             if target is not None:
                 slot = places[target].pop(0)
                 journal = slot.batch
-                fields |= _placed(target.kind, slot)
+                fields |= placed(target.kind, slot)
             document = record.document
             group = f"{value.id}:{document.group or record.entity_set}"
             grouped = group if target or document.group else None
@@ -129,8 +135,8 @@ class Applier:
                 named = named or dict(value.links[document.parent].keys)
                 write = Write("PATCH", record.entity_set, document.company, fields, named)
             writes.append(Pending(finding, record, write, journal, target))
-        for record, link in plan.move:
-            writes += _move(finding, record, link, places)
+        for move in plan.move:
+            writes += _move(finding, move, places)
         for record, keys in plan.delete:
             write = Write("DELETE", record.entity_set, record.document.company, key=keys)
             writes.append(Pending(finding, record, write))
@@ -250,51 +256,20 @@ def _change(finding: RecordFinding, record: Record, link: Link) -> Pending:
 
 
 def _move(
-    finding: RecordFinding, record: Record, link: Link, places: Mapping[JournalTarget, list[Slot]]
+    finding: RecordFinding, move: LineMove, places: Mapping[JournalTarget, list[Slot]]
 ) -> list[Pending]:
     """A line leaves its journal for a fresh one, in one changeset."""
-    target = _isolated(record, link)
+    record, link, target = move.record, move.link, moved_to(move)
     slot = places[target].pop(0)
     company, group = link.company, f"{finding.id}:{link.role}:move"
     old: dict[str, Value] = dict(link.keys)
-    fields = {**record.fields, **_placed(target.kind, slot)}
+    fields = {**record.fields, **placed(target.kind, slot)}
     delete = Write("DELETE", record.entity_set, company, key=old, group=group)
     create = Write("POST", record.entity_set, company, fields, group=group)
     return [
         Pending(finding, record, delete),
         Pending(finding, record, create, slot.batch, target),
     ]
-
-
-def _isolated(record: Record, link: Link) -> JournalTarget:
-    """The journal for what leaves a refused one: one of its own for each."""
-    kind = record.document.journal
-    if kind is None:
-        raise RuntimeError(f"{link.role} is no journal line")
-    batch = str(link.keys["JournalBatchNumber"])
-    return JournalTarget(link.company, kind, f"{record.document.period}~{batch}")
-
-
-def _targets(plan: Plan) -> list[JournalTarget]:
-    """The journals that a plan needs places in, one entry a line."""
-    targets = [_target(record) for record in plan.created]
-    moves = [_isolated(record, link) for record, link in plan.move]
-    return [target for target in targets if target is not None] + moves
-
-
-def _target(record: Record) -> JournalTarget | None:
-    document = record.document
-    if document.journal is None:
-        return None
-    return JournalTarget(document.company, document.journal, document.period)
-
-
-def _placed(kind: JournalKind, slot: Slot) -> dict[str, Value]:
-    """The journal fields of a line. Dynamics numbers ledger lines itself; customer payment lines
-    get their number, so that a repeat collides on the key."""
-    line_number = FINANCE.of_journal(kind).line_number
-    numbered: dict[str, Value] = {line_number: slot.line_number} if line_number else {}
-    return {BATCH_NUMBER: slot.batch, **numbered}
 
 
 def _by_whole_objects(pending: list[list[Pending]]) -> list[list[list[Pending]]]:

@@ -1,18 +1,23 @@
 """Open journals: which batch the next lines go to. Table `journals`.
 
 One open journal per (company, journal name, queue, session) and posting period: partition key
-`<company>~<journal name>~<queue>~<session>`, row `open~<period>`. A session is a partition of one
+`<company>~<journal name>~<queue>~<session>`, row `open~<period>`, or `open~<period>~<part>` for
+lines that are kept apart (`shared/converge/isolation.py`). A session is a partition of one
 Stripe account (`shared/domain/partition.py`). Only the queue function that holds it writes its
 lines; a lease and the row's ETag guard the hand-over. A journal that
 another worker still holds is left alone: we go on in a fresh one. It rolls over by line count and
 by age; periods never share one.
+
+What the posting job refuses shows in the order of journals of one name: `posted_through` keeps
+when the last line of a posted one was written. A journal that was complete before, and is not
+posted, was passed over (`passed_over`).
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.domain.journal import JournalKind
-from shared.errors import DuplicateKey, UncertainWrite, limit_reached
+from shared.errors import DuplicateKey, TableConflict, UncertainWrite, limit_reached
 from shared.ports import (
     Cell,
     Clock,
@@ -29,6 +34,7 @@ from shared.ports import (
     WriteFailed,
 )
 from shared.settings import Settings
+from shared.stores.holds import Holds
 from shared.targets.finance import BATCH_NUMBER, FINANCE
 
 TABLE = "journals"
@@ -36,6 +42,9 @@ DESCRIPTION_CHARS_MAX = 60
 ROLLS_MAX = 1_000  # fresh journals one reservation may open
 OPENING, OPEN, CLOSED = "opening", "open", "closed"
 UNPOSTED, POSTED = "unposted", "posted"  # partitions: `<company>~<kind>~<batch>`
+THROUGH = "posted_through"  # partition, rows `<company>~<journal name>`
+LINES_AT = "lines_at"  # when places for the newest lines of a journal were reserved
+CONFLICTS_MAX = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +66,94 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class JournalTarget:
-    """Which journal lines go to."""
+    """Which journal lines go to. `part`: what keeps them apart from the others of the period; empty
+    for most."""
 
     company: str
     kind: JournalKind
     period: str
+    part: str = ""
+
+    @property
+    def row(self) -> str:
+        """The row of the open journal."""
+        return f"open~{self.period}~{self.part}" if self.part else f"open~{self.period}"
 
 
 def journal_key(company: str, kind: JournalKind, batch: str) -> str:
     """The row key of a journal in the partitions `unposted` and `posted`."""
     return f"{company}~{kind.value}~{batch}"
+
+
+async def note_posted(tables: Tables, noted: Row) -> None:
+    """Keep when the last line of a posted journal was written. `noted`: its row in `unposted`.
+    Raises `TableConflict` when others keep changing the row."""
+    written = await _lines_at(tables, noted)
+    if written is None:
+        return
+    name = _name_of(noted)
+    for _ in range(CONFLICTS_MAX):
+        row = await tables.get(TABLE, THROUGH, name)
+        cells: dict[str, Cell] = {LINES_AT: written}
+        if row is not None:
+            before = row.cells[LINES_AT]
+            if isinstance(before, datetime) and before >= written:
+                return
+        operation = Insert(name, cells) if row is None else Replace(name, cells, row.etag)
+        try:
+            await tables.transact(TABLE, THROUGH, [operation])
+        except TableConflict:
+            continue
+        return
+    raise TableConflict(f"{THROUGH} of {name} keeps changing")
+
+
+async def passed_over(tables: Tables, noted: Row, lease: timedelta, after: datetime) -> bool:
+    """Whether the posting job left an unposted journal out: one of the same name is posted whose
+    last line was written when no line of this one could be under way any more.
+
+    `noted`: its row in `unposted`. `lease`: the time of a writer. `after`: no older line counts.
+    """
+    written = await _lines_at(tables, noted)
+    row = await tables.get(TABLE, THROUGH, _name_of(noted))
+    through = row.cells[LINES_AT] if row is not None else None
+    if written is None or not isinstance(through, datetime):
+        return False
+    return through > max(written + lease, after)
+
+
+async def close(tables: Tables, noted: Row) -> bool:
+    """Let no more lines into a journal. `noted`: its row in `unposted`. False where a writer is in
+    it at this moment."""
+    place, name = str(noted.cells["place"]), str(noted.cells["row"])
+    row = await tables.get(TABLE, place, name)
+    if row is None or row.cells["batch"] != noted.row.split("~", maxsplit=2)[2]:
+        return True
+    try:
+        await tables.transact(
+            TABLE, place, [Replace(name, {**row.cells, "state": CLOSED}, row.etag)]
+        )
+    except TableConflict:
+        return False
+    return True
+
+
+async def _lines_at(tables: Tables, noted: Row) -> datetime | None:
+    """When places for the last lines of a journal were reserved; None where nobody knows."""
+    place, open_row = str(noted.cells.get("place", "")), str(noted.cells.get("row", ""))
+    batch = noted.row.split("~", maxsplit=2)[2]
+    if not place:
+        return None
+    for name in (f"closed~{batch}", open_row):
+        row = await tables.get(TABLE, place, name)
+        if row is not None and row.cells["batch"] == batch:
+            written = row.cells.get(LINES_AT)
+            return written if isinstance(written, datetime) else None
+    return None
+
+
+def _name_of(noted: Row) -> str:
+    return f"{noted.row.partition('~')[0]}~{noted.cells.get('name', '')}"
 
 
 def _description(month: str, writer: Writer, unique: str) -> str:
@@ -76,7 +163,8 @@ def _description(month: str, writer: Writer, unique: str) -> str:
 
 
 class Journals:
-    """Reserves places in open journals, opening new ones as needed."""
+    """Reserves places in open journals, opening new ones as needed. `holds`: whose lines get
+    journals of their own."""
 
     def __init__(
         self,
@@ -91,6 +179,7 @@ class Journals:
         self._clock = clock
         self._rng = rng
         self._settings = settings
+        self.holds = Holds(tables)
 
     def _name(self, target: JournalTarget) -> str:
         return self._settings.books.companies[target.company].journals[target.kind]
@@ -110,10 +199,9 @@ class Journals:
             lines = int(str(row.cells["lines"]))
             room = min(count - len(slots), self._settings.journal_lines_max - lines)
             cells = {**row.cells, "lines": lines + room, **self._lease(writer)}
+            cells[LINES_AT] = self._clock.now()
             partition = self._partition(target, writer)
-            await self._tables.transact(
-                TABLE, partition, [Replace(f"open~{target.period}", cells, row.etag)]
-            )
+            await self._tables.transact(TABLE, partition, [Replace(target.row, cells, row.etag)])
             batch = str(row.cells["batch"])
             slots += [Slot(batch, lines + 1 + index) for index in range(room)]
             if len(slots) == count:
@@ -128,7 +216,7 @@ class Journals:
     async def _usable(self, target: JournalTarget, writer: Writer) -> Row:
         """The open journal's row, with room; a fresh one where there is none."""
         partition = self._partition(target, writer)
-        row = await self._tables.get(TABLE, partition, f"open~{target.period}")
+        row = await self._tables.get(TABLE, partition, target.row)
         if row is not None and row.cells["state"] == OPENING:
             return await self._finish_opening(target, writer, row)
         if row is not None and not self._must_roll(row, writer):
@@ -159,7 +247,7 @@ class Journals:
             "opened_at": self._clock.now(),
             **self._lease(writer),
         }
-        row, partition = f"open~{target.period}", self._partition(target, writer)
+        row, partition = target.row, self._partition(target, writer)
         operations: list[Operation] = [Insert(row, cells)]
         if old is not None:
             operations = [Replace(row, cells, old.etag)]
@@ -187,7 +275,13 @@ class Journals:
 
     async def _opened(self, target: JournalTarget, row: Row, batch: str) -> Row:
         """The header is there: note the journal as unposted, then open it for lines."""
-        note: dict[str, Cell] = {"opened_at": self._clock.now(), "period": target.period}
+        note: dict[str, Cell] = {
+            "opened_at": self._clock.now(),
+            "period": target.period,
+            "name": self._name(target),
+            "place": row.partition,
+            "row": row.row,
+        }
         key = journal_key(target.company, target.kind, batch)
         await self._tables.transact(TABLE, UNPOSTED, [Put(key, note)])
         cells = {**row.cells, "state": OPEN, "batch": batch}
@@ -227,7 +321,7 @@ class Journals:
         """Leave a journal (posted meanwhile, or another writer is in it): the next reservation
         opens a fresh one. Raises `TableConflict`."""
         partition = self._partition(target, writer)
-        row = await self._tables.get(TABLE, partition, f"open~{target.period}")
+        row = await self._tables.get(TABLE, partition, target.row)
         if row is not None and row.cells["batch"] == batch:
             cells = {**row.cells, "state": CLOSED}
             await self._tables.transact(TABLE, partition, [Replace(row.row, cells, row.etag)])
@@ -235,7 +329,7 @@ class Journals:
     async def release(self, target: JournalTarget, writer: Writer) -> None:
         """Give the lease of the open journal back. Raises `TableConflict`."""
         partition = self._partition(target, writer)
-        row = await self._tables.get(TABLE, partition, f"open~{target.period}")
+        row = await self._tables.get(TABLE, partition, target.row)
         if row is not None and row.cells["holder"] == writer.owner:
             cells = {**row.cells, "holder": ""}
             await self._tables.transact(TABLE, partition, [Replace(row.row, cells, row.etag)])

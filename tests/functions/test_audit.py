@@ -7,7 +7,6 @@ import pytest
 
 from local.books import CUSTOMER_ID_PROPERTY
 from local.dynamics import DynamicsSettings
-from local.stripe import PeerSettings
 from local.world import Options, World
 from tests.world import (
     DAY,
@@ -17,7 +16,6 @@ from tests.world import (
     parked,
     rest,
     sell,
-    transactions_of,
 )
 
 OPTIONS = Options(dynamics=DynamicsSettings(post_interval_seconds=1e9))
@@ -207,36 +205,3 @@ def test_a_customer_record_is_not_the_audits_business(days: int) -> None:
         assert len(found) == 1
 
     live(story, OPTIONS)
-
-
-def test_a_journal_that_is_not_posted_is_taken_apart_until_the_bad_line_is_alone() -> None:
-    options = Options(
-        stripe=PeerSettings(payouts=None),
-        dynamics=DynamicsSettings(post_interval_seconds=DAY),
-        settings={"posting_wait_hours": 30, "partitions": 1},
-    )
-
-    async def story(world: World) -> None:
-        customers = [new_customer(world, name=f"Customer {number}") for number in range(7)]
-        charges = [sell(world, 1_000 + n, "usd", who) for n, who in enumerate(customers)]
-        await rest(world)
-        gone = next(
-            record
-            for record in world.dynamics.records("CustomersV3")
-            if record[CUSTOMER_ID_PROPERTY] == customers[4]
-        )
-        table = world.dynamics._store.table("CustomersV3")
-        for key, row in list(table.items()):
-            if row.fields["CustomerAccount"] == gone["CustomerAccount"]:
-                del table[key]
-        await rest(world, 12 * DAY)
-        [item] = await parked(world)
-        assert item.cause in ("refused", "posting_refused")  # moving it is refused, or it is alone
-        [bad] = [txn["id"] for txn in transactions_of(world, charges[4])]
-        assert item.object == bad
-        receipts = {f"{txn['id']}:gross" for c in charges for txn in transactions_of(world, c)}
-        posted = {line.payment_id for line in world.dynamics.ledger().posted}
-        assert receipts - posted == {f"{bad}:gross"}
-        assert max(_keys(world).values()) == 1
-
-    live(story, options)

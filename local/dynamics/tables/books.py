@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
-from local.dynamics.odata import Fields, Infolog, RecordStore, plain, unsupported
+from local.dynamics.odata import Fields, Infolog, RecordStore, StoredRow, plain, unsupported
 from local.dynamics.settings import DynamicsSettings
 from local.dynamics.tables.accounts import join, split
 
@@ -43,7 +43,8 @@ class TenantBooks:
     """Look-ups over the store with the refusals of F&O's journals, as `Infolog`.
 
     `sales_accounts`: the main accounts of a product group, for revenue and for returns.
-    `tax_rates`: percentages by tax code; `tax_account`: the main account of sales tax.
+    `tax_rates`: percentages by tax code; `tax_account`: the main account of sales tax. `secrets`:
+    why the posting job refuses an account, by company and number, where no entity set tells.
     """
 
     store: RecordStore
@@ -52,7 +53,7 @@ class TenantBooks:
     sales_accounts: Mapping[str, tuple[str, str]]
     tax_rates: Mapping[str, Decimal]
     tax_account: str
-    closed: dict[tuple[str, int, int], bool] = field(default_factory=dict)
+    secrets: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def account(self, company: str, kind: str, display: str) -> JournalAccount:
         """The account that a display value names. Escapes matter: see `accounts`."""
@@ -107,6 +108,8 @@ class TenantBooks:
             raise Infolog(f"Main account {account.main_account} is suspended.")
         if account.type == "Ledger" and main["DoNotAllowManualEntry"] == "Yes":
             raise Infolog(f"Manual entry is not allowed on main account {account.main_account}.")
+        if (account.company, account.id) in self.secrets:
+            raise Infolog(self.secrets[account.company, account.id])
         if account.type == "Cust" and account.fields["OnHoldStatus"] == "All":
             raise Infolog(hold_text(account.id, "All"))
         if (
@@ -186,10 +189,23 @@ class TenantBooks:
         )
         if not known:
             raise Infolog(f"There is no fiscal period for {moment:%Y-%m-%d} in {company}.")
-        if self.closed.get((company, moment.year, moment.month)):
+        row = self._ledger_period(company, moment.year, moment.month)
+        if row is None or row.fields["PeriodStatus"] != "Open":
             raise Infolog(
                 f"The fiscal period for {moment:%Y-%m-%d} is not open in company {company}."
             )
+
+    def set_period(self, company: str, year: int, month: int, status: str) -> None:
+        """Give a month of a company a status. Raises `KeyError` for one that it does not have."""
+        row = self._ledger_period(company, year, month)
+        if row is None:
+            raise KeyError(f"{company} has no period {year}-{month:02}")
+        self.store.update(row, {"PeriodStatus": status})
+
+    def _ledger_period(self, company: str, year: int, month: int) -> StoredRow | None:
+        calendar = self.ledger(company)["FiscalCalendar"]
+        key = (company.upper(), calendar, str(year), f"Period {month}")
+        return self.store.find("LedgerFiscalPeriods", *key)
 
 
 def hold_text(customer: str, status: str) -> str:

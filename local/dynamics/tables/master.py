@@ -52,6 +52,7 @@ def fill(store: RecordStore, settings: DynamicsSettings, client_id: str) -> Tena
         _insert(store, part)
     for company, entry in data["companies"].items():
         _insert(store, _company(company, entry, data, settings.delimiter))
+        _insert(store, _ledger_periods(company, data))
         _insert(store, company_setup(company, data))
         release_items(store, company, data)
     companies = data["companies"].items()
@@ -123,6 +124,17 @@ def _periods(data: Mapping[str, Any]) -> Iterator[Record]:
                     "Days": end,
                 },
             )
+
+
+def _ledger_periods(company: str, data: Mapping[str, Any]) -> Iterator[Record]:
+    levels = ("Bank", "Cust", "Ledger", "Tax", "Vend")
+    first, last = data["fiscal_years"]
+    for year in range(first, last + 1):
+        for month in range(1, 13):
+            fields = {"LedgerName": company.upper(), "Calendar": data["calendar"]}
+            fields |= {"YearName": str(year), "PeriodName": f"Period {month}"}
+            fields |= {"LegalEntityId": company, "PeriodStatus": "Open"}
+            yield "LedgerFiscalPeriods", fields | {f"{name}AccessLevel": "All" for name in levels}
 
 
 def _tenant(settings: DynamicsSettings, client_id: str) -> Iterator[Record]:

@@ -1,4 +1,4 @@
-"""The nightly audit: do our links and Dynamics say the same? And which journals are posted?
+"""The nightly audit: do our links and Dynamics say the same?
 
 The audit only reads and enqueues: the queue function of an object that differs verifies and repairs
 it. `PaymentId` is not unique in Dynamics, drafts can be deleted, and posting can move lines: the
@@ -7,41 +7,31 @@ the next one continues.
 """
 
 import json
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from functools import partial
-from itertools import batched
 from zoneinfo import ZoneInfo
 
 from shared import telemetry
-from shared.converge import isolation
 from shared.converge.maintenance import MaintenanceCommands
-from shared.converge.posting_status import posted
-from shared.converge.recovery import LOOKUP_KEYS_MAX
-from shared.domain.journal import JournalKind
 from shared.domain.partition import DEFAULT_ACCOUNT
 from shared.ports import (
     Cell,
     Clock,
-    Delete,
     DynamicsGateway,
     Json,
     Lookup,
     Page,
-    Put,
     Random,
-    Row,
     Tables,
 )
-from shared.services.audit.spans import LOOKS_AT_ONCE, Span
+from shared.services.audit.spans import Span
 from shared.settings import Settings
 from shared.stores.item import ItemKind
-from shared.stores.journals import POSTED, TABLE, UNPOSTED
 from shared.stores.links import LinkStore
 from shared.stores.paging import Pages, next_cursor
-from shared.stores.places import SWEEP, Cursor, Place
+from shared.stores.places import SWEEP, Cursor
 from shared.stores.retry import with_retries
 from shared.stores.runs import Run, side_by_side
 from shared.targets.entity_set import EntitySets
@@ -52,7 +42,6 @@ QUIET_LINES_MAX = 5_000  # of a span; after more, the next one is a day
 LANES = 24  # parts of a span that is not quiet; their transactions are read side by side
 PAGES_AT_ONCE = 8
 STRANGERS_AT_ONCE = 500  # objects
-JOURNALS_PAGE = 100  # unposted journals that are looked at together
 DONE = "-"  # instead of a cursor: the lane was read to its end
 
 
@@ -219,88 +208,6 @@ class Audit:
 
     async def _verify(self, ids: list[str], account: str) -> int:
         return await self._maintenance.send(ids, ItemKind.VERIFY, "verify", account=account)
-
-    async def journals(self) -> int:
-        """Note which journals are posted by now, and isolate what keeps the others from posting.
-
-        Returns how many are not posted. Raises `ExceptionGroup` at the end for the companies and
-        journals that could not be looked at.
-        """
-        run = Run("watch_journals", self._clock)
-        waiting = 0
-        pages = Place(self._tables, "unposted_journals").pages(
-            run, TABLE, UNPOSTED, size=JOURNALS_PAGE
-        )
-        async for page in pages:
-            waiting += await self._watch(run, page)
-        run.close()
-        return waiting
-
-    async def _watch(self, run: Run, rows: Sequence[Row]) -> int:
-        """Returns how many of some unposted journals are not posted."""
-        groups: dict[tuple[str, str], list[Row]] = {}
-        for row in rows:
-            company, kind, _ = row.row.split("~", maxsplit=2)
-            groups.setdefault((company, kind), []).append(row)
-        parts = [
-            (company, kind, part)
-            for (company, kind), group in groups.items()
-            for part in batched(group, LOOKUP_KEYS_MAX, strict=False)
-        ]
-
-        async def note(part: tuple[str, str, tuple[Row, ...]]) -> int:
-            company, kind, group = part
-            name = f"{kind} journals of {company}"
-            return await run.part(name, lambda: self._note(company, kind, group), 0)
-
-        count = sum(await side_by_side(parts, note, LOOKS_AT_ONCE))
-        for (company, kind), group in groups.items():
-            for row in group:
-                if self._is_overdue(row):
-                    name = f"journal {row.row}"
-                    step = partial(self._isolate, company, JournalKind(kind), row)
-                    await run.part(name, step, None)
-        return len(rows) - count
-
-    def _is_overdue(self, row: Row) -> bool:
-        """True when the posting job had time enough for a journal and did not post it."""
-        since = row.cells["opened_at"]
-        wait = timedelta(hours=self._settings.posting_wait_hours)
-        return isinstance(since, datetime) and self._clock.now() - since > wait
-
-    async def _isolate(self, company: str, kind: JournalKind, row: Row) -> None:
-        """Half of an overdue journal's objects leave it, or its only one parks."""
-        if await self._tables.get(TABLE, POSTED, row.row) is not None:
-            return
-        entity_set = self._entity_sets.of_journal(kind).name
-        batch = row.row.split("~", maxsplit=2)[2]
-        read = partial(isolation.keys_in, self._dynamics, entity_set, company, batch)
-        keys = await with_retries(self._clock, self._rng, read)
-        ids = isolation.objects_of(keys)
-        if not ids:
-            await self._tables.transact(TABLE, UNPOSTED, [Delete(row.row)])
-            return
-        telemetry.event("journal_overdue", logging.WARNING, company=company, journal=batch)
-        rounds = int(str(row.cells.get("rounds", 0)))
-        cells: dict[str, Cell] = {"opened_at": self._clock.now(), "rounds": rounds + 1}
-        await isolation.mark(self._tables, row, cells)
-        # Dynamics may refuse to move a bad line, so the halves take turns.
-        middle = len(ids) // 2
-        half = ids[middle:] if rounds % 2 == 0 or len(ids) == 1 else ids[:middle]
-        await self._maintenance.send(half, ItemKind.ISOLATE, "isolate")
-
-    async def _note(self, company: str, kind: str, rows: Sequence[Row]) -> int:
-        entity_set = self._entity_sets.of_journal(JournalKind(kind)).name
-        by_batch = {(entity_set, company, row.row.split("~", maxsplit=2)[2]): row for row in rows}
-        count = 0
-        for batch, is_posted in (await posted(self._find, by_batch)).items():
-            if is_posted:
-                row = by_batch[batch]
-                cells = {**row.cells, "seen_posted_at": self._clock.now()}
-                await self._tables.transact(TABLE, POSTED, [Put(row.row, cells)])
-                await self._tables.transact(TABLE, UNPOSTED, [Delete(row.row)])
-                count += 1
-        return count
 
     async def _find(self, lookup: Lookup) -> list[Json]:
         read = partial(self._dynamics.find, lookup)

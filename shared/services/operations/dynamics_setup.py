@@ -5,7 +5,6 @@ problem, too.
 https://learn.microsoft.com/dynamics365/fin-ops-core/dev-itpro/data-entities/odata
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
@@ -20,6 +19,7 @@ from shared.ports import DynamicsGateway, Json, Lookup, Value
 from shared.services.operations.readiness import Probe
 from shared.settings import Settings
 from shared.stores.mappings import Mappings
+from shared.targets.finance.display_values import segments_of
 
 COMPANY = "dataAreaId"
 BANK, LEDGER = "Bank", "Ledger"
@@ -259,9 +259,7 @@ class DynamicsSetup:
         return None if entity is None else entity.accounts.get(clearing.id)
 
     def _main_account(self, display: str) -> str:
-        delimiter = self._settings.dynamics_dimension_delimiter
-        first = re.split(rf"(?<!\\){re.escape(delimiter)}", display, maxsplit=1)[0]
-        return first.replace(f"\\{delimiter}", delimiter)
+        return segments_of(display, self._settings.dynamics_dimension_delimiter)[0]
 
     async def _main_accounts(self, company: str) -> Problems:
         name = f"main accounts {company}"

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from shared import telemetry
+from shared.converge.isolation import REFUSED
 from shared.domain.books import Books
 from shared.domain.clearing import ACCEPTED, NOT_WRITTEN, Proof
 from shared.ports import Cell, Clock, Put, Row, Tables
@@ -55,12 +56,11 @@ class Measure:
         prove: MakeProofs,
         queues: Sequence[str],
         books: Books,
-        posting_wait_hours: int,
     ) -> None:
         self._items, self._unposted, self._tables = items, unposted, tables
         self._clock, self._make_proofs = clock, prove
         self._places = places([*queues, INGEST])
-        self._books, self._posting_wait = books, timedelta(hours=posting_wait_hours)
+        self._books = books
 
     async def run(self) -> int:
         """Record all gauges; returns how many parts could be read. Raises `ExceptionGroup` at the
@@ -120,7 +120,7 @@ class Measure:
                 telemetry.gauge(
                     "tieout.unposted.amount_minor", minor, company=company, currency=currency
                 )
-            refused = [row for row in rows if _is_of(row, company) and self._is_refused(row, now)]
+            refused = [row for row in rows if _is_of(row, company) and row.cells.get(REFUSED)]
             telemetry.gauge("tieout.journal.refused", len(refused), company=company)
         return 1
 
@@ -139,12 +139,6 @@ class Measure:
                 for minor in (came, -went):
                     telemetry.money("tieout.money.posted_minor", minor, currency=currency)
         return left
-
-    def _is_refused(self, row: Row, now: datetime) -> bool:
-        """The posting job had time enough for a journal, or its lines are being isolated."""
-        opened_at = row.cells["opened_at"]
-        overdue = isinstance(opened_at, datetime) and now - opened_at > self._posting_wait
-        return overdue or row.cells.get("refused") is True
 
     async def _tie_outs(self) -> int:
         rows = await self._rows(PAYOUTS, TIEOUTS, TIE_OUTS_MAX)

@@ -3,6 +3,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from local.tables import MemoryTables
 from shared.converge import accounts
 from shared.converge.stages import DecidedObject, Failed, WrittenObject
 from shared.domain.documents import Document, Patch
@@ -20,6 +21,7 @@ from shared.errors import (
 from shared.policy import Customers, Policy
 from shared.ports import Lookup
 from shared.services.work.work import Received
+from shared.stores.holds import Holds
 from shared.stores.item import Item
 from shared.stores.items import home
 from shared.stores.links import LinkStore
@@ -157,15 +159,24 @@ async def test_a_refusal_is_explained_by_the_state_of_the_account(
     found = rig()
     found.dynamics.rows["CustomersV3"] = list(rows)
     known = {("cus_1", "usmf"): "US-1"}
-    (made,) = await accounts.explain(found.dynamics, [refused()], known)
+    (made,) = await accounts.explain(found.dynamics, [refused()], known, Holds(found.tables))
     assert getattr(made.error, "cause", None) == cause
+
+
+async def test_a_customer_on_hold_is_known_from_then_on() -> None:
+    found, holds = rig(), Holds(rig().tables)
+    found.dynamics.rows["CustomersV3"] = [row("All")]
+    await accounts.explain(found.dynamics, [refused()], {("cus_1", "usmf"): "US-1"}, holds)
+    assert list(await holds.known()) == [("usmf", "US-1")]
+    await holds.forget([("usmf", "US-1")])
+    assert list(await holds.known()) == []
 
 
 async def test_nobody_is_asked_while_nothing_is_refused() -> None:
     found = rig()
     throttled = refused(error=Throttled("Dynamics"))
     known = {("cus_1", "usmf"): "US-1"}
-    (made,) = await accounts.explain(found.dynamics, [throttled], known)
+    (made,) = await accounts.explain(found.dynamics, [throttled], known, Holds(found.tables))
     assert found.dynamics.lookups == []
     assert isinstance(made.error, Throttled)
 
@@ -180,7 +191,7 @@ async def test_an_account_that_cannot_be_asked_for_is_not_called_gone() -> None:
 
     known = {("cus_1", "usmf"): "US-1", ("cus_2", "usmf"): "US-2"}
     refusals = [refused("cus_1"), refused("cus_2")]
-    first, second = await accounts.explain(PickyDynamics(), refusals, known)
+    first, second = await accounts.explain(PickyDynamics(), refusals, known, Holds(MemoryTables()))
     assert isinstance(first.error, Refused)
     assert isinstance(second.error, Parked)
     assert second.error.cause == "customer_merged"
@@ -189,7 +200,7 @@ async def test_an_account_that_cannot_be_asked_for_is_not_called_gone() -> None:
 async def test_a_customer_that_cannot_be_changed_is_explained_alike() -> None:
     found = rig()
     failure = Failed(value(), Refused("Dynamics", "HTTP 404"))
-    (made,) = await accounts.explain(found.dynamics, [failure], {})
+    (made,) = await accounts.explain(found.dynamics, [failure], {}, Holds(found.tables))
     assert isinstance(made.error, Parked)
     assert made.error.cause == "customer_merged"
 

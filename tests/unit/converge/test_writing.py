@@ -6,7 +6,15 @@ from datetime import timedelta
 import pytest
 
 from shared.converge.plan import intent_of, link_of
-from shared.converge.stages import Failed, Plan, PlannedObject, Progress, WrittenObject, still_open
+from shared.converge.stages import (
+    Failed,
+    LineMove,
+    Plan,
+    PlannedObject,
+    Progress,
+    WrittenObject,
+    still_open,
+)
 from shared.converge.writing import Applier
 from shared.domain.documents import Follows, Later
 from shared.domain.records import Record
@@ -127,7 +135,7 @@ async def test_a_place_that_is_taken_twice_is_left_for_a_fresh_journal() -> None
 async def test_a_move_that_met_a_taken_place_stays_announced() -> None:
     desk = Desk()
     link = link_of(payment(), {"JournalBatchNumber": "B0", "LineNumber": 1})
-    value = await desk.planned("txn_1", plan=Plan(move=((payment(), link),)))
+    value = await desk.planned("txn_1", plan=Plan(move=(LineMove(payment(), link, "B0"),)))
     desk.rig.dynamics.script = [HEADER, EXISTS, EXISTS]
     result = await desk.apply(value)
     assert [write.method for write in desk.batches[0]] == ["DELETE", "POST"]

@@ -169,6 +169,6 @@ async def test_the_journals_of_other_companies_are_noted_when_one_cannot_be_read
     found.app = replace(found.app, dynamics=away)
     await _unposted(found, ["demf~general~B1", "usmf~general~B2"])
     with pytest.raises(ExceptionGroup, match="general journals of demf"):
-        await found.app.audit().journals()
+        await found.app.posting_watch().run()
     rows = await found.tables.query(TABLE, partition=POSTED)
     assert [row.row for row in rows] == ["usmf~general~B2"]

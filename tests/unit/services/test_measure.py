@@ -35,7 +35,6 @@ from shared.stores.unposted import Move, Unposted
 from tests.unit.services.fakes import ManualClock, settings
 
 HOUR = 3_600
-WAIT_HOURS = 48
 B1, B2 = "usmf~general~B1", "usmf~general~B2"
 
 
@@ -101,7 +100,6 @@ class Bench:
             prove=prove,
             queues=("charge", "payout"),
             books=settings().books,
-            posting_wait_hours=WAIT_HOURS,
         )
 
     async def park(self, object: str, cause: str, minor: int, kind: Kind = Kind.PARK) -> None:
@@ -168,16 +166,13 @@ async def test_what_is_posted_is_counted_once_and_not_unposted_any_more() -> Non
     assert bench.gauge("tieout.unposted.oldest_hours", company="usmf") == 0
 
 
-async def test_a_journal_is_refused_when_its_time_is_over_or_its_lines_are_isolated() -> None:
+async def test_the_journals_that_the_posting_job_passed_over_are_counted() -> None:
     bench = Bench()
     await bench.journal(B1)
-    bench.clock.advance(WAIT_HOURS * HOUR)
-    await bench.journal(B2, refused=True)
+    bench.clock.advance(1_000 * HOUR)
+    await bench.journal(B2, refused="cause")
     await bench.measure.run()
     assert bench.gauge("tieout.journal.refused", company="usmf") == 1
-    bench.clock.advance(1)
-    await bench.measure.run()
-    assert bench.gauge("tieout.journal.refused", company="usmf") == 2
 
 
 async def test_open_tie_outs_are_told_with_their_age_and_with_the_last_look_of_their_flow() -> None:

@@ -289,10 +289,10 @@ def test_journals_behind_the_first_pages_are_noted_as_posted() -> None:
             note = Put(f"usmf~general~{name}", {"opened_at": NOW, "period": "2026-11-11"})
             await MemoryTables.transact(account.tables, "journals", UNPOSTED, [note])
         account.dynamics.posted = {names[1_200]: None, names[-1]: None}
-        await account.run(account.app.audit().journals)
+        await account.run(account.app.posting_watch().run)
         while (await account.cursor("place", "unposted_journals"))["after"]:
             await account.next(4 * HOUR)
-            await account.run(account.app.audit().journals)
+            await account.run(account.app.posting_watch().run)
             assert len(account.runs) < 5
         assert len(account.runs) > 1
         rows = await MemoryTables.query(account.tables, "journals", partition=POSTED)
@@ -300,7 +300,7 @@ def test_journals_behind_the_first_pages_are_noted_as_posted() -> None:
             f"usmf~general~{name}" for name in account.dynamics.posted
         ]
 
-    live(body, posting_wait_hours=744)
+    live(body)
 
 
 def test_waiting_items_beyond_one_run_come_in_the_next() -> None:

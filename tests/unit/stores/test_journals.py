@@ -1,4 +1,5 @@
 import random
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -13,9 +14,20 @@ from shared.errors import (
     UncertainWrite,
 )
 from shared.ports import Row
-from shared.stores.journals import ROLLS_MAX, TABLE, Journals, JournalTarget, Slot, Writer
+from shared.stores.journals import (
+    ROLLS_MAX,
+    TABLE,
+    UNPOSTED,
+    Journals,
+    JournalTarget,
+    Slot,
+    Writer,
+    close,
+    note_posted,
+    passed_over,
+)
 from shared.stripe_accounts import ALIAS_CHARS_MAX
-from tests.unit.services.fakes import FakeDynamics, ManualClock, settings
+from tests.unit.services.fakes import START, FakeDynamics, ManualClock, settings
 
 PAYMENTS = JournalTarget("usmf", JournalKind.CUSTOMER_PAYMENT, "2026-11")
 HEADERS = "CustomerPaymentJournalHeaders"
@@ -292,3 +304,128 @@ async def test_a_reservation_that_needs_too_many_journals_parks() -> None:
     with pytest.raises(Parked, match="TIEOUT_JOURNAL_LINES_MAX") as caught:
         await desk.reserve(SETTINGS.journal_lines_max * ROLLS_MAX + 1)
     assert caught.value.cause == "limit_reached"
+
+
+# --- which journals the posting job passed over ---------------------------------------------
+
+TOMORROW = JournalTarget("usmf", JournalKind.CUSTOMER_PAYMENT, "2026-12")
+LEASE = timedelta(seconds=600)
+
+
+async def noted(desk: Desk, batch: str) -> Row:
+    row = await desk.tables.get(TABLE, UNPOSTED, f"usmf~customer_payment~{batch}")
+    assert row is not None
+    return row
+
+
+async def is_passed_over(desk: Desk, batch: str, after: datetime = START) -> bool:
+    return await passed_over(desk.tables, await noted(desk, batch), LEASE, after)
+
+
+async def test_a_journal_is_passed_over_when_one_whose_last_line_is_younger_is_posted() -> None:
+    desk = Desk()
+    (old,) = await desk.reserve()
+    desk.clock.advance(601)
+    (young,) = await desk.reserve(target=TOMORROW)
+    assert not await is_passed_over(desk, old.batch)
+    await note_posted(desk.tables, await noted(desk, young.batch))
+    assert await is_passed_over(desk, old.batch)
+    assert not await is_passed_over(desk, young.batch)
+
+
+async def test_no_time_alone_makes_a_journal_passed_over() -> None:
+    desk = Desk()
+    (old,) = await desk.reserve()
+    desk.clock.advance(60 * 86_400)
+    assert not await is_passed_over(desk, old.batch)
+
+
+async def test_a_journal_that_got_a_line_later_was_not_passed_over() -> None:
+    desk = Desk()
+    (old,) = await desk.reserve()
+    desk.clock.advance(601)
+    (young,) = await desk.reserve(target=TOMORROW)
+    desk.clock.advance(1)
+    await desk.reserve()
+    await note_posted(desk.tables, await noted(desk, young.batch))
+    assert not await is_passed_over(desk, old.batch)
+
+
+async def test_a_line_that_may_still_be_under_way_keeps_its_journal() -> None:
+    desk = Desk()
+    (old,) = await desk.reserve()
+    desk.clock.advance(600)
+    (young,) = await desk.reserve(target=TOMORROW)
+    await note_posted(desk.tables, await noted(desk, young.batch))
+    assert not await is_passed_over(desk, old.batch)
+
+
+async def test_an_older_journal_that_is_noted_later_does_not_turn_the_order_back() -> None:
+    desk = Desk()
+    (first,) = await desk.reserve()
+    desk.clock.advance(601)
+    (second,) = await desk.reserve(target=TOMORROW)
+    desk.clock.advance(601)
+    (third,) = await desk.reserve(target=JournalTarget("usmf", PAYMENTS.kind, "2027-01"))
+    for slot in (third, first):
+        await note_posted(desk.tables, await noted(desk, slot.batch))
+    assert await is_passed_over(desk, second.batch)
+
+
+async def test_one_of_another_name_says_nothing() -> None:
+    desk = Desk()
+    (old,) = await desk.reserve()
+    desk.clock.advance(601)
+    (other,) = await desk.reserve(target=JournalTarget("usmf", JournalKind.GENERAL, "2026-11"))
+    row = await desk.tables.get(TABLE, UNPOSTED, f"usmf~general~{other.batch}")
+    assert row is not None
+    await note_posted(desk.tables, row)
+    assert not await is_passed_over(desk, old.batch)
+
+
+async def test_after_an_isolation_the_job_must_pass_a_journal_over_once_more() -> None:
+    desk = Desk()
+    (old,) = await desk.reserve()
+    desk.clock.advance(601)
+    (young,) = await desk.reserve(target=TOMORROW)
+    await note_posted(desk.tables, await noted(desk, young.batch))
+    desk.clock.advance(60)
+    assert not await is_passed_over(desk, old.batch, after=desk.clock.now())
+
+
+async def test_a_journal_that_rolled_over_is_known_by_its_own_row() -> None:
+    desk = Desk()
+    (old, *_) = await desk.reserve(10)
+    desk.clock.advance(601)
+    (young,) = await desk.reserve(1)
+    assert young.batch != old.batch
+    await note_posted(desk.tables, await noted(desk, young.batch))
+    assert await is_passed_over(desk, old.batch)
+
+
+async def test_lines_that_are_kept_apart_get_a_journal_of_their_own() -> None:
+    desk = Desk()
+    apart = JournalTarget("usmf", PAYMENTS.kind, PAYMENTS.period, "hold-1")
+    (one,), (two,) = await desk.reserve(), await desk.reserve(target=apart)
+    assert one.batch != two.batch
+    assert await desk.reserve(target=apart) == [Slot(two.batch, 2)]
+
+
+async def test_a_journal_that_is_closed_gets_no_more_lines() -> None:
+    desk = Desk()
+    (old,) = await desk.reserve()
+    assert await close(desk.tables, await noted(desk, old.batch))
+    (new,) = await desk.reserve()
+    assert new.batch != old.batch
+    assert await close(desk.tables, await noted(desk, old.batch))  # it is not the open one any more
+    assert (await desk.reserve()) == [Slot(new.batch, 2)]
+
+
+async def test_a_journal_that_a_writer_is_in_is_not_closed() -> None:
+    desk = Desk()
+    (old,) = await desk.reserve()
+    stale = await desk.tables.get(TABLE, PLACE, PAYMENTS.row)
+    await desk.reserve()
+    row = await noted(desk, old.batch)
+    desk.tables.stale = stale
+    assert not await close(desk.tables, row)
