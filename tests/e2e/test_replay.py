@@ -27,7 +27,7 @@ STORY = {
     "guest:fee": ("Ledger 618900", "2.62"),
     "refund:gross": (ADA, "25.00"),
     "dispute:gross": ("Ledger 132900", "80.00"),
-    "dispute:fee": ("Ledger 618900", "15.00"),
+    "dispute:fee": ("Ledger 618905", "15.00"),
     "payout:gross": ("Ledger 110900", "54.18"),
     "arrival": ("Bank USMF OPER", "54.18"),
 }
@@ -80,7 +80,9 @@ def test_every_version_of_the_api_is_booked_alike(version: str) -> None:
     folder = FIXTURES / "versions" / version
     found = report(folder)
     assert booked(found) == story(version[:4])
-    assert {event["outcome"] for event in found["events"]} == {"done"}
+    open_disputes = {"charge.dispute.created", "charge.dispute.funds_withdrawn"}
+    for event in found["events"]:
+        assert event["outcome"] == ("waiting" if event["type"] in open_disputes else "done")
     assert {event["http_status"] for event in found["events"]} == {202}
     assert gaps(found) == NO_GAPS
     (payout,) = found["summary"]["payouts"]
@@ -378,7 +380,7 @@ def command(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
 def test_the_command_prints_a_page_and_writes_the_report(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     done = command(FIXTURES / "versions" / VERSIONS[0], "--report", path)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 3, done.stderr  # its dispute is open
     last = done.stdout.strip().splitlines()[-1]
     assert last == "tie-out difference: USD 0.00  EUR 0.00  JPY 0"
     assert "evt_2017x01  charge.succeeded  ch_2017a  HTTP 202  done" in done.stdout

@@ -13,8 +13,8 @@ from local.world import Options, World
 from shared import bootstrap
 from tests.world import (
     DAY,
+    DISPUTE_FEES,
     DISPUTES,
-    FEES,
     GENERAL,
     HOUR,
     MINUTE,
@@ -361,7 +361,7 @@ def test_a_dispute_is_in_the_company_of_its_sale_and_its_fee_stays_with_the_owne
         assert row["OffsetCompany"] == "usmf"
         [txn] = transactions_of(world, dispute)
         fee = lines(world, txn["id"])[f"{txn['id']}:fee"]
-        assert (fee.company, fee.account, fee.amount) == ("usmf", FEES, Decimal("15.00"))
+        assert (fee.company, fee.account, fee.amount) == ("usmf", DISPUTE_FEES, Decimal("15.00"))
         await booked_and_proved(world)
         (world.stripe.win_dispute if won else world.stripe.lose_dispute)(dispute)
         await rest(world, DAY)
