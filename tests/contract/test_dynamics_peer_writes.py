@@ -259,9 +259,7 @@ async def test_a_stale_etag_is_refused(world: World) -> None:
     assert (await world.get(JENNY)).status_code == 404
 
 
-@pytest.mark.parametrize(
-    "name", ["SalesOrderLines", "FreeTextInvoiceHeaders", "CustomersV2", "TaxCodes", "Warehouses"]
-)
+@pytest.mark.parametrize("name", ["SalesOrderLines", "CustomersV2", "TaxCodes", "Warehouses"])
 @virtual
 async def test_writing_what_the_peer_does_not_know_is_refused_loudly(
     world: World, name: str
@@ -269,6 +267,13 @@ async def test_writing_what_the_peer_does_not_know_is_refused_loudly(
     response = await world.post(name, {"dataAreaId": "usmf"})
     assert response.status_code == 501
     assert refusal(response) == f"Writing to {name} is not supported by this peer."
+
+
+@virtual
+async def test_creating_what_the_peer_only_lets_change_is_refused_loudly(world: World) -> None:
+    response = await world.post("FreeTextInvoiceHeaders", {"dataAreaId": "usmf"})
+    assert response.status_code == 501
+    assert refusal(response) == "Creating FreeTextInvoiceHeaders is not supported by this peer."
 
 
 @virtual

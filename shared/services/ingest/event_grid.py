@@ -108,7 +108,7 @@ class EventGridIngest:
                 account = self._account_of(message)
                 arrivals = arrivals_in(message.body)
             except MalformedEventError as error:
-                self._refusals.note("malformed", **_whence(account))
+                self._refusals.note("malformed", account, DOOR)
                 batch.unreadable.append(_parked(message, str(error)))
                 continue
             batch.heard[account] = None
@@ -135,8 +135,13 @@ class EventGridIngest:
         with telemetry.span(DOOR, event=arrival.id, type=arrival.type):
             reason, item = classify(arrival, self._accounts[account], self._registry)
             if item is None:
-                told = {"reason": reason, "type": arrival.type, **_whence(account)}
-                telemetry.count("tieout.webhook.skipped", **told)
+                telemetry.count(
+                    "tieout.webhook.skipped",
+                    reason=reason,
+                    type=arrival.type,
+                    account=account,
+                    door=DOOR,
+                )
                 batch.skipped.append(arrival.id)
                 return
             queue, partition = lane_of(arrival, item, self._partitions, self._registry)
@@ -152,10 +157,12 @@ class EventGridIngest:
             except TieoutError as error:
                 name, failed = type(error).__name__, error
                 for account, _ in messages.values():
-                    telemetry.count("tieout.webhook.unavailable", error=name, **_whence(account))
+                    telemetry.count(
+                        "tieout.webhook.unavailable", error=name, account=account, door=DOOR
+                    )
                 continue
             for account, _ in messages.values():
-                telemetry.count("tieout.webhook.accepted", **_whence(account))
+                telemetry.count("tieout.webhook.accepted", account=account, door=DOOR)
         if failed is not None:
             raise failed
 
@@ -171,10 +178,6 @@ class EventGridIngest:
                     await self._items.skip(where, count)
             except (TieoutError, TimeoutError) as error:
                 telemetry.event("skip_not_counted", item=where, error=type(error).__name__)
-
-
-def _whence(account: str) -> dict[str, str]:
-    return {"account": account, "door": DOOR}
 
 
 def _parked(message: Delivered, reason: str) -> ItemOutcome:

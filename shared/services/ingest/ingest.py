@@ -22,6 +22,7 @@ from shared.domain.ids import EVENT_ID_CHARS_MAX, is_id
 from shared.domain.partition import partition_of
 from shared.entities.common.objects import id_of
 from shared.errors import SignatureRefused, TieoutError
+from shared.ingress import Door
 from shared.ports import Clock, Json, Queue, Signatures, Tables
 from shared.registry import Registry
 from shared.services.ingest.refusals import Refusals
@@ -34,6 +35,7 @@ from shared.stores.reception import Reception
 BODY_BYTES_MAX = 1_048_576
 ANSWER_SECONDS_MAX = 10  # outlasts the queue client, which gives up by itself
 COUNT_SECONDS_MAX = 2
+DOOR: Door = "webhook"
 INGEST = "webhook"  # the place of the counters of what never became an item
 
 
@@ -145,7 +147,7 @@ class Ingest:
         doors: Doors,
     ) -> None:
         self._settings, self._doors, self._refusals = settings, doors, refusals
-        self._whence = {"account": settings.stripe_alias, "door": "webhook"}
+        self._account = settings.stripe_alias
         self._registry = registry
         self._signatures = signatures
         self._queue = queue
@@ -157,26 +159,26 @@ class Ingest:
 
     async def receive(self, body: bytes, signature: str | None) -> Answer:
         """Handle one delivery; never raises for bad input."""
-        if "webhook" not in self._settings.doors:
-            self._refusals.note("closed", **self._whence)
+        if DOOR not in self._settings.doors:
+            self._refusals.note("closed", self._account, DOOR)
             return Answer(410, "closed", "events come through Event Grid: remove this endpoint")
         if len(body) > BODY_BYTES_MAX:
-            self._refusals.note("too_large", **self._whence)
+            self._refusals.note("too_large", self._account, DOOR)
             return Answer(413, "too_large", f"the body is larger than {BODY_BYTES_MAX} bytes")
         try:
             self._verify(body, signature)
             arrival = parse(body)
         except SignatureRefused as error:
-            self._refusals.note("bad_signature", **self._whence)
+            self._refusals.note("bad_signature", self._account, DOOR)
             return Answer(400, "bad_signature", str(error))
         except MalformedEventError as error:
-            self._refusals.note("malformed", **self._whence)
+            self._refusals.note("malformed", self._account, DOOR)
             return Answer(400, "malformed", str(error))
         self._refusals.settle()
         with telemetry.span("webhook", event=arrival.id, type=arrival.type):
             reason, item = classify(arrival, self._settings, self._registry)
             if "event_grid" in self._settings.doors:
-                await self._doors.note("webhook", self._settings.stripe_alias)
+                await self._doors.note(DOOR, self._account)
             if item is None:
                 return await self._skip(arrival, reason)
             return await self._enqueue(arrival, item)
@@ -191,8 +193,10 @@ class Ingest:
 
     async def _skip(self, arrival: Arrival, reason: str) -> Answer:
         """Accepted and counted. A counter that cannot be written must not make Stripe repeat."""
-        told = {"reason": reason, "type": arrival.type, **self._whence}
-        telemetry.count("tieout.webhook.skipped", **told)
+        account, kind = self._account, arrival.type
+        telemetry.count(
+            "tieout.webhook.skipped", reason=reason, type=kind, account=account, door=DOOR
+        )
         try:
             async with asyncio.timeout(COUNT_SECONDS_MAX):
                 await self._items.skip(home(INGEST, arrival.id))
@@ -201,7 +205,7 @@ class Ingest:
         return Answer(202, "skipped", f"nothing to do: {reason}")
 
     async def _enqueue(self, arrival: Arrival, item: Item) -> Answer:
-        partitions = self._settings.partitions
+        partitions, account = self._settings.partitions, self._account
         queue, partition = lane_of(arrival, item, partitions, self._registry)
         reception = Reception(self._clock.now(), telemetry.traceparent())
         try:
@@ -209,7 +213,7 @@ class Ingest:
                 await self._queue.send(queue, [item.message(partition, reception=reception)])
         except (TieoutError, TimeoutError) as error:
             name = type(error).__name__
-            telemetry.count("tieout.webhook.unavailable", error=name, **self._whence)
+            telemetry.count("tieout.webhook.unavailable", error=name, account=account, door=DOOR)
             return Answer(503, "queue_unavailable", "the queue did not take the event, try again")
-        telemetry.count("tieout.webhook.accepted", **self._whence)
+        telemetry.count("tieout.webhook.accepted", account=account, door=DOOR)
         return Answer(202, "accepted", "the event is queued")
