@@ -13,6 +13,8 @@ from tests.world import NO_GAPS, START, ask, live, new_customer, rest, sell
 
 ADDRESSES = {  # of today: other programs know them
     "GET /api/audit",
+    "GET /api/disputes",
+    "GET /api/fees",
     "GET /api/health",
     "GET /api/inbox",
     "GET /api/mappings",

@@ -16,7 +16,18 @@ from shared.ports import Json, Message, Page, Put, Queue, StripeGateway
 from shared.services.operations.measure import SILENCE
 from shared.services.operations.silence import Rhythm
 from shared.stores.places import TABLE as CURSORS
-from tests.world import DAY, HOUR, MINUTE, START, deliver, encoded, rest, sell
+from tests.world import (
+    DAY,
+    HOUR,
+    MINUTE,
+    START,
+    account_of,
+    deliver,
+    encoded,
+    new_customer,
+    rest,
+    sell,
+)
 
 NEVER = "0 0 0 29 2 *"
 SELDOM = {  # where a story takes days and is not about timers
@@ -214,9 +225,19 @@ async def stop_the_hub(world: World) -> None:
     await world.clock.sleep(2 * DAY)
 
 
-async def close_the_period(world: World) -> None:
-    world.dynamics.close_period("usmf", START.year, START.month)
-    sell(world)
+async def pass_over_a_journal(world: World) -> None:
+    """A customer is put on hold after the sale; what others bought later is posted first."""
+    customer = new_customer(world)
+    sell(world, customer=customer)
+    await rest(world)
+    account = account_of(world, customer).removeprefix("Cust ")
+    world.dynamics.block_customer("usmf", account, "All")
+    for _ in range(2):
+        world.dynamics.post_journals()
+        await rest(world, 8 * HOUR)
+        sell(world, customer=new_customer(world))
+        await rest(world, HOUR)
+    world.dynamics.post_journals()
     await rest(world, 8 * HOUR)
 
 
@@ -271,9 +292,9 @@ INCIDENTS = {
         Options(stripe=PAID_OUT, schedules=SELDOM),
     ),
     "Dynamics refuses a journal": Incident(
-        close_the_period,
-        {"journal-refused": [("usmf",)], "parked-items": [("posting_refused",)]},
-        Options(settings={"posting_wait_hours": 4}, schedules=SELDOM),
+        pass_over_a_journal,
+        {"journal-refused": [("usmf",)], "parked-items": [("customer_blocked",)]},
+        replace(UNPOSTED, schedules=SELDOM, settings={"partitions": 1}),
     ),
     "Tieout has a fault": Incident(
         sell_something,
