@@ -232,11 +232,10 @@ async def pass_over_a_journal(world: World) -> None:
     await rest(world)
     account = account_of(world, customer).removeprefix("Cust ")
     world.dynamics.block_customer("usmf", account, "All")
-    for _ in range(2):
-        world.dynamics.post_journals()
-        await rest(world, 8 * HOUR)
-        sell(world, customer=new_customer(world))
-        await rest(world, HOUR)
+    world.dynamics.post_journals()
+    await rest(world, DAY)
+    sell(world, customer=new_customer(world))
+    await rest(world, HOUR)
     world.dynamics.post_journals()
     await rest(world, 8 * HOUR)
 
