@@ -85,12 +85,15 @@ def journal_key(company: str, kind: JournalKind, batch: str) -> str:
     return f"{company}~{kind.value}~{batch}"
 
 
-async def note_posted(tables: Tables, noted: Row) -> None:
-    """Keep when the last line of a posted journal was written. `noted`: its row in `unposted`.
-    Raises `TableConflict` when others keep changing the row."""
-    written = await _lines_at(tables, noted)
-    if written is None:
+async def note_posted(tables: Tables, noted: Row, landed_at: datetime | None) -> None:
+    """Keep when the last line of a posted journal was written. `noted`: its row in `unposted`;
+    `landed_at`: when lines of it were last known to be there, None where nobody knows. A place that
+    was reserved after the posting holds no line, so the earlier of both counts. Raises
+    `TableConflict` when others keep changing the row."""
+    reserved = await _lines_at(tables, noted)
+    if reserved is None or landed_at is None:
         return
+    written = min(reserved, landed_at)
     name = _name_of(noted)
     for _ in range(CONFLICTS_MAX):
         row = await tables.get(TABLE, THROUGH, name)

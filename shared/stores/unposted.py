@@ -2,8 +2,9 @@
 `amounts`, rows `<company>~<kind>~<batch>`.
 
 Kept beside the rows of the journals themselves, whose ETags guard the hand-over between writers,
-and for telemetry alone: a crash between the writing of lines and this note leaves it short. A row
-goes when its journal is not among the unposted ones any more (`services/operations/measure.py`).
+for telemetry and for the order of posting: a crash between the writing of lines and this note
+leaves it short, and early. A row goes when its journal is not among the unposted ones any more
+(`services/operations/measure.py`).
 """
 
 import json
@@ -19,6 +20,7 @@ from shared.stores.journals import POSTED, TABLE
 from shared.stores.paging import first_rows
 
 AMOUNTS = "amounts"
+LANDED_AT = "landed_at"  # when lines of a journal were last known to be there
 CONFLICTS_MAX = 5
 JOURNALS_PER_TRANSACTION = 90
 
@@ -74,6 +76,9 @@ class Unposted:
                     both[side] = max(0, both[side] + (-minor if move.leaves else minor))
                 since = self._clock.now() if row is None else row.cells["since"]
                 cells: dict[str, Cell] = {"since": since, "sums": json.dumps(sums)}
+                came = [move for move in found if not move.leaves]
+                last = self._clock.now() if came or row is None else row.cells[LANDED_AT]
+                cells[LANDED_AT] = last
                 operations.append(
                     Insert(key, cells) if row is None else Replace(key, cells, row.etag)
                 )
@@ -85,6 +90,12 @@ class Unposted:
                 continue
             return
         raise TableConflict("the amounts of unposted journals keep changing")
+
+    async def landed_at(self, key: str) -> datetime | None:
+        """When lines of a journal were last known to be there; None where nobody noted it."""
+        row = await self._tables.get(TABLE, AMOUNTS, key)
+        found = row.cells[LANDED_AT] if row is not None else None
+        return found if isinstance(found, datetime) else None
 
     async def drop(self, journal: UnpostedAmounts) -> None:
         """A journal is posted, or gone: forget it."""

@@ -30,6 +30,7 @@ from shared.stores.journals import POSTED, TABLE, UNPOSTED, close, note_posted, 
 from shared.stores.places import Place
 from shared.stores.retry import with_retries
 from shared.stores.runs import Run, side_by_side
+from shared.stores.unposted import Unposted
 from shared.targets.entity_set import EntitySets
 
 JOURNALS_PAGE = 100  # unposted journals that are looked at together
@@ -114,7 +115,8 @@ class PostingWatch:
         for batch, is_posted in (await posted(self._find, by_batch)).items():
             if is_posted:
                 row = by_batch[batch]
-                await note_posted(self._tables, row)
+                landed_at = await Unposted(self._tables, self._clock).landed_at(row.row)
+                await note_posted(self._tables, row, landed_at)
                 cells = {**row.cells, "seen_posted_at": self._clock.now()}
                 await self._tables.transact(TABLE, POSTED, [Put(row.row, cells)])
                 await self._tables.transact(TABLE, UNPOSTED, [Delete(row.row)])

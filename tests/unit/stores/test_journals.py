@@ -328,7 +328,7 @@ async def test_a_journal_is_passed_over_when_one_whose_last_line_is_younger_is_p
     desk.clock.advance(601)
     (young,) = await desk.reserve(target=TOMORROW)
     assert not await is_passed_over(desk, old.batch)
-    await note_posted(desk.tables, await noted(desk, young.batch))
+    await note_posted(desk.tables, await noted(desk, young.batch), desk.clock.now())
     assert await is_passed_over(desk, old.batch)
     assert not await is_passed_over(desk, young.batch)
 
@@ -347,7 +347,7 @@ async def test_a_journal_that_got_a_line_later_was_not_passed_over() -> None:
     (young,) = await desk.reserve(target=TOMORROW)
     desk.clock.advance(1)
     await desk.reserve()
-    await note_posted(desk.tables, await noted(desk, young.batch))
+    await note_posted(desk.tables, await noted(desk, young.batch), desk.clock.now())
     assert not await is_passed_over(desk, old.batch)
 
 
@@ -356,7 +356,28 @@ async def test_a_line_that_may_still_be_under_way_keeps_its_journal() -> None:
     (old,) = await desk.reserve()
     desk.clock.advance(600)
     (young,) = await desk.reserve(target=TOMORROW)
-    await note_posted(desk.tables, await noted(desk, young.batch))
+    await note_posted(desk.tables, await noted(desk, young.batch), desk.clock.now())
+    assert not await is_passed_over(desk, old.batch)
+
+
+async def test_a_place_that_was_reserved_after_the_posting_makes_no_journal_younger() -> None:
+    desk = Desk()
+    (posted,) = await desk.reserve(target=TOMORROW)
+    landed_at = desk.clock.now()
+    desk.clock.advance(601)
+    (kept,) = await desk.reserve()
+    desk.clock.advance(601)
+    await desk.reserve(target=TOMORROW)  # nobody has seen yet that it is posted
+    await note_posted(desk.tables, await noted(desk, posted.batch), landed_at)
+    assert not await is_passed_over(desk, kept.batch)
+
+
+async def test_a_journal_of_which_nobody_knows_when_its_lines_landed_says_nothing() -> None:
+    desk = Desk()
+    (old,) = await desk.reserve()
+    desk.clock.advance(601)
+    (young,) = await desk.reserve(target=TOMORROW)
+    await note_posted(desk.tables, await noted(desk, young.batch), None)
     assert not await is_passed_over(desk, old.batch)
 
 
@@ -368,7 +389,7 @@ async def test_an_older_journal_that_is_noted_later_does_not_turn_the_order_back
     desk.clock.advance(601)
     (third,) = await desk.reserve(target=JournalTarget("usmf", PAYMENTS.kind, "2027-01"))
     for slot in (third, first):
-        await note_posted(desk.tables, await noted(desk, slot.batch))
+        await note_posted(desk.tables, await noted(desk, slot.batch), desk.clock.now())
     assert await is_passed_over(desk, second.batch)
 
 
@@ -379,7 +400,7 @@ async def test_one_of_another_name_says_nothing() -> None:
     (other,) = await desk.reserve(target=JournalTarget("usmf", JournalKind.GENERAL, "2026-11"))
     row = await desk.tables.get(TABLE, UNPOSTED, f"usmf~general~{other.batch}")
     assert row is not None
-    await note_posted(desk.tables, row)
+    await note_posted(desk.tables, row, desk.clock.now())
     assert not await is_passed_over(desk, old.batch)
 
 
@@ -388,7 +409,7 @@ async def test_after_an_isolation_the_job_must_pass_a_journal_over_once_more() -
     (old,) = await desk.reserve()
     desk.clock.advance(601)
     (young,) = await desk.reserve(target=TOMORROW)
-    await note_posted(desk.tables, await noted(desk, young.batch))
+    await note_posted(desk.tables, await noted(desk, young.batch), desk.clock.now())
     desk.clock.advance(60)
     assert not await is_passed_over(desk, old.batch, after=desk.clock.now())
 
@@ -399,7 +420,7 @@ async def test_a_journal_that_rolled_over_is_known_by_its_own_row() -> None:
     desk.clock.advance(601)
     (young,) = await desk.reserve(1)
     assert young.batch != old.batch
-    await note_posted(desk.tables, await noted(desk, young.batch))
+    await note_posted(desk.tables, await noted(desk, young.batch), desk.clock.now())
     assert await is_passed_over(desk, old.batch)
 
 
