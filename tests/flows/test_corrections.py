@@ -348,3 +348,43 @@ def test_what_is_on_suspense_is_not_reversed_but_reclassed() -> None:
         assert "only a line that Stripe's amounts led to" in again.json()["message"]
 
     live(story)
+
+
+def test_a_reapply_renders_a_draft_reversal_anew_and_leaves_it_its_accounts() -> None:
+    async def story(world: World) -> None:
+        txn = await _billed(world)
+        now_the_books_are(world, _fees_are("618940"))
+        await _order(world, "reverse", txn, replace=True)
+        now_the_books_are(world, _fees_are("618900"))
+        texts = "kind: mapping\nname: texts\nextends: general_line\nfields:\n  Text: {value: new}\n"
+        documents = [{"name": "texts", "text": texts}]
+        name: dict[str, str] = {}
+        for route, body in (
+            ("mappings", {"documents": documents}),
+            ("mappings/preview", {}),
+            ("mappings/publish", {}),
+            ("mappings/reapply", {}),
+        ):
+            found = (await ask(world, "POST", route, encoded({**WHO, **name, **body}))).json()
+            name = name or {"set": found["set"]}
+        await rest(world)
+        told = {row["PaymentId"]: row["Text"] for row in world.dynamics.records(GENERAL)}
+        assert told[f"{txn}:gross:rev1"] == told[f"{txn}:gross:g1"] == "new"
+        assert lines(world)[f"{txn}:gross:rev1"] == usd(GENERAL, FEES, "-2.50")
+        await booked_and_proved(world)
+
+    live(story)
+
+
+def test_what_a_person_resolved_is_not_reclassed_until_it_is_retried() -> None:
+    async def story(world: World) -> None:
+        await _suspended(world)
+        [item] = (await world.get("inbox"))["items"]
+        given = {"ids": [item["id"]], "reason": "a test", "who": "Grace", "not_to_book": True}
+        assert (await ask(world, "POST", "inbox/resolve", encoded(given))).status_code == 200
+        answer = await _order(world, "reclass", "txn_odd", to="fees")
+        assert answer.status_code == 409
+        assert "txn_odd was resolved by hand: retry it first" in answer.json()["message"]
+        assert list(lines(world)) == ["txn_odd:gross"]
+
+    live(story)
