@@ -15,6 +15,7 @@ import simplejson
 import typer
 
 from cli.audit import audit
+from cli.corrections import reclass, reverse
 from cli.customers import customers
 from cli.entry import options, run
 from cli.erase import erase
@@ -305,7 +306,7 @@ def backfill(
 app.callback()(options)
 for _name, _command in (
     *(("status", status), ("payouts", payouts), ("waiting", waiting)),
-    *(("disputes", disputes), ("fees", fees)),
+    *(("disputes", disputes), ("fees", fees), ("reclass", reclass), ("reverse", reverse)),
     *(("audit", audit), ("erase", erase), ("setup", setup), ("probe", probe)),
 ):
     app.command(_name)(_command)

@@ -207,6 +207,17 @@ def _account_proof(proof: Mapping[str, Any], out: Console, of: str = "") -> None
         more = len(part["differences"]) - PARKED_SHOWN_MAX
         if more > 0:
             out.print(f"  ... and {more} more in {name} (--json shows all)")
+        for order in part.get("corrections", ()):
+            out.print(f"  {_correction(order, currency)}", markup=False)
+
+
+def _correction(order: Mapping[str, Any], currency: str) -> str:
+    """What a person ordered about a written line, and whether it is done."""
+    amount = Money(int(order["amount_minor"]), currency)
+    keys = ", ".join(order["keys"])
+    to = f" to {order['to']}" if order["to"] else ""
+    state = "" if order["written"] else ", not written yet"
+    return f"{order['kind']} {keys}{to}: {amount}{state} ({order['who']}: {order['why']})"
 
 
 def _accepted(accepted: Mapping[str, Any] | None) -> str:

@@ -2,6 +2,7 @@
 
 from functions import (
     audit,
+    corrections,
     customers,
     inbox,
     ingress,
@@ -24,6 +25,7 @@ BLUEPRINTS = (
     audit.bp,
     inbox.bp,
     customers.bp,
+    corrections.bp,
     mappings.bp,
     setup.bp,
     probe.bp,

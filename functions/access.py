@@ -79,7 +79,7 @@ ROLES: Mapping[tuple[str, str], AppRole] = MappingProxyType(
         **dict.fromkeys(
             (
                 *(("POST", "inbox/retry"), ("POST", "inbox/resolve"), ("POST", "backfill")),
-                ("POST", "customers/{id}/accept"),
+                *(("POST", "customers/{id}/accept"), ("POST", "reclass"), ("POST", "reverse")),
             ),
             AppRole.OPERATE,
         ),

@@ -13,12 +13,14 @@ from functions.bodies import BadRequest, json_body, text_in
 from functions.flows.client import DurableFlows
 from functions.responses import error_response, json_response, refused
 from shared import bootstrap
+from shared.domain.ids import line_key
 from shared.domain.partition import DEFAULT_ACCOUNT
 from shared.errors import TieoutError
 from shared.version import VERSION
 
 if TYPE_CHECKING:
     from shared.domain.clearing import Difference, Proof
+    from shared.domain.corrections import NamedCorrection
     from shared.services.reconciliation import Proofs
 
 bp = df.Blueprint()
@@ -124,6 +126,23 @@ def _proof(proof: "Proof") -> dict[str, object]:
         "transactions": proof.transactions,
         "by_hand_minor": proof.by_hand.minor,
         "differences": [_difference(difference) for difference in proof.differences],
+        "corrections": [_correction(named) for named in proof.corrections],
+    }
+
+
+def _correction(named: "NamedCorrection") -> dict[str, object]:
+    order = named.correction
+    return {
+        "kind": order.kind,
+        "keys": [line_key(named.transaction, role) for role in order.roles],
+        "company": order.company,
+        "amount_minor": order.amount.minor,
+        "to": order.to or "",
+        "date": order.date,
+        "who": order.who,
+        "why": order.why,
+        "at": order.at,
+        "written": named.written,
     }
 
 

@@ -26,7 +26,15 @@ from shared.ports import DynamicsGateway, Flows, Random, StripeGateway
 from shared.receiving import ReceivingApp
 from shared.registry import INGRESS_QUEUE
 from shared.services.audit import Audit, PostingWatch
-from shared.services.inbox import Accepted, Healing, Inbox, Resolve, WaitingList
+from shared.services.inbox import (
+    Accepted,
+    Correct,
+    Corrected,
+    Healing,
+    Inbox,
+    Resolve,
+    WaitingList,
+)
 from shared.services.operations import (
     CustomerDecisions,
     DynamicsSetup,
@@ -116,6 +124,7 @@ class App(ReceivingApp):
             self.clock,
             self.rng,
             resolved=Accepted(self._items(), self._links(), self.registry).transactions,
+            corrected=Corrected(self.tables, self._links()).all,
             books=self.settings.books,
             ledger_entity=self.settings.ledger_entity,
             journal_lines=self.registry.entity_sets.journal_lines,
@@ -248,6 +257,22 @@ class App(ReceivingApp):
             rng=self.rng,
             audit_log=self.audit_log(),
             books=self.settings.books,
+        )
+
+    def correct(self) -> Correct:
+        """Clearing suspense and taking back posted lines, because a person said so."""
+        return Correct(
+            inbox=self.inbox(),
+            items=self._items(),
+            links=self._links(),
+            dispatch=lambda alias: self.of(alias)._dispatch(),
+            dynamics=self.dynamics,
+            tables=self.tables,
+            clock=self.clock,
+            rng=self.rng,
+            audit_log=self.audit_log(),
+            books=self.settings.books,
+            time_zone=self.settings.time_zone,
         )
 
     def disputes(self) -> DisputeList:

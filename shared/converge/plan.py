@@ -11,7 +11,7 @@ for, and not too early.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from shared.converge.stages import Plan, PlannedObject, Progress, WrittenObject
@@ -25,11 +25,13 @@ from shared.domain.documents import (
     is_parents_patch,
 )
 from shared.domain.records import Intent, Link, Record
+from shared.entities.common.journal_lines import JournalLine
 from shared.errors import Parked, UncertainWrite
 from shared.mapping.finance import Target, render, rerender
 from shared.targets.entity_set import EntitySet
 
 MONEY_FIELDS = ("amount", "currency")
+ACCOUNT_FIELD_PARTS = ("Account", "OffsetCompany", "Dimension")  # of the fields of a journal line
 
 
 def plan_phase(
@@ -94,11 +96,28 @@ def _record(
     intents = value.claim.intents
     record = frozen(document, links, intents)
     if record is not None and document.role in value.drafts:
-        return rerender(record, document, target, intents.get(document.role))
+        record = rerender(record, document, target, intents.get(document.role))
+        return _on_written_accounts(record, links)
     if record is None:
         parent = links[document.parent].keys if document.parent else {}
-        return render(document, target, parent)
+        return _on_written_accounts(render(document, target, parent), links)
     return record
+
+
+def _on_written_accounts(record: Record, links: Mapping[str, Link]) -> Record:
+    """A reversal takes back what was written: its accounts, companies and dimensions, whatever the
+    books say by now. Any other record as it is."""
+    document = record.document
+    if not isinstance(document, JournalLine) or not document.reverses:
+        return record
+    written = links[document.reverses].record.fields
+    rest = {name: value for name, value in record.fields.items() if not _is_of_account(name)}
+    kept = {name: value for name, value in written.items() if _is_of_account(name)}
+    return replace(record, fields={**rest, **kept})
+
+
+def _is_of_account(name: str) -> bool:
+    return any(part in name for part in ACCOUNT_FIELD_PARTS)
 
 
 def _has_landed(document: Document) -> bool:

@@ -45,6 +45,7 @@ class Reader:
             choices=dict(claim.choices),
             companies=claimed.companies,
             was_settled=claim.settled,
+            corrections=claim.corrections,
         )
         if claim.is_erased or await self.links.is_erased(id_of(snapshot.object.get("customer"))):
             snapshot = without_person(snapshot)

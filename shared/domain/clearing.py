@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
+from shared.domain.corrections import NamedCorrection
 from shared.domain.money import Money, total
 
 NOT_WRITTEN = "not_written"
@@ -69,6 +70,7 @@ class Proof:
     """The proof of one currency. `gap` = balance - posted - draft; `unexplained` must be zero.
 
     `by_hand`: the part of `posted` that people booked, in vouchers that the posted ledger confirms.
+    `corrections`: what people ordered about lines of its transactions.
     """
 
     balance: Money
@@ -77,6 +79,7 @@ class Proof:
     transactions: int
     differences: tuple[Difference, ...]
     by_hand: Money
+    corrections: tuple[NamedCorrection, ...] = ()
 
     @property
     def gap(self) -> Money:

@@ -54,6 +54,8 @@ class AuditedAction(StrEnum):
     PURGE = "purge"
     SETUP = "setup"
     PROBE = "probe"
+    RECLASS = "reclass"
+    REVERSE = "reverse"
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,9 +33,11 @@ def is_accrued(line: object) -> bool:
 
 def _kind(line: JournalLine) -> str:
     """What the fee is for: a part of a transaction, or a transaction of its own."""
-    if line.role == FEE and line.category in DISPUTES:
+    # A correction is of the kind of the line that it corrects.
+    part, category = line.role.partition(":")[0], line.category.rpartition(" of ")[2]
+    if part == FEE and category in DISPUTES:
         return "dispute_fee"
-    return line.category if line.role == GROSS else line.role
+    return category if part == GROSS else part
 
 
 async def note(tables: Tables, lines: list[JournalLine]) -> None:

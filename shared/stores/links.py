@@ -6,6 +6,7 @@ Partition key = Stripe object id, so that one object is one entity-group transac
 `choice~<company>` (what a person decided about a customer), `chosen~<moment>` (all such decisions),
 `origin~<object>` (of a charge: who decided where what follows it goes, `origins.py`).
 `resolved` and `resolution~...` (what a person settled by hand, `stores/resolutions.py`),
+`correction~<role>` (what a person ordered about a written line, `stores/corrections.py`),
 `erased` (of a customer: who is not to be named any more).
 Every write is conditional on the claim's ETag: a worker that lost its claim changes nothing.
 """
@@ -17,23 +18,14 @@ from datetime import datetime, timedelta
 
 from shared.domain.clearing import Resolution
 from shared.domain.codec import Codec
+from shared.domain.corrections import Correction
 from shared.domain.documents import Document
 from shared.domain.erasure import ERASED_TEXT, Eraser
 from shared.domain.records import Choice, Intent, Link, Record, canonical
 from shared.errors import ClaimHeld, Parked, TableConflict
-from shared.ports import (
-    Cell,
-    Clock,
-    Delete,
-    Insert,
-    Operation,
-    Put,
-    Replace,
-    Row,
-    Tables,
-)
+from shared.ports import Cell, Clock, Delete, Insert, Operation, Put, Replace, Row, Tables
 from shared.registry import REGISTRY
-from shared.stores import resolutions
+from shared.stores import corrections, resolutions
 from shared.stores.packing import in_transactions, pack, unpack
 from shared.stores.paging import rows
 
@@ -46,7 +38,10 @@ ORIGIN_PREFIX = "origin~"
 CHOICE_PREFIX = "choice~"
 CHOSEN_PREFIX = "chosen~"
 ERASED = "erased"
-SAID_PREFIXES = (CHOICE_PREFIX, CHOSEN_PREFIX, resolutions.RESOLVED, resolutions.HISTORY_PREFIX)
+SAID_PREFIXES = (
+    *(CHOICE_PREFIX, CHOSEN_PREFIX, corrections.PREFIX),
+    *(resolutions.RESOLVED, resolutions.HISTORY_PREFIX),
+)
 CLAIMS = 1  # operations on the claim in each transaction
 ROWS_MAX = 20_000  # of one object: its order's 90 lines, with the credit lines of 200 refunds
 
@@ -67,6 +62,7 @@ class Claim:
     settled: bool = False
     resolution: Resolution | None = None
     decisions: int = 0
+    corrections: tuple[Correction, ...] = ()
     is_erased: bool = False
     was_read: bool = False
 
@@ -204,6 +200,7 @@ class LinkStore:
                 claim.intents[row.row.removeprefix(INTENT_PREFIX)] = _intent_of(row, self._codec)
         claim.resolution = resolutions.resolution_of(by_key.get(resolutions.RESOLVED))
         claim.decisions = sum(row.row.startswith(resolutions.HISTORY_PREFIX) for row in stored)
+        claim.corrections = corrections.corrections_in(stored)
         claim.is_erased = ERASED in by_key
         document = by_key.get(DOCUMENT)
         claim.settled = document is not None and document.cells["settled"] is True
@@ -327,6 +324,17 @@ class LinkStore:
         `TableConflict` when the claim is lost."""
         operations = resolutions.resolving(resolution, claim.decisions)
         await self._under_claim(claim, operations, "", self._clock.now())
+
+    async def correct(self, claim: Claim, correction: Correction) -> None:
+        """Store what a person ordered, and release the claim. Raises `TableConflict`."""
+        now = self._clock.now()
+        await self._under_claim(claim, [corrections.ordering(correction)], "", now)
+
+    async def corrections(self, id: str) -> tuple[tuple[Correction, ...], dict[str, Link]]:
+        """What was ordered about an object, and its links; without a claim. Raises `Parked`."""
+        stored = await rows_of(self._tables, id)
+        found = corrections.corrections_in(stored)
+        return found, _links_in(stored, _choices_in(stored), self._codec) if found else {}
 
     async def reopen(self, claim: Claim, who: str) -> None:
         """Take such a decision back, and release the claim. Raises `TableConflict`."""

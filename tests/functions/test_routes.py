@@ -39,6 +39,8 @@ ADDRESSES = {  # of today: other programs know them
     "POST /api/mappings/reapply",
     "POST /api/mappings/rollback",
     "POST /api/probe",
+    "POST /api/reclass",
+    "POST /api/reverse",
     "POST /api/setup",
     "POST /api/webhooks/stripe",
     "POST /api/webhooks/stripe/{alias}",
@@ -179,6 +181,7 @@ def test_the_proof_of_an_empty_account_is_zero_in_every_currency() -> None:
             "by_hand_minor": 0,
             "transactions": 0,
             "differences": [],
+            "corrections": [],
             "has_book": True,
         }
         assert found["currencies"] == dict.fromkeys(NO_GAPS, nothing)

@@ -5,6 +5,7 @@ https://docs.stripe.com/api/balance_transactions
 """
 
 from shared.entities.balance_transaction import documents, reading
+from shared.entities.balance_transaction.corrections import is_on_suspense
 from shared.entities.common.journal_lines import CustomerPaymentLine, GeneralLine
 from shared.entities.entity import Entity
 
@@ -20,4 +21,4 @@ BALANCE_TRANSACTION = Entity(
     documents=(CustomerPaymentLine, GeneralLine),
 )
 
-__all__ = ("BALANCE_TRANSACTION",)
+__all__ = ("BALANCE_TRANSACTION", "is_on_suspense")

@@ -17,6 +17,7 @@ from shared.domain.journal import Line, Role
 from shared.domain.money import Money
 from shared.domain.posting import INVOICED
 from shared.domain.records import Ref
+from shared.entities.balance_transaction import corrections
 from shared.entities.charge import receipts
 from shared.entities.common.exchange import charged_amount
 from shared.entities.common.journal_lines import (
@@ -184,7 +185,8 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
     book = context.book(settled, text(txn, "balance_type") or PAYMENTS)
     day = context.local_date(moment(txn, "created", ENTITY))
     booking = _Booking(snapshot, context, settled, book, day, origin_of(snapshot))
-    desired = Desired(parked=suspended(transaction))
+    is_cleared = corrections.is_cleared(snapshot)
+    desired = Desired(parked=None if is_cleared else suspended(transaction))
     others: list[JournalLine] = []
     for line in journal.lines:
         if line.account is Role.CUSTOMER:
@@ -197,6 +199,7 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
             others.append(booking.line(line))
     ours = [each for each in desired.documents if isinstance(each, JournalLine)]
     documents = [*ours, *others]
+    documents += corrections.ordered(snapshot, documents)
     _check_open(documents, snapshot, context)
     if desired.unfinished is not None:
         documents = []

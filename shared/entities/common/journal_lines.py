@@ -25,7 +25,8 @@ NO_METHOD = PaymentMethod()
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalLine(Document):
     """A journal line: debit `account` by `amount` and credit `offset` by the same. `customer`:
-    whose unapplied receipt or disputed sale it is; empty for a guest, None for any other line."""
+    whose unapplied receipt or disputed sale it is; empty for a guest, None for any other line.
+    `reverses`: the role of the line whose very accounts it takes back."""
 
     amount: Annotated[Money, Fact("debit of the account, credit of the offset")]
     date: Annotated[date, Fact("the accounting date, in the cut-off time zone")]
@@ -33,6 +34,7 @@ class JournalLine(Document):
     offset: Annotated[AccountRole, Fact("the offset account")]
     marked_invoice: Annotated[str, Fact("the posted invoice that a receipt settles")] = ""
     customer: str | None = None
+    reverses: str = ""
     category: Annotated[str, Attribute("Stripe's reporting category")]
     source: Annotated[str, Attribute("the id of the charge, refund, dispute, ...; may be empty")]
     payment_method: Annotated[PaymentMethod, Attribute("how the customer paid")] = NO_METHOD

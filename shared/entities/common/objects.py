@@ -11,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from shared.domain.books import PAYMENTS, Book, Books, Company
+from shared.domain.corrections import Correction
 from shared.domain.documents import Document
 from shared.domain.ids import is_id
 from shared.domain.money import Money
@@ -51,7 +52,7 @@ class Snapshot:
     `is_erased`: the customer was erased, and `object` says nothing personal.
     Of disputes: `of_transactions`, the gross lines of its balance transactions that are written, by
     their id (None where there is none); `by_hand`, those that a person booked; `closed_seen_at`,
-    when it was first seen closed.
+    when it was first seen closed. `corrections`: what people ordered about its lines.
     """
 
     entity: str
@@ -69,6 +70,7 @@ class Snapshot:
     of_transactions: Mapping[str, Record | None] = field(default_factory=dict)
     by_hand: tuple[str, ...] = ()
     closed_seen_at: datetime | None = None
+    corrections: tuple[Correction, ...] = ()
 
     def record(self, role: str) -> Record | None:
         """The record of a role as it was written or announced."""

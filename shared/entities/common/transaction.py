@@ -101,5 +101,5 @@ def suspended(transaction: Transaction) -> Parked | None:
     return Parked(
         "unsupported_category",
         f"{transaction.id} ({what}, net {transaction.net}) is booked on suspense",
-        "Reclassify the suspense line in Dynamics to the right account.",
+        f"Say where it belongs: tieout reclass {transaction.id} --to ROLE --who NAME --why REASON.",
     )

@@ -17,6 +17,7 @@ from types import MappingProxyType
 from shared.converge.posting_status import posted
 from shared.domain.books import PAYMENTS, Account, Book, Books
 from shared.domain.clearing import BookedLine, Proof, Resolution, prove
+from shared.domain.corrections import NamedCorrection
 from shared.domain.ids import object_of
 from shared.domain.money import Money, from_decimal, is_currency, total
 from shared.errors import Parked, Unavailable
@@ -42,6 +43,8 @@ type Balances = dict[Place, int]
 
 type ReadResolutions = Callable[[], Awaitable[Mapping[str, Resolution]]]
 """The transactions that people settled by hand, by id."""
+type ReadCorrections = Callable[[], Awaitable[Sequence[NamedCorrection]]]
+"""What people ordered about written lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +87,13 @@ class Prover:
         rng: Random,
         *,
         resolved: ReadResolutions,
+        corrected: ReadCorrections,
         books: Books,
         ledger_entity: LedgerEntity | None,
         journal_lines: Sequence[EntitySet],
     ) -> None:
         self._stripe, self._dynamics, self._clock, self._rng = stripe, dynamics, clock, rng
-        self._resolved, self._books = resolved, books
+        self._resolved, self._corrected, self._books = resolved, corrected, books
         self._ledger_entity, self._journal_lines = ledger_entity, journal_lines
 
     async def _with_retries[T](self, read: Callable[[], Awaitable[T]]) -> T:
@@ -119,7 +123,7 @@ class Prover:
         )
         held = [place for place, minor in balances.items() if minor and is_currency(place[0])]
         configured = [(name, kind) for name in books for kind in books[name].clearing_accounts]
-        resolutions = await self._resolved()
+        resolutions, corrections = await self._resolved(), await self._corrected()
         by_currency, by_balance = {}, {}
         without_book: list[str] = []
         no_account: list[tuple[str, str]] = []
@@ -129,6 +133,8 @@ class Prover:
             nets = transactions.get((currency, kind), {})
             minor = balances.get((currency, kind), sum(nets.values()))
             proof = await self._proof(Money(minor, currency), account, nets, resolutions)
+            named = tuple(each for each in corrections if each.transaction in nets)
+            proof = replace(proof, corrections=named)
             if kind == (book.balance_type if book else PAYMENTS):
                 by_currency[currency] = proof
                 without_book += [] if book else [currency]

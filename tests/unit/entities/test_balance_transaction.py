@@ -67,6 +67,7 @@ def test_a_charge_becomes_a_payment_line_and_a_fee_line() -> None:
         "offset": AccountRole(Role.CLEARING),
         "marked_invoice": "",
         "customer": None,
+        "reverses": "",
     }
     assert (type(fee), fee.key) == (GeneralLine, "txn_1:fee")
     assert fee.journal is JournalKind.GENERAL

@@ -1,11 +1,12 @@
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from shared.domain.clearing import NOT_WRITTEN, UNKNOWN_LINE, Resolution
+from shared.domain.corrections import NamedCorrection
 from shared.domain.money import Money
 from shared.errors import CredentialsRefused, Parked, Throttled, Unavailable
 from shared.ports import Json
@@ -83,12 +84,16 @@ class Shop:
         async def resolved() -> Mapping[str, Resolution]:
             return resolutions or {}
 
+        async def corrected() -> Sequence[NamedCorrection]:
+            return ()
+
         return Prover(
             self.stripe,
             self.dynamics,
             self.clock,
             random.Random(1),
             resolved=resolved,
+            corrected=corrected,
             books=self.settings.books,
             ledger_entity=self.settings.ledger_entity,
             journal_lines=REGISTRY.entity_sets.journal_lines,
