@@ -29,13 +29,7 @@ from shared.addresses import (
 )
 from shared.domain.books import Books
 from shared.domain.model import Model, ModelRefused
-from shared.domain.partition import (
-    DEFAULT_ACCOUNT,
-    LEDGER_PARTITIONS_DEFAULT,
-    LEDGER_QUEUE,
-    PARTITIONS_DEFAULT,
-    partition_of,
-)
+from shared.domain.partition import DEFAULT_ACCOUNT, LEDGER_QUEUE, PARTITIONS_DEFAULT, partition_of
 from shared.errors import SettingsRefused
 from shared.ingress import Door, Ingress, doors_of
 from shared.settings_problems import group_problems, problems_of
@@ -98,7 +92,7 @@ class Settings(Model):
     books: Books
     time_zone: str = "UTC"
     partitions: int = Field(default=PARTITIONS_DEFAULT, ge=1, le=PARTITIONS_MAX)
-    ledger_partitions: int = Field(default=LEDGER_PARTITIONS_DEFAULT, ge=1, le=PARTITIONS_MAX)
+    ledger_partitions: int = Field(default=1, ge=1, le=PARTITIONS_MAX)  # one writer
     signature_tolerance_seconds: int = Field(default=300, ge=1, le=3_600)
     write_settle_seconds: int = Field(default=300, ge=60, le=3_600)
     lease_seconds: int = Field(default=600, ge=120, le=7_200)

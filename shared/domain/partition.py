@@ -4,7 +4,6 @@ from hashlib import sha256
 
 PARTITIONS_DEFAULT = 4
 LEDGER_QUEUE = "ledger"  # of all entities that write journal lines
-LEDGER_PARTITIONS_DEFAULT = 1  # one writer, so one journal of a kind a day
 DEFAULT_ACCOUNT = "default"  # alias of the account whose sessions carry no name
 
 

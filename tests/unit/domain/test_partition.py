@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.partition import LEDGER_PARTITIONS_DEFAULT, PARTITIONS_DEFAULT, partition_of
+from shared.domain.partition import PARTITIONS_DEFAULT, partition_of
 
 # These values are stored in queues and tables: they must never change.
 KNOWN = (
@@ -22,10 +22,6 @@ def test_the_partition_of_an_id_never_changes(id: str, partition: int) -> None:
 def test_the_default_is_four_partitions() -> None:
     assert PARTITIONS_DEFAULT == 4
     assert partition_of("cus_NffrFeUfNV2Hib", 64) == 40
-
-
-def test_the_ledger_has_one_writer() -> None:
-    assert LEDGER_PARTITIONS_DEFAULT == 1
 
 
 def test_another_process_computes_the_same() -> None:
