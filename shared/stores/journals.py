@@ -40,7 +40,7 @@ from shared.targets.finance import BATCH_NUMBER, FINANCE
 
 TABLE = "journals"
 DESCRIPTION_CHARS_MAX = 60
-LABELS = {JournalKind.CUSTOMER_PAYMENT: "receipts", JournalKind.GENERAL: "general"}
+RECEIPTS, GENERAL = "receipts", "general"  # what people call the kinds of journal
 UNIQUE_BITS = 32  # of a description, among the journals of one name, date and writer
 ROLLS_MAX = 1_000  # fresh journals one reservation may open
 OPENING, OPEN, CLOSED = "opening", "open", "closed"
@@ -167,7 +167,8 @@ def description(target: JournalTarget, session: str, unique: str) -> str:
     """
     alias, _, partition = session.rpartition("~")
     writer = alias if partition == "0" else session
-    words = ("Stripe", str(target.date), LABELS[target.kind], writer, unique)
+    label = RECEIPTS if target.kind is JournalKind.CUSTOMER_PAYMENT else GENERAL
+    words = ("Stripe", str(target.date), label, writer, unique)
     text = " ".join(word for word in words if word)
     if len(text) > DESCRIPTION_CHARS_MAX:
         raise limit_reached(
