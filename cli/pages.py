@@ -85,6 +85,10 @@ def demo_page(demo: Demo, seconds: float, out: Console) -> None:
         out.print(f"  skipped        {_by_reason(summary.skipped)}")
     _customers(summary, takings.customers, out)
     _records(summary.records, out)
+    out.print(
+        f"  journals       {summary.journals.posted} posted, at most {summary.journals.most} for a "
+        "company, accounting date and posting run"
+    )
     _requests(summary.requests, summary.stripe_requests, out)
     from cli.payouts_table import payouts_table
 

@@ -35,7 +35,7 @@ def _handler(queue: str) -> Handler:
             for message in messages
         ]
         app = bootstrap.app()
-        partition = partition_in(messages[0].session_id, app.settings.partitions)
+        partition = partition_in(messages[0].session_id, app.settings.partitions_of(queue))
         work = app.work(DurableFlows(client))
         await work.handle(queue, partition, received)
 

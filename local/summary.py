@@ -1,16 +1,20 @@
 """What a world did, in figures: for the demo's and the replay's last page."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from local.books import CUSTOMER_ID_PROPERTY
+from local.dynamics import DynamicsPeer
 from local.world import World
+from shared.domain.journal import JournalKind
 from shared.domain.money import Money
 from shared.domain.records import digest
 from shared.outcomes import Kind
 from shared.stores.items import TABLE, Items, places
 from shared.stores.paging import rows
+from shared.targets.finance import BATCH_NUMBER, FINANCE
 
 TIED = "tied"
 NOTHING_TO_DO = "nothing to do: "  # of the webhook's answer, before the reason
@@ -36,6 +40,15 @@ class ListedItem:
 
 
 @dataclass(frozen=True, slots=True)
+class JournalCount:
+    """How many journals were posted, and the most of them that one posting run found for one
+    company and accounting date."""
+
+    posted: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """The figures of a run.
 
@@ -51,6 +64,7 @@ class Summary:
     skipped: Mapping[str, int]
     customers: Mapping[str, int]
     records: Mapping[str, int]
+    journals: JournalCount
     requests: Mapping[str, int]
     stripe_requests: int
     payouts: tuple[Mapping[str, Any], ...]
@@ -86,6 +100,7 @@ class Summary:
             "skipped": dict(self.skipped),
             "customers": dict(self.customers),
             "records": dict(self.records),
+            "journals": asdict(self.journals),
             "requests": {"dynamics": dict(self.requests), "stripe": self.stripe_requests},
             "payouts": [
                 {name: str(value) if name == "at" else value for name, value in payout.items()}
@@ -121,12 +136,30 @@ async def summarise(world: World) -> Summary:
         skipped=await _skipped(world),
         customers=dict(sorted(customers.items())),
         records={name: len(world.dynamics.records(name)) for name in RECORD_SETS},
+        journals=journals_of(world.dynamics),
         requests=world.dynamics.requests,
         stripe_requests=sum(world.stripe.requests.values()),
         payouts=await _payouts(world),
         proof=await world.get("proof"),
         listed=tuple(await listed(world)),
     )
+
+
+def journals_of(dynamics: DynamicsPeer) -> JournalCount:
+    """The posted journals, counted by company, accounting date of their lines and posting run."""
+    dates: dict[tuple[str, str], dict[str, None]] = {}
+    for kind in JournalKind:
+        entity_set = FINANCE.of_journal(kind)
+        for line in dynamics.records(entity_set.name):
+            batch = (str(line["dataAreaId"]), str(line[BATCH_NUMBER]))
+            dates.setdefault(batch, {})[str(line[entity_set.date_field])[:10]] = None
+    posted = [result for result in dynamics.infolog() if result.posted]
+    counts = Counter(
+        (result.company, day, result.at)
+        for result in posted
+        for day in dates.get((result.company, result.journal), {})
+    )
+    return JournalCount(len(posted), max(counts.values(), default=0))
 
 
 async def _payouts(world: World) -> tuple[Mapping[str, Any], ...]:

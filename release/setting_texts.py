@@ -91,6 +91,12 @@ TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "queues are empty",
             "",
         ),
+        "TIEOUT_LEDGER_PARTITIONS": (
+            "sessions of the queue `ledger`, which writes all journal lines, for each Stripe "
+            "account, and so the journals of one kind and date. Change it only while the queue is "
+            "empty",
+            "",
+        ),
         "TIEOUT_SIGNATURE_TOLERANCE_SECONDS": (
             "how old, or how far ahead, the signature of an event may be",
             "",

@@ -239,7 +239,7 @@ class App(ReceivingApp):
             registry=self.registry,
             rng=self.rng,
             audit_log=self.audit_log(),
-            partitions=self.settings.partitions,
+            settings=self.settings,
         )
 
     def healing(self) -> Healing:

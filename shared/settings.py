@@ -29,7 +29,7 @@ from shared.addresses import (
 )
 from shared.domain.books import Books
 from shared.domain.model import Model, ModelRefused
-from shared.domain.partition import DEFAULT_ACCOUNT, PARTITIONS_DEFAULT
+from shared.domain.partition import DEFAULT_ACCOUNT, LEDGER_QUEUE, PARTITIONS_DEFAULT, partition_of
 from shared.errors import SettingsRefused
 from shared.ingress import Door, Ingress, doors_of
 from shared.settings_problems import group_problems, problems_of
@@ -92,6 +92,7 @@ class Settings(Model):
     books: Books
     time_zone: str = "UTC"
     partitions: int = Field(default=PARTITIONS_DEFAULT, ge=1, le=PARTITIONS_MAX)
+    ledger_partitions: int = Field(default=1, ge=1, le=PARTITIONS_MAX)  # one writer
     signature_tolerance_seconds: int = Field(default=300, ge=1, le=3_600)
     write_settle_seconds: int = Field(default=300, ge=60, le=3_600)
     lease_seconds: int = Field(default=600, ge=120, le=7_200)
@@ -272,6 +273,14 @@ class Settings(Model):
         books = self.books.model_copy(update={"currencies": currencies})
         return self.model_copy(update={"books": books})
 
+    def partitions_of(self, queue: str) -> int:
+        """How many sessions a queue has for each Stripe account."""
+        return self.ledger_partitions if queue == LEDGER_QUEUE else self.partitions
+
+    def partition(self, queue: str, root_id: str) -> int:
+        """The partition of a queue that an object belongs to; `root_id` as in `partition_of`."""
+        return partition_of(root_id, self.partitions_of(queue))
+
     @property
     def write_seconds_max(self) -> int:
         """How long after its announcement a write may be under way, in seconds."""
@@ -318,6 +327,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(name="WEBSITE_AUTH_ENABLED", field="platform_auth_enabled"),
     *_same(
         *("customer_id_property", "customer_id_chars_max", "time_zone", "partitions"),
+        "ledger_partitions",
         *("signature_tolerance_seconds", "write_settle_seconds", "lease_seconds"),
         *("batch_seconds_max", "gather_seconds", "attempts_max"),
         *("retry_base_seconds", "retry_cap_seconds", "journal_lines_max", "journal_hours_max"),

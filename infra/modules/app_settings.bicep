@@ -74,6 +74,7 @@ var application = {
   TIEOUT_CUSTOMER_ID_CHARS_MAX: string(limits.?customerIdCharsMax ?? '')
   TIEOUT_TIME_ZONE: limits.?timeZone ?? ''
   TIEOUT_PARTITIONS: string(limits.?partitions ?? '')
+  TIEOUT_LEDGER_PARTITIONS: string(limits.?ledgerPartitions ?? '')
   TIEOUT_SIGNATURE_TOLERANCE_SECONDS: string(limits.?signatureToleranceSeconds ?? '')
   TIEOUT_WRITE_SETTLE_SECONDS: string(limits.?writeSettleSeconds ?? '')
   TIEOUT_LEASE_SECONDS: string(limits.?leaseSeconds ?? '')

@@ -48,6 +48,7 @@ type Limits = {
   customerIdCharsMax: int?
   timeZone: string?
   partitions: int?
+  ledgerPartitions: int?
   signatureToleranceSeconds: int?
   writeSettleSeconds: int?
   leaseSeconds: int?

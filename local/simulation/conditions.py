@@ -18,6 +18,7 @@ from shared.ports import QUERY_ROWS_MAX
 SETTLE_SECONDS = 290.0  # below `write_settle_seconds`: a write lands within that, or never
 LATE_COMMIT_SECONDS_MIN = 5.0
 PARTITIONS = (1, 2, 2, 3)
+LEDGER_PARTITIONS = (1, 1, 2)
 INSTANCES = (2, 2, 3)
 DELIVERIES = (2, 3, 10)
 OVERLAP_HOURS = (1, 1, 3, 24)
@@ -59,6 +60,7 @@ class Conditions:
     start: datetime = STARTS[0]
     instances: int = 2
     partitions: int = 4
+    ledger_partitions: int = 1
     deliveries_max: int = 10
     duplicate_window_seconds: float = 7 * 86_400.0
     overlap_hours: int = 24
@@ -98,6 +100,7 @@ def conditions_of(seed: int) -> Conditions:
         start=one_of("start", STARTS),
         instances=one_of("instances", INSTANCES),
         partitions=one_of("partitions", PARTITIONS),
+        ledger_partitions=one_of("ledger partitions", LEDGER_PARTITIONS),
         deliveries_max=one_of("deliveries", DELIVERIES),
         duplicate_window_seconds=one_of("window", WINDOW_SECONDS),
         overlap_hours=one_of("overlap", OVERLAP_HOURS),

@@ -132,6 +132,7 @@ class Environment:
             dynamics_url=DYNAMICS,
             currencies=self.currencies,
             partitions=self.partitions,
+            ledger_partitions=self.conditions.ledger_partitions,
             sweep_overlap_hours=self.conditions.overlap_hours,
             journal_lines_max=self.conditions.journal_lines_max,
             journal_hours_max=self.conditions.journal_hours_max,

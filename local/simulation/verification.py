@@ -12,7 +12,6 @@ from local.simulation.history import UNBOOKED
 from local.simulation.invariants import at_rest
 from local.simulation.invariants_books import accepted_gaps
 from local.simulation.subject import Violation
-from shared.domain.partition import partition_of
 from shared.domain.records import digest
 from shared.registry import ENTITIES, REGISTRY
 from shared.stores.item import Item
@@ -77,11 +76,11 @@ async def fixed_point(
 
 
 def _send(environment: Environment, item: Item) -> None:
-    partitions = environment.settings().partitions
-    message = item.message(partition_of(item.object, partitions))
+    queue = REGISTRY.named(item.entity).queue
+    message = item.message(environment.settings().partition(queue, item.object))
     body: str = simplejson.dumps(message.body)
     outgoing = Outgoing(message.id, body.encode(), message.session)
-    environment.broker.send(REGISTRY.named(item.entity).queue, [outgoing])
+    environment.broker.send(queue, [outgoing])
 
 
 def _records(environment: Environment) -> dict[str, str]:

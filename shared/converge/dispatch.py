@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from shared.domain.partition import partition_of
 from shared.domain.records import Ref
 from shared.entities.common.objects import Enqueue
 from shared.ports import Clock, Message, Queue
@@ -16,11 +15,13 @@ from shared.stores.links import LinkStore
 CONCURRENCY_MAX = 16  # look-ups under way at once
 
 
-def message_for(ref: Ref, settings: Settings, visible_at: datetime | None = None) -> Message:
+def message_for(
+    ref: Ref, queue: str, settings: Settings, visible_at: datetime | None = None
+) -> Message:
     """The message that makes converge look at an object of the account of `settings` which no event
-    announced."""
+    announced. `queue`: that of its entity."""
     item = Item(ref.id, "", ref.entity, ref.id, account=settings.stripe_alias)
-    return item.message(partition_of(ref.id, settings.partitions), visible_at)
+    return item.message(settings.partition(queue, ref.id), visible_at)
 
 
 def next_full(now: datetime, seconds: int) -> datetime | None:
@@ -69,11 +70,10 @@ class Dispatch:
         for each in wanted:
             if each.even_if_settled:
                 ref = each.ref
-                partition = partition_of(ref.id, self._settings.partitions)
+                queue = self._registry.named(ref.entity).queue
                 account = self._settings.stripe_alias
                 item = Item(each.reason, "", ref.entity, ref.id, account=account)
-                message = item.message(partition)
-                queue = self._registry.named(ref.entity).queue
+                message = item.message(self._settings.partition(queue, ref.id))
                 queues.setdefault(queue, {})[message.id] = message
         for queue, messages in queues.items():
             await self._queue.send(queue, list(messages.values()))
@@ -89,8 +89,9 @@ class Dispatch:
         queues: dict[str, list[Message]] = {}
         visible_at = next_full(self._clock.now(), self._settings.gather_seconds)
         for ref in refs:
-            message = message_for(ref, self._settings, visible_at)
-            queues.setdefault(self._registry.named(ref.entity).queue, []).append(message)
+            queue = self._registry.named(ref.entity).queue
+            message = message_for(ref, queue, self._settings, visible_at)
+            queues.setdefault(queue, []).append(message)
         for queue, messages in queues.items():
             await self._queue.send(queue, messages)
         return len(refs)

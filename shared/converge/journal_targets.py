@@ -36,20 +36,21 @@ class JournalTargets:
         """The journal of a new line, one of its own for a customer who is on hold; None for what is
         no line."""
         document = record.document
-        if document.journal is None:
+        if document.journal is None or document.accounting_date is None:
             return None
         sides = sides_of(record.fields, document.company, self.delimiter) if self.held else ()
         held = [side.account for side in sides if (side.company, side.account) in self.held]
         part = part_of(held[0]) if held else ""
-        return JournalTarget(document.company, document.journal, document.period, part)
+        return JournalTarget(document.company, document.journal, document.accounting_date, part)
 
 
 def moved_to(move: LineMove) -> JournalTarget:
     """The journal that a line goes to when it leaves another one."""
     document = move.record.document
-    if document.journal is None:
+    if document.journal is None or document.accounting_date is None:
         raise RuntimeError(f"{document.role} is no journal line")
-    return JournalTarget(move.link.company, document.journal, document.period, move.part)
+    company, day = move.link.company, document.accounting_date
+    return JournalTarget(company, document.journal, day, move.part)
 
 
 def placed(kind: JournalKind, slot: Slot) -> dict[str, Value]:

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from shared.domain.ids import is_id
-from shared.domain.partition import partition_of
 from shared.ports import Message, Queue
 from shared.registry import Registry
 from shared.settings import Settings
@@ -56,7 +55,7 @@ class MaintenanceCommands:
         self, name: str, kind: ItemKind, entity: str, id: str, account: str
     ) -> tuple[str, Item, int]:
         queue = self._registry.named(entity).queue
-        partition = partition_of(id, self._settings.partitions)
+        partition = self._settings.partition(queue, id)
         account = account or await self._items.account_of(queue, id)
         item = Item(name, "", entity, id, kind=kind, account=account)
         row = await self._items.get(home(queue, id), item.id)

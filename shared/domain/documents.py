@@ -8,6 +8,7 @@ rendered again while nothing is posted.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from datetime import date
 from functools import cache
 from typing import Any, ClassVar, Literal, get_type_hints
 
@@ -186,9 +187,10 @@ class Document:
         return (self.parent, *self.after) if self.parent else self.after
 
     @property
-    def period(self) -> str:
-        """The posting period of a journal line, `2026-11`; empty for anything else."""
-        return ""
+    def accounting_date(self) -> date | None:
+        """The accounting date of a journal line, in the cut-off time zone; None for anything
+        else."""
+        return None
 
     @property
     def clearing_minor(self) -> int:

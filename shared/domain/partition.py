@@ -3,6 +3,7 @@
 from hashlib import sha256
 
 PARTITIONS_DEFAULT = 4
+LEDGER_QUEUE = "ledger"  # of all entities that write journal lines
 DEFAULT_ACCOUNT = "default"  # alias of the account whose sessions carry no name
 
 

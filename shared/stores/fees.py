@@ -50,7 +50,7 @@ async def note(tables: Tables, lines: list[JournalLine]) -> None:
             "kind": _kind(line),
             "amount_minor": line.amount.minor,
         }
-        months.setdefault(line.period, []).append(Put(line.key, cells))
+        months.setdefault(line.date.isoformat()[:7], []).append(Put(line.key, cells))
     for month, operations in months.items():
         await tables.transact(TABLE, month, operations)
 

@@ -1,12 +1,13 @@
 """Open journals: which batch the next lines go to. Table `journals`.
 
-One open journal per (company, journal name, queue, session) and posting period: partition key
-`<company>~<journal name>~<queue>~<session>`, row `open~<period>`, or `open~<period>~<part>` for
+One open journal per (company, journal name, queue, session) and accounting date: partition key
+`<company>~<journal name>~<queue>~<session>`, row `open~<date>`, or `open~<date>~<part>` for
 lines that are kept apart (`shared/converge/isolation.py`). A session is a partition of one
-Stripe account (`shared/domain/partition.py`). Only the queue function that holds it writes its
-lines; a lease and the row's ETag guard the hand-over. A journal that
-another worker still holds is left alone: we go on in a fresh one. It rolls over by line count and
-by age; periods never share one.
+Stripe account (`shared/domain/partition.py`); all entities that write lines share the queue
+`ledger`, which has one partition by default. Only the queue function that holds the session writes
+its lines; a lease and the row's ETag guard the hand-over. A journal that another worker still holds
+is left alone: we go on in a fresh one. It rolls over by line count and by age; dates never share
+one.
 
 What the posting job refuses shows in the order of journals of one name: `posted_through` keeps
 when the last line of a posted one was written. A journal that was complete before, and is not
@@ -14,7 +15,7 @@ posted, was passed over (`passed_over`).
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from shared.domain.journal import JournalKind
 from shared.errors import DuplicateKey, TableConflict, UncertainWrite, limit_reached
@@ -39,6 +40,8 @@ from shared.targets.finance import BATCH_NUMBER, FINANCE
 
 TABLE = "journals"
 DESCRIPTION_CHARS_MAX = 60
+RECEIPTS, GENERAL = "receipts", "general"  # what people call the kinds of journal
+UNIQUE_BITS = 32  # of a description, among the journals of one name, date and writer
 ROLLS_MAX = 1_000  # fresh journals one reservation may open
 OPENING, OPEN, CLOSED = "opening", "open", "closed"
 UNPOSTED, POSTED = "unposted", "posted"  # partitions: `<company>~<kind>~<batch>`
@@ -66,18 +69,18 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class JournalTarget:
-    """Which journal lines go to. `part`: what keeps them apart from the others of the period; empty
+    """Which journal lines go to. `part`: what keeps them apart from the others of the date; empty
     for most."""
 
     company: str
     kind: JournalKind
-    period: str
+    date: date
     part: str = ""
 
     @property
     def row(self) -> str:
         """The row of the open journal."""
-        return f"open~{self.period}~{self.part}" if self.part else f"open~{self.period}"
+        return f"open~{self.date}~{self.part}" if self.part else f"open~{self.date}"
 
 
 def journal_key(company: str, kind: JournalKind, batch: str) -> str:
@@ -159,10 +162,23 @@ def _name_of(noted: Row) -> str:
     return f"{noted.row.partition('~')[0]}~{noted.cells.get('name', '')}"
 
 
-def _description(month: str, writer: Writer, unique: str) -> str:
-    """What people recognise a journal by; of a long account alias the queue's name gives way."""
-    room = DESCRIPTION_CHARS_MAX - len(f"Stripe {month}  {writer.session} {unique}")
-    return f"Stripe {month} {writer.queue[:room]} {writer.session} {unique}"
+def description(target: JournalTarget, session: str, unique: str) -> str:
+    """What people search for, `Stripe 2026-11-05 receipts`; then the alias of the Stripe account
+    and the number of the partition, unless they are the first; last what makes it unique.
+
+    Raises `Parked` where the field cannot hold it.
+    """
+    alias, _, partition = session.rpartition("~")
+    writer = alias if partition == "0" else session
+    label = RECEIPTS if target.kind is JournalKind.CUSTOMER_PAYMENT else GENERAL
+    words = ("Stripe", str(target.date), label, writer, unique)
+    text = " ".join(word for word in words if word)
+    if len(text) > DESCRIPTION_CHARS_MAX:
+        raise limit_reached(
+            f"the description of a journal holds {DESCRIPTION_CHARS_MAX} characters, {text!r} has "
+            f"{len(text)}; shorten the alias of the Stripe account"
+        )
+    return text
 
 
 class Journals:
@@ -240,11 +256,10 @@ class Journals:
 
     async def _open(self, target: JournalTarget, writer: Writer, old: Row | None) -> Row:
         """Announce a new journal, with a unique description, then make its header."""
-        unique = f"{self._rng.getrandbits(48):012x}"
-        description = _description(target.period[:7], writer, unique)
+        unique = f"{self._rng.getrandbits(UNIQUE_BITS):0{UNIQUE_BITS // 4}x}"
         cells: dict[str, Cell] = {
             "state": OPENING,
-            "description": description,
+            "description": description(target, writer.session, unique),
             "batch": "",
             "lines": 0,
             "opened_at": self._clock.now(),
@@ -280,7 +295,7 @@ class Journals:
         """The header is there: note the journal as unposted, then open it for lines."""
         note: dict[str, Cell] = {
             "opened_at": self._clock.now(),
-            "period": target.period,
+            "date": target.date.isoformat(),
             "name": self._name(target),
             "place": row.partition,
             "row": row.row,

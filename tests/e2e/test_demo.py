@@ -85,6 +85,18 @@ def test_the_demo_lives_through_what_it_promises(runs: dict[str, tuple[int, str,
     assert {payout["status"] for payout in found["payouts"]} == {"tied"}
 
 
+def test_at_most_two_journals_for_a_company_date_and_posting_run(
+    runs: dict[str, tuple[int, str, str]],
+) -> None:
+    _, page, _ = runs["page"]
+    count = figures(runs["one"])["journals"]
+    assert count["posted"] > count["most"] == 2
+    text = "at most 2 for a company, accounting date and posting run"
+    assert f"journals       {count['posted']} posted, {text}" in " ".join(page.split("\n"))
+    for name in ("one", "other"):
+        assert figures(runs[name])["journals"]["most"] <= 2
+
+
 def test_the_page_says_why_items_were_skipped_and_how_long_it_took(
     runs: dict[str, tuple[int, str, str]],
 ) -> None:

@@ -109,7 +109,7 @@ def test_the_application_reaches_all_of_them(peers: Peers) -> None:
     problems = asyncio.run(ready())
     gc.collect()  # the application keeps its clients for the life of its process
     assert {name: problem for name, problem in problems.items() if problem} == {}
-    assert {"stripe", "storage", "queue charge", "queue payout"} <= set(problems)
+    assert {"stripe", "storage", "queue charge", "queue ledger"} <= set(problems)
 
 
 def test_stripe_and_dynamics_answer_too(peers: Peers) -> None:

@@ -337,11 +337,11 @@ def test_permissions_that_a_restricted_key_lacks_are_named() -> None:
 
 def test_a_queue_that_is_not_there_is_named() -> None:
     async def story(world: World) -> None:
-        fewer = [queue for queue in world.broker.queues if queue.name != "payout"]
+        fewer = [queue for queue in world.broker.queues if queue.name != "ledger"]
         _use(world, queue=LocalQueue(Broker(fewer, world.clock)))
         (check,) = [each for each in await ready(world) if each["problem"]]
-        assert check["name"] == "queue payout"
-        assert check["problem"].startswith("queue is not available: payout: there is no queue")
+        assert check["name"] == "queue ledger"
+        assert check["problem"].startswith("queue is not available: ledger: there is no queue")
         assert "infra/queues.json" in check["remedy"]
 
     live(story)

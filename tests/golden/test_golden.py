@@ -93,7 +93,7 @@ def row(record: Record) -> Json:
         "company": document.company,
         "role": document.role,
         "journal": document.journal.value if document.journal else "",
-        "period": document.period,
+        "date": str(document.accounting_date or ""),
         "key_field": record.key_field,
         "fields": {name: plain(value) for name, value in record.fields.items()},
     }

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.domain.partition import LEDGER_QUEUE
 from shared.registry import ENTITIES, REGISTRY
 
 EVENT_TYPES = (
@@ -46,3 +47,9 @@ def test_an_unknown_name_is_a_fault() -> None:
 
 def test_money_is_booked_by_balance_transactions_which_no_event_announces() -> None:
     assert REGISTRY.named("balance_transaction").event_types == ()
+
+
+def test_what_writes_journal_lines_shares_the_ledger_and_nothing_else_is_in_it() -> None:
+    for entity in ENTITIES:
+        writes_lines = any(kind.journal for kind in entity.documents)
+        assert (entity.queue == LEDGER_QUEUE) is writes_lines, entity.name

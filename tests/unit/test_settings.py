@@ -5,6 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from shared.clients.dynamics.transport import TIMEOUT_SECONDS
+from shared.domain.partition import partition_of
 from shared.errors import SettingsRefused
 from shared.settings import VARIABLES, Settings, from_environment
 from tests.unit.entities.objects import BOOKS
@@ -51,6 +52,18 @@ def test_a_complete_environment_is_read() -> None:
     assert settings.dynamics_url == "https://usnconeboxax1aos.cloud.onebox.dynamics.com"
     assert settings.time_zone == "UTC"
     assert settings.partitions == 4
+    assert settings.ledger_partitions == 1
+
+
+def test_the_ledger_has_partitions_of_its_own() -> None:
+    settings = read(TIEOUT_PARTITIONS="8", TIEOUT_LEDGER_PARTITIONS="3")
+    assert settings.partitions_of("ledger") == 3
+    assert settings.partitions_of("charge") == 8
+    assert settings.partition("ledger", "cus_NffrFeUfNV2Hib") == partition_of(
+        "cus_NffrFeUfNV2Hib", 3
+    )
+    assert read().partition("ledger", "ch_1") == 0
+    assert read().partition("charge", "ch_1") == 3
 
 
 def test_an_empty_environment_names_every_missing_variable_at_once() -> None:

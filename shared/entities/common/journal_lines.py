@@ -1,8 +1,8 @@
 """Journal lines: what every entity that moves money asks for."""
 
+import datetime as dt
 from dataclasses import dataclass, fields
-from datetime import date
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self, override
 
 from shared.domain.documents import AccountRole, Attribute, Document, Fact
 from shared.domain.journal import JournalKind, Role
@@ -29,7 +29,7 @@ class JournalLine(Document):
     `reverses`: the role of the line whose very accounts it takes back."""
 
     amount: Annotated[Money, Fact("debit of the account, credit of the offset")]
-    date: Annotated[date, Fact("the accounting date, in the cut-off time zone")]
+    date: Annotated[dt.date, Fact("the accounting date, in the cut-off time zone")]
     account: Annotated[AccountRole, Fact("the account")]
     offset: Annotated[AccountRole, Fact("the offset account")]
     marked_invoice: Annotated[str, Fact("the posted invoice that a receipt settles")] = ""
@@ -40,9 +40,10 @@ class JournalLine(Document):
     payment_method: Annotated[PaymentMethod, Attribute("how the customer paid")] = NO_METHOD
 
     @property
-    def period(self) -> str:
-        """The posting period, `2026-11`."""
-        return self.date.isoformat()[:7]
+    @override
+    def accounting_date(self) -> dt.date:
+        """The date of the line."""
+        return self.date
 
     @property
     def clearing_minor(self) -> int:

@@ -3,6 +3,7 @@
 https://docs.stripe.com/api/disputes
 """
 
+from shared.domain.partition import LEDGER_QUEUE
 from shared.entities.common.journal_lines import GeneralLine
 from shared.entities.dispute import documents, reading
 from shared.entities.dispute.documents import (
@@ -15,7 +16,7 @@ from shared.entities.entity import Entity
 
 DISPUTE = Entity(
     name=ENTITY,
-    queue="dispute",
+    queue=LEDGER_QUEUE,
     object="dispute",
     event_types=(
         *("charge.dispute.created", "charge.dispute.updated", "charge.dispute.closed"),

@@ -3,6 +3,7 @@
 https://docs.stripe.com/api/payouts
 """
 
+from shared.domain.partition import LEDGER_QUEUE
 from shared.entities.common.journal_lines import GeneralLine
 from shared.entities.entity import Entity
 from shared.entities.payout import documents
@@ -18,7 +19,7 @@ from shared.entities.payout.documents import (
 
 PAYOUT = Entity(
     name="payout",
-    queue="payout",
+    queue=LEDGER_QUEUE,
     object="payout",
     event_types=(
         *("payout.created", "payout.updated", "payout.paid", "payout.failed"),

@@ -14,10 +14,11 @@ from datetime import datetime
 from itertools import batched
 
 from shared import telemetry
-from shared.domain.partition import DEFAULT_ACCOUNT, partition_of
+from shared.domain.partition import DEFAULT_ACCOUNT
 from shared.outcomes import Kind, Outcome
 from shared.ports import Json, Message, Queue, Random, Row
 from shared.registry import Registry
+from shared.settings import Settings
 from shared.stores.audit_log import WHO_CHARS_MAX, AuditedAction, AuditLog
 from shared.stores.item import UNREADABLE
 from shared.stores.item_outcomes import command_in, events_of
@@ -99,11 +100,11 @@ class Inbox:
         registry: Registry,
         rng: Random,
         audit_log: AuditLog,
-        partitions: int,
+        settings: Settings,
     ) -> None:
         self._items, self._links, self._queue = items, links, queue
         self._audit_log = audit_log
-        self._registry, self._rng, self._partitions = registry, rng, partitions
+        self._registry, self._rng, self._settings = registry, rng, settings
 
     async def each(self, cause: str = "", kind: Kind = Kind.PARK) -> AsyncIterator[ParkedItem]:
         """Every parked item (or, by `kind`, resolved one), or those of one cause; page by page."""
@@ -169,7 +170,7 @@ class Inbox:
         # Its own row knows every generation: an id that was sent before would be dropped.
         told = await self._items.get(parked.where, item.id)
         generation = item.generation if told is None else item_of(told).generation
-        partition = partition_of(item.object, self._partitions)
+        partition = self._settings.partition(parked.queue, item.object)
         return item.renewed(generation + 1).message(partition)
 
     async def reopen(self, parked: ParkedItem, who: str) -> ParkedItem:

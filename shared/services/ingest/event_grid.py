@@ -81,7 +81,7 @@ class EventGridIngest:
     ) -> None:
         self._refusals = refusals
         self._accounts = {alias: settings.of(alias) for alias in settings.stripe_aliases}
-        self._partitions, self._registry = settings.partitions, registry
+        self._settings, self._registry = settings, registry
         self._queue, self._clock, self._doors = queue, clock, doors
         self._items = Items(tables, clock)
 
@@ -144,7 +144,7 @@ class EventGridIngest:
                 )
                 batch.skipped.append(arrival.id)
                 return
-            queue, partition = lane_of(arrival, item, self._partitions, self._registry)
+            queue, partition = lane_of(arrival, item, self._settings, self._registry)
             reception = Reception(self._clock.now(), telemetry.traceparent())
         message = item.message(partition, reception=reception)
         batch.outgoing.setdefault(queue, {}).setdefault(message.id, (account, message))

@@ -19,7 +19,6 @@ from typing import Any
 
 from shared import telemetry
 from shared.domain.ids import EVENT_ID_CHARS_MAX, is_id
-from shared.domain.partition import partition_of
 from shared.entities.common.objects import id_of
 from shared.errors import SignatureRefused, TieoutError
 from shared.ingress import Door
@@ -112,10 +111,13 @@ def classify(arrival: Arrival, settings: Settings, registry: Registry) -> tuple[
     return "", Item(arrival.id, arrival.type, entity.name, object_id, account=settings.stripe_alias)
 
 
-def lane_of(arrival: Arrival, item: Item, partitions: int, registry: Registry) -> tuple[str, int]:
+def lane_of(
+    arrival: Arrival, item: Item, settings: Settings, registry: Registry
+) -> tuple[str, int]:
     """Queue and partition: by the customer where the event names one, else by the object."""
     root = id_of(arrival.object.get("customer")) or item.object
-    return registry.named(item.entity).queue, partition_of(root, partitions)
+    queue = registry.named(item.entity).queue
+    return queue, settings.partition(queue, root)
 
 
 def route(event: Json, settings: Settings, registry: Registry) -> tuple[str, int, Item] | None:
@@ -128,7 +130,7 @@ def route(event: Json, settings: Settings, registry: Registry) -> tuple[str, int
     _, item = classify(arrival, settings, registry)
     if item is None:
         return None
-    return *lane_of(arrival, item, settings.partitions, registry), item
+    return *lane_of(arrival, item, settings, registry), item
 
 
 class Ingest:
@@ -205,8 +207,8 @@ class Ingest:
         return Answer(202, "skipped", f"nothing to do: {reason}")
 
     async def _enqueue(self, arrival: Arrival, item: Item) -> Answer:
-        partitions, account = self._settings.partitions, self._account
-        queue, partition = lane_of(arrival, item, partitions, self._registry)
+        account = self._account
+        queue, partition = lane_of(arrival, item, self._settings, self._registry)
         reception = Reception(self._clock.now(), telemetry.traceparent())
         try:
             async with asyncio.timeout(ANSWER_SECONDS_MAX):

@@ -12,7 +12,7 @@ from functools import partial
 
 from shared import telemetry
 from shared.converge.dispatch import Dispatch, message_for
-from shared.domain.partition import named, partition_of
+from shared.domain.partition import named
 from shared.domain.records import Ref
 from shared.entities.payout import FLOW, instance_of, is_itemised, payout_of
 from shared.outcomes import Kind
@@ -264,10 +264,10 @@ class Sweep:
         async def message(id: str) -> Message | None:
             if await self._kept(Ref("payout", id)):
                 return None
-            partition = partition_of(id, self._settings.partitions)
+            partition = self._settings.partition(queue, id)
             row = await self._items.get(home(queue, id), id)
             if row is None:
-                return message_for(Ref("payout", id), self._settings)
+                return message_for(Ref("payout", id), queue, self._settings)
             item = item_of(row)
             return item.renewed(item.generation + 1).message(partition)
 
@@ -300,7 +300,7 @@ class Sweep:
         return sent
 
     async def _resend(self, run: Run, queue: str, where: str) -> int:
-        now, partitions = self._clock.now(), self._settings.partitions
+        now, settings = self._clock.now(), self._settings
         sent = 0
         pages = Place(self._tables, f"waiting~{where}").pages(
             run, ITEMS, where, f"{Kind.WAITING.value}~", RESENDS_PAGE
@@ -308,7 +308,7 @@ class Sweep:
         async for page in pages:
             items = [item_of(row) for row in page if _is_due(row, now)]
             messages = [
-                item.renewed(item.generation + 1).message(partition_of(item.object, partitions))
+                item.renewed(item.generation + 1).message(settings.partition(queue, item.object))
                 for item in items
             ]
             if messages:

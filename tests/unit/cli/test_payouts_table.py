@@ -7,14 +7,15 @@ import pytest
 from rich.console import Console
 
 from cli.payouts_table import payouts_table
-from local.summary import Summary
+from local.summary import JournalCount, Summary
 
 
 def shown(*payouts: dict[str, Any]) -> list[list[str]]:
     """The words of each line of the table."""
     none: dict[str, int] = {}
     proof: dict[str, Any] = {"currencies": {}}
-    summary = Summary(0, 0, none, none, none, none, none, none, 0, payouts, proof, ())
+    journals = JournalCount(0, 0)
+    summary = Summary(0, 0, none, none, none, none, none, journals, none, 0, payouts, proof, ())
     out = StringIO()
     payouts_table(summary, Console(file=out, width=140))
     return [line.split() for line in out.getvalue().splitlines() if line.strip()][2:]

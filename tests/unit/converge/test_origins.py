@@ -23,7 +23,7 @@ from shared.stores.mappings import Mappings
 from tests.unit.entities.objects import charge, customer, plain_txn, refund, txn
 from tests.unit.services.fakes import Rig, rig
 
-WRITER = Writer("balance_transaction", "0", "one")
+WRITER = Writer("ledger", "0", "one")
 LEASE_SECONDS = 600
 ELSEWHERE = Policy.model_validate({"routes": [{"company": "demf"}]})
 HERE = Policy()

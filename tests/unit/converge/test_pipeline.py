@@ -27,7 +27,7 @@ from tests.unit.converge.test_writing import payment
 from tests.unit.entities.objects import CONTEXT, charge, customer, txn
 from tests.unit.services.fakes import PickyDynamics, RecordingQueue, Rig, rig
 
-WRITER = Writer("balance_transaction", "0", "one")
+WRITER = Writer("ledger", "0", "one")
 TWO = {"txn_1": (), "txn_2": ()}
 LINE = "CustomerPaymentJournalLines"
 

@@ -28,7 +28,7 @@ from tests.unit.converge.values import error_of, planned, progress_of
 from tests.unit.entities.objects import customer_record, general_line
 from tests.unit.services.fakes import START, Rig, rig
 
-WRITER = Writer("balance_transaction", "0", "one")
+WRITER = Writer("ledger", "0", "one")
 EXISTS = DuplicateKey("dynamics", "The record already exists.")
 
 

@@ -54,8 +54,8 @@ def test_only_an_offset_on_clearing_moves_clearing() -> None:
 
 
 def test_the_period_of_a_line_is_its_month_and_other_records_have_none() -> None:
-    assert (LINE.period, LINE.journal) == ("2026-11", JournalKind.GENERAL)
-    assert (customer_record().period, customer_record().journal) == ("", None)
+    assert (LINE.accounting_date, LINE.journal) == (LINE.date, JournalKind.GENERAL)
+    assert (customer_record().accounting_date, customer_record().journal) == (None, None)
 
 
 def test_what_a_document_needs_is_its_parent_and_what_comes_before() -> None:

@@ -72,7 +72,7 @@ def test_a_charge_becomes_a_payment_line_and_a_fee_line() -> None:
     assert (type(fee), fee.key) == (GeneralLine, "txn_1:fee")
     assert fee.journal is JournalKind.GENERAL
     assert (fee.account, fee.amount.minor) == (AccountRole(Role.FEES), 175)
-    assert (gross.company, gross.period) == ("usmf", "2026-11")
+    assert (gross.company, gross.accounting_date) == ("usmf", gross.date)
 
 
 def test_the_customer_is_needed_in_the_owner_company_first() -> None:
@@ -204,7 +204,10 @@ def test_the_day_is_that_of_the_cut_off_time_zone() -> None:
     )
     assert lines_of(utc)[0].date == date(2026, 10, 31)
     assert lines_of(berlin)[0].date == date(2026, 11, 1)
-    assert (utc.documents[0].period, berlin.documents[0].period) == ("2026-10", "2026-11")
+    assert (utc.documents[0].accounting_date, berlin.documents[0].accounting_date) == (
+        date(2026, 10, 31),
+        date(2026, 11, 1),
+    )
 
 
 @pytest.mark.parametrize(

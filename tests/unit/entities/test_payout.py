@@ -55,7 +55,7 @@ def test_a_paid_payout_moves_money_from_transit_to_the_bank_on_arrival() -> None
     assert facts(desired) == [("po_1:arrival", 12345, "2026-11-03")]
     assert arrival.account == AccountRole(Role.BANK)
     assert arrival.offset == AccountRole(Role.PAYOUTS_IN_TRANSIT)
-    assert (arrival.company, arrival.period) == ("usmf", "2026-11")
+    assert (arrival.company, str(arrival.accounting_date)) == ("usmf", "2026-11-03")
 
 
 def test_a_payout_leads_to_its_own_transaction() -> None:

@@ -29,7 +29,7 @@ ACCOUNT: Json = {
     "account_id": "acct_1EU",
 }
 CREATED = int(START.timestamp()) - 3_600
-QUEUE = "balance_transaction"
+QUEUE, ENTITY = "ledger", "balance_transaction"
 
 
 class Two:
@@ -65,26 +65,26 @@ def txn(id: str, currency: str = "eur") -> Json:
 
 async def test_an_object_is_read_from_the_account_that_its_item_names() -> None:
     two = Two(txn("txn_eu"), us=(txn("txn_us", "usd"),))
-    await two.handle(Item("txn_eu", "", QUEUE, "txn_eu", account=EU))
-    await two.handle(Item("txn_us", "", QUEUE, "txn_us"))
+    await two.handle(Item("txn_eu", "", ENTITY, "txn_eu", account=EU))
+    await two.handle(Item("txn_us", "", ENTITY, "txn_us"))
     assert await two.status(QUEUE, "txn_eu") == "done"
     assert await two.status(QUEUE, "txn_us") == "done"
     headers = two.rig.dynamics.rows["LedgerJournalHeaders"]
     assert [row["dataAreaId"] for row in headers] == ["demf", "usmf"]
-    assert f" {EU}~0 " in str(headers[0]["Description"])
-    assert " 0 " in str(headers[1]["Description"])
+    assert f" {EU} " in str(headers[0]["Description"])
+    assert "general shop" not in str(headers[1]["Description"])
 
 
 async def test_one_batch_may_hold_items_of_two_accounts() -> None:
     two = Two(txn("txn_eu"), us=(txn("txn_us", "usd"),))
-    items = Item("txn_eu", "", QUEUE, "txn_eu", account=EU), Item("txn_us", "", QUEUE, "txn_us")
+    items = Item("txn_eu", "", ENTITY, "txn_eu", account=EU), Item("txn_us", "", ENTITY, "txn_us")
     await two.app.work(two.rig.flows).handle(QUEUE, 0, received(*items))
     assert await two.status(QUEUE, "txn_eu") == await two.status(QUEUE, "txn_us") == "done"
 
 
 async def test_an_item_of_an_account_that_is_gone_from_the_settings_parks() -> None:
     two = Two()
-    await two.handle(Item("txn_1", "", QUEUE, "txn_1", account="former"))
+    await two.handle(Item("txn_1", "", ENTITY, "txn_1", account="former"))
     row = await two.items.object(home(QUEUE, "txn_1"), "txn_1")
     assert row is not None
     assert (row.cells["status"], row.cells["cause"]) == ("parked", "unknown_account")
@@ -95,7 +95,7 @@ async def test_an_item_of_an_account_that_is_gone_from_the_settings_parks() -> N
 
 async def test_a_retry_from_the_inbox_goes_to_the_account_and_its_session() -> None:
     two = Two(txn("txn_eu", "usd"))  # usd is the default account's
-    await two.handle(Item("txn_eu", "", QUEUE, "txn_eu", account=EU))
+    await two.handle(Item("txn_eu", "", ENTITY, "txn_eu", account=EU))
     inbox = two.app.inbox()
     (parked,) = [item async for item in inbox.each()]
     assert (parked.cause, parked.account) == ("currency_not_configured", EU)
@@ -106,7 +106,7 @@ async def test_a_retry_from_the_inbox_goes_to_the_account_and_its_session() -> N
 async def test_a_copy_that_is_tried_again_stays_in_the_accounts_session() -> None:
     two = Two(txn("txn_eu"))
     two.eu.errors["txn_eu"] = Unavailable("stripe", "down")
-    await two.handle(Item("txn_eu", "", QUEUE, "txn_eu", account=EU))
+    await two.handle(Item("txn_eu", "", ENTITY, "txn_eu", account=EU))
     assert two.sent == [("txn_eu", EU, EU)]
 
 
@@ -172,7 +172,7 @@ async def test_an_audit_under_way_begins_its_span_again_when_the_accounts_change
 
 async def test_a_command_on_an_object_finds_the_account_in_the_objects_row() -> None:
     two = Two(txn("txn_eu"))
-    await two.handle(Item("txn_eu", "", QUEUE, "txn_eu", account=EU))
+    await two.handle(Item("txn_eu", "", ENTITY, "txn_eu", account=EU))
     maintenance = two.app._maintenance()
     await maintenance.send(["txn_eu", "txn_never"], ItemKind.VERIFY, "verify")
     assert two.sent == [("txn_eu", EU, EU), ("txn_never", "default", "")]
@@ -207,7 +207,7 @@ async def test_a_payout_resolved_by_hand_expects_its_tie_out_at_its_account() ->
 
 async def test_money_of_an_account_that_is_gone_is_resolved_as_not_to_be_booked() -> None:
     two = Two()
-    await two.handle(Item("txn_1", "", QUEUE, "txn_1", account="former"))
+    await two.handle(Item("txn_1", "", ENTITY, "txn_1", account="former"))
     (parked,) = [item async for item in two.app.inbox().each()]
     booked = Decision("Kim", "by hand", "usmf", "V1", 100, "usd")
     (refused,) = (await two.app.resolve().run([parked], booked)).refused

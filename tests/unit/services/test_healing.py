@@ -22,7 +22,7 @@ from shared.stores.item import Item
 from shared.stores.items import ItemOutcome, Items
 from tests.unit.services.fakes import Rig, rig
 
-QUEUE = "balance_transaction"
+QUEUE, ENTITY = "ledger", "balance_transaction"
 HOUR = 3_600
 
 
@@ -41,7 +41,7 @@ class Ward:
         for start in range(0, len(self.names), 500):
             part = self.names[start : start + 500]
             await self.items.store(
-                QUEUE, [ItemOutcome(Item(name, "", QUEUE, name), self.outcome()) for name in part]
+                QUEUE, [ItemOutcome(Item(name, "", ENTITY, name), self.outcome()) for name in part]
             )
 
     def outcome(self, kind: Kind = Kind.PARK, cause: str = "") -> Outcome:
@@ -136,7 +136,10 @@ async def test_each_cause_has_its_own_turns() -> None:
     other = [f"txn_x{number}" for number in range(4 * PROBES)]
     await ward.items.store(
         QUEUE,
-        [ItemOutcome(Item(id, "", QUEUE, id), ward.outcome(cause="period_closed")) for id in other],
+        [
+            ItemOutcome(Item(id, "", ENTITY, id), ward.outcome(cause="period_closed"))
+            for id in other
+        ],
     )
 
     def outcome(name: str) -> Outcome:

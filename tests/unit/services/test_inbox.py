@@ -13,7 +13,7 @@ from shared.stores.item import Item, ItemKind
 from shared.stores.items import ItemOutcome, Items
 from tests.unit.services.fakes import Rig, rig
 
-QUEUE = "balance_transaction"
+QUEUE, ENTITY = "ledger", "balance_transaction"
 
 
 def outcome(
@@ -28,7 +28,7 @@ def outcome(
     outcome = Outcome(
         kind, cause=cause, text="text", remedy="remedy", amount_minor=5_000, currency="usd"
     )
-    return ItemOutcome(Item(id, "", QUEUE, name, kind=command), outcome)
+    return ItemOutcome(Item(id, "", ENTITY, name, kind=command), outcome)
 
 
 async def store(found: Rig, *outcomes: ItemOutcome, queue: str = QUEUE) -> None:
@@ -47,15 +47,15 @@ def sent(found: Rig) -> dict[str, str]:
 async def work(found: Rig, *items: Item) -> None:
     """Converge objects that Stripe does not have, so that they park."""
     for item in items:
-        partition = partition_of(item.object, found.app.settings.partitions)
+        partition = found.app.settings.partition(QUEUE, item.object)
         body = json.dumps(item.message(partition).body).encode()
         received = [Received(item.message_id, body, 1)]
-        await found.app.work(found.flows).handle(item.entity, partition, received)
+        await found.app.work(found.flows).handle(QUEUE, partition, received)
 
 
 async def test_one_object_is_one_item_with_what_led_to_it() -> None:
     found = rig()
-    await work(found, *(Item(id, "", QUEUE, "txn_1") for id in ("evt_1", "evt_2", "txn_1")))
+    await work(found, *(Item(id, "", ENTITY, "txn_1") for id in ("evt_1", "evt_2", "txn_1")))
     [item] = await listed(found)
     assert (item.id, item.object, item.event_count) == ("txn_1", "txn_1", 3)
     assert [event.id for event in item.events] == ["evt_1", "evt_2", "txn_1"]
@@ -70,7 +70,7 @@ async def test_retrying_an_object_sends_one_message() -> None:
     found = rig()
     await store(found, *(outcome(id, "txn_1") for id in ("evt_1", "evt_2")))
     assert await found.app.inbox().retry(await listed(found)) == 1
-    assert sent(found) == {"evt_2:1.0": str(partition_of("txn_1"))}
+    assert sent(found) == {"evt_2:1.0": "0"}
 
 
 async def test_no_message_id_of_an_object_comes_twice() -> None:
@@ -79,7 +79,7 @@ async def test_no_message_id_of_an_object_comes_twice() -> None:
     ids: list[str] = []
     for id in ("evt_1", "evt_2", "evt_1", "txn_1", "evt_2", "evt_1"):
         generations = [each for each in ids if each.startswith(f"{id}:")]
-        item = Item(id, "", QUEUE, "txn_1", len(generations))
+        item = Item(id, "", ENTITY, "txn_1", len(generations))
         await store(found, ItemOutcome(item, Outcome(Kind.PARK, cause="refused")))
         found.queue.sent.clear()
         assert await found.app.inbox().retry(await listed(found)) == 1
@@ -112,17 +112,17 @@ PARTITIONS: Sequence[tuple[int, int]] = [(8, 2), (64, 1), (2, 8)]
 async def test_what_was_parked_before_partitions_changed_stays_listed_and_is_one_item(
     before: int, after: int
 ) -> None:
-    old = rig(partitions=before)
+    old = rig(ledger_partitions=before)
     names = [f"txn_{number}" for number in range(30)]
-    await work(old, *(Item(f"evt_{name}", "", QUEUE, name) for name in names))
-    found = rig(tables=old.tables, partitions=after)
+    await work(old, *(Item(f"evt_{name}", "", ENTITY, name) for name in names))
+    found = rig(tables=old.tables, ledger_partitions=after)
     items = await listed(found)
     assert {item.object for item in items} == set(names)
     assert (await found.app.health(found.flows).status())["parked"] == len(names)
     assert await found.app.inbox().retry(items) == len(names)
     wanted = {f"evt_{name}:1.0": str(partition_of(name, after)) for name in names}
     assert sent(found) == wanted
-    again = [Item(f"evt_{name}", "", QUEUE, name, generation=1) for name in names]
+    again = [Item(f"evt_{name}", "", ENTITY, name, generation=1) for name in names]
     await work(found, *again)
     assert len(await listed(found)) == len(names)
     await store(found, *(outcome(f"evt_{name}", name, Kind.DONE) for name in names))

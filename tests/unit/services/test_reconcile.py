@@ -66,9 +66,7 @@ async def test_members_without_lines_are_enqueued_and_not_written_here() -> None
     found = rig_of(member(1), member(2))
     await write(found, "txn_0001", 100)
     await listed(found)
-    assert [(queue, message.id) for queue, message in found.queue.sent] == [
-        ("balance_transaction", "txn_0002")
-    ]
+    assert [(queue, message.id) for queue, message in found.queue.sent] == [("ledger", "txn_0002")]
     assert found.dynamics.batches == []
 
 

@@ -25,7 +25,7 @@ from tests.unit.entities.objects import Json, charge, customer, payout, txn
 from tests.unit.services.fakes import START, Rig, rig
 from tests.unit.stores.test_links import line
 
-QUEUE = "balance_transaction"
+QUEUE, ENTITY = "ledger", "balance_transaction"
 VOUCHER = Decision("Kim", "posted by the bank desk", "usmf", "GJ-1", 5_000, "usd")
 NOWHERE = Decision("Kim", "a test of ours", not_to_book=True)
 
@@ -40,7 +40,7 @@ class Desk:
         self.links = LinkStore(self.rig.tables, self.rig.clock, 600)
         self.refusing = True
 
-    async def work(self, id: str = "evt_1", object: str = "txn_1", entity: str = QUEUE) -> None:
+    async def work(self, id: str = "evt_1", object: str = "txn_1", entity: str = ENTITY) -> None:
         await self.take(Item(id, "", entity, object))
 
     async def take(self, item: Item) -> None:
@@ -48,7 +48,9 @@ class Desk:
         partition = partition_of(item.object)
         body = json.dumps(item.message(partition).body).encode()
         received = [Received(item.message_id, body, 1)]
-        await self.rig.app.work(self.rig.flows).handle(item.entity, partition, received)
+        await self.rig.app.work(self.rig.flows).handle(
+            self.rig.app.registry.named(item.entity).queue, partition, received
+        )
 
     async def listed(self, kind: Kind = Kind.PARK) -> list[ParkedItem]:
         return [item async for item in self.inbox.each(kind=kind)]
@@ -116,7 +118,7 @@ async def test_a_resolved_object_is_not_dispatched() -> None:
     await desk.run(VOUCHER)
     ports = desk.rig.app
     dispatch = Dispatch(desk.links, ports.queue, ports.clock, ports.settings, ports.registry)
-    refs = [Ref(QUEUE, "txn_1"), Ref(QUEUE, "txn_2")]
+    refs = [Ref(ENTITY, "txn_1"), Ref(ENTITY, "txn_2")]
     assert await dispatch.unsettled(refs) == refs[1:]
 
 
@@ -136,7 +138,7 @@ async def test_a_retry_by_hand_writes_it_and_the_history_stays() -> None:
     assert "retried by Lee" in parked.text
     assert "Kim" in parked.text
     assert parked.remedy
-    await desk.take(Item("evt_1", "", QUEUE, "txn_1", 1))
+    await desk.take(Item("evt_1", "", ENTITY, "txn_1", 1))
     assert len(desk.lines) == 2
     assert await desk.listed() == await desk.listed(Kind.RESOLVED) == []
     assert await desk.told() == [("resolved", "Kim"), ("retried", "Lee")]
@@ -210,7 +212,7 @@ async def test_company_and_currency_are_read_as_people_write_them() -> None:
 async def test_an_amount_that_the_inbox_does_not_know_is_read_from_stripe() -> None:
     desk = Desk()
     outcome = Outcome(Kind.PARK, cause="dead_letter", text="text", remedy="remedy")
-    await desk.items.store(QUEUE, [ItemOutcome(Item("evt_1", "", QUEUE, "txn_1"), outcome)])
+    await desk.items.store(QUEUE, [ItemOutcome(Item("evt_1", "", ENTITY, "txn_1"), outcome)])
     found = await desk.run(replace(VOUCHER, amount_minor=1))
     assert [each.id for each in found.refused] == ["txn_1"]
     assert await desk.run(VOUCHER) == Resolved(1, ())
@@ -275,13 +277,13 @@ async def test_a_verification_is_resolved_with_its_object() -> None:
     )
     await desk.items.store(
         QUEUE,
-        [ItemOutcome(Item("verify-txn_1", "", QUEUE, "txn_1", kind=ItemKind.VERIFY), outcome)],
+        [ItemOutcome(Item("verify-txn_1", "", ENTITY, "txn_1", kind=ItemKind.VERIFY), outcome)],
     )
     assert await desk.run(VOUCHER) == Resolved(1, ())
     [kept] = await desk.listed(Kind.RESOLVED)
     assert (kept.id, kept.cause) == ("txn_1", "vanished")
     await desk.take(
-        Item("verify-txn_1", "", QUEUE, "txn_1", 1, kind=ItemKind.VERIFY)
+        Item("verify-txn_1", "", ENTITY, "txn_1", 1, kind=ItemKind.VERIFY)
     )  # the audit finds it again
     assert await desk.listed() == []
     assert [each.id for each in await desk.listed(Kind.RESOLVED)] == ["txn_1"]
@@ -293,7 +295,7 @@ async def test_a_verification_is_resolved_with_its_object() -> None:
 async def test_a_reapply_is_resolved_alone() -> None:
     desk = Desk()
     outcome = Outcome(Kind.PARK, cause="field_left_out", text="text", remedy="r")
-    item = Item("reapply-1-txn_1", "", QUEUE, "txn_1", kind=ItemKind.REAPPLY)
+    item = Item("reapply-1-txn_1", "", ENTITY, "txn_1", kind=ItemKind.REAPPLY)
     await desk.items.store(QUEUE, [ItemOutcome(item, outcome)])
     assert await desk.run(Decision("Kim", "set by hand")) == Resolved(1, ())
     assert await desk.links.resolution("txn_1") is None

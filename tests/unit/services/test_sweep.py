@@ -92,7 +92,7 @@ async def test_the_cursor_stays_when_the_queue_is_down() -> None:
 async def test_what_another_list_holds_is_left_to_it(kind: Kind) -> None:
     found = rig(transaction(1))
     item = Item("txn_0001", "", "balance_transaction", "txn_0001")
-    await store(found, "balance_transaction", item, kind)
+    await store(found, "ledger", item, kind)
     assert await found.app.sweep(found.flows).transactions() == 0
 
 
@@ -128,7 +128,7 @@ async def test_open_tie_outs_of_any_age_are_taken_up_again() -> None:
     assert await found.app.sweep(found.flows).payouts() == 3
     assert sent(found) == ["po_0000", "po_0700", "po_1400"]
     item = Item("po_0700", "", "payout", "po_0700", generation=4)
-    await store(found, "payout", item, Kind.DONE)
+    await store(found, "ledger", item, Kind.DONE)
     await found.app.sweep(found.flows).payouts()
     assert "po_0700:5.0" in sent(found)
 
@@ -138,7 +138,7 @@ async def test_an_open_tie_out_whose_payout_another_list_holds_is_left_to_it(kin
     found = rig()
     await note_tie_out(found, "po_1", "open")
     item = Item("po_1", "", "payout", "po_1")
-    await store(found, "payout", item, kind)
+    await store(found, "ledger", item, kind)
     assert await found.app.sweep(found.flows).payouts() == 0
 
 
@@ -180,7 +180,7 @@ async def test_a_transaction_of_a_payout_leads_the_sweep_to_it_though_it_is_writ
 async def test_a_payout_that_was_sent_before_is_sent_under_a_new_generation() -> None:
     found = rig(payout(created=NOW - DAY))
     item = Item("po_1", "", "payout", "po_1", generation=1)
-    await store(found, "payout", item, Kind.DONE)
+    await store(found, "ledger", item, Kind.DONE)
     await found.app.sweep(found.flows).payouts()
     assert sent(found) == ["po_1:2.0"]
 
@@ -280,13 +280,13 @@ def letter(id: str, session: str = "0") -> DeadLetter:
 
 async def in_inbox(found: Rig) -> int:
     items = Items(found.tables, found.clock)
-    queues = ("customer", "charge", "balance_transaction", "payout")
+    queues = ("customer", "charge", "refund", "ledger")
     return (await items.counts(places(queues)))["parked"]
 
 
 async def test_the_dead_letters_of_other_queues_are_parked_when_one_queue_fails() -> None:
     found = rig()
-    found.queue.dead = {"customer": [letter("a")], "charge": [letter("b")], "payout": [letter("c")]}
+    found.queue.dead = {"customer": [letter("a")], "charge": [letter("b")], "ledger": [letter("c")]}
     with_one_queue_down(found)
     with pytest.raises(ExceptionGroup, match="drain_dead_letters failed for queue charge"):
         await found.app.sweep(found.flows).dead_letters()
@@ -314,7 +314,7 @@ async def test_a_letter_that_cannot_be_parked_stays_and_blocks_no_other(error: E
     letters = [letter(f"m{number}") for number in range(40)]
     stuck = [each.id for each in letters if home("charge", each.id) == "charge~1"]
     assert stuck
-    found.queue.dead = {"charge": letters, "payout": [letter("c")]}
+    found.queue.dead = {"charge": letters, "ledger": [letter("c")]}
     with pytest.raises(ExceptionGroup, match=f"letter {stuck[0]} of queue charge"):
         await found.app.sweep(found.flows).dead_letters()
     assert [each.id for each in found.queue.dead["charge"]] == stuck
@@ -324,7 +324,7 @@ async def test_a_letter_that_cannot_be_parked_stays_and_blocks_no_other(error: E
 async def test_storage_that_is_away_ends_the_drain_of_a_queue() -> None:
     found = rig(tables=UnreadablePlace(StorageUnavailable("away")))
     first = in_each_place("charge")[1]
-    found.queue.dead = {"charge": [letter(first), letter("b")], "payout": [letter("c")]}
+    found.queue.dead = {"charge": [letter(first), letter("b")], "ledger": [letter("c")]}
     with pytest.raises(ExceptionGroup, match="queue charge"):
         await found.app.sweep(found.flows).dead_letters()
     assert [each.id for each in found.queue.dead["charge"]] == [first, "b"]
@@ -333,7 +333,7 @@ async def test_storage_that_is_away_ends_the_drain_of_a_queue() -> None:
 
 async def test_waiting_items_of_other_queues_are_sent_when_one_queue_fails() -> None:
     found = rig()
-    for queue in ("customer", "charge", "payout"):
+    for queue in ("customer", "charge", "ledger"):
         for number, object in enumerate(in_each_place(queue)):
             item = Item(f"evt_{queue}_{number}", "", queue, object)
             await store(found, queue, item, Kind.WAITING)
@@ -341,7 +341,7 @@ async def test_waiting_items_of_other_queues_are_sent_when_one_queue_fails() -> 
     with_one_queue_down(found)
     with pytest.raises(ExceptionGroup, match="charge~0, charge~1, charge~2, charge~3"):
         await found.app.sweep(found.flows).waiting()
-    assert [queue for queue, _ in found.queue.sent] == ["customer"] * 4 + ["payout"] * 4
+    assert [queue for queue, _ in found.queue.sent] == ["customer"] * 4 + ["ledger"] * 4
 
 
 def in_each_place(queue: str) -> list[str]:
@@ -372,7 +372,7 @@ async def test_events_of_other_queues_are_sent_when_one_queue_fails() -> None:
     with pytest.raises(ExceptionGroup, match="sweep_events failed for queue charge"):
         await found.app.sweep(found.flows).events()
     # The fake tells no delivered event from another: both lists hold all.
-    assert {queue for queue, _ in found.queue.sent} == {"customer", "payout"}
+    assert {queue for queue, _ in found.queue.sent} == {"customer", "ledger"}
     assert len({message.id for _, message in found.queue.sent}) == 600
     assert queue.asked == FAILURES_MAX
     queue.down = ""

@@ -64,7 +64,7 @@ class TablesWithoutEvents(MemoryTables):
 class Bench:
     """Work over fakes, for the queue of balance transactions."""
 
-    def __init__(self, *objects: Json, queue: str = "balance_transaction", **changes: Any) -> None:
+    def __init__(self, *objects: Json, queue: str = "ledger", **changes: Any) -> None:
         shop = objects or (txn(), charge(), customer())
         self.rig: Rig = rig(*shop, **changes)
         self.queue = queue
@@ -295,7 +295,7 @@ async def test_a_charge_leads_to_a_message_for_its_transaction() -> None:
     await bench.handle(received(item("ch_1", entity="charge")))
     assert await bench.status("evt_1") == ("done", "")
     ((queue, message),) = bench.rig.queue.sent
-    assert (queue, message.id) == ("balance_transaction", "txn_1")
+    assert (queue, message.id) == ("ledger", "txn_1")
     assert bench.rig.dynamics.batches == []
 
 
@@ -334,7 +334,7 @@ async def test_an_envelope_of_an_entity_that_we_do_not_know_is_parked() -> None:
 
 
 async def test_an_arrival_whose_answer_was_lost_is_taken_back_when_the_payout_fails() -> None:
-    bench = Bench(payout(automatic=False, balance_transaction=None), queue="payout")
+    bench = Bench(payout(automatic=False, balance_transaction=None), queue="ledger")
     bench.rig.dynamics.script = [None, ("lost", UncertainWrite("time-out"))]
     await bench.handle(received(item("po_1", 1, "payout")))
     assert await bench.status("evt_1") == ("retry", "uncertain_write")
@@ -410,7 +410,7 @@ async def test_what_is_never_begun_parks_with_words() -> None:
 
 
 async def test_a_payout_whose_flow_cannot_start_has_an_open_tie_out() -> None:
-    bench = Bench(payout(), queue="payout")
+    bench = Bench(payout(), queue="ledger")
 
     async def fail(name: str, instance: str, input: Json) -> None:
         raise FlowsUnavailable("down")
@@ -422,7 +422,7 @@ async def test_a_payout_whose_flow_cannot_start_has_an_open_tie_out() -> None:
 
 
 async def test_a_tie_out_that_is_known_stays_as_it_is() -> None:
-    bench = Bench(payout(), queue="payout")
+    bench = Bench(payout(), queue="ledger")
     tied = Put("po_1", {"status": "tied"})
     await bench.rig.tables.transact("payouts", "tieouts", [tied])
     await bench.handle(received(item("po_1", entity="payout")))

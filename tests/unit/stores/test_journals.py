@@ -1,5 +1,6 @@
 import random
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 
 import pytest
 
@@ -14,7 +15,9 @@ from shared.errors import (
     UncertainWrite,
 )
 from shared.ports import Row
+from shared.settings import PARTITIONS_MAX
 from shared.stores.journals import (
+    DESCRIPTION_CHARS_MAX,
     ROLLS_MAX,
     TABLE,
     UNPOSTED,
@@ -23,13 +26,16 @@ from shared.stores.journals import (
     Slot,
     Writer,
     close,
+    description,
     note_posted,
     passed_over,
 )
 from shared.stripe_accounts import ALIAS_CHARS_MAX
+from shared.targets.finance import FINANCE
 from tests.unit.services.fakes import START, FakeDynamics, ManualClock, settings
 
-PAYMENTS = JournalTarget("usmf", JournalKind.CUSTOMER_PAYMENT, "2026-11")
+NOVEMBER, DECEMBER = date(2026, 11, 5), date(2026, 12, 5)
+PAYMENTS = JournalTarget("usmf", JournalKind.CUSTOMER_PAYMENT, NOVEMBER)
 HEADERS = "CustomerPaymentJournalHeaders"
 PLACE = "usmf~USPay~charge~0"
 WRITER = Writer("charge", "0", "one")
@@ -74,21 +80,42 @@ async def test_the_first_reservation_opens_a_journal() -> None:
     slots = await desk.reserve(3)
     (header,) = desk.headers
     assert header["JournalName"] == "USPay"
-    assert str(header["Description"]).startswith("Stripe 2026-11 charge 0 ")
+    assert str(header["Description"]).startswith("Stripe 2026-11-05 receipts ")
     assert slots == [Slot(str(header["JournalBatchNumber"]), number) for number in (1, 2, 3)]
 
 
-async def test_the_description_fits_its_field() -> None:
+@pytest.mark.parametrize(
+    ("kind", "session", "expected"),
+    [
+        (JournalKind.CUSTOMER_PAYMENT, "0", "Stripe 2026-11-05 receipts 0a1b2c3d"),
+        (JournalKind.GENERAL, "0", "Stripe 2026-11-05 general 0a1b2c3d"),
+        (JournalKind.GENERAL, "2", "Stripe 2026-11-05 general 2 0a1b2c3d"),
+        (JournalKind.GENERAL, "shop~0", "Stripe 2026-11-05 general shop 0a1b2c3d"),
+        (JournalKind.GENERAL, "shop~2", "Stripe 2026-11-05 general shop~2 0a1b2c3d"),
+    ],
+)
+def test_a_description_is_what_a_person_searches_for_with_uniqueness_last(
+    kind: JournalKind, session: str, expected: str
+) -> None:
+    assert description(JournalTarget("usmf", kind, NOVEMBER), session, "0a1b2c3d") == expected
+
+
+@pytest.mark.parametrize("kind", [*JournalKind])
+async def test_the_longest_description_fits_its_field(kind: JournalKind) -> None:
     desk = Desk()
-    target = JournalTarget("usmf", JournalKind.GENERAL, "2026-11")
-    for session in ("63", f"{'a' * ALIAS_CHARS_MAX}~63"):
-        await desk.reserve(1, target, Writer("balance_transaction", session, "one"))
-    headers = desk.dynamics.rows["LedgerJournalHeaders"]
-    assert [
-        f" {each} " in str(header["Description"])
-        for each, header in zip(("63", f"{'a' * ALIAS_CHARS_MAX}~63"), headers, strict=True)
-    ] == [True, True]
-    assert max(len(str(header["Description"])) for header in headers) <= 60
+    session = f"{'a' * ALIAS_CHARS_MAX}~{PARTITIONS_MAX - 1}"
+    await desk.reserve(1, JournalTarget("usmf", kind, NOVEMBER), Writer("ledger", session, "one"))
+    (header,) = desk.dynamics.rows[FINANCE.of_journal(kind).header]
+    assert f" {session} " in str(header["Description"])
+    assert len(str(header["Description"])) <= DESCRIPTION_CHARS_MAX
+
+
+async def test_a_description_that_does_not_fit_parks() -> None:
+    desk = Desk()
+    with pytest.raises(Parked, match="shorten the alias") as caught:
+        await desk.reserve(1, PAYMENTS, Writer("ledger", f"{'a' * 30}~0", "one"))
+    assert caught.value.cause == "limit_reached"
+    assert desk.headers == []
 
 
 async def test_the_next_reservation_goes_on_where_the_last_ended() -> None:
@@ -125,14 +152,12 @@ async def test_an_old_journal_is_followed_by_a_fresh_one() -> None:
     assert await desk.batches() != first
 
 
-async def test_posting_periods_never_share_a_journal() -> None:
+async def test_accounting_dates_never_share_a_journal() -> None:
     desk = Desk()
-    (november,) = await desk.reserve()
-    (december,) = await desk.reserve(
-        1, JournalTarget("usmf", JournalKind.CUSTOMER_PAYMENT, "2026-12")
-    )
-    assert november.batch != december.batch
-    assert (await desk.reserve())[0] == Slot(november.batch, 2)
+    (fifth,) = await desk.reserve()
+    (sixth,) = await desk.reserve(target=replace(PAYMENTS, date=date(2026, 11, 6)))
+    assert fifth.batch != sixth.batch
+    assert (await desk.reserve())[0] == Slot(fifth.batch, 2)
 
 
 async def test_companies_kinds_queues_partitions_and_accounts_never_share_a_journal() -> None:
@@ -141,8 +166,8 @@ async def test_companies_kinds_queues_partitions_and_accounts_never_share_a_jour
         (await desk.reserve(1, target, writer))[0].batch
         for target in (
             PAYMENTS,
-            JournalTarget("demf", JournalKind.CUSTOMER_PAYMENT, "2026-11"),
-            JournalTarget("usmf", JournalKind.GENERAL, "2026-11"),
+            JournalTarget("demf", JournalKind.CUSTOMER_PAYMENT, NOVEMBER),
+            JournalTarget("usmf", JournalKind.GENERAL, NOVEMBER),
         )
         for writer in (
             WRITER,
@@ -186,7 +211,7 @@ async def test_two_writers_at_once_never_get_the_same_place() -> None:
     desk = Desk()
     await desk.reserve()
     await desk.journals.release(PAYMENTS, WRITER)
-    stale = await desk.tables.get(TABLE, PLACE, "open~2026-11")
+    stale = await desk.tables.get(TABLE, PLACE, "open~2026-11-05")
     mine = await desk.reserve(writer=WRITER)
     desk.tables.stale = stale
     with pytest.raises(TableConflict):
@@ -308,7 +333,7 @@ async def test_a_reservation_that_needs_too_many_journals_parks() -> None:
 
 # --- which journals the posting job passed over ---------------------------------------------
 
-TOMORROW = JournalTarget("usmf", JournalKind.CUSTOMER_PAYMENT, "2026-12")
+TOMORROW = JournalTarget("usmf", JournalKind.CUSTOMER_PAYMENT, DECEMBER)
 LEASE = timedelta(seconds=600)
 
 
@@ -387,7 +412,7 @@ async def test_an_older_journal_that_is_noted_later_does_not_turn_the_order_back
     desk.clock.advance(601)
     (second,) = await desk.reserve(target=TOMORROW)
     desk.clock.advance(601)
-    (third,) = await desk.reserve(target=JournalTarget("usmf", PAYMENTS.kind, "2027-01"))
+    (third,) = await desk.reserve(target=JournalTarget("usmf", PAYMENTS.kind, date(2027, 1, 5)))
     for slot in (third, first):
         await note_posted(desk.tables, await noted(desk, slot.batch), desk.clock.now())
     assert await is_passed_over(desk, second.batch)
@@ -397,7 +422,7 @@ async def test_one_of_another_name_says_nothing() -> None:
     desk = Desk()
     (old,) = await desk.reserve()
     desk.clock.advance(601)
-    (other,) = await desk.reserve(target=JournalTarget("usmf", JournalKind.GENERAL, "2026-11"))
+    (other,) = await desk.reserve(target=JournalTarget("usmf", JournalKind.GENERAL, NOVEMBER))
     row = await desk.tables.get(TABLE, UNPOSTED, f"usmf~general~{other.batch}")
     assert row is not None
     await note_posted(desk.tables, row, desk.clock.now())
@@ -426,7 +451,7 @@ async def test_a_journal_that_rolled_over_is_known_by_its_own_row() -> None:
 
 async def test_lines_that_are_kept_apart_get_a_journal_of_their_own() -> None:
     desk = Desk()
-    apart = JournalTarget("usmf", PAYMENTS.kind, PAYMENTS.period, "hold-1")
+    apart = JournalTarget("usmf", PAYMENTS.kind, PAYMENTS.date, "hold-1")
     (one,), (two,) = await desk.reserve(), await desk.reserve(target=apart)
     assert one.batch != two.batch
     assert await desk.reserve(target=apart) == [Slot(two.batch, 2)]
