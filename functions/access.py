@@ -174,7 +174,7 @@ def _check(req: func.HttpRequest, route: str) -> None:
 def _principal(req: func.HttpRequest) -> Principal | None:
     """Who signed in; None where nobody did, or the platform does not watch the header."""
     header = req.headers.get(PRINCIPAL_HEADER)
-    if header is None or not bootstrap.app().settings.trusts_principal:
+    if header is None or not bootstrap.receiving_app().settings.trusts_principal:
         return None
     try:
         return _read(header)

@@ -270,13 +270,14 @@ class _LivedReceiver:
             self._inner.abandon(delivery)
 
 
-class _LivedSession:
+class _LivedSession(_LivedReceiver):
     """A session in the hands of one process. A dead one settles and frees nothing."""
 
     def __init__(
         self, process: Process, inner: ReceivesSession, is_small: Callable[[], bool]
     ) -> None:
-        self._process, self._inner, self._is_small = process, inner, is_small
+        super().__init__(process, inner)
+        self._session, self._is_small = inner, is_small
 
     async def receive(self, count_max: int, wait_seconds: float | None) -> tuple[Delivery, ...]:
         """One message, then what else is there by then."""
@@ -289,14 +290,6 @@ class _LivedSession:
             return first
         return (*first, *rest)
 
-    def complete(self, delivery: Delivery) -> None:
-        if not self._process.is_dead:
-            self._inner.complete(delivery)
-
-    def abandon(self, delivery: Delivery) -> None:
-        if not self._process.is_dead:
-            self._inner.abandon(delivery)
-
     def close(self) -> None:
         if not self._process.is_dead:
-            self._inner.close()
+            self._session.close()

@@ -1,7 +1,7 @@
 """What a world with incidents says of itself: every declared metric, joined traces, no person."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -16,9 +16,9 @@ from local.stripe.delivery import signature
 from local.telemetry import MemoryTelemetry, RecordedSpan
 from local.world import World, open_world
 from shared import telemetry
-from shared.errors import QueueUnavailable
 from shared.metrics import METRICS
-from shared.ports import Json, Message, Page, Queue, StripeGateway
+from shared.ports import Json, Queue
+from tests.incident_ports import NoQueue, WatchedStripe
 from tests.leaks import leaks, logs, told_by, words_of
 from tests.world import DAY, START, deliver, encoded, rest, sell
 
@@ -26,35 +26,16 @@ NAME, MAIL = "Wilhelmina Featherstonehaugh", "wilhelmina@example.com"
 
 
 @dataclass
-class Clumsy:
-    """Stripe's gateway with a fault of ours, whose text names a person."""
+class Clumsy(WatchedStripe):
+    """With a fault of ours, whose text names a person."""
 
-    inner: StripeGateway
     faults: int = 1
 
     async def retrieve(self, entity: str, id: str, expand: Sequence[str] = ()) -> Json:
         if entity == "dispute" and self.faults:
             self.faults -= 1
             raise ZeroDivisionError(f"{NAME} <{MAIL}>")
-        return await self.inner.retrieve(entity, id, expand)
-
-    async def page(self, entity: str, params: Mapping[str, str | int] = {}) -> Page:
-        return await self.inner.page(entity, params)
-
-    async def balance(self) -> Json:
-        return await self.inner.balance()
-
-    async def note(
-        self, entity: str, id: str, metadata: Mapping[str, str], idempotency_key: str
-    ) -> Json:
-        return await self.inner.note(entity, id, metadata, idempotency_key)
-
-
-class NoQueue:
-    """A broker that takes nothing."""
-
-    async def send(self, queue: str, messages: Sequence[Message]) -> None:
-        raise QueueUnavailable(f"{queue}: away")
+        return await super().retrieve(entity, id, expand)
 
 
 @dataclass(frozen=True)

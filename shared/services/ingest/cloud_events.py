@@ -6,7 +6,6 @@ event of the v1 API (`v1.charge.succeeded`) names it as `related_object`. Where 
 both, it names the snapshot event of the same fact as `snapshot_event`.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +16,9 @@ from shared.services.ingest.ingest import (
     Arrival,
     MalformedEventError,
     arrival_of,
+    id_and_type_of,
+    json_in,
+    livemode_of,
 )
 
 SPEC_VERSION = "1.0"
@@ -33,12 +35,7 @@ def arrivals_in(body: bytes) -> list[Arrival]:
     """
     if len(body) > BODY_BYTES_MAX:
         raise MalformedEventError(f"the body is larger than {BODY_BYTES_MAX} bytes")
-    try:
-        value = json.loads(body.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise MalformedEventError("the body is not UTF-8") from error
-    except (ValueError, RecursionError) as error:
-        raise MalformedEventError("the body is not JSON") from error
+    value = json_in(body)
     events = value if isinstance(value, list) else [value]
     if not 1 <= len(events) <= EVENTS_MAX:
         raise MalformedEventError(f"the body holds {len(events)} events, not 1 to {EVENTS_MAX}")
@@ -58,13 +55,8 @@ def _arrival_in(cloud_event: object) -> Arrival:
 
 def _thin(event: Mapping[str, Any]) -> Arrival:
     """A thin event as the snapshot event of the same fact would arrive, with its id."""
-    id, type_, livemode = event.get("id"), event.get("type"), event.get("livemode")
-    if not isinstance(id, str) or not is_id(id, EVENT_ID_CHARS_MAX):
-        raise MalformedEventError("the event has no usable id")
-    if not isinstance(type_, str) or not type_:
-        raise MalformedEventError("the event has no type")
-    if not isinstance(livemode, bool):
-        raise MalformedEventError("the event has no livemode")
+    id, type_ = id_and_type_of(event)
+    livemode = livemode_of(event)
     twin = event.get("snapshot_event")
     if twin is not None and not (isinstance(twin, str) and is_id(twin, EVENT_ID_CHARS_MAX)):
         raise MalformedEventError("the event has no usable snapshot_event")

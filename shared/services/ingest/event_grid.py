@@ -7,7 +7,6 @@ event subscription names the Stripe account by its alias, as the webhook's route
 https://learn.microsoft.com/azure/event-grid/handler-service-bus
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -20,11 +19,11 @@ from shared.ports import Clock, Message, Queue, Tables
 from shared.registry import INGRESS_QUEUE, Registry
 from shared.services.ingest.cloud_events import arrivals_in
 from shared.services.ingest.ingest import (
-    COUNT_SECONDS_MAX,
     INGEST,
     Arrival,
     MalformedEventError,
     classify,
+    count_skipped,
     lane_of,
 )
 from shared.services.ingest.refusals import Refusals
@@ -167,17 +166,13 @@ class EventGridIngest:
             raise failed
 
     async def _count(self, skipped: Sequence[str]) -> None:
-        """A counter that cannot be written must not make the batch come again."""
+        """Count them by their places, one write each."""
         counts: dict[str, int] = {}
         for event in skipped:
             where = home(INGEST, event)
             counts[where] = counts.get(where, 0) + 1
         for where, count in counts.items():
-            try:
-                async with asyncio.timeout(COUNT_SECONDS_MAX):
-                    await self._items.skip(where, count)
-            except (TieoutError, TimeoutError) as error:
-                telemetry.event("skip_not_counted", item=where, error=type(error).__name__)
+            await count_skipped(self._items, where, where, count)
 
 
 def _parked(message: Delivered, reason: str) -> ItemOutcome:

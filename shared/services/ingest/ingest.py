@@ -64,33 +64,49 @@ class MalformedEventError(ValueError):
 
 def parse(body: bytes) -> Arrival:
     """A snapshot event from its raw body. Raises `MalformedEventError`."""
+    return arrival_of(json_in(body))
+
+
+def json_in(body: bytes) -> object:
+    """What a body holds. Raises `MalformedEventError`."""
     try:
-        event = json.loads(body.decode("utf-8"))
+        value: object = json.loads(body.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise MalformedEventError("the body is not UTF-8") from error
     except (ValueError, RecursionError) as error:
         raise MalformedEventError("the body is not JSON") from error
-    return arrival_of(event)
+    return value
 
 
 def arrival_of(event: object) -> Arrival:
     """The parts of an event that matter here. Raises `MalformedEventError`."""
     if not isinstance(event, dict):
         raise MalformedEventError("the body is not a JSON object")
+    id, type_ = id_and_type_of(event)
+    data = event.get("data")
+    source = data.get("object") if isinstance(data, dict) else None
+    if not isinstance(source, dict):
+        raise MalformedEventError("the event has no data.object")
+    livemode, account = livemode_of(event), event.get("account")
+    return Arrival(id, type_, livemode, account if isinstance(account, str) else "", source)
+
+
+def id_and_type_of(event: Mapping[str, Any]) -> tuple[str, str]:
+    """The id and type of an event, snapshot or thin. Raises `MalformedEventError`."""
     id, type_ = event.get("id"), event.get("type")
     if not isinstance(id, str) or not is_id(id, EVENT_ID_CHARS_MAX):
         raise MalformedEventError("the event has no usable id")
     if not isinstance(type_, str) or not type_:
         raise MalformedEventError("the event has no type")
-    data = event.get("data")
-    source = data.get("object") if isinstance(data, dict) else None
-    if not isinstance(source, dict):
-        raise MalformedEventError("the event has no data.object")
+    return id, type_
+
+
+def livemode_of(event: Mapping[str, Any]) -> bool:
+    """The mode of an event, snapshot or thin. Raises `MalformedEventError`."""
     livemode = event.get("livemode")
     if not isinstance(livemode, bool):
         raise MalformedEventError("the event has no livemode")
-    account = event.get("account")
-    return Arrival(id, type_, livemode, account if isinstance(account, str) else "", source)
+    return livemode
 
 
 def classify(arrival: Arrival, settings: Settings, registry: Registry) -> tuple[str, Item | None]:
@@ -131,6 +147,16 @@ def route(event: Json, settings: Settings, registry: Registry) -> tuple[str, int
     if item is None:
         return None
     return *lane_of(arrival, item, settings, registry), item
+
+
+async def count_skipped(items: Items, where: str, item: str, count: int = 1) -> None:
+    """Count what is skipped at a place. A counter that cannot be written must not make anything
+    come again; `item` names it in the log."""
+    try:
+        async with asyncio.timeout(COUNT_SECONDS_MAX):
+            await items.skip(where, count)
+    except (TieoutError, TimeoutError) as error:
+        telemetry.event("skip_not_counted", item=item, error=type(error).__name__)
 
 
 class Ingest:
@@ -194,16 +220,12 @@ class Ingest:
             raise SignatureRefused("the signature's time is too far from now")
 
     async def _skip(self, arrival: Arrival, reason: str) -> Answer:
-        """Accepted and counted. A counter that cannot be written must not make Stripe repeat."""
+        """Accepted and counted."""
         account, kind = self._account, arrival.type
         telemetry.count(
             "tieout.webhook.skipped", reason=reason, type=kind, account=account, door=DOOR
         )
-        try:
-            async with asyncio.timeout(COUNT_SECONDS_MAX):
-                await self._items.skip(home(INGEST, arrival.id))
-        except (TieoutError, TimeoutError) as error:
-            telemetry.event("skip_not_counted", item=arrival.id, error=type(error).__name__)
+        await count_skipped(self._items, home(INGEST, arrival.id), arrival.id)
         return Answer(202, "skipped", f"nothing to do: {reason}")
 
     async def _enqueue(self, arrival: Arrival, item: Item) -> Answer:

@@ -11,11 +11,11 @@ from local.servicebus.messages import Outgoing
 from local.stripe import PayoutSchedule, PeerSettings, StripeFaults
 from local.world import Options, World
 from shared import bootstrap
-from shared.errors import QueueUnavailable
-from shared.ports import Json, Message, Page, Put, Queue, StripeGateway
+from shared.ports import Json, Page, Put, Queue
 from shared.services.operations.measure import SILENCE
 from shared.services.operations.silence import Rhythm
 from shared.stores.places import TABLE as CURSORS
+from tests.incident_ports import NoQueue, WatchedStripe
 from tests.world import (
     DAY,
     HOUR,
@@ -50,35 +50,7 @@ class Incident:
     options: Options = field(default_factory=Options)
 
 
-class NoQueue:
-    """A broker that takes nothing."""
-
-    async def send(self, queue: str, messages: Sequence[Message]) -> None:
-        raise QueueUnavailable(f"{queue}: away")
-
-
-@dataclass
-class Watched:
-    """Stripe's gateway as it is; incidents change a part of it."""
-
-    inner: StripeGateway
-
-    async def retrieve(self, entity: str, id: str, expand: Sequence[str] = ()) -> Json:
-        return await self.inner.retrieve(entity, id, expand)
-
-    async def page(self, entity: str, params: Mapping[str, str | int] = {}) -> Page:
-        return await self.inner.page(entity, params)
-
-    async def balance(self) -> Json:
-        return await self.inner.balance()
-
-    async def note(
-        self, entity: str, id: str, metadata: Mapping[str, str], idempotency_key: str
-    ) -> Json:
-        return await self.inner.note(entity, id, metadata, idempotency_key)
-
-
-class Clumsy(Watched):
+class Clumsy(WatchedStripe):
     """With a fault of ours in reading charges."""
 
     async def retrieve(self, entity: str, id: str, expand: Sequence[str] = ()) -> Json:
@@ -87,7 +59,7 @@ class Clumsy(Watched):
         return await super().retrieve(entity, id, expand)
 
 
-class Forgetful(Watched):
+class Forgetful(WatchedStripe):
     """Stripe never lists the members of a payout."""
 
     async def page(self, entity: str, params: Mapping[str, str | int] = {}) -> Page:
