@@ -212,7 +212,7 @@ def simulate(
 
 @app.command()
 def proof(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
-    """Ask a running app for its clearing proof; exit 1 when a currency has a gap."""
+    """Ask a running app for its clearing proof; exit 1 when a balance has a gap."""
     proofs = ask(url, "proof")
     if as_json:
         typer.echo(json.dumps(proofs))
@@ -222,10 +222,10 @@ def proof(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
         pages.proof_page(proofs, pages.console())
     accounts = [proofs, *proofs.get("accounts", {}).values()]
     gaps = [
-        currency
+        part
         for account in accounts
-        for currency in account["currencies"].values()
-        if currency["gap_minor"]
+        for part in (*account["currencies"].values(), *account.get("balances", ()))
+        if part["gap_minor"]
     ]
     if gaps or any(account.get("not_proved") for account in accounts):
         raise typer.Exit(1)

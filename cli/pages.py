@@ -159,14 +159,21 @@ def _proof_table(proof: Mapping[str, Any], of: str = "") -> Table:
     table = Table(title=f"Clearing proof{of}", title_justify="left", box=None, pad_edge=False)
     for name in ("", "transactions", "Stripe balance", "posted", "draft", "gap", "unexplained"):
         table.add_column(name, justify="left" if not name else "right")
-    currencies: Mapping[str, Mapping[str, Any]] = proof["currencies"]
-    for name, currency in currencies.items():
+    for name, currency, part in _parts(proof):
         amounts = [
-            str(Money(int(currency[f"{key}_minor"]), name))
+            str(Money(int(part[f"{key}_minor"]), currency))
             for key in ("balance", "posted", "draft", "gap", "unexplained")
         ]
-        table.add_row(name.upper(), str(currency["transactions"]), *amounts)
+        table.add_row(name, str(part["transactions"]), *amounts)
     return table
+
+
+def _parts(proof: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """Name, currency and proof of each balance: the payments balances first."""
+    for currency, part in proof["currencies"].items():
+        yield currency.upper(), currency, part
+    for part in proof.get("balances", ()):
+        yield f"{part['currency'].upper()} {part['balance_type']}", part["currency"], part
 
 
 def proof_page(proof: Mapping[str, Any], out: Console) -> None:
@@ -185,18 +192,21 @@ def _account_proof(proof: Mapping[str, Any], out: Console, of: str = "") -> None
         out.print(
             f"Stripe holds {name}, which is not a currency of a ledger: not proved", markup=False
         )
-    for name, currency in proof["currencies"].items():
-        if not currency.get("has_book", True):
+    for name, currency, part in _parts(proof):
+        if not part.get("has_book", True):
+            out.print(f"{name} has no book: add it to TIEOUT_BOOKS, then retry its parked items")
+        if not part.get("has_account", True):
             out.print(
-                f"{name.upper()} has no book: add it to TIEOUT_BOOKS, then retry its parked items"
+                f"{name} has no clearing account: add it to TIEOUT_BOOKS (balances of the "
+                "currency), then retry its parked items"
             )
-        for difference in currency["differences"][:PARKED_SHOWN_MAX]:
-            amount = Money(int(difference["amount_minor"]), name)
+        for difference in part["differences"][:PARKED_SHOWN_MAX]:
+            amount = Money(int(difference["amount_minor"]), currency)
             note = _accepted(difference.get("accepted"))
             out.print(f"  {difference['kind']} {difference['id']}: {amount}{note}", markup=False)
-        more = len(currency["differences"]) - PARKED_SHOWN_MAX
+        more = len(part["differences"]) - PARKED_SHOWN_MAX
         if more > 0:
-            out.print(f"  ... and {more} more in {name.upper()} (--json shows all)")
+            out.print(f"  ... and {more} more in {name} (--json shows all)")
 
 
 def _accepted(accepted: Mapping[str, Any] | None) -> str:

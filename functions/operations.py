@@ -73,8 +73,9 @@ async def payouts(req: func.HttpRequest) -> func.HttpResponse:
 @bp.route("api/proof", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 @guarded("proof")
 async def proof(req: func.HttpRequest) -> func.HttpResponse:
-    """The clearing proof of every currency, with its exceptions; `accounts`: those of further
-    Stripe accounts by alias, each as the default account's."""
+    """The clearing proof of every currency, with its exceptions; `balances`: those of other
+    balances of Stripe (issuing, ...); `accounts`: those of further accounts by alias, each as the
+    default account's."""
     del req
     try:
         by_account = await prove_each(bootstrap.app().provers())
@@ -89,7 +90,21 @@ def _proofs(proofs: Proofs) -> dict[str, object]:
         name: _proof(proof_of_currency) | {"has_book": name not in proofs.without_book}
         for name, proof_of_currency in proofs.by_currency.items()
     }
-    return {"scope": proofs.scope, "currencies": currencies, "not_proved": proofs.not_proved}
+    balances = [
+        {
+            "currency": currency,
+            "balance_type": kind,
+            "has_account": (currency, kind) not in proofs.no_account,
+            **_proof(proof_of_balance),
+        }
+        for (currency, kind), proof_of_balance in proofs.by_balance.items()
+    ]
+    return {
+        "scope": proofs.scope,
+        "currencies": currencies,
+        "balances": balances,
+        "not_proved": proofs.not_proved,
+    }
 
 
 def _proof(proof: Proof) -> dict[str, object]:

@@ -23,6 +23,7 @@ MINUTE, HOUR, DAY = 60, 3_600, 86_400
 RECEIPTS, GENERAL = LINE_SETS = ("CustomerPaymentJournalLines", "LedgerJournalLines")
 ONE_TIME, CLEARING = "Cust STRIPE-ONETIME", "Bank STRIPE-USD"
 FEES, DISPUTES, SUSPENSE = "Ledger 618900", "Ledger 132900", "Ledger 199900"
+DISPUTE_FEES = "Ledger 618905"
 TRANSIT, BANK = "Ledger 110900", "Bank USMF OPER"
 WEBHOOK = "webhooks/stripe"
 

@@ -46,6 +46,9 @@ AGAINST = MappingProxyType(
         "fee": "618900",
         "payout": TRANSIT,
         "payout_reversal": TRANSIT,
+        "topup": "USMF OPER",
+        "contribution": "618940",
+        "other_adjustment": "133800",
     }
 )
 SUSPENSE = "199900"
@@ -89,8 +92,10 @@ def _entries(txn: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Entry]:
     sums: dict[str, int] = {}
     for part in txn["fee_details"]:
         sums[part["type"]] = sums.get(part["type"], 0) + int(part["amount"])
+    disputed = txn["reporting_category"] in ("dispute", "dispute_reversal")
     for kind, amount in sums.items():
         name, against = FEES[kind]
+        against = "618905" if disputed and kind == "stripe_fee" else against
         if amount:
             found[f"{txn['id']}:{name}"] = Entry(company, currency, -amount, against, day)
     return found

@@ -14,6 +14,12 @@ from local.stripe.schedule import ActionSchedule
 from local.stripe.store import Store
 from shared.ports import Clock, Json
 
+TOLD_BALANCES = {
+    "issuing": ("available",),
+    "refund_and_dispute_prefunding": ("available", "pending"),
+}
+"""The parts of the balances besides payments that the balance object tells."""
+
 
 def fee_details(stripe_fee: int, tax: int, currency: str) -> list[Json]:
     """The parts of a fee; none where the fee is zero."""
@@ -147,19 +153,26 @@ class BalanceLedger:
     # --- sums -------------------------------------------------------------------------------
 
     def balance(self) -> Json:
-        """The balance object: available and pending by currency, as sums."""
+        """The balance object: available and pending by currency, as sums; other balances only
+        where there is something."""
         sums: dict[str, dict[str, int]] = {self._default_currency: {}}
+        others: dict[str, dict[str, dict[str, int]]] = {}
         for txn in reversed(list(self._store.newest_first("balance_transaction"))):
-            if txn.get("balance_type", "payments") == "payments":
-                part = sums.setdefault(txn["currency"], {})
-                part[txn["status"]] = part.get(txn["status"], 0) + txn["net"]
-        return {
+            kind = txn.get("balance_type", "payments")
+            mine = sums if kind == "payments" else others.setdefault(kind, {})
+            part = mine.setdefault(txn["currency"], {})
+            part[txn["status"]] = part.get(txn["status"], 0) + txn["net"]
+        balance = {
             "object": "balance",
             "available": _amounts(sums, "available"),
             "connect_reserved": [_amount(currency, 0) for currency in sums],
             "livemode": self._livemode,
             "pending": _amounts(sums, "pending"),
         }
+        for kind, parts in TOLD_BALANCES.items():
+            if kind in others:
+                balance[kind] = {part: _amounts(others[kind], part) for part in parts}
+        return balance
 
     def available_minor(self, currency: str) -> int:
         """The available balance of one currency."""

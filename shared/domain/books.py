@@ -4,9 +4,9 @@ This module refuses books that contradict themselves; `/api/ready` asks whether 
 that they name.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -19,6 +19,7 @@ REQUIRED_ROLES = (
 )
 APART_FROM_BANK = (Role.PAYOUTS_IN_TRANSIT, Role.SUSPENSE)
 COMPANY_CHARS_MAX = 4
+PAYMENTS = "payments"  # the balance type that payouts are paid from
 
 
 class Account(Model):
@@ -62,12 +63,39 @@ class Company(Model):
 
 
 class Book(Model):
-    """Where a settlement currency is booked: the owner company, its clearing and its bank."""
+    """Where a settlement currency is booked: the owner company, its clearing and its bank.
+
+    `balances`: the clearing accounts of Stripe's other balances in the currency, by `balance_type`
+    (`issuing`, ...). https://docs.stripe.com/api/balance_transactions/object
+    """
 
     company: str = Field(min_length=1, max_length=COMPANY_CHARS_MAX)
     clearing: Account
     bank: Account
-    balance_type: str = "payments"
+    balance_type: str = PAYMENTS
+    balances: Mapping[Annotated[str, Field(pattern=r"^[a-z_]{1,60}$")], Account] = Field(
+        default_factory=dict
+    )
+
+    @model_validator(mode="after")
+    def _one_account_each(self) -> Self:
+        if self.balance_type in self.balances:
+            reason = "is the balance of clearing itself: leave it out"
+            raise ModelRefused([(f"balances.{self.balance_type}", reason)])
+        return self
+
+    @property
+    def clearing_accounts(self) -> dict[str, Account]:
+        """The clearing accounts by balance type."""
+        return {self.balance_type: self.clearing, **self.balances}
+
+    def of(self, balance_type: str) -> "Book | None":
+        """The same book with the clearing account of a balance type; None where it has none."""
+        clearing = self.clearing_accounts.get(balance_type)
+        if clearing is None or balance_type == self.balance_type:
+            return None if clearing is None else self
+        changes = {"clearing": clearing, "balance_type": balance_type, "balances": {}}
+        return self.model_copy(update=changes)
 
 
 class Books(Model):
@@ -113,29 +141,43 @@ def _clash(what: str, account: Account) -> str:
     )
 
 
+def _clearings(currency: str, book: Book) -> Iterator[tuple[str, str, Account]]:
+    """Place, name and account of what a currency's lines are proved on."""
+    yield f"currencies.{currency}.clearing", f"clearing account of {currency}", book.clearing
+    for kind, account in book.balances.items():
+        yield f"currencies.{currency}.balances.{kind}", f"{kind} account of {currency}", account
+
+
 def _clashes(books: Books) -> list[tuple[str, str]]:
     """Accounts that stand for two things which the proof and the tie-out must tell apart."""
     faults: list[tuple[str, str]] = []
-    owners: list[tuple[str, Book]] = []
+    proved: list[tuple[str, str, str, Account]] = []
+    banks: list[tuple[str, str, Account]] = []
     for currency, book in books.currencies.items():
-        place = f"currencies.{currency}.clearing"
-        for other, earlier in owners:
-            if earlier.company == book.company and earlier.clearing.is_same(book.clearing):
-                what = f"the clearing accounts of {other} and {currency}"
-                faults.append((place, _clash(what, book.clearing)))
-            if earlier.company == book.company and earlier.clearing.is_same(book.bank):
-                what = f"the clearing account of {other} and the bank of {currency}"
-                faults.append((f"currencies.{currency}.bank", _clash(what, book.bank)))
-            if earlier.company == book.company and earlier.bank.is_same(book.clearing):
-                what = f"the bank of {other} and the clearing account of {currency}"
-                faults.append((place, _clash(what, book.clearing)))
-        owners.append((currency, book))
-        if book.clearing.is_same(book.bank):
-            faults.append((place, _clash("clearing and bank", book.clearing)))
-        for role, account in books.companies[book.company].accounts.items():
-            if account.is_same(book.clearing):
-                faults.append((place, _clash(f"clearing and accounts.{role}", account)))
-            elif role in APART_FROM_BANK and account.is_same(book.bank):
-                what = f"bank and accounts.{role}"
-                faults.append((f"currencies.{currency}.bank", _clash(what, account)))
+        for place, name, account in _clearings(currency, book):
+            for company, _, earlier, other in proved:
+                if company == book.company and other.is_same(account):
+                    faults.append((place, _clash(f"the {earlier} and the {name}", account)))
+            for company, earlier, other in banks:
+                if company == book.company and other.is_same(account):
+                    faults.append((place, _clash(f"the {earlier} and the {name}", account)))
+            proved.append((book.company, place, name, account))
+        banks.append((book.company, f"bank of {currency}", book.bank))
+        for company, place, name, other in proved:
+            if company == book.company and other.is_same(book.bank):
+                own = place.startswith(f"currencies.{currency}.")
+                where = place if own else f"currencies.{currency}.bank"
+                what = f"the {name} and the bank of {currency}"
+                faults.append((where, _clash(what, other)))
+        faults += _role_clashes(books, currency, book)
     return faults
+
+
+def _role_clashes(books: Books, currency: str, book: Book) -> Iterator[tuple[str, str]]:
+    for role, account in books.companies[book.company].accounts.items():
+        for place, _, clearing in _clearings(currency, book):
+            if account.is_same(clearing):
+                what = f"{place.rpartition('.')[2]} and accounts.{role}"
+                yield place, _clash(what, clearing)
+        if role in APART_FROM_BANK and account.is_same(book.bank):
+            yield f"currencies.{currency}.bank", _clash(f"bank and accounts.{role}", account)

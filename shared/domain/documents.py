@@ -109,13 +109,15 @@ class AccountRole:
 
     `customer`: the Stripe customer where the role is `CUSTOMER`; empty for the one-time customer.
     `company`: the company of the account; empty for that of the document. `account`: the customer
-    account that the sale was written on, where it was.
+    account that the sale was written on, where it was. `balance`: of clearing, the balance type
+    that has an account of its own; empty for the payments balance.
     """
 
     role: Role
     customer: str = ""
     company: str = ""
     account: str = ""
+    balance: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,31 +19,56 @@ class PostingRule:
     kind: JournalKind = JournalKind.GENERAL
 
 
+def _rules(role: Role, *categories: str) -> dict[str, PostingRule]:
+    return dict.fromkeys(categories, PostingRule(role))
+
+
 RULES = MappingProxyType(
     {
         "charge": PostingRule(Role.CUSTOMER, JournalKind.CUSTOMER_PAYMENT),
         "refund": PostingRule(Role.CUSTOMER, JournalKind.CUSTOMER_PAYMENT),
-        "partial_capture_reversal": PostingRule(Role.CUSTOMER),
-        "charge_failure": PostingRule(Role.CUSTOMER),
-        "refund_failure": PostingRule(Role.CUSTOMER),
-        "dispute": PostingRule(Role.DISPUTES),
-        "dispute_reversal": PostingRule(Role.DISPUTES),
-        "fee": PostingRule(Role.FEES),
-        "tax": PostingRule(Role.FEE_TAX),
-        "network_cost": PostingRule(Role.NETWORK_COSTS),
-        "payout": PostingRule(Role.PAYOUTS_IN_TRANSIT),
-        "payout_reversal": PostingRule(Role.PAYOUTS_IN_TRANSIT),
-        "transfer": PostingRule(Role.CONNECT),
-        "transfer_reversal": PostingRule(Role.CONNECT),
-        "platform_earning": PostingRule(Role.CONNECT),
-        "platform_earning_refund": PostingRule(Role.CONNECT),
-        "connect_collection_transfer": PostingRule(Role.CONNECT),
-        "risk_reserved_funds": PostingRule(Role.RESERVES),
-        "connect_reserved_funds": PostingRule(Role.RESERVES),
-        "payout_minimum_balance_hold": PostingRule(Role.RESERVES),
-        "payout_minimum_balance_release": PostingRule(Role.RESERVES),
-        "payment_network_reserve_hold": PostingRule(Role.RESERVES),
-        "payment_network_reserve_release": PostingRule(Role.RESERVES),
+        **_rules(Role.CUSTOMER, "partial_capture_reversal", "charge_failure", "refund_failure"),
+        **_rules(Role.UNAPPLIED_RECEIPTS, "unreconciled_customer_funds"),
+        **_rules(Role.DISPUTES, "dispute", "dispute_reversal"),
+        **_rules(Role.FEES, "fee"),
+        **_rules(Role.FEE_TAX, "tax"),
+        **_rules(Role.NETWORK_COSTS, "network_cost"),
+        **_rules(Role.FEE_CREDITS, "fee_credit_funding"),
+        **_rules(Role.TAX_FUNDS, "tax_fund"),
+        **_rules(Role.PAYOUTS_IN_TRANSIT, "payout", "payout_reversal"),
+        **_rules(Role.BANK, "topup", "topup_reversal"),
+        **_rules(Role.BANK, "inbound_transfer", "inbound_transfer_reversal"),
+        **_rules(Role.CONNECT, "transfer", "transfer_reversal", "connect_collection_transfer"),
+        **_rules(Role.PLATFORM_EARNINGS, "platform_earning", "platform_earning_refund"),
+        **_rules(
+            Role.RESERVES,
+            *("risk_reserved_funds", "connect_reserved_funds", "reserve_hold", "reserve_release"),
+            *("payout_minimum_balance_hold", "payout_minimum_balance_release"),
+            *("payment_network_reserve_hold", "payment_network_reserve_release"),
+        ),
+        **_rules(
+            Role.LOANS,
+            *("advance", "advance_funding", "anticipation_repayment"),
+            *("financing_payout", "financing_payout_reversal"),
+            *("financing_paydown", "financing_paydown_reversal"),
+        ),
+        **_rules(
+            Role.ISSUING,
+            *("issuing_authorization_hold", "issuing_authorization_release"),
+            *("issuing_transaction", "issuing_disbursement", "issuing_dispute"),
+            "issuing_dispute_fraud_liability_debit",
+            "issuing_dispute_provisional_credit",
+            "issuing_dispute_provisional_credit_reversal",
+        ),
+        **_rules(
+            Role.CONTRIBUTIONS,
+            *("contribution", "climate_order_purchase", "climate_order_refund"),
+        ),
+        **_rules(
+            Role.BALANCE_PAYMENTS,
+            *("stripe_balance_payment_debit", "stripe_balance_payment_debit_reversal"),
+        ),
+        **_rules(Role.ADJUSTMENTS, "other_adjustment", "obligation"),
     }
 )
 SUSPENSE_RULE = PostingRule(Role.SUSPENSE)
@@ -58,6 +83,8 @@ FEE_COMPONENTS = MappingProxyType(
     }
 )
 OTHER_FEE = ("other_fee", Role.SUSPENSE)
+FEE_ROLES = MappingProxyType({Role.DISPUTES: {Role.FEES: Role.DISPUTE_FEES}})
+"""Fees of what goes to an account that are not what they are elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +117,10 @@ def is_suspense(transaction: Transaction) -> bool:
 
 def _fees(transaction: Transaction) -> list[tuple[str, Role, Money]]:
     sums: dict[tuple[str, Role], Money] = {}
+    roles = FEE_ROLES.get(rule_of(transaction.category).account, {})
     for kind, amount in transaction.fee_details:
-        slot = FEE_COMPONENTS.get(kind, OTHER_FEE)
+        component, role = FEE_COMPONENTS.get(kind, OTHER_FEE)
+        slot = component, roles.get(role, role)
         sums[slot] = sums.get(slot, Money(0, amount.currency)) + amount
     return [(component, role, amount) for (component, role), amount in sums.items()]
 

@@ -69,10 +69,11 @@ def _account(side: AccountRole, document: Document, target: Target) -> dict[str,
         account = _customer(side.customer, name, target, side.account)
         return {"type": "Cust", "id": account, "company": other}
     book = target.books.currencies.get(_currency(document))
-    by_role = {Role.CLEARING: book.clearing, Role.BANK: book.bank} if book else {}
-    configured: Account | None = by_role.get(role) or target.books.companies[name].accounts.get(
-        role
-    )
+    configured: Account | None = target.books.companies[name].accounts.get(role)
+    if book is not None and role is Role.BANK:
+        configured = book.bank
+    elif book is not None and role is Role.CLEARING:
+        configured = book.clearing_accounts.get(side.balance or book.balance_type)
     if configured is None:
         raise Parked(
             "account_not_configured",

@@ -40,10 +40,10 @@ def _stored(id: str, **changes: Any) -> dict[str, Any]:
         "fee": 0,
         "fee_details": [],
         "net": -1_234,
-        "reporting_category": "climate_order_purchase",
+        "reporting_category": "ocean_order_purchase",
         "source": None,
         "status": "available",
-        "type": "climate_order_purchase",
+        "type": "ocean_order_purchase",
         **changes,
     }
 
@@ -70,7 +70,7 @@ def test_an_unknown_category_is_booked_on_suspense_and_parked() -> None:
         assert lines(world) == {"txn_odd:gross": usd(GENERAL, SUSPENSE, "12.34")}
         (item,) = await parked(world)
         assert (item.object, item.cause) == ("txn_odd", "unsupported_category")
-        assert "climate_order_purchase" in item.text
+        assert "ocean_order_purchase" in item.text
         assert item.remedy
         assert await gaps(world) == NO_GAPS
         assert not (await summarise(world)).is_clean  # what a demo would end with 1 for
@@ -85,7 +85,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a currency without a book": (_stored("txn_1", currency="sek"), "currency_not_configured"),
     "a balance of its own": (
         _stored("txn_1", balance_type="issuing"),
-        "currency_not_configured",
+        "balance_not_configured",
     ),
     "amounts that contradict": (_stored("txn_1", net=-1_233), "inconsistent_transaction"),
     "fees that do not add up": (

@@ -8,8 +8,8 @@ from local.stripe import PeerSettings
 from local.world import Options, World
 from tests.world import (
     DAY,
+    DISPUTE_FEES,
     DISPUTES,
-    FEES,
     GENERAL,
     ONE_TIME,
     RECEIPTS,
@@ -91,7 +91,7 @@ def test_a_dispute_takes_the_amount_and_a_win_brings_it_back(won: bool, left: st
         (txn,) = transactions_of(world, dispute)
         assert lines(world, txn["id"]) == {
             f"{txn['id']}:gross": usd(GENERAL, DISPUTES, "100.00"),
-            f"{txn['id']}:fee": usd(GENERAL, FEES, "15.00"),
+            f"{txn['id']}:fee": usd(GENERAL, DISPUTE_FEES, "15.00"),
         }
         await rest(world, 3 * DAY)
         (world.stripe.win_dispute if won else world.stripe.lose_dispute)(dispute)

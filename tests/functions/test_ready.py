@@ -81,7 +81,7 @@ def test_a_look_takes_few_requests_and_writes_nothing() -> None:
     async def story(world: World) -> None:
         await ready(world, 200)
         counts = world.dynamics.requests
-        assert counts["get"] == 3 + 9 * len(world.settings.books.companies)
+        assert counts["get"] == 3 + 10 * len(world.settings.books.companies)
         assert counts.keys() <= {"get", "token"}
         assert all(not world.broker.depth(queue.name).ready for queue in world.broker.queues)
         assert await world.tables.query("cursors") == []

@@ -459,8 +459,32 @@ CLEARING = {"type": "Bank", "id": "clearing-usd"}
 @pytest.mark.parametrize(
     ("path", "value", "text"),
     [
-        ("currencies.jpy.clearing", CLEARING, "the clearing accounts of usd and jpy are both Bank"),
-        ("currencies.usd.bank", CLEARING, "clearing and bank are both Bank 'CLEARING-USD'"),
+        (
+            "currencies.jpy.clearing",
+            CLEARING,
+            "the clearing account of usd and the clearing account of jpy are both Bank",
+        ),
+        (
+            "currencies.usd.bank",
+            CLEARING,
+            "the clearing account of usd and the bank of usd are both Bank 'CLEARING-USD'",
+        ),
+        (
+            "currencies.jpy.balances",
+            {"issuing": CLEARING},
+            "the clearing account of usd and the issuing account of jpy are both Bank",
+        ),
+        (
+            "currencies.jpy.balances",
+            {"issuing": {"type": "Bank", "id": "BANK-USD"}},
+            "the bank of usd and the issuing account of jpy are both Bank",
+        ),
+        (
+            "currencies.usd.balances",
+            {"issuing": {"type": "Ledger", "id": "US-fees"}},
+            "issuing and accounts.fees are both Ledger",
+        ),
+        ("currencies.usd.balances", {"payments": CLEARING}, "is the balance of clearing itself"),
         ("currencies.jpy.bank", CLEARING, "clearing account of usd and the bank of jpy are both"),
         (
             "currencies.jpy.clearing",

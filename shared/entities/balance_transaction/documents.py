@@ -6,11 +6,11 @@ bank belong to the owner's company; the customer, and what is disputed, may belo
 over intercompany accounts. A charge in another currency than its settlement goes over `fx_transit`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from shared.domain.books import Book
+from shared.domain.books import PAYMENTS, Book
 from shared.domain.documents import AccountRole
 from shared.domain.ids import line_key
 from shared.domain.journal import Line, Role
@@ -60,10 +60,12 @@ def queries(snapshot: Snapshot, context: Context) -> tuple[Query, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Booking:
-    """What the lines of one transaction share. `origin`: where its sale went."""
+    """What the lines of one transaction share. `settled`: its currency; `book`: with the clearing
+    account of its balance; `origin`: where its sale went."""
 
     snapshot: Snapshot
     context: Context
+    settled: str
     book: Book
     day: date
     origin: Origin | None
@@ -79,6 +81,10 @@ class _Booking:
         )
 
     def _account(self, role: Role) -> AccountRole:
+        if role is Role.CLEARING:
+            own = self.context.books.currencies[self.settled].balance_type
+            kind = self.book.balance_type
+            return AccountRole(role, balance="" if kind == own else kind)
         if role is not Role.CUSTOMER:
             return AccountRole(role)
         party = receipts.customer_of(self.snapshot, self.origin)
@@ -119,7 +125,7 @@ class _Booking:
             return (line,)
         transit = AccountRole(Role.FX_TRANSIT)
         customer = replace(line, amount=charged, offset=transit)
-        clearing = self._line(GeneralLine, FX, settled, transit, AccountRole(Role.CLEARING))
+        clearing = self._line(GeneralLine, FX, settled, transit, self._account(Role.CLEARING))
         return customer, clearing
 
     def company_of_sale(self) -> str:
@@ -166,9 +172,10 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
     txn = snapshot.object
     transaction = transaction_of(txn)
     journal = journal_of(transaction)
-    book = context.book(transaction.amount.currency, text(txn, "balance_type") or "payments")
+    settled = transaction.amount.currency
+    book = context.book(settled, text(txn, "balance_type") or PAYMENTS)
     day = context.local_date(moment(txn, "created", ENTITY))
-    booking = _Booking(snapshot, context, book, day, origin_of(snapshot))
+    booking = _Booking(snapshot, context, settled, book, day, origin_of(snapshot))
     desired = Desired(parked=suspended(transaction))
     others: list[JournalLine] = []
     for line in journal.lines:
@@ -176,10 +183,12 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
             desired = _customer_side(booking, line, desired)
         elif line.account is Role.DISPUTES:
             desired = _dispute_side(booking, line, desired)
+        elif line.account is Role.UNAPPLIED_RECEIPTS:
+            desired = _unreconciled(booking, line, desired)
         else:
             others.append(booking.line(line))
-    settled = [each for each in desired.documents if isinstance(each, JournalLine)]
-    documents = [*settled, *others]
+    ours = [each for each in desired.documents if isinstance(each, JournalLine)]
+    documents = [*ours, *others]
     _check_open(documents, snapshot, context)
     if desired.unfinished is not None:
         documents = []
@@ -242,6 +251,15 @@ def _dispute_side(booking: _Booking, line: Line, desired: Desired) -> Desired:
         customer = receipts.customer_of(snapshot, booking.origin).customer
         gross = replace(gross, customer=customer)
     return replace(desired, documents=(gross,), decided=decided(snapshot, gross))
+
+
+def _unreconciled(booking: _Booking, line: Line, desired: Desired) -> Desired:
+    """Money of a customer that no payment of theirs took: an unapplied receipt, on the list."""
+    source = booking.snapshot.object.get("source")
+    customer = id_of(source.get("customer")) if isinstance(source, Mapping) else ""
+    gross = replace(booking.line(line), customer=customer or None)
+    note = _listed(receipts.UNAPPLIED, gross, -gross.amount.minor)
+    return replace(desired, documents=(gross,), listed=note)
 
 
 def _listed(kind: str, gross: JournalLine, minor: int, invoice: str = "") -> Listed:

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from shared.domain.books import Book, Books, Company
+from shared.domain.books import PAYMENTS, Book, Books, Company
 from shared.domain.documents import Document
 from shared.domain.ids import is_id
 from shared.domain.money import Money
@@ -158,18 +158,27 @@ class Context:
     customer_id_property: str = ""
     items: Mapping[str, str] = field(default_factory=dict)
 
-    def book(self, currency: str, balance_type: str = "payments") -> Book:
-        """The book of a settlement currency. Raises `Parked` when there is none."""
+    def book(self, currency: str, balance_type: str = PAYMENTS) -> Book:
+        """The book of a settlement currency, with the clearing account of a balance type. Raises
+        `Parked` when there is none."""
         book = self.books.currencies.get(currency)
-        if book is None or book.balance_type != balance_type:
-            kind = "" if balance_type == "payments" else f" (balance type {balance_type})"
+        if book is None:
             raise Parked(
                 "currency_not_configured",
-                f"no book is set up for {currency.upper()}{kind}",
+                f"no book is set up for {currency.upper()}",
                 "Add the currency to TIEOUT_BOOKS with company, clearing and bank (with several "
                 "Stripe accounts, let this one settle in it: TIEOUT_STRIPE_ACCOUNTS), then retry.",
             )
-        return book
+        found = book.of(balance_type)
+        if found is None:
+            raise Parked(
+                "balance_not_configured",
+                f"no clearing account is set up for the balance {balance_type} in "
+                f"{currency.upper()}",
+                f"Add balances.{balance_type}, an account of its own, to currencies.{currency} in "
+                "TIEOUT_BOOKS, then retry.",
+            )
+        return found
 
     def company(self, name: str) -> Company:
         """The settings of a company. Raises `Parked` for one that was written to and is not in the

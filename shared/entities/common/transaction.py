@@ -15,37 +15,39 @@ from shared.errors import Parked
 ENTITY = "balance_transaction"
 
 # Objects of API versions before 2019 have no reporting_category.
+# https://docs.stripe.com/reports/reporting-categories
 CATEGORY_OF_TYPE = MappingProxyType(
     {
-        "charge": "charge",
         "payment": "charge",
-        "refund": "refund",
         "payment_refund": "refund",
         "payment_failure_refund": "charge_failure",
         "payment_reversal": "charge_failure",
-        "refund_failure": "refund_failure",
         "payment_refund_failure": "refund_failure",
+        "payment_unreconciled": "unreconciled_customer_funds",
+        "transferred_to_balance_transaction": "unreconciled_customer_funds",
         "stripe_fee": "fee",
         "stripe_fx_fee": "fee",
         "tax_fee": "tax",
-        "payout": "payout",
         "payout_cancel": "payout_reversal",
         "payout_failure": "payout_reversal",
-        "transfer": "transfer",
         "transfer_cancel": "transfer_reversal",
         "transfer_failure": "transfer_reversal",
         "transfer_refund": "transfer_reversal",
+        "recipient_transfer": "transfer",
+        "recipient_transfer_cancel": "transfer_reversal",
+        "recipient_transfer_failure": "transfer_reversal",
         "application_fee": "platform_earning",
         "application_fee_refund": "platform_earning_refund",
-        "connect_collection_transfer": "connect_collection_transfer",
-        "reserve_transaction": "risk_reserved_funds",
+        "reserve_transaction": "connect_reserved_funds",
         "reserved_funds": "risk_reserved_funds",
-        "payout_minimum_balance_hold": "payout_minimum_balance_hold",
-        "payout_minimum_balance_release": "payout_minimum_balance_release",
-        "payment_network_reserve_hold": "payment_network_reserve_hold",
-        "payment_network_reserve_release": "payment_network_reserve_release",
+        "climate_reservation_purchase": "climate_order_purchase",
+        "climate_reservation_refund": "climate_order_refund",
+        "obligation_outbound": "other_adjustment",
+        "obligation_reversal_inbound": "other_adjustment",
     }
 )
+"""Types whose category has another name; any other type is its category. An `adjustment` alone
+tells nothing: a dispute, a refund that failed or something else."""
 DISPUTE_PREFIXES = ("du_", "dp_")
 
 

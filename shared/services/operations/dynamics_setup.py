@@ -210,7 +210,8 @@ class DynamicsSetup:
             if account.type == kind:
                 yield str(role), account, ""
         for currency, book in self._books_of(company).items():
-            for what, account in (("clearing", book.clearing), ("bank", book.bank)):
+            places = [("clearing", book.clearing), ("bank", book.bank), *book.balances.items()]
+            for what, account in places:
                 if account.type == kind:
                     yield f"{currency} {what}", account, currency.upper()
 
@@ -224,14 +225,16 @@ class DynamicsSetup:
         for what, account, _ in self._accounts(company, LEDGER):
             wanted.setdefault(self._main_account(account.id), []).append(what)
         for currency, book in self._books_of(company).items():
-            if (posted := self._posts_to(book)) is not None:
-                wanted.setdefault(posted, []).append(f"{currency} clearing in the ledger")
+            for balance, account in book.clearing_accounts.items():
+                if (posted := self._posts_to(account)) is not None:
+                    what = "clearing" if account is book.clearing else balance
+                    wanted.setdefault(posted, []).append(f"{currency} {what} in the ledger")
         return wanted
 
-    def _posts_to(self, book: Book) -> str | None:
+    def _posts_to(self, clearing: Account) -> str | None:
         """The main account of a clearing account, as `TIEOUT_LEDGER_ENTITY` translates it."""
         entity = self._settings.ledger_entity
-        return None if entity is None else entity.accounts.get(book.clearing.id)
+        return None if entity is None else entity.accounts.get(clearing.id)
 
     def _main_account(self, display: str) -> str:
         delimiter = self._settings.dynamics_dimension_delimiter
@@ -293,8 +296,9 @@ class DynamicsSetup:
     def _of_ledger(self, company: str, what: str, display: str) -> list[str]:
         """A clearing account that posts elsewhere than the proof reads."""
         currency, _, part = what.partition(" ")
-        book = self._books_of(company).get(currency) if part == "clearing" else None
-        said = self._posts_to(book) if book is not None else None
+        book = self._books_of(company).get(currency)
+        accounts = {"clearing": book.clearing, **book.balances} if book is not None else {}
+        said = self._posts_to(accounts[part]) if part in accounts else None
         posted = self._main_account(display)
         if said is None or not posted or said.casefold() == posted.casefold():
             return []

@@ -78,12 +78,12 @@ class Measure:
         return done
 
     async def prove(self) -> int:
-        """Make the proofs of all Stripe accounts and keep what they cannot explain, by currency;
-        returns the number of currencies. Raises as `Prover.prove` does: a proof that cannot be made
-        is a run that fails."""
+        """Make the proofs of all Stripe accounts and keep what they cannot explain, by currency
+        (other balances: `usd-issuing`); returns how many. Raises as `Prover.prove` does: a proof
+        that cannot be made is a run that fails."""
         gaps: dict[str, int] = {}
         for proofs in (await self._make_proofs()).values():
-            for currency, proof in proofs.by_currency.items():
+            for currency, proof in proofs.named.items():
                 gaps[currency] = gaps.get(currency, 0) + unexplained_minor(proof)
         now = self._clock.now()
         for currency, gap_minor in gaps.items():

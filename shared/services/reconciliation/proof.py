@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 from itertools import batched
+from types import MappingProxyType
 
 from shared.converge.posting_status import posted
-from shared.domain.books import Account, Book, Books
+from shared.domain.books import PAYMENTS, Account, Book, Books
 from shared.domain.clearing import BookedLine, Proof, Resolution, prove
 from shared.domain.ids import object_of
 from shared.domain.money import Money, from_decimal, is_currency, total
@@ -30,10 +31,14 @@ TRANSACTIONS_MAX = 1_000_000
 PROOF_SECONDS_MAX = 210  # Azure ends an HTTP request after 230
 READS_MAX = 5
 VOUCHERS_PER_READ = 20
-PAYMENTS = "payments"  # the balance type that the balance is of
+PARTS = ("available", "pending")
 SCOPE_JOURNALS = "our journals only"
 SCOPE_LEDGER = "posted ledger"
 
+
+type Place = tuple[str, str]
+"""Currency and balance type."""
+type Balances = dict[Place, int]
 
 type ReadResolutions = Callable[[], Awaitable[Mapping[str, Resolution]]]
 """The transactions that people settled by hand, by id."""
@@ -44,12 +49,22 @@ class Proofs:
     """The proofs by currency, and what the posted term was read from. `without_book`: currencies
     that Stripe holds money in and no book is set up for; all of it is their gap. `not_proved`: what
     the balance holds in units that are no currency of a ledger (stablecoins), as Stripe names them.
+    `by_balance`: the proofs of Stripe's other balances by currency and balance type; `no_account`:
+    those of them for which the books name no clearing account.
     """
 
     scope: str
     by_currency: Mapping[str, Proof]
     without_book: tuple[str, ...] = ()
     not_proved: tuple[str, ...] = ()
+    by_balance: Mapping[tuple[str, str], Proof] = MappingProxyType({})
+    no_account: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def named(self) -> dict[str, Proof]:
+        """Every proof by name: `usd`, `usd-issuing`."""
+        others = {f"{name}-{kind}": proof for (name, kind), proof in self.by_balance.items()}
+        return {**self.by_currency, **others}
 
 
 async def prove_each(provers: Mapping[str, "Prover"]) -> dict[str, Proofs]:
@@ -97,34 +112,58 @@ class Prover:
             raise Unavailable("proof", text) from error
 
     async def _prove(self) -> Proofs:
-        balance, transactions = await self._stripe_side()
+        balances, transactions = await self._stripe_side()
         books = self._books.currencies
-        not_proved = tuple(sorted(name for name in balance if not is_currency(name)))
-        balance = {name: minor for name, minor in balance.items() if is_currency(name)}
-        held = [currency for currency, minor in balance.items() if minor]
-        without_book = tuple(sorted({name for name in (*held, *transactions) if name not in books}))
+        not_proved = tuple(
+            sorted({name for name, kind in balances if kind == PAYMENTS and not is_currency(name)})
+        )
+        held = [place for place, minor in balances.items() if minor and is_currency(place[0])]
+        configured = [(name, kind) for name in books for kind in books[name].clearing_accounts]
         resolutions = await self._resolved()
-        proofs = {}
-        for currency in (*books, *without_book):
+        by_currency, by_balance = {}, {}
+        without_book: list[str] = []
+        no_account: list[tuple[str, str]] = []
+        for currency, kind in (*configured, *sorted({*held, *transactions} - {*configured})):
             book = books.get(currency)
-            nets = transactions.get(currency, {})
-            by_hand = {id: resolution for id, resolution in resolutions.items() if id in nets}
-            proofs[currency] = prove(
-                Money(balance.get(currency, 0), currency),
-                nets,
-                await self._lines(currency, book) if book else (),
-                await self._ledger(currency, book) if book else None,
-                resolutions=by_hand,
-                vouchers=await self._vouchers(currency, book, by_hand.values()) if book else {},
-            )
+            account = book.of(kind) if book else None
+            nets = transactions.get((currency, kind), {})
+            minor = balances.get((currency, kind), sum(nets.values()))
+            proof = await self._proof(Money(minor, currency), account, nets, resolutions)
+            if kind == (book.balance_type if book else PAYMENTS):
+                by_currency[currency] = proof
+                without_book += [] if book else [currency]
+            else:
+                by_balance[currency, kind] = proof
+                no_account += [] if account else [(currency, kind)]
         scope = SCOPE_LEDGER if self._ledger_entity else SCOPE_JOURNALS
-        return Proofs(scope, proofs, without_book, not_proved)
+        return Proofs(
+            scope, by_currency, tuple(without_book), not_proved, by_balance, tuple(no_account)
+        )
 
-    async def _stripe_side(self) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
+    async def _proof(
+        self,
+        balance: Money,
+        book: Book | None,
+        nets: Mapping[str, int],
+        resolutions: Mapping[str, Resolution],
+    ) -> Proof:
+        """The proof of one balance; `book`: with its clearing account, None where it has none."""
+        currency = balance.currency
+        by_hand = {id: resolution for id, resolution in resolutions.items() if id in nets}
+        return prove(
+            balance,
+            nets,
+            await self._lines(currency, book) if book else (),
+            await self._ledger(currency, book) if book else None,
+            resolutions=by_hand,
+            vouchers=await self._vouchers(currency, book, by_hand.values()) if book else {},
+        )
+
+    async def _stripe_side(self) -> tuple[Balances, dict[Place, dict[str, int]]]:
         for _ in range(READS_MAX):
-            before = _balance(await self._with_retries(self._stripe.balance))
+            before = _balances(await self._with_retries(self._stripe.balance))
             transactions = await self._transactions()
-            if _balance(await self._with_retries(self._stripe.balance)) == before:
+            if _balances(await self._with_retries(self._stripe.balance)) == before:
                 return before, transactions
         raise Parked(
             "balance_moves",
@@ -132,8 +171,8 @@ class Prover:
             "Run the proof when the account is quieter.",
         )
 
-    async def _transactions(self) -> dict[str, dict[str, int]]:
-        nets: dict[str, dict[str, int]] = {}
+    async def _transactions(self) -> dict[Place, dict[str, int]]:
+        nets: dict[Place, dict[str, int]] = {}
         seen = 0
         async for page in Pages(self._stripe, self._clock, self._rng).all(
             "balance_transaction", {}
@@ -149,10 +188,8 @@ class Prover:
                 currency = str(txn["currency"])
                 if not is_currency(currency):
                     continue  # `not_proved` names it
-                book = self._books.currencies.get(currency)
-                kind = txn.get("balance_type") or PAYMENTS
-                if kind == (PAYMENTS if book is None else book.balance_type):
-                    nets.setdefault(currency, {})[str(txn["id"])] = int(txn["net"])
+                place = currency, str(txn.get("balance_type") or PAYMENTS)
+                nets.setdefault(place, {})[str(txn["id"])] = int(txn["net"])
         return nets
 
     async def _lines(self, currency: str, book: Book) -> list[BookedLine]:
@@ -280,11 +317,13 @@ def _booked(row: Json, sign: int, currency: str, posted: bool) -> BookedLine:
     return BookedLine(transaction, effect, posted)
 
 
-def _balance(balance: Json) -> dict[str, int]:
-    """Available plus pending, in minor units by currency."""
-    sums: dict[str, int] = {}
-    for kind in ("available", "pending"):
-        for item in balance.get(kind) or ():
-            name = str(item["currency"])
-            sums[name] = sums.get(name, 0) + int(item["amount"])
+def _balances(balance: Json) -> Balances:
+    """Available plus pending, in minor units by currency and balance type."""
+    sums: Balances = {}
+    others = {name: part for name, part in balance.items() if isinstance(part, dict)}
+    for kind, parts in {PAYMENTS: balance, **others}.items():
+        for part in PARTS:
+            for item in parts.get(part) or ():
+                place = str(item["currency"]), kind
+                sums[place] = sums.get(place, 0) + int(item["amount"])
     return sums

@@ -22,7 +22,9 @@ def _company(prefix: str, customer_group: str) -> Json:
     roles = (
         *("fees", "fee_tax", "network_costs", "application_fees", "withheld_tax", "disputes"),
         *("payouts_in_transit", "connect", "reserves", "suspense", "unapplied_receipts"),
-        *("fx_transit", "sales_returns", "sales_tax"),
+        *("fx_transit", "sales_returns", "sales_tax", "dispute_fees", "platform_earnings"),
+        *("loans", "issuing", "contributions", "fee_credits", "tax_funds", "balance_payments"),
+        "adjustments",
     )
     return {
         "journals": {"customer_payment": f"{prefix}Pay", "general": f"{prefix}Gen"},

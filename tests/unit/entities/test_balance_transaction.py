@@ -14,7 +14,7 @@ from shared.entities.common.journal_lines import (
     JournalLine,
     PaymentMethod,
 )
-from shared.entities.common.objects import Context, Desired, Enqueue
+from shared.entities.common.objects import Context, Desired, Enqueue, Listed
 from shared.entities.common.transaction import category_of
 from shared.errors import Parked
 from tests.unit.entities.objects import (
@@ -164,13 +164,13 @@ def test_a_category_that_stripe_gives_wins_over_the_type() -> None:
 
 
 def test_an_unknown_category_is_booked_on_suspense_and_parked() -> None:
-    found = plain_txn(-250, "topup_reversal", "topup_reversal", "tu_1", id="txn_t")
+    found = plain_txn(-250, "ocean_purchase", "ocean_purchase", "oc_1", id="txn_t")
     desired = build(snapshot(found), CONTEXT)
     (gross,) = lines_of(desired)
     assert gross.account == AccountRole(Role.SUSPENSE)
     assert desired.parked is not None
     assert desired.parked.cause == "unsupported_category"
-    assert "topup_reversal" in str(desired.parked)
+    assert "ocean_purchase" in str(desired.parked)
     assert "USD -2.50" in str(desired.parked)
 
 
@@ -180,6 +180,19 @@ def test_an_unknown_fee_type_is_booked_on_suspense_and_parked() -> None:
     assert [document.role for document in desired.documents] == ["gross", "other_fee"]
     assert desired.parked is not None
     assert "an unknown fee type" in str(desired.parked)
+
+
+@pytest.mark.parametrize(("source", "whose"), [({"customer": "cus_1"}, "cus_1"), (None, None)])
+def test_unreconciled_funds_are_an_unapplied_receipt_of_their_customer(
+    source: Json | None, whose: str | None
+) -> None:
+    kind = "unreconciled_customer_funds"
+    found = plain_txn(700, kind, "payment_unreconciled", None) | {"source": source}
+    desired = build(snapshot(found), CONTEXT)
+    [gross] = lines_of(desired)
+    assert gross.account == AccountRole(Role.UNAPPLIED_RECEIPTS)
+    assert gross.customer == whose
+    assert desired.listed == Listed("unapplied", "usmf", "", 700, "usd")
 
 
 def test_the_day_is_that_of_the_cut_off_time_zone() -> None:
@@ -199,8 +212,8 @@ def test_the_day_is_that_of_the_cut_off_time_zone() -> None:
         ({"currency": "gbp", "fee": 0, "net": 5000, "fee_details": []}, "currency_not_configured"),
         ({"currency": "dollar"}, "unreadable_object"),
         ({"currency": None}, "unreadable_object"),
-        ({"balance_type": "issuing"}, "currency_not_configured"),
-        ({"balance_type": "risk_reserved"}, "currency_not_configured"),
+        ({"balance_type": "issuing"}, "balance_not_configured"),
+        ({"balance_type": "risk_reserved"}, "balance_not_configured"),
         ({"net": 4824}, "inconsistent_transaction"),
         ({"fee_details": []}, "inconsistent_transaction"),
         ({"fee_details": None}, "inconsistent_transaction"),
