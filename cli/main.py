@@ -7,6 +7,7 @@ other commands ask a running app. The world is imported only by the commands tha
 import json
 import logging
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
@@ -238,6 +239,8 @@ def ready(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps(answer))
     else:
+        if "books" in answer:
+            typer.echo(_in_force(answer["books"]))
         for check in answer.get("checks", ()):
             typer.echo(
                 f"{'ok  ' if not check['problem'] else 'FAIL'} {check['name']}: "
@@ -249,6 +252,15 @@ def ready(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
             typer.echo(answer["message"])
     if answer.get("status") != "ready":
         raise typer.Exit(1)
+
+
+def _in_force(books: Mapping[str, str]) -> str:
+    """Which books are in force, in words."""
+    if not books["source"]:
+        return "books: not known while the active mapping cannot be read"
+    if not books["document"]:
+        return f"books in force: the first value, {books['source']}; none are published"
+    return f"books in force: {books['document']}, published in set {books['set'][:12]}"
 
 
 @app.command()

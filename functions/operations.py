@@ -32,15 +32,18 @@ async def health(req: func.HttpRequest) -> func.HttpResponse:
 @bp.durable_client_input(client_name="client")
 @guarded("ready")
 async def ready(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
-    """Ready: settings, every system, and what the books name, each with problem and remedy."""
+    """Ready: settings, every system, and what the books name, each with problem and remedy;
+    `books`: which are in force."""
     del req
     try:
-        checks = await bootstrap.app().health(DurableFlows(client)).ready()
+        health = bootstrap.app().health(DurableFlows(client))
+        checks, books = await health.ready(), await health.books()
     except TieoutError as error:
         return refused(error)
     problems = [check for check in checks if check.problem]
     body = {
         "status": "not ready" if problems else "ready",
+        "books": books,
         "checks": [asdict(check) for check in checks],
     }
     return json_response(body, 503 if problems else 200)

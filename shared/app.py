@@ -17,6 +17,7 @@ from shared.converge.phases import Phases
 from shared.converge.pipeline import Converge
 from shared.converge.reading import Reader
 from shared.converge.recording import Recorder
+from shared.domain.books import Books
 from shared.domain.partition import DEFAULT_ACCOUNT
 from shared.ports import (
     Clock,
@@ -38,12 +39,14 @@ from shared.services.operations import (
     Health,
     Measure,
     ReadyAccount,
+    check_books,
 )
 from shared.services.privacy import Erase, Purge
 from shared.services.publishing import Publish, Published, Reapply, Recent
 from shared.services.reconciliation import Prover, Reconcile, prove_each
 from shared.services.work import AccountSweeps, Backfill, Sweep, Work
 from shared.settings import Settings
+from shared.stores.active_books import BooksInForce
 from shared.stores.audit_log import AuditLog
 from shared.stores.items import Items, places
 from shared.stores.journals import Journals
@@ -98,8 +101,13 @@ class App:
         return Items(self.tables, self.clock)
 
     def _links(self) -> LinkStore:
-        lease_seconds = self.settings.lease_seconds
-        return LinkStore(self.tables, self.clock, lease_seconds, self.registry.codec)
+        settings, codec = self.settings, self.registry.codec
+        lease_seconds, account = settings.lease_seconds, settings.stripe_alias
+        return LinkStore(self.tables, self.clock, lease_seconds, codec, account)
+
+    def _journals(self, books: Books) -> Journals:
+        ports = (self.tables, self.dynamics, self.clock, self.rng)
+        return Journals(*ports, self.settings, books=books)
 
     def _pages(self) -> Pages:
         return Pages(self.stripe, self.clock, self.rng)
@@ -117,6 +125,9 @@ class App:
         """Who did what."""
         return AuditLog(self.tables, self.clock)
 
+    def _books(self) -> BooksInForce:
+        return BooksInForce(self.settings, self.mappings)
+
     # The services.
 
     def provers(self) -> dict[str, Prover]:
@@ -131,7 +142,7 @@ class App:
             self.clock,
             self.rng,
             resolved=Accepted(self._items(), self._links(), self.registry).transactions,
-            books=self.settings.books,
+            books=self._books().of_account,
             ledger_entity=self.settings.ledger_entity,
             journal_lines=self.registry.entity_sets.journal_lines,
         )
@@ -141,11 +152,10 @@ class App:
         settings, tables, clock = self.settings, self.tables, self.clock
         links, sets = self._links(), self.registry.entity_sets
         origins = Origins(tables, links, clock, settings.lease_seconds)
-        journals = Journals(tables, self.dynamics, clock, self.rng, settings)
-        phases = Phases(self.dynamics, clock, links, journals, settings, sets)
+        phases = Phases(self.dynamics, clock, links, self._journals, settings, sets)
         flows, dispatch = self.flows or flows, self._dispatch()
         return Converge(
-            ActiveRules(self.registry, settings, self.mappings, clock),
+            ActiveRules(self.registry, settings, self.mappings.active, clock),
             Reader(self.stripe, links, origins),
             Decider(self.dynamics, tables),
             Commands(self.dynamics, tables, sets, phases),
@@ -204,6 +214,7 @@ class App:
             clock=self.clock,
             rng=self.rng,
             settings=self.settings,
+            books=self._books().of_all,
         )
 
     def backfill(self, flows: Flows) -> Backfill:
@@ -238,7 +249,7 @@ class App:
             clock=self.clock,
             rng=self.rng,
             audit_log=self.audit_log(),
-            books=self.settings.books,
+            books=self._books().of_all,
         )
 
     def receipts(self) -> ReceiptList:
@@ -260,7 +271,7 @@ class App:
             tables=self.tables,
             clock=self.clock,
             audit_log=self.audit_log(),
-            companies=self.settings.books.companies,
+            books=self._books().of_all,
             customer_id_property=self.settings.customer_id_property,
         )
 
@@ -268,7 +279,8 @@ class App:
         """Submitting, previewing and publishing mappings."""
         recent = self._recent().objects
         ports = (self.mappings, self.settings, self.clock, recent, self.dynamics)
-        return Publish(*ports, audit_log=self.audit_log())
+        setup = partial(DynamicsSetup, self.dynamics, self.settings, self.mappings)
+        return Publish(*ports, audit_log=self.audit_log(), check_books=partial(check_books, setup))
 
     def reapply(self) -> Reapply:
         """Rendering drafts as the active mapping says."""
@@ -289,7 +301,7 @@ class App:
             clock=self.clock,
             prove=partial(prove_each, self.provers()),
             queues=self.registry.queues,
-            books=self.settings.books,
+            books=self._books().of_all,
             posting_wait_hours=self.settings.posting_wait_hours,
         )
 
@@ -329,7 +341,8 @@ class App:
                 )
                 for alias, app in self._each_account().items()
             },
-            setup=DynamicsSetup(self.dynamics, self.settings, self.mappings),
+            setup=partial(DynamicsSetup, self.dynamics, self.settings, self.mappings),
+            books=self._books(),
             tables=self.tables,
             queue=self.queue,
             flows=self.flows or flows,

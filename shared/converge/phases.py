@@ -17,6 +17,7 @@ from shared.converge.stages import (
     onward_each,
 )
 from shared.converge.writing import Applier
+from shared.domain.books import Books
 from shared.errors import limit_reached
 from shared.mapping.finance import Target
 from shared.ports import Clock, DynamicsGateway
@@ -32,12 +33,12 @@ type Step = Callable[[Sequence[PlannedObject]], Awaitable[Sequence[PlannedObject
 
 @dataclass(frozen=True, slots=True)
 class Phases:
-    """Writes the documents of objects."""
+    """Writes the documents of objects. `journals`: the open journals, named as books say."""
 
     dynamics: DynamicsGateway
     clock: Clock
     links: LinkStore
-    journals: Journals
+    journals: Callable[[Books], Journals]
     settings: Settings
     entity_sets: EntitySets
 
@@ -56,8 +57,9 @@ class Phases:
         `writer`: the queue and partition whose journals are used. `verify`: what was written is
         planned to be compared with Dynamics.
         """
+        journals = self.journals(target.books)
         applier = Applier(
-            self.dynamics, self.journals, self.links, self.clock, self.settings, self.entity_sets
+            self.dynamics, journals, self.links, self.clock, self.settings, self.entity_sets
         )
 
         async def planned_next(value: WrittenObject) -> PlannedObject:

@@ -1,8 +1,8 @@
 """The shape of mapping documents. Unknown keys are refused; every value is text in the source.
 
-Four kinds. `template`: the product's own rendering of one kind of document, with a section
+Five kinds. `template`: the product's own rendering of one kind of document, with a section
 `protected` that only the product writes. `mapping`: somebody's changes to one template. `table`:
-rows for `lookup`. `policy`: the choices that are not rendering.
+rows for `lookup`. `policy`: the choices that are not rendering. `books`: companies and accounts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Discriminator, Field, Tag, ValidationError, model_validator
 
+from shared.domain.books import Books
 from shared.domain.model import Model
 from shared.mapping.loader import Loaded
 from shared.mapping.problems import MappingRefused, Problem
@@ -162,13 +163,22 @@ class PolicyDocument(Policy):
     about: str = ""
 
 
-type MappingDocument = Template | UserMapping | Table | PolicyDocument
+class BooksDocument(Books):
+    """Companies, accounts and currencies; see `shared.domain.books`."""
 
-KINDS: tuple[tuple[str, type[Template | UserMapping | Table | PolicyDocument]], ...] = (
+    kind: Literal["books"]
+    name: Name
+    about: str = ""
+
+
+type MappingDocument = Template | UserMapping | Table | PolicyDocument | BooksDocument
+
+KINDS: tuple[tuple[str, type[MappingDocument]], ...] = (
     ("template", Template),
     ("mapping", UserMapping),
     ("table", Table),
     ("policy", PolicyDocument),
+    ("books", BooksDocument),
 )
 
 
@@ -182,7 +192,7 @@ def parse(loaded: Loaded) -> MappingDocument:
     kind = loaded.tree.get("kind")
     model = next((candidate for name, candidate in KINDS if name == kind), None)
     if model is None:
-        reason = "must be template, mapping, table or policy"
+        reason = "must be template, mapping, table, policy or books"
         raise MappingRefused([Problem(loaded.where, reason, "kind")])
     try:
         return model.model_validate(loaded.tree)

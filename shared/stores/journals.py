@@ -11,6 +11,7 @@ by age; periods never share one.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from shared.domain.books import Books
 from shared.domain.journal import JournalKind
 from shared.errors import DuplicateKey, UncertainWrite, limit_reached
 from shared.ports import (
@@ -76,7 +77,7 @@ def _description(month: str, writer: Writer, unique: str) -> str:
 
 
 class Journals:
-    """Reserves places in open journals, opening new ones as needed."""
+    """Reserves places in open journals, opening new ones as needed. `books`: name the journals."""
 
     def __init__(
         self,
@@ -85,15 +86,18 @@ class Journals:
         clock: Clock,
         rng: Random,
         settings: Settings,
+        *,
+        books: Books,
     ) -> None:
         self._tables = tables
         self._dynamics = dynamics
         self._clock = clock
         self._rng = rng
         self._settings = settings
+        self._books = books
 
     def _name(self, target: JournalTarget) -> str:
-        return self._settings.books.companies[target.company].journals[target.kind]
+        return self._books.companies[target.company].journals[target.kind]
 
     def _partition(self, target: JournalTarget, writer: Writer) -> str:
         return f"{target.company}~{self._name(target)}~{writer.queue}~{writer.session}"

@@ -2,7 +2,7 @@
 
 from shared.services.operations.customers import AccountDecision, ChoiceRefused, CustomerDecisions
 from shared.services.operations.dynamics_setup import DynamicsSetup
-from shared.services.operations.health import Health, ReadyAccount
+from shared.services.operations.health import Health, ReadyAccount, check_books
 from shared.services.operations.measure import Measure
 from shared.services.operations.stripe_permissions import (
     Access,
@@ -21,6 +21,7 @@ __all__ = (
     "Measure",
     "ReadyAccount",
     "StripePermission",
+    "check_books",
     "events_of",
     "permissions_of",
 )
