@@ -228,7 +228,7 @@ def proof(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
         for part in (*account["currencies"].values(), *account.get("balances", ()))
         if part["gap_minor"]
     ]
-    if gaps or any(account.get("not_proved") for account in accounts):
+    if gaps or any(account.get("not_proved") or account.get("problem") for account in accounts):
         raise typer.Exit(1)
 
 

@@ -186,6 +186,9 @@ def proof_page(proof: Mapping[str, Any], out: Console) -> None:
 
 
 def _account_proof(proof: Mapping[str, Any], out: Console, of: str = "") -> None:
+    if problem := proof.get("problem"):
+        out.print(f"no clearing proof{of}: {problem}", markup=False)
+        return
     out.print(_proof_table(proof, of))
     out.print(f"posted amounts are read from: {proof['scope']}")
     for name in proof.get("not_proved", ()):

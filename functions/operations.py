@@ -78,7 +78,7 @@ async def payouts(req: func.HttpRequest) -> func.HttpResponse:
 async def proof(req: func.HttpRequest) -> func.HttpResponse:
     """The clearing proof of every currency, with its exceptions; `balances`: those of other
     balances of Stripe (issuing, ...); `accounts`: those of further accounts by alias, each as the
-    default account's."""
+    default account's. `problem`: why an account has no proof, where there are several."""
     del req
     try:
         by_account = await prove_each(bootstrap.app().provers())
@@ -88,7 +88,9 @@ async def proof(req: func.HttpRequest) -> func.HttpResponse:
     return json_response({**found.pop(DEFAULT_ACCOUNT), "accounts": found})
 
 
-def _proofs(proofs: Proofs) -> dict[str, object]:
+def _proofs(proofs: Proofs | TieoutError) -> dict[str, object]:
+    if isinstance(proofs, TieoutError):
+        return {"scope": "", "currencies": {}, "balances": [], "problem": str(proofs)}
     currencies = {
         name: _proof(proof_of_currency) | {"has_book": name not in proofs.without_book}
         for name, proof_of_currency in proofs.by_currency.items()

@@ -9,16 +9,16 @@ result is a row here.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 from shared import telemetry
 from shared.domain.clearing import ACCEPTED, NOT_WRITTEN, Proof
 from shared.domain.partition import named
-from shared.ports import Cell, Clock, Put, Row, Tables
+from shared.ports import Cell, Clock, Delete, Put, Row, Tables
 from shared.services.ingest import INGEST
 from shared.services.operations.silence import rhythm_in
-from shared.services.reconciliation import Proofs
+from shared.services.reconciliation import ProofsByAccount
 from shared.services.work import looked_at
 from shared.stores.active_books import ReadBooks
 from shared.stores.items import Items, places
@@ -39,8 +39,7 @@ CURRENCIES_MAX = 200
 PAYOUT_FLOW, BACKFILL_FLOW = "payout_flow", "backfill_flow"
 EXPECTED = (NOT_WRITTEN, ACCEPTED)  # differences that other metrics tell of, or a person accepted
 
-type MakeProofs = Callable[[], Awaitable[Mapping[str, Proofs]]]
-"""The proofs of all Stripe accounts, by alias."""
+type MakeProofs = Callable[[], Awaitable[ProofsByAccount]]
 
 
 class Measure:
@@ -81,15 +80,26 @@ class Measure:
     async def prove(self) -> int:
         """Make the proofs of all Stripe accounts and keep what they cannot explain, by currency
         (other balances: `usd-issuing`; other accounts: `shop-eu~usd`); returns how many. Raises as
-        `Prover.prove` does: a proof that cannot be made is a run that fails."""
+        `Prover.prove` does, with several accounts at the end and for all that failed: a proof that
+        cannot be made is a run that fails, and keeps no other account's from being told."""
         gaps: dict[str, int] = {}
+        failed: dict[str, Exception] = {}
         for alias, proofs in (await self._make_proofs()).items():
+            if isinstance(proofs, Exception):
+                failed[alias] = proofs
+                continue
             for currency, proof in proofs.named.items():
                 gaps[named(alias, currency)] = unexplained_minor(proof)
         now = self._clock.now()
         for currency, gap_minor in gaps.items():
             cells: dict[str, Cell] = {"gap_minor": str(gap_minor), "proved_at": now}
             await self._tables.transact(CURSORS, PROOF, [Put(currency, cells)])
+        if failed:
+            names = ", ".join(failed)
+            raise ExceptionGroup(f"no proof of {names}", list(failed.values()))
+        for row in await self._rows(CURSORS, PROOF, CURRENCIES_MAX):
+            if row.row not in gaps:  # a currency that the books gave up, or another account has
+                await self._tables.transact(CURSORS, PROOF, [Delete(row.row, row.etag)])
         return len(gaps)
 
     async def _inbox(self) -> int:

@@ -19,7 +19,7 @@ from shared.domain.books import PAYMENTS, Account, Book
 from shared.domain.clearing import BookedLine, Proof, Resolution, prove
 from shared.domain.ids import object_of
 from shared.domain.money import Money, from_decimal, is_currency, total
-from shared.errors import Parked, Unavailable
+from shared.errors import Parked, TieoutError, Unavailable
 from shared.ports import Clock, DynamicsGateway, Json, Lookup, Random, StripeGateway
 from shared.settings import LedgerEntity
 from shared.stores.active_books import ReadBooks
@@ -68,9 +68,23 @@ class Proofs:
         return {**self.by_currency, **others}
 
 
-async def prove_each(provers: Mapping[str, "Prover"]) -> dict[str, Proofs]:
-    """The proofs of each Stripe account, by alias; one account's list waits for no other's."""
-    proofs = await asyncio.gather(*(prover.prove() for prover in provers.values()))
+type ProofsByAccount = Mapping[str, Proofs | TieoutError]
+"""The proofs of each Stripe account by alias, or why there are none."""
+
+
+async def prove_each(provers: Mapping[str, "Prover"]) -> dict[str, Proofs | TieoutError]:
+    """The proofs of each Stripe account, by alias; one account's list waits for no other's, and
+    one that cannot be read hides no other's proof. A single account's error is raised."""
+
+    async def proved(prover: "Prover") -> Proofs | TieoutError:
+        try:
+            return await prover.prove()
+        except TieoutError as error:
+            if len(provers) == 1:
+                raise
+            return error
+
+    proofs = await asyncio.gather(*map(proved, provers.values()))
     return dict(zip(provers, proofs, strict=True))
 
 
