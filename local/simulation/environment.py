@@ -20,6 +20,7 @@ from local.simulation.instances import Instances, SharedWorld
 from local.simulation.merchant import account_of
 from local.simulation.network import Network
 from local.simulation.observers import LetterWatch, QueueWatch
+from local.simulation.oracle import CLEARING_OF_SECOND, SECOND
 from local.simulation.orders import policy
 from local.simulation.outages import Outages
 from local.simulation.port_faults import FaultyBroker, FaultyQueue, FaultyTables
@@ -31,6 +32,7 @@ from local.telemetry import MemoryTelemetry
 from local.transport import Asgi, PeerTransport
 from local.world import ROOT
 from shared import bootstrap
+from shared.domain.partition import DEFAULT_ACCOUNT
 from shared.ports import Clock, Json
 from shared.registry import REGISTRY
 from shared.services.publishing import Publish, Recent
@@ -72,6 +74,7 @@ class Environment:
         )
         self.dynamics = self._dynamics_peer()
         self.stripe = self._stripe_peer()
+        self.second = self._stripe_peer(SECOND) if conditions.second_account else None
         self.is_switched_on, self._routes = False, True
         self.outages = Outages(clock, seed, injector, timeline)
         queue = FaultyQueue(LocalQueue(self.broker), injector, self.outages, clock, conditions)
@@ -92,6 +95,7 @@ class Environment:
             queue=queue,
             network=Network(injector, self.outages, clock, {"stripe": stripe_seconds}),
             stripe=self.stripe.asgi,
+            further={SECOND: self.second.asgi} if self.second else {},
             dynamics=self.dynamics.asgi,
             injector=injector,
             timeline=timeline,
@@ -117,6 +121,7 @@ class Environment:
             retention_days=self.conditions.retention_days,
             time_zone=self.conditions.time_zone,
             orders=self.conditions.orders,
+            second=self.second,
         )
 
     def settings(self) -> Settings:
@@ -125,6 +130,7 @@ class Environment:
             stripe_url=STRIPE,
             dynamics_url=DYNAMICS,
             currencies=self.currencies,
+            own_books={SECOND: list(CLEARING_OF_SECOND)} if self.second else {},
             partitions=self.partitions,
             sweep_overlap_hours=self.conditions.overlap_hours,
             journal_lines_max=self.conditions.journal_lines_max,
@@ -195,7 +201,10 @@ class Environment:
             strikes=lambda name, _: self.injector.strikes(DYNAMICS_NAMES[name]),
         )
 
-    def _stripe_peer(self) -> StripePeer:
+    def _stripe_peer(self, alias: str = DEFAULT_ACCOUNT) -> StripePeer:
+        """The Stripe account of an alias, with its own door."""
+        is_default = alias == DEFAULT_ACCOUNT
+        end = "" if is_default else f"/{alias}"
         faults = StripeFaults(
             latency_seconds=SLOW_SECONDS,
             stale_list_seconds=self.conditions.stale_list_seconds,
@@ -206,14 +215,17 @@ class Environment:
         )
         return StripePeer(
             self.clock,
-            random.Random(f"stripe {self.seed}"),  # noqa: S311 - a seeded world
+            random.Random(f"stripe{end} {self.seed}"),  # noqa: S311 - a seeded world
+            account=books.account_id(alias),
             webhook=Endpoint(
-                f"{APP}{WEBHOOK}",
+                f"{APP}{WEBHOOK}{end}",
                 self._client(gateway(self._app, self.injector)),
                 is_up=lambda: self.is_switched_on,
             ),
-            signing_secrets=books.SIGNING_SECRETS,
-            api_key=books.STRIPE_API_KEY,
+            signing_secrets=(
+                books.SIGNING_SECRETS if is_default else (books.signing_secret(alias),)
+            ),
+            api_key=books.api_key(alias, livemode=False),
             settings=self._account,
             faults=faults,
             strikes=lambda name, _: self.injector.strikes(STRIPE_NAMES[name]),
@@ -264,7 +276,11 @@ class Environment:
         """No event on its way, no message anywhere, no step due."""
         depths = [self.broker.depth(queue.name) for queue in self.broker.queues]
         waiting = any(depth.ready or depth.locked or depth.scheduled for depth in depths)
-        return not waiting and self.stripe.idle() and self.instances.idle()
+        return (
+            not waiting
+            and all(each.idle() for each in self.subject.peers.values())
+            and self.instances.idle()
+        )
 
 
 async def _nothing(environment: Environment) -> None:
@@ -294,8 +310,9 @@ async def open_environment(
             conditions=conditions or conditions_of(seed),
             stack=stack,
         )
-        environment.stripe.start()
-        stack.push_async_callback(environment.stripe.stop)
+        for peer in environment.subject.peers.values():
+            peer.start()
+            stack.push_async_callback(peer.stop)
         await before(environment)
         await environment.switch_on()
         stack.push_async_callback(environment.instances.close)

@@ -281,11 +281,6 @@ class LinkStore:
         row = Replace(CLAIM, claim.cells(owner, until), claim.etag)
         claim.etag = (await self._tables.transact(TABLE, claim.id, [row, *operations]))[0]
 
-    def _documents(self, documents: Sequence[Document], *, settled: bool) -> dict[str, Cell]:
-        stored = pack([self._codec.plain_document(document) for document in documents])
-        at, account = self._clock.now(), self._account
-        return {**stored, "settled": settled, "at": at, "account": account}
-
     async def release(self, claim: Claim) -> None:
         """Give the claim back; when it was lost meanwhile there is nothing to give."""
         cells = claim.cells("", self._clock.now())
@@ -395,3 +390,8 @@ class LinkStore:
         """True when everything the object needs was written."""
         row = await self._tables.get(TABLE, id, DOCUMENT)
         return row is not None and row.cells["settled"] is True
+
+    def _documents(self, documents: Sequence[Document], *, settled: bool) -> dict[str, Cell]:
+        stored = pack([self._codec.plain_document(document) for document in documents])
+        at, account = self._clock.now(), self._account
+        return {**stored, "settled": settled, "at": at, "account": account}
