@@ -16,6 +16,7 @@ import simplejson
 import typer
 
 from cli.audit import audit
+from cli.books import books
 from cli.customers import customers
 from cli.entry import options, run
 from cli.erase import erase
@@ -316,6 +317,7 @@ for _name, _command in (
     app.command(_name)(_command)
 app.add_typer(inbox, name="inbox")
 app.add_typer(mapping, name="mapping")
+app.add_typer(books, name="books")
 app.add_typer(customers, name="customers")
 app.add_typer(peers, name="world")
 

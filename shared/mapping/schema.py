@@ -5,14 +5,15 @@ Five kinds. `template`: the product's own rendering of one kind of document, wit
 rows for `lookup`. `policy`: the choices that are not rendering. `books`: companies and accounts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Discriminator, Field, Tag, ValidationError, model_validator
 
 from shared.domain.books import Books
 from shared.domain.model import Model
-from shared.mapping.loader import Loaded
+from shared.mapping.loader import Loaded, Tree
 from shared.mapping.problems import MappingRefused, Problem
 from shared.mapping.reasons import problems_of
 from shared.policy import Policy
@@ -26,6 +27,7 @@ PARTS_MAX = 20
 CASES_MAX = 200
 FIELDS_MAX = 200
 MESSAGE_CHARS_MAX = 200
+BLANK = "?"  # a value of the books that a person has to fill in
 
 type Raw = str | Sequence[Raw] | Mapping[str, Raw]
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
@@ -194,7 +196,31 @@ def parse(loaded: Loaded) -> MappingDocument:
     if model is None:
         reason = "must be template, mapping, table, policy or books"
         raise MappingRefused([Problem(loaded.where, reason, "kind")])
+    if model is BooksDocument and (blanks := list(_blanks(dict(loaded.tree), ""))):
+        reason = "is blank: fill it in"
+        raise MappingRefused([_located(loaded, Problem(loaded.where, reason, at)) for at in blanks])
     try:
         return model.model_validate(loaded.tree)
     except ValidationError as error:
-        raise MappingRefused(problems_of(loaded.where, model, error)) from None
+        problems = problems_of(loaded.where, model, error)
+        if model is BooksDocument:
+            problems = [_located(loaded, problem) for problem in problems]
+        raise MappingRefused(problems) from None
+
+
+def _blanks(tree: Tree, place: str) -> Iterator[str]:
+    """The places that `tieout books init` left open; the loader has bounded the depth."""
+    if tree == BLANK:
+        yield place
+    for name, inside in tree.items() if isinstance(tree, dict) else ():
+        yield from _blanks(inside, f"{place}.{name}" if place else name)
+
+
+def _located(loaded: Loaded, problem: Problem) -> Problem:
+    """A problem with the line of its place, or of the nearest one around it."""
+    place = problem.field
+    while place and place not in loaded.lines:
+        place = place.rpartition(".")[0]
+    if not place:
+        return problem
+    return replace(problem, field=f"{problem.field}, line {loaded.lines[place]}")

@@ -1,5 +1,6 @@
 """Health, readiness, gauges, and decisions about customers."""
 
+from shared.services.operations.books_draft import DraftRefused, draft
 from shared.services.operations.customers import AccountDecision, ChoiceRefused, CustomerDecisions
 from shared.services.operations.dynamics_setup import DynamicsSetup
 from shared.services.operations.health import Health, ReadyAccount, check_books
@@ -16,12 +17,14 @@ __all__ = (
     "AccountDecision",
     "ChoiceRefused",
     "CustomerDecisions",
+    "DraftRefused",
     "DynamicsSetup",
     "Health",
     "Measure",
     "ReadyAccount",
     "StripePermission",
     "check_books",
+    "draft",
     "events_of",
     "permissions_of",
 )
