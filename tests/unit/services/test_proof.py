@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from shared.domain.books import Books
 from shared.domain.clearing import NOT_WRITTEN, UNKNOWN_LINE, Resolution
 from shared.domain.money import Money
 from shared.errors import CredentialsRefused, Parked, Throttled, Unavailable
@@ -80,6 +81,9 @@ class Shop:
     def prover(self, resolutions: Mapping[str, Resolution] | None = None) -> Prover:
         """The service; `resolutions`: what people settled by hand."""
 
+        async def books() -> Books:
+            return self.settings.books
+
         async def resolved() -> Mapping[str, Resolution]:
             return resolutions or {}
 
@@ -89,7 +93,7 @@ class Shop:
             self.clock,
             random.Random(1),
             resolved=resolved,
-            books=self.settings.books,
+            books=books,
             ledger_entity=self.settings.ledger_entity,
             journal_lines=REGISTRY.entity_sets.journal_lines,
         )
