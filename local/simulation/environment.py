@@ -135,7 +135,7 @@ class Environment:
             stripe_url=STRIPE,
             dynamics_url=DYNAMICS,
             currencies=self.currencies,
-            own_books={SECOND: list(CLEARING_OF_SECOND)} if self.second else {},
+            own_books={SECOND: list(CLEARING_OF_SECOND)} if self.conditions.second_account else {},
             partitions=self.partitions,
             sweep_overlap_hours=self.conditions.overlap_hours,
             journal_lines_max=self.conditions.journal_lines_max,

@@ -22,7 +22,6 @@ from shared.errors import limit_reached
 from shared.mapping.finance import Target
 from shared.ports import Clock, DynamicsGateway
 from shared.settings import Settings
-from shared.stores.holds import Holds
 from shared.stores.journals import Journals, Writer
 from shared.stores.links import LinkStore
 from shared.targets.entity_set import EntitySets
@@ -77,7 +76,7 @@ class Phases:
                 for step in steps:
                     busy = await onward(busy, step)
                 written = await onward(busy, partial(applier.apply, writer))
-                after = iter(await self._explained(written, target.customers, journals.holds))
+                after = iter(await self._explained(written, target.customers, journals))
             else:
                 after = iter([_not_whole(result) for result in busy])
             results = [next(after) if _is_busy(result) else result for result in planned]
@@ -88,12 +87,12 @@ class Phases:
         self,
         written: Sequence[WrittenObject | Failed],
         customers: accounts.Accounts,
-        holds: Holds,
+        journals: Journals,
     ) -> list[WrittenObject | Failed]:
         """The results, with the reason where a write is refused because of its customer."""
         failures = [result for result in written if isinstance(result, Failed)]
         try:
-            failures = await accounts.explain(self.dynamics, failures, customers, holds)
+            failures = await accounts.explain(self.dynamics, failures, customers, journals.holds)
         except Exception as error:  # what Dynamics said first stays
             for result in failures:
                 failed(result, error)

@@ -91,13 +91,8 @@ class DynamicsSetup:
         if self._settings.ledger_entity is not None:
             remedy = "Publish the entity set, or correct TIEOUT_LEDGER_ENTITY."
             yield Probe({"ledger entity": remedy}, self._ledger_entity)
-        yield Probe(
-            {
-                "tax of orders": "Choose tax: codes or tax: lines in the policy and publish "
-                "(docs/mapping.md, Tax of orders)."
-            },
-            self._tax_of_orders,
-        )
+        remedy = "Publish a policy with tax: codes or tax: lines (docs/mapping.md, Tax of orders)."
+        yield Probe({"tax of orders": remedy}, self._tax_of_orders)
         yield from self.of_books()
 
     def of_books(self) -> Iterator[Probe]:
