@@ -119,6 +119,17 @@ def test_readiness_checks_the_books_that_are_published() -> None:
     live(story)
 
 
+def test_a_probe_uses_the_journals_of_the_books_that_are_published() -> None:
+    async def story(world: World) -> None:
+        name = "companies__demf__journals__customer_payment"
+        await publish(world, text_of(world, **{name: "NOWHERE"}))
+        report = await post(world, "probe", company="demf", classification="STRIPE")
+        found = {each["rule"]: each["answer"] for each in report["answers"]}
+        assert found["line_numbers_collide"] == "unknown"
+
+    live(story)
+
+
 def test_a_day_that_published_books_close_is_held() -> None:
     async def story(world: World) -> None:
         await publish(

@@ -73,7 +73,7 @@ def test_the_embedded_world_is_ready_and_everything_was_asked() -> None:
             *("customer id property", "currencies", "ledger entity"),
         ]
         assert rest[6] == "tax of orders"
-        assert rest[6:] == [
+        assert rest[7:] == [
             name.format(company) for company in ("usmf", "demf") for name in OF_COMPANY
         ]
 
