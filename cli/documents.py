@@ -14,6 +14,7 @@ from shared.mapping.loader import DOCUMENT_BYTES_MAX, Loaded, load, needs_quotes
 from shared.mapping.problems import MappingRefused, Problem
 from shared.mapping.schema import parse, title_of
 from shared.packaged import packaged_mapping, packaged_templates, packaged_vocabulary
+from shared.policy import problems as policy_problems
 
 FILES_MAX = 200
 SUFFIXES = (".yaml", ".yml")
@@ -31,6 +32,9 @@ def check(
     """
     loaded, _ = _readable(paths)
     made = compile_mapping(packaged_templates(), loaded, packaged_vocabulary(), reserved)
+    reasons = [] if made.books is None else policy_problems(made.policy, made.books)
+    if reasons:
+        raise MappingRefused([Problem("policy", reason) for reason in reasons])
     return tuple(loaded), made, lost_rows(packaged_mapping().tables, made.tables, "the product")
 
 

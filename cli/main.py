@@ -7,6 +7,7 @@ other commands ask a running app. The world is imported only by the commands tha
 import json
 import logging
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
@@ -15,6 +16,7 @@ import simplejson
 import typer
 
 from cli.audit import audit
+from cli.books import books
 from cli.corrections import reclass, reverse
 from cli.customers import customers
 from cli.entry import options, run
@@ -234,7 +236,7 @@ def proof(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
         for part in (*account["currencies"].values(), *account.get("balances", ()))
         if part["gap_minor"]
     ]
-    if gaps or any(account.get("not_proved") for account in accounts):
+    if gaps or any(account.get("not_proved") or account.get("problem") for account in accounts):
         raise typer.Exit(1)
 
 
@@ -245,6 +247,8 @@ def ready(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps(answer))
     else:
+        if "books" in answer:
+            typer.echo(_in_force(answer["books"]))
         for check in answer.get("checks", ()):
             typer.echo(
                 f"{'ok  ' if not check['problem'] else 'FAIL'} {check['name']}: "
@@ -256,6 +260,15 @@ def ready(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
             typer.echo(answer["message"])
     if answer.get("status") != "ready":
         raise typer.Exit(1)
+
+
+def _in_force(books: Mapping[str, str]) -> str:
+    """Which books are in force, in words."""
+    if not books["source"]:
+        return "books: not known while the active mapping cannot be read"
+    if not books["document"]:
+        return f"books in force: the first value, {books['source']}; none are published"
+    return f"books in force: {books['document']}, published in set {books['set'][:12]}"
 
 
 @app.command()
@@ -312,6 +325,7 @@ for _name, _command in (
     app.command(_name)(_command)
 app.add_typer(inbox, name="inbox")
 app.add_typer(mapping, name="mapping")
+app.add_typer(books, name="books")
 app.add_typer(customers, name="customers")
 app.add_typer(peers, name="world")
 

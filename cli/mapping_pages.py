@@ -74,6 +74,7 @@ def preview_page(answer: Mapping[str, Any], out: Console) -> None:
         cells = [str(group[column]) for column in ("unchanged", "changed", "rejected", "accepted")]
         table.add_row(f"{name} ({about})", *cells)
     out.print(table)
+    _books(answer.get("books", ()), out)
     for warning in answer.get("warnings", ()):
         out.print(f"warning: {warning}", markup=False)
     if answer["policy_differs"]:
@@ -81,6 +82,22 @@ def preview_page(answer: Mapping[str, Any], out: Console) -> None:
         out.print(f"{what}: other records may have to exist, too; the preview does not show that")
     for name, _ in GROUPS:
         _group(name, answer["groups"][name], out)
+
+
+def _books(differences: Sequence[Mapping[str, Any]], out: Console) -> None:
+    """What of the books changes, and for what it holds."""
+    if not differences:
+        return
+    count = len(differences)
+    out.print(
+        f"books: {count} {'value differs' if count == 1 else 'values differ'}. Everything from now "
+        "on, and the drafts below once they are reapplied, would go to:"
+    )
+    for difference in differences[:RECORDS_SHOWN_MAX]:
+        old, new = (_value(difference[side]) for side in ("before", "after"))
+        out.print(f"  {difference['place']}: {old} -> {new}", markup=False)
+    if count > RECORDS_SHOWN_MAX:
+        out.print(f"  ... and {count - RECORDS_SHOWN_MAX} more (--json shows all)")
 
 
 def _group(name: str, group: Mapping[str, Any], out: Console) -> None:

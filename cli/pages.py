@@ -190,6 +190,9 @@ def proof_page(proof: Mapping[str, Any], out: Console) -> None:
 
 
 def _account_proof(proof: Mapping[str, Any], out: Console, of: str = "") -> None:
+    if problem := proof.get("problem"):
+        out.print(f"no clearing proof{of}: {problem}", markup=False)
+        return
     out.print(_proof_table(proof, of))
     out.print(f"posted amounts are read from: {proof['scope']}")
     for name in proof.get("not_proved", ()):
@@ -198,10 +201,10 @@ def _account_proof(proof: Mapping[str, Any], out: Console, of: str = "") -> None
         )
     for name, currency, part in _parts(proof):
         if not part.get("has_book", True):
-            out.print(f"{name} has no book: add it to TIEOUT_BOOKS, then retry its parked items")
+            out.print(f"{name} has no book: add it to the books, then retry its parked items")
         if not part.get("has_account", True):
             out.print(
-                f"{name} has no clearing account: add it to TIEOUT_BOOKS (balances of the "
+                f"{name} has no clearing account: add it to the books (balances of the "
                 "currency), then retry its parked items"
             )
         for difference in part["differences"][:PARKED_SHOWN_MAX]:

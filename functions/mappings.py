@@ -134,6 +134,7 @@ async def _preview(req: func.HttpRequest) -> Json:
         **asdict(preview.preview),
         "groups": groups,
         "policy_differs": preview.policy_differs,
+        "books": [asdict(difference) for difference in preview.books],
         "warnings": list(preview.warnings),
     }
 

@@ -39,15 +39,18 @@ async def health(req: func.HttpRequest) -> func.HttpResponse:
 @bp.durable_client_input(client_name="client")
 @guarded("ready")
 async def ready(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
-    """Ready: settings, every system, and what the books name, each with problem and remedy."""
+    """Ready: settings, every system, and what the books name, each with problem and remedy;
+    `books`: which are in force."""
     del req
     try:
-        checks = await bootstrap.app().health(DurableFlows(client)).ready()
+        health = bootstrap.app().health(DurableFlows(client))
+        checks, books = await health.ready(), await health.books()
     except TieoutError as error:
         return refused(error)
     problems = [check for check in checks if check.problem]
     body = {
         "status": "not ready" if problems else "ready",
+        "books": books,
         "checks": [asdict(check) for check in checks],
     }
     return json_response(body, 503 if problems else 200)
@@ -82,7 +85,7 @@ async def payouts(req: func.HttpRequest) -> func.HttpResponse:
 async def proof(req: func.HttpRequest) -> func.HttpResponse:
     """The clearing proof of every currency, with its exceptions; `balances`: those of other
     balances of Stripe (issuing, ...); `accounts`: those of further accounts by alias, each as the
-    default account's."""
+    default account's. `problem`: why an account has no proof, where there are several."""
     from shared.services.reconciliation import prove_each
 
     del req
@@ -94,7 +97,9 @@ async def proof(req: func.HttpRequest) -> func.HttpResponse:
     return json_response({**found.pop(DEFAULT_ACCOUNT), "accounts": found})
 
 
-def _proofs(proofs: "Proofs") -> dict[str, object]:
+def _proofs(proofs: "Proofs | TieoutError") -> dict[str, object]:
+    if isinstance(proofs, TieoutError):
+        return {"scope": "", "currencies": {}, "balances": [], "problem": str(proofs)}
     currencies = {
         name: _proof(proof_of_currency) | {"has_book": name not in proofs.without_book}
         for name, proof_of_currency in proofs.by_currency.items()

@@ -48,7 +48,11 @@ BOOKS: Mapping[str, tuple[str, str, str]] = {
     "eur": ("demf", "STRIPE-EUR", "DEMF OPER"),
     "jpy": ("usmf", "STRIPE-JPY", "USMF JPY"),
 }
-MAIN_ACCOUNTS = {"STRIPE-USD": "110710", "STRIPE-EUR": "110720", "STRIPE-JPY": "110730"}
+MAIN_ACCOUNTS = {
+    **{"STRIPE-USD": "110710", "STRIPE-EUR": "110720", "STRIPE-JPY": "110730"},
+    **{"STRIPE2-USD": "110740", "STRIPE2-EUR": "110750", "STRIPE2-JPY": "110760"},
+}
+SECOND = "STRIPE2"  # begins the clearing accounts of a further Stripe account with own books
 OTHER_CLEARING, OTHER_BANK = "110790", "110190"
 
 
@@ -98,6 +102,15 @@ def _book(currency: str) -> dict[str, Any]:
     }
 
 
+def _own_books(currencies: Iterable[str]) -> dict[str, Any]:
+    """The books of a further Stripe account: clearing accounts of its own, the same banks."""
+    placed = {}
+    for currency in currencies:
+        clearing = {"type": "Bank", "id": f"{SECOND}-{currency.upper()}"}
+        placed[currency] = {**_book(currency), "clearing": clearing}
+    return {"currencies": placed}
+
+
 def settings(
     *,
     livemode: bool = False,
@@ -105,11 +118,13 @@ def settings(
     dynamics_url: str,
     currencies: Iterable[str] = (),
     accounts: Mapping[str, Sequence[str]] | None = None,
+    own_books: Mapping[str, Sequence[str]] | None = None,
     **changes: Any,  # noqa: ANN401 - fields of Settings
 ) -> Settings:
     """Valid settings of an embedded world; `currencies` adds books to the three there are;
-    `accounts`: the currencies of further Stripe accounts by alias."""
-    found = dict.fromkeys((*BOOKS, *currencies))
+    `accounts`: the currencies of further Stripe accounts by alias; `own_books`: further accounts
+    with books of their own, in three currencies at most."""
+    found, own = dict.fromkeys((*BOOKS, *currencies)), own_books or {}
     values: dict[str, Any] = {
         "stripe_api_key": api_key(DEFAULT_ACCOUNT, livemode=livemode),
         "stripe_webhook_secrets": SIGNING_SECRETS,
@@ -124,7 +139,7 @@ def settings(
                 "livemode": livemode,
                 "currencies": settled,
             }
-            for alias, settled in (accounts or {}).items()
+            for alias, settled in (*(accounts or {}).items(), *((name, ()) for name in own))
         ],
         "dynamics_url": dynamics_url,
         "dynamics_token_url": f"{dynamics_url}/local/oauth2/v2.0/token",
@@ -136,6 +151,7 @@ def settings(
             "companies": {"usmf": _company(), "demf": _company()},
             "currencies": {currency: _book(currency) for currency in found},
             "default_company": "usmf",
+            "stripe_accounts": {alias: _own_books(names) for alias, names in own.items()},
         },
         "ledger_entity": {
             "entity_set": "GeneralJournalAccountEntries",

@@ -74,7 +74,8 @@ class Options:
     """What kind of world: its seed, its mode, how its peers behave.
 
     `settings` changes fields of the app's settings; `currencies` adds books; `accounts`: further
-    Stripe accounts by alias, with the currencies that each settles in; `documents` are the
+    Stripe accounts by alias, with the currencies that each settles in; `own_books`: further ones
+    with clearing accounts of their own in these currencies; `documents` are the
     published mapping (none: the product's own). `schedules`: of timers, instead of their own.
     `sockets`: the parts
     reach each other over the network, which needs the real driver. `watch`: put around the app's
@@ -88,6 +89,7 @@ class Options:
     livemode: bool = False
     currencies: Sequence[str] = ()
     accounts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    own_books: Mapping[str, Sequence[str]] = field(default_factory=dict)
     addresses: Addresses = field(default_factory=Addresses)
     stripe: PeerSettings = field(default_factory=PeerSettings)
     stripe_faults: StripeFaults = field(default_factory=StripeFaults)
@@ -123,6 +125,7 @@ class World:
             currencies=options.currencies,
             accounts=options.accounts,
             ingress=options.ingress,
+            own_books=options.own_books,
             **options.settings,
         )
         self.tables = MemoryTables()

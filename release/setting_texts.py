@@ -52,7 +52,8 @@ TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "-",
         ),
         "TIEOUT_BOOKS": (
-            "companies, currencies and accounts, as JSON ([README](../README.md#tieout_books))",
+            "first value of the books, as JSON; published ones take its place "
+            "([The books](accounting.md#the-books))",
             "",
         ),
         "TIEOUT_LEDGER_ENTITY": (

@@ -21,6 +21,7 @@ from shared.converge.pipeline import Converge
 from shared.converge.reading import Reader
 from shared.converge.recording import Recorder
 from shared.converge.refusals import PostingRefusals
+from shared.domain.books import Books
 from shared.domain.partition import DEFAULT_ACCOUNT
 from shared.ports import DynamicsGateway, Flows, Random, StripeGateway
 from shared.receiving import ReceivingApp
@@ -42,6 +43,7 @@ from shared.services.operations import (
     Measure,
     ReadyAccount,
     WaysIn,
+    check_books,
 )
 from shared.services.privacy import Erase, Purge
 from shared.services.probing import Probing
@@ -49,6 +51,7 @@ from shared.services.publishing import Publish, Published, Reapply, Recent
 from shared.services.reconciliation import Prover, Reconcile, prove_each
 from shared.services.setup import SetupNote, WebhookSetup, note_setup, webhook_setup
 from shared.services.work import AccountSweeps, Backfill, DeadLetters, Sweep, Work
+from shared.stores.active_books import BooksInForce
 from shared.stores.audit_log import AuditLog
 from shared.stores.disputes import DisputeList
 from shared.stores.fees import FeeList
@@ -91,8 +94,13 @@ class App(ReceivingApp):
         return Items(self.tables, self.clock)
 
     def _links(self) -> LinkStore:
-        lease_seconds = self.settings.lease_seconds
-        return LinkStore(self.tables, self.clock, lease_seconds, self.registry.codec)
+        settings, codec = self.settings, self.registry.codec
+        lease_seconds, account = settings.lease_seconds, settings.stripe_alias
+        return LinkStore(self.tables, self.clock, lease_seconds, codec, account)
+
+    def _journals(self, books: Books) -> Journals:
+        ports = (self.tables, self.dynamics, self.clock, self.rng)
+        return Journals(*ports, self.settings, books=books)
 
     def _pages(self) -> Pages:
         return Pages(self.stripe, self.clock, self.rng)
@@ -110,6 +118,9 @@ class App(ReceivingApp):
         """Who did what."""
         return AuditLog(self.tables, self.clock)
 
+    def _books(self) -> BooksInForce:
+        return BooksInForce(self.settings, self.mappings)
+
     # The services.
 
     def provers(self) -> dict[str, Prover]:
@@ -125,7 +136,7 @@ class App(ReceivingApp):
             self.rng,
             resolved=Accepted(self._items(), self._links(), self.registry).transactions,
             corrected=Corrected(self.tables, self._links()).all,
-            books=self.settings.books,
+            books=self._books().of_account,
             ledger_entity=self.settings.ledger_entity,
             journal_lines=self.registry.entity_sets.journal_lines,
         )
@@ -136,13 +147,12 @@ class App(ReceivingApp):
         links, sets = self._links(), self.registry.entity_sets
         origins = Origins(tables, links, clock, settings.lease_seconds)
         disputes = DisputeBooks(tables, links, clock, settings.stripe_alias)
-        journals = Journals(tables, self.dynamics, clock, self.rng, settings)
-        phases = Phases(self.dynamics, clock, links, journals, settings, sets)
+        phases = Phases(self.dynamics, clock, links, self._journals, settings, sets)
         flows, dispatch = self.flows or flows, self._dispatch()
         delimiter = settings.dynamics_dimension_delimiter
-        refusals = partial(PostingRefusals, self.dynamics, settings.books, delimiter)
+        refusals = partial(PostingRefusals, self.dynamics, delimiter=delimiter)
         return Converge(
-            ActiveRules(self.registry, settings, self.mappings, clock),
+            ActiveRules(self.registry, settings, self.mappings.active, clock),
             Reader(self.stripe, links, origins, disputes),
             Decider(self.dynamics, tables),
             Commands(
@@ -210,6 +220,7 @@ class App(ReceivingApp):
             clock=self.clock,
             rng=self.rng,
             settings=self.settings,
+            books=self._books().of_all,
         )
 
     def posting_watch(self) -> PostingWatch:
@@ -222,6 +233,7 @@ class App(ReceivingApp):
             clock=self.clock,
             rng=self.rng,
             settings=self.settings,
+            books=self._books().of_all,
         )
 
     def backfill(self, flows: Flows) -> Backfill:
@@ -256,7 +268,7 @@ class App(ReceivingApp):
             clock=self.clock,
             rng=self.rng,
             audit_log=self.audit_log(),
-            books=self.settings.books,
+            books=self._books().of_all,
         )
 
     def correct(self) -> Correct:
@@ -271,7 +283,7 @@ class App(ReceivingApp):
             clock=self.clock,
             rng=self.rng,
             audit_log=self.audit_log(),
-            books=self.settings.books,
+            books=self._books().of_all,
             time_zone=self.settings.time_zone,
         )
 
@@ -302,7 +314,7 @@ class App(ReceivingApp):
             tables=self.tables,
             clock=self.clock,
             audit_log=self.audit_log(),
-            companies=self.settings.books.companies,
+            books=self._books().of_all,
             customer_id_property=self.settings.customer_id_property,
         )
 
@@ -310,7 +322,8 @@ class App(ReceivingApp):
         """Submitting, previewing and publishing mappings."""
         recent = self._recent().objects
         ports = (self.mappings, self.settings, self.clock, recent, self.dynamics)
-        return Publish(*ports, audit_log=self.audit_log())
+        setup = partial(DynamicsSetup, self.dynamics, self.settings, self.mappings)
+        return Publish(*ports, audit_log=self.audit_log(), check_books=partial(check_books, setup))
 
     def reapply(self) -> Reapply:
         """Rendering drafts as the active mapping says."""
@@ -331,7 +344,7 @@ class App(ReceivingApp):
             clock=self.clock,
             prove=partial(prove_each, self.provers()),
             queues=self.registry.all_queues,
-            books=self.settings.books,
+            books=self._books().of_all,
         )
 
     def erase(self) -> Erase:
@@ -370,7 +383,8 @@ class App(ReceivingApp):
                 )
                 for alias, app in self._each_account().items()
             },
-            setup=DynamicsSetup(self.dynamics, self.settings, self.mappings),
+            setup=partial(DynamicsSetup, self.dynamics, self.settings, self.mappings),
+            books=self._books(),
             tables=self.tables,
             queue=self.queue,
             flows=self.flows or flows,
@@ -391,5 +405,6 @@ class App(ReceivingApp):
 
     def probing(self) -> Probing:
         """Finding out how this Dynamics behaves."""
-        log = self.audit_log()
-        return Probing(self.dynamics, self.clock, self.rng, self.settings, log)
+        ports = (self.dynamics, self.clock, self.rng)
+        log, books = self.audit_log(), self._books().of_all
+        return Probing(*ports, self.settings, log, books=books)

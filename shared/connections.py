@@ -101,6 +101,20 @@ def dynamics_gateway(settings: Settings, http: httpx.AsyncClient, clock: Clock) 
     return FinanceGateway(transport, clock, delimiter=settings.dynamics_dimension_delimiter)
 
 
+def dynamics_client(
+    url: str, secret: tuple[str, str, str], http: httpx.AsyncClient, clock: Clock
+) -> DynamicsGateway:
+    """The Dynamics client of who has no settings yet. `secret`: token address, client id, client
+    secret."""
+    from shared.clients.dynamics.auth import ClientCredentials
+    from shared.clients.dynamics.finance import FinanceGateway
+    from shared.clients.dynamics.transport import DynamicsHttp
+
+    _quieten()
+    tokens = ClientCredentials(*secret, f"{url}/.default", http=http, clock=clock)
+    return FinanceGateway(DynamicsHttp(url, tokens, http, clock), clock, delimiter="-")
+
+
 def _tables(settings: Settings, clock: Clock) -> Tables:
     from shared.clients.tables import AzureTables
 

@@ -279,7 +279,7 @@ DEFAULT = Policy()
 def problems(policy: Policy, books: Books) -> list[str]:
     """What of a policy these books cannot carry: companies they do not know."""
     return [
-        f"routes.{index}.company: TIEOUT_BOOKS has no company {rule.company!r}"
+        f"routes.{index}.company: the books have no company {rule.company!r}"
         for index, rule in enumerate(policy.routes)
         if rule.company not in books.companies
     ]

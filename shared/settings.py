@@ -1,14 +1,14 @@
 """The settings: one frozen model, read from the environment, every problem reported at once.
 
 Names of variables are in `VARIABLES`; README.md lists them with examples. Structured settings
-(`TIEOUT_BOOKS`) are JSON. A Key Vault reference that the platform could not resolve arrives as its
-literal text: such a value is refused, not used.
+(`TIEOUT_BOOKS`, the first value of the books) are JSON. A Key Vault reference that the platform
+could not resolve arrives as its literal text: such a value is refused, not used.
 https://learn.microsoft.com/azure/app-service/app-service-key-vault-references
 """
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -247,17 +247,12 @@ class Settings(Model):
         return (DEFAULT_ACCOUNT, *(account.alias for account in self.stripe_accounts))
 
     def of(self, alias: str) -> Self:
-        """These settings as one Stripe account has them: its key, its secrets, and of the books
-        its currencies alone, so that money of another currency parks. Raises KeyError."""
-        by_alias = {account.alias: account for account in self.stripe_accounts}
-        if alias == DEFAULT_ACCOUNT and not by_alias:
-            return self
+        """These settings as one Stripe account has them: its key and its secrets. Its books are
+        `shared.stores.active_books.active_books`. Raises KeyError."""
         if alias == DEFAULT_ACCOUNT:
-            taken = [name for account in by_alias.values() for name in account.currencies]
-            return self._with_currencies([c for c in self.books.currencies if c not in taken])
-        account = by_alias[alias]
-        found = self._with_currencies(account.currencies)
-        found = found.model_copy(
+            return self
+        account = {account.alias: account for account in self.stripe_accounts}[alias]
+        found = self.model_copy(
             update={
                 "stripe_api_key": account.api_key,
                 "stripe_webhook_secrets": account.webhook_secrets,
@@ -267,11 +262,6 @@ class Settings(Model):
         )
         found._alias = alias
         return found
-
-    def _with_currencies(self, names: Iterable[str]) -> Self:
-        currencies = {name: self.books.currencies[name] for name in names}
-        books = self.books.model_copy(update={"currencies": currencies})
-        return self.model_copy(update={"books": books})
 
     def partitions_of(self, queue: str) -> int:
         """How many sessions a queue has for each Stripe account."""

@@ -4,9 +4,11 @@ The setting is a JSON list. It names the *settings* that hold a key and signing 
 these can be Key Vault references as the default account's are:
 
     [{"alias": "shop-eu", "key": "STRIPE_API_KEY_EU", "webhook_secrets": "STRIPE_SECRETS_EU",
-      "currencies": ["eur"], "account": "acct_1ABC", "livemode": true}]
+      "account": "acct_1ABC", "livemode": true}]
 
-`account` and `livemode` may be left out. https://docs.stripe.com/keys
+`account` and `livemode` may be left out. The books have the currencies of the account in
+`stripe_accounts`; without that, `"currencies": ["eur"]` gives it some of the default account's.
+https://docs.stripe.com/keys
 """
 
 import re
@@ -24,7 +26,7 @@ ALIAS_CHARS_MAX = 20
 ACCOUNTS_MAX = 50  # a timer reads them side by side
 UNRESOLVED_REFERENCE = "@Microsoft.KeyVault("
 FIELDS = ("alias", "key", "webhook_secrets", "currencies", "account", "livemode")
-REQUIRED = FIELDS[:4]
+REQUIRED = FIELDS[:3]
 
 _ALIAS = re.compile(rf"[a-z][a-z0-9-]{{0,{ALIAS_CHARS_MAX - 1}}}")
 _ACCOUNT_ID = re.compile(r"acct_[A-Za-z0-9]{1,100}")
@@ -101,13 +103,14 @@ def livemode_in(environment: Mapping[str, str]) -> bool | None:
 
 
 class StripeAccount(Model):
-    """One further account. `currencies`: those of the books that it settles in, and it alone."""
+    """One further account. `currencies`: those of the default account's books that are its own,
+    where the books themselves do not name it."""
 
     alias: str
     api_key: SecretStr
     webhook_secrets: tuple[SecretStr, ...] = Field(min_length=1)
     livemode: bool
-    currencies: tuple[str, ...] = Field(min_length=1)
+    currencies: tuple[str, ...] = ()
     account_id: str = ""
 
     _alias = field_validator("alias")(check_alias)
@@ -219,7 +222,7 @@ def _account(
         api_key=SecretStr(key),
         webhook_secrets=signing,
         livemode=livemode is True,
-        currencies=tuple(entry["currencies"]),
+        currencies=tuple(entry.get("currencies", ())),
         account_id=entry.get("account", ""),
     )
 
@@ -272,6 +275,11 @@ def contradictions(
             "name in currencies"
             for name in unknown
         ]
+        if account.currencies and account.alias in books.stripe_accounts:
+            problems.append(
+                f"{VARIABLE} lists currencies of {account.alias}, and TIEOUT_BOOKS has its books "
+                "in stripe_accounts: leave the list out"
+            )
     if further and all(
         any(name in account.currencies for account in further) for name in books.currencies
     ):
@@ -284,9 +292,10 @@ def contradictions(
 def _shared(what: str, value: str, owner: str, other: str) -> str:
     if what == "currency":
         return (
-            f"{VARIABLE} lets {owner} and {other} both settle in {value}: TIEOUT_BOOKS has one "
-            "clearing account for a currency, and two Stripe accounts on one clearing account "
-            "could not be proved apart; leave the currency to one of them"
+            f"{VARIABLE} lets {owner} and {other} both settle in {value}: a list gives a "
+            "currency with its clearing account to one Stripe account, because two on one clearing "
+            "account could not be proved apart; leave it to one of them, or give each its own "
+            "books (stripe_accounts, docs/accounting.md)"
         )
     if what == "alias":
         return f"{VARIABLE} has the alias {value} twice: each account needs one of its own"

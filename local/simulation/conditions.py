@@ -30,6 +30,7 @@ ATTEMPTS = (12, 12, 4)
 GATHER_SECONDS = (10, 10, 0, 60)
 RETENTION = (30, 30, 8)
 ORDERS = (False, True)
+SECOND_ACCOUNT = (True, False)  # of seeds without orders
 PAGE_ROWS = (QUERY_ROWS_MAX, 25, 7, 3)
 PAST_DAYS = (0.0, 0.0, 20.0, 60.0)
 TIME_ZONES = ("UTC", "America/New_York", "Europe/Berlin", "Asia/Tokyo")
@@ -83,6 +84,7 @@ class Conditions:
     orders: bool = False
     ingress: Ingress = "webhook"
     shapes: tuple[Shape, ...] = ("snapshot",)
+    second_account: bool = False
 
 
 def conditions_of(seed: int) -> Conditions:
@@ -95,6 +97,7 @@ def conditions_of(seed: int) -> Conditions:
         return low + (high - low) * fraction("condition", seed, name)
 
     latency = one_of("speed of dynamics", LATENCY_SECONDS)
+    orders = one_of("orders", ORDERS)
     late_commit_max = SETTLE_SECONDS - latency[1]
     return Conditions(
         start=one_of("start", STARTS),
@@ -110,7 +113,8 @@ def conditions_of(seed: int) -> Conditions:
         gather_seconds=one_of("gather", GATHER_SECONDS),
         retention_days=one_of("retention", RETENTION),
         time_zone=one_of("time zone", TIME_ZONES),
-        orders=one_of("orders", ORDERS),
+        orders=orders,
+        second_account=not orders and one_of("second account", SECOND_ACCOUNT),
         page_rows=one_of("page rows", PAGE_ROWS),
         past_days=one_of("past", PAST_DAYS),
         latency_seconds=latency,

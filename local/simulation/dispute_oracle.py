@@ -4,7 +4,7 @@ It shares no code with the product: whoever lost a dispute has a loss, nobody el
 decided stands nowhere any more.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 
 from local.dynamics import DynamicsPeer
@@ -15,15 +15,20 @@ HELD, LOSSES = "132900", "618200"
 DECIDED = ("won", "lost", "prevented", "warning_closed")
 
 
-def is_open(stripe: StripePeer, dispute: str) -> bool:
-    """Whether a dispute is not decided yet."""
-    found = [each for each in stripe.objects("dispute") if each["id"] == dispute]
-    return any(each["status"] not in DECIDED for each in found)
+def is_open(peers: Mapping[str, StripePeer], dispute: str) -> bool:
+    """Whether a dispute of one of the Stripe accounts is not decided yet."""
+    return any(
+        each["id"] == dispute and each["status"] not in DECIDED
+        for stripe in peers.values()
+        for each in stripe.objects("dispute")
+    )
 
 
-def unequal(stripe: StripePeer, dynamics: DynamicsPeer, by_hand: Collection[str]) -> list[str]:
-    """Disputes whose amounts stand where they should not. `by_hand`: transactions that people
-    decided about; the disputes of these are theirs."""
+def unequal(
+    peers: Mapping[str, StripePeer], dynamics: DynamicsPeer, by_hand: Collection[str]
+) -> list[str]:
+    """Disputes of the Stripe accounts, given by alias, whose amounts stand where they should not.
+    `by_hand`: transactions that people decided about; the disputes of these are theirs."""
     sums: dict[tuple[str, str], Decimal] = {}
     ledger = dynamics.ledger()
     for line in (*ledger.posted, *ledger.drafts):
@@ -33,10 +38,13 @@ def unequal(stripe: StripePeer, dynamics: DynamicsPeer, by_hand: Collection[str]
                 line.amount, line.currency.lower()
             )
     wrong = []
-    for dispute in stripe.objects("dispute"):
-        txns = [
-            txn for txn in dispute["balance_transactions"] if txn["currency"] in oracle.CLEARING
-        ]
+    disputes = [
+        (oracle.CLEARINGS[alias], dispute)
+        for alias, stripe in peers.items()
+        for dispute in stripe.objects("dispute")
+    ]
+    for clearing, dispute in disputes:
+        txns = [txn for txn in dispute["balance_transactions"] if txn["currency"] in clearing]
         if any(txn["id"] in by_hand for txn in txns):
             continue
         taken = -sum(int(txn["amount"]) for txn in txns)

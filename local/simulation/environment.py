@@ -22,6 +22,7 @@ from local.simulation.instances import Instances, SharedWorld
 from local.simulation.merchant import account_of
 from local.simulation.network import Network
 from local.simulation.observers import JournalWatch, LetterWatch, QueueWatch
+from local.simulation.oracle import CLEARING_OF_SECOND, SECOND
 from local.simulation.orders import policy
 from local.simulation.outages import Outages
 from local.simulation.port_faults import FaultyBroker, FaultyQueue, FaultyTables
@@ -77,6 +78,7 @@ class Environment:
         )
         self.dynamics = self._dynamics_peer()
         self.stripe = self._stripe_peer()
+        self.second = self._stripe_peer(SECOND) if conditions.second_account else None
         self.is_switched_on, self._routes = False, True
         self.outages = Outages(clock, seed, injector, timeline)
         queue = FaultyQueue(LocalQueue(self.broker), injector, self.outages, clock, conditions)
@@ -97,6 +99,7 @@ class Environment:
             queue=queue,
             network=Network(injector, self.outages, clock, {"stripe": stripe_seconds}),
             stripe=self.stripe.asgi,
+            further={SECOND: self.second.asgi} if self.second else {},
             dynamics=self.dynamics.asgi,
             injector=injector,
             timeline=timeline,
@@ -123,6 +126,7 @@ class Environment:
             retention_days=self.conditions.retention_days,
             time_zone=self.conditions.time_zone,
             orders=self.conditions.orders,
+            second=self.second,
         )
 
     def settings(self) -> Settings:
@@ -131,6 +135,7 @@ class Environment:
             stripe_url=STRIPE,
             dynamics_url=DYNAMICS,
             currencies=self.currencies,
+            own_books={SECOND: list(CLEARING_OF_SECOND)} if self.conditions.second_account else {},
             partitions=self.partitions,
             ledger_partitions=self.conditions.ledger_partitions,
             sweep_overlap_hours=self.conditions.overlap_hours,
@@ -203,7 +208,10 @@ class Environment:
             strikes=lambda name, _: self.injector.strikes(DYNAMICS_NAMES[name]),
         )
 
-    def _stripe_peer(self) -> StripePeer:
+    def _stripe_peer(self, alias: str = DEFAULT_ACCOUNT) -> StripePeer:
+        """The Stripe account of an alias, with its own door."""
+        is_default = alias == DEFAULT_ACCOUNT
+        end = "" if is_default else f"/{alias}"
         faults = StripeFaults(
             latency_seconds=SLOW_SECONDS,
             stale_list_seconds=self.conditions.stale_list_seconds,
@@ -214,32 +222,36 @@ class Environment:
         )
         return StripePeer(
             self.clock,
-            random.Random(f"stripe {self.seed}"),  # noqa: S311 - a seeded world
-            webhook=self._endpoint() if "webhook" in self.settings().doors else None,
-            topic=self._topic() if "event_grid" in self.settings().doors else None,
-            signing_secrets=books.SIGNING_SECRETS,
-            api_key=books.STRIPE_API_KEY,
+            random.Random(f"stripe{end} {self.seed}"),  # noqa: S311 - a seeded world
+            account=books.account_id(alias),
+            webhook=self._endpoint(end) if "webhook" in self.settings().doors else None,
+            topic=self._topic(alias) if "event_grid" in self.settings().doors else None,
+            signing_secrets=(
+                books.SIGNING_SECRETS if is_default else (books.signing_secret(alias),)
+            ),
+            api_key=books.api_key(alias, livemode=False),
             settings=self._account,
             faults=faults,
             strikes=lambda name, _: self.injector.strikes(STRIPE_NAMES[name]),
         )
 
-    def _endpoint(self) -> Endpoint:
+    def _endpoint(self, end: str) -> Endpoint:
         return Endpoint(
-            f"{APP}{WEBHOOK}",
+            f"{APP}{WEBHOOK}{end}",
             self._client(gateway(self._app, self.injector)),
             is_up=lambda: self.is_switched_on,
         )
 
-    def _take(self, id: str, body: bytes) -> None:
+    def _take(self, alias: str, id: str, body: bytes) -> None:
         """What Event Grid delivers."""
-        properties = {ACCOUNT_PROPERTY: DEFAULT_ACCOUNT}
+        properties = {ACCOUNT_PROPERTY: alias}
         self.broker.send(INGRESS_QUEUE, [Outgoing(id, body, properties=properties)])
 
-    def _topic(self) -> PartnerTopic:
+    def _topic(self, alias: str) -> PartnerTopic:
+        end = "" if alias == DEFAULT_ACCOUNT else f" {alias}"
         return PartnerTopic(
-            self._take,
-            random.Random(f"event grid {self.seed}"),  # noqa: S311 - a seeded world
+            partial(self._take, alias),
+            random.Random(f"event grid{end} {self.seed}"),  # noqa: S311 - a seeded world
             self.conditions.shapes,
             lambda fault: self.injector.strikes(f"event_grid_{fault}"),
             self.conditions.webhook_late_seconds,
@@ -291,7 +303,11 @@ class Environment:
         """No event on its way, no message anywhere, no step due."""
         depths = [self.broker.depth(queue.name) for queue in self.broker.queues]
         waiting = any(depth.ready or depth.locked or depth.scheduled for depth in depths)
-        return not waiting and self.stripe.idle() and self.instances.idle()
+        return (
+            not waiting
+            and all(each.idle() for each in self.subject.peers.values())
+            and self.instances.idle()
+        )
 
 
 async def _nothing(environment: Environment) -> None:
@@ -321,8 +337,9 @@ async def open_environment(
             conditions=conditions or conditions_of(seed),
             stack=stack,
         )
-        environment.stripe.start()
-        stack.push_async_callback(environment.stripe.stop)
+        for peer in environment.subject.peers.values():
+            peer.start()
+            stack.push_async_callback(peer.stop)
         await before(environment)
         await environment.switch_on()
         stack.push_async_callback(environment.instances.close)

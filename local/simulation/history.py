@@ -3,8 +3,15 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+LATER = "gbp"  # gets its book while the app runs
 UNBOOKED = ("chf",)
 """Currencies that no book will ever have: what is charged in them stays in the inbox."""
+
+
+def is_unbooked(alias: str, currency: str) -> bool:
+    """Whether a Stripe account will never have a book for a currency: the second one gets none of
+    those that come later."""
+    return currency in UNBOOKED or (alias != "default" and currency == LATER)
 
 
 @dataclass(frozen=True, slots=True)

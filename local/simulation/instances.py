@@ -3,7 +3,7 @@
 import asyncio
 import contextvars
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,7 +61,8 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class SharedWorld:
-    """What all instances share. `stripe` and `dynamics` are the peers' applications."""
+    """What all instances share. `stripe` and `dynamics` are the peers'
+    applications; `further`: those of further Stripe accounts by alias."""
 
     app_dir: Path
     clock: Clock
@@ -70,6 +71,7 @@ class SharedWorld:
     queue: Queue
     network: Network
     stripe: Asgi
+    further: Mapping[str, Asgi]
     dynamics: Asgi
     injector: Injector
     timeline: Timeline
@@ -211,6 +213,16 @@ class Instances:
         stripe = bootstrap.stripe_gateway(
             settings, self._client(process, around.stripe, "stripe"), clock, rng
         )
+        further = {
+            alias: InstrumentedStripe(
+                process,
+                bootstrap.stripe_gateway(
+                    settings.of(alias), self._client(process, asgi, "stripe"), clock, rng
+                ),
+                around.timeline,
+            )
+            for alias, asgi in around.further.items()
+        }
         dynamics = bootstrap.dynamics_gateway(
             settings, self._client(process, around.dynamics, "dynamics"), clock
         )
@@ -224,6 +236,7 @@ class Instances:
             queue=InstrumentedQueue(process, around.queue, around.timeline),
             signatures=StripeSignatures(),
             stripe=InstrumentedStripe(process, stripe, around.timeline),
+            further_accounts=further,
             dynamics=InstrumentedDynamics(process, dynamics, around.timeline, self.watch),
             flows=InstrumentedFlows(process, flows, around.timeline),
         )

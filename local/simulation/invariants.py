@@ -8,9 +8,8 @@ from typing import Any
 from local.books import CUSTOMER_ID_PROPERTY
 from local.simulation import invariants_books, oracle, order_oracle
 from local.simulation.dispute_oracle import is_open
-from local.simulation.history import UNBOOKED
+from local.simulation.history import is_unbooked
 from local.simulation.subject import JudgedWorld, Violation, listed
-from local.stripe import StripePeer
 from local.tables import MemoryTables
 from shared.outcomes import Kind
 from shared.ports import QUERY_ROWS_MAX, Row
@@ -53,18 +52,19 @@ async def overtaken(subject: JudgedWorld) -> list[Violation]:
     """A sweep's cursor may pass only what the queues were given: nothing looks there again. What
     was before the app was switched on is the backfill's."""
     found, began = [], subject.history.began.timestamp()
-    for name, known in (
-        ("balance_transaction", subject.given.objects),
-        ("event", subject.given.items),
+    lists = (("balance_transaction", subject.given.objects), ("event", subject.given.items))
+    for alias, peer, name, known in (
+        (alias, peer, *each) for alias, peer in subject.peers.items() for each in lists
     ):
-        row = await subject.tables.get("cursors", "sweep", name)
+        cursor = name if peer is subject.stripe else f"{alias}~{name}"
+        row = await subject.tables.get("cursors", "sweep", cursor)
         through = row.cells.get("through") if row is not None else None
         if not isinstance(through, datetime):
             continue
         before = (through - timedelta(hours=subject.overlap_hours)).timestamp()
         found += [
             f"{each['id']} {each.get('type')} is older than the cursor {through}"
-            for each in subject.stripe.objects(name)
+            for each in peer.objects(name)
             if began <= each["created"] < before and each["id"] not in known
             if name != "event" or REGISTRY.of_event(each["type"]) is not None
         ]
@@ -76,7 +76,7 @@ def always(subject: JudgedWorld) -> list[Violation]:
     found = doubled(subject)
     wanted = {
         key: entry
-        for entries in oracle.expected(subject.stripe, subject.time_zone).values()
+        for entries in oracle.expected(subject.peers, subject.time_zone).values()
         for key, entry in entries.items()
     }
     wrong = [
@@ -121,7 +121,7 @@ async def _items(subject: JudgedWorld) -> list[Violation]:
     """Every object is done, skipped or parked; parked ones say why and what to do. Every event of
     ours is known."""
     limbo, mute, unhealed, worthless, known = [], [], [], [], {}
-    hopeless = _hopeless(subject.stripe)
+    hopeless = _hopeless(subject)
     async for row in _rows(subject.tables, "event~"):
         known[row.row.partition("~")[2]] = str(row.cells["status"])
     async for row in _rows(subject.tables, "object~"):
@@ -129,7 +129,7 @@ async def _items(subject: JudgedWorld) -> list[Violation]:
         status, cause = str(cells["status"]), str(cells["cause"])
         told = f"{id} {cells['entity']} {cells['object']} {status} {cause}: {cells['text']}"
         if status in (Kind.RETRY.value, Kind.WAITING.value):
-            if not (cause == OPEN_DISPUTE and is_open(subject.stripe, str(cells["object"]))):
+            if not (cause == OPEN_DISPUTE and is_open(subject.peers, str(cells["object"]))):
                 limbo.append(told)
         elif status == Kind.PARK.value:
             if not cells["cause"] or not cells["remedy"] or not cells["text"]:
@@ -141,7 +141,7 @@ async def _items(subject: JudgedWorld) -> list[Violation]:
                 worthless.append(told)
     lost = [
         f"{event['id']} {event['type']}"
-        for event in subject.stripe.objects("event")
+        for event in subject.all_objects("event")
         if REGISTRY.of_event(event["type"]) is not None and event["id"] not in known
         if event["created"] >= subject.history.began.timestamp()
         if not _may_be_purged(subject, event)
@@ -161,13 +161,14 @@ def _may_be_purged(subject: JudgedWorld, event: Mapping[str, Any]) -> bool:
     return is_old and event["id"] in subject.given.items
 
 
-def _hopeless(stripe: StripePeer) -> dict[str, None]:
+def _hopeless(subject: JudgedWorld) -> dict[str, None]:
     """What stays in the inbox for ever: nobody sets up a book for its currency."""
     return {
         str(each["id"]): None
+        for alias, stripe in subject.peers.items()
         for type in ("balance_transaction", "charge", "refund", "dispute", "payout")
         for each in stripe.objects(type)
-        if each["currency"] in UNBOOKED
+        if is_unbooked(alias, each["currency"])
     }
 
 
@@ -195,9 +196,10 @@ async def _tie_outs(subject: JudgedWorld) -> list[Violation]:
     }
     untied = [
         f"{payout['id']} is {tied.get(payout['id'], 'not there')}"
-        for payout in subject.stripe.objects("payout")
+        for alias, stripe in subject.peers.items()
+        for payout in stripe.objects("payout")
         if payout["reconciliation_status"] == "completed" and tied.get(payout["id"]) != "tied"
-        if payout["currency"] not in UNBOOKED and not _has_decided(subject, payout["id"])
+        if not is_unbooked(alias, payout["currency"]) and not _has_decided(subject, payout["id"])
     ]
     return listed("payout_not_tied", untied)
 
@@ -208,7 +210,12 @@ def _has_decided(subject: JudgedWorld, payout: str) -> bool:
     if not decided:
         return False
     path, params = "/v1/balance_transactions", {"payout": payout, "limit": 100}
-    members = subject.stripe.request("GET", path, params)["data"]
+    members = [
+        txn
+        for peer in subject.peers.values()
+        if payout in [each["id"] for each in peer.objects("payout")]
+        for txn in peer.request("GET", path, params)["data"]
+    ]
     return any(txn["id"] in decided for txn in members)
 
 

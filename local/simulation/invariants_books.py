@@ -31,28 +31,30 @@ def accepted_gaps(history: History) -> dict[str, int]:
 
 
 def _balances(subject: JudgedWorld) -> list[Violation]:
-    """Clearing equals the Stripe balance, per currency."""
+    """Clearing of each Stripe account equals its balance, per currency."""
     ledger = subject.dynamics.ledger()
-    clearing = oracle.clearing_balance((*ledger.posted, *ledger.drafts))
-    balance = oracle.stripe_balance(subject.stripe)
-    for currency, amount in accepted_gaps(subject.history).items():
-        balance[currency] = balance.get(currency, 0) - amount
-    currencies = [name for name in dict.fromkeys((*balance, *clearing)) if name in oracle.CLEARING]
-    return listed(
-        "clearing_differs",
-        [
-            f"{currency}: Stripe {balance.get(currency, 0)}, clearing {clearing.get(currency, 0)}"
-            for currency in currencies
-            if balance.get(currency, 0) != clearing.get(currency, 0)
-        ],
-    )
+    found = []
+    for alias, stripe in subject.peers.items():
+        clearing = oracle.clearing_balance((*ledger.posted, *ledger.drafts), alias)
+        balance = oracle.stripe_balance(stripe)
+        for currency, amount in (
+            accepted_gaps(subject.history).items() if stripe is subject.stripe else ()
+        ):
+            balance[currency] = balance.get(currency, 0) - amount
+        currencies = dict.fromkeys((*balance, *clearing))
+        found += [
+            f"{alias} {name}: Stripe {balance.get(name, 0)}, clearing {clearing.get(name, 0)}"
+            for name in currencies
+            if name in oracle.CLEARINGS[alias] and balance.get(name, 0) != clearing.get(name, 0)
+        ]
+    return listed("clearing_differs", found)
 
 
 def _money(subject: JudgedWorld, parked: Mapping[Any, Row]) -> list[Violation]:
     """Every transaction has all its lines; what is on suspense is in the inbox too."""
     lines = oracle.booked(subject.dynamics)
     missing, unlisted = [], []
-    for txn, entries in oracle.expected(subject.stripe, subject.time_zone).items():
+    for txn, entries in oracle.expected(subject.peers, subject.time_zone).items():
         if txn in subject.history.decided:
             continue
         missing += [f"{key} {entry}" for key, entry in entries.items() if key not in lines]
@@ -80,10 +82,14 @@ def _orders(subject: JudgedWorld) -> list[Violation]:
 def _payouts(subject: JudgedWorld) -> list[Violation]:
     moves = oracle.bank_moves(subject.dynamics)
     wrong = []
-    for payout in subject.stripe.objects("payout"):
+    payouts = [
+        payout
+        for alias, stripe in subject.peers.items()
+        for payout in stripe.objects("payout")
+        if payout["currency"] in oracle.CLEARINGS[alias]
+    ]
+    for payout in payouts:
         id = str(payout["id"])
-        if payout["currency"] not in oracle.CLEARING:
-            continue
         wanted = int(payout["amount"]) if payout["status"] == "paid" else 0
         if moves.get(id, 0) != wanted:
             wrong.append(f"{id} {payout['status']}: bank {moves.get(id, 0)}, expected {wanted}")
@@ -94,7 +100,7 @@ def _transit(subject: JudgedWorld) -> list[Violation]:
     """On the account of payouts on their way stands what is on its way, and nothing else."""
     ledger = subject.dynamics.ledger()
     stands = oracle.transit_balance((*ledger.posted, *ledger.drafts))
-    wanted = oracle.on_their_way(subject.stripe)
+    wanted = oracle.on_their_way(subject.peers)
     return listed(
         "payout_in_transit",
         [
@@ -107,11 +113,15 @@ def _transit(subject: JudgedWorld) -> list[Violation]:
 
 
 def _origins(subject: JudgedWorld) -> list[Violation]:
-    found = origin_oracle.strangers(subject.stripe, subject.dynamics)
+    found = [
+        text
+        for stripe in subject.peers.values()
+        for text in origin_oracle.strangers(stripe, subject.dynamics)
+    ]
     return listed("company_of_origin", found)
 
 
 def _disputes(subject: JudgedWorld) -> list[Violation]:
     """A decided dispute stands nowhere, and what it cost is a loss."""
-    wrong = dispute_oracle.unequal(subject.stripe, subject.dynamics, subject.history.decided)
+    wrong = dispute_oracle.unequal(subject.peers, subject.dynamics, subject.history.decided)
     return listed("dispute_differs", wrong)

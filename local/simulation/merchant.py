@@ -47,6 +47,11 @@ def past(days: float) -> Trade:
     return Trade("former", days, sales=(6, 14), customers=(2, 4), rushes=False)
 
 
+def beside(days: float) -> Trade:
+    """The business of the second Stripe account."""
+    return Trade("second", days, sales=(6, 14), customers=(2, 4), rushes=False)
+
+
 def account_of(seed: int) -> PeerSettings:
     """How the Stripe account of a seed is set up."""
     rng = random.Random(f"account {seed}")  # noqa: S311 - a seeded world

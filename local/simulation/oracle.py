@@ -24,6 +24,18 @@ CLEARING = MappingProxyType(
         "gbp": ("usmf", "110790GBP"),
     }
 )
+SECOND = "shop-two"  # the alias of the second Stripe account, on seeds that have one
+CLEARING_OF_SECOND = MappingProxyType(
+    {
+        "usd": ("usmf", "STRIPE2-USD"),
+        "eur": ("demf", "STRIPE2-EUR"),
+        "jpy": ("usmf", "STRIPE2-JPY"),
+    }
+)
+CLEARINGS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {"default": CLEARING, SECOND: CLEARING_OF_SECOND}
+)
+"""Where each Stripe account is cleared, by alias."""
 BANKS = MappingProxyType(
     {
         "usd": ("usmf", "USMF OPER"),
@@ -61,8 +73,10 @@ LINE_SETS = ("CustomerPaymentJournalLines", "LedgerJournalLines")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line as both sides see it: effect on clearing in minor units, and the account against."""
+    """One line as both sides see it: effect on clearing in minor units, and the account against.
+    `account`: the alias of the Stripe account whose clearing it is."""
 
+    account: str
     company: str
     currency: str
     clearing_minor: Decimal | int
@@ -70,25 +84,28 @@ class Entry:
     date: date
 
 
-def expected(stripe: StripePeer, time_zone: str) -> dict[str, dict[str, Entry]]:
-    """What must be in the books: transaction id -> key -> entry. Days end in `time_zone`. A
-    currency without a book is in none."""
+def expected(peers: Mapping[str, StripePeer], time_zone: str) -> dict[str, dict[str, Entry]]:
+    """What must be in the books of all Stripe accounts, given by alias: transaction id -> key ->
+    entry. Days end in `time_zone`. A currency without a book is in none."""
     zone = ZoneInfo(time_zone)
     return {
-        str(txn["id"]): _entries(txn, zone)
+        str(txn["id"]): _entries(alias, txn, zone)
+        for alias, stripe in peers.items()
         for txn in stripe.objects("balance_transaction")
-        if txn["currency"] in CLEARING
+        if txn["currency"] in CLEARINGS[alias]
     }
 
 
-def _entries(txn: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Entry]:
+def _entries(alias: str, txn: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Entry]:
     currency = str(txn["currency"])
-    company, _ = CLEARING[currency]
+    company, _ = CLEARINGS[alias][currency]
     day = datetime.fromtimestamp(int(txn["created"]), zone).date()
     found = {}
     if txn["amount"]:
         against = AGAINST.get(str(txn["reporting_category"]), SUSPENSE)
-        found[f"{txn['id']}:gross"] = Entry(company, currency, int(txn["amount"]), against, day)
+        amount_minor = int(txn["amount"])
+        entry = Entry(alias, company, currency, amount_minor, against, day)
+        found[f"{txn['id']}:gross"] = entry
     sums: dict[str, int] = {}
     for part in txn["fee_details"]:
         sums[part["type"]] = sums.get(part["type"], 0) + int(part["amount"])
@@ -97,7 +114,7 @@ def _entries(txn: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Entry]:
         name, against = FEES[kind]
         against = "618905" if disputed and kind == "stripe_fee" else against
         if amount:
-            found[f"{txn['id']}:{name}"] = Entry(company, currency, -amount, against, day)
+            found[f"{txn['id']}:{name}"] = Entry(alias, company, currency, -amount, against, day)
     return found
 
 
@@ -112,15 +129,23 @@ def booked(dynamics: DynamicsPeer) -> dict[str, list[Entry]]:
     for legs in vouchers.values():
         for leg in legs:
             currency = leg.currency.lower()
-            if CLEARING.get(currency) != (leg.company, leg.account):
+            account = _cleared(leg)
+            if not account:
                 continue
             if leg.voucher.startswith(HAND):
                 continue
             others = [each for each in legs if each is not leg]
             against = "; ".join(_against(o) for o in others if o.account not in BETWEEN_COMPANIES)
-            entry = Entry(leg.company, currency, minor(leg.amount, currency), against, leg.date)
+            amount = minor(leg.amount, currency)
+            entry = Entry(account, leg.company, currency, amount, against, leg.date)
             found.setdefault(leg.payment_id, []).append(entry)
     return found
+
+
+def _cleared(leg: LedgerLine) -> str:
+    """The alias of the Stripe account whose clearing a side of a line is on; empty for none."""
+    place, currency = (leg.company, leg.account), leg.currency.lower()
+    return next((name for name, table in CLEARINGS.items() if table.get(currency) == place), "")
 
 
 def _against(leg: LedgerLine) -> str:
@@ -146,12 +171,12 @@ def stripe_balance(stripe: StripePeer) -> dict[str, int]:
     return sums
 
 
-def clearing_balance(lines: Iterable[LedgerLine]) -> dict[str, Decimal]:
-    """What stands on the clearing accounts, per currency."""
+def clearing_balance(lines: Iterable[LedgerLine], alias: str) -> dict[str, Decimal]:
+    """What stands on the clearing accounts of a Stripe account, per currency."""
     sums: dict[str, Decimal] = {}
     for line in lines:
         currency = line.currency.lower()
-        if CLEARING.get(currency) == (line.company, line.account):
+        if _cleared(line) == alias:
             sums[currency] = sums.get(currency, Decimal(0)) + minor(line.amount, currency)
     return sums
 
@@ -166,13 +191,15 @@ def transit_balance(lines: Iterable[LedgerLine]) -> dict[str, Decimal]:
     return sums
 
 
-def on_their_way(stripe: StripePeer) -> dict[str, int]:
-    """What has left the balance for the bank and is not there yet, per currency."""
+def on_their_way(peers: Mapping[str, StripePeer]) -> dict[str, int]:
+    """What has left the balances for the bank and is not there yet, per currency."""
     sums: dict[str, int] = {}
-    for payout in stripe.objects("payout"):
-        if payout["status"] in ("pending", "in_transit") and payout["currency"] in CLEARING:
+    for alias, stripe in peers.items():
+        for payout in stripe.objects("payout"):
             currency = str(payout["currency"])
-            sums[currency] = sums.get(currency, 0) + int(payout["amount"])
+            on_its_way = payout["status"] in ("pending", "in_transit")
+            if on_its_way and currency in CLEARINGS[alias]:
+                sums[currency] = sums.get(currency, 0) + int(payout["amount"])
     return sums
 
 

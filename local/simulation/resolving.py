@@ -45,6 +45,7 @@ class Resolver:
             if row.cells["cause"] == CAUSE
             and row.cells["entity"] == TRANSACTION
             and row.cells["object"] not in self._decided
+            and str(row.cells["object"]) in transactions  # the person's own account
             and transactions[str(row.cells["object"])]["reporting_category"] not in PAYOUTS
         ]
         told = []

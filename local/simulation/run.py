@@ -3,9 +3,10 @@
 import asyncio
 import gc
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from local.clock import LoopClock
 from local.loop import run_virtual
@@ -23,7 +24,7 @@ from local.simulation.invariants import (
     parked_rows,
     slow_to_heal,
 )
-from local.simulation.merchant import Merchant, past
+from local.simulation.merchant import Merchant, beside, past
 from local.simulation.operators import Doings, Operators
 from local.simulation.orders import Counter
 from local.simulation.resolving import Resolver
@@ -66,9 +67,9 @@ class SeedRun:
     """The course of one seed."""
 
     def __init__(
-        self, environment: Environment, merchant: Merchant, bookkeeper: Bookkeeper
+        self, environment: Environment, merchants: Sequence[Merchant], bookkeeper: Bookkeeper
     ) -> None:
-        self.environment, self.merchant, self.bookkeeper = environment, merchant, bookkeeper
+        self.environment, self.merchants, self.bookkeeper = environment, merchants, bookkeeper
         self.resolver = Resolver(
             environment.stripe,
             environment.dynamics,
@@ -168,7 +169,7 @@ class SeedRun:
     async def _business(self, days: float) -> None:
         """The merchant's period, looked at twice a day."""
         environment = self.environment
-        business = environment.serve(self.merchant.run(), "merchant")
+        business = environment.serve(self._merchants(), "merchants")
         began, glances, redeployed = environment.clock.now(), 0, False
         while not business.done():
             await asyncio.wait([business], timeout=GLANCE_SECONDS)
@@ -187,6 +188,9 @@ class SeedRun:
             if glances % GLANCES_PER_PROOF == 0:
                 self._report(await proof(environment, final=False))
         business.result()
+
+    async def _merchants(self) -> None:
+        await asyncio.gather(*(merchant.run() for merchant in self.merchants))
 
     async def _look(self) -> None:
         self._report(self._always())
@@ -212,7 +216,7 @@ class SeedRun:
             parked = await parked_ids(self.environment.tables)
             if (
                 day >= QUIET_DAYS_MIN
-                and self.environment.stripe.exhausted()
+                and all(peer.exhausted() for peer in self.environment.subject.peers.values())
                 and not await self._open()
             ):
                 break
@@ -274,19 +278,15 @@ def simulate(
 
         async with open_environment(clock, seed, injector, timeline, before=before) as environment:
             counter = Counter(environment.stripe, seed) if environment.conditions.orders else None
-            merchant = Merchant(
-                environment.stripe,
-                clock,
-                seed,
-                injector=injector,
-                timeline=timeline,
-                days=days,
-                counter=counter,
-            )
+            parts: dict[str, Any] = {"injector": injector, "timeline": timeline, "days": days}
+            merchants = [Merchant(environment.stripe, clock, seed, counter=counter, **parts)]
+            if environment.second is not None:
+                second = Merchant(environment.second, clock, seed, trade=beside(days), **parts)
+                merchants.append(second)
             bookkeeper = Bookkeeper(
                 environment.dynamics, clock, seed, injector=injector, timeline=timeline
             )
-            run = SeedRun(environment, merchant, bookkeeper)
+            run = SeedRun(environment, merchants, bookkeeper)
             began = clock.now()
             await run.live(days)
             parked = [id for id in run.ever_parked if id in run.still_parked]
@@ -295,8 +295,8 @@ def simulate(
                 violations=tuple(run.violations),
                 injected=tuple(injector.injected),
                 faults=injector.counts(),
-                events=len(environment.stripe.objects("event")),
-                sales=sum(each.sales for each in (merchant, *former)),
+                events=len(environment.subject.all_objects("event")),
+                sales=sum(each.sales for each in (*merchants, *former)),
                 entries=sum(map(len, oracle.booked(environment.dynamics).values())),
                 parked=len(run.still_parked),
                 healed=len(run.ever_parked) - len(parked),

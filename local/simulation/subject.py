@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from local.dynamics import DynamicsPeer
 from local.servicebus import Broker
 from local.simulation.history import History
 from local.simulation.observers import JournalWatch, LetterWatch, QueueWatch
+from local.simulation.oracle import SECOND
 from local.stripe import StripePeer
 from local.tables import MemoryTables
 from shared.ports import Clock
@@ -25,8 +27,8 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class JudgedWorld:
-    """The parts that are examined. `given`: what the broker was ever given;
-    `letters`: how long it keeps what it gave up; `journals`: who wrote to which."""
+    """The parts that are examined. `second`: the second Stripe account. `given`: what the broker
+    was ever given; `letters`: how long it keeps what it gave up; `journals`: who wrote to which."""
 
     stripe: StripePeer
     dynamics: DynamicsPeer
@@ -41,6 +43,16 @@ class JudgedWorld:
     retention_days: int
     time_zone: str
     orders: bool = False
+    second: StripePeer | None = None
+
+    @property
+    def peers(self) -> dict[str, StripePeer]:
+        """The Stripe accounts by alias."""
+        return {"default": self.stripe} | ({SECOND: self.second} if self.second else {})
+
+    def all_objects(self, kind: str) -> list[dict[str, Any]]:
+        """The objects of a kind of all Stripe accounts."""
+        return [found for peer in self.peers.values() for found in peer.objects(kind)]
 
     @property
     def purged_before(self) -> datetime:

@@ -38,7 +38,7 @@ class Commands:
         """Every object, written or failed."""
         recover: Step = partial(recovery.recover, self.dynamics, self.entity_sets)
         verify: Step = partial(verification.verify, self.dynamics, self.tables, self.entity_sets)
-        isolate: Step = partial(together, step=self.isolation.plan_moves)
+        isolate: Step = partial(together, step=partial(self.isolation.plan_moves, target.books))
         read_back: Step = partial(queries.expect, self.dynamics)
         write = partial(self.phases.run, steps=(recover, read_back), target=target, writer=writer)
         if kind is ItemKind.CONVERGE:

@@ -1,6 +1,6 @@
 """The stages that decide: what Dynamics is asked, which documents must exist, on which accounts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -16,14 +16,17 @@ from shared.mapping.finance import Target
 from shared.ports import Clock, DynamicsGateway, Tables
 from shared.registry import Registry
 from shared.settings import Settings
-from shared.stores.mappings import Mappings
+from shared.stores.active_books import active_books
+
+type ReadMapping = Callable[[], Awaitable[CompiledMapping]]
+"""Reads the mapping in force; `Mappings.active`."""
 
 
 def context_of(settings: Settings, mapping: CompiledMapping, now: datetime) -> Context:
     """What documents are computed with at a moment."""
     id_property, tables = settings.customer_id_property, mapping.tables
     return Context(
-        settings.books,
+        active_books(settings, mapping),
         settings.time_zone,
         mapping.policy,
         now,
@@ -38,7 +41,8 @@ def target_of(
 ) -> Target:
     """What rendering may look up."""
     id_property, id_chars_max = settings.customer_id_property, settings.customer_id_chars_max
-    return Target(settings.books, id_property, id_chars_max, customers, mapping)
+    books = active_books(settings, mapping)
+    return Target(books, id_property, id_chars_max, customers, mapping)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ class ActiveRules:
 
     registry: Registry
     settings: Settings
-    mappings: Mappings
+    mappings: ReadMapping
     clock: Clock
 
     def entity(self, name: str) -> Entity:
@@ -56,7 +60,7 @@ class ActiveRules:
 
     async def active(self) -> tuple[CompiledMapping, Context]:
         """The mapping, and what documents are computed with now. Raises `TieoutError`."""
-        mapping = await self.mappings.active()
+        mapping = await self.mappings()
         return mapping, context_of(self.settings, mapping, self.clock.now())
 
 

@@ -19,6 +19,7 @@ from hashlib import sha256
 
 from shared.converge.refusals import SELECTED, DraftLine, PostingRefusals, draft_line, sides_of
 from shared.converge.stages import Failed, LineMove, PlannedObject
+from shared.domain.books import Books
 from shared.domain.ids import object_of
 from shared.domain.records import Link, Record
 from shared.errors import Parked
@@ -96,18 +97,20 @@ class _Place:
 @dataclass(frozen=True, slots=True)
 class Isolation:
     """Plans what of objects leaves refused journals. `refusals`: looks for causes, afresh at each
-    call; `delimiter`: of display values."""
+    call, in the companies of the books in force; `delimiter`: of display values."""
 
     dynamics: DynamicsGateway
     tables: Tables
-    refusals: Callable[[], PostingRefusals]
+    refusals: Callable[[Books], PostingRefusals]
     delimiter: str
 
-    async def plan_moves(self, values: Sequence[PlannedObject]) -> list[PlannedObject | Failed]:
+    async def plan_moves(
+        self, books: Books, values: Sequence[PlannedObject]
+    ) -> list[PlannedObject | Failed]:
         """The objects, with the lines that have to move, and parked where a line is bad. Raises
         the ports' errors."""
         places = [place for value in values for place in await self._places(value)]
-        causes = await self._causes(places)
+        causes = await self._causes(books, places)
         planned: list[PlannedObject | Failed] = []
         for value in values:
             moves: list[LineMove] = []
@@ -138,7 +141,7 @@ class Isolation:
                 found.append(_Place(value, record, link, Mode(mode), batch))
         return found
 
-    async def _causes(self, places: Sequence[_Place]) -> dict[str, Parked]:
+    async def _causes(self, books: Books, places: Sequence[_Place]) -> dict[str, Parked]:
         """The known causes of the lines by now, by key."""
         wanted = {place.record.document.key: None for place in places if place.mode is Mode.CAUSE}
         journals = dict.fromkeys(
@@ -150,7 +153,7 @@ class Isolation:
         for name, company, batch in journals:
             read = await lines_in(self.dynamics, FINANCE[name], company, batch, self.delimiter)
             lines += [line for line in read if line.key in wanted]
-        return await self.refusals().of(lines)
+        return await self.refusals(books).of(lines)
 
     def _move(self, place: _Place) -> LineMove:
         """Where a line goes: with all others that are good, or apart."""

@@ -17,6 +17,7 @@ from shared.converge.stages import (
     onward_each,
 )
 from shared.converge.writing import Applier
+from shared.domain.books import Books
 from shared.errors import limit_reached
 from shared.mapping.finance import Target
 from shared.ports import Clock, DynamicsGateway
@@ -32,12 +33,12 @@ type Step = Callable[[Sequence[PlannedObject]], Awaitable[Sequence[PlannedObject
 
 @dataclass(frozen=True, slots=True)
 class Phases:
-    """Writes the documents of objects."""
+    """Writes the documents of objects. `journals`: the open journals, named as books say."""
 
     dynamics: DynamicsGateway
     clock: Clock
     links: LinkStore
-    journals: Journals
+    journals: Callable[[Books], Journals]
     settings: Settings
     entity_sets: EntitySets
 
@@ -56,8 +57,9 @@ class Phases:
         `writer`: the queue and partition whose journals are used. `verify`: what was written is
         planned to be compared with Dynamics.
         """
+        journals = self.journals(target.books)
         applier = Applier(
-            self.dynamics, self.journals, self.links, self.clock, self.settings, self.entity_sets
+            self.dynamics, journals, self.links, self.clock, self.settings, self.entity_sets
         )
 
         async def planned_next(value: WrittenObject) -> PlannedObject:
@@ -74,7 +76,7 @@ class Phases:
                 for step in steps:
                     busy = await onward(busy, step)
                 written = await onward(busy, partial(applier.apply, writer))
-                after = iter(await self._explained(written, target.customers))
+                after = iter(await self._explained(written, target.customers, journals))
             else:
                 after = iter([_not_whole(result) for result in busy])
             results = [next(after) if _is_busy(result) else result for result in planned]
@@ -82,14 +84,15 @@ class Phases:
         return results
 
     async def _explained(
-        self, written: Sequence[WrittenObject | Failed], customers: accounts.Accounts
+        self,
+        written: Sequence[WrittenObject | Failed],
+        customers: accounts.Accounts,
+        journals: Journals,
     ) -> list[WrittenObject | Failed]:
         """The results, with the reason where a write is refused because of its customer."""
         failures = [result for result in written if isinstance(result, Failed)]
         try:
-            failures = await accounts.explain(
-                self.dynamics, failures, customers, self.journals.holds
-            )
+            failures = await accounts.explain(self.dynamics, failures, customers, journals.holds)
         except Exception as error:  # what Dynamics said first stays
             for result in failures:
                 failed(result, error)

@@ -66,7 +66,7 @@ class Converge:
         decided = await onward(read, partial(self.decider.decide, entity, context))
         masters = Masters(
             reader.links,
-            settings.books,
+            context.books,
             lambda customers: self.run("customer", customers, writer),
         )
         ready = await onward(decided, masters.find)

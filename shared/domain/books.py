@@ -1,18 +1,23 @@
 """The books: companies, their accounts by role, and where each settlement currency is booked.
 
+`currencies` are those of the default Stripe account, `stripe_accounts` has those of the others.
+
 This module refuses books that contradict themselves; `/api/ready` asks whether Dynamics has all
 that they name.
 """
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from shared.domain.journal import JournalKind, Role
 from shared.domain.model import Model, ModelRefused
 from shared.domain.money import exponent
+from shared.domain.partition import DEFAULT_ACCOUNT
 
 REQUIRED_ROLES = (
     *(Role.FEES, Role.FEE_TAX, Role.DISPUTES, Role.PAYOUTS_IN_TRANSIT, Role.SUSPENSE),
@@ -20,6 +25,15 @@ REQUIRED_ROLES = (
 APART_FROM_BANK = (Role.PAYOUTS_IN_TRANSIT, Role.SUSPENSE)
 COMPANY_CHARS_MAX = 4
 PAYMENTS = "payments"  # the balance type that payouts are paid from
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _day(value: object) -> object:
+    """Text that is a day: pydantic would take a number for seconds since 1970."""
+    if isinstance(value, str) and not _DAY.fullmatch(value):
+        raise ValueError("must be a date like 2026-09-30")
+    return value
 
 
 class Account(Model):
@@ -40,7 +54,7 @@ class Company(Model):
     customer_group: str = Field(min_length=1, max_length=10)
     one_time_customer: str = Field(min_length=1, max_length=20)
     accounts: Mapping[Role, Account]
-    closed_through: date | None = None
+    closed_through: Annotated[date | None, BeforeValidator(_day)] = None
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -98,12 +112,20 @@ class Book(Model):
         return self.model_copy(update=changes)
 
 
+class AccountBooks(Model):
+    """The books of one Stripe account beside the default one, by lower-case currency."""
+
+    currencies: Mapping[str, Book] = Field(min_length=1)
+
+
 class Books(Model):
-    """Companies by `dataAreaId`, books by lower-case currency."""
+    """Companies by `dataAreaId`, books by lower-case currency: those of the default Stripe account
+    in `currencies`, those of the others by alias in `stripe_accounts`."""
 
     companies: Mapping[str, Company]
     currencies: Mapping[str, Book]
     default_company: str = Field(min_length=1, max_length=COMPANY_CHARS_MAX)
+    stripe_accounts: Mapping[str, AccountBooks] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _known(self) -> Self:
@@ -117,14 +139,18 @@ class Books(Model):
             other = rendered.setdefault(company.casefold(), company)
             if other != company:
                 faults.append(("companies", f"names one company twice: {other!r}, {company!r}"))
-        for currency, book in self.currencies.items():
+        for placed in self.placed:
+            place, book = placed.place, placed.book
             try:
-                exponent(currency)
+                exponent(placed.currency)
             except ValueError:
-                faults.append((f"currencies.{currency}", "is not a lower-case currency code"))
+                faults.append((place, "is not a lower-case currency code"))
             if book.company not in self.companies:
                 reason = f"names the company {book.company!r}, which companies does not have"
-                faults.append((f"currencies.{currency}.company", reason))
+                faults.append((f"{place}.company", reason))
+        if DEFAULT_ACCOUNT in self.stripe_accounts:
+            reason = "is the account of STRIPE_API_KEY: its books stand in currencies"
+            faults.append((f"stripe_accounts.{DEFAULT_ACCOUNT}", reason))
         if self.default_company not in self.companies:
             reason = f"names the company {self.default_company!r}, which companies does not have"
             faults.append(("default_company", reason))
@@ -132,6 +158,68 @@ class Books(Model):
         if faults:
             raise ModelRefused(faults)
         return self
+
+    @property
+    def placed(self) -> list["PlacedBook"]:
+        """Every book of every Stripe account, the default one's first."""
+        by_alias = {alias: books.currencies for alias, books in self.stripe_accounts.items()}
+        return [
+            PlacedBook(alias, currency, book)
+            for alias, currencies in {DEFAULT_ACCOUNT: self.currencies, **by_alias}.items()
+            for currency, book in currencies.items()
+        ]
+
+    def of(self, alias: str) -> "Books":
+        """The books of one Stripe account: the same companies, its currencies alone. An account
+        that is not named has none, so that its money parks."""
+        if alias == DEFAULT_ACCOUNT:
+            return self.model_copy(update={"stripe_accounts": {}}) if self.stripe_accounts else self
+        named = self.stripe_accounts.get(alias)
+        currencies = {} if named is None else named.currencies
+        return self.model_copy(update={"currencies": currencies, "stripe_accounts": {}})
+
+    def assigned(self, listed: Mapping[str, Sequence[str]]) -> "Books":
+        """These books with currencies of the default account given to others: those that
+        `listed` has by alias. An account that the books name themselves keeps what they say."""
+        given = {
+            alias: AccountBooks(currencies={name: self.currencies[name] for name in own})
+            for alias, names in listed.items()
+            if alias not in self.stripe_accounts
+            and (own := [name for name in names if name in self.currencies])
+        }
+        if not given:
+            return self
+        taken = [name for books in given.values() for name in books.currencies]
+        left = {name: book for name, book in self.currencies.items() if name not in taken}
+        accounts = {**self.stripe_accounts, **given}
+        return self.model_copy(update={"currencies": left, "stripe_accounts": accounts})
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedBook:
+    """The book of a currency of a Stripe account, with its place in the books."""
+
+    account: str
+    currency: str
+    book: Book
+
+    @property
+    def place(self) -> str:
+        """Where it stands: `currencies.usd`, `stripe_accounts.shop-eu.currencies.usd`."""
+        own = f"currencies.{self.currency}"
+        return own if self.account == DEFAULT_ACCOUNT else f"stripe_accounts.{self.account}.{own}"
+
+    @property
+    def name(self) -> str:
+        """What people call it: `usd`, `usd of shop-eu`."""
+        own = self.account == DEFAULT_ACCOUNT
+        return self.currency if own else f"{self.currency} of {self.account}"
+
+    def clearings(self) -> Iterator[tuple[str, str, Account]]:
+        """Place, name and account of everything that its lines are proved on."""
+        yield f"{self.place}.clearing", f"clearing account of {self.name}", self.book.clearing
+        for kind, account in self.book.balances.items():
+            yield f"{self.place}.balances.{kind}", f"{kind} account of {self.name}", account
 
 
 def _clash(what: str, account: Account) -> str:
@@ -141,43 +229,37 @@ def _clash(what: str, account: Account) -> str:
     )
 
 
-def _clearings(currency: str, book: Book) -> Iterator[tuple[str, str, Account]]:
-    """Place, name and account of what a currency's lines are proved on."""
-    yield f"currencies.{currency}.clearing", f"clearing account of {currency}", book.clearing
-    for kind, account in book.balances.items():
-        yield f"currencies.{currency}.balances.{kind}", f"{kind} account of {currency}", account
-
-
 def _clashes(books: Books) -> list[tuple[str, str]]:
     """Accounts that stand for two things which the proof and the tie-out must tell apart."""
     faults: list[tuple[str, str]] = []
     proved: list[tuple[str, str, str, Account]] = []
     banks: list[tuple[str, str, Account]] = []
-    for currency, book in books.currencies.items():
-        for place, name, account in _clearings(currency, book):
-            for company, _, earlier, other in proved:
-                if company == book.company and other.is_same(account):
+    for placed in books.placed:
+        company, bank = placed.book.company, placed.book.bank
+        for place, name, account in placed.clearings():
+            for other_company, _, earlier, other in proved:
+                if other_company == company and other.is_same(account):
                     faults.append((place, _clash(f"the {earlier} and the {name}", account)))
-            for company, earlier, other in banks:
-                if company == book.company and other.is_same(account):
+            for other_company, earlier, other in banks:
+                if other_company == company and other.is_same(account):
                     faults.append((place, _clash(f"the {earlier} and the {name}", account)))
-            proved.append((book.company, place, name, account))
-        banks.append((book.company, f"bank of {currency}", book.bank))
-        for company, place, name, other in proved:
-            if company == book.company and other.is_same(book.bank):
-                own = place.startswith(f"currencies.{currency}.")
-                where = place if own else f"currencies.{currency}.bank"
-                what = f"the {name} and the bank of {currency}"
-                faults.append((where, _clash(what, other)))
-        faults += _role_clashes(books, currency, book)
+            proved.append((company, place, name, account))
+        banks.append((company, f"bank of {placed.name}", bank))
+        for other_company, place, name, other in proved:
+            if other_company == company and other.is_same(bank):
+                own = place.startswith(f"{placed.place}.")
+                where = place if own else f"{placed.place}.bank"
+                faults.append((where, _clash(f"the {name} and the bank of {placed.name}", other)))
+        faults += _role_clashes(books, placed)
     return faults
 
 
-def _role_clashes(books: Books, currency: str, book: Book) -> Iterator[tuple[str, str]]:
-    for role, account in books.companies[book.company].accounts.items():
-        for place, _, clearing in _clearings(currency, book):
+def _role_clashes(books: Books, placed: PlacedBook) -> Iterator[tuple[str, str]]:
+    bank = placed.book.bank
+    for role, account in books.companies[placed.book.company].accounts.items():
+        for place, _, clearing in placed.clearings():
             if account.is_same(clearing):
                 what = f"{place.rpartition('.')[2]} and accounts.{role}"
                 yield place, _clash(what, clearing)
-        if role in APART_FROM_BANK and account.is_same(book.bank):
-            yield f"currencies.{currency}.bank", _clash(f"bank and accounts.{role}", account)
+        if role in APART_FROM_BANK and account.is_same(bank):
+            yield f"{placed.place}.bank", _clash(f"bank and accounts.{role}", account)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from shared.domain.books import Books
 from shared.domain.records import Value, digest
 from shared.errors import Parked
 from shared.mapping.catalogue import Sources
@@ -17,6 +18,7 @@ from shared.mapping.names import UNKNOWN, Names, declared
 from shared.mapping.predicates import Test
 from shared.mapping.problems import MappingRefused, Problem, RuleRefused, shown
 from shared.mapping.schema import (
+    BooksDocument,
     MappingDocument,
     PolicyDocument,
     Rule,
@@ -76,10 +78,10 @@ class Compiled:
 
 @dataclass(frozen=True, slots=True)
 class CompiledMapping:
-    """All templates, tables and the policy of a version.
+    """All templates, tables, the policy and the books of a version.
 
     `documents`: the SHA-256 of each document by kind and name; `sha256`, over these, is the
-    version.
+    version. `books`: those that were published; None: the settings have them.
     """
 
     templates: Mapping[str, Compiled]
@@ -87,6 +89,7 @@ class CompiledMapping:
     policy: Policy
     sha256: str
     tables: Mapping[str, Mapping[str, str]]
+    books: Books | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,7 @@ class _Set:
     mappings: dict[str, UserMapping] = field(default_factory=dict)
     tables: dict[str, Mapping[str, str]] = field(default_factory=dict)
     policies: list[PolicyDocument] = field(default_factory=list)
+    books: list[BooksDocument] = field(default_factory=list)
     hashes: dict[str, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
@@ -132,6 +136,8 @@ class _Set:
                 self.tables[document.name] = document.rows
             case PolicyDocument():
                 self.policies.append(document)
+            case BooksDocument():
+                self.books.append(document)
 
     def _objection(self, document: MappingDocument, by_product: bool) -> str:
         if isinstance(document, Template) and not by_product:
@@ -146,6 +152,8 @@ class _Set:
                 return f"extends one of {', '.join(self.known)}"
             case PolicyDocument() if self.policies:
                 return f"{self.policies[0].name} is the policy already; put both into one document"
+            case BooksDocument() if self.books:
+                return f"{self.books[0].name} are the books already; put both into one document"
             case Table() if len(self.tables) >= TABLES_MAX:
                 return f"more than {TABLES_MAX} tables"
         return ""
@@ -181,7 +189,8 @@ def compile_mapping(
     policy: Policy = documents.policies[0] if documents.policies else DEFAULT
     hashes = MappingProxyType(documents.hashes)
     version, tables = digest(dict(hashes)), MappingProxyType(documents.tables)
-    return CompiledMapping(MappingProxyType(compiled), hashes, policy, version, tables)
+    books = documents.books[0] if documents.books else None
+    return CompiledMapping(MappingProxyType(compiled), hashes, policy, version, tables, books)
 
 
 @dataclass(slots=True)

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from shared.domain.books import Books
 from shared.mapping.loader import Loaded, Tree
 
 LOST_SHOWN_MAX = 5
+HEAD = ("kind", "name", "about")  # of a document; not what it says
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,40 @@ def differences(before: Loaded, after: Loaded) -> tuple[ValueDifference, ...]:
         for place in places
         if old.get(place) != new.get(place)
     )
+
+
+def books_differences(before: Books | None, after: Books) -> tuple[ValueDifference, ...]:
+    """All values of the books that differ, by place (`currencies.usd.clearing.id`)."""
+    one, other = ({} if books is None else _tree_of(books) for books in (before, after))
+    return differences(Loaded("", one, ""), Loaded("", other, ""))
+
+
+def _tree_of(books: Books) -> dict[str, Tree]:
+    plain = Books.model_dump(books, mode="json", exclude_none=True, exclude={*HEAD})
+    return {name: tree for name, tree in plain.items() if tree != {}}
+
+
+def moved_clearing(before: Books, after: Books) -> tuple[str, ...]:
+    """A warning for each clearing account that another one takes the place of: the proof reads the
+    new one alone, and what was written stays on the old one."""
+    old = {
+        (placed.account, placed.currency, kind): (placed.book.company, account)
+        for placed in before.placed
+        for kind, account in placed.book.clearing_accounts.items()
+    }
+    warnings = []
+    for placed in after.placed:
+        for kind, account in placed.book.clearing_accounts.items():
+            company, known = old.get((placed.account, placed.currency, kind), ("", account))
+            is_moved = company != placed.book.company or not known.is_same(account)
+            if company and is_moved:
+                what = placed.name if kind == placed.book.balance_type else f"{placed.name} {kind}"
+                warnings.append(
+                    f"clearing of {what} moves from {company} {known.id} to {placed.book.company} "
+                    f"{account.id}: what is written stays, and the proof reads the new account "
+                    "alone; move the balance in Dynamics on the day of the change"
+                )
+    return tuple(warnings)
 
 
 def lost_rows(

@@ -78,7 +78,7 @@ def _account(side: AccountRole, document: Document, target: Target) -> dict[str,
         raise Parked(
             "account_not_configured",
             f"company {name} has no account for the role {role}",
-            f"Add accounts.{role} to the company in TIEOUT_BOOKS, then retry.",
+            f"Add accounts.{role} to the company in the books, then retry.",
         )
     return {"type": configured.type, "id": configured.id, "company": other}
 

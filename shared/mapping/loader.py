@@ -43,11 +43,14 @@ class Loaded:
     """A document as it was read: `tree` holds mappings, lists and text.
 
     `sha256`: of the canonical JSON of the tree; comments, order and quoting do not change it.
+    `lines`: of the text, by the place of a value (`currencies.usd.company`); of a tree there are
+    none.
     """
 
     where: str
     tree: Mapping[str, Tree]
     sha256: str
+    lines: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(slots=True)
@@ -56,6 +59,7 @@ class _Open:
 
     value: list[Tree] | dict[str, Tree]
     key: str | None = None
+    place: str = ""
 
 
 @dataclass(slots=True)
@@ -67,6 +71,7 @@ class _Builder:
     nodes: int = 0
     documents: int = 0
     root: Tree | None = None
+    lines: dict[str, int] = field(default_factory=dict)
 
     def refuse(self, reason: str, mark: Mark | None) -> MappingRefused:
         line = f"line {mark.line + 1}" if mark is not None else ""
@@ -101,8 +106,8 @@ class _Builder:
         if len(self.open) >= DEPTH_MAX:
             raise self.refuse(f"nested deeper than {DEPTH_MAX} levels", mark)
         made: list[Tree] | dict[str, Tree] = {} if isinstance(event, yaml.MappingStartEvent) else []
-        self._put(made, mark)
-        self.open.append(_Open(made))
+        place = self._put(made, mark)
+        self.open.append(_Open(made, place=place))
 
     def _text(self, event: yaml.ScalarEvent, mark: Mark | None) -> str:
         text = str(event.value)
@@ -116,22 +121,31 @@ class _Builder:
             raise self.refuse(reason, mark)
         return text
 
-    def _put(self, value: Tree, mark: Mark | None) -> None:
+    def _put(self, value: Tree, mark: Mark | None) -> str:
+        """Puts a value where it belongs and returns its place; a key is not one."""
         if not self.open:
             self.root = value
-            return
+            return ""
         top = self.open[-1]
         if isinstance(top.value, list):
             top.value.append(value)
-        elif top.key is None:
+            return self._placed(top, str(len(top.value) - 1), mark)
+        if top.key is None:
             if not isinstance(value, str):
                 raise self.refuse("a key is text", mark)
             if value in top.value:
                 raise self.refuse(f"the key {shown(value)} occurs twice", mark)
             top.key = value
-        else:
-            top.value[top.key] = value
-            top.key = None
+            return ""
+        name, top.key = top.key, None
+        top.value[name] = value
+        return self._placed(top, name, mark)
+
+    def _placed(self, top: _Open, name: str, mark: Mark | None) -> str:
+        place = f"{top.place}.{name}" if top.place else name
+        if mark is not None:
+            self.lines[place] = mark.line + 1
+        return place
 
 
 def needs_quotes(text: str) -> bool:
@@ -185,7 +199,7 @@ def load(where: str, source: str | bytes) -> Loaded:
         raise builder.refuse(reason, last) from None
     if not isinstance(builder.root, dict):
         raise MappingRefused([Problem(where, "a document is a mapping of keys to values")])
-    return Loaded(where, builder.root, digest(builder.root))
+    return Loaded(where, builder.root, digest(builder.root), builder.lines)
 
 
 def _line(before: bytes) -> str:

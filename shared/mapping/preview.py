@@ -4,12 +4,14 @@ Pure. Objects come one at a time; what is kept are counts and a bounded list of 
 does not grow with their number.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 
+from shared.domain.books import Books
 from shared.domain.documents import Document
+from shared.domain.partition import DEFAULT_ACCOUNT
 from shared.domain.records import Record, Symbol, Value
 from shared.errors import Parked
 from shared.mapping.compiler import CompiledMapping
@@ -42,11 +44,13 @@ class StoredDocument:
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """An object with its last documents. `customers`: as in `Target`, where they are known."""
+    """An object with its last documents. `customers`: as in `Target`, where they are known;
+    `account`: the alias of its Stripe account."""
 
     id: str
     documents: tuple[StoredDocument, ...]
     customers: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    account: str = DEFAULT_ACCOUNT
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +116,21 @@ class Comparison:
     """Spells documents by two mappings and counts what differs.
 
     `before` None: the mapping in force cannot be used, so that nothing is rendered by it. The
-    mapping and the customers of `target` are not used.
+    mapping and the customers of `target` are not used. `books`: those of a mapping, of all Stripe
+    accounts; without it both have the books of `target`.
     """
 
     def __init__(
-        self, before: CompiledMapping | None, after: CompiledMapping, target: Target
+        self,
+        before: CompiledMapping | None,
+        after: CompiledMapping,
+        target: Target,
+        books: Callable[[CompiledMapping], Books] | None = None,
     ) -> None:
         self._before, self._after, self._target = before, after, target
+        read = books or (lambda _: target.books)
+        self._books_before = read(before or after)
+        self._books_after = read(after)
         self.objects = 0
         self.groups = {posting_status: Group() for posting_status in PostingStatus}
 
@@ -127,8 +139,15 @@ class Comparison:
         self.objects += 1
         customers = _Customers(stored.customers)
         old, new = (
-            None if mapping is None else replace(self._target, customers=customers, mapping=mapping)
-            for mapping in (self._before, self._after)
+            None
+            if mapping is None
+            else replace(
+                self._target, books=books.of(stored.account), customers=customers, mapping=mapping
+            )
+            for mapping, books in (
+                (self._before, self._books_before),
+                (self._after, self._books_after),
+            )
         )
         for document in stored.documents:
             self.groups[document.posting_status].add(self._compare(stored.id, document, old, new))

@@ -14,8 +14,8 @@ from shared.policy import problems
 class Product:
     """Templates and tables as they ship, what they may name, and field names that settings give.
 
-    `alone`: the product's mapping without anybody's changes. `books`: the companies that a policy
-    may name; None: any.
+    `alone`: the product's mapping without anybody's changes. `books`: the first value,
+    where no books are published; they have the companies that a policy may name (None: any).
     """
 
     documents: tuple[Loaded, ...]
@@ -30,7 +30,8 @@ class Product:
         if not documents:
             return self.alone
         made = compile_mapping(self.documents, documents, self.vocabulary, self.reserved)
-        reasons = [] if self.books is None else problems(made.policy, self.books)
+        books = made.books or self.books
+        reasons = [] if books is None else problems(made.policy, books)
         if reasons:
             raise MappingRefused([Problem("policy", reason) for reason in reasons])
         return made

@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeAliasType, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from shared.domain.model import ModelRefused
 from shared.mapping.problems import SHOWN_CHARS_MAX, Problem
 
 
@@ -23,7 +24,14 @@ def problems_of(where: str, model: type[BaseModel], error: ValidationError) -> l
         if detail["type"] == "extra_forbidden":
             reason = unknown_key(place[-1], keys)
         elif detail["type"] == "value_error":
-            reason = str(detail["ctx"]["error"])
+            refused = detail["ctx"]["error"]
+            if isinstance(refused, ModelRefused):
+                problems += [
+                    Problem(where, fault, ".".join([*place, below] if below else place))
+                    for below, fault in refused.faults
+                ]
+                continue
+            reason = str(refused)
         problems.append(Problem(where, reason, ".".join(place)))
     return problems
 
@@ -47,6 +55,8 @@ def _walk(model: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[list[str]
             kind = next(
                 (argument for argument in get_args(kind) if _is_model(_plain(argument))), None
             )
+            continue
+        if part == "[key]":  # of a mapping: the validator's word for what stands before it
             continue
         place.append(str(part))
         keys = list(_inside(kind)) if _is_model(kind) else []

@@ -1,17 +1,19 @@
 """The shape of mapping documents. Unknown keys are refused; every value is text in the source.
 
-Four kinds. `template`: the product's own rendering of one kind of document, with a section
+Five kinds. `template`: the product's own rendering of one kind of document, with a section
 `protected` that only the product writes. `mapping`: somebody's changes to one template. `table`:
-rows for `lookup`. `policy`: the choices that are not rendering.
+rows for `lookup`. `policy`: the choices that are not rendering. `books`: companies and accounts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Discriminator, Field, Tag, ValidationError, model_validator
 
+from shared.domain.books import Books
 from shared.domain.model import Model
-from shared.mapping.loader import Loaded
+from shared.mapping.loader import Loaded, Tree
 from shared.mapping.problems import MappingRefused, Problem
 from shared.mapping.reasons import problems_of
 from shared.policy import Policy
@@ -25,6 +27,7 @@ PARTS_MAX = 20
 CASES_MAX = 200
 FIELDS_MAX = 200
 MESSAGE_CHARS_MAX = 200
+BLANK = "?"  # a value of the books that a person has to fill in
 
 type Raw = str | Sequence[Raw] | Mapping[str, Raw]
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
@@ -162,13 +165,22 @@ class PolicyDocument(Policy):
     about: str = ""
 
 
-type MappingDocument = Template | UserMapping | Table | PolicyDocument
+class BooksDocument(Books):
+    """Companies, accounts and currencies; see `shared.domain.books`."""
 
-KINDS: tuple[tuple[str, type[Template | UserMapping | Table | PolicyDocument]], ...] = (
+    kind: Literal["books"]
+    name: Name
+    about: str = ""
+
+
+type MappingDocument = Template | UserMapping | Table | PolicyDocument | BooksDocument
+
+KINDS: tuple[tuple[str, type[MappingDocument]], ...] = (
     ("template", Template),
     ("mapping", UserMapping),
     ("table", Table),
     ("policy", PolicyDocument),
+    ("books", BooksDocument),
 )
 
 
@@ -182,9 +194,33 @@ def parse(loaded: Loaded) -> MappingDocument:
     kind = loaded.tree.get("kind")
     model = next((candidate for name, candidate in KINDS if name == kind), None)
     if model is None:
-        reason = "must be template, mapping, table or policy"
+        reason = "must be template, mapping, table, policy or books"
         raise MappingRefused([Problem(loaded.where, reason, "kind")])
+    if model is BooksDocument and (blanks := list(_blanks(dict(loaded.tree), ""))):
+        reason = "is blank: fill it in"
+        raise MappingRefused([_located(loaded, Problem(loaded.where, reason, at)) for at in blanks])
     try:
         return model.model_validate(loaded.tree)
     except ValidationError as error:
-        raise MappingRefused(problems_of(loaded.where, model, error)) from None
+        problems = problems_of(loaded.where, model, error)
+        if model is BooksDocument:
+            problems = [_located(loaded, problem) for problem in problems]
+        raise MappingRefused(problems) from None
+
+
+def _blanks(tree: Tree, place: str) -> Iterator[str]:
+    """The places that `tieout books init` left open; the loader has bounded the depth."""
+    if tree == BLANK:
+        yield place
+    for name, inside in tree.items() if isinstance(tree, dict) else ():
+        yield from _blanks(inside, f"{place}.{name}" if place else name)
+
+
+def _located(loaded: Loaded, problem: Problem) -> Problem:
+    """A problem with the line of its place, or of the nearest one around it."""
+    place = problem.field
+    while place and place not in loaded.lines:
+        place = place.rpartition(".")[0]
+    if not place:
+        return problem
+    return replace(problem, field=f"{problem.field}, line {loaded.lines[place]}")

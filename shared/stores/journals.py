@@ -17,6 +17,7 @@ posted, was passed over (`passed_over`).
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from shared.domain.books import Books
 from shared.domain.journal import JournalKind
 from shared.errors import DuplicateKey, TableConflict, UncertainWrite, limit_reached
 from shared.ports import (
@@ -182,8 +183,8 @@ def description(target: JournalTarget, session: str, unique: str) -> str:
 
 
 class Journals:
-    """Reserves places in open journals, opening new ones as needed. `holds`: whose lines get
-    journals of their own."""
+    """Reserves places in open journals, opening new ones as needed. `books`: name the journals;
+    `holds`: whose lines get journals of their own."""
 
     def __init__(
         self,
@@ -192,16 +193,19 @@ class Journals:
         clock: Clock,
         rng: Random,
         settings: Settings,
+        *,
+        books: Books,
     ) -> None:
         self._tables = tables
         self._dynamics = dynamics
         self._clock = clock
         self._rng = rng
         self._settings = settings
+        self._books = books
         self.holds = Holds(tables)
 
     def _name(self, target: JournalTarget) -> str:
-        return self._settings.books.companies[target.company].journals[target.kind]
+        return self._books.companies[target.company].journals[target.kind]
 
     def _partition(self, target: JournalTarget, writer: Writer) -> str:
         return f"{target.company}~{self._name(target)}~{writer.queue}~{writer.session}"

@@ -21,6 +21,7 @@ from shared.domain.codec import Codec
 from shared.domain.corrections import Correction
 from shared.domain.documents import Document
 from shared.domain.erasure import ERASED_TEXT, Eraser
+from shared.domain.partition import DEFAULT_ACCOUNT
 from shared.domain.records import Choice, Intent, Link, Record, canonical
 from shared.errors import ClaimHeld, Parked, TableConflict
 from shared.ports import Cell, Clock, Delete, Insert, Operation, Put, Replace, Row, Tables
@@ -42,6 +43,7 @@ SAID_PREFIXES = (
     *(CHOICE_PREFIX, CHOSEN_PREFIX, corrections.PREFIX),
     *(resolutions.RESOLVED, resolutions.HISTORY_PREFIX),
 )
+UNPACKED = ("settled", "at", "account")  # of a row `document`, beside its documents
 CLAIMS = 1  # operations on the claim in each transaction
 ROWS_MAX = 20_000  # of one object: its order's 90 lines, with the credit lines of 200 refunds
 
@@ -134,11 +136,9 @@ def _intent_of(row: Row, codec: Codec) -> Intent:
     return Intent(str(cells["journal"]), str(cells["at"]), codec.record_of(unpack(cells)))
 
 
-def _document_cells(
-    documents: Sequence[Document], settled: bool, at: datetime, codec: Codec
-) -> dict[str, Cell]:
-    stored = pack([codec.plain_document(document) for document in documents])
-    return {**stored, "settled": settled, "at": at}
+def account_in(row: Row) -> str:
+    """The alias of the Stripe account of a row `document`; rows of old name none."""
+    return str(row.cells.get("account") or DEFAULT_ACCOUNT)
 
 
 def documents_in(row: Row, codec: Codec) -> tuple[Document, ...]:
@@ -162,14 +162,18 @@ async def rows_of(tables: Tables, id: str) -> list[Row]:
 
 
 class LinkStore:
-    """Claims, intents and links over the storage port."""
+    """Claims, intents and links over the storage port, for the Stripe account of an alias."""
 
     def __init__(
-        self, tables: Tables, clock: Clock, lease_seconds: int, codec: Codec | None = None
+        self,
+        tables: Tables,
+        clock: Clock,
+        lease_seconds: int,
+        codec: Codec | None = None,
+        account: str = DEFAULT_ACCOUNT,
     ) -> None:
         self._codec = codec or REGISTRY.codec
-        self._tables = tables
-        self._clock = clock
+        self._tables, self._clock, self._account = tables, clock, account
         self._lease = timedelta(seconds=lease_seconds)
 
     async def claim(self, id: str, owner: str) -> Claim:
@@ -229,7 +233,7 @@ class LinkStore:
                 cells = _link_cells(known[role], self._codec)
                 operations.append(Put(LINK_PREFIX + role, cells))
             changes.append(operations)
-        cells = _document_cells(documents, False, self._clock.now(), self._codec)
+        cells = self._documents(documents, settled=False)
         changes.append([Put(DOCUMENT, cells)])
         for operations in in_transactions(changes, CLAIMS):
             await self._under_claim(claim, operations, claim.owner, claim.until)
@@ -260,7 +264,7 @@ class LinkStore:
             changes.setdefault(intent.role, []).append(operation)
         last: list[Operation] = []
         if documents is not None:
-            cells = _document_cells(documents, True, self._clock.now(), self._codec)
+            cells = self._documents(documents, settled=True)
             last.append(Put(DOCUMENT, cells))
         *parts, rest = in_transactions([*changes.values(), last], CLAIMS)
         for operations in parts:
@@ -384,7 +388,8 @@ class LinkStore:
         elif row.row == DOCUMENT:
             stored = [eraser.document(each) for each in documents_in(row, self._codec)]
             packed = pack([self._codec.plain_document(document) for document in stored])
-            cells = {**packed, "settled": row.cells["settled"], "at": row.cells["at"]}
+            kept = {name: row.cells[name] for name in UNPACKED if name in row.cells}
+            cells = {**packed, **kept}
         elif row.row.startswith(SAID_PREFIXES) and "why" in row.cells:
             cells = {**row.cells, "why": ERASED_TEXT}
         return None if cells is None or cells == dict(row.cells) else Put(row.row, cells)
@@ -393,3 +398,8 @@ class LinkStore:
         """True when everything the object needs was written."""
         row = await self._tables.get(TABLE, id, DOCUMENT)
         return row is not None and row.cells["settled"] is True
+
+    def _documents(self, documents: Sequence[Document], *, settled: bool) -> dict[str, Cell]:
+        stored = pack([self._codec.plain_document(document) for document in documents])
+        at, account = self._clock.now(), self._account
+        return {**stored, "settled": settled, "at": at, "account": account}

@@ -180,7 +180,7 @@ def test_a_company_that_the_books_do_not_have_is_refused(company: str) -> None:
         before = everything(world)
         found = await probed(world, 409, company=company)
         assert found["code"] == "not_a_sandbox"
-        assert "it has usmf, demf" in found["message"]
+        assert "they have usmf, demf" in found["message"]
         assert everything(world) == before
 
     live(story)

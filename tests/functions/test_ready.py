@@ -68,11 +68,12 @@ def test_the_embedded_world_is_ready_and_everything_was_asked() -> None:
         assert names[:3] == ["stripe", "stripe permissions", "storage"]
         assert sorted(names[3 : 3 + len(queues)]) == sorted(queues)
         rest = names[3 + len(queues) :]
-        assert rest[:5] == [
-            *("flows", "mapping", "customer id property", "currencies", "ledger entity")
+        assert rest[:6] == [
+            *("flows", "mapping", "books"),
+            *("customer id property", "currencies", "ledger entity"),
         ]
-        assert rest[5] == "tax of orders"
-        assert rest[6:] == [
+        assert rest[6] == "tax of orders"
+        assert rest[7:] == [
             name.format(company) for company in ("usmf", "demf") for name in OF_COMPANY
         ]
 
@@ -142,7 +143,7 @@ WRONG: dict[str, tuple[Mapping[str, Any], dict[str, str]]] = {
     ),
     "a company in another case": (
         renamed_company("usmf", "USMF"),
-        {"company USMF": "TIEOUT_BOOKS says USMF, Dynamics spells it usmf"},
+        {"company USMF": "the books say USMF, Dynamics spells it usmf"},
     ),
     "a journal name that is not there": (
         changed("companies.usmf.journals.customer_payment", "NOPE"),

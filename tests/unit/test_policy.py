@@ -156,4 +156,4 @@ def test_a_receipt_waits_for_a_year_at_most() -> None:
 
 def test_a_route_to_a_company_without_books_is_named() -> None:
     found = policy(routes=[{"company": "usmf"}, {"company": "frrt"}])
-    assert problems(found, BOOKS) == ["routes.1.company: TIEOUT_BOOKS has no company 'frrt'"]
+    assert problems(found, BOOKS) == ["routes.1.company: the books have no company 'frrt'"]

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from shared.domain.partition import partition_in, session_of
+from shared.packaged import packaged_mapping
 from shared.settings import Settings
+from shared.stores.active_books import active_books
 from shared.stripe_accounts import ACCOUNTS_MAX, ALIAS_CHARS_MAX
 from tests.unit.test_settings import SECRET, problems, read
 
@@ -56,10 +58,50 @@ def test_each_account_has_the_books_of_its_own_currencies_only() -> None:
     settings = both()
     names = list(settings.books.currencies)
     assert "eur" in names
-    assert list(settings.of("shop-eu").books.currencies) == ["eur"]
-    assert list(settings.of("default").books.currencies) == [n for n in names if n != "eur"]
+    mapping = packaged_mapping()
+    assert list(active_books(settings.of("shop-eu"), mapping).currencies) == ["eur"]
+    default = active_books(settings.of("default"), mapping)
+    assert list(default.currencies) == [name for name in names if name != "eur"]
     assert settings.of("default").stripe_alias == "default"
-    assert settings.of("shop-eu").books.companies == settings.books.companies
+    assert active_books(settings.of("shop-eu"), mapping).companies == settings.books.companies
+
+
+def with_its_own_books(currency: str = "usd", clearing: str = "STRIPE-EU-USD") -> str:
+    """`TIEOUT_BOOKS` in which shop-eu has a book of its own in a currency."""
+    plain = read().books.model_dump(mode="json")
+    book = plain["currencies"][currency]
+    own = {**book, "clearing": {"type": "Bank", "id": clearing}}
+    plain["stripe_accounts"] = {"shop-eu": {"currencies": {currency: own}}}
+    return json.dumps(plain)
+
+
+def test_an_account_that_the_books_name_needs_no_list_and_shares_no_currency() -> None:
+    settings = read(**accounts(entry(currencies=None), TIEOUT_BOOKS=with_its_own_books()))
+    own, default = (
+        active_books(settings.of(alias), packaged_mapping()) for alias in ("shop-eu", "default")
+    )
+    assert list(own.currencies) == ["usd"]
+    assert own.currencies["usd"].clearing.id == "STRIPE-EU-USD"
+    assert default.currencies == settings.books.currencies
+
+
+def test_an_account_without_list_and_without_books_has_none_yet() -> None:
+    settings = read(**accounts(entry(currencies=None)))
+    assert active_books(settings.of("shop-eu"), packaged_mapping()).currencies == {}
+
+
+def test_a_list_beside_books_of_its_own_is_refused() -> None:
+    (found,) = refused(ENTRY, TIEOUT_BOOKS=with_its_own_books())
+    assert "lists currencies of shop-eu, and TIEOUT_BOOKS has its books" in found
+
+
+def test_two_accounts_on_one_clearing_account_are_refused() -> None:
+    used = read().books.currencies["usd"].clearing.id
+    books = with_its_own_books(clearing=used.lower())
+    (found,) = refused(entry(currencies=None), TIEOUT_BOOKS=books)
+    place = "TIEOUT_BOOKS.stripe_accounts.shop-eu.currencies.usd.clearing"
+    assert found.startswith(f"{place} must be different accounts")
+    assert "the clearing account of usd and the clearing account of usd of shop-eu" in found
 
 
 def test_an_unknown_alias_has_no_settings() -> None:
@@ -100,7 +142,6 @@ def test_what_is_no_account_id_is_refused() -> None:
         ({"webhook_secrets": ["A"]}, ".webhook_secrets must be the name"),
         ({"key": "NOWHERE"}, ".key names NOWHERE, which is missing"),
         ({"webhook_secrets": "NOWHERE"}, ".webhook_secrets names NOWHERE, which is missing"),
-        ({"currencies": None}, ".currencies is missing"),
         ({"currencies": []}, '.currencies must be a list of currencies, like ["eur"]'),
         ({"currencies": "eur"}, ".currencies must be a list"),
         ({"currencies": [1]}, ".currencies must be a list"),

@@ -191,8 +191,8 @@ class Context:
             raise Parked(
                 "currency_not_configured",
                 f"no book is set up for {currency.upper()}",
-                "Add the currency to TIEOUT_BOOKS with company, clearing and bank (with several "
-                "Stripe accounts, let this one settle in it: TIEOUT_STRIPE_ACCOUNTS), then retry.",
+                "Add the currency to the books with company, clearing and bank (with several "
+                "Stripe accounts, to those of this one: stripe_accounts), then retry.",
             )
         found = book.of(balance_type)
         if found is None:
@@ -201,7 +201,7 @@ class Context:
                 f"no clearing account is set up for the balance {balance_type} in "
                 f"{currency.upper()}",
                 f"Add balances.{balance_type}, an account of its own, to currencies.{currency} in "
-                "TIEOUT_BOOKS, then retry.",
+                "the books, then retry.",
             )
         return found
 
@@ -211,8 +211,8 @@ class Context:
         if name not in self.books.companies:
             raise Parked(
                 "company_not_configured",
-                f"the sale was booked in company {name}, which TIEOUT_BOOKS no longer has",
-                "Put the company back into TIEOUT_BOOKS (companies), then retry.",
+                f"the sale was booked in company {name}, which the books no longer have",
+                "Put the company back into the books (companies), then retry.",
             )
         return self.books.companies[name]
 
@@ -236,7 +236,7 @@ def check_open(company: Company, name: str, when: date) -> None:
         raise Parked(
             "period_closed",
             f"{name} is closed through {company.closed_through}, the line is of {when}",
-            "Open the period in Dynamics and in TIEOUT_BOOKS (closed_through), then retry.",
+            "Open the period in Dynamics and in the books (closed_through), then retry.",
         )
 
 

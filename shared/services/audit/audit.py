@@ -28,6 +28,7 @@ from shared.ports import (
 )
 from shared.services.audit.spans import Span
 from shared.settings import Settings
+from shared.stores.active_books import ReadBooks
 from shared.stores.item import ItemKind
 from shared.stores.links import LinkStore
 from shared.stores.paging import Pages, next_cursor
@@ -104,10 +105,12 @@ class Audit:
         clock: Clock,
         rng: Random,
         settings: Settings,
+        books: ReadBooks,
     ) -> None:
         self._pages, self._dynamics, self._tables, self._links = pages, dynamics, tables, links
         self._maintenance, self._entity_sets = maintenance, entity_sets
         self._clock, self._rng, self._settings = clock, rng, settings
+        self._books = books
         self._zone, self._accounts = ZoneInfo(settings.time_zone), tuple(pages)
 
     async def lines(self) -> int:
@@ -153,7 +156,7 @@ class Audit:
             now.last,
             run=run,
             links=self._links,
-            companies=tuple(self._settings.books.companies),
+            companies=tuple((await self._books()).companies),
             lines=self._entity_sets.journal_lines,
             find=self._find,
         )

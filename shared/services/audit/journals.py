@@ -24,6 +24,7 @@ from shared.entities.customer import ACCOUNT, CUSTOMERS
 from shared.ports import Clock, Delete, DynamicsGateway, Json, Lookup, Put, Random, Row, Tables
 from shared.services.audit.spans import LOOKS_AT_ONCE
 from shared.settings import Settings
+from shared.stores.active_books import ReadBooks
 from shared.stores.holds import Holds
 from shared.stores.item import ItemKind
 from shared.stores.journals import POSTED, TABLE, UNPOSTED, close, note_posted, passed_over
@@ -50,10 +51,11 @@ class PostingWatch:
         clock: Clock,
         rng: Random,
         settings: Settings,
+        books: ReadBooks,
     ) -> None:
         self._dynamics, self._tables, self._maintenance = dynamics, tables, maintenance
         self._entity_sets, self._clock, self._rng = entity_sets, clock, rng
-        self._settings, self._holds = settings, Holds(tables)
+        self._settings, self._books, self._holds = settings, books, Holds(tables)
 
     async def run(self) -> int:
         """Note which journals are posted by now, and isolate what keeps refused ones from posting.
@@ -156,7 +158,7 @@ class PostingWatch:
         if not lines:
             await self._tables.transact(TABLE, UNPOSTED, [Delete(row.row)])
             return
-        refusals = PostingRefusals(self._dynamics, self._settings.books, delimiter)
+        refusals = PostingRefusals(self._dynamics, await self._books(), delimiter)
         causes = await with_retries(self._clock, self._rng, partial(refusals.of, lines))
         await self._holds.note(refusals.held)
         mode = isolation.mode_of(lines, causes)

@@ -25,6 +25,7 @@ from shared.errors import Parked
 from shared.ports import Clock, DynamicsGateway, Random, Tables
 from shared.services.inbox.inbox import Inbox
 from shared.stores import corrections
+from shared.stores.active_books import ReadBooks
 from shared.stores.audit_log import WHO_CHARS_MAX, WHY_CHARS_MAX, AuditedAction, AuditLog
 from shared.stores.items import Items
 from shared.stores.links import Claim, LinkStore
@@ -79,34 +80,34 @@ class Correct:
         clock: Clock,
         rng: Random,
         audit_log: AuditLog,
-        books: Books,
+        books: ReadBooks,
         time_zone: str,
     ) -> None:
         self._inbox, self._items, self._links = inbox, items, links
         self._dispatch_of, self._dynamics, self._tables = dispatch, dynamics, tables
         self._clock, self._rng, self._audit_log = clock, rng, audit_log
-        self._books, self._zone = books, ZoneInfo(time_zone)
+        self._read_books, self._zone = books, ZoneInfo(time_zone)
 
     async def reclass(self, request: CorrectionRequest, to: str) -> Ordered:
         """Clear what a transaction has on suspense against the account of a role.
 
         Raises `CorrectionRefused`, and the errors of the ports.
         """
-        role = _role(to)
+        role, books = _role(to), await self._read_books()
 
         def order(links: Mapping[str, Link]) -> Correction:
             written = [_line(link) for link in links.values()]
             lines = [line for line in written if line is not None and is_on_suspense(line)]
             amount = _standing(request.transaction, lines)
             company = lines[0].company
-            if role not in self._company(company).accounts and role is not Role.BANK:
+            if role not in _company(books, company).accounts and role is not Role.BANK:
                 raise CorrectionRefused(
                     f"company {company} has no account for the role {role}: add accounts.{role} "
-                    "to the company in TIEOUT_BOOKS"
+                    "to the company in the books"
                 )
             return self._order(CorrectionKind.RECLASS, request, lines, amount, to=role)
 
-        return await self._run(request, AuditedAction.RECLASS, order)
+        return await self._run(request, AuditedAction.RECLASS, books, order)
 
     async def reverse(self, request: CorrectionRequest, line: str, *, replaces: bool) -> Ordered:
         """Take back a posted line; `replaces`: today's rules write another one in its place.
@@ -133,7 +134,8 @@ class Correct:
             kind, amount = CorrectionKind.REVERSAL, -document.amount
             return self._order(kind, request, [document], amount, line=line, replaces=replaces)
 
-        return await self._run(request, AuditedAction.REVERSE, order, check)
+        books = await self._read_books()
+        return await self._run(request, AuditedAction.REVERSE, books, order, check)
 
     def _order(
         self,
@@ -170,6 +172,7 @@ class Correct:
         self,
         request: CorrectionRequest,
         action: AuditedAction,
+        books: Books,
         order: Callable[[Mapping[str, Link]], Correction],
         check: Callable[[Mapping[str, Link]], Awaitable[None]] | None = None,
     ) -> Ordered:
@@ -183,7 +186,7 @@ class Correct:
             wanted = order(held.links)
             standing = _same_place(held.corrections, wanted)
             if standing is None:
-                self._check_open(wanted)
+                _check_open(books, wanted)
                 if check is not None:
                     await check(held.links)
         except BaseException:
@@ -202,20 +205,6 @@ class Correct:
         written = all(role in held.links for role in current.roles)
         sent = 0 if written else await self._again(id, current)
         return Ordered(line_key(id, current.role), written, sent)
-
-    def _check_open(self, order: Correction) -> None:
-        try:
-            check_open(self._company(order.company), order.company, order.date)
-        except Parked as error:
-            raise CorrectionRefused(f"{error}: name an open day with date") from error
-
-    def _company(self, name: str) -> Company:
-        company = self._books.companies.get(name)
-        if company is None:
-            raise CorrectionRefused(
-                f"company {name} is not in TIEOUT_BOOKS any more: put it back, or book by hand"
-            )
-        return company
 
     async def _again(self, id: str, order: Correction) -> int:
         """Let converge write the lines, now that the order is stored."""
@@ -256,6 +245,24 @@ def _complete(request: CorrectionRequest) -> None:
             raise CorrectionRefused("a correction needs both who and why")
         if len(text) > chars_max or not text.isprintable():
             raise CorrectionRefused(f"{name} must be one line of at most {chars_max} characters")
+
+
+def _check_open(books: Books, order: Correction) -> None:
+    """Raises `CorrectionRefused`."""
+    try:
+        check_open(_company(books, order.company), order.company, order.date)
+    except Parked as error:
+        raise CorrectionRefused(f"{error}: name an open day with date") from error
+
+
+def _company(books: Books, name: str) -> Company:
+    """Raises `CorrectionRefused`."""
+    company = books.companies.get(name)
+    if company is None:
+        raise CorrectionRefused(
+            f"company {name} is not in the books any more: put it back, or book by hand"
+        )
+    return company
 
 
 def _role(to: str) -> Role:

@@ -22,6 +22,7 @@ from shared.outcomes import Kind, Outcome
 from shared.ports import Clock, Random, StripeGateway, Tables
 from shared.registry import Registry
 from shared.services.inbox.inbox import AT_ONCE, RETRIES_MAX, ParkedItem
+from shared.stores.active_books import ReadBooks
 from shared.stores.audit_log import WHO_CHARS_MAX, AuditedAction, AuditLog
 from shared.stores.item import UNREADABLE, ItemKind
 from shared.stores.items import ItemOutcome, Items, item_of, places
@@ -92,7 +93,7 @@ class Resolve:
         clock: Clock,
         rng: Random,
         audit_log: AuditLog,
-        books: Books,
+        books: ReadBooks,
     ) -> None:
         self._items, self._links, self._stripe_by_account = items, links, stripe
         self._audit_log = audit_log
@@ -104,14 +105,15 @@ class Resolve:
         Raises `ResolutionRefused`, and the errors of the ports: what was resolved by then is.
         """
         chosen = items[:RETRIES_MAX]
-        decision = _complete(decision, chosen, self._books)
+        books = await self._books()
+        decision = _complete(decision, chosen, books)
         if chosen:
             ids = [parked.id for parked in chosen]
             await self._audit_log.add(decision.who, AuditedAction.RESOLVE, ids, decision.why)
         done, refused = 0, []
         for parked in chosen:
             try:
-                done += await self._resolve(parked, decision)
+                done += await self._resolve(parked, decision, books)
             except ResolutionRefused as error:
                 refused.append(RefusedItem(parked.id, str(error)))
             except (ClaimHeld, TableConflict) as error:
@@ -119,12 +121,12 @@ class Resolve:
                 refused.append(RefusedItem(parked.id, reason))
         return Resolved(done, tuple(refused))
 
-    async def _resolve(self, parked: ParkedItem, decision: Decision) -> bool:
+    async def _resolve(self, parked: ParkedItem, decision: Decision, books: Books) -> bool:
         row = await self._items.object(parked.where, parked.id)
         if row is None or row.cells["status"] != Kind.PARK.value:
             return False
         if is_money(parked) and not decision.not_to_book:
-            await self._check_amount(parked, decision)
+            await self._check_amount(parked, decision, books)
         if is_money(parked) and parked.entity == PAYOUT:
             await self._expect_tie_out(parked)
         resolution = Resolution(
@@ -151,7 +153,7 @@ class Resolve:
         telemetry.event("resolved", item=parked.id, cause=parked.cause)
         return True
 
-    async def _check_amount(self, parked: ParkedItem, decision: Decision) -> None:
+    async def _check_amount(self, parked: ParkedItem, decision: Decision, books: Books) -> None:
         """Raises `ResolutionRefused` when the voucher is about other money than the item."""
         amount_minor, currency = parked.at_stake_minor, parked.currency
         if not currency:
@@ -175,7 +177,7 @@ class Resolve:
                 f"{parked.object} is {_shown(amount_minor, currency)} in Stripe, and {asked} was "
                 "said: look up the voucher again"
             )
-        book = self._books.currencies.get(currency)
+        book = books.of(parked.account).currencies.get(currency)
         if book is not None and book.company != decision.company:
             raise ResolutionRefused(
                 f"clearing of {currency.upper()} is in {book.company}, and {decision.company} was "
@@ -291,7 +293,7 @@ def _with_voucher(decision: Decision, id: str, books: Books) -> Decision:
     known = {name.casefold(): name for name in books.companies}
     company = known.get(decision.company.casefold())
     if company is None:
-        raise ResolutionRefused(f"TIEOUT_BOOKS has no company {decision.company!r}")
+        raise ResolutionRefused(f"the books have no company {decision.company!r}")
     return replace(decision, company=company)
 
 

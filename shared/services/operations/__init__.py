@@ -1,8 +1,9 @@
 """Health, readiness, gauges and decisions about customers."""
 
+from shared.services.operations.books_draft import DraftRefused, draft
 from shared.services.operations.customers import AccountDecision, ChoiceRefused, CustomerDecisions
 from shared.services.operations.dynamics_setup import DynamicsSetup
-from shared.services.operations.health import Health, ReadyAccount
+from shared.services.operations.health import Health, ReadyAccount, check_books
 from shared.services.operations.measure import Measure
 from shared.services.operations.ways_in import WaysIn
 
@@ -10,9 +11,12 @@ __all__ = (
     "AccountDecision",
     "ChoiceRefused",
     "CustomerDecisions",
+    "DraftRefused",
     "DynamicsSetup",
     "Health",
     "Measure",
     "ReadyAccount",
     "WaysIn",
+    "check_books",
+    "draft",
 )

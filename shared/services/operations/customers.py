@@ -4,18 +4,20 @@ A decision is stored with who and why, and never deleted; converge then links th
 one. Items that were parked because the decision was missing are retried.
 """
 
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from shared import telemetry
 from shared.converge import accounts
 from shared.converge.dispatch import Dispatch
+from shared.domain.books import Books
 from shared.domain.ids import is_id
 from shared.domain.records import Choice, Ref
 from shared.entities.common.objects import Enqueue
 from shared.entities.customer import ACCOUNT, CAUSES, CUSTOMER, CUSTOMERS
 from shared.ports import Clock, DynamicsGateway, Lookup, Tables
 from shared.services.inbox import Inbox
+from shared.stores.active_books import ReadBooks
 from shared.stores.audit_log import WHY_CHARS_MAX, AuditedAction, AuditLog
 from shared.stores.items import Items
 from shared.stores.links import LinkStore
@@ -54,21 +56,21 @@ class CustomerDecisions:
         tables: Tables,
         clock: Clock,
         audit_log: AuditLog,
-        companies: Container[str],
+        books: ReadBooks,
         customer_id_property: str,
     ) -> None:
         self._inbox, self._links, self._dispatch_of = inbox, links, dispatch
         self._items = items
         self._dynamics, self._tables, self._clock = dynamics, tables, clock
         self._audit_log = audit_log
-        self._companies, self._customer_id_property = companies, customer_id_property
+        self._books, self._customer_id_property = books, customer_id_property
 
     async def accept(self, decision: AccountDecision) -> int:
         """Store a decision and try again what waits for it; returns how many items were sent.
 
         Raises `ChoiceRefused`, and the errors of the ports.
         """
-        self._check(decision)
+        _check(decision, await self._books())
         account = decision.account
         shared = False
         if account:
@@ -91,16 +93,6 @@ class CustomerDecisions:
             await accounts.hand_over(self._tables, decision.company, account, decision.customer)
         telemetry.event("customer_chosen", object=decision.customer, company=decision.company)
         return await self._again(decision.customer, stamp)
-
-    def _check(self, decision: AccountDecision) -> None:
-        if not is_id(decision.customer):
-            raise ChoiceRefused("customer is not a Stripe id")
-        if decision.company not in self._companies:
-            raise ChoiceRefused(f"TIEOUT_BOOKS has no company {decision.company[:20]!r}")
-        if not decision.who.strip() or not decision.why.strip():
-            raise ChoiceRefused("a decision needs both who and why")
-        if len(decision.account) > ACCOUNT_CHARS_MAX or "*" in decision.account:
-            raise ChoiceRefused("account is not the number of a customer account")
 
     async def _account(self, decision: AccountDecision) -> tuple[str, str]:
         """The account as Dynamics renders it, and the Stripe customer it belongs to."""
@@ -134,3 +126,15 @@ class CustomerDecisions:
             account = await self._items.account_of(CUSTOMER.queue, customer)
             sent += await self._dispatch_of(account).enqueue([again])
         return sent
+
+
+def _check(decision: AccountDecision, books: Books) -> None:
+    """Raises `ChoiceRefused` for a decision that is not whole."""
+    if not is_id(decision.customer):
+        raise ChoiceRefused("customer is not a Stripe id")
+    if decision.company not in books.companies:
+        raise ChoiceRefused(f"the books have no company {decision.company[:20]!r}")
+    if not decision.who.strip() or not decision.why.strip():
+        raise ChoiceRefused("a decision needs both who and why")
+    if len(decision.account) > ACCOUNT_CHARS_MAX or "*" in decision.account:
+        raise ChoiceRefused("account is not the number of a customer account")

@@ -6,11 +6,12 @@ https://learn.microsoft.com/dynamics365/fin-ops-core/dev-itpro/data-entities/oda
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 
 from shared.converge.accounts import HOLD, NO_HOLDS
-from shared.domain.books import Account, Book
+from shared.domain.books import Account, Books, PlacedBook
 from shared.domain.journal import JournalKind
 from shared.entities.customer import ACCOUNT, CUSTOMERS
 from shared.errors import MappingUnusable, Refused
@@ -51,13 +52,26 @@ type Wanted = Mapping[str, Sequence[str]]
 """Numbers of accounts, each with what the books use it for."""
 
 
-class DynamicsSetup:
-    """The probes of what `TIEOUT_BOOKS` and the settings beside it name."""
+@dataclass(frozen=True, slots=True)
+class AccountUse:
+    """What an account is used for, and the currency that it has to take. `is_proved`: it is a
+    clearing account, which the proof reads."""
 
-    def __init__(self, dynamics: DynamicsGateway, settings: Settings, mappings: Mappings) -> None:
+    what: str
+    account: Account
+    currency: str = ""
+    is_proved: bool = False
+
+
+class DynamicsSetup:
+    """The probes of what the books, of all Stripe accounts, and the settings beside them name."""
+
+    def __init__(
+        self, dynamics: DynamicsGateway, settings: Settings, mappings: Mappings, books: Books
+    ) -> None:
         self._dynamics = dynamics
         self._settings = settings
-        self._books = settings.books
+        self._books = books
         self._mappings = mappings
 
     def probes(self) -> Iterator[Probe]:
@@ -71,26 +85,25 @@ class DynamicsSetup:
             self._customer_id,
         )
         yield Probe(
-            {"currencies": "Create them in Dynamics, or correct currencies in TIEOUT_BOOKS."},
+            {"currencies": "Create them in Dynamics, or correct currencies in the books."},
             self._currencies,
         )
         if self._settings.ledger_entity is not None:
             remedy = "Publish the entity set, or correct TIEOUT_LEDGER_ENTITY."
             yield Probe({"ledger entity": remedy}, self._ledger_entity)
-        yield Probe(
-            {
-                "tax of orders": "Choose tax: codes or tax: lines in the policy and publish "
-                "(docs/mapping.md, Tax of orders)."
-            },
-            self._tax_of_orders,
-        )
+        remedy = "Publish a policy with tax: codes or tax: lines (docs/mapping.md, Tax of orders)."
+        yield Probe({"tax of orders": remedy}, self._tax_of_orders)
+        yield from self.of_books()
+
+    def of_books(self) -> Iterator[Probe]:
+        """The probes of what the books name, those of each company together."""
         for company in self._books.companies:
             yield from self._of_company(company)
 
     def _of_company(self, company: str) -> Iterator[Probe]:
-        books = "correct TIEOUT_BOOKS"
+        books = "correct the books"
         yield Probe(
-            {f"company {company}": "Spell the company in TIEOUT_BOOKS as Dynamics does."},
+            {f"company {company}": "Spell the company in the books as Dynamics does."},
             partial(self._company, company),
         )
         remedy = f"Correct the journal name in Dynamics (README.md, Prepare Dynamics), or {books}."
@@ -149,7 +162,7 @@ class DynamicsSetup:
         return {}
 
     async def _currencies(self) -> Problems:
-        codes = [code.upper() for code in self._books.currencies]
+        codes = list(dict.fromkeys(placed.currency.upper() for placed in self._books.placed))
         rows = await self._rows("Currencies", "", "CurrencyCode", codes)
         missing = [code for code in codes if code.casefold() not in rows]
         text = f"Dynamics has no currency {', '.join(missing)}" if missing else ""
@@ -160,7 +173,7 @@ class DynamicsSetup:
         if entity is None:
             return {}
         select = (entity.account, entity.currency, entity.amount)
-        company = next(iter(self._books.currencies.values())).company
+        company = self._books.default_company
         try:
             await self._dynamics.find(Lookup(entity.entity_set, company, select=select, limit=1))
         except Refused as error:
@@ -177,7 +190,7 @@ class DynamicsSetup:
         )
         rendered = str(rows[0][COMPANY]) if rows else company
         if rendered != company:
-            return {name: f"TIEOUT_BOOKS says {company}, Dynamics spells it {rendered}"}
+            return {name: f"the books say {company}, Dynamics spells it {rendered}"}
         return {}
 
     async def _ledger_of(self, company: str) -> Json | None:
@@ -226,31 +239,31 @@ class DynamicsSetup:
         text = f"the customer group {group} {', '.join(faults)}" if faults else ""
         return {f"customer group {company}": text}
 
-    def _accounts(self, company: str, kind: str) -> Iterator[tuple[str, Account, str]]:
-        """What each account of a kind is for, and the currency that it has to take."""
+    def _accounts(self, company: str, kind: str) -> Iterator[AccountUse]:
+        """What each account of a kind is for."""
         for role, account in self._books.companies[company].accounts.items():
             if account.type == kind:
-                yield str(role), account, ""
-        for currency, book in self._books_of(company).items():
+                yield AccountUse(str(role), account)
+        for placed in self._placed_in(company):
+            book, currency = placed.book, placed.currency.upper()
             places = [("clearing", book.clearing), ("bank", book.bank), *book.balances.items()]
             for what, account in places:
                 if account.type == kind:
-                    yield f"{currency} {what}", account, currency.upper()
+                    use = f"{placed.name} {what}"
+                    yield AccountUse(use, account, currency, is_proved=what != "bank")
 
-    def _books_of(self, company: str) -> dict[str, Book]:
-        books = self._books.currencies.items()
-        return {currency: book for currency, book in books if book.company == company}
+    def _placed_in(self, company: str) -> list[PlacedBook]:
+        return [placed for placed in self._books.placed if placed.book.company == company]
 
     def _wanted_main_accounts(self, company: str) -> Wanted:
         """Main accounts by number: of a ledger account its first segment."""
         wanted: dict[str, list[str]] = {}
-        for what, account, _ in self._accounts(company, LEDGER):
-            wanted.setdefault(self._main_account(account.id), []).append(what)
-        for currency, book in self._books_of(company).items():
-            for balance, account in book.clearing_accounts.items():
-                if (posted := self._posts_to(account)) is not None:
-                    what = "clearing" if account is book.clearing else balance
-                    wanted.setdefault(posted, []).append(f"{currency} {what} in the ledger")
+        for use in self._accounts(company, LEDGER):
+            wanted.setdefault(self._main_account(use.account.id), []).append(use.what)
+        for kind in (BANK, LEDGER):
+            for use in self._accounts(company, kind):
+                if use.is_proved and (posted := self._posts_to(use.account)) is not None:
+                    wanted.setdefault(posted, []).append(f"{use.what} in the ledger")
         return wanted
 
     def _posts_to(self, clearing: Account) -> str | None:
@@ -293,13 +306,14 @@ class DynamicsSetup:
     async def _bank_accounts(self, company: str) -> Problems:
         key, display = "BankAccountId", "BankMainAccountIdDisplayValue"
         other = "AllowTransactionsInAdditionalCurrencies"
-        accounts = list(self._accounts(company, BANK))
+        uses = list(self._accounts(company, BANK))
         rows = await self._rows(
-            *("BankAccounts", company, key, [account.id for _, account, _ in accounts]),
+            *("BankAccounts", company, key, [use.account.id for use in uses]),
             *("BankAccountStatus", "CurrencyCode", other, display),
         )
         texts = []
-        for what, account, currency in accounts:
+        for use in uses:
+            account, currency = use.account, use.currency
             row = rows.get(account.id.casefold())
             if row is None:
                 faults = [f"does not exist in {company}"]
@@ -309,16 +323,13 @@ class DynamicsSetup:
                     faults.append(f"is not active ({row['BankAccountStatus']})")
                 if currency not in ("", row["CurrencyCode"]) and row[other] != "Yes":
                     faults.append(f"is in {row['CurrencyCode']} and takes no {currency}")
-                faults += self._of_ledger(company, what, str(row[display]))
-            texts += _about(account.id, [what], faults)
+                faults += self._of_ledger(use, str(row[display]))
+            texts += _about(account.id, [use.what], faults)
         return {f"bank accounts {company}": "; ".join(texts)}
 
-    def _of_ledger(self, company: str, what: str, display: str) -> list[str]:
+    def _of_ledger(self, use: AccountUse, display: str) -> list[str]:
         """A clearing account that posts elsewhere than the proof reads."""
-        currency, _, part = what.partition(" ")
-        book = self._books_of(company).get(currency)
-        accounts = {"clearing": book.clearing, **book.balances} if book is not None else {}
-        said = self._posts_to(accounts[part]) if part in accounts else None
+        said = self._posts_to(use.account) if use.is_proved else None
         posted = self._main_account(display)
         if said is None or not posted or said.casefold() == posted.casefold():
             return []

@@ -1,13 +1,14 @@
 """Is the application ready, and what is it doing? For `/api/health` and `/api/status`."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from types import MappingProxyType
 
+from shared.domain.books import Books
 from shared.domain.partition import DEFAULT_ACCOUNT, named
 from shared.errors import CredentialsRefused, ObjectMissing, TableConflict
 from shared.ports import Delete, Flows, Json, Queue, StripeGateway, Tables
@@ -15,9 +16,11 @@ from shared.services.ingest import INGEST
 from shared.services.operations.dynamics_setup import DynamicsSetup, Problems
 from shared.services.operations.readiness import TRY_AGAIN, Check, Probe, checked
 from shared.services.operations.ways_in import WaysIn
+from shared.stores.active_books import BooksInForce
 from shared.stores.items import Items, places
 from shared.stores.mappings import Mappings
 from shared.stores.places import SWEEP
+from shared.stripe_accounts import VARIABLE
 
 READ = (*("customer", "charge", "refund", "dispute", "payout", "balance_transaction", "event"),)
 OTHER_MODE = "Use the key of the mode that STRIPE_LIVEMODE names, or correct STRIPE_LIVEMODE."
@@ -28,6 +31,10 @@ OTHER_ACCOUNT = (
 )
 SWEPT: Mapping[str, str] = MappingProxyType(
     {"transactions_through": "balance_transaction", "events_through": "event"}
+)
+NO_CURRENCY = (
+    "Publish books in which each Stripe account has its currencies (docs/accounting.md, The "
+    "books), or correct the aliases of TIEOUT_STRIPE_ACCOUNTS."
 )
 NEVER_MADE = "ready"  # a row and an instance that only readiness asks for
 
@@ -49,7 +56,8 @@ class Health:
         self,
         *,
         accounts: Mapping[str, ReadyAccount],
-        setup: DynamicsSetup,
+        setup: Callable[[Books], DynamicsSetup],
+        books: BooksInForce,
         tables: Tables,
         queue: Queue,
         flows: Flows,
@@ -59,6 +67,7 @@ class Health:
         ways_in: WaysIn,
     ) -> None:
         self._accounts, self._setup, self._tables, self._queue = accounts, setup, tables, queue
+        self._books = books
         self._flows, self._items, self._mappings = flows, items, mappings
         self._queues, self._ways_in = queues, ways_in
 
@@ -88,8 +97,15 @@ class Health:
         return found
 
     async def ready(self) -> list[Check]:
-        """All checks, each with its problem and its remedy, or none. They only read."""
-        return await checked([*self._systems(), *self._setup.probes()])
+        """All checks, each with its problem and its remedy, or none. They only read. Where the
+        books in force cannot be read, `mapping` says so and the first ones are checked."""
+        books = await self._books.known()
+        return await checked([*self._systems(), *self._setup(books).probes()])
+
+    async def books(self) -> Json:
+        """Which books are in force: `source` is `published` or `TIEOUT_BOOKS`; of published ones
+        the `document` and the `set`. `source` is empty where it cannot be known."""
+        return await self._books.described()
 
     def _systems(self) -> list[Probe]:
         unusable = "Publish a mapping that this version compiles (docs/mapping.md)."
@@ -108,6 +124,7 @@ class Health:
             *self._ways_in.probes(),
             Probe({"flows": TRY_AGAIN}, self._probe_flows),
             Probe({"mapping": unusable}, self._probe_mapping),
+            Probe({"books": NO_CURRENCY}, self._probe_books),
         ]
 
     async def _probe_storage(self) -> Problems:
@@ -128,6 +145,25 @@ class Health:
     async def _probe_mapping(self) -> Problems:
         await self._mappings.active()
         return {}
+
+    async def _probe_books(self) -> Problems:
+        """Stripe accounts and books that do not name each other."""
+        return {"books": "; ".join(strangers(await self._books.known(), tuple(self._accounts)))}
+
+
+def strangers(books: Books, aliases: Sequence[str]) -> list[str]:
+    """What is wrong between the Stripe accounts of the settings and those of the books."""
+    named = dict.fromkeys(placed.account for placed in books.placed)
+    texts = [
+        f"the Stripe account {alias} has no currency in the books, so all its money parks"
+        for alias in aliases
+        if alias not in named
+    ]
+    return texts + [
+        f"the books name the Stripe account {alias}, which {VARIABLE} does not have"
+        for alias in named
+        if alias not in aliases
+    ]
 
 
 def _of_account(alias: str, account: ReadyAccount) -> list[Probe]:
@@ -172,3 +208,12 @@ async def _probe_account(check: str, account: ReadyAccount) -> Problems:
     except (CredentialsRefused, ObjectMissing) as error:
         return {check: f"the key does not show {id}: {error}"}
     return {check: "" if shown.get("id") == id else f"the key shows another account than {id}"}
+
+
+async def check_books(
+    setup: Callable[[Books], DynamicsSetup], books: Books, aliases: Sequence[str]
+) -> list[str]:
+    """What readiness would find of these books if they were in force; for their preview."""
+    checks = await checked(list(setup(books).of_books()))
+    found = [f"{check.name}: {check.problem}" for check in checks if check.problem]
+    return [*strangers(books, aliases), *found]

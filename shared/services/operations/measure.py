@@ -9,18 +9,19 @@ result is a row here.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 from shared import telemetry
 from shared.converge.isolation import REFUSED
-from shared.domain.books import Books
 from shared.domain.clearing import ACCEPTED, NOT_WRITTEN, Proof
-from shared.ports import Cell, Clock, Put, Row, Tables
+from shared.domain.partition import named
+from shared.ports import Cell, Clock, Delete, Put, Row, Tables
 from shared.services.ingest import INGEST
 from shared.services.operations.silence import rhythm_in
-from shared.services.reconciliation import Proofs
+from shared.services.reconciliation import ProofsByAccount
 from shared.services.work import looked_at
+from shared.stores.active_books import ReadBooks
 from shared.stores.items import Items, places
 from shared.stores.journals import TABLE as JOURNALS
 from shared.stores.journals import UNPOSTED
@@ -39,8 +40,7 @@ CURRENCIES_MAX = 200
 PAYOUT_FLOW, BACKFILL_FLOW = "payout_flow", "backfill_flow"
 EXPECTED = (NOT_WRITTEN, ACCEPTED)  # differences that other metrics tell of, or a person accepted
 
-type MakeProofs = Callable[[], Awaitable[Mapping[str, Proofs]]]
-"""The proofs of all Stripe accounts, by alias."""
+type MakeProofs = Callable[[], Awaitable[ProofsByAccount]]
 
 
 class Measure:
@@ -55,7 +55,7 @@ class Measure:
         clock: Clock,
         prove: MakeProofs,
         queues: Sequence[str],
-        books: Books,
+        books: ReadBooks,
     ) -> None:
         self._items, self._unposted, self._tables = items, unposted, tables
         self._clock, self._make_proofs = clock, prove
@@ -79,16 +79,27 @@ class Measure:
 
     async def prove(self) -> int:
         """Make the proofs of all Stripe accounts and keep what they cannot explain, by currency
-        (other balances: `usd-issuing`); returns how many. Raises as `Prover.prove` does: a proof
-        that cannot be made is a run that fails."""
+        (other balances: `usd-issuing`; other accounts: `shop-eu~usd`); returns how many. Raises as
+        `Prover.prove` does, with several accounts at the end and for all that failed: a proof that
+        cannot be made is a run that fails, and keeps no other account's from being told."""
         gaps: dict[str, int] = {}
-        for proofs in (await self._make_proofs()).values():
+        failed: dict[str, Exception] = {}
+        for alias, proofs in (await self._make_proofs()).items():
+            if isinstance(proofs, Exception):
+                failed[alias] = proofs
+                continue
             for currency, proof in proofs.named.items():
-                gaps[currency] = gaps.get(currency, 0) + unexplained_minor(proof)
+                gaps[named(alias, currency)] = unexplained_minor(proof)
         now = self._clock.now()
         for currency, gap_minor in gaps.items():
             cells: dict[str, Cell] = {"gap_minor": str(gap_minor), "proved_at": now}
             await self._tables.transact(CURSORS, PROOF, [Put(currency, cells)])
+        if failed:
+            names = ", ".join(failed)
+            raise ExceptionGroup(f"no proof of {names}", list(failed.values()))
+        for row in await self._rows(CURSORS, PROOF, CURRENCIES_MAX):
+            if row.row not in gaps:  # a currency that the books gave up, or another account has
+                await self._tables.transact(CURSORS, PROOF, [Delete(row.row, row.etag)])
         return len(gaps)
 
     async def _inbox(self) -> int:
@@ -110,12 +121,13 @@ class Measure:
         amounts = await self._unposted.listed(JOURNALS_MAX)
         if len(rows) < JOURNALS_MAX:
             amounts = await self._settle(amounts, {row.row: None for row in rows})
-        now = self._clock.now()
-        for company in self._books.companies:
+        now, books = self._clock.now(), await self._books()
+        currencies = list(dict.fromkeys(placed.currency for placed in books.placed))
+        for company in books.companies:
             held = [journal for journal in amounts if journal.company == company]
             oldest = max((now - journal.since for journal in held), default=timedelta(0))
             telemetry.gauge("tieout.unposted.oldest_hours", _in_hours(oldest), company=company)
-            for currency in self._books.currencies:
+            for currency in currencies:
                 minor = sum(sum(journal.sums.get(currency, ())) for journal in held)
                 telemetry.gauge(
                     "tieout.unposted.amount_minor", minor, company=company, currency=currency

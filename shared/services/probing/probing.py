@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from shared import telemetry
+from shared.domain.books import Books
 from shared.errors import TieoutError
 from shared.ports import Clock, DynamicsGateway, Random
 from shared.services.probing.drafts import LeftBehind, ProbeDrafts
 from shared.services.probing.rules import PROBES, UNKNOWN, ProbeAnswer, ProbeContext, RuleProbe
 from shared.settings import Settings
+from shared.stores.active_books import ReadBooks
 from shared.stores.audit_log import AuditedAction, AuditLog
 
 TOKEN_BITS = 40
@@ -39,18 +41,22 @@ class Probing:
         rng: Random,
         settings: Settings,
         audit_log: AuditLog,
+        *,
+        books: ReadBooks,
     ) -> None:
         self._dynamics, self._clock, self._rng = dynamics, clock, rng
-        self._settings, self._audit_log = settings, audit_log
+        self._settings, self._audit_log, self._books = settings, audit_log, books
 
     async def run(self, company: str, classification: str = "", who: str = "") -> ProbingReport:
-        """Probe every rule, on record. Raises `ProbingRefused` before anything is written."""
-        self._check(company)
+        """Probe every rule, on record. Raises `ProbingRefused` before anything is written, and as
+        `Mappings.active` does."""
+        books = await self._books()
+        self._check(company, books)
         await self._audit_log.add(who, AuditedAction.PROBE, detail={"company": company})
         token = f"tieout-probe-{self._rng.getrandbits(TOKEN_BITS):010x}"
         zone = ZoneInfo(self._settings.time_zone)
         today = self._clock.now().astimezone(zone).date()
-        context = ProbeContext(self._settings, company, today, token, classification)
+        context = ProbeContext(self._settings, books, company, today, token, classification)
         answers: list[ProbeAnswer] = []
         left: list[LeftBehind] = []
         for rule, probe in PROBES:
@@ -61,17 +67,15 @@ class Probing:
                 left += await drafts.remove()
         return ProbingReport(company, token, tuple(answers), tuple(left))
 
-    def _check(self, company: str) -> None:
-        companies = self._settings.books.companies
+    def _check(self, company: str, books: Books) -> None:
         if self._settings.stripe_livemode:
             raise ProbingRefused(
                 "this app books live payments: probe with the app of a sandbox (STRIPE_LIVEMODE "
                 "false), whose Dynamics is set up like this one"
             )
-        if company not in companies:
-            raise ProbingRefused(
-                f"TIEOUT_BOOKS has no company {company[:20]!r}; it has {', '.join(companies)}"
-            )
+        if company not in books.companies:
+            names = ", ".join(books.companies)
+            raise ProbingRefused(f"the books have no company {company[:20]!r}; they have {names}")
 
 
 async def _answer(

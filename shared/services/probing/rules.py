@@ -47,22 +47,18 @@ class ProbeContext:
     """What a probe may use. `token`: names everything that this run writes."""
 
     settings: Settings
+    books: Books
     company: str
     today: date
     token: str
     classification: str
 
     @property
-    def books(self) -> Books:
-        """The books of the app."""
-        return self.settings.books
-
-    @property
     def currency(self) -> str:
         """A currency of the company, else any."""
-        books = self.books.currencies
-        own = [name for name, book in books.items() if book.company == self.company]
-        return (own or list(books))[0].upper()
+        placed = self.books.placed
+        own = [each.currency for each in placed if each.book.company == self.company]
+        return (own or [each.currency for each in placed])[0].upper()
 
 
 type RuleProbe = Callable[[ProbeDrafts, ProbeContext], Awaitable[ProbeAnswer]]

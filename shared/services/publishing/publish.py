@@ -7,14 +7,21 @@ people publish at once, one wins and the other is refused. Nothing is ever chang
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from shared import telemetry
+from shared.domain.books import Books
 from shared.domain.records import canonical, digest
 from shared.errors import MappingUnusable, TableConflict
 from shared.mapping.compiler import CompiledMapping
-from shared.mapping.differences import lost_rows
+from shared.mapping.differences import (
+    ValueDifference,
+    books_differences,
+    lost_rows,
+    moved_clearing,
+)
 from shared.mapping.finance import Target
 from shared.mapping.loader import Loaded, Tree, load, load_tree
 from shared.mapping.preview import Comparison, Group, StoredObject
@@ -23,6 +30,7 @@ from shared.ports import QUERY_ROWS_MAX, Clock, DynamicsGateway
 from shared.services.publishing.field_check import missing_fields
 from shared.services.publishing.mapping_names import PublishRefused, set_named
 from shared.settings import Settings
+from shared.stores.active_books import all_books
 from shared.stores.audit_log import WHO_CHARS_MAX, WHY_CHARS_MAX, AuditedAction, AuditLog
 from shared.stores.mapping_store import Change, MappingStore, Pointer, PreviewRow, StoredSet
 from shared.stores.mappings import Mappings
@@ -35,6 +43,8 @@ OBJECTS_PER_TURN = 50  # compared before other work of the process has its turn
 
 type DocumentSource = str | Mapping[str, Tree]
 """A document: YAML text, or the tree that `show` gives."""
+type CheckBooks = Callable[[Books, Sequence[str]], Awaitable[Sequence[str]]]
+"""What is wrong with books for the Stripe accounts of these aliases, and in Dynamics."""
 type RecentObjects = Callable[[int], AsyncIterator[StoredObject]]
 """The last objects that converge stored documents of, newest first."""
 
@@ -63,12 +73,14 @@ class Previewed:
     """What publishing would change: the row that is kept, and the records in three groups.
 
     `policy_differs`: other documents may come to exist, which is not rendering and not shown here.
-    `warnings`: tables that lose rows.
+    `books`: the values of the books that differ. `warnings`: tables that lose rows, and what of the
+    books somebody has to look at.
     """
 
     preview: PreviewRow
     groups: Mapping[str, Group]
     policy_differs: bool
+    books: tuple[ValueDifference, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -84,6 +96,7 @@ class Publish:
         dynamics: DynamicsGateway,
         *,
         audit_log: AuditLog,
+        check_books: CheckBooks | None = None,
     ) -> None:
         self._mappings = mappings
         self._store = mappings.store
@@ -92,6 +105,7 @@ class Publish:
         self._recent = recent
         self._dynamics = dynamics
         self._audit_log = audit_log
+        self._check_books = check_books
 
     async def submit(self, documents: Sequence[tuple[str, DocumentSource]], who: str) -> Candidate:
         """Check and store documents, each with the name that its problems are reported under.
@@ -128,8 +142,9 @@ class Publish:
         await self._audit_log.add(who, AuditedAction.PREVIEW, [candidate])
         settings = self._settings
         id_field, id_chars_max = settings.customer_id_property, settings.customer_id_chars_max
-        target = Target(settings.books, id_field, id_chars_max, {}, after)
-        comparison = Comparison(before, after, target)
+        books = partial(all_books, settings)
+        target = Target(books(after), id_field, id_chars_max, {}, after)
+        comparison = Comparison(before, after, target, books)
         async for stored in self._recent(limit):
             comparison.add(stored)
             if comparison.objects % OBJECTS_PER_TURN == 0:
@@ -149,7 +164,26 @@ class Publish:
             posting_status.value: group for posting_status, group in comparison.groups.items()
         }
         differs = before is None or before.policy != after.policy
-        return Previewed(row, groups, differs, self._warnings(before, after))
+        changes, warnings = await self._books_changes(before, after)
+        warnings = (*self._warnings(before, after), *warnings)
+        return Previewed(row, groups, differs, changes, warnings)
+
+    async def _books_changes(
+        self, before: CompiledMapping | None, after: CompiledMapping
+    ) -> tuple[tuple[ValueDifference, ...], tuple[str, ...]]:
+        """What differs of the books, and what Dynamics lacks of the new ones."""
+        new = all_books(self._settings, after)
+        if before is None:
+            old = new if after.books is None else None
+        else:
+            old = all_books(self._settings, before)
+        changes = books_differences(old, new)
+        if not changes:
+            return (), ()
+        warnings = () if old is None else moved_clearing(old, new)
+        if self._check_books is not None:
+            warnings += tuple(await self._check_books(new, self._settings.stripe_aliases))
+        return changes, warnings
 
     def _warnings(self, before: CompiledMapping | None, after: CompiledMapping) -> tuple[str, ...]:
         """Tables that lose rows of the product, or of the active set."""

@@ -14,6 +14,7 @@ from itertools import batched
 
 from shared.domain.codec import Codec
 from shared.domain.documents import Document, Follows
+from shared.domain.partition import DEFAULT_ACCOUNT
 from shared.mapping.finance import accounts_in
 from shared.mapping.preview import PostingStatus, StoredDocument, StoredObject
 from shared.ports import QUERY_ROWS_MAX, Row, Tables
@@ -101,7 +102,8 @@ class Recent:
             row = read.links.get(document.role)
             if row is not None:
                 customers |= accounts_in(self._codec.record_of(unpack(row.cells)))
-        return StoredObject(read.id, tuple(documents), customers)
+        account = links.account_in(read.document) if read.document else DEFAULT_ACCOUNT
+        return StoredObject(read.id, tuple(documents), customers, account)
 
     async def _standing(
         self, document: Document, read: _Object, posted: dict[str, bool]

@@ -1,6 +1,6 @@
 """Payouts tied out, and the books proved equal to Stripe's balance."""
 
-from shared.services.reconciliation.proof import Proofs, Prover, prove_each
+from shared.services.reconciliation.proof import Proofs, ProofsByAccount, Prover, prove_each
 from shared.services.reconciliation.reconcile import Reconcile
 
-__all__ = ("Proofs", "Prover", "Reconcile", "prove_each")
+__all__ = ("Proofs", "ProofsByAccount", "Prover", "Reconcile", "prove_each")

@@ -15,14 +15,15 @@ from itertools import batched
 from types import MappingProxyType
 
 from shared.converge.posting_status import posted
-from shared.domain.books import PAYMENTS, Account, Book, Books
+from shared.domain.books import PAYMENTS, Account, Book
 from shared.domain.clearing import BookedLine, Proof, Resolution, prove
 from shared.domain.corrections import NamedCorrection
 from shared.domain.ids import object_of
 from shared.domain.money import Money, from_decimal, is_currency, total
-from shared.errors import Parked, Unavailable
+from shared.errors import Parked, TieoutError, Unavailable
 from shared.ports import Clock, DynamicsGateway, Json, Lookup, Random, StripeGateway
 from shared.settings import LedgerEntity
+from shared.stores.active_books import ReadBooks
 from shared.stores.paging import Pages
 from shared.stores.retry import with_retries
 from shared.targets.entity_set import EntitySet
@@ -70,14 +71,29 @@ class Proofs:
         return {**self.by_currency, **others}
 
 
-async def prove_each(provers: Mapping[str, "Prover"]) -> dict[str, Proofs]:
-    """The proofs of each Stripe account, by alias; one account's list waits for no other's."""
-    proofs = await asyncio.gather(*(prover.prove() for prover in provers.values()))
+type ProofsByAccount = Mapping[str, Proofs | TieoutError]
+"""The proofs of each Stripe account by alias, or why there are none."""
+
+
+async def prove_each(provers: Mapping[str, "Prover"]) -> dict[str, Proofs | TieoutError]:
+    """The proofs of each Stripe account, by alias; one account's list waits for no other's, and
+    one that cannot be read hides no other's proof. A single account's error is raised."""
+
+    async def proved(prover: "Prover") -> Proofs | TieoutError:
+        try:
+            return await prover.prove()
+        except TieoutError as error:
+            if len(provers) == 1:
+                raise
+            return error
+
+    proofs = await asyncio.gather(*map(proved, provers.values()))
     return dict(zip(provers, proofs, strict=True))
 
 
 class Prover:
-    """Proves that clearing equals the balance of one Stripe account. `books`: its currencies."""
+    """Proves that clearing equals the balance of one Stripe account. `books`: reads
+    those in force, of its currencies."""
 
     def __init__(
         self,
@@ -88,12 +104,12 @@ class Prover:
         *,
         resolved: ReadResolutions,
         corrected: ReadCorrections,
-        books: Books,
+        books: ReadBooks,
         ledger_entity: LedgerEntity | None,
         journal_lines: Sequence[EntitySet],
     ) -> None:
         self._stripe, self._dynamics, self._clock, self._rng = stripe, dynamics, clock, rng
-        self._resolved, self._corrected, self._books = resolved, corrected, books
+        self._resolved, self._corrected, self._read_books = resolved, corrected, books
         self._ledger_entity, self._journal_lines = ledger_entity, journal_lines
 
     async def _with_retries[T](self, read: Callable[[], Awaitable[T]]) -> T:
@@ -116,8 +132,9 @@ class Prover:
             raise Unavailable("proof", text) from error
 
     async def _prove(self) -> Proofs:
+        all_books = await self._read_books()
+        companies, books = tuple(all_books.companies), all_books.currencies
         balances, transactions = await self._stripe_side()
-        books = self._books.currencies
         not_proved = tuple(
             sorted({name for name, kind in balances if kind == PAYMENTS and not is_currency(name)})
         )
@@ -132,7 +149,8 @@ class Prover:
             account = book.of(kind) if book else None
             nets = transactions.get((currency, kind), {})
             minor = balances.get((currency, kind), sum(nets.values()))
-            proof = await self._proof(Money(minor, currency), account, nets, resolutions)
+            amount = Money(minor, currency)
+            proof = await self._proof(amount, account, nets, resolutions, companies)
             named = tuple(each for each in corrections if each.transaction in nets)
             proof = replace(proof, corrections=named)
             if kind == (book.balance_type if book else PAYMENTS):
@@ -152,6 +170,7 @@ class Prover:
         book: Book | None,
         nets: Mapping[str, int],
         resolutions: Mapping[str, Resolution],
+        companies: Sequence[str],
     ) -> Proof:
         """The proof of one balance; `book`: with its clearing account, None where it has none."""
         currency = balance.currency
@@ -159,7 +178,7 @@ class Prover:
         return prove(
             balance,
             nets,
-            await self._lines(currency, book) if book else (),
+            await self._lines(currency, book, companies) if book else (),
             await self._ledger(currency, book) if book else None,
             resolutions=by_hand,
             vouchers=await self._vouchers(currency, book, by_hand.values()) if book else {},
@@ -198,10 +217,9 @@ class Prover:
                 nets.setdefault(place, {})[str(txn["id"])] = int(txn["net"])
         return nets
 
-    async def _lines(self, currency: str, book: Book) -> list[BookedLine]:
+    async def _lines(self, currency: str, book: Book, companies: Sequence[str]) -> list[BookedLine]:
         """The lines on the clearing account: those of its own company, and those of customers in
         other companies that are set off against it."""
-        companies = self._books.companies
         parts = await asyncio.gather(
             *(
                 self._lines_of(lines.name, company, currency, book)

@@ -70,7 +70,7 @@ def test_what_cannot_be_read_hides_no_document_of_a_wrong_shape(good: Path) -> N
     assert len(lines) == 3
     assert "bytes.yaml: line 2: not UTF-8: save the file as UTF-8 (byte 22)" in lines[0]
     assert "keys.yaml: feilds: no such key; did you mean fields? there are" in lines[1]
-    assert "kind.yaml: kind: must be template, mapping, table or policy" in lines[2]
+    assert "kind.yaml: kind: must be template, mapping, table, policy or books" in lines[2]
 
 
 @pytest.mark.parametrize("name", ["missing.yaml", "."])

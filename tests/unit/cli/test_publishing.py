@@ -142,7 +142,7 @@ def test_documents_are_refused_by_the_app_with_every_problem(folder: Path) -> No
     with running():
         result = run("preview", folder, "--who", "Ada")
         assert result.exit_code == 2
-        assert "more.yaml: kind: must be template, mapping, table or policy" in result.stderr
+        assert "more.yaml: kind: must be template, mapping, table, policy or books" in result.stderr
         (folder / "more.yaml").unlink()
         result = run("preview", folder, "--who", "Ada")
         assert "ours: fields.DebitAmount: is protected (amount)" in result.stderr

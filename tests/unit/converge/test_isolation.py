@@ -12,6 +12,7 @@ from shared.converge.isolation import Isolation, Mode, lines_in, mark, mode_of, 
 from shared.converge.plan import link_of
 from shared.converge.refusals import PostingRefusals
 from shared.converge.stages import Failed, Plan, PlannedObject
+from shared.domain.books import Books
 from shared.domain.journal import JournalKind
 from shared.domain.records import Record, Symbol
 from shared.errors import Parked
@@ -74,8 +75,8 @@ def tenant(*lines: Json, holds: Mapping[str, str] = {}) -> FakeDynamics:
     )
 
 
-def refusals_in(dynamics: FakeDynamics) -> PostingRefusals:
-    return PostingRefusals(dynamics, settings().books, "-")
+def refusals_in(dynamics: FakeDynamics, books: Books) -> PostingRefusals:
+    return PostingRefusals(dynamics, books, "-")
 
 
 def value(id: str, customer: str = "US-1", number: int = 1) -> PlannedObject:
@@ -103,7 +104,7 @@ async def plan_moves(
     if mode is not None:
         await mark(tables, stored, mode, START)
     isolation = Isolation(dynamics, tables, partial(refusals_in, dynamics), "-")
-    return await isolation.plan_moves(values)
+    return await isolation.plan_moves(settings().books, values)
 
 
 def parts(results: Sequence[PlannedObject | Failed]) -> list[list[str]]:

@@ -57,7 +57,9 @@ class Desk:
         self.rig: Rig = rig()
         app = self.rig.app
         self.links = LinkStore(app.tables, app.clock, app.settings.lease_seconds)
-        self.journals = Journals(app.tables, app.dynamics, app.clock, app.rng, app.settings)
+        self.journals = Journals(
+            *(app.tables, app.dynamics, app.clock, app.rng, app.settings), books=app.settings.books
+        )
         self.applier = Applier(app.dynamics, self.journals, self.links, app.clock, app.settings)
 
     async def planned(self, id: str, *create: Record, plan: Plan | None = None) -> PlannedObject:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from shared.domain.books import Books
 from shared.domain.clearing import NOT_WRITTEN, UNKNOWN_LINE, Resolution
 from shared.domain.corrections import NamedCorrection
 from shared.domain.money import Money
@@ -81,6 +82,9 @@ class Shop:
     def prover(self, resolutions: Mapping[str, Resolution] | None = None) -> Prover:
         """The service; `resolutions`: what people settled by hand."""
 
+        async def books() -> Books:
+            return self.settings.books
+
         async def resolved() -> Mapping[str, Resolution]:
             return resolutions or {}
 
@@ -94,7 +98,7 @@ class Shop:
             random.Random(1),
             resolved=resolved,
             corrected=corrected,
-            books=self.settings.books,
+            books=books,
             ledger_entity=self.settings.ledger_entity,
             journal_lines=REGISTRY.entity_sets.journal_lines,
         )

@@ -85,7 +85,7 @@ async def test_a_policy_that_names_a_company_of_nobody_is_refused() -> None:
     refused = await refusal(shelf.submit(ROUTED % "gone"))
     (problem,) = refused.problems
     assert (refused.code, problem.document) == ("invalid", "policy")
-    assert "TIEOUT_BOOKS has no company 'gone'" in problem.reason
+    assert "the books have no company 'gone'" in problem.reason
     assert await shelf.tables.query(TABLE) == []
     await shelf.publish(ROUTED % "demf")
     assert (await shelf.mappings.active()).policy.routes[0].company == "demf"

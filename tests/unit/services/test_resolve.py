@@ -168,7 +168,7 @@ async def test_every_decision_stays_on_record_even_within_one_moment() -> None:
         ({"amount_minor": None}, "amount missing"),
         ({"currency": ""}, "currency missing"),
         ({"company": "", "voucher": "", "amount_minor": None, "currency": ""}, "not to be booked"),
-        ({"company": "none"}, "has no company 'none'"),
+        ({"company": "none"}, "have no company 'none'"),
         ({"currency": "gold"}, "is not a currency"),
         ({"not_to_book": True}, "not both"),
         ({"why": "x" * 501}, "more than 500 characters"),

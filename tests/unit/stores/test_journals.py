@@ -60,7 +60,10 @@ class Desk:
 
     def __init__(self) -> None:
         self.dynamics, self.tables, self.clock = FakeDynamics(), LaggingTables(), ManualClock()
-        self.journals = Journals(self.tables, self.dynamics, self.clock, random.Random(1), SETTINGS)
+        self.journals = Journals(
+            *(self.tables, self.dynamics, self.clock, random.Random(1), SETTINGS),
+            books=SETTINGS.books,
+        )
 
     async def reserve(
         self, count: int = 1, target: JournalTarget = PAYMENTS, writer: Writer = WRITER
