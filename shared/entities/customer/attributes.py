@@ -11,6 +11,7 @@ from typing import Any
 
 from shared.entities.common.objects import Context, Json, elements, text
 from shared.entities.customer.records import Address
+from shared.errors import Parked
 
 ORGANIZATION, PERSON = "Organization", "Person"  # as `PartyType` of CustomersV3 renders them
 KIND_KEY = "customer_type"  # of metadata
@@ -36,13 +37,23 @@ def display_name(customer: Json) -> str:
 
 
 def currency_for(customer: Json, company: str, context: Context) -> str:
-    """The customer's own currency where the company books it, else the company's first one."""
-    offered = [
-        currency for currency, book in context.books.currencies.items() if book.company == company
-    ]
+    """The customer's own currency where the company books it, else the company's first one; where
+    the Stripe account books nothing in the company, of all its currencies. Dynamics requires one.
+
+    Raises `Parked` where neither the books nor the customer name any.
+    """
+    currencies = context.books.currencies
+    in_company = [currency for currency, book in currencies.items() if book.company == company]
+    offered = in_company or list(currencies)
     wanted = text(customer, "currency").lower()
-    if wanted in offered or not offered:
+    if wanted in offered or (wanted and not offered):
         return wanted
+    if not offered:
+        raise Parked(
+            "currency_not_configured",
+            f"no book is set up for this Stripe account, and {customer.get('id')} has no currency",
+            "Add the currencies of the account to the books (stripe_accounts), then retry.",
+        )
     return offered[0]
 
 

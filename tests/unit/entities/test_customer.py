@@ -14,6 +14,7 @@ from shared.domain.documents import (
     has_same_facts,
 )
 from shared.domain.records import Choice, Link, Record
+from shared.entities.common.objects import Desired
 from shared.entities.customer.attributes import split
 from shared.entities.customer.documents import account_notes, build, queries, role_of
 from shared.entities.customer.records import Address, CustomerLink, CustomerRecord
@@ -121,6 +122,32 @@ def test_a_currency_that_the_company_does_not_book_becomes_its_first(
     currency: str | None, company: str, expected: str
 ) -> None:
     assert record_of(customer(currency=currency), companies=(company,)).currency == expected
+
+
+def in_books(currency: str | None, *booked: str) -> Desired:
+    """A customer in the default company, of a Stripe account that books these currencies."""
+    currencies = {name: CONTEXT.books.currencies[name] for name in booked}
+    books = CONTEXT.books.model_copy(update={"currencies": currencies})
+    return build(snapshot(customer(currency=currency)), replace(CONTEXT, books=books))
+
+
+@pytest.mark.parametrize("currency", [None, "", "eur", "brl"])
+def test_an_account_that_books_nothing_in_the_company_gives_its_own_currency(
+    currency: str | None,
+) -> None:
+    (found,) = in_books(currency, "eur").documents
+    assert isinstance(found, CustomerRecord)
+    assert (found.company, found.currency) == ("usmf", "eur")
+
+
+def test_a_customer_without_a_currency_waits_for_the_books_of_its_account() -> None:
+    found = in_books(None)
+    assert found.documents == ()
+    assert isinstance(found.unfinished, Parked)
+    assert found.unfinished.cause == "currency_not_configured"
+    (named,) = in_books("eur").documents
+    assert isinstance(named, CustomerRecord)
+    assert named.currency == "eur"
 
 
 def test_a_deleted_customer_keeps_its_accounts_and_those_created_here_are_marked() -> None:
