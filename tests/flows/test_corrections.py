@@ -7,11 +7,12 @@ from typing import Any
 import httpx
 import pytest
 
+from cli.documents import as_text
 from local import books
 from local.world import Options, World
 from tests.flows.test_fees import OPTIONS as FEE_OPTIONS
 from tests.flows.test_parked import _stored, _sweep
-from tests.flows.test_what_follows_a_sale import closed, now_the_books_are
+from tests.flows.test_what_follows_a_sale import closed, now_the_books_are, now_the_policy_is
 from tests.world import (
     FEES,
     GENERAL,
@@ -155,6 +156,20 @@ def test_a_reclass_that_cannot_be_is_refused_and_nothing_is_stored(name: str) ->
         assert await _corrections(world) == []
         assert (await world.get("audit?action=reclass"))["entries"] == []
         assert [item.cause for item in await parked(world)] == ["unsupported_category"]
+
+    live(story, _without_tax_funds())
+
+
+def test_a_reclass_takes_an_account_that_only_published_books_have() -> None:
+    async def story(world: World) -> None:
+        await _suspended(world)
+        plain = world.settings.books.model_dump(mode="json", exclude_none=True)
+        account = {"type": "Ledger", "id": "618940"}
+        plain["companies"]["usmf"]["accounts"]["tax_funds"] = account
+        await now_the_policy_is(world, as_text({"kind": "books", "name": "main", **plain}))
+        assert (await _order(world, "reclass", "txn_odd", to="tax_funds")).status_code == 202
+        assert lines(world)["txn_odd:reclass"] == _reclassed(CONTRIBUTIONS, "12.34")
+        await booked_and_proved(world)
 
     live(story, _without_tax_funds())
 

@@ -10,7 +10,7 @@ from local.stripe import PayoutSchedule, PeerSettings, StripeFaults, StripePeer
 from local.world import Options, World
 from tests.flows.test_accounts import balance, proof, sell, transactions
 from tests.functions.test_audit import edit, path_of
-from tests.world import DAY, HOUR, MINUTE, ask, doubles, lines, live, parked, rest
+from tests.world import DAY, HOUR, MINUTE, ask, doubles, encoded, lines, live, parked, rest
 
 EU = "shop-eu"
 OPTIONS = Options(
@@ -67,6 +67,25 @@ def test_the_same_currencies_are_booked_and_proved_apart_and_paid_out_apart() ->
         ]
         gaps = [gap for account in (await proof(world)).values() for _, gap in account.values()]
         assert gaps == [0] * 5
+
+    live(story, OPTIONS)
+
+
+def test_a_reversal_goes_to_the_books_of_the_account_of_its_line() -> None:
+    async def story(world: World) -> None:
+        other = world.peers[EU]
+        sell(other, 7_000, "usd")
+        await rest(world, HOUR)
+        world.dynamics.post_journals()
+        [txn] = transactions(other)
+        who = {"who": "Grace", "why": "a test", "transaction": txn["id"], "replace": True}
+        answer = await ask(world, "POST", "reverse", encoded({**who, "line": "fee"}))
+        assert answer.status_code == 202
+        await rest(world, HOUR)
+        assert f"{txn['id']}:fee:g1" in lines(world)
+        assert clearings(world, other) == ["STRIPE2-USD"]
+        found = await proof(world)
+        assert (found["default"]["usd"], found[EU]["usd"][1]) == ((0, 0), 0)
 
     live(story, OPTIONS)
 
