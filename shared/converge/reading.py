@@ -8,7 +8,8 @@ from shared.converge.origins import Origins
 from shared.converge.stages import ClaimedObject, ReadObject, WantedObject
 from shared.entities.common.erasure import without_person
 from shared.entities.common.objects import Context, Snapshot, id_of
-from shared.entities.entity import Entity, FetchedObject
+from shared.entities.entity import Entity
+from shared.entities.making import FetchedObject
 from shared.errors import ObjectMissing
 from shared.ports import Json, StripeGateway
 from shared.stores import resolutions
@@ -61,8 +62,9 @@ async def fetch(stripe: StripeGateway, entity: Entity, id: str, context: Context
     """The current state of an object in Stripe, with what its documents need besides. Raises
     `ObjectMissing` and the errors of the Stripe port."""
     source = FetchedObject(await _retrieved(stripe, entity, id))
-    if entity.read is not None:
-        source = await entity.read(stripe, source.object, context)
+    read = entity.making().read
+    if read is not None:
+        source = await read(stripe, source.object, context)
     return Snapshot(entity.name, id, source.object, source.related)
 
 
