@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from shared.domain.books import Books
-from shared.domain.records import Value, digest
+from shared.domain.records import digest
+from shared.domain.values import Value
 from shared.errors import Parked
 from shared.mapping.catalogue import Sources
 from shared.mapping.expressions import Rules

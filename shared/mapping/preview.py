@@ -12,7 +12,8 @@ from types import MappingProxyType
 from shared.domain.books import Books
 from shared.domain.documents import Document
 from shared.domain.partition import DEFAULT_ACCOUNT
-from shared.domain.records import Record, Symbol, Value
+from shared.domain.records import Record
+from shared.domain.values import Symbol, Value
 from shared.errors import Parked
 from shared.mapping.compiler import CompiledMapping
 from shared.mapping.finance import Target, render

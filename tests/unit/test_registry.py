@@ -51,5 +51,5 @@ def test_money_is_booked_by_balance_transactions_which_no_event_announces() -> N
 
 def test_what_writes_journal_lines_shares_the_ledger_and_nothing_else_is_in_it() -> None:
     for entity in ENTITIES:
-        writes_lines = any(kind.journal for kind in entity.documents)
+        writes_lines = any(kind.journal for kind in entity.making().documents)
         assert (entity.queue == LEDGER_QUEUE) is writes_lines, entity.name
