@@ -54,7 +54,7 @@ def lasting(core: Core, ids: Sequence[str], *, used: bool) -> list[str]:
 
 
 @dataclass(slots=True)
-class Part:
+class Discountable:
     """One amount that discounts come off: `left_minor` is what they have left of it."""
 
     left_minor: int
@@ -62,7 +62,7 @@ class Part:
     discountable: bool = True
 
 
-def take_off(core: Core, id: str, parts: Sequence[Part], currency: str) -> list[int]:
+def take_off(core: Core, id: str, parts: Sequence[Discountable], currency: str) -> list[int]:
     """Apply one discount to amounts, in place; what it took off each."""
     found = core.store.get(id) or {}
     coupon = core.store.get((found.get("source") or {}).get("coupon") or "")

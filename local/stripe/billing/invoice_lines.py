@@ -74,7 +74,7 @@ def recount(core: Core, invoice: Json) -> Json:
     """Count discounts, taxes and totals anew; the members of the invoice that follow."""
     lines = invoice_lines_of(core.store, invoice["id"])
     parts = [
-        discounts.Part(line["amount"], product_of(line), discountable=line["discountable"])
+        discounts.Discountable(line["amount"], product_of(line), discountable=line["discountable"])
         for line in lines
     ]
     off: list[dict[str, int]] = [{} for _ in lines]

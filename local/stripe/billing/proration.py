@@ -26,7 +26,7 @@ def net_amounts(core: Core, subscription: Json, items: Sequence[Json]) -> list[i
     """What the items cost for a whole period, after discounts."""
     currency = subscription["currency"]
     parts = [
-        discounts.Part(
+        discounts.Discountable(
             pricing.amount_minor(core, item["price"], currency, item["quantity"]),
             item["price"]["product"],
         )
