@@ -34,11 +34,11 @@ def update(core: Core, subscription: Json, params: Json) -> None:
     now = core.now()
     period = (held[0]["current_period_start"], held[0]["current_period_end"])
     at = params.get("proration_date") or now
-    if not period[0] <= at <= period[1]:
+    if "proration_date" in params and not period[0] <= at <= period[1]:
         text = "`proration_date` must be within the current period."
         raise invalid(text, "proration_date")
     after = subscription_items.changed(
-        core, subscription["id"], held, params.get("items") or [], (now, period[1])
+        core, subscription["id"], held, params.get("items") or [], period
     )
     changes = _plain(core, subscription, params, period[1])
     if _resets(subscription, held, after, params):
