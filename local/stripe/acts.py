@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from local.stripe import (
+    billing,
     checkout,
     disputes,
     intents,
-    invoice_payments,
     payments,
     payouts,
     refunds,
@@ -154,4 +154,4 @@ class Acts:
         """A payment intent pays an invoice, now or when it succeeds. Returns the id of the
         invoice payment."""
         intent = self._find("payment_intent", payment_intent)
-        return str(invoice_payments.record(self._core, intent, invoice, amount_minor)["id"])
+        return str(billing.record_payment(self._core, intent, invoice, amount_minor)["id"])

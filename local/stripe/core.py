@@ -22,8 +22,9 @@ class Core:
     """The account. `behaviours`: how a payment method, or the charge made with it, turns out.
 
     `strikes` draws the faults of requests and deliveries; None: the account's own chance does.
-    `account`: its id. `watchers`: what is told when the payment intent of that id has succeeded,
-    failed or been canceled.
+    `account`: its id. `watchers`: what is told of the object of that id: that a payment intent has
+    succeeded, failed or been canceled, that a customer was deleted, that a subscription is over or,
+    by the name of its alarm, about to turn.
     """
 
     settings: PeerSettings

@@ -51,6 +51,7 @@ _WRITABLE: forms.Spec = {
 _CREATE: forms.Spec = {
     **_WRITABLE,
     "payment_method": forms.text,
+    "source": forms.text,
     "tax_id_data": nested.several(tax_ids.data, TAX_IDS_AT_ONCE_MAX),
 }
 
@@ -61,11 +62,19 @@ def create(core: Core, params: Json) -> Json:
     members = {name: value for name, value in params.items() if name in _WRITABLE}
     method = params.get("payment_method")
     attached = None if method is None else resolve(core, method, "payment_method")
+    token = params.get("source")
+    source = None if token is None else resolve(core, token, "source")
     customer = _blank(core) | members | {"metadata": merged({}, params.get("metadata", {}))}
     core.store.put(customer)
-    if attached is not None:
-        attach(core, attached, customer)
-    customer["invoice_settings"] = _settings(core, _blank_settings(), params, customer["id"])
+    for each in (attached, source):
+        if each is not None:
+            attach(core, each, customer)
+    customer["default_source"] = None if source is None else source["id"]
+    settings = params.get("invoice_settings") or {}
+    if attached is not None and settings.get("default_payment_method") == method:
+        settings = settings | {"default_payment_method": attached["id"]}  # of a test id
+    wanted = {"invoice_settings": settings}
+    customer["invoice_settings"] = _settings(core, _blank_settings(), wanted, customer["id"])
     core.events.emit("customer.created", customer)
     for data in params.get("tax_id_data", []):
         tax_ids.create(core, customer, data)
@@ -146,6 +155,8 @@ def _update(core: Core, call: Call) -> Json:
 
 def _delete(core: Core, call: Call) -> Json:
     customer = tax_ids.alive(core, call.ids[0])
+    for watcher in core.watchers.get(customer["id"], ()):
+        watcher(customer)
     core.events.emit("customer.deleted", customer)
     tax_ids.forget(core, customer["id"])
     return core.store.put({"id": customer["id"], "object": "customer", "deleted": True})

@@ -64,6 +64,62 @@ TARGETS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "shipping_options.shipping_rate": ("shipping_rate",),
         "total_details.breakdown": _NOTHING,
     },
+    "credit_note": {
+        "customer": ("customer",),
+        "customer_balance_transaction": ("customer_balance_transaction",),
+        "discount_amounts.discount": ("discount",),
+        "invoice": ("invoice",),
+        "lines": _NOTHING,
+        "lines.data": ("credit_note_line_item",),
+        "refunds.refund": ("refund",),
+    },
+    "credit_note_line_item": {"discount_amounts.discount": ("discount",)},
+    "customer_balance_transaction": {
+        "credit_note": ("credit_note",),
+        "customer": ("customer",),
+        "invoice": ("invoice",),
+    },
+    "invoice": {
+        "confirmation_secret": _NOTHING,
+        "customer": ("customer",),
+        "default_payment_method": ("payment_method",),
+        "discounts": ("discount",),
+        "lines": _NOTHING,
+        "lines.data": ("line_item",),
+        "parent.subscription_details.subscription": ("subscription",),
+        "payments": _NOTHING,
+        "payments.data": ("invoice_payment",),
+        "shipping_cost.shipping_rate": ("shipping_rate",),
+        "total_discount_amounts.discount": ("discount",),
+    },
+    "invoiceitem": {
+        "customer": ("customer",),
+        "discounts": ("discount",),
+        "invoice": ("invoice",),
+        "pricing.price_details.price": ("price",),
+    },
+    "line_item": {
+        "discount_amounts.discount": ("discount",),
+        "discounts": ("discount",),
+        "pricing.price_details.price": ("price",),
+        "subscription": ("subscription",),
+    },
+    "subscription": {
+        "customer": ("customer",),
+        "default_payment_method": ("payment_method",),
+        "discounts": ("discount",),
+        "items": _NOTHING,
+        "items.data": ("subscription_item",),
+        "latest_invoice": ("invoice",),
+        "schedule": ("subscription_schedule",),
+    },
+    "subscription_item": {"discounts": ("discount",), "price": ("price",)},
+    "subscription_schedule": {
+        "customer": ("customer",),
+        "phases.items.price": ("price",),
+        "released_subscription": ("subscription",),
+        "subscription": ("subscription",),
+    },
     "item": {
         "discounts": _NOTHING,
         "discounts.discount": ("discount",),
@@ -73,6 +129,7 @@ TARGETS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "invoice_payment": {
         "invoice": ("invoice",),
         "payment.payment_intent": ("payment_intent",),
+        "payment.payment_record": ("payment_record",),
     },
     "event": {},
     "balance": {},
@@ -219,8 +276,33 @@ def tax_ids_of(store: Store, customer: str) -> Json:
 
 def lines_of(store: Store, session: str) -> list[Json]:
     """All line items of a Checkout Session, in the order of the request that made it."""
-    ids: list[str] = store.beside(session).get("lines", [])
-    return [item for id in ids if (item := store.get(id)) is not None]
+    return _kept_of(store, session, "lines")
+
+
+def _kept_of(store: Store, id: str, name: str) -> list[Json]:
+    """The objects whose ids stand beside another one."""
+    ids: list[str] = store.beside(id).get(name, [])
+    return [found for each in ids if (found := store.get(each)) is not None]
+
+
+def invoice_lines_of(store: Store, invoice: str) -> list[Json]:
+    """All lines of an invoice that was made here."""
+    return _kept_of(store, invoice, "lines")
+
+
+def credit_note_lines_of(store: Store, credit_note: str) -> list[Json]:
+    """All lines of a credit note that was made here."""
+    return _kept_of(store, credit_note, "lines")
+
+
+def items_of(store: Store, subscription: str) -> list[Json]:
+    """The items of a subscription that was made here."""
+    return _kept_of(store, subscription, "items")
+
+
+def payments_of(store: Store, invoice: str) -> Json:
+    """The list of payments inside an invoice: the ten newest."""
+    return cut(list(store.newest_first("invoice_payment", invoice)), "/v1/invoice_payments")
 
 
 def _line_items_of(store: Store, session: str) -> Json:
@@ -231,5 +313,6 @@ LISTS: Mapping[tuple[str, str], Callable[[Store, str], Json]] = {
     ("charge", "refunds"): refunds_of,
     ("checkout.session", "line_items"): _line_items_of,
     ("customer", "tax_ids"): tax_ids_of,
+    ("invoice", "payments"): payments_of,
 }
 """Lists inside objects that are shown only when expanded."""

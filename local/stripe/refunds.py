@@ -104,9 +104,10 @@ def _charge_of(core: Core, params: Json) -> Json:
     return charge
 
 
-def _create(core: Core, call: Call) -> Json:
-    charge = _charge_of(core, call.params)
-    amount = _check(core, charge, call.params.get("amount"))
+def create(core: Core, params: Json) -> Json:
+    """Give money of a charge back, all that is left of it or an amount. Raises `ApiError`."""
+    charge = _charge_of(core, params)
+    amount = _check(core, charge, params.get("amount"))
     if not charge["captured"]:
         text = "This charge is not captured. Cancel its PaymentIntent instead of refunding it."
         raise ApiError(400, text)
@@ -121,8 +122,8 @@ def _create(core: Core, call: Call) -> Json:
     )
     refund = record(core, charge, amount, txn=txn)
     refund |= {
-        "metadata": merged({}, call.params.get("metadata", {})),
-        "reason": call.params.get("reason"),
+        "metadata": merged({}, params.get("metadata", {})),
+        "reason": params.get("reason"),
     }
     charge["amount_refunded"] += amount
     charge["refunded"] = charge["amount_refunded"] == charge["amount"]
@@ -172,6 +173,10 @@ def fail(core: Core, refund: Json, reason: str, *, status: str = "failed") -> No
     if status == "failed":
         core.events.emit("refund.failed", refund)
     core.events.emit("charge.refund.updated", refund, previous)
+
+
+def _create(core: Core, call: Call) -> Json:
+    return create(core, call.params)
 
 
 def _cancel(core: Core, call: Call) -> Json:

@@ -60,7 +60,10 @@ class PeerSettings:
 
     `refund_fee_returned`: refunds give the fee back in proportion (a negative fee).
     `payouts` None: the account is on manual payouts. `automatic_tax_percentage`: what Stripe Tax
-    charges, on goods and shipping; None: it is not set up.
+    charges, on goods and shipping; None: it is not set up. `invoice_draft_seconds`: how long a
+    draft that advances waits. `invoice_retry_days`: from each failed attempt to the next;
+    `after_invoice_retries`: the status of a subscription after the last (`canceled`, `unpaid`,
+    `past_due`).
     """
 
     fees: Mapping[str, Fee] = field(default_factory=lambda: FEES)
@@ -74,6 +77,9 @@ class PeerSettings:
     payouts: PayoutSchedule | None = field(default_factory=PayoutSchedule)
     default_currency: str = "usd"
     automatic_tax_percentage: Decimal | None = None
+    invoice_draft_seconds: int = 3_600
+    invoice_retry_days: tuple[int, ...] = (3, 5, 7)
+    after_invoice_retries: str = "canceled"
 
     def fee_of(self, currency: str) -> Fee:
         """The fee of a currency."""

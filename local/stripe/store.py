@@ -10,11 +10,17 @@ from shared.ports import Clock, Json
 NAMING: Mapping[str, tuple[str, ...]] = {
     "charge": ("customer", "payment_intent"),
     "checkout.session": ("customer", "payment_intent"),
+    "credit_note": ("invoice", "customer"),
+    "customer_balance_transaction": ("customer",),
     "dispute": ("charge", "payment_intent"),
-    "invoice_payment": ("invoice", "payment.payment_intent"),
+    "invoice": ("customer", "parent.subscription_details.subscription"),
+    "invoice_payment": ("invoice", "payment.payment_intent", "payment.payment_record"),
+    "invoiceitem": ("customer", "invoice"),
     "payment_intent": ("customer",),
     "price": ("product",),
     "refund": ("charge", "payment_intent"),
+    "subscription": ("customer",),
+    "subscription_schedule": ("customer",),
     "tax_id": ("customer",),
 }
 """By type: members that name another object, by which the objects of the type are found."""

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.stripe import PeerSettings
-from local.stripe.checkout.amounts import Rate, amounts, discounts, spread
+from local.stripe.line_amounts import Rate, amounts, discounts, spread
 from tests.contract.test_stripe_peer_rig import Json, World, in_world
 
 URL = "https://example.com/done"

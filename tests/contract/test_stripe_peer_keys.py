@@ -99,15 +99,15 @@ def test_unknown_requests_are_404(method: str, path: str) -> None:
 def test_a_type_that_is_only_kept_refuses_every_act_by_name() -> None:
     async def scenario(world: World) -> None:
         for method, path in (
-            ("POST", "/v1/invoices"),
-            ("GET", "/v1/invoices"),
-            ("POST", "/v1/invoices/in_1/pay"),
+            ("POST", "/v1/quotes"),
+            ("GET", "/v1/quotes"),
+            ("POST", "/v1/quotes/qt_1/accept"),
             ("POST", "/v1/promotion_codes"),
         ):
             status, error = await answer(world, method, path)
             assert status == 404
             assert "supports no other request" in error["message"]
-        status, error = await answer(world, "GET", "/v1/invoices/in_1")
+        status, error = await answer(world, "GET", "/v1/quotes/qt_1")
         assert (status, error["code"]) == (404, "resource_missing")
 
     in_world(scenario)

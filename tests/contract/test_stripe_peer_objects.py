@@ -110,10 +110,8 @@ def test_stored_objects_are_served_as_they_are() -> None:
 @pytest.mark.parametrize(
     ("type", "path"),
     [
-        ("invoice", "invoices"),
-        ("subscription", "subscriptions"),
+        ("review", "reviews"),
         ("radar.early_fraud_warning", "radar/early_fraud_warnings"),
-        ("credit_note", "credit_notes"),
         ("promotion_code", "promotion_codes"),
     ],
 )
@@ -132,10 +130,17 @@ def test_a_type_without_acts_is_stored_and_retrieved_under_its_route(type: str, 
     [
         ("checkout.session", "checkout/sessions"),
         ("coupon", "coupons"),
+        ("credit_note", "credit_notes"),
+        ("invoice", "invoices"),
         ("invoice_payment", "invoice_payments"),
+        ("invoiceitem", "invoiceitems"),
+        ("payment_record", "payment_records"),
         ("price", "prices"),
         ("product", "products"),
         ("shipping_rate", "shipping_rates"),
+        ("subscription", "subscriptions"),
+        ("subscription_item", "subscription_items"),
+        ("subscription_schedule", "subscription_schedules"),
         ("tax_id", "tax_ids"),
         ("tax_rate", "tax_rates"),
     ],
@@ -166,17 +171,17 @@ def test_a_stored_session_shows_the_line_items_it_came_with() -> None:
 
 def test_objects_inside_objects_are_stored_when_not_known() -> None:
     async def scenario(world: World) -> None:
-        invoice = {
-            "id": "in_1",
-            "object": "invoice",
+        review = {
+            "id": "prv_1",
+            "object": "review",
             "charge": OLD_CHARGE,
             "customer": {"id": "cus_old", "object": "customer", "name": "inner"},
         }
-        await store(world, invoice, {"id": "cus_old", "object": "customer", "name": "given"})
+        await store(world, review, {"id": "cus_old", "object": "customer", "name": "given"})
         assert world.get("charges/ch_old")["amount"] == 1_000
         assert world.get("refunds/re_old")["amount"] == 10
         assert world.get("customers/cus_old")["name"] == "given"
-        expanded = world.get("invoices/in_1", expand=["charge.customer"])
+        expanded = world.get("reviews/prv_1", expand=["charge.customer"])
         assert expanded["charge"]["customer"]["name"] == "given"
 
     in_world(scenario)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 import stripe
 
+from tests.contract import test_stripe_peer_billing_rig as billing
 from tests.contract.test_stripe_peer_checkout_amounts import line, session
 from tests.contract.test_stripe_peer_rig import Json, World, in_world
 
@@ -65,6 +66,56 @@ def shipping_rate(world: World) -> Json:
     return world.post("shipping_rates", display_name="Post", fixed_amount=amount)
 
 
+def subscription(world: World) -> Json:
+    return billing.subscribe(world, billing.price(world, 1_500))
+
+
+def subscription_item(world: World) -> Json:
+    item: Json = subscription(world)["items"]["data"][0]
+    return item
+
+
+def invoice(world: World) -> Json:
+    made = billing.paid(world, 2_000)
+    return world.get(f"invoices/{made['id']}", expand=["payments", "confirmation_secret"])
+
+
+def line_item(world: World) -> Json:
+    line: Json = invoice(world)["lines"]["data"][0]
+    return line
+
+
+def invoice_item(world: World) -> Json:
+    customer = billing.customer(world)
+    return world.post("invoiceitems", customer=customer, amount=2_000, currency="usd")
+
+
+def credit_note(world: World) -> Json:
+    id = billing.paid(world, 2_000)["id"]
+    return world.post("credit_notes", invoice=id, amount=500, credit_amount=500)
+
+
+def credit_note_line(world: World) -> Json:
+    line: Json = credit_note(world)["lines"]["data"][0]
+    return line
+
+
+def balance_transaction(world: World) -> Json:
+    path = f"customers/{billing.customer(world)}/balance_transactions"
+    return world.post(path, amount=-500, currency="usd")
+
+
+def schedule(world: World) -> Json:
+    items = [{"price": billing.price(world, 1_500)}]
+    customer = billing.customer(world)
+    phases = [{"items": items, "duration": {"interval": "month"}}]
+    return world.post("subscription_schedules", customer=customer, phases=phases)
+
+
+def payment_record(world: World) -> Json:
+    return billing.payment_record(world, 500)
+
+
 def invoice_payment(world: World) -> Json:
     id = world.peer.record_invoice_payment(world.pay()["id"], "in_1", 500)
     return world.get(f"invoice_payments/{id}")
@@ -84,6 +135,17 @@ def invoice_payment(world: World) -> Json:
         (stripe.Customer, lambda world: world.post("customers")),
         (stripe.TaxId, tax_id),
         (stripe.InvoicePayment, invoice_payment),
+        (stripe.Invoice, invoice),
+        (stripe.InvoiceLineItem, line_item),
+        (stripe.InvoiceItem, invoice_item),
+        (stripe.Subscription, subscription),
+        (stripe.SubscriptionItem, subscription_item),
+        (stripe.Plan, lambda world: subscription_item(world)["plan"]),
+        (stripe.SubscriptionSchedule, schedule),
+        (stripe.CreditNote, credit_note),
+        (stripe.CreditNoteLineItem, credit_note_line),
+        (stripe.CustomerBalanceTransaction, balance_transaction),
+        (stripe.PaymentRecord, payment_record),
     ],
 )
 def test_an_object_has_the_members_the_sdk_knows(

@@ -117,15 +117,18 @@ def redeem(coupon: Json) -> None:
     coupon["valid"] = coupon["valid"] and (most is None or coupon["times_redeemed"] < most)
 
 
-def discount(core: Core, coupon: Json, *, session: str, customer: str | None) -> Json:
-    """The discount that a coupon is in a Checkout Session."""
+def discount(
+    core: Core, coupon: Json, *, customer: str | None, end: int | None = None, **of: str
+) -> Json:
+    """The discount that a coupon is, of what the names say: `checkout_session`, `invoice`,
+    `invoice_item`, `subscription` or `subscription_item`."""
     return {
         "id": core.ids.new("di"),
         "object": "discount",
-        "checkout_session": session,
+        "checkout_session": None,
         "customer": customer,
         "customer_account": None,
-        "end": None,
+        "end": end,
         "invoice": None,
         "invoice_item": None,
         "promotion_code": None,
@@ -133,6 +136,7 @@ def discount(core: Core, coupon: Json, *, session: str, customer: str | None) ->
         "start": core.now(),
         "subscription": None,
         "subscription_item": None,
+        **of,
     }
 
 

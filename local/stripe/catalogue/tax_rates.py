@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from local.stripe import forms, nested
 from local.stripe.core import ApiRoute, Call, Core, merged
+from local.stripe.errors import ApiError, invalid, missing
 from local.stripe.lists import PAGING, equal_to, listing
 from shared.ports import Json
 
@@ -67,6 +68,32 @@ def automatic(core: Core, percentage: Decimal, *, inclusive: bool) -> Json:
             "tax_type": "vat",
         },
     )
+
+
+def automatic_rates(core: Core, behavior: str) -> tuple[Json, ...]:
+    """What Stripe Tax charges on a price of this tax behavior."""
+    percentage = core.settings.automatic_tax_percentage
+    if percentage is None:
+        raise ApiError(
+            400,
+            "You must have a valid head office address to enable automatic tax calculation in "
+            "test mode. Visit https://dashboard.stripe.com/test/settings/tax to update it.",
+        )
+    return (automatic(core, percentage, inclusive=behavior == "inclusive"),)
+
+
+def of_ids(core: Core, ids: list[str], param: str) -> list[Json]:
+    """The tax rates a request names. Raises `ApiError` for unknown and archived ones."""
+    found = []
+    for index, id in enumerate(ids):
+        rate = core.store.get(id)
+        if rate is None or rate["object"] != "tax_rate":
+            raise missing("tax rate", id, f"{param}[{index}]", status=400)
+        if not rate["active"]:
+            text = f"The tax rate {id} is archived and cannot be used."
+            raise invalid(text, f"{param}[{index}]")
+        found.append(rate)
+    return found
 
 
 def _create(core: Core, call: Call) -> Json:

@@ -5,10 +5,10 @@ from typing import Any
 
 from local.stripe.catalogue import coupons, price_routes, tax_rates
 from local.stripe.catalogue.amounts import subtotal_minor
-from local.stripe.checkout.amounts import Amounts, Rate, amounts, discounts
 from local.stripe.core import Core
 from local.stripe.errors import ApiError, invalid, missing, missing_parameter
 from local.stripe.expand import lines_of
+from local.stripe.line_amounts import Amounts, Rate, amounts, discounts
 from shared.ports import Json
 
 EXEMPT = ("exempt", "reverse")  # values of a customer's `tax_exempt` that mean: no tax
@@ -53,7 +53,7 @@ def build(core: Core, session: Json, params: Json, terms: Terms) -> None:
     discount = None
     if coupon is not None:
         customer = params.get("customer")
-        discount = coupons.discount(core, coupon, session=session["id"], customer=customer)
+        discount = coupons.discount(core, coupon, customer=customer, checkout_session=session["id"])
     ids = []
     for line, off_minor in zip(lines, off, strict=True):
         counted = amounts(line.subtotal_minor, off_minor, [_rate(rate) for rate in line.rates])
@@ -134,29 +134,8 @@ def _rates(core: Core, given: Json, terms: Terms, behavior: str, param: str) -> 
     if terms.exempt in EXEMPT:
         return ()
     if terms.automatic:
-        return automatic_rates(core, behavior)
-    found = []
-    for index, id in enumerate(ids):
-        rate = core.store.get(id)
-        if rate is None or rate["object"] != "tax_rate":
-            raise missing("tax rate", id, f"{param}[tax_rates][{index}]", status=400)
-        if not rate["active"]:
-            text = f"The tax rate {id} is archived and cannot be used."
-            raise invalid(text, f"{param}[tax_rates][{index}]")
-        found.append(rate)
-    return tuple(found)
-
-
-def automatic_rates(core: Core, behavior: str) -> tuple[Json, ...]:
-    """What Stripe Tax charges on a price of this tax behavior."""
-    percentage = core.settings.automatic_tax_percentage
-    if percentage is None:
-        raise ApiError(
-            400,
-            "You must have a valid head office address to enable automatic tax calculation in "
-            "test mode. Visit https://dashboard.stripe.com/test/settings/tax to update it.",
-        )
-    return (tax_rates.automatic(core, percentage, inclusive=behavior == "inclusive"),)
+        return tax_rates.automatic_rates(core, behavior)
+    return tuple(tax_rates.of_ids(core, ids, f"{param}[tax_rates]"))
 
 
 def _rate(rate: Json) -> Rate:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from local.stripe import intents, nested
-from local.stripe.catalogue import shipping_rates
+from local.stripe.catalogue import shipping_rates, tax_rates
 from local.stripe.checkout import lines
 from local.stripe.checkout.blank import BLANK_DETAILS, LIFE_SECONDS, blank
 from local.stripe.core import Core
@@ -134,7 +134,7 @@ def choose_shipping(core: Core, session: Json, id: str, exempt: str) -> None:
     rate = core.find("shipping_rate", id, "shipping_rate", status=400)
     amount, behavior = shipping_rates.amount_in(core, rate, session["currency"], "shipping_rate")
     taxed = session["automatic_tax"]["enabled"] and exempt not in lines.EXEMPT
-    rates = lines.automatic_rates(core, behavior) if taxed else ()
+    rates = tax_rates.automatic_rates(core, behavior) if taxed else ()
     counted = lines.counted(amount, rates)
     session["shipping_cost"] = {
         "amount_subtotal": counted.subtotal_minor,

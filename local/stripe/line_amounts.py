@@ -1,4 +1,4 @@
-"""The arithmetic of a Checkout Session, in whole minor units.
+"""The arithmetic of the lines of Checkout Sessions and invoices, in whole minor units.
 
 https://docs.stripe.com/tax/tax-rates. Discounts come off first, taxes are counted on what is left,
 a line at a time, halves up. Where a discount or an inclusive tax has to be divided, the parts are
@@ -46,6 +46,16 @@ class Amounts:
     total_minor: int
     taxes: tuple[Tax, ...]
 
+    def negated(self) -> "Amounts":
+        """The same, given back."""
+        return Amounts(
+            -self.subtotal_minor,
+            -self.discount_minor,
+            -self.tax_minor,
+            -self.total_minor,
+            tuple(Tax(tax.rate, -tax.amount_minor, -tax.taxable_minor) for tax in self.taxes),
+        )
+
 
 def spread(total_minor: int, weights: Sequence[int | Decimal]) -> list[int]:
     """Divide an amount in proportion to weights that are not negative; the parts add up to it.
@@ -54,6 +64,8 @@ def spread(total_minor: int, weights: Sequence[int | Decimal]) -> list[int]:
     """
     if not weights:
         raise ValueError(f"nothing to spread {total_minor} over")
+    if total_minor < 0:
+        return [-part for part in spread(-total_minor, weights)]
     whole = sum(Decimal(weight) for weight in weights)
     if not whole:
         return [total_minor, *(0 for _ in weights[1:])]

@@ -10,8 +10,31 @@ TYPES = ("payment_intent", "payment_record")
 STATUSES = ("canceled", "open", "paid")
 
 
+def new(core: Core, invoice: str, currency: str, amount_minor: int, **payment: str) -> Json:
+    """An open payment of an invoice, by `payment_intent` or `payment_record`."""
+    [(type, id)] = payment.items()
+    earlier = core.store.newest_first("invoice_payment", invoice)
+    return core.store.put(
+        {
+            "id": core.ids.new("inpay"),
+            "object": "invoice_payment",
+            "amount_paid": None,
+            "amount_requested": amount_minor,
+            "created": core.now(),
+            "currency": currency,
+            "invoice": invoice,
+            "is_default": next(earlier, None) is None,
+            "livemode": core.livemode,
+            "payment": {type: id, "type": type},
+            "status": "open",
+            "status_transitions": {"canceled_at": None, "paid_at": None},
+        }
+    )
+
+
 def record(core: Core, intent: Json, invoice: str, amount_minor: int) -> Json:
-    """A payment intent pays (a part of) an invoice: at once, or as soon as it succeeds.
+    """A payment intent pays (a part of) an invoice of elsewhere: at once, or as soon as it
+    succeeds.
 
     Its customer gets a currency, if there was none, and a Checkout Session that announced an
     invoice names it. Raises `ValueError` for an amount the intent cannot pay.
@@ -20,25 +43,10 @@ def record(core: Core, intent: Json, invoice: str, amount_minor: int) -> Json:
         raise ValueError(
             f"payment intent {intent['id']} of {intent['amount']} cannot pay {amount_minor}"
         )
-    earlier = core.store.newest_first("invoice_payment", invoice)
-    payment: Json = {
-        "id": core.ids.new("inpay"),
-        "object": "invoice_payment",
-        "amount_paid": None,
-        "amount_requested": amount_minor,
-        "created": core.now(),
-        "currency": intent["currency"],
-        "invoice": invoice,
-        "is_default": next(earlier, None) is None,
-        "livemode": core.livemode,
-        "payment": {"payment_intent": intent["id"], "type": "payment_intent"},
-        "status": "open",
-        "status_transitions": {"canceled_at": None, "paid_at": None},
-    }
-    core.store.put(payment)
+    payment = new(core, invoice, intent["currency"], amount_minor, payment_intent=intent["id"])
     _bill(core, intent, invoice)
     if intent["status"] == "succeeded":
-        _paid(core, payment)
+        settle(core, payment)
     else:
         watchers = core.watchers.setdefault(intent["id"], [])
         watchers.append(lambda intent: _follow(core, payment, intent))
@@ -56,16 +64,22 @@ def _bill(core: Core, intent: Json, invoice: str) -> None:
 
 def _follow(core: Core, payment: Json, intent: Json) -> None:
     if payment["status"] == "open" and intent["status"] == "succeeded":
-        _paid(core, payment)
+        settle(core, payment)
     elif payment["status"] == "open" and intent["status"] == "canceled":
-        payment["status"] = "canceled"
-        payment["status_transitions"] = {"canceled_at": core.now(), "paid_at": None}
+        give_up(core, payment)
 
 
-def _paid(core: Core, payment: Json) -> None:
+def settle(core: Core, payment: Json) -> None:
+    """The money has come."""
     payment |= {"amount_paid": payment["amount_requested"], "status": "paid"}
     payment["status_transitions"] = {"canceled_at": None, "paid_at": core.now()}
     core.events.emit("invoice_payment.paid", payment)
+
+
+def give_up(core: Core, payment: Json) -> None:
+    """No money will come this way."""
+    payment["status"] = "canceled"
+    payment["status_transitions"] = {"canceled_at": core.now(), "paid_at": None}
 
 
 def _retrieve(core: Core, call: Call) -> Json:
@@ -81,8 +95,8 @@ def _list(core: Core, call: Call) -> Json:
             member(payment, f"payment.{name}") == value for name, value in wanted.items()
         )
 
-    intent = wanted.get("payment_intent")
-    return listing(core, call, "invoice_payment", keep, call.params.get("invoice") or intent)
+    named = wanted.get("payment_intent") or wanted.get("payment_record")
+    return listing(core, call, "invoice_payment", keep, call.params.get("invoice") or named)
 
 
 ROUTES = (
