@@ -9,15 +9,20 @@ CUSTOMER_KEPT = ("id", "object", "deleted", "currency", "livemode", "created")
 
 
 def without_person(snapshot: Snapshot) -> Snapshot:
-    """The snapshot of an erased customer, or of a charge of one, without personal data.
+    """The snapshot of an erased customer, of a charge of one, or of what follows such a charge,
+    without personal data.
 
     Of the customer nothing is left that names it; of a charge the description is hashed, as it is
-    in what was stored.
+    in what was stored. Journal lines then carry no metadata (`line_details`).
     """
-    impersonal = (
-        _customer(snapshot.object) if snapshot.entity == "customer" else _charge(snapshot.object)
-    )
-    return replace(snapshot, object=impersonal, is_erased=True)
+    found, related = snapshot.object, dict(snapshot.related)
+    if snapshot.entity == "customer":
+        found = _customer(found)
+    elif "charge" in related:
+        related["charge"] = _charge(related["charge"])
+    else:
+        found = _charge(found)
+    return replace(snapshot, object=found, related=related, is_erased=True)
 
 
 def _customer(customer: Json) -> Json:
