@@ -349,9 +349,7 @@ class LinkStore:
         """Whether a customer was erased; no id is nobody's."""
         return bool(id) and await self._tables.get(TABLE, id, ERASED) is not None
 
-    async def erase(
-        self, claim: Claim, eraser: Eraser, *, mark: bool, reasons: bool = True
-    ) -> int:
+    async def erase(self, claim: Claim, eraser: Eraser, *, mark: bool, reasons: bool = True) -> int:
         """Take a customer out of all rows of an object, also out of what people wrote about it
         (`reasons`), and release the claim; returns how many rows changed. `mark`: the object is the
         customer itself, which is erased from now on. Raises `TableConflict` when the claim is lost.

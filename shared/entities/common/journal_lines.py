@@ -58,8 +58,8 @@ class LineMetadata:
     customer: Annotated[Mapping[str, str], Attribute("of the customer", personal=True)] = field(
         default_factory=dict
     )
-    product: Annotated[Mapping[str, str], Attribute("of the first product", personal=True)] = (
-        field(default_factory=dict)
+    product: Annotated[Mapping[str, str], Attribute("of the first product", personal=True)] = field(
+        default_factory=dict
     )
 
 
