@@ -9,7 +9,6 @@ from shared.converge import accounts
 from shared.converge.plan import unwanted
 from shared.converge.queries import answered
 from shared.converge.stages import DecidedObject, Failed, ReadObject, failed, onward_each
-from shared.entities.common.journal_lines import LINES
 from shared.entities.common.objects import TAX_TABLES, Context, TaxTables
 from shared.entities.entity import Entity
 from shared.mapping.compiler import CompiledMapping
@@ -31,7 +30,7 @@ def context_of(settings: Settings, mapping: CompiledMapping, now: datetime) -> C
         id_property,
         tables.get("items", {}),
         TaxTables(*(tables.get(name, {}) for name in TAX_TABLES)),
-        frozenset().union(*(mapping.templates[kind.template].reads for kind in LINES)),
+        mapping.reads,
     )
 
 

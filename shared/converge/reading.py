@@ -6,10 +6,8 @@ from shared.converge import measures
 from shared.converge.disputes import DisputeBooks
 from shared.converge.origins import Origins
 from shared.converge.stages import ClaimedObject, ReadObject, WantedObject
-from shared.entities.common.erasure import without_person
-from shared.entities.common.line_details import PERSONAL
+from shared.entities.common.erasure import told_of, without_person
 from shared.entities.common.objects import Context, Snapshot, id_of
-from shared.entities.common.origin import charge_of
 from shared.entities.entity import Entity, FetchedObject
 from shared.errors import ObjectMissing
 from shared.ports import Json, StripeGateway
@@ -49,7 +47,7 @@ class Reader:
             was_settled=claim.settled,
             corrections=claim.corrections,
         )
-        if claim.is_erased or await self.links.is_erased(_customer_of(snapshot, context)):
+        if claim.is_erased or await self.links.is_erased(told_of(snapshot, context)):
             snapshot = without_person(snapshot)
         snapshot = await self.origins.read(snapshot, context)
         snapshot = await self.disputes.read(snapshot)
@@ -57,14 +55,6 @@ class Reader:
             claim.was_read = True
             measures.received(snapshot.object)
         return ReadObject(claim, snapshot)
-
-
-def _customer_of(snapshot: Snapshot, context: Context) -> str:
-    """The customer whose personal data the documents may carry: of journal lines, that of their
-    charge, as far as the mapping reads personal data."""
-    own = id_of(snapshot.object.get("customer"))
-    asked = any(path.split(".")[0] in PERSONAL for path in context.reads)
-    return own or (id_of(charge_of(snapshot).get("customer")) if asked else "")
 
 
 async def fetch(stripe: StripeGateway, entity: Entity, id: str, context: Context) -> Snapshot:

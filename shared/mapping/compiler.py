@@ -41,7 +41,7 @@ class Compiled:
     """A template as closures. `key` is empty where a setting names the key field.
 
     `within`: the fields that narrow the key to a part of the entity set. `personal`: the fields
-    whose values may not be shown. `reads`: the paths of documents that the rules read.
+    whose values may not be shown. `reads`: of journal lines, the paths that the rules read.
     """
 
     name: str
@@ -80,7 +80,7 @@ class CompiledMapping:
     """All templates, tables and the policy of a version.
 
     `documents`: the SHA-256 of each document by kind and name; `sha256`, over these, is the
-    version.
+    version. `reads`: what the rules of journal lines read.
     """
 
     templates: Mapping[str, Compiled]
@@ -88,6 +88,7 @@ class CompiledMapping:
     policy: Policy
     sha256: str
     tables: Mapping[str, Mapping[str, str]]
+    reads: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +183,8 @@ def compile_mapping(
     policy: Policy = documents.policies[0] if documents.policies else DEFAULT
     hashes = MappingProxyType(documents.hashes)
     version, tables = digest(dict(hashes)), MappingProxyType(documents.tables)
-    return CompiledMapping(MappingProxyType(compiled), hashes, policy, version, tables)
+    reads = frozenset[str]().union(*(each.reads for each in compiled.values()))
+    return CompiledMapping(MappingProxyType(compiled), hashes, policy, version, tables, reads)
 
 
 @dataclass(slots=True)
@@ -247,7 +249,7 @@ class _Work:
             tuple((name, made.run) for name, made in self.made.items() if made.value is None),
             checks,
             frozenset(name for name, made in self.made.items() if made.personal),
-            frozenset(own.paths | free.paths),
+            frozenset(own.paths | free.paths if entity.journal else ()),
         )
 
     def _refuse(self, document: str, reason: str, place: str = "", path: str = "") -> None:

@@ -3,9 +3,19 @@
 from dataclasses import replace
 
 from shared.domain.erasure import Eraser
-from shared.entities.common.objects import Json, Snapshot, id_of, text
+from shared.entities.common.objects import Context, Json, Snapshot, id_of, text
+from shared.entities.common.origin import charge_of
 
 CUSTOMER_KEPT = ("id", "object", "deleted", "currency", "livemode", "created")
+PERSONAL = ("description", "metadata")  # the fields of journal lines that may tell of a person
+
+
+def told_of(snapshot: Snapshot, context: Context) -> str:
+    """The customer of whom the documents may tell: of journal lines that of their charge, where the
+    mapping reads personal fields. Empty for nobody."""
+    own = id_of(snapshot.object.get("customer"))
+    asked = any(path.split(".", maxsplit=1)[0] in PERSONAL for path in context.reads)
+    return own or (id_of(charge_of(snapshot).get("customer")) if asked else "")
 
 
 def without_person(snapshot: Snapshot) -> Snapshot:

@@ -129,9 +129,6 @@ class GeneralLine(JournalLine):
     journal: ClassVar[JournalKind | None] = JournalKind.GENERAL
 
 
-LINES = (CustomerPaymentLine, GeneralLine)
-
-
 def line_kind(kind: JournalKind) -> type[CustomerPaymentLine] | type[GeneralLine]:
     """The kind of document for lines of a kind of journal."""
     return GeneralLine if kind is JournalKind.GENERAL else CustomerPaymentLine

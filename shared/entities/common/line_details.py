@@ -33,7 +33,6 @@ from shared.ports import StripeGateway
 
 ORDER_KEYS = (ORDER_KEY, "order_number", "order_id")  # of metadata, the first that is there
 PAYOUT = "payout"
-PERSONAL = ("description", "metadata")  # the fields of lines that may tell of a person
 CUSTOMER, PRODUCT = "metadata.customer.", "metadata.product."  # begin what a mapping reads
 MERCHANTS_WORDS = (
     *("charge", "refund", "charge_failure", "refund_failure", "partial_capture_reversal"),
