@@ -6,7 +6,7 @@ from shared.converge import measures
 from shared.converge.disputes import DisputeBooks
 from shared.converge.origins import Origins
 from shared.converge.stages import ClaimedObject, ReadObject, WantedObject
-from shared.entities.common.erasure import without_person
+from shared.entities.common.erasure import told_of, without_person
 from shared.entities.common.objects import Context, Snapshot, id_of
 from shared.entities.entity import Entity
 from shared.errors import ObjectMissing
@@ -47,7 +47,7 @@ class Reader:
             was_settled=claim.settled,
             corrections=claim.corrections,
         )
-        if claim.is_erased or await self.links.is_erased(id_of(snapshot.object.get("customer"))):
+        if claim.is_erased or await self.links.is_erased(told_of(snapshot, context)):
             snapshot = without_person(snapshot)
         snapshot = await self.origins.read(snapshot, context)
         snapshot = await self.disputes.read(snapshot)

@@ -353,10 +353,10 @@ class LinkStore:
         """Whether a customer was erased; no id is nobody's."""
         return bool(id) and await self._tables.get(TABLE, id, ERASED) is not None
 
-    async def erase(self, claim: Claim, eraser: Eraser, *, mark: bool) -> int:
-        """Take a customer out of all rows of an object, also out of what people wrote about it, and
-        release the claim; returns how many rows changed. `mark`: the object is the customer itself,
-        which is erased from now on. Raises `TableConflict` when the claim is lost.
+    async def erase(self, claim: Claim, eraser: Eraser, *, mark: bool, reasons: bool = True) -> int:
+        """Take a customer out of all rows of an object, also out of what people wrote about it
+        (`reasons`), and release the claim; returns how many rows changed. `mark`: the object is the
+        customer itself, which is erased from now on. Raises `TableConflict` when the claim is lost.
 
         Announced writes must be over: of a customer they are forgotten, because its account is
         looked for before it is made, whatever was announced.
@@ -365,7 +365,8 @@ class LinkStore:
         if mark and not claim.is_erased:
             changes.append([Put(ERASED, {"at": self._clock.now()})])
         for row in await rows_of(self._tables, claim.id):
-            operation = self._erased(row, eraser, mark=mark)
+            is_kept = row.row.startswith(SAID_PREFIXES) and not reasons
+            operation = None if is_kept else self._erased(row, eraser, mark=mark)
             if operation is not None:
                 changes.append([operation])
         *parts, rest = in_transactions(changes, CLAIMS)

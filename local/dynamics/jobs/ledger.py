@@ -18,7 +18,8 @@ class LedgerLine:
     `amount` is in `currency`, `accounting_amount` in the accounting currency of `company`.
     `account` is the customer, bank or main account; `journal` the batch number; `entity_set` and
     `line` say which journal line it comes from. What an invoice posts has no journal: there
-    `entity_set` and `document` name the invoice, and `line` counts its sides.
+    `entity_set` and `document` name the invoice, and `line` counts its sides. Posting keeps text
+    and payment reference of a journal line (`reference`), not its `PaymentId`.
     """
 
     company: str
@@ -30,7 +31,7 @@ class LedgerLine:
     accounting_amount: Decimal
     date: date
     text: str
-    payment_id: str
+    reference: str
     voucher: str
     journal: str
     entity_set: str
@@ -91,7 +92,7 @@ class GeneralLedger:
             "TransactionCurrencyAmount": leg.amount,
             "AccountingCurrencyAmount": leg.accounting_amount,
             "IsCredit": "Yes" if leg.amount < 0 else "No",
-            "PaymentId": leg.payment_id,
+            "PaymentReference": leg.reference,
             "Text": leg.text,
             "JournalBatchNumber": leg.journal,
         }
@@ -150,7 +151,7 @@ def _leg(
         accounting_amount=books.accounting_amount(account.company, amount, rate),
         date=moment.date(),
         text=line[kind.text],
-        payment_id=line["PaymentId"],
+        reference=line["PaymentReference"],
         voucher=line["Voucher"],
         journal=line["JournalBatchNumber"],
         entity_set=kind.lines,

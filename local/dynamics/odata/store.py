@@ -23,7 +23,7 @@ GROUPS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "CustomerPaymentJournalLines": LINES_OF_JOURNAL,
     "LedgerJournalHeaders": (("Description",),),
     "LedgerJournalLines": LINES_OF_JOURNAL,
-    "GeneralJournalAccountEntries": (("PaymentId",), ("MainAccountId",)),
+    "GeneralJournalAccountEntries": (("PaymentReference",), ("MainAccountId",)),
     "ExchangeRates": (("FromCurrency", "ToCurrency"),),
     "FiscalPeriods": (("Calendar", "FiscalYear"),),
     "SalesOrderHeadersV2": (("CustomersOrderReference",),),
