@@ -30,6 +30,7 @@ from shared.services.inbox import (
     Accepted,
     Correct,
     Corrected,
+    FeeDocuments,
     Healing,
     Inbox,
     Resolve,
@@ -51,7 +52,6 @@ from shared.services.setup import SetupNote, WebhookSetup, note_setup, webhook_s
 from shared.services.work import AccountSweeps, Backfill, DeadLetters, Sweep, Work
 from shared.stores.audit_log import AuditLog
 from shared.stores.disputes import DisputeList
-from shared.stores.fees import FeeList
 from shared.stores.items import Items, places
 from shared.stores.journals import Journals
 from shared.stores.links import LinkStore
@@ -143,7 +143,7 @@ class App(ReceivingApp):
         refusals = partial(PostingRefusals, self.dynamics, settings.books, delimiter)
         return Converge(
             ActiveRules(self.registry, settings, self.mappings, clock),
-            Reader(self.stripe, links, origins, disputes),
+            Reader(self.stripe, links, origins, disputes, tables),
             Decider(self.dynamics, tables),
             Commands(
                 self.dynamics,
@@ -279,9 +279,10 @@ class App(ReceivingApp):
         """Open disputes, and those that are over while money stands on `disputes`."""
         return DisputeList(self.tables)
 
-    def fees(self) -> FeeList:
-        """Fees that wait for Stripe's tax document."""
-        return FeeList(self.tables)
+    def fees(self) -> FeeDocuments:
+        """Fees that wait for Stripe's tax document, and its confirmation."""
+        ports = (self.tables, self.clock, self.mappings, self.settings)
+        return FeeDocuments(*ports, self._links(), self.inbox(), self._dispatch(), self.audit_log())
 
     def receipts(self) -> ReceiptList:
         """Receipts that no invoice took, wholly or in part."""

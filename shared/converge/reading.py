@@ -9,9 +9,9 @@ from shared.converge.stages import ClaimedObject, ReadObject, WantedObject
 from shared.entities.common.erasure import without_person
 from shared.entities.common.objects import Context, Snapshot, id_of
 from shared.entities.entity import Entity, FetchedObject
-from shared.errors import ObjectMissing
-from shared.ports import Json, StripeGateway
-from shared.stores import resolutions
+from shared.errors import ObjectMissing, Skipped
+from shared.ports import Json, StripeGateway, Tables
+from shared.stores import fees, resolutions
 from shared.stores.links import LinkStore
 from shared.stores.paging import next_cursor
 
@@ -27,6 +27,7 @@ class Reader:
     links: LinkStore
     origins: Origins
     disputes: DisputeBooks
+    tables: Tables
 
     async def claim(self, owner: str, wanted: WantedObject) -> ClaimedObject:
         """Take the object. Raises `ClaimHeld` while another owner has it."""
@@ -37,7 +38,7 @@ class Reader:
         what the reading raises."""
         claim = claimed.claim
         resolutions.respect(claim.resolution)
-        fetched = await fetch(self.stripe, entity, claim.id, context)
+        fetched = await self._fetch(entity, claim.id, context)
         snapshot = replace(
             fetched,
             links=dict(claim.links),
@@ -55,6 +56,14 @@ class Reader:
             claim.was_read = True
             measures.received(snapshot.object)
         return ReadObject(claim, snapshot)
+
+    async def _fetch(self, entity: Entity, id: str, context: Context) -> Snapshot:
+        if not entity.is_confirmed:
+            return await fetch(self.stripe, entity, id, context)
+        found = await fees.confirmed(self.tables, id)
+        if found is None:
+            raise Skipped("not_confirmed", f"nobody confirmed {id}")
+        return Snapshot(entity.name, id, found)
 
 
 async def fetch(stripe: StripeGateway, entity: Entity, id: str, context: Context) -> Snapshot:

@@ -27,7 +27,7 @@ class Entity:
     `queries_of` tells what it must know of Dynamics first. `parts`: other objects
     whose events lead here, with their field that names ours. `deletion`: the event type by which
     Stripe tells that an object is deleted, where retrieving one that is deleted answers
-    `resource_missing`.
+    `resource_missing`. `is_confirmed`: no object of Stripe, but what a person confirmed.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Entity:
     parts: tuple[tuple[str, str], ...] = ()
     deletion: str = ""
     documents: tuple[type[Document], ...] = ()
+    is_confirmed: bool = False
 
     def id_in(self, found: Mapping[str, Any]) -> str:
         """The id of our object in the object of an event; empty where it names none."""

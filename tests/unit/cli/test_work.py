@@ -151,7 +151,8 @@ def test_fees_show_each_kind_and_the_total_of_a_company_and_currency() -> None:
         {**part, "kind": "fee", "amount_minor": 600},
         {**part, "kind": "fee_tax", "amount_minor": 114},
     ]
-    shown = run({"month": "2026-10", "fees": fees}, "fees", "2026-10").stdout
+    answer = {"month": "2026-10", "documents": [], "differences": []}
+    shown = run({**answer, "fees": fees}, "fees", "2026-10").stdout
     assert "fee_tax" in shown
     assert [line.split() for line in shown.splitlines() if "total" in line] == [
         ["2026-10", "usmf", "total", "4", "USD", "7.14"]
