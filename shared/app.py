@@ -281,8 +281,9 @@ class App(ReceivingApp):
 
     def fees(self) -> FeeDocuments:
         """Fees that wait for Stripe's tax document, and its confirmation."""
-        ports = (self.tables, self.clock, self.mappings, self.settings)
-        return FeeDocuments(*ports, self._links(), self.inbox(), self._dispatch(), self.audit_log())
+        ports = (self.tables, self.clock, self.mappings, self.settings, self.audit_log())
+        links, inbox = self._links(), self.inbox()
+        return FeeDocuments(*ports, links=links, inbox=inbox, dispatch=self._dispatch())
 
     def receipts(self) -> ReceiptList:
         """Receipts that no invoice took, wholly or in part."""

@@ -78,10 +78,11 @@ class FeeDocuments:
         clock: Clock,
         mappings: Mappings,
         settings: Settings,
+        audit_log: AuditLog,
+        *,
         links: LinkStore,
         inbox: Inbox,
         dispatch: Dispatch,
-        audit_log: AuditLog,
     ) -> None:
         self._tables, self._clock, self._mappings = tables, clock, mappings
         self._books, self._zone = settings.books, ZoneInfo(settings.time_zone)
