@@ -6,7 +6,6 @@ from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, override
 from urllib.parse import quote
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -20,9 +19,7 @@ class _Fees(TyperGroup):
     """`tieout fees 2026-10` is `tieout fees show 2026-10`."""
 
     @override
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - typer's own
         known = args and args[0] in self.commands
         return super().resolve_command(ctx, args if known else [SHOW, *args])
 

@@ -114,9 +114,9 @@ def fees_page(answer: Mapping[str, Any], out: Console) -> None:
         table.add_row(answer["month"], company, "total", str(count), _amount(minor, currency))
     out.print(table)
     for document in answer["documents"]:
-        total = _amount(document["total_minor"], document["currency"])
+        amount = _amount(document["total_minor"], document["currency"])
         who = f"{document['date']}, confirmed by {document['who']} on {time_of(document['at'])}"
-        out.print(f"document {document['number']}  {total}  {who}", markup=False)
+        out.print(f"document {document['number']}  {amount}  {who}", markup=False)
     for difference in answer["differences"]:
         out.print(fee_difference(difference), markup=False)
 
