@@ -3,31 +3,18 @@ one."""
 
 import json
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any, override
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
-from typer.core import TyperGroup
 
 from cli.remote import DEFAULT_URL, FAILED, AsJson, Url, ask, fail
 from shared.domain.money import from_decimal
 
-SHOW = "show"
+fees = typer.Typer(no_args_is_help=True, help="Fees and Stripe's tax documents.")
 
 
-class _Fees(TyperGroup):
-    """`tieout fees 2026-10` is `tieout fees show 2026-10`."""
-
-    @override
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - typer's own
-        known = args and args[0] in self.commands
-        return super().resolve_command(ctx, args if known else [SHOW, *args])
-
-
-fees = typer.Typer(cls=_Fees, no_args_is_help=True, help="Fees and Stripe's tax documents.")
-
-
-@fees.command(SHOW)
+@fees.command("show")
 def fees_show(
     month: Annotated[str, typer.Argument(help="The month of the tax document, as 2026-10.")],
     url: Url = DEFAULT_URL,

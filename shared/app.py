@@ -50,6 +50,7 @@ from shared.services.publishing import Publish, Published, Reapply, Recent
 from shared.services.reconciliation import Prover, Reconcile, prove_each
 from shared.services.setup import SetupNote, WebhookSetup, note_setup, webhook_setup
 from shared.services.work import AccountSweeps, Backfill, DeadLetters, Sweep, Work
+from shared.stores import fees
 from shared.stores.audit_log import AuditLog
 from shared.stores.disputes import DisputeList
 from shared.stores.items import Items, places
@@ -143,7 +144,7 @@ class App(ReceivingApp):
         refusals = partial(PostingRefusals, self.dynamics, settings.books, delimiter)
         return Converge(
             ActiveRules(self.registry, settings, self.mappings, clock),
-            Reader(self.stripe, links, origins, disputes, tables),
+            Reader(self.stripe, links, origins, disputes, partial(fees.confirmed, tables)),
             Decider(self.dynamics, tables),
             Commands(
                 self.dynamics,

@@ -1,5 +1,6 @@
 """The first stages: claim an object, and read its state in Stripe and what was written for it."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from shared.converge import measures
@@ -10,8 +11,8 @@ from shared.entities.common.erasure import without_person
 from shared.entities.common.objects import Context, Snapshot, id_of
 from shared.entities.entity import Entity, FetchedObject
 from shared.errors import ObjectMissing, Skipped
-from shared.ports import Json, StripeGateway, Tables
-from shared.stores import fees, resolutions
+from shared.ports import Json, StripeGateway
+from shared.stores import resolutions
 from shared.stores.links import LinkStore
 from shared.stores.paging import next_cursor
 
@@ -21,13 +22,13 @@ EVENT_PAGES_MAX = 10  # of deletions, in which a missing object is looked for
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Claims and reads objects."""
+    """Claims and reads objects. `confirmed`: reads what a person confirmed."""
 
     stripe: StripeGateway
     links: LinkStore
     origins: Origins
     disputes: DisputeBooks
-    tables: Tables
+    confirmed: Callable[[str], Awaitable[Json | None]]
 
     async def claim(self, owner: str, wanted: WantedObject) -> ClaimedObject:
         """Take the object. Raises `ClaimHeld` while another owner has it."""
@@ -60,7 +61,7 @@ class Reader:
     async def _fetch(self, entity: Entity, id: str, context: Context) -> Snapshot:
         if not entity.is_confirmed:
             return await fetch(self.stripe, entity, id, context)
-        found = await fees.confirmed(self.tables, id)
+        found = await self.confirmed(id)
         if found is None:
             raise Skipped("not_confirmed", f"nobody confirmed {id}")
         return Snapshot(entity.name, id, found)

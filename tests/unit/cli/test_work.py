@@ -152,12 +152,15 @@ def test_fees_show_each_kind_and_the_total_of_a_company_and_currency() -> None:
         {**part, "kind": "fee_tax", "amount_minor": 114},
     ]
     answer = {"month": "2026-10", "documents": [], "differences": []}
-    shown = run({**answer, "fees": fees}, "fees", "2026-10").stdout
+    shown = run({**answer, "fees": fees}, "fees", "show", "2026-10").stdout
     assert "fee_tax" in shown
     assert [line.split() for line in shown.splitlines() if "total" in line] == [
         ["2026-10", "usmf", "total", "4", "USD", "7.14"]
     ]
-    assert "no fee of 2026-11" in run({"month": "2026-11", "fees": []}, "fees", "2026-11").stdout
+    assert (
+        "no fee of 2026-11"
+        in run({"month": "2026-11", "fees": []}, "fees", "show", "2026-11").stdout
+    )
 
 
 DIFFERENCE = {
@@ -175,7 +178,7 @@ def test_fees_show_their_documents_and_the_difference() -> None:
     part = {"company": "usmf", "currency": "usd", "kind": "fee", "amount_minor": 714, "lines": 2}
     body = {"month": "2026-10", "fees": [part], "differences": [DIFFERENCE]}
     body["documents"] = [{**FEE_DOCUMENT, "who": "Grace", "at": SINCE}]
-    shown = run(body, "fees", "2026-10").stdout.splitlines()
+    shown = run(body, "fees", "show", "2026-10").stdout.splitlines()
     assert shown[-2:] == [
         "document ABC-1  USD 7.00  2026-10-31, confirmed by Grace on 2026-11-30 16:42 UTC",
         "usmf: accrued USD 7.14, documents USD 7.00, difference USD 0.14; booked later: USD 3.20",
