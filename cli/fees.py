@@ -47,7 +47,7 @@ def fees_confirm(
     why: Annotated[str, typer.Option(help="Why; kept.")] = "Stripe's tax document",
     url: Url = DEFAULT_URL,
 ) -> None:
-    """Confirm a tax document of Stripe: it becomes a vendor invoice, settled against the accrual."""
+    """Confirm a tax document of Stripe: it becomes a vendor invoice and is settled."""
     currency = currency.lower()
     body: dict[str, Any] = {
         "month": month,

@@ -8,7 +8,7 @@ date, so what belongs to a document is one partition.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import batched
@@ -132,7 +132,7 @@ def next_month(month: str) -> str:
     return f"{year + number // 12:04}-{number % 12 + 1:02}"
 
 
-async def note(tables: Tables, lines: list[JournalLine]) -> None:
+async def note(tables: Tables, lines: Sequence[JournalLine]) -> None:
     """Put lines that are written on the list; doing it twice changes nothing."""
     known: dict[tuple[str, Place], bool] = {}
     months: dict[str, list[Put]] = {}
