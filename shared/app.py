@@ -31,6 +31,7 @@ from shared.services.inbox import (
     Accepted,
     Correct,
     Corrected,
+    FeeDocuments,
     Healing,
     Inbox,
     Resolve,
@@ -51,10 +52,10 @@ from shared.services.publishing import Publish, Published, Reapply, Recent
 from shared.services.reconciliation import Prover, Reconcile, prove_each
 from shared.services.setup import SetupNote, WebhookSetup, note_setup, webhook_setup
 from shared.services.work import AccountSweeps, Backfill, DeadLetters, Sweep, Work
+from shared.stores import fees
 from shared.stores.active_books import BooksInForce
 from shared.stores.audit_log import AuditLog
 from shared.stores.disputes import DisputeList
-from shared.stores.fees import FeeList
 from shared.stores.items import Items, places
 from shared.stores.journals import Journals
 from shared.stores.links import LinkStore
@@ -153,7 +154,7 @@ class App(ReceivingApp):
         refusals = partial(PostingRefusals, self.dynamics, delimiter=delimiter)
         return Converge(
             ActiveRules(self.registry, settings, self.mappings.active, clock),
-            Reader(self.stripe, links, origins, disputes),
+            Reader(self.stripe, links, origins, disputes, partial(fees.confirmed, tables)),
             Decider(self.dynamics, tables),
             Commands(
                 self.dynamics,
@@ -291,9 +292,14 @@ class App(ReceivingApp):
         """Open disputes, and those that are over while money stands on `disputes`."""
         return DisputeList(self.tables)
 
-    def fees(self) -> FeeList:
-        """Fees that wait for Stripe's tax document."""
-        return FeeList(self.tables)
+    def fees(self) -> FeeDocuments:
+        """Fees that wait for Stripe's tax document, and its confirmation."""
+        ports = (self.tables, self.clock, self.mappings, self.settings, self.audit_log())
+        links, inbox = self._links(), self.inbox()
+        books = self._books().of_all
+        return FeeDocuments(
+            *ports, links=links, inbox=inbox, dispatch=self._dispatch(), books=books
+        )
 
     def receipts(self) -> ReceiptList:
         """Receipts that no invoice took, wholly or in part."""

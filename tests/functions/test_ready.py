@@ -23,7 +23,7 @@ from tests.world import ask, live
 OF_COMPANY = [
     *("company {}", "journal {} customer_payment", "journal {} general", "one-time customer {}"),
     *("customer group {}", "main accounts {}", "bank accounts {}", "payment methods {}"),
-    "sales tax groups {}",
+    *("sales tax groups {}", "fee invoices {}"),
 ]
 
 
@@ -439,3 +439,50 @@ def test_an_odd_answer_or_none_is_the_problem_of_its_own_check_only() -> None:
         }
 
     live(story)
+
+
+FEES_POLICY = """
+kind: policy
+name: fees
+fees: vendor_invoice
+"""
+VENDOR = "companies.usmf.stripe_vendor"
+FEE_INVOICES: dict[str, tuple[Mapping[str, Any], str]] = {
+    "no vendor": (changed(VENDOR, None), "the books have no stripe_vendor"),
+    "an unknown account": (
+        changed(f"{VENDOR}.account", "NOBODY"),
+        "the vendor NOBODY does not exist in usmf",
+    ),
+    "a journal name that is not there": (
+        changed(f"{VENDOR}.invoice_journal", "NONE"),
+        "the journal name NONE does not exist in usmf",
+    ),
+    "a journal name of another type": (
+        changed(f"{VENDOR}.payment_journal", "GenJrn"),
+        "the journal name GenJrn is not of type Payment",
+    ),
+    "another spelling": (
+        changed(f"{VENDOR}.account", "stripe"),
+        "the vendor stripe is spelled STRIPE in Dynamics",
+    ),
+    "a group that is not there": (
+        changed(f"{VENDOR}.sales_tax_group", "NONE"),
+        "there is no NONE in TaxGroups",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FEE_INVOICES)
+def test_what_fee_invoices_need_is_asked_where_the_policy_makes_them(name: str) -> None:
+    settings, problem = FEE_INVOICES[name]
+
+    async def story(world: World) -> None:
+        found = await wrong(world)
+        assert found.keys() == {"fee invoices usmf"}
+        assert problem in found["fee invoices usmf"]
+
+    async def not_asked(world: World) -> None:
+        await ready(world, 200)
+
+    live(story, Options(settings=settings, documents=(FEES_POLICY,)))
+    live(not_asked, Options(settings=settings))

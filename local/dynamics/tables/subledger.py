@@ -1,4 +1,7 @@
-"""The customer transactions: what a posting made a customer owe, or be owed, and what is open."""
+"""The customer transactions: what a posting made a customer owe, or be owed, and what is open.
+
+Those of vendors are kept the same way, in a ledger of their own.
+"""
 
 from dataclasses import dataclass, field, replace
 from datetime import date

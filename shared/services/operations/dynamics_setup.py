@@ -18,6 +18,7 @@ from shared.errors import MappingUnusable, Refused
 from shared.policy import OrderTax
 from shared.ports import DynamicsGateway, Json, Lookup, Value
 from shared.services.operations.readiness import Probe
+from shared.services.operations.vendor_setup import fee_invoice_faults
 from shared.settings import Settings
 from shared.stores.mappings import Mappings
 from shared.targets.finance.display_values import segments_of
@@ -140,6 +141,10 @@ class DynamicsSetup:
                 f"tables {' and '.join(GROUP_SETS)} (docs/mapping.md)."
             },
             partial(self._sales_tax_groups, company),
+        )
+        yield Probe(
+            {f"fee invoices {company}": f"Set them up in Dynamics, or {books} (stripe_vendor)."},
+            partial(self._fee_invoices, company),
         )
 
     async def _rows(
@@ -365,6 +370,14 @@ class DynamicsSetup:
                 faults.append(f"row in table {table}")
         text = f"there is no {', no '.join(faults)}" if faults else ""
         return {f"sales tax groups {company}": text}
+
+    async def _fee_invoices(self, company: str) -> Problems:
+        try:
+            policy = (await self._mappings.active()).policy
+        except MappingUnusable:
+            return {}  # the check `mapping` says so
+        faults = await fee_invoice_faults(self._rows, policy, self._books, company)
+        return {f"fee invoices {company}": faults}
 
     async def _payment_methods(self, company: str) -> Problems:
         """Methods of payment that the mapping names: a missing one refuses lines, bridging would
