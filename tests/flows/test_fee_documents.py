@@ -8,12 +8,14 @@ from typing import Any
 import httpx
 
 from local import books
-from local.dynamics import CustomerTransaction
+from local.dynamics import CustomerTransaction, DynamicsFaults
 from local.stripe import DeliveryFaults, StripeFaults
 from local.world import World
 from tests.flows.test_fees import OPTIONS
 from tests.flows.test_what_follows_a_sale import now_the_books_are
+from tests.functions.test_audit import edit, path_of
 from tests.world import (
+    DAY,
     HOUR,
     MINUTE,
     ask,
@@ -21,6 +23,7 @@ from tests.world import (
     encoded,
     everything,
     live,
+    parked,
     rest,
     sell,
     waiting,
@@ -285,3 +288,38 @@ def test_a_fee_that_comes_after_the_document_counts_in_the_next_month_and_is_tol
         assert (november["kind"], november["amount_minor"], november["lines"]) == ("fee", FEE, 1)
 
     live(story, OPTIONS, datetime(2026, 10, 31, 23, 50, tzinfo=UTC))
+
+
+def test_lost_answers_of_dynamics_double_nothing() -> None:
+    async def story(world: World) -> None:
+        await _sold_in_october(world)
+        await world.clock.sleep(NOVEMBER)
+        world.dynamics.faults = DynamicsFaults(error_after_commit=1.0)
+        await _confirm(world, FEE)
+        for _ in range(3):
+            await rest(world, 2 * HOUR)
+            world.dynamics.post_journals()
+        assert _balance(world, "218900") == 0
+        sets = ("VendInvoiceJournal", "VendorPaymentJournal")
+        names = [f"{name}{part}" for name in sets for part in ("Headers", "Lines")]
+        assert [len(world.dynamics.records(name)) for name in names] == [1, 1, 1, 1]
+        assert await parked(world) == []
+
+    live(story, OPTIONS, START)
+
+
+def test_an_invoice_journal_that_somebody_deletes_is_put_before_a_person() -> None:
+    async def story(world: World) -> None:
+        await _sold_in_october(world)
+        await world.clock.sleep(NOVEMBER)
+        await _confirm(world, FEE)
+        [line] = world.dynamics.records("VendInvoiceJournalLines")
+        await edit(world, "DELETE", path_of("VendInvoiceJournalLines", line))
+        key = f"dataAreaId='usmf',JournalBatchNumber='{line['JournalBatchNumber']}'"
+        await edit(world, "DELETE", f"VendInvoiceJournalHeaders({key})?cross-company=true")
+        await rest(world, DAY)
+        [item] = await parked(world)
+        assert (item.cause, item.object) == ("vanished", "feedoc_2026-10_usmf_usd_ABC-2026-10")
+        assert "enter the invoice and its settlement" in item.remedy
+
+    live(story, OPTIONS, START)
