@@ -9,7 +9,7 @@ pays them. By noun: coupons are in the catalogue; here are subscriptions (`subsc
 from local.stripe.billing import (
     credit_note_routes,
     customer_balance,
-    invoice_items,
+    invoice_item_routes,
     invoice_payments,
     invoice_routes,
     payment_records,
@@ -22,7 +22,7 @@ from local.stripe.core import ApiRoute
 __all__ = ["ROUTES", "record_payment"]
 
 ROUTES: tuple[ApiRoute, ...] = (
-    *invoice_items.ROUTES,
+    *invoice_item_routes.ROUTES,
     *invoice_routes.ROUTES,
     *invoice_payments.ROUTES,
     *payment_records.ROUTES,
