@@ -95,7 +95,7 @@ def _create(core: Core, call: Call) -> Json:
     if of is not None:
         details = {"subscription": of["id"], "subscription_item": None}
         parent = {"subscription_details": details, "type": "subscription_details"}
-    pricing.set_currency(core, customer, currency)
+    pricing.same_currency(customer, currency)
     item = invoice_items.new(
         core,
         customer,
@@ -122,6 +122,7 @@ def _create(core: Core, call: Call) -> Json:
     except ApiError:
         core.store.remove(item["id"])
         raise
+    pricing.set_currency(core, customer, currency)
     core.events.emit("invoiceitem.created", item)
     if invoice is not None:
         invoice_items.take(core, invoice, item)
