@@ -289,6 +289,33 @@ def test_prorations_are_after_discounts() -> None:
     in_world(scenario)
 
 
+def test_a_discount_outlives_its_coupon() -> None:
+    async def scenario(world: World) -> None:
+        months = {"duration": "repeating", "duration_in_months": 2}
+        half = world.post("coupons", percent_off=50, **months)["id"]
+        price = billing.price(world, 3_000)
+        made = billing.subscribe(world, price, discounts=[{"coupon": half}])
+        world.peer.request("DELETE", f"/v1/coupons/{half}")
+        await world.clock.sleep(100 * DAY)
+        totals = [each["total"] for each in invoices_of(world, made)]
+        assert totals == [1_500, 1_500, 3_000, 3_000]
+        billing.check_all(world)
+
+    in_world(scenario)
+
+
+def test_a_coupon_may_take_off_some_products_only() -> None:
+    async def scenario(world: World) -> None:
+        first, second = billing.price(world, 3_000), billing.price(world, 900)
+        product = world.get(f"prices/{second}")["product"]
+        coupon = world.post("coupons", percent_off=50, applies_to={"products": [product]})["id"]
+        made = billing.subscribe(world, first, second, discounts=[{"coupon": coupon}])
+        lines = billing.lines(world, made["latest_invoice"])
+        assert [line["discount_amounts"][0]["amount"] for line in lines] == [0, 450]
+
+    in_world(scenario)
+
+
 # --- trials ---------------------------------------------------------------------------------------
 
 
