@@ -164,6 +164,53 @@ def test_a_first_invoice_that_fails_leaves_it_incomplete_for_a_day() -> None:
     in_world(scenario)
 
 
+def intent_of(world: World, subscription: Json) -> str:
+    invoice = billing.invoice(world, subscription["latest_invoice"])
+    return str(invoice["payments"]["data"][0]["payment"]["payment_intent"])
+
+
+def test_a_first_invoice_may_wait_for_the_customer() -> None:
+    async def scenario(world: World) -> None:
+        who = billing.customer(world, "pm_card_threeDSecure2Required")
+        made = billing.subscribe(world, billing.price(world, 1_500), customer=who)
+        assert made["status"] == "incomplete"
+        world.peer.authenticate(intent_of(world, made))
+        assert now_of(world, made)["status"] == "active"
+        assert types_of(world, "customer.subscription", "invoice.p") == [
+            "invoice.payment_action_required",
+            "invoice.payment_failed",
+            "customer.subscription.created",
+            "invoice.paid",
+            "invoice.payment_succeeded",
+            "customer.subscription.updated",
+        ]
+        billing.check_all(world)
+
+    in_world(scenario)
+
+
+def test_the_customer_pays_a_first_invoice_that_nobody_collected() -> None:
+    async def scenario(world: World) -> None:
+        made = billing.subscribe(
+            world,
+            billing.price(world, 1_500),
+            customer=billing.customer(world, None),
+            payment_behavior="default_incomplete",
+        )
+        path = f"subscriptions/{made['id']}"
+        paths = ["latest_invoice.confirmation_secret"]
+        secret = world.get(path, expand=paths)["latest_invoice"]["confirmation_secret"]
+        intent = intent_of(world, made)
+        assert secret["client_secret"].startswith(intent)
+        world.post(f"payment_intents/{intent}/confirm", payment_method="pm_card_visa")
+        assert now_of(world, made)["status"] == "active"
+        assert billing.invoice(world, made["latest_invoice"])["status"] == "paid"
+        await world.until_exhausted(24 * 10)
+        billing.check_all(world)
+
+    in_world(scenario)
+
+
 # --- swaps ----------------------------------------------------------------------------------------
 
 
