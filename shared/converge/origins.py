@@ -16,6 +16,7 @@ from shared.entities.charge import receipts
 from shared.entities.common.objects import Context, Decided, Snapshot, id_of
 from shared.entities.common.order_state import ORDER
 from shared.entities.common.origin import (
+    APPLY,
     FIRST,
     GROSS,
     charge_of,
@@ -52,6 +53,8 @@ class Origins:
         transaction = id_of(charge.get("balance_transaction"))
         if transaction and transaction != snapshot.id:
             found |= await self._written(GROSS, transaction, GROSS)
+            if any(receipts.is_unapplied(record.document) for record in found.values()):
+                found |= await self._written(APPLY, transaction, APPLY)
         if snapshot.entity != "charge" and not any(map(party_in, found.values())):
             found |= await self._written(ORDER, id_of(charge), ORDER)
         if ORDER in found and category_of(snapshot.object) == "charge":

@@ -250,3 +250,14 @@ async def test_bad_lines_that_move_keep_their_marks(world: World) -> None:
     world.peer.suspend_account("132900", resume=True)
     world.peer.post_journals()
     assert [amount for _, _, amount in open_amounts(world)] == ["0", "-20", "0"]
+
+
+@virtual
+async def test_a_debit_of_a_general_journal_is_settled_by_its_invoice_number(world: World) -> None:
+    batch = await world.journal("Ledger")
+    account = {"AccountType": "Cust", "AccountDisplayValue": "US\\-001", "Invoice": "INV-7-R1"}
+    change = {"DebitAmount": 20, "JournalBatchNumber": batch, "DueDate": FEE["TransDate"]}
+    await world.made("LedgerJournalLines", FEE | account | change)
+    world.peer.post_journals()
+    await pay(world, MarkedInvoice="INV-7-R1", SettleVoucher="SelectedTransact")
+    assert open_amounts(world) == [("invoice", "20", "0"), ("payment", "-20", "0")]

@@ -208,7 +208,7 @@ class PostingJob:
         for row in rows:
             sides_posted = legs(kind, self.books, row.fields)
             self.general.post(sides_posted, journal_number)
-            self._owe(sides_posted, mark_of(kind, row.fields))
+            self._owe(sides_posted, mark_of(kind, row.fields), number_of(kind, row.fields))
         company, name = header.fields[COMPANY], header.fields["JournalName"]
         journal = store.find("JournalNames", company, name)
         if journal is not None and journal.fields["DeleteLinesAfterPosting"] == "Yes":
@@ -216,17 +216,18 @@ class PostingJob:
                 store.delete(store.schema.set_of(kind.lines), row)
         store.update(header, {"IsPosted": "Yes"})
 
-    def _owe(self, posted: Sequence[LedgerLine], mark: str) -> None:
+    def _owe(self, posted: Sequence[LedgerLine], mark: str, invoice: str) -> None:
         """The customer transactions of a line; its first side is the account's, which may mark
-        a document to settle."""
+        a document to settle, or be one: a debit with an invoice number."""
         for number, line in enumerate(posted):
             if line.account_type != "Cust":
                 continue
+            is_document = bool(invoice) and not number and line.amount > 0
             transaction = CustomerTransaction(
                 company=line.company,
                 customer=line.account,
-                kind="payment",
-                document=line.voucher,
+                kind="invoice" if is_document else "payment",
+                document=invoice if is_document else line.voucher,
                 payment_id=line.payment_id,
                 currency=line.currency,
                 amount=line.amount,
@@ -237,6 +238,11 @@ class PostingJob:
             place = self.subledger.add(transaction)
             if mark and not number:
                 self.subledger.settle(place, mark)
+
+
+def number_of(kind: JournalSets, line: Fields) -> str:
+    """The invoice number that a line of a general journal carries; empty for none."""
+    return str(line["Invoice"]) if kind is GENERAL else ""
 
 
 def mark_of(kind: JournalSets, line: Fields) -> str:

@@ -17,7 +17,8 @@ class CustomerTransaction:
     Amounts are in `currency`: positive where the customer owes (invoice, refund paid out),
     negative where it is owed (receipt, credit note). `open_amount` is what is not settled.
     `document` is the invoice number, or of a payment its voucher; `payment_id` is empty for
-    invoices. Lines of general journals on a customer count as payments.
+    invoices of sales. Lines of general journals on a customer count as payments, debits with an
+    invoice number as invoices.
     """
 
     company: str

@@ -13,12 +13,13 @@ from datetime import date
 from shared.domain.books import PAYMENTS, Book
 from shared.domain.documents import AccountRole
 from shared.domain.ids import line_key
-from shared.domain.journal import Line, Role
+from shared.domain.journal import JournalKind, Line, Role
 from shared.domain.money import Money
-from shared.domain.posting import INVOICED
+from shared.domain.posting import INVOICED, rule_of
 from shared.domain.records import Ref
 from shared.entities.balance_transaction import corrections
 from shared.entities.charge import receipts
+from shared.entities.common import debits
 from shared.entities.common.exchange import charged_amount
 from shared.entities.common.journal_lines import (
     CustomerPaymentLine,
@@ -41,7 +42,7 @@ from shared.entities.common.objects import (
     text,
     unless_settled,
 )
-from shared.entities.common.origin import GROSS, Origin, decided, origin_of
+from shared.entities.common.origin import APPLY, GROSS, Origin, decided, origin_of
 from shared.entities.common.refunding import charge_of_refund
 from shared.entities.common.sale_routing import SaleRouting, sale_routing, session_of
 from shared.entities.common.transaction import (
@@ -55,14 +56,18 @@ from shared.entities.common.transaction import (
 from shared.entities.payout import payout_refs, returned_payout
 from shared.policy import Fees
 
-FX, APPLY = "fx", "apply"
+FX = "fx"
 DISPUTE_CATEGORIES = ("dispute", "dispute_reversal")
 
 
 def queries(snapshot: Snapshot, context: Context) -> tuple[Query, ...]:
-    """The posted invoice that a receipt settles."""
-    is_receipt = category_of(snapshot.object) == "charge"
-    return receipts.queries(snapshot, context) if is_receipt else ()
+    """The posted invoice that a receipt settles; the numbers that customer debits took."""
+    category = category_of(snapshot.object)
+    if category == "charge":
+        return receipts.queries(snapshot, context)
+    rule = rule_of(category)
+    is_debit = rule.account is Role.CUSTOMER and rule.kind is JournalKind.GENERAL
+    return debits.queries(snapshot) if is_debit and snapshot.written(GROSS) is None else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +255,7 @@ def _customer_side(booking: _Booking, line: Line, desired: Desired) -> Desired:
     charged = charged_amount(snapshot, line.amount, booking.origin)
     gross, *rest = booking.exchanged(booking.line(line), charged)
     gross = booking.in_company(gross, booking.company_of_sale())
+    gross = debits.numbered(snapshot, gross)
     desired = replace(desired, decided=decided(snapshot, gross))
     is_receipt = line.component == GROSS and category_of(snapshot.object) == "charge"
     sale = receipts.sold(snapshot, context) if is_receipt else None

@@ -24,6 +24,7 @@ DISPUTE = Entity(
     ),
     expand=("charge",),
     read=reading.read,
+    queries_of=documents.queries,
     build=documents.build,
     documents=(GeneralLine,),
 )
