@@ -25,7 +25,7 @@ from shared.entities.common.origin import (
     party_in,
 )
 from shared.entities.common.transaction import category_of
-from shared.entities.refund import REVERSAL, headers_in
+from shared.entities.refund import REVERSAL, headers_in, marking
 from shared.errors import ClaimHeld, Parked, TableConflict
 from shared.ports import Cell, Clock, Put, Row, Tables
 from shared.stores.links import ORIGIN_PREFIX, TABLE, LinkStore
@@ -55,13 +55,16 @@ class Origins:
             found |= await self._written(GROSS, transaction, GROSS)
             if any(receipts.is_unapplied(record.document) for record in found.values()):
                 found |= await self._written(APPLY, transaction, APPLY)
-        if snapshot.entity != "charge" and not any(map(party_in, found.values())):
+        is_refund = context.policy.has_documents and category_of(snapshot.object) == "refund"
+        if snapshot.entity != "charge" and (is_refund or not any(map(party_in, found.values()))):
             found |= await self._written(ORDER, id_of(charge), ORDER)
         if ORDER in found and category_of(snapshot.object) == "charge":
             found |= await self.links.all_written(id_of(charge), f"{REVERSAL}:")
         if not found and snapshot.record(GROSS) is None:
             for row in await self._rows(id_of(charge)):
                 found = found or await self._named(row)
+        for prefix in marking.PLACES if is_refund else ():
+            found |= await self.links.all_written(id_of(charge), prefix)
         return replace(snapshot, of_charge=found)
 
     async def _written(self, place: str, id: str, role: str) -> dict[str, Record]:

@@ -129,6 +129,8 @@ def test_credits_after_a_partial_and_a_final_refund_equal_the_charge() -> None:
         assert credited(world) == Decimal("-106.63")
         assert len(orders(world)) == 1
         assert balance(world) == 0
+        open_amounts = [row.open_amount for row in world.dynamics.customer_transactions()]
+        assert open_amounts == [0] * 6  # invoice and receipt, two credit memos and two refunds
         await booked_and_proved(world)
 
     live(story, OPTIONS)

@@ -9,7 +9,7 @@ failed afterwards is invoiced by a reversal, a free text invoice.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from shared.domain.documents import Document, Party
@@ -24,7 +24,6 @@ from shared.entities.common.objects import (
     Query,
     Snapshot,
     captured_minor,
-    moment,
     text,
 )
 from shared.entities.common.order_state import CANCELED, ORDER
@@ -37,30 +36,15 @@ from shared.entities.common.sale_routing import (
     session_of,
 )
 from shared.entities.common.sales_documents import MemoHeader
+from shared.entities.common.settling import FREE_TEXT, INVOICES, Invoice, Settlement
 from shared.entities.refund import REVERSAL, amount_in
 from shared.errors import Waiting
 from shared.policy import Sale
 from shared.targets.finance import IS_POSTED, is_posted
 
-INVOICES, FREE_TEXT = "SalesInvoiceHeadersV2", "CDSFreeTextInvoiceHeaders"
 RECEIPTS = "CustomerPaymentJournalLines"
 OVER_PAYMENT, SECOND_PAYMENT = "over_payment", "second_payment"
 UNAPPLIED, APPLIED = "unapplied", "applied"
-
-
-@dataclass(frozen=True, slots=True)
-class Invoice:
-    """A posted invoice that a receipt is for. `open_minor`: what is open of it; None where Dynamics
-    does not tell its total (free text invoices)."""
-
-    number: str
-    open_minor: int | None
-
-    def excess(self, amount_minor: int) -> int:
-        """What of a receipt the invoice does not take."""
-        if self.open_minor is None:
-            return 0
-        return max(amount_minor - max(self.open_minor, 0), 0)
 
 
 def sold(snapshot: Snapshot, context: Context) -> SaleRouting | None:
@@ -231,10 +215,11 @@ def is_expected(snapshot: Snapshot) -> bool:
     return not (type(refunded) is int and refunded >= captured_minor(charge))
 
 
-def may_wait(snapshot: Snapshot, context: Context) -> bool:
-    """Whether the receipt is young enough to wait for its invoice."""
-    made = moment(snapshot.object, "created", "balance_transaction")
-    return context.is_within(context.policy.receipts.wait_hours, made)
+def settlement(snapshot: Snapshot, sale: SaleRouting, currency: str) -> Settlement:
+    """The posted invoice of a receipt in a currency, or what it waits for."""
+    invoice = invoice_for(snapshot, currency)
+    is_waiting = invoice is None and is_expected(snapshot)
+    return Settlement(invoice, not_posted(snapshot, sale) if is_waiting else None)
 
 
 def not_posted(snapshot: Snapshot, found: SaleRouting) -> Waiting:

@@ -4,7 +4,7 @@ https://docs.stripe.com/api/refunds
 """
 
 from shared.entities.entity import Entity
-from shared.entities.refund import credit_memos, documents
+from shared.entities.refund import credit_memos, documents, marking
 from shared.entities.refund.credit_memos import REVERSAL, amount_in, headers_in
 
 REFUND = Entity(
@@ -16,4 +16,4 @@ REFUND = Entity(
     build=documents.build,
 )
 
-__all__ = ("REFUND", "REVERSAL", "amount_in", "credit_memos", "headers_in")
+__all__ = ("REFUND", "REVERSAL", "amount_in", "credit_memos", "headers_in", "marking")
