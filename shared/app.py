@@ -46,7 +46,7 @@ from shared.services.operations import (
 from shared.services.privacy import Erase, Purge
 from shared.services.probing import Probing
 from shared.services.publishing import Publish, Published, Reapply, Recent
-from shared.services.reconciliation import Prover, Reconcile, prove_each
+from shared.services.reconciliation import OpenReceipts, Prover, Reconcile, prove_each
 from shared.services.setup import SetupNote, WebhookSetup, note_setup, webhook_setup
 from shared.services.work import AccountSweeps, Backfill, DeadLetters, Sweep, Work
 from shared.stores.audit_log import AuditLog
@@ -283,9 +283,10 @@ class App(ReceivingApp):
         """Fees that wait for Stripe's tax document."""
         return FeeList(self.tables)
 
-    def receipts(self) -> ReceiptList:
-        """Receipts that no invoice took, wholly or in part."""
-        return ReceiptList(self.tables)
+    def receipts(self) -> OpenReceipts:
+        """Receipts of which something is open."""
+        companies = tuple(self.settings.books.companies)
+        return OpenReceipts(ReceiptList(self.tables), self.dynamics, companies)
 
     def waiting(self) -> WaitingList:
         """What waits, and what is scheduled to be tried again."""

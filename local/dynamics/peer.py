@@ -87,7 +87,7 @@ class DynamicsPeer:
             setup.tax_rates,
             setup.tax_account,
         )
-        self._subledger = Subledger()
+        self._subledger = Subledger(self._store, clock)
         self._jobs = batch_jobs(self._books, self._subledger, clock)
         tables = table_hooks(self._books, setup, self._subledger, clock)
         writer = RecordWriter(self._store, self.settings, tables)
@@ -132,6 +132,7 @@ class DynamicsPeer:
 
     def customer_transactions(self) -> tuple[CustomerTransaction, ...]:
         """All customer transactions as they stand now, in the order they were posted."""
+        self._subledger.settle_queued()
         return self._subledger.all()
 
     def post_journals(self, company: str | None = None) -> list[JournalResult]:
@@ -263,6 +264,7 @@ class DynamicsPeer:
 
     async def _answer(self, request: Request) -> Response:
         path = unquote(request.path)
+        self._subledger.settle_queued()
         if path == self._token_path:
             self._gate.counts["token"] += 1
             return self.tokens.answer(request)

@@ -5,7 +5,7 @@ https://learn.microsoft.com/dynamics365/finance/general-ledger/general-journal-p
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from local.dynamics.jobs.ledger import GeneralLedger, Ledger, LedgerLine, Side, drafts, legs
@@ -237,7 +237,14 @@ class PostingJob:
             )
             place = self.subledger.add(transaction)
             if mark and not number:
-                self.subledger.settle(place, mark)
+                self._settle(place, mark)
+
+    def _settle(self, place: int, mark: str) -> None:
+        settings = self.books.settings
+        if settings.settlement == "posting":
+            self.subledger.settle(place, mark)
+        elif settings.settlement == "delayed":
+            self.subledger.queue(place, mark, timedelta(seconds=settings.settlement_seconds))
 
 
 def number_of(kind: JournalSets, line: Fields) -> str:

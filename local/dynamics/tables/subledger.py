@@ -1,11 +1,12 @@
 """The customer transactions: what a posting made a customer owe, or be owed, and what is open."""
 
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
-from local.dynamics.odata import fold
+from local.dynamics.odata import COMPANY, NO_DATE, Fields, RecordStore, StoredRow, fold
+from shared.ports import Clock
 
 type TransactionKind = Literal["payment", "invoice", "credit_note"]
 
@@ -35,9 +36,16 @@ class CustomerTransaction:
 
 @dataclass(slots=True)
 class Subledger:
-    """All customer transactions in the order they were posted."""
+    """All customer transactions in the order they were posted, and the sets that show them.
 
+    `CustTransactions` has each for good; `CustTransOpens` has what is open, and names no document.
+    """
+
+    store: RecordStore
+    clock: Clock
+    queued: list[tuple[datetime, int, str]] = field(default_factory=list)
     _rows: list[CustomerTransaction] = field(default_factory=list)
+    _shown: list[StoredRow] = field(default_factory=list)
     _documents: dict[tuple[str, object], int] = field(default_factory=dict)
     _customers: dict[tuple[str, object], list[int]] = field(default_factory=dict)
 
@@ -49,6 +57,7 @@ class Subledger:
         """Take in a transaction. Returns its place, for `settle`."""
         place = len(self._rows)
         self._rows.append(transaction)
+        self._shown.append(self._show(transaction))
         company, customer = transaction.company, fold(transaction.customer)
         self._customers.setdefault((company, customer), []).append(place)
         if transaction.kind != "payment":
@@ -65,6 +74,18 @@ class Subledger:
         if place is None or fold(self._rows[place].customer) != fold(customer):
             return None
         return self._rows[place]
+
+    def queue(self, place: int, number: str, delay: timedelta) -> None:
+        """Settle a transaction later, in the background."""
+        self.queued.append((self.clock.now() + delay, place, number))
+
+    def settle_queued(self) -> None:
+        """The background job: settle what is due."""
+        now = self.clock.now()
+        due = [each for each in self.queued if each[0] <= now]
+        self.queued = [each for each in self.queued if each[0] > now]
+        for _, place, number in due:
+            self.settle(place, number)
 
     def settle(self, place: int, number: str) -> None:
         """Settle a transaction against a document of its company, as far as both are open.
@@ -83,12 +104,61 @@ class Subledger:
         for at, row in ((place, payment), (other, document)):
             left = row.open_amount - amount.copy_sign(row.open_amount)
             self._rows[at] = replace(row, open_amount=left)
+            self._settled(at, left)
 
     def rename_customer(self, company: str, old: str, new: str) -> None:
         """Let the transactions of a customer belong to another one."""
         places = self._customers.pop((company, fold(old)), [])
         for place in places:
             self._rows[place] = replace(self._rows[place], customer=new)
+            shown = self._shown[place]
+            self.store.update(shown, {"AccountNum": new, "OrderAccount": new})
+            for row in list(self._open(shown)):
+                self.store.update(row, {"AccountNum": new})
         if places:
             own = self._customers.setdefault((company, fold(new)), [])
             own[:] = sorted([*own, *places])
+
+    def _show(self, transaction: CustomerTransaction) -> StoredRow:
+        day = transaction.date
+        shared: Fields = {
+            COMPANY: transaction.company,
+            "AccountNum": transaction.customer,
+            "AmountCur": transaction.amount,
+            "TransDate": NO_DATE.replace(year=day.year, month=day.month, day=day.day),
+        }
+        is_payment = transaction.kind == "payment"
+        fields: Fields = {
+            "SysRecId": self.store.next_record_id(),
+            "OrderAccount": transaction.customer,
+            "CurrencyCode": transaction.currency,
+            "Invoice": "" if is_payment else transaction.document,
+            "PaymId": transaction.payment_id,
+            "Voucher": transaction.voucher,
+            "TransType": "Payment" if is_payment else "Sales",
+            "Approved": "Yes",
+        }
+        schema = self.store.schema.set_of("CustTransactions")
+        row = self.store.insert(schema, {**schema.blank, **shared, **fields})
+        opens = self.store.schema.set_of("CustTransOpens")
+        own = {"SysRecId": self.store.next_record_id(), "RefRecId": fields["SysRecId"]}
+        self.store.insert(opens, {**opens.blank, **shared, **own})
+        return row
+
+    def _open(self, shown: StoredRow) -> list[StoredRow]:
+        found = self.store.group("CustTransOpens", shown.fields["SysRecId"])
+        return list(found.values())
+
+    def _settled(self, place: int, left: Decimal) -> None:
+        """Show what a settlement left open; the row of what is open goes with the last of it."""
+        shown = self._shown[place]
+        now = self.clock.now().replace(hour=12, minute=0, second=0, microsecond=0)
+        amount = shown.fields["AmountCur"] - left
+        closed = NO_DATE if left else now
+        changes = {"SettleAmountCur": amount, "Closed": closed, "LastSettleDate": now}
+        self.store.update(shown, changes)
+        for row in self._open(shown):
+            if left:
+                self.store.update(row, {"AmountCur": left})
+            else:
+                self.store.delete(self.store.schema.set_of("CustTransOpens"), row)

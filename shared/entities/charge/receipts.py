@@ -17,6 +17,7 @@ from shared.domain.ids import object_of
 from shared.domain.journal import Role
 from shared.domain.money import exponent
 from shared.entities.charge import order
+from shared.entities.common import settling
 from shared.entities.common.journal_lines import JournalLine
 from shared.entities.common.objects import (
     Context,
@@ -98,9 +99,10 @@ def queries(snapshot: Snapshot, context: Context) -> tuple[Query, ...]:
                 company,
                 "MarkedInvoice",
                 number,
-                ("PaymentId", "CreditAmount", "DebitAmount", "CurrencyCode"),
+                ("PaymentId", "CreditAmount", "DebitAmount", "CurrencyCode", "JournalBatchNumber"),
             )
         )
+        asked += settling.queries_of_open(snapshot, company, number)
     return tuple(asked)
 
 
@@ -170,11 +172,8 @@ def invoice_for(snapshot: Snapshot, currency: str) -> Invoice | None:
     found: list[Invoice] = []
     for row in snapshot.answers.get("invoices", ()):
         if str(row["CurrencyCode"]).lower() == currency:
-            number = str(row["InvoiceNumber"])
             total = Decimal(str(row["TotalInvoiceAmount"]))
-            left = total - _received(snapshot, number, currency)
-            open_minor = _whole_minor(left, currency, is_new=left == total)
-            found.append(Invoice(number, open_minor))
+            found.append(_open_of(snapshot, str(row["InvoiceNumber"]), currency, total))
     found.sort(key=lambda each: each.number, reverse=True)
     for number, reversal in _posted_reversals(snapshot):
         if reversal.currency == currency:
@@ -184,8 +183,21 @@ def invoice_for(snapshot: Snapshot, currency: str) -> Invoice | None:
         return max(found, key=lambda each: each.open_minor or 0)  # the first of equal ones
     for row in snapshot.answers.get("free_text", ()):
         if is_posted(row) and str(row["CurrencyCode"]).lower() == currency:
-            return Invoice(str(row["InvoiceId"]), None)
+            number = str(row["InvoiceId"])
+            amount = settling.total_of(snapshot, number, currency)
+            if amount is None:
+                return Invoice(number, None)
+            return _open_of(snapshot, number, currency, amount)
     return None
+
+
+def _open_of(snapshot: Snapshot, number: str, currency: str, total: Decimal) -> Invoice:
+    """What is open of an invoice: as Dynamics shows it, less what is marked and not settled yet. A
+    posted mark may be settled later or never, so the smaller of both counts."""
+    left = total - _received(snapshot, number, currency)
+    shown = settling.open_of(snapshot, number, currency)
+    left = left if shown is None else min(left, shown)
+    return Invoice(number, _whole_minor(left, currency, is_new=left == total))
 
 
 def _whole_minor(amount: Decimal, currency: str, *, is_new: bool) -> int:
@@ -218,6 +230,10 @@ def is_expected(snapshot: Snapshot) -> bool:
 def settlement(snapshot: Snapshot, sale: SaleRouting, currency: str) -> Settlement:
     """The posted invoice of a receipt in a currency, or what it waits for."""
     invoice = invoice_for(snapshot, currency)
+    if invoice is not None and (invoice.open_minor is None or invoice.open_minor > 0):
+        blocked = settling.blocked(snapshot, invoice.number)
+        if blocked is not None:
+            return Settlement(wait=blocked)
     is_waiting = invoice is None and is_expected(snapshot)
     return Settlement(invoice, not_posted(snapshot, sale) if is_waiting else None)
 

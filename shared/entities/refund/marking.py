@@ -36,8 +36,8 @@ def queries(snapshot: Snapshot, context: Context) -> tuple[Query, ...]:
     if number:
         company = _company(snapshot, context)
         found.append(Query(NAMED, FREE_TEXT, company, "InvoiceId", number, select))
-        select, field = ("InvoiceNumber", "CurrencyCode"), "InvoiceNumber"
-        found.append(Query(NAMED_INVOICE, INVOICES, company, field, number, select))
+        of_invoice = ("InvoiceNumber", "CurrencyCode")
+        found.append(Query(NAMED_INVOICE, INVOICES, company, of_invoice[0], number, of_invoice))
     return tuple(found)
 
 

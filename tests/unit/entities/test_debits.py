@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from shared.entities.common import debits
 from shared.entities.common.journal_lines import CustomerPaymentLine, GeneralLine, JournalLine
 from shared.entities.common.objects import Snapshot
 
+NOTHING: Any = MappingProxyType({})
 TXN = "txn_3MiN3gLkdIwHu7ix0abcdefg"
 
 
@@ -32,11 +34,12 @@ def line(kind: type[JournalLine] = GeneralLine, minor: int = 100, **change: Any)
     return kind(**facts | change)
 
 
-def snapshot(invoice: str = "", place: str = "gross", **answers: Any) -> Snapshot:
+def snapshot(
+    invoice: str = "", answers: Any = MappingProxyType({}), place: str = "gross"
+) -> Snapshot:
     receipt = line(CustomerPaymentLine, -100, key="txn_1:gross", marked_invoice=invoice)
     record = Record(receipt, "CustomerPaymentJournalLines", "PaymentId", {}, {}, "")
-    asked = {name.replace("_", " ", 1): rows for name, rows in answers.items()}
-    return Snapshot("balance_transaction", TXN, {}, of_charge={place: record}, answers=asked)
+    return Snapshot("balance_transaction", TXN, {}, of_charge={place: record}, answers=answers)
 
 
 def number(found: Snapshot, place: int = 1, **change: Any) -> str:
@@ -45,7 +48,7 @@ def number(found: Snapshot, place: int = 1, **change: Any) -> str:
 
 @pytest.mark.parametrize("place", ["gross", "apply"])
 def test_a_debit_has_the_number_of_the_invoice_that_the_receipt_settled(place: str) -> None:
-    assert number(snapshot("FTI-3", place)) == "FTI-3-R1"
+    assert number(snapshot("FTI-3", place=place)) == "FTI-3-R1"
 
 
 @pytest.mark.parametrize("invoice", ["", "INV-0123456789-01"[:18] + "2"])
@@ -56,10 +59,10 @@ def test_without_one_that_fits_it_has_the_end_of_its_own_id(invoice: str) -> Non
 
 def test_a_number_that_another_line_took_is_not_taken_again() -> None:
     other, own = {"PaymentId": "txn_2:gross"}, {"PaymentId": f"{TXN}:gross"}
-    assert number(snapshot("FTI-3", **{"debit_FTI-3-R1": (other,)})) == "FTI-3-R2"
-    assert number(snapshot("FTI-3", **{"debit_FTI-3-R1": (own,)})) == "FTI-3-R1"
-    all_taken = {f"debit_FTI-3-R{each}": (other,) for each in (1, 2, 3)}
-    assert number(snapshot("FTI-3", **all_taken)) == "kdIwHu7ix0abcdefg-R1"
+    assert number(snapshot("FTI-3", {"debit FTI-3-R1": (other,)})) == "FTI-3-R2"
+    assert number(snapshot("FTI-3", {"debit FTI-3-R1": (own,)})) == "FTI-3-R1"
+    all_taken = {f"debit FTI-3-R{each}": (other,) for each in (1, 2, 3)}
+    assert number(snapshot("FTI-3", all_taken)) == "kdIwHu7ix0abcdefg-R1"
 
 
 def test_the_next_number_is_asked_for_only_where_one_is_taken() -> None:
@@ -68,8 +71,8 @@ def test_the_next_number_is_asked_for_only_where_one_is_taken() -> None:
 
     assert asked(snapshot()) == []
     assert asked(snapshot("FTI-3")) == ["FTI-3-R1"]
-    taken = {"debit_FTI-3-R1": ({"PaymentId": "txn_2:gross"},)}
-    assert asked(snapshot("FTI-3", **taken)) == ["FTI-3-R1", "FTI-3-R2"]
+    taken = {"debit FTI-3-R1": ({"PaymentId": "txn_2:gross"},)}
+    assert asked(snapshot("FTI-3", taken)) == ["FTI-3-R1", "FTI-3-R2"]
 
 
 @pytest.mark.parametrize(
