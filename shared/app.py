@@ -222,6 +222,7 @@ class App(ReceivingApp):
             clock=self.clock,
             rng=self.rng,
             settings=self.settings,
+            mappings=self.mappings,
         )
 
     def backfill(self, flows: Flows) -> Backfill:

@@ -27,6 +27,7 @@ from shared.settings import Settings
 from shared.stores.holds import Holds
 from shared.stores.item import ItemKind
 from shared.stores.journals import POSTED, TABLE, UNPOSTED, close, note_posted, passed_over
+from shared.stores.mappings import Mappings
 from shared.stores.places import Place
 from shared.stores.retry import with_retries
 from shared.stores.runs import Run, side_by_side
@@ -50,7 +51,9 @@ class PostingWatch:
         clock: Clock,
         rng: Random,
         settings: Settings,
+        mappings: Mappings,
     ) -> None:
+        self._mappings = mappings
         self._dynamics, self._tables, self._maintenance = dynamics, tables, maintenance
         self._entity_sets, self._clock, self._rng = entity_sets, clock, rng
         self._settings, self._holds = settings, Holds(tables)
@@ -138,7 +141,9 @@ class PostingWatch:
             return
         company, kind, batch = row.row.split("~", maxsplit=2)
         if await self._needs_approval(company, str(row.cells["name"])):
-            telemetry.event("journal_not_approved", company=company, journal=batch)
+            approver = (await self._mappings.active()).policy.approvals.of(JournalKind(kind))
+            who = approver or "nobody that the policy names"
+            telemetry.event("journal_not_approved", company=company, journal=batch, approver=who)
             return
         if await close(self._tables, row):  # else the next run looks again
             await self._isolate(company, JournalKind(kind), batch, row)
