@@ -46,7 +46,7 @@ def may_wait(snapshot: Snapshot, context: Context) -> bool:
     """Whether a transaction is young enough to wait for a document: its month is not over."""
     made = moment(snapshot.object, "created", "balance_transaction")
     day, today = context.local_date(made), context.local_date(int(context.now.timestamp()))
-    in_month = (day.year, day.month) == (today.year, today.month)
+    in_month = (today.year, today.month) <= (day.year, day.month)
     return in_month and context.is_within(context.policy.receipts.wait_hours, made)
 
 
