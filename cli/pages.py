@@ -281,23 +281,26 @@ def inbox_page(answer: Mapping[str, Any], out: Console, *, resolved: bool = Fals
 
 
 def receipts_page(answer: Mapping[str, Any], out: Console) -> None:
-    """Receipts that no invoice took: nothing to do, but worth a look at month end."""
+    """Receipts of which something is open: worth a look at month end."""
     if not answer["receipts"]:
-        out.print("no receipt is unapplied or on account")
+        out.print("no receipt is open")
         return
     table = Table(box=None, header_style="")
     for title in ("transaction", "company", "kind", "invoice"):
         table.add_column(title)
     table.add_column("amount", justify="right")
+    table.add_column("open", justify="right")
     table.add_column("since")
     for receipt in answer["receipts"]:
         amount = Money(int(receipt["amount_minor"]), receipt["currency"])
+        left = receipt["open_minor"]
         cells = (
             receipt["transaction"],
             receipt["company"],
             receipt["kind"],
             receipt["invoice"],
             str(amount),
+            "" if left is None else str(Money(int(left), receipt["currency"])),
         )
         table.add_row(*cells, time_of(receipt["at"]))
     out.print(table)

@@ -39,7 +39,7 @@ from shared.services.operations import (
 from shared.services.privacy import Erase, Purge
 from shared.services.probing import Probing
 from shared.services.publishing import Publish, Published, Reapply
-from shared.services.reconciliation import Prover, Reconcile, prove_each
+from shared.services.reconciliation import OpenReceipts, Prover, Reconcile, prove_each
 from shared.services.setup import SetupNote, WebhookSetup, note_setup, webhook_setup
 from shared.services.work import AccountSweeps, Backfill, DeadLetters, Sweep, Work
 from shared.stores import fees
@@ -164,6 +164,7 @@ class App(AppParts):
             rng=self.rng,
             settings=self.settings,
             books=self._books().of_all,
+            mappings=self.mappings,
         )
 
     def backfill(self, flows: Flows) -> Backfill:
@@ -230,9 +231,9 @@ class App(AppParts):
             *ports, links=links, inbox=inbox, dispatch=self._dispatch(), books=books
         )
 
-    def receipts(self) -> ReceiptList:
-        """Receipts that no invoice took, wholly or in part."""
-        return ReceiptList(self.tables)
+    def receipts(self) -> OpenReceipts:
+        """Receipts of which something is open."""
+        return OpenReceipts(ReceiptList(self.tables), self.dynamics, self._books().of_all)
 
     def waiting(self) -> WaitingList:
         """What waits, and what is scheduled to be tried again."""

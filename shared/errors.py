@@ -16,6 +16,7 @@
       Refused              the vendor refuses this request for good    -> park
         DuplicateKey       a record of this key exists                 -> park
         Overtaken          the record moved on before our change       -> retry
+        MarkTaken          another draft marks the same invoice        -> retry
       Waiting              the counterpart does not exist yet          -> waiting
       Skipped              nothing to do, on purpose                   -> skip
       Parked               a person must decide                        -> park
@@ -156,6 +157,10 @@ class DuplicateKey(Refused):
 class Overtaken(Refused):
     """Dynamics refuses a change: the record has moved on since it was read (an order that was
     invoiced meanwhile). What is to be done is computed anew."""
+
+
+class MarkTaken(Refused):
+    """Another draft marks the transaction that a line would settle; asked again, the line waits."""
 
 
 class Waiting(TieoutError):

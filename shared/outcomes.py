@@ -15,6 +15,7 @@ from shared.errors import (
     JournalPosted,
     LeaseOver,
     MappingUnusable,
+    MarkTaken,
     ObjectMissing,
     Overtaken,
     Parked,
@@ -141,6 +142,13 @@ TABLE: tuple[TableRow, ...] = (
         "overtaken",
         "Dynamics keeps refusing the change that the message names. Correct the record there, then "
         "retry.",
+    ),
+    TableRow(
+        MarkTaken,
+        Kind.RETRY,
+        True,
+        "mark_taken",
+        "Another draft marks the invoice that the message names. Post or delete it, then retry.",
     ),
     TableRow(
         ObjectMissing,

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from shared.domain.books import Books
 from shared.domain.ids import is_id
+from shared.domain.journal import JournalKind
 from shared.domain.model import Model
 from shared.domain.money import is_currency
 
@@ -23,6 +24,7 @@ RULES_MAX = 100
 VALUES_MAX = 1_000
 
 WAIT_HOURS_MAX = 8_760  # a year
+NAME_CHARS_MAX = 100
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _ACCOUNT_PREFIX = "acct_"
@@ -214,6 +216,18 @@ class Fees(StrEnum):
     VENDOR_INVOICE = "vendor_invoice"  # all to `fees_accrued`, until Stripe's tax document comes
 
 
+class Approvals(Model):
+    """Who approves the journals of a kind in Dynamics. Empty: their journal names must have neither
+    approval nor workflow. Named: they may, and Tieout's drafts wait for that person or role."""
+
+    customer_payment: str = Field(default="", max_length=NAME_CHARS_MAX)
+    general: str = Field(default="", max_length=NAME_CHARS_MAX)
+
+    def of(self, kind: JournalKind) -> str:
+        """Who approves the journals of a kind; empty for nobody."""
+        return self.general if kind is JournalKind.GENERAL else self.customer_payment
+
+
 class Customers(Model):
     """Customers. `find_by`: what an existing account is looked for by, besides the Stripe id, in
     this order. `write_back`: the account's number goes into Stripe's metadata."""
@@ -241,6 +255,7 @@ class Policy(Model):
     refunds: Refunds = Refunds()
     disputes: Disputes = Disputes()
     fees: Fees = Fees.JOURNAL
+    approvals: Approvals = Approvals()
     customers: Customers = Customers()
     catalogue: Catalogue = Catalogue()
     tax: OrderTax | None = None

@@ -39,6 +39,7 @@ from local.dynamics.odata import (
 )
 from local.dynamics.settings import DynamicsSettings
 from local.dynamics.tables import (
+    CustomerSets,
     CustomerTransaction,
     RecordWriter,
     Subledger,
@@ -87,8 +88,9 @@ class DynamicsPeer:
             setup.tax_rates,
             setup.tax_account,
             setup.reverse_charges,
+            Subledger(clock),
         )
-        self._subledger = Subledger()
+        self._subledger = Subledger(clock, CustomerSets(self._store, clock))
         self._jobs = batch_jobs(self._books, self._subledger, clock)
         tables = table_hooks(self._books, setup, self._subledger, clock)
         writer = RecordWriter(self._store, self.settings, tables)
@@ -133,11 +135,17 @@ class DynamicsPeer:
 
     def customer_transactions(self) -> tuple[CustomerTransaction, ...]:
         """All customer transactions as they stand now, in the order they were posted."""
+        self._settle_queued()
         return self._subledger.all()
 
     def vendor_transactions(self) -> tuple[CustomerTransaction, ...]:
         """All vendor transactions, as those of customers: an invoice is negative."""
+        self._settle_queued()
         return self._books.vendors.all()
+
+    def _settle_queued(self) -> None:
+        for subledger in (self._subledger, self._books.vendors):
+            subledger.settle_queued()
 
     def post_journals(self, company: str | None = None) -> list[JournalResult]:
         """Run the batch job "Post journals" once, for one company or for all."""
@@ -268,6 +276,7 @@ class DynamicsPeer:
 
     async def _answer(self, request: Request) -> Response:
         path = unquote(request.path)
+        self._settle_queued()
         if path == self._token_path:
             self._gate.counts["token"] += 1
             return self.tokens.answer(request)

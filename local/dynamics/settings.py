@@ -7,6 +7,7 @@ PAGE_ROWS_MAX = 10_000  # F&O's own
 BATCH_OPERATIONS_MAX = 1_000
 POST_INTERVAL_SECONDS = 3_600.0
 TOKEN_LIFETIME_SECONDS = 3_600
+SETTLEMENT_SECONDS = 300.0  # the background job runs every five minutes
 
 
 @dataclass(slots=True)
@@ -29,7 +30,9 @@ class DynamicsSettings:
     `line_numbers_collide`: a second line of a payment journal with the same number is refused; else
     it gets the next one. `negative_free_text_lines`: free text invoices take negative amounts.
     `classification_changes`: the billing classification of an unposted free text invoice can be
-    set, to one of `classifications`. `not_public`: entity sets that OData does not show.
+    set, to one of `classifications`. `settlement`: a posted journal settles what it marks at
+    once, in the background a while later ("Delay settlement", Finance 10.0.49), or its settlement
+    fails and nobody tries again. `not_public`: entity sets that OData does not show.
     """
 
     page_rows_max: int = PAGE_ROWS_MAX
@@ -54,4 +57,6 @@ class DynamicsSettings:
     negative_free_text_lines: bool = True
     classification_changes: bool = True
     classifications: tuple[str, ...] = ("STRIPE",)
+    settlement: Literal["posting", "delayed", "failing"] = "posting"
+    settlement_seconds: float = SETTLEMENT_SECONDS
     not_public: tuple[str, ...] = ()

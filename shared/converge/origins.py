@@ -16,6 +16,7 @@ from shared.entities.charge.making import receipts
 from shared.entities.common.objects import Context, Decided, Snapshot, id_of
 from shared.entities.common.order_state import ORDER
 from shared.entities.common.origin import (
+    APPLY,
     FIRST,
     GROSS,
     charge_of,
@@ -24,7 +25,7 @@ from shared.entities.common.origin import (
     party_in,
 )
 from shared.entities.common.transaction import category_of
-from shared.entities.refund.making import REVERSAL, headers_in
+from shared.entities.refund.making import REVERSAL, headers_in, marking
 from shared.errors import ClaimHeld, Parked, TableConflict
 from shared.ports import Cell, Clock, Put, Row, Tables
 from shared.stores.links import ORIGIN_PREFIX, TABLE, LinkStore
@@ -52,13 +53,18 @@ class Origins:
         transaction = id_of(charge.get("balance_transaction"))
         if transaction and transaction != snapshot.id:
             found |= await self._written(GROSS, transaction, GROSS)
-        if snapshot.entity != "charge" and not any(map(party_in, found.values())):
+            if any(receipts.is_unapplied(record.document) for record in found.values()):
+                found |= await self._written(APPLY, transaction, APPLY)
+        is_refund = context.policy.has_documents and category_of(snapshot.object) == "refund"
+        if snapshot.entity != "charge" and (is_refund or not any(map(party_in, found.values()))):
             found |= await self._written(ORDER, id_of(charge), ORDER)
         if ORDER in found and category_of(snapshot.object) == "charge":
             found |= await self.links.all_written(id_of(charge), f"{REVERSAL}:")
         if not found and snapshot.record(GROSS) is None:
             for row in await self._rows(id_of(charge)):
                 found = found or await self._named(row)
+        for prefix in marking.PLACES if is_refund else ():
+            found |= await self.links.all_written(id_of(charge), prefix)
         return replace(snapshot, of_charge=found)
 
     async def _written(self, place: str, id: str, role: str) -> dict[str, Record]:

@@ -114,10 +114,8 @@ async def test_an_invoice_that_is_settled_leaves_the_next_payment_open(world: Wo
 @virtual
 async def test_two_payments_settle_one_invoice_in_turn(world: World) -> None:
     await invoiced(world, 30)
-    batch = await world.journal()
     for _ in range(2):
-        await world.made(LINES, RECEIPT | {"JournalBatchNumber": batch} | MARK)
-    world.peer.post_journals()
+        await pay(world, **MARK)
     assert open_amounts(world) == [
         ("invoice", "30", "0"),
         ("payment", "-20", "0"),
@@ -250,3 +248,75 @@ async def test_bad_lines_that_move_keep_their_marks(world: World) -> None:
     world.peer.suspend_account("132900", resume=True)
     world.peer.post_journals()
     assert [amount for _, _, amount in open_amounts(world)] == ["0", "-20", "0"]
+
+
+@virtual
+async def test_a_debit_of_a_general_journal_is_settled_by_its_invoice_number(world: World) -> None:
+    batch = await world.journal("Ledger")
+    account = {"AccountType": "Cust", "AccountDisplayValue": "US\\-001", "Invoice": "INV-7-R1"}
+    change = {"DebitAmount": 20, "JournalBatchNumber": batch, "DueDate": FEE["TransDate"]}
+    await world.made("LedgerJournalLines", FEE | account | change)
+    world.peer.post_journals()
+    await pay(world, MarkedInvoice="INV-7-R1", SettleVoucher="SelectedTransact")
+    assert open_amounts(world) == [("invoice", "20", "0"), ("payment", "-20", "0")]
+
+
+@virtual
+async def test_what_a_draft_marks_no_other_line_marks_until_it_is_gone(world: World) -> None:
+    await invoiced(world, 30)
+    body = RECEIPT | MARK | {"JournalBatchNumber": await world.journal()}
+    first = await world.made(LINES, body)
+    second = await world.post(LINES, body)
+    assert "has been marked for settlement by" in infolog(second)
+    journal = first["JournalBatchNumber"]
+    key = f"(dataAreaId='usmf',JournalBatchNumber='{journal}',LineNumber={first['LineNumber']})"
+    deleted = await world.delete(f"{LINES}{key}")
+    assert deleted.status_code == 204, deleted.text
+    await world.made(LINES, body)
+
+
+def transactions(world: World) -> list[tuple[str, str, str, str, bool]]:
+    """Invoice, payment, amount, what of it is settled, and whether it is closed."""
+    return [
+        (
+            row["Invoice"],
+            row["PaymId"],
+            str(row["AmountCur"]),
+            str(row["SettleAmountCur"]),
+            row["Closed"].year > 1900,
+        )
+        for row in world.peer.records("CustTransactions")
+    ]
+
+
+@virtual
+async def test_the_sets_of_customer_transactions_show_what_is_open(world: World) -> None:
+    await invoiced(world, 30)
+    await pay(world, **MARK)
+    assert transactions(world) == [
+        ("FTI-000001", "", "30", "20", False),
+        ("", "txn_1:gross", "-20", "-20", True),
+    ]
+    [left] = world.peer.records("CustTransOpens")
+    [invoice, _] = world.peer.records("CustTransactions")
+    assert (str(left["AmountCur"]), left["RefRecId"]) == ("10", invoice["SysRecId"])
+
+
+@virtual
+async def test_settlement_may_come_later_than_posting(world: World) -> None:
+    world.peer.settings.settlement = "delayed"
+    await invoiced(world, 20)
+    await pay(world, **MARK)
+    assert open_amounts(world) == [("invoice", "20", "20"), ("payment", "-20", "-20")]
+    await world.clock.sleep(300)
+    assert open_amounts(world) == [("invoice", "20", "0"), ("payment", "-20", "0")]
+    assert world.peer.records("CustTransOpens") == []
+
+
+@virtual
+async def test_settlement_that_fails_leaves_posted_transactions_open(world: World) -> None:
+    world.peer.settings.settlement = "failing"
+    await invoiced(world, 20)
+    await pay(world, **MARK)
+    await world.clock.sleep(3_600)
+    assert open_amounts(world) == [("invoice", "20", "20"), ("payment", "-20", "-20")]

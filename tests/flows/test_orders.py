@@ -2,6 +2,7 @@
 
 import json
 from decimal import Decimal
+from typing import Literal
 
 import pytest
 
@@ -129,6 +130,8 @@ def test_credits_after_a_partial_and_a_final_refund_equal_the_charge() -> None:
         assert credited(world) == Decimal("-106.63")
         assert len(orders(world)) == 1
         assert balance(world) == 0
+        open_amounts = [row.open_amount for row in world.dynamics.customer_transactions()]
+        assert open_amounts == [0] * 6  # invoice and receipt, two credit memos and two refunds
         await booked_and_proved(world)
 
     live(story, OPTIONS)
@@ -307,7 +310,8 @@ def test_an_unapplied_receipt_is_freed_when_all_the_money_goes_back() -> None:
         assert booked[f"{txn['id']}:apply"].account.startswith("Cust ")
         assert balance(world) == 0
         assert await waiting(world) == []
-        assert (await world.get("receipts"))["receipts"] == []
+        listed = (await world.get("receipts"))["receipts"]
+        assert [each["kind"] for each in listed] == ["on_account"] * 2  # they meet there
         await booked_and_proved(world)
 
     live(story, OPTIONS)
@@ -354,7 +358,8 @@ def test_a_receipt_settles_the_reversal_when_the_order_was_given_back_and_the_re
         assert marks(world, txn["id"]) == [(reversal(world), Decimal("106.63"))]
         assert balance(world) == 0
         assert await waiting(world) == []
-        assert (await world.get("receipts"))["receipts"] == []
+        listed = (await world.get("receipts"))["receipts"]
+        assert [each["kind"] for each in listed] == ["on_account"] * 2  # they meet there
         await booked_and_proved(world)
 
     live(story, OPTIONS)
@@ -487,6 +492,24 @@ def test_a_refund_while_the_answer_on_a_line_is_lost_still_makes_the_order_small
         ordered = sum(row["LineAmount"] for row in order_lines(world).values())
         assert ordered + credited(world) == Decimal("96.01")
         assert balance(world) == 0
+        await booked_and_proved(world)
+
+    live(story, OPTIONS)
+
+
+@pytest.mark.parametrize(("settlement", "kinds"), [("delayed", []), ("failing", ["not_settled"])])
+def test_a_posted_receipt_counts_as_settled_only_once_dynamics_shows_it(
+    settlement: Literal["delayed", "failing"], kinds: list[str]
+) -> None:
+    async def story(world: World) -> None:
+        world.dynamics.settings.settlement = settlement
+        charge = sell_basket(world, new_customer(world))
+        await rest(world, 2 * DAY)
+        [txn] = transactions_of(world, charge)
+        listed = (await world.get("receipts"))["receipts"]
+        assert [each["kind"] for each in listed] == kinds
+        open_minor = [(each["transaction"], each["open_minor"]) for each in listed]
+        assert open_minor == [(txn["id"], 10_663) for _ in kinds]
         await booked_and_proved(world)
 
     live(story, OPTIONS)

@@ -273,6 +273,26 @@ def test_what_dynamics_would_refuse_later_is_named_now(name: str) -> None:
     live(story)
 
 
+def test_a_policy_may_allow_approval_and_then_readiness_says_who_approves() -> None:
+    policy = "kind: policy\nname: mine\napprovals: {general: Chief accountant}\n"
+
+    async def story(world: World) -> None:
+        for name in ("STRGL", "STRPAY"):
+            update(world, "JournalNames", "demf", name, IsApprovalActive="Yes")
+        needs = "needs an approval before posting"
+        assert await wrong(world) == {
+            "journal demf customer_payment": f"the journal name STRPAY {needs}"
+        }
+        [note] = [
+            each["note"] for each in await ready(world) if each["name"] == "journal demf general"
+        ]
+        assert note == (
+            f"the journal name STRGL {needs}; drafts wait until Chief accountant approves them"
+        )
+
+    live(story, Options(documents=(policy,)))
+
+
 def test_payment_methods_that_are_missing_or_bridge_are_named() -> None:
     table = "kind: table\nname: payment_methods\nrows: {credit: STRCARD, ideal: NOPE}"
 

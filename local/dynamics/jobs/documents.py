@@ -85,6 +85,7 @@ class Poster:
                 customer=document.customer.id,
                 kind="credit_note" if credit else "invoice",
                 document=posted.number,
+                payment_id="",
                 reference="",
                 currency=document.currency,
                 amount=document.total,

@@ -5,7 +5,7 @@ https://learn.microsoft.com/dynamics365/finance/general-ledger/general-journal-p
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from local.dynamics.jobs.ledger import GeneralLedger, Ledger, LedgerLine, Side, drafts, legs
@@ -224,18 +224,22 @@ class PostingJob:
 
     def _owe(self, kind: JournalSets, posted: Sequence[LedgerLine], row: Fields) -> None:
         """The customer and vendor transactions of a line; its first side is the account's, which
-        may mark a document to settle."""
-        mark = mark_of(kind, row)
-        is_invoice = kind is VENDOR_INVOICES
+        may mark a document to settle, or be one: a vendor invoice, or a debit with an invoice
+        number."""
+        mark, invoice = mark_of(kind, row), number_of(kind, row)
         for number, line in enumerate(posted):
             if line.account_type not in ("Cust", "Vend"):
                 continue
             subledger = self.subledger if line.account_type == "Cust" else self.books.vendors
+            is_document = bool(invoice) and (
+                kind is VENDOR_INVOICES or (not number and line.amount > 0)
+            )
             transaction = CustomerTransaction(
                 company=line.company,
                 customer=line.account,
-                kind="invoice" if is_invoice else "payment",
-                document=str(row["Invoice"]) if is_invoice else line.voucher,
+                kind="invoice" if is_document else "payment",
+                document=invoice if is_document else line.voucher,
+                payment_id=row[kind.payment_id],
                 reference=line.reference,
                 currency=line.currency,
                 amount=line.amount,
@@ -245,7 +249,19 @@ class PostingJob:
             )
             place = subledger.add(transaction)
             if mark and not number:
-                subledger.settle(place, mark)
+                self._settle(subledger, place, mark)
+
+    def _settle(self, subledger: Subledger, place: int, mark: str) -> None:
+        settings = self.books.settings
+        if settings.settlement == "posting":
+            subledger.settle(place, mark)
+        elif settings.settlement == "delayed":
+            subledger.queue(place, mark, timedelta(seconds=settings.settlement_seconds))
+
+
+def number_of(kind: JournalSets, line: Fields) -> str:
+    """The invoice number that a line carries; empty for none."""
+    return str(line["Invoice"]) if kind in (GENERAL, VENDOR_INVOICES) else ""
 
 
 def mark_of(kind: JournalSets, line: Fields) -> str:

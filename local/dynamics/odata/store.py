@@ -20,7 +20,9 @@ LINES_OF_JOURNAL = ((COMPANY, "JournalBatchNumber"), ("PaymentId",))
 GROUPS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "CustomersV3": (("StripeCustomerId_Custom",), ("PrimaryContactEmail",), ("NameAlias",)),
     "CustomerPaymentJournalHeaders": (("Description",),),
-    "CustomerPaymentJournalLines": LINES_OF_JOURNAL,
+    "CustomerPaymentJournalLines": (*LINES_OF_JOURNAL, (COMPANY, "MarkedInvoice")),
+    "CustTransactions": (("Invoice",), ("PaymId",)),
+    "CustTransOpens": (("RefRecId",),),
     "LedgerJournalHeaders": (("Description",),),
     "VendInvoiceJournalHeaders": (("Description",),),
     "VendInvoiceJournalLines": ((COMPANY, "JournalBatchNumber"), ("PaymId",)),

@@ -33,7 +33,7 @@ from local.dynamics.tables.prices import LINES as PRICE_LINES
 from local.dynamics.tables.returns import RETURNS
 from local.dynamics.tables.rules import RecordWriter
 from local.dynamics.tables.sales_tax import SalesTax, TaxableLine, tax_on
-from local.dynamics.tables.subledger import CustomerTransaction, Subledger
+from local.dynamics.tables.subledger import CustomerSets, CustomerTransaction, Subledger
 from local.dynamics.tables.trade import (
     INVOICE_CUSTOMER,
     INVOICED,
@@ -65,6 +65,7 @@ __all__ = [
     "TOTALS",
     "VENDOR_INVOICES",
     "VENDOR_PAYMENTS",
+    "CustomerSets",
     "CustomerTransaction",
     "JournalAccount",
     "JournalSets",

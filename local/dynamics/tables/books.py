@@ -58,7 +58,7 @@ class TenantBooks:
     tax_rates: Mapping[str, Decimal]
     tax_account: str
     reverse_charges: Mapping[str, str]
-    vendors: Subledger = field(default_factory=Subledger)
+    vendors: Subledger
     secrets: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def account(self, company: str, kind: str, display: str) -> JournalAccount:

@@ -37,6 +37,7 @@ class JournalSets:
     debit: str = "DebitAmount"
     credit: str = "CreditAmount"
     reference: str = "PaymentReference"
+    payment_id: str = "PaymentId"
 
 
 PAYMENTS = JournalSets(
@@ -68,6 +69,7 @@ VENDOR_INVOICES = JournalSets(
     "Currency",
     "Debit",
     "Credit",
+    "PaymId",
     "PaymId",
 )
 VENDOR_PAYMENTS = JournalSets(

@@ -15,6 +15,7 @@ def check_payment(
     books.check_payable(account)
     if fields["MarkedInvoice"]:
         _check_mark(subledger, fields, account, "Cust")
+        _check_free(books, fields)
     named = account.type == "Cust"
     fields["CustomerName"] = account.fields["OrganizationName"] if named else ""
 
@@ -33,6 +34,22 @@ def _check_settlement(fields: Fields) -> None:
         raise Infolog("The posting profile for prepayments is not set up.")
     if fields["SettleVoucher"] == "OpenTransact":
         raise unsupported("Settling open transactions automatically")
+
+
+def _check_free(books: TenantBooks, fields: Fields) -> None:
+    """One mark for an open transaction: that of another draft stands until it is posted or gone."""
+    company, own = fields[COMPANY], (fields["JournalBatchNumber"], fields["LineNumber"])
+    lines = books.store.schema.set_of("CustomerPaymentJournalLines")
+    among = {COMPANY: (company,), "MarkedInvoice": (fields["MarkedInvoice"],)}
+    for row in books.store.candidates(lines, among):
+        batch, line = row.fields["JournalBatchNumber"], row.fields["LineNumber"]
+        header = books.store.find("CustomerPaymentJournalHeaders", company, batch)
+        is_draft = header is not None and header.fields["IsPosted"] == "No"
+        if is_draft and (batch, line) != own:
+            raise Infolog(
+                "This transaction has been marked for settlement by "
+                f"{row.fields['CustomerName']} {batch} in company {company}."
+            )
 
 
 def _check_mark(subledger: Subledger, fields: Fields, account: JournalAccount, kind: str) -> None:

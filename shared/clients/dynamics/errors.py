@@ -19,6 +19,7 @@ from shared.errors import (
     CredentialsRefused,
     DuplicateKey,
     JournalPosted,
+    MarkTaken,
     Refused,
     Throttled,
     TieoutError,
@@ -44,6 +45,7 @@ JOURNAL_POSTED_TEXTS = (
     r"\b(?:cannot|can not|can't|not allowed to) (?:be )?(?:edit|chang|modif|delet|updat|creat|add)"
     r"\w*\b.{0,120}\b(?:is|already|been) posted\b",
 )
+MARK_TAKEN_TEXTS = (r"\bhas been marked for settlement by\b",)
 DUPLICATE_KEY_TEXTS = (r"the record already exists",)
 
 _INFOLOG_SPLIT = re.compile(r"(?:^|[;\s])\s*(?:Info|Warning|Error):\s*")
@@ -87,6 +89,8 @@ def error_of(
             return UpdateConflict(_shortened(text))
         if _says(JOURNAL_POSTED_TEXTS, reason.text):
             return JournalPosted(_shortened(text))
+        if _says(MARK_TAKEN_TEXTS, reason.text):
+            return MarkTaken(SYSTEM, text)
         if _says(DUPLICATE_KEY_TEXTS, reason.text):
             return DuplicateKey(SYSTEM, text)
         if any(name.endswith(REFUSED_TYPES) for name in reason.types):

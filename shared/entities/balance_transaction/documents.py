@@ -13,12 +13,13 @@ from datetime import date
 from shared.domain.books import PAYMENTS, Book
 from shared.domain.documents import AccountRole
 from shared.domain.ids import line_key
-from shared.domain.journal import Line, Role
+from shared.domain.journal import JournalKind, Line, Role
 from shared.domain.money import Money
-from shared.domain.posting import INVOICED
+from shared.domain.posting import INVOICED, rule_of
 from shared.domain.records import Ref
 from shared.entities.balance_transaction import corrections
 from shared.entities.charge.making import receipts
+from shared.entities.common import debits
 from shared.entities.common.exchange import charged_amount
 from shared.entities.common.journal_lines import (
     CustomerPaymentLine,
@@ -42,9 +43,10 @@ from shared.entities.common.objects import (
     text,
     unless_settled,
 )
-from shared.entities.common.origin import GROSS, Origin, decided, origin_of
+from shared.entities.common.origin import APPLY, GROSS, Origin, decided, origin_of
 from shared.entities.common.refunding import charge_of_refund
-from shared.entities.common.sale_routing import SaleRouting, sale_routing, session_of
+from shared.entities.common.sale_routing import sale_routing, session_of
+from shared.entities.common.settling import Settlement, may_wait
 from shared.entities.common.transaction import (
     DISPUTE_PREFIXES,
     ENTITY,
@@ -54,16 +56,23 @@ from shared.entities.common.transaction import (
     transaction_of,
 )
 from shared.entities.payout.making import payout_refs, returned_payout
+from shared.entities.refund.making import marking
 from shared.policy import Fees
 
-FX, APPLY = "fx", "apply"
+FX = "fx"
 DISPUTE_CATEGORIES = ("dispute", "dispute_reversal")
 
 
 def queries(snapshot: Snapshot, context: Context) -> tuple[Query, ...]:
-    """The posted invoice that a receipt settles."""
-    is_receipt = category_of(snapshot.object) == "charge"
-    return receipts.queries(snapshot, context) if is_receipt else ()
+    """The posted invoice that a receipt settles; the numbers that customer debits took."""
+    category = category_of(snapshot.object)
+    if category == "charge":
+        return receipts.queries(snapshot, context)
+    if category == "refund":
+        return () if _is_over(snapshot) else marking.queries(snapshot, context)
+    rule = rule_of(category)
+    is_debit = rule.account is Role.CUSTOMER and rule.kind is JournalKind.GENERAL
+    return debits.queries(snapshot) if is_debit and snapshot.written(GROSS) is None else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,15 +261,37 @@ def _customer_side(booking: _Booking, line: Line, desired: Desired) -> Desired:
     charged = charged_amount(snapshot, line.amount, booking.origin)
     gross, *rest = booking.exchanged(booking.line(line), charged)
     gross = booking.in_company(gross, booking.company_of_sale())
+    gross = debits.numbered(snapshot, gross)
     desired = replace(desired, decided=decided(snapshot, gross))
-    is_receipt = line.component == GROSS and category_of(snapshot.object) == "charge"
-    sale = receipts.sold(snapshot, context) if is_receipt else None
     kept = snapshot.written(GROSS)
-    if kept is not None and receipts.is_unapplied(kept):
-        return _applied(booking, gross, tuple(rest), sale, desired)
-    if sale is None or kept is not None:
+    is_unapplied = kept is not None and receipts.is_unapplied(kept)
+    if kept is not None and not is_unapplied:
         return replace(desired, documents=(gross, *rest))
-    return _settled(booking, gross, tuple(rest), sale, desired)
+    found = None if snapshot.written(APPLY) else _settlement(snapshot, context, gross)
+    if is_unapplied:
+        return _applied(booking, gross, tuple(rest), found, desired)
+    if found is None:
+        return replace(desired, documents=(gross, *rest))
+    return _settled(booking, gross, tuple(rest), found, desired)
+
+
+def _is_over(snapshot: Snapshot) -> bool:
+    """Whether nothing is left to decide of a line that a document settles."""
+    gross = snapshot.written(GROSS)
+    if gross is None:
+        return False
+    return not receipts.is_unapplied(gross) or snapshot.written(APPLY) is not None
+
+
+def _settlement(snapshot: Snapshot, context: Context, gross: JournalLine) -> Settlement | None:
+    """How the line of a customer is settled; None where no document settles it."""
+    category, currency = category_of(snapshot.object), gross.amount.currency
+    if gross.role != GROSS:
+        return None
+    if category == "refund":
+        return marking.settlement(snapshot, context, currency)
+    sale = receipts.sold(snapshot, context) if category == "charge" else None
+    return receipts.settlement(snapshot, sale, currency) if sale is not None else None
 
 
 def _dispute_side(booking: _Booking, line: Line, desired: Desired) -> Desired:
@@ -293,24 +324,22 @@ def _settled(
     booking: _Booking,
     gross: JournalLine,
     rest: tuple[JournalLine, ...],
-    sale: SaleRouting,
+    found: Settlement,
     desired: Desired,
 ) -> Desired:
-    """A new receipt: marked with its invoice, waiting for it, or over unapplied receipts."""
-    snapshot, context = booking.snapshot, booking.context
+    """A new line: marked with its document, waiting for it, or over unapplied receipts."""
     amount = -gross.amount.minor
-    invoice = receipts.invoice_for(snapshot, gross.amount.currency)
+    invoice, wait = found.invoice, found.wait
     if invoice is None:
-        if not receipts.is_expected(snapshot):
+        if wait is None:
             return replace(desired, documents=(gross, *rest))
-        wait = receipts.not_posted(snapshot, sale)
-        if receipts.may_wait(snapshot, context):
+        if may_wait(booking.snapshot, booking.context):
             return replace(desired, unfinished=wait)
         documents = (booking.unapplied(gross), *rest)
         note = _listed(receipts.UNAPPLIED, gross, amount)
         return replace(desired, documents=documents, waiting=wait, listed=note)
     excess = invoice.excess(amount)
-    if excess >= amount:
+    if excess >= amount > 0:
         note = _listed(receipts.SECOND_PAYMENT, gross, amount, invoice.number)
         return replace(desired, documents=(gross, *rest), listed=note)
     note_of_rest = _listed(receipts.OVER_PAYMENT, gross, excess, invoice.number)
@@ -322,25 +351,23 @@ def _applied(
     booking: _Booking,
     gross: JournalLine,
     rest: tuple[JournalLine, ...],
-    sale: SaleRouting | None,
+    found: Settlement | None,
     desired: Desired,
 ) -> Desired:
-    """A receipt that went over unapplied receipts: applied once its invoice is posted, or is
-    expected no more. `sale` None: the policy settles it no more; what was written stays."""
+    """A line that went over unapplied receipts: applied once its document is posted, or is
+    expected no more. `found` None: the policy settles it no more; what was written stays."""
     snapshot = booking.snapshot
     amount = -gross.amount.minor
     documents = (booking.unapplied(gross), *rest)
     applied = snapshot.written(APPLY)
     if applied is not None:
         return replace(desired, documents=(*documents, applied))
-    if sale is None:
+    if found is None:
         return replace(desired, documents=documents)
-    invoice = receipts.invoice_for(snapshot, gross.amount.currency)
-    if invoice is None and receipts.is_expected(snapshot):
-        wait = receipts.not_posted(snapshot, sale)
+    if found.wait is not None:
         note = _listed(receipts.UNAPPLIED, gross, amount)
-        return replace(desired, documents=documents, waiting=wait, listed=note)
-    number = invoice.number if invoice else ""
+        return replace(desired, documents=documents, waiting=found.wait, listed=note)
+    number = found.invoice.number if found.invoice else ""
     note = _listed(receipts.APPLIED, gross, amount, number)
     line = booking.applied(gross, number)
     return replace(desired, documents=(*documents, line), listed=note)

@@ -9,7 +9,7 @@ failed afterwards is invoiced by a reversal, a free text invoice.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from shared.domain.documents import Document, Party
@@ -17,6 +17,7 @@ from shared.domain.ids import object_of
 from shared.domain.journal import Role
 from shared.domain.money import exponent
 from shared.entities.charge import order
+from shared.entities.common import settling
 from shared.entities.common.journal_lines import JournalLine
 from shared.entities.common.objects import (
     Context,
@@ -24,7 +25,6 @@ from shared.entities.common.objects import (
     Query,
     Snapshot,
     captured_minor,
-    moment,
     text,
 )
 from shared.entities.common.order_state import CANCELED, ORDER
@@ -37,30 +37,15 @@ from shared.entities.common.sale_routing import (
     session_of,
 )
 from shared.entities.common.sales_documents import MemoHeader
+from shared.entities.common.settling import FREE_TEXT, INVOICES, Invoice, Settlement
 from shared.entities.refund.making import REVERSAL, amount_in
 from shared.errors import Waiting
 from shared.policy import Sale
 from shared.targets.finance import IS_POSTED, is_posted
 
-INVOICES, FREE_TEXT = "SalesInvoiceHeadersV2", "CDSFreeTextInvoiceHeaders"
 RECEIPTS = "CustomerPaymentJournalLines"
 OVER_PAYMENT, SECOND_PAYMENT = "over_payment", "second_payment"
 UNAPPLIED, APPLIED = "unapplied", "applied"
-
-
-@dataclass(frozen=True, slots=True)
-class Invoice:
-    """A posted invoice that a receipt is for. `open_minor`: what is open of it; None where Dynamics
-    does not tell its total (free text invoices)."""
-
-    number: str
-    open_minor: int | None
-
-    def excess(self, amount_minor: int) -> int:
-        """What of a receipt the invoice does not take."""
-        if self.open_minor is None:
-            return 0
-        return max(amount_minor - max(self.open_minor, 0), 0)
 
 
 def sold(snapshot: Snapshot, context: Context) -> SaleRouting | None:
@@ -114,9 +99,10 @@ def queries(snapshot: Snapshot, context: Context) -> tuple[Query, ...]:
                 company,
                 "MarkedInvoice",
                 number,
-                ("PaymentId", "CreditAmount", "DebitAmount", "CurrencyCode"),
+                ("PaymentId", "CreditAmount", "DebitAmount", "CurrencyCode", "JournalBatchNumber"),
             )
         )
+        asked += settling.queries_of_open(snapshot, company, number)
     return tuple(asked)
 
 
@@ -186,11 +172,8 @@ def invoice_for(snapshot: Snapshot, currency: str) -> Invoice | None:
     found: list[Invoice] = []
     for row in snapshot.answers.get("invoices", ()):
         if str(row["CurrencyCode"]).lower() == currency:
-            number = str(row["InvoiceNumber"])
             total = Decimal(str(row["TotalInvoiceAmount"]))
-            left = total - _received(snapshot, number, currency)
-            open_minor = _whole_minor(left, currency, is_new=left == total)
-            found.append(Invoice(number, open_minor))
+            found.append(_open_of(snapshot, str(row["InvoiceNumber"]), currency, total))
     found.sort(key=lambda each: each.number, reverse=True)
     for number, reversal in _posted_reversals(snapshot):
         if reversal.currency == currency:
@@ -200,8 +183,21 @@ def invoice_for(snapshot: Snapshot, currency: str) -> Invoice | None:
         return max(found, key=lambda each: each.open_minor or 0)  # the first of equal ones
     for row in snapshot.answers.get("free_text", ()):
         if is_posted(row) and str(row["CurrencyCode"]).lower() == currency:
-            return Invoice(str(row["InvoiceId"]), None)
+            number = str(row["InvoiceId"])
+            amount = settling.total_of(snapshot, number, currency)
+            if amount is None:
+                return Invoice(number, None)
+            return _open_of(snapshot, number, currency, amount)
     return None
+
+
+def _open_of(snapshot: Snapshot, number: str, currency: str, total: Decimal) -> Invoice:
+    """What is open of an invoice: as Dynamics shows it, less what is marked and not settled yet. A
+    posted mark may be settled later or never, so the smaller of both counts."""
+    left = total - _received(snapshot, number, currency)
+    shown = settling.open_of(snapshot, number, currency)
+    left = left if shown is None else min(left, shown)
+    return Invoice(number, _whole_minor(left, currency, is_new=left == total))
 
 
 def _whole_minor(amount: Decimal, currency: str, *, is_new: bool) -> int:
@@ -231,10 +227,15 @@ def is_expected(snapshot: Snapshot) -> bool:
     return not (type(refunded) is int and refunded >= captured_minor(charge))
 
 
-def may_wait(snapshot: Snapshot, context: Context) -> bool:
-    """Whether the receipt is young enough to wait for its invoice."""
-    made = moment(snapshot.object, "created", "balance_transaction")
-    return context.is_within(context.policy.receipts.wait_hours, made)
+def settlement(snapshot: Snapshot, sale: SaleRouting, currency: str) -> Settlement:
+    """The posted invoice of a receipt in a currency, or what it waits for."""
+    invoice = invoice_for(snapshot, currency)
+    if invoice is not None and (invoice.open_minor is None or invoice.open_minor > 0):
+        blocked = settling.blocked(snapshot, invoice.number)
+        if blocked is not None:
+            return Settlement(wait=blocked)
+    is_waiting = invoice is None and is_expected(snapshot)
+    return Settlement(invoice, not_posted(snapshot, sale) if is_waiting else None)
 
 
 def not_posted(snapshot: Snapshot, found: SaleRouting) -> Waiting:

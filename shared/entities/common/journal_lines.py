@@ -77,6 +77,7 @@ class JournalLine(Document):
     account: Annotated[AccountRole, Fact("the account")]
     offset: Annotated[AccountRole, Fact("the offset account")]
     marked_invoice: Annotated[str, Fact("the posted invoice that a receipt settles")] = ""
+    invoice: Annotated[str, Fact("the number of its own of a customer debit")] = ""
     customer: str | None = None
     reverses: str = ""
     category: Annotated[str, Attribute("Stripe's reporting category")]

@@ -18,7 +18,7 @@ from shared.entities.common.objects import Decided, Json, Snapshot, id_of
 from shared.entities.common.order_state import ORDER
 from shared.entities.common.sales_documents import MemoHeader, SalesOrder
 
-GROSS = "gross"
+GROSS, APPLY = "gross", "apply"
 FIRST = "first"  # the record that the row `origin` of the charge names
 # Protected fields, which no mapping can change: of journal lines; of orders, credit memos, returns.
 ACCOUNT_FIELD = "AccountDisplayValue"

@@ -17,6 +17,7 @@ from shared.domain.ids import line_key
 from shared.domain.journal import Role
 from shared.domain.money import Money
 from shared.domain.records import Record, Ref
+from shared.entities.common import debits
 from shared.entities.common.disputing import is_final, loss_of
 from shared.entities.common.journal_lines import GeneralLine, JournalLine
 from shared.entities.common.line_details import described
@@ -25,6 +26,7 @@ from shared.entities.common.objects import (
     Desired,
     Enqueue,
     Json,
+    Query,
     Snapshot,
     check_open,
     elements,
@@ -67,6 +69,13 @@ def standing(snapshot: Snapshot) -> tuple[OpenAmount, ...]:
         held = line.amount if line.account.role is Role.DISPUTES else -line.amount
         sums[place] = sums.get(place, Money(0, line.amount.currency)) + held
     return tuple(OpenAmount(company, amount) for (company, _), amount in sums.items())
+
+
+def queries(snapshot: Snapshot, context: Context) -> tuple[Query, ...]:
+    """The numbers that other debits of the customer took, where a lost dispute is one."""
+    charge = snapshot.related.get("charge") or {}
+    is_debit = is_final(snapshot.object) and loss_of(charge, context) is not Loss.LOSSES
+    return debits.queries(snapshot) if is_debit else ()
 
 
 def build(snapshot: Snapshot, context: Context) -> Desired:
@@ -156,7 +165,7 @@ def _written_off(snapshot: Snapshot) -> Iterator[JournalLine]:
 
 def _cleared(
     snapshot: Snapshot, context: Context, kept: tuple[JournalLine, ...]
-) -> Iterator[GeneralLine]:
+) -> Iterator[JournalLine]:
     """The lines that clear what stands: at the end of the dispute, and when more was written off
     than stands by now."""
     number = len(kept)
@@ -169,7 +178,7 @@ def _cleared(
         role = f"{LOST}:{number}"
         day, what = _day(snapshot, context, is_loss=part.amount.minor > 0)
         account = mine[-1].account if mine else _account(snapshot, context)
-        yield GeneralLine(
+        line = GeneralLine(
             role=role,
             company=part.company,
             key=line_key(snapshot.id, role),
@@ -181,6 +190,7 @@ def _cleared(
             source=snapshot.id,
             customer=next((line.customer for line in _booked(snapshot)), None),
         )
+        yield debits.numbered(snapshot, line, number)
 
 
 def _account(snapshot: Snapshot, context: Context) -> AccountRole:

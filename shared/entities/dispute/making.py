@@ -13,6 +13,7 @@ from shared.entities.making import Making
 MAKING = Making(
     build=documents.build,
     read=reading.read,
+    queries_of=documents.queries,
     documents=(GeneralLine,),
 )
 

@@ -28,6 +28,7 @@ from shared.stores.active_books import ReadBooks
 from shared.stores.holds import Holds
 from shared.stores.item import ItemKind
 from shared.stores.journals import POSTED, TABLE, UNPOSTED, close, note_posted, passed_over
+from shared.stores.mappings import Mappings
 from shared.stores.places import Place
 from shared.stores.retry import with_retries
 from shared.stores.runs import Run, side_by_side
@@ -52,7 +53,9 @@ class PostingWatch:
         rng: Random,
         settings: Settings,
         books: ReadBooks,
+        mappings: Mappings,
     ) -> None:
+        self._mappings = mappings
         self._dynamics, self._tables, self._maintenance = dynamics, tables, maintenance
         self._entity_sets, self._clock, self._rng = entity_sets, clock, rng
         self._settings, self._books, self._holds = settings, books, Holds(tables)
@@ -140,7 +143,9 @@ class PostingWatch:
             return
         company, kind, batch = row.row.split("~", maxsplit=2)
         if await self._needs_approval(company, str(row.cells["name"])):
-            telemetry.event("journal_not_approved", company=company, journal=batch)
+            approver = (await self._mappings.active()).policy.approvals.of(JournalKind(kind))
+            who = approver or "nobody that the policy names"
+            telemetry.event("journal_not_approved", company=company, journal=batch, approver=who)
             return
         if await close(self._tables, row):  # else the next run looks again
             await self._isolate(company, JournalKind(kind), batch, row)

@@ -6,6 +6,7 @@ https://learn.microsoft.com/dynamics365/fin-ops-core/dev-itpro/data-entities/oda
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
@@ -15,7 +16,7 @@ from shared.domain.books import Account, Books, PlacedBook
 from shared.domain.journal import JournalKind
 from shared.entities.customer import ACCOUNT, CUSTOMERS
 from shared.errors import MappingUnusable, Refused
-from shared.policy import OrderTax
+from shared.policy import Approvals, OrderTax
 from shared.ports import DynamicsGateway, Json, Lookup, Value
 from shared.services.operations.readiness import Probe
 from shared.services.operations.vendor_setup import fee_invoice_faults
@@ -37,9 +38,10 @@ GROUP_SETS: Mapping[str, tuple[str, str]] = MappingProxyType(
     }
 )
 """Tables of the mapping, and the sets and keys of what they name."""
+APPROVALS = ("needs an approval before posting", "has an approval workflow")
 JOURNAL_FLAGS = (
-    ("IsApprovalActive", "needs an approval before posting"),
-    ("IsWorkflowApprovalActive", "has an approval workflow"),
+    ("IsApprovalActive", APPROVALS[0]),
+    ("IsWorkflowApprovalActive", APPROVALS[1]),
     ("IsFixedOffsetAccount", "has a fixed offset account"),
     ("DeleteLinesAfterPosting", "deletes its lines after posting"),
 )
@@ -108,9 +110,11 @@ class DynamicsSetup:
             partial(self._company, company),
         )
         remedy = f"Correct the journal name in Dynamics (README.md, Prepare Dynamics), or {books}."
+        notes: dict[str, str] = {}
         yield Probe(
             {f"journal {company} {kind}": remedy for kind in JournalKind},
-            partial(self._journals, company),
+            partial(self._journals, company, notes),
+            notes,
         )
         yield Probe(
             {f"one-time customer {company}": f"Create the customer in Dynamics, or {books}."},
@@ -203,9 +207,13 @@ class DynamicsSetup:
         rows = await self._rows("Ledgers", "", "LegalEntityId", [company], *select)
         return rows.get(company.casefold())
 
-    async def _journals(self, company: str) -> Problems:
+    async def _journals(self, company: str, notes: dict[str, str]) -> Problems:
+        """`notes`: the names whose journals a person approves, as the policy allows."""
         journals = self._books.companies[company].journals
         flags = [flag for flag, _ in JOURNAL_FLAGS]
+        approvals = Approvals()
+        with suppress(MappingUnusable):  # the check `mapping` says so
+            approvals = (await self._mappings.active()).policy.approvals
         names = [journals[kind] for kind in JournalKind]
         rows = await self._rows("JournalNames", company, "Name", names, "Type", *flags)
         problems = {}
@@ -218,8 +226,13 @@ class DynamicsSetup:
             elif row["Type"] != JOURNAL_TYPES[kind]:
                 text = f"{what} is not of type {JOURNAL_TYPES[kind]}"
             else:
+                approver = approvals.of(kind)
                 faults = [*_other_case(name, row["Name"]), *_set_flags(row, JOURNAL_FLAGS)]
+                allowed = [each for each in faults if approver and each in APPROVALS]
+                faults = [each for each in faults if each not in allowed]
                 text = f"{what} {', '.join(faults)}" if faults else ""
+                why = f"{', '.join(allowed)}; drafts wait until {approver} approves them"
+                notes[f"journal {company} {kind}"] = f"{what} {why}" if allowed else ""
             problems[f"journal {company} {kind}"] = text
         return problems
 

@@ -118,7 +118,7 @@ ENTITY_SETS: tuple[EntitySet, ...] = (
         ),
         types={
             "Decimal": "DebitAmount CreditAmount Quantity",
-            "Date": "TransDate DocumentDate",
+            "Date": "TransDate DocumentDate DueDate",
             "LedgerJournalACType": "AccountType OffsetAccountType",
         },
         mandatory=(
@@ -140,6 +140,7 @@ ENTITY_SETS: tuple[EntitySet, ...] = (
                 "SalesTaxGroup ItemSalesTaxGroup SalesTaxCode OverrideSalesTax "
                 "IsWithholdingCalculationEnabled ItemWithholdingTaxGroupCode"
             ),
+            "settlement": "Invoice DueDate",
         },
     ),
     entity_set(

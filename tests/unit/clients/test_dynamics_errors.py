@@ -19,6 +19,7 @@ from shared.errors import (
     CredentialsRefused,
     DuplicateKey,
     JournalPosted,
+    MarkTaken,
     Refused,
     Throttled,
     TieoutError,
@@ -43,6 +44,10 @@ CONFLICT = (
     "Write failed for table row of type 'LedgerJournalTransEntity'. Infolog: Error: Cannot edit "
     "a record in Ledger journal table (LedgerJournalTable). An update conflict occurred due to "
     "another user process deleting the record or changing one or more fields in the record.."
+)
+MARKED = (
+    "Write failed for table row of type 'CustomerPaymentJournalLineEntity'. Infolog: Error: This "
+    "transaction has been marked for settlement by Ada USMF-000007 in company usmf.."
 )
 
 
@@ -72,6 +77,7 @@ def test_a_refused_write_is_refused_whatever_its_status(status: int) -> None:
     [
         (DUPLICATE, DuplicateKey),
         (CONFLICT, UpdateConflict),
+        (MARKED, MarkTaken),
         (
             "Infolog: Error: Deadlock, where one or more users have simultaneously locked the "
             "whole table or part of it.",

@@ -66,6 +66,7 @@ def test_a_charge_becomes_a_payment_line_and_a_fee_line() -> None:
         "account": CUSTOMER,
         "offset": AccountRole(Role.CLEARING),
         "marked_invoice": "",
+        "invoice": "",
         "customer": None,
         "reverses": "",
     }

@@ -1,0 +1,105 @@
+"""What a money line settles: the posted document that its draft is marked with, and its waiting.
+
+Two posted transactions cannot be settled over OData. A line whose document is not posted yet waits
+for it, at most `receipts.wait_hours` and never over the month's cut-off. What is open is read
+(`CustTransactions`), never concluded from "posted": Finance 10.0.49 may settle later. An open
+transaction takes one mark: what another draft marks, a line waits for.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from shared.domain.ids import object_of
+from shared.entities.common.objects import Context, Json, Query, Snapshot, moment
+from shared.errors import Waiting
+
+INVOICES, FREE_TEXT = "SalesInvoiceHeadersV2", "CDSFreeTextInvoiceHeaders"
+TRANSACTIONS, JOURNALS = "CustTransactions", "CustomerPaymentJournalHeaders"
+
+
+@dataclass(frozen=True, slots=True)
+class Invoice:
+    """A posted invoice or credit note that a line is for. `open_minor`: what is open of it; None
+    where Dynamics does not tell its total (free text invoices)."""
+
+    number: str
+    open_minor: int | None
+
+    def excess(self, amount_minor: int) -> int:
+        """What of a receipt the invoice does not take."""
+        if self.open_minor is None:
+            return 0
+        return max(amount_minor - max(self.open_minor, 0), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How a line is settled. `invoice`: the posted document, None while there is none; `wait`: the
+    word for that, None where no document is expected (any more)."""
+
+    invoice: Invoice | None = None
+    wait: Waiting | None = None
+
+
+def may_wait(snapshot: Snapshot, context: Context) -> bool:
+    """Whether a transaction is young enough to wait for a document: its month is not over."""
+    made = moment(snapshot.object, "created", "balance_transaction")
+    day, today = context.local_date(made), context.local_date(int(context.now.timestamp()))
+    in_month = (today.year, today.month) <= (day.year, day.month)
+    return in_month and context.is_within(context.policy.receipts.wait_hours, made)
+
+
+def queries_of_open(snapshot: Snapshot, company: str, number: str) -> Iterator[Query]:
+    """What is open of a document, and whether the journals of other lines that mark it are posted.
+    Of the lines, `receipts <number>` is asked before."""
+    select = ("AmountCur", "SettleAmountCur", "CurrencyCode")
+    yield Query(f"open {number}", TRANSACTIONS, company, "Invoice", number, select)
+    for row in _others(snapshot, number):
+        batch = str(row["JournalBatchNumber"])
+        select = ("JournalBatchNumber", "IsPosted", "Description")
+        yield Query(f"journal {batch}", JOURNALS, company, "JournalBatchNumber", batch, select)
+
+
+def total_of(snapshot: Snapshot, number: str, currency: str) -> Decimal | None:
+    """The amount of a document in a currency; None where it is not shown, or shown twice."""
+    row = _shown(snapshot, number, currency)
+    return None if row is None else Decimal(str(row["AmountCur"]))
+
+
+def open_of(snapshot: Snapshot, number: str, currency: str) -> Decimal | None:
+    """What is open of a document, in major units; None where it is not shown, or shown twice."""
+    row = _shown(snapshot, number, currency)
+    if row is None:
+        return None
+    return Decimal(str(row["AmountCur"])) - Decimal(str(row["SettleAmountCur"]))
+
+
+def blocked(snapshot: Snapshot, number: str) -> Waiting | None:
+    """The word for a document that a draft of another transaction marks."""
+    for row in _others(snapshot, number):
+        batch = str(row["JournalBatchNumber"])
+        headers = snapshot.answers.get(f"journal {batch}", ())
+        if any(header["IsPosted"] != "Yes" for header in headers):
+            by = f"{row['PaymentId']}, a draft in journal {batch}"
+            text = f"{snapshot.id}: invoice {number} is marked by {by}"
+            return Waiting("invoice_marked", text)
+    return None
+
+
+def _shown(snapshot: Snapshot, number: str, currency: str) -> Json | None:
+    rows = [
+        row
+        for row in snapshot.answers.get(f"open {number}", ())
+        if str(row["CurrencyCode"]).lower() == currency
+    ]
+    return rows[0] if len(rows) == 1 else None
+
+
+def _others(snapshot: Snapshot, number: str) -> list[Json]:
+    """The lines of other transactions that mark a document, where their journals are known."""
+    return [
+        row
+        for row in snapshot.answers.get(f"receipts {number}", ())
+        if object_of(str(row["PaymentId"])) != snapshot.id and row.get("JournalBatchNumber")
+    ]
