@@ -1,6 +1,7 @@
 """Order to cash in a whole world: sales orders, their receipts and what is given back."""
 
 import json
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Literal
 
@@ -10,11 +11,13 @@ from local.dynamics import DynamicsFaults
 from local.publishing import embedded
 from local.stripe import PeerSettings
 from local.world import Options, World
+from shared.ports import Write, Written
 from tests.world import (
     DAY,
     HOUR,
     MINUTE,
     Json,
+    account_of,
     booked_and_proved,
     check_out,
     customers,
@@ -510,6 +513,47 @@ def test_a_posted_receipt_counts_as_settled_only_once_dynamics_shows_it(
         assert [each["kind"] for each in listed] == kinds
         open_minor = [(each["transaction"], each["open_minor"]) for each in listed]
         assert open_minor == [(txn["id"], 10_663) for _ in kinds]
+        await booked_and_proved(world)
+
+    live(story, OPTIONS)
+
+
+async def invoice_by_hand(world: World, account: str, amount: int) -> str:
+    """A posted free text invoice that a person made; returns its number."""
+    key = {"ExternalInvoiceId": "by-hand"}
+    who = {"CustomerAccount": account, "CurrencyCode": "EUR", "InvoiceDate": date(2026, 10, 1)}
+    what = {"MainAccountDisplayValue": "401100", "Quantity": 1, "UnitPrice": amount}
+    for name, fields in (("Headers", who), ("Lines", what)):
+        write = Write("POST", f"CDSFreeTextInvoice{name}", "demf", {**key, **fields})
+        [written] = await world.app.dynamics.apply([write], world.clock.now() + timedelta(hours=1))
+        assert isinstance(written, Written)
+    [posted] = world.dynamics.post_free_text_invoices()
+    assert posted.reasons == ()
+    [row] = world.dynamics.records("CDSFreeTextInvoiceHeaders", "demf")
+    return str(row["FreeTextNumber"])
+
+
+def test_two_receipts_of_one_invoice_mark_it_one_after_the_other() -> None:
+    async def story(world: World) -> None:
+        ada = new_customer(world)
+        sell(world, 100, "eur", ada)
+        await rest(world, DAY)
+        account = account_of(world, ada, "demf").removeprefix("Cust ")
+        number = await invoice_by_hand(world, account, 100)
+        world.dynamics.settings.post_interval_seconds = DAY
+        charges = [
+            sell(world, 5_000, "eur", ada, metadata={"dynamics_invoice": number}) for _ in range(2)
+        ]
+        await rest(world, 2 * DAY)
+        found = []
+        for charge in charges:
+            [txn] = transactions_of(world, charge)
+            found += marks(world, txn["id"])
+        assert found == [(number, Decimal("50.00"))] * 2
+        open_amounts = {
+            row.document: row.open_amount for row in world.dynamics.customer_transactions()
+        }
+        assert open_amounts[number] == 0
         await booked_and_proved(world)
 
     live(story, OPTIONS)
