@@ -523,7 +523,8 @@ async def invoice_by_hand(world: World, account: str, amount: int) -> str:
     key = {"ExternalInvoiceId": "by-hand"}
     who = {"CustomerAccount": account, "CurrencyCode": "EUR", "InvoiceDate": date(2026, 10, 1)}
     what = {"MainAccountDisplayValue": "401100", "Quantity": 1, "UnitPrice": amount}
-    for name, fields in (("Headers", who), ("Lines", what)):
+    documents: dict[str, Json] = {"Headers": who, "Lines": what}
+    for name, fields in documents.items():
         write = Write("POST", f"CDSFreeTextInvoice{name}", "demf", {**key, **fields})
         [written] = await world.app.dynamics.apply([write], world.clock.now() + timedelta(hours=1))
         assert isinstance(written, Written)
