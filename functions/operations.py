@@ -45,7 +45,7 @@ async def ready(req: func.HttpRequest, client: df.DurableOrchestrationClient) ->
         checks = await bootstrap.app().health(DurableFlows(client)).ready()
     except TieoutError as error:
         return refused(error)
-    problems = [check for check in checks if check.problem]
+    problems = [check for check in checks if check.problem and not check.advice]
     body = {
         "status": "not ready" if problems else "ready",
         "checks": [asdict(check) for check in checks],

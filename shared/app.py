@@ -37,7 +37,7 @@ from shared.services.inbox import (
 )
 from shared.services.operations import (
     CustomerDecisions,
-    DynamicsSetup,
+    CutOff,
     Health,
     Measure,
     ReadyAccount,
@@ -46,6 +46,7 @@ from shared.services.operations import (
 from shared.services.privacy import Erase, Purge
 from shared.services.probing import Probing
 from shared.services.publishing import Publish, Published, Reapply, Recent
+from shared.services.readiness import DynamicsSetup
 from shared.services.reconciliation import Prover, Reconcile, prove_each
 from shared.services.setup import SetupNote, WebhookSetup, note_setup, webhook_setup
 from shared.services.work import AccountSweeps, Backfill, DeadLetters, Sweep, Work
@@ -370,7 +371,7 @@ class App(ReceivingApp):
                 )
                 for alias, app in self._each_account().items()
             },
-            setup=DynamicsSetup(self.dynamics, self.settings, self.mappings),
+            setup=DynamicsSetup(self.dynamics, self.settings, self.mappings, self.clock),
             tables=self.tables,
             queue=self.queue,
             flows=self.flows or flows,
@@ -378,6 +379,7 @@ class App(ReceivingApp):
             mappings=self.mappings,
             queues=(*self.registry.queues, INGRESS_QUEUE),
             ways_in=WaysIn(self.doors, self.settings),
+            cut_off=CutOff(self.settings.time_zone, self.clock),
         )
 
     async def webhook_setup(self) -> WebhookSetup:

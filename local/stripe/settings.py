@@ -60,7 +60,7 @@ class PeerSettings:
 
     `refund_fee_returned`: refunds give the fee back in proportion (a negative fee).
     `payouts` None: the account is on manual payouts. `automatic_tax_percentage`: what Stripe Tax
-    charges, on goods and shipping; None: it is not set up.
+    charges, on goods and shipping; None: it is not set up. `time_zone`: of the Dashboard.
     """
 
     fees: Mapping[str, Fee] = field(default_factory=lambda: FEES)
@@ -74,6 +74,7 @@ class PeerSettings:
     payouts: PayoutSchedule | None = field(default_factory=PayoutSchedule)
     default_currency: str = "usd"
     automatic_tax_percentage: Decimal | None = None
+    time_zone: str = "Etc/UTC"
 
     def fee_of(self, currency: str) -> Fee:
         """The fee of a currency."""

@@ -1,16 +1,16 @@
 """Health, readiness, gauges and decisions about customers."""
 
 from shared.services.operations.customers import AccountDecision, ChoiceRefused, CustomerDecisions
-from shared.services.operations.dynamics_setup import DynamicsSetup
-from shared.services.operations.health import Health, ReadyAccount
+from shared.services.operations.health import Health
 from shared.services.operations.measure import Measure
+from shared.services.operations.stripe_side import CutOff, ReadyAccount
 from shared.services.operations.ways_in import WaysIn
 
 __all__ = (
     "AccountDecision",
     "ChoiceRefused",
     "CustomerDecisions",
-    "DynamicsSetup",
+    "CutOff",
     "Health",
     "Measure",
     "ReadyAccount",
