@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -33,12 +35,12 @@ OF_COMPANY = [
 FIELDS = ["advice", "by_hand", "group", "name", "note", "problem", "remedy"]
 
 
-async def ready(world: World, status: int = 503) -> list[dict[str, str]]:
+async def ready(world: World, status: int = 503) -> list[dict[str, Any]]:
     answer = await ask(world, "GET", "ready")
     assert answer.status_code == status, answer.text
     found = answer.json()
     assert found["status"] == ("ready" if status == 200 else "not ready")
-    checks: list[dict[str, str]] = found["checks"]
+    checks: list[dict[str, Any]] = found["checks"]
     for check in checks:
         assert sorted(check) == FIELDS
         assert check["group"]
@@ -96,6 +98,34 @@ READS = {"usmf": 14, "demf": 13}
 """Of each company: journal names twice, customers, groups, methods of payment, banks twice; main
 accounts and what the company has set of them, each in two parts, and again those behind the banks;
 the rate of each currency."""
+
+
+DOCS = Path(__file__).parents[2] / "docs" / "operations.md"
+
+
+def test_the_operations_guide_lists_every_check_and_no_other() -> None:
+    text = DOCS.read_text(encoding="utf-8").partition("### What `ready` checks\n")[2]
+    rows = re.findall(r"^\| (`[^|]+) \|", text.partition("\n## ")[0], re.MULTILINE)
+    listed = [name for row in rows for name in re.findall(r"`([^`]+)`", row)]
+    assert len(listed) == len(set(listed))
+
+    async def story(world: World) -> None:
+        names = [str(check["name"]) for check in await ready(world, 200)]
+        assert {_general(name) for name in names} == set(listed)
+
+    settings = {"stripe_account_id": books.account_id("default")}
+    live(story, Options(settings=settings, ingress="both"))
+
+
+def _general(name: str) -> str:
+    """A check as the guide names it, for any company, queue, way and kind of journal."""
+    first, *rest = name.split(" ")
+    if first == "queue":
+        return "queue <name>"
+    if first == "ingress":
+        return "ingress <way>"
+    words = {"usmf": "<c>", "demf": "<c>", "general": "<kind>", "customer_payment": "<kind>"}
+    return " ".join([first, *(words.get(word, word) for word in rest)])
 
 
 def test_a_look_takes_few_requests_and_writes_nothing() -> None:
@@ -243,7 +273,7 @@ def test_a_company_that_dynamics_does_not_have_is_named() -> None:
     live(story, Options(settings=renamed_company("demf", "zzzz")))
 
 
-def update(world: World, entity_set: str, *key: str, **fields: object) -> None:
+def update(world: World, entity_set: str, *key: str, **fields: Any) -> None:
     store = world.dynamics._store
     row = store.find(entity_set, *key)
     assert row is not None
@@ -257,7 +287,7 @@ def remove(world: World, entity_set: str, *key: str) -> None:
     store.delete(store.schema.set_of(entity_set), row)
 
 
-def insert(world: World, entity_set: str, **fields: object) -> None:
+def insert(world: World, entity_set: str, **fields: Any) -> None:
     store = world.dynamics._store
     shape = store.schema.set_of(entity_set)
     store.insert(shape, {**shape.blank, **fields})

@@ -28,7 +28,7 @@ type Wanted = Mapping[str, Sequence[str]]
 """Numbers of accounts, each with what the books use it for."""
 
 
-class AccountSetup:
+class AccountsSetup:
     """The probes of the accounts by role, of clearing and of banks."""
 
     def __init__(self, reads: Reads, settings: Settings, clock: Clock) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from shared.entities.customer import CUSTOMERS
 from shared.ports import Clock, DynamicsGateway
-from shared.services.readiness.accounts import AccountSetup
+from shared.services.readiness.accounts import AccountsSetup
 from shared.services.readiness.checks import Probe, Problems
 from shared.services.readiness.companies import CompanySetup
 from shared.services.readiness.currencies import CurrencySetup
@@ -37,7 +37,7 @@ class DynamicsSetup:
         companies = CompanySetup(reads, books, mappings)
         currencies = CurrencySetup(reads, books, mappings, clock)
         mapped = MappedSetup(reads, mappings, clock)
-        accounts = AccountSetup(reads, self._settings, clock)
+        accounts = AccountsSetup(reads, self._settings, clock)
         yield from self._named_by_settings(reads)
         yield from mapped.shared_probes()
         yield from currencies.shared_probes()

@@ -7,6 +7,8 @@ from typer.testing import CliRunner, Result
 
 from cli.main import app as command
 from cli.remote import transport
+from cli.setup.page import checks_as_steps
+from cli.setup.steps import StepState
 
 FAILED = {"name": "mapping", "problem": "does not compile", "remedy": "Publish another."}
 HELD = {"name": "storage", "problem": "", "remedy": ""}
@@ -65,3 +67,8 @@ def test_the_answer_is_printed_as_it_is_for_programs() -> None:
     body = {"status": "not ready", "checks": [FAILED]}
     result = run(503, body, "--json")
     assert (result.exit_code, json.loads(result.stdout)) == (1, body)
+
+
+def test_an_advice_leaves_nothing_to_do_after_a_setup() -> None:
+    states = [step.state for step in checks_as_steps({"checks": [ADVICE, FAILED, HELD]})]
+    assert states == [StepState.NOTE, StepState.FAIL, StepState.OK]
