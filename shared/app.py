@@ -4,7 +4,7 @@ Each service takes the parts that it uses. Stores, and what sends objects to the
 together here alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Self
@@ -38,7 +38,7 @@ from shared.services.inbox import (
 )
 from shared.services.operations import (
     CustomerDecisions,
-    DynamicsSetup,
+    CutOff,
     Health,
     Measure,
     ReadyAccount,
@@ -48,6 +48,7 @@ from shared.services.operations import (
 from shared.services.privacy import Erase, Purge
 from shared.services.probing import Probing
 from shared.services.publishing import Publish, Published, Reapply, Recent
+from shared.services.readiness import DynamicsSetup
 from shared.services.reconciliation import Prover, Reconcile, prove_each
 from shared.services.setup import SetupNote, WebhookSetup, note_setup, webhook_setup
 from shared.services.work import AccountSweeps, Backfill, DeadLetters, Sweep, Work
@@ -120,6 +121,10 @@ class App(ReceivingApp):
 
     def _books(self) -> BooksInForce:
         return BooksInForce(self.settings, self.mappings)
+
+    def _dynamics_setup(self) -> Callable[[Books], DynamicsSetup]:
+        ports = (self.dynamics, self.settings, self.mappings, self.clock)
+        return partial(DynamicsSetup, *ports)
 
     # The services.
 
@@ -322,8 +327,8 @@ class App(ReceivingApp):
         """Submitting, previewing and publishing mappings."""
         recent = self._recent().objects
         ports = (self.mappings, self.settings, self.clock, recent, self.dynamics)
-        setup = partial(DynamicsSetup, self.dynamics, self.settings, self.mappings)
-        return Publish(*ports, audit_log=self.audit_log(), check_books=partial(check_books, setup))
+        check = partial(check_books, self._dynamics_setup())
+        return Publish(*ports, audit_log=self.audit_log(), check_books=check)
 
     def reapply(self) -> Reapply:
         """Rendering drafts as the active mapping says."""
@@ -383,7 +388,7 @@ class App(ReceivingApp):
                 )
                 for alias, app in self._each_account().items()
             },
-            setup=partial(DynamicsSetup, self.dynamics, self.settings, self.mappings),
+            setup=self._dynamics_setup(),
             books=self._books(),
             tables=self.tables,
             queue=self.queue,
@@ -392,6 +397,7 @@ class App(ReceivingApp):
             mappings=self.mappings,
             queues=(*self.registry.queues, INGRESS_QUEUE),
             ways_in=WaysIn(self.doors, self.settings),
+            cut_off=CutOff(self.settings.time_zone, self.clock),
         )
 
     async def webhook_setup(self) -> WebhookSetup:
