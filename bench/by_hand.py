@@ -6,6 +6,7 @@ and checks, as somebody would write them who never wants to change them.
 
 from shared.domain.books import Account
 from shared.domain.documents import AccountRole, Document
+from shared.domain.ids import reference_of
 from shared.domain.journal import Role
 from shared.domain.records import Record
 from shared.domain.values import Symbol, Value
@@ -26,8 +27,11 @@ SIZES = {
     **{"PaymentMethodName": 10, "CustomersOrderReference": 60, "SalesOrderName": 60},
     **{"OrderingCustomerAccountNumber": 20, "InvoiceCustomerAccountNumber": 20},
     **{"CustomerPaymentMethodName": 10, "SalesOrderNumber": 20, "ItemNumber": 20},
-    **{"LineDescription": 1000},
+    **{"LineDescription": 1000, "PaymentReference": 20},
 }
+PARTS = (
+    *("fee", "fee_tax", "passthrough_fee", "application_fee", "withheld_tax", "other_fee", "fx"),
+)
 BRANDS = ("amex", "diners", "discover", "jcb", "unionpay")
 SERVICES = {"shipping": "STRIPE-SHIP", "tax": "STRIPE-TAX", "rounding": "STRIPE-ROUND"}
 
@@ -76,9 +80,25 @@ def _journal_line(line: JournalLine, target: Target, text: str, day: str) -> dic
         "OffsetAccountDisplayValue": _fits(offset, "OffsetAccountDisplayValue"),
         "CurrencyCode": _fits(amount.currency.upper(), "CurrencyCode"),
         day: line.date,
-        text: f"{source} {line.category}".strip()[:TEXT_CHARS_MAX],
+        text: _text(line, source, account if kind == "Cust" else ""),
+        "PaymentReference": _fits(_reference(line), "PaymentReference"),
         side: (amount if amount.minor > 0 else -amount).decimal(),
     }
+
+
+def _text(line: JournalLine, source: str, customer: str) -> str:
+    parts = [source or line.key, line.category.replace("_", " ")]
+    if line.role in PARTS:
+        parts.append(line.role.replace("_", " "))
+    invoice = line.marked_invoice or line.sale.invoice
+    if invoice or line.sale.order:
+        parts.append(f"invoice {invoice}" if invoice else f"order {line.sale.order}")
+    parts += [part for part in (customer, line.payout.reference, line.explanation) if part]
+    return " ".join(parts).strip()[:TEXT_CHARS_MAX]
+
+
+def _reference(line: JournalLine) -> str:
+    return line.payout.reference or reference_of(line.key)
 
 
 def _receipt(line: CustomerPaymentLine, target: Target) -> Record:

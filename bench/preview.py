@@ -27,6 +27,7 @@ from shared.registry import REGISTRY
 from shared.services.publishing import Recent
 from shared.settings import Settings
 from shared.stores import links
+from shared.stores.link_cells import documents_in
 from shared.stores.packing import pack
 
 OBJECTS = 10_000
@@ -101,7 +102,7 @@ async def _floor(tables: _Links, before: CompiledMapping, target: Target) -> int
     """How many records change, by hand."""
     old, changed = replace(target, mapping=before), 0
     for row in await tables.query(links.TABLE):
-        for document in links.documents_in(row, REGISTRY.codec):
+        for document in documents_in(row, REGISTRY.codec):
             one, two = _plain(document, old).fields, _plain(document, target).fields
             changed += any(one[name] != two[name] for name in one)
     return changed

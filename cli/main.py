@@ -21,13 +21,14 @@ from cli.corrections import reclass, reverse
 from cli.customers import customers
 from cli.entry import options, run
 from cli.erase import erase
+from cli.fees import fees
 from cli.inbox import inbox
 from cli.mapping import mapping
 from cli.probe import probe
 from cli.ready_page import ready_lines
 from cli.remote import DEFAULT_URL, AsJson, Url, ask
 from cli.setup import setup
-from cli.work import disputes, fees, payouts, status, waiting
+from cli.work import disputes, payouts, status, waiting
 from cli.world import world as peers
 
 app = typer.Typer(
@@ -314,7 +315,7 @@ def backfill(
 app.callback()(options)
 for _name, _command in (
     *(("status", status), ("payouts", payouts), ("waiting", waiting)),
-    *(("disputes", disputes), ("fees", fees), ("reclass", reclass), ("reverse", reverse)),
+    *(("disputes", disputes), ("reclass", reclass), ("reverse", reverse)),
     *(("audit", audit), ("erase", erase), ("setup", setup), ("probe", probe)),
 ):
     app.command(_name)(_command)
@@ -322,6 +323,7 @@ app.add_typer(inbox, name="inbox")
 app.add_typer(mapping, name="mapping")
 app.add_typer(books, name="books")
 app.add_typer(customers, name="customers")
+app.add_typer(fees, name="fees")
 app.add_typer(peers, name="world")
 
 

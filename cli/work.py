@@ -2,7 +2,6 @@
 
 import json
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import typer
 
@@ -41,19 +40,6 @@ def disputes(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
         from cli import work_pages as pages
 
         pages.disputes_page(answer, pages.console())
-
-
-def fees(
-    month: Annotated[str, typer.Argument(help="The month of the tax document, as 2026-10.")],
-    url: Url = DEFAULT_URL,
-    as_json: AsJson = False,
-) -> None:
-    """Ask a running app for the fees of a month that wait for Stripe's tax document."""
-    answer = ask(url, f"fees?month={quote(month)}")
-    if not _is_json(answer, as_json):
-        from cli import work_pages as pages
-
-        pages.fees_page(answer, pages.console())
 
 
 def waiting(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:

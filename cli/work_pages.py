@@ -113,6 +113,24 @@ def fees_page(answer: Mapping[str, Any], out: Console) -> None:
     for (company, currency), (count, minor) in totals.items():
         table.add_row(answer["month"], company, "total", str(count), _amount(minor, currency))
     out.print(table)
+    for document in answer["documents"]:
+        amount = _amount(document["total_minor"], document["currency"])
+        who = f"{document['date']}, confirmed by {document['who']} on {time_of(document['at'])}"
+        out.print(f"document {document['number']}  {amount}  {who}", markup=False)
+    for difference in answer["differences"]:
+        out.print(fee_difference(difference), markup=False)
+
+
+def fee_difference(difference: Mapping[str, Any]) -> str:
+    """What the documents of a month differ by from what was accrued."""
+    currency = difference["currency"]
+    names = ("accrued", "documents", "difference", "later")
+    parts = {name: _amount(difference[f"{name}_minor"], currency) for name in names}
+    later = f"; booked later: {parts['later']}" if difference["later_minor"] else ""
+    return (
+        f"{difference['company']}: accrued {parts['accrued']}, documents {parts['documents']}, "
+        f"difference {parts['difference']}{later}"
+    )
 
 
 def _amount(minor: int, currency: str) -> str:

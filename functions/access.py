@@ -79,6 +79,7 @@ ROLES: Mapping[tuple[str, str], AppRole] = MappingProxyType(
             (
                 *(("POST", "inbox/retry"), ("POST", "inbox/resolve"), ("POST", "backfill")),
                 *(("POST", "customers/{id}/accept"), ("POST", "reclass"), ("POST", "reverse")),
+                ("POST", "fees"),
             ),
             AppRole.OPERATE,
         ),

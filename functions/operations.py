@@ -1,6 +1,5 @@
 """What people and monitors ask: health, status, the clearing proof, the tie-outs."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from shared.services.reconciliation import Proofs
 
 bp = df.Blueprint()
-
-MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 
 
 @bp.route("api/health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
@@ -185,21 +182,6 @@ async def disputes(req: func.HttpRequest) -> func.HttpResponse:
     except TieoutError as error:
         return refused(error)
     return json_response({"disputes": [asdict(dispute) for dispute in listed], "more": more})
-
-
-@bp.route("api/fees", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
-@guarded("fees")
-async def fees(req: func.HttpRequest) -> func.HttpResponse:
-    """Fees of a month (`?month=2026-10`) that wait for Stripe's tax document, by company, currency
-    and kind."""
-    month = req.params.get("month", "")
-    if not MONTH.fullmatch(month):
-        return error_response(400, "malformed", "month must be a month, such as 2026-10")
-    try:
-        accrued = await bootstrap.app().fees().of(month)
-    except TieoutError as error:
-        return refused(error)
-    return json_response({"month": month, "fees": [asdict(part) for part in accrued]})
 
 
 @bp.route("api/waiting", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)

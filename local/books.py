@@ -78,6 +78,13 @@ def _company() -> dict[str, Any]:
         "journals": {"customer_payment": "STRPAY", "general": "STRGL"},
         "customer_group": "10",
         "one_time_customer": "STRIPE-ONETIME",
+        "stripe_vendor": {
+            "account": "STRIPE",
+            "invoice_journal": "STRINV",
+            "payment_journal": "STRSET",
+            "sales_tax_group": "EU-RC-IN",
+            "item_sales_tax_group": "FULL",
+        },
         "accounts": ACCOUNTS,
     }
 

@@ -1,20 +1,14 @@
-"""The application: the ports, and the services that are assembled from them.
+"""The application: the services, each with the parts that it uses."""
 
-Each service takes the parts that it uses. Stores, and what sends objects to their queues, are put
-together here alone.
-"""
-
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from typing import Self
 
+from shared.app_parts import AppParts
 from shared.converge.commands import Commands
 from shared.converge.deciding import ActiveRules, Decider
-from shared.converge.dispatch import Dispatch
 from shared.converge.disputes import DisputeBooks
 from shared.converge.isolation import Isolation
-from shared.converge.maintenance import MaintenanceCommands
 from shared.converge.origins import Origins
 from shared.converge.phases import Phases
 from shared.converge.pipeline import Converge
@@ -22,15 +16,14 @@ from shared.converge.reading import Reader
 from shared.converge.recording import Recorder
 from shared.converge.refusals import PostingRefusals
 from shared.domain.books import Books
-from shared.domain.partition import DEFAULT_ACCOUNT
-from shared.ports import DynamicsGateway, Flows, Random, StripeGateway
-from shared.receiving import ReceivingApp
+from shared.ports import Flows
 from shared.registry import INGRESS_QUEUE
 from shared.services.audit import Audit, PostingWatch
 from shared.services.inbox import (
     Accepted,
     Correct,
     Corrected,
+    FeeDocuments,
     Healing,
     Inbox,
     Resolve,
@@ -47,86 +40,21 @@ from shared.services.operations import (
 )
 from shared.services.privacy import Erase, Purge
 from shared.services.probing import Probing
-from shared.services.publishing import Publish, Published, Reapply, Recent
+from shared.services.publishing import Publish, Published, Reapply
 from shared.services.readiness import DynamicsSetup
 from shared.services.reconciliation import Prover, Reconcile, prove_each
 from shared.services.setup import SetupNote, WebhookSetup, note_setup, webhook_setup
 from shared.services.work import AccountSweeps, Backfill, DeadLetters, Sweep, Work
-from shared.stores.active_books import BooksInForce
-from shared.stores.audit_log import AuditLog
+from shared.stores import fees
 from shared.stores.disputes import DisputeList
-from shared.stores.fees import FeeList
-from shared.stores.items import Items, places
-from shared.stores.journals import Journals
-from shared.stores.links import LinkStore
-from shared.stores.mappings import Mappings
-from shared.stores.paging import Pages
+from shared.stores.items import places
 from shared.stores.receipts import ReceiptList
 from shared.stores.unposted import Unposted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class App(ReceivingApp):
-    """All ports. `flows` is None where the host gives a durable client with each call.
-
-    `stripe` is the default account's; `further_accounts` has those of the others by alias. What
-    belongs to one account (its webhook, its flows, its books) is made by `of(alias)`.
-    """
-
-    stripe: StripeGateway
-    dynamics: DynamicsGateway
-    rng: Random
-    mappings: Mappings
-    flows: Flows | None = None
-    further_accounts: Mapping[str, StripeGateway] = field(default_factory=dict)
-
-    def of(self, alias: str) -> Self:
-        """The application as one Stripe account has it: its gateway, its settings. Raises KeyError
-        for an alias that the settings do not name."""
-        stripe = self.stripe if alias == DEFAULT_ACCOUNT else self.further_accounts[alias]
-        return replace(self, settings=self.settings.of(alias), stripe=stripe)
-
-    def _each_account(self) -> dict[str, "App"]:
-        return {alias: self.of(alias) for alias in self.settings.stripe_aliases}
-
-    # The stores, and what sends objects to their queues: each is put together here alone.
-
-    def _items(self) -> Items:
-        return Items(self.tables, self.clock)
-
-    def _links(self) -> LinkStore:
-        settings, codec = self.settings, self.registry.codec
-        lease_seconds, account = settings.lease_seconds, settings.stripe_alias
-        return LinkStore(self.tables, self.clock, lease_seconds, codec, account)
-
-    def _journals(self, books: Books) -> Journals:
-        ports = (self.tables, self.dynamics, self.clock, self.rng)
-        return Journals(*ports, self.settings, books=books)
-
-    def _pages(self) -> Pages:
-        return Pages(self.stripe, self.clock, self.rng)
-
-    def _dispatch(self) -> Dispatch:
-        return Dispatch(self._links(), self.queue, self.clock, self.settings, self.registry)
-
-    def _maintenance(self) -> MaintenanceCommands:
-        return MaintenanceCommands(self.queue, self._items(), self.settings, self.registry)
-
-    def _recent(self) -> Recent:
-        return Recent(self.tables, self.registry.codec)
-
-    def audit_log(self) -> AuditLog:
-        """Who did what."""
-        return AuditLog(self.tables, self.clock)
-
-    def _books(self) -> BooksInForce:
-        return BooksInForce(self.settings, self.mappings)
-
-    def _dynamics_setup(self) -> Callable[[Books], DynamicsSetup]:
-        ports = (self.dynamics, self.settings, self.mappings, self.clock)
-        return partial(DynamicsSetup, *ports)
-
-    # The services.
+class App(AppParts):
+    """The services, for the Stripe account of `of(alias)` or for all of them."""
 
     def provers(self) -> dict[str, Prover]:
         """The clearing proof of each Stripe account, by alias."""
@@ -158,7 +86,7 @@ class App(ReceivingApp):
         refusals = partial(PostingRefusals, self.dynamics, delimiter=delimiter)
         return Converge(
             ActiveRules(self.registry, settings, self.mappings.active, clock),
-            Reader(self.stripe, links, origins, disputes),
+            Reader(self.stripe, links, origins, disputes, partial(fees.confirmed, tables)),
             Decider(self.dynamics, tables),
             Commands(
                 self.dynamics,
@@ -296,9 +224,14 @@ class App(ReceivingApp):
         """Open disputes, and those that are over while money stands on `disputes`."""
         return DisputeList(self.tables)
 
-    def fees(self) -> FeeList:
-        """Fees that wait for Stripe's tax document."""
-        return FeeList(self.tables)
+    def fees(self) -> FeeDocuments:
+        """Fees that wait for Stripe's tax document, and its confirmation."""
+        ports = (self.tables, self.clock, self.mappings, self.settings, self.audit_log())
+        links, inbox = self._links(), self.inbox()
+        books = self._books().of_all
+        return FeeDocuments(
+            *ports, links=links, inbox=inbox, dispatch=self._dispatch(), books=books
+        )
 
     def receipts(self) -> ReceiptList:
         """Receipts that no invoice took, wholly or in part."""
@@ -322,6 +255,10 @@ class App(ReceivingApp):
             books=self._books().of_all,
             customer_id_property=self.settings.customer_id_property,
         )
+
+    def _dynamics_setup(self) -> Callable[[Books], DynamicsSetup]:
+        ports = (self.dynamics, self.settings, self.mappings, self.clock)
+        return partial(DynamicsSetup, *ports)
 
     def publish(self) -> Publish:
         """Submitting, previewing and publishing mappings."""

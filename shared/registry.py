@@ -12,6 +12,7 @@ from shared.entities.charge import CHARGE
 from shared.entities.customer import CUSTOMER
 from shared.entities.dispute import DISPUTE
 from shared.entities.entity import Entity
+from shared.entities.fee_invoice import FEE_INVOICE
 from shared.entities.payout import PAYOUT
 from shared.entities.price import PRICE
 from shared.entities.product import PRODUCT
@@ -32,6 +33,7 @@ ENTITIES: tuple[Entity, ...] = (
     PAYOUT,
     PRODUCT,
     PRICE,
+    FEE_INVOICE,
 )
 
 

@@ -85,6 +85,7 @@ class DynamicsPeer:
             setup.sales_accounts,
             setup.tax_rates,
             setup.tax_account,
+            setup.reverse_charges,
         )
         self._subledger = Subledger()
         self._jobs = batch_jobs(self._books, self._subledger, clock)
@@ -132,6 +133,10 @@ class DynamicsPeer:
     def customer_transactions(self) -> tuple[CustomerTransaction, ...]:
         """All customer transactions as they stand now, in the order they were posted."""
         return self._subledger.all()
+
+    def vendor_transactions(self) -> tuple[CustomerTransaction, ...]:
+        """All vendor transactions, as those of customers: an invoice is negative."""
+        return self._books.vendors.all()
 
     def post_journals(self, company: str | None = None) -> list[JournalResult]:
         """Run the batch job "Post journals" once, for one company or for all."""

@@ -20,6 +20,7 @@ BASKET_CURRENCY = "eur"
 BASKET_SHARE = 0.6  # of its sales go through Checkout
 BASKET_PRICES_MINOR = {BASKET_CURRENCY: (700, 9_000)}
 PRICES_MINOR = {"usd": (500, 25_000), "eur": (700, 30_000), "jpy": (800, 40_000)}
+ORDER_FIRST = 1001  # the shop numbers its orders W-1001 and on
 CARDS = ("pm_card_visa", "pm_card_mastercard", "pm_card_amex")
 DECLINED_CARD = "pm_card_chargeDeclined"
 GUEST_SHARE = 0.05  # of charges have no customer
@@ -122,10 +123,12 @@ class Shop:
         if declined:
             self._decline(params)
             return
+        named = {"order_id": f"W-{ORDER_FIRST + self.takings.charges}"}
         if currency == BASKET_CURRENCY and self._rng.random() < BASKET_SHARE:
             card, customer = str(params["payment_method"]), str(params.get("customer", ""))
-            intent = self._baskets.buy(currency, card, customer)
+            intent = self._baskets.buy(currency, card, customer, named)
         else:
+            params["metadata"] = named
             intent = self._peer.request("POST", "/v1/payment_intents", params)
         self.takings.charges += 1
         if not self._afterwards(intent):

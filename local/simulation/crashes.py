@@ -21,6 +21,7 @@ from local.simulation.conditions import Conditions
 from local.simulation.environment import Environment, open_environment
 from local.simulation.faults import Injector
 from local.simulation.invariants import at_rest
+from local.simulation.oracle import line_keys, place_of
 from local.simulation.process import Process
 from local.simulation.subject import Violation
 from local.simulation.timeline import Timeline
@@ -125,10 +126,10 @@ def _lines(dynamics: DynamicsPeer) -> list[Line]:
         (str(row["dataAreaId"]), str(row["CustomerAccount"])): str(row[CUSTOMER_ID_PROPERTY])
         for row in dynamics.records("CustomersV3")
     }
-    ledger = dynamics.ledger()
+    ledger, keys = dynamics.ledger(), line_keys(dynamics)
     return [
         (
-            line.payment_id,
+            keys.get(place_of(line), ""),
             line.company,
             line.account_type,
             customers.get((line.company, line.account)) or line.account,

@@ -30,10 +30,10 @@ def unequal(
     """Disputes of the Stripe accounts, given by alias, whose amounts stand where they should not.
     `by_hand`: transactions that people decided about; the disputes of these are theirs."""
     sums: dict[tuple[str, str], Decimal] = {}
-    ledger = dynamics.ledger()
+    ledger, line_keys = dynamics.ledger(), oracle.line_keys(dynamics)
     for line in (*ledger.posted, *ledger.drafts):
         if line.account in (HELD, LOSSES):
-            place = line.payment_id.partition(":")[0], line.account
+            place = line_keys.get(oracle.place_of(line), "").partition(":")[0], line.account
             sums[place] = sums.get(place, Decimal(0)) + oracle.minor(
                 line.amount, line.currency.lower()
             )

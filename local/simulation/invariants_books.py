@@ -3,7 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from local.simulation import dispute_oracle, oracle, order_oracle, origin_oracle
+from local.simulation import (
+    dispute_oracle,
+    oracle,
+    order_oracle,
+    origin_oracle,
+    reference_oracle,
+)
 from local.simulation.history import History
 from local.simulation.subject import JudgedWorld, Violation, listed
 from shared.ports import Row
@@ -17,6 +23,8 @@ def stand(subject: JudgedWorld, parked: Mapping[Any, Row]) -> list[Violation]:
     found += _orders(subject)
     found += _origins(subject)
     found += _disputes(subject)
+    lost = reference_oracle.lost(subject.stripe, subject.dynamics)
+    found += listed("reference_lost", lost)
     posted = subject.dynamics.ledger().posted
     return found + listed("unbalanced_voucher", oracle.unbalanced(posted))
 

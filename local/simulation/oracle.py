@@ -70,6 +70,9 @@ FEES = MappingProxyType({"stripe_fee": ("fee", "618900"), "tax": ("fee_tax", "15
 HAND = "HAND-"  # vouchers that people enter begin so
 LINE_SETS = ("CustomerPaymentJournalLines", "LedgerJournalLines")
 
+type Place = tuple[str, str, Decimal]
+"""A journal line: its entity set, journal and number."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -118,15 +121,29 @@ def _entries(alias: str, txn: Mapping[str, Any], zone: ZoneInfo) -> dict[str, En
     return found
 
 
+def place_of(line: LedgerLine) -> Place:
+    """The journal line that a side of a voucher comes from."""
+    return line.entity_set, line.journal, line.line
+
+
+def line_keys(dynamics: DynamicsPeer) -> dict[Place, str]:
+    """The `PaymentId` of each journal line. Posting leaves it there: the ledger does not have it,
+    but the lines of a posted journal can still be read."""
+    return {
+        (name, str(row["JournalBatchNumber"]), row["LineNumber"]): str(row["PaymentId"])
+        for name in LINE_SETS
+        for row in dynamics.records(name)
+    }
+
+
 def booked(dynamics: DynamicsPeer) -> dict[str, list[Entry]]:
     """What is in the books, posted or draft, by key; two entries of one key are one too many."""
-    ledger = dynamics.ledger()
-    vouchers: dict[tuple[str, str, Decimal], list[LedgerLine]] = {}
+    ledger, keys = dynamics.ledger(), line_keys(dynamics)
+    vouchers: dict[Place, list[LedgerLine]] = {}
     for line in (*ledger.posted, *ledger.drafts):
-        place = (line.journal, line.entity_set, line.line)
-        vouchers.setdefault(place, []).append(line)
+        vouchers.setdefault(place_of(line), []).append(line)
     found: dict[str, list[Entry]] = {}
-    for legs in vouchers.values():
+    for place, legs in vouchers.items():
         for leg in legs:
             currency = leg.currency.lower()
             account = _cleared(leg)
@@ -138,7 +155,7 @@ def booked(dynamics: DynamicsPeer) -> dict[str, list[Entry]]:
             against = "; ".join(_against(o) for o in others if o.account not in BETWEEN_COMPANIES)
             amount = minor(leg.amount, currency)
             entry = Entry(account, leg.company, currency, amount, against, leg.date)
-            found.setdefault(leg.payment_id, []).append(entry)
+            found.setdefault(keys.get(place, ""), []).append(entry)
     return found
 
 
@@ -205,12 +222,12 @@ def on_their_way(peers: Mapping[str, StripePeer]) -> dict[str, int]:
 
 def bank_moves(dynamics: DynamicsPeer) -> dict[str, Decimal]:
     """What each payout moved on its bank account: payout id -> minor units."""
-    ledger = dynamics.ledger()
+    ledger, keys = dynamics.ledger(), line_keys(dynamics)
     sums: dict[str, Decimal] = {}
     for line in (*ledger.posted, *ledger.drafts):
         currency = line.currency.lower()
         if BANKS.get(currency) == (line.company, line.account):
-            payout = line.payment_id.partition(":")[0]
+            payout = keys.get(place_of(line), "").partition(":")[0]
             sums[payout] = sums.get(payout, Decimal(0)) + minor(line.amount, currency)
     return sums
 

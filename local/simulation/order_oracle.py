@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from local.dynamics import DynamicsPeer
-from local.simulation.oracle import WAITS
+from local.simulation.oracle import WAITS, line_keys, place_of
 from local.stripe import StripePeer
 
 CURRENCY, CENTS = "eur", 2
@@ -187,11 +187,11 @@ def _taxes_in(stripe: StripePeer, dynamics: DynamicsPeer) -> dict[str, dict[str,
 
 def unapplied(dynamics: DynamicsPeer) -> list[str]:
     """Receipts that still wait on the account of those without invoice."""
-    ledger = dynamics.ledger()
+    ledger, keys = dynamics.ledger(), line_keys(dynamics)
     sums: dict[str, Decimal] = {}
     for line in (*ledger.posted, *ledger.drafts):
         if line.account == WAITS:
-            receipt = line.payment_id.partition(":")[0]
+            receipt = keys.get(place_of(line), "").partition(":")[0]
             sums[receipt] = sums.get(receipt, Decimal(0)) + line.amount
     return [f"{receipt}: {amount}" for receipt, amount in sums.items() if amount]
 

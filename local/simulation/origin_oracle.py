@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from local.dynamics import DynamicsPeer
-from local.simulation.oracle import WAITS
+from local.simulation.oracle import WAITS, line_keys, place_of
 from local.stripe import StripePeer
 
 DISPUTES = "132900"  # what banks took back and have not decided
@@ -38,11 +38,11 @@ def strangers(stripe: StripePeer, dynamics: DynamicsPeer) -> list[str]:
 def _lines(dynamics: DynamicsPeer) -> dict[str, dict[Place, str]]:
     """Where the lines of each balance transaction stand, as far as they concern the sale: on
     a customer's account, or in dispute."""
-    ledger = dynamics.ledger()
+    ledger, keys = dynamics.ledger(), line_keys(dynamics)
     places: dict[str, dict[Place, str]] = {}
     for line in (*ledger.posted, *ledger.drafts):
         is_customer = line.account_type == "Cust"
-        txn, _, component = line.payment_id.partition(":")
+        txn, _, component = keys.get(place_of(line), "").partition(":")
         if txn and (is_customer or line.account in (WAITS, DISPUTES)):
             customer = line.account if is_customer else ""
             places.setdefault(txn, {})[line.company, customer] = component

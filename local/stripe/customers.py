@@ -1,6 +1,6 @@
 """Customers: https://docs.stripe.com/api/customers."""
 
-from local.stripe import forms, nested, tax_ids
+from local.stripe import billing, forms, nested, tax_ids
 from local.stripe.core import ApiRoute, Call, Core, merged
 from local.stripe.errors import ApiError
 from local.stripe.lists import PAGING, equal_to, listing
@@ -66,6 +66,7 @@ def create(core: Core, params: Json) -> Json:
     source = None if token is None else resolve(core, token, "source")
     customer = _blank(core) | members | {"metadata": merged({}, params.get("metadata", {}))}
     core.store.put(customer)
+    billing.set_balance(core, customer | {"balance": 0}, customer["balance"], "initial")
     for each in (attached, source):
         if each is not None:
             attach(core, each, customer)
@@ -150,6 +151,8 @@ def _update(core: Core, call: Call) -> Json:
     if "invoice_settings" in params:
         old = customer.get("invoice_settings") or _blank_settings()
         params["invoice_settings"] = _settings(core, old, params, customer["id"])
+    if "balance" in params and "balance" in customer:
+        billing.set_balance(core, customer, params["balance"], "adjustment")
     return core.edit(customer, params, "customer.updated")
 
 

@@ -33,6 +33,7 @@ def context_of(settings: Settings, mapping: CompiledMapping, now: datetime) -> C
         id_property,
         tables.get("items", {}),
         TaxTables(*(tables.get(name, {}) for name in TAX_TABLES)),
+        mapping.reads,
     )
 
 

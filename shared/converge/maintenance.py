@@ -13,7 +13,7 @@ from shared.stores.items import Items, home
 
 ENTITY_OF_PREFIX = (
     *(("txn_", "balance_transaction"), ("po_", "payout")),
-    *(("du_", "dispute"), ("dp_", "dispute")),
+    *(("du_", "dispute"), ("dp_", "dispute"), ("feedoc_", "fee_invoice")),
 )
 AT_ONCE = 100  # objects whose items are read together, and sent in one request a queue
 

@@ -1,15 +1,16 @@
 """The first stages: claim an object, and read its state in Stripe and what was written for it."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from shared.converge import measures
 from shared.converge.disputes import DisputeBooks
 from shared.converge.origins import Origins
 from shared.converge.stages import ClaimedObject, ReadObject, WantedObject
-from shared.entities.common.erasure import without_person
+from shared.entities.common.erasure import told_of, without_person
 from shared.entities.common.objects import Context, Snapshot, id_of
 from shared.entities.entity import Entity
-from shared.errors import ObjectMissing
+from shared.errors import ObjectMissing, Skipped
 from shared.ports import Json, StripeGateway
 from shared.stores import resolutions
 from shared.stores.links import LinkStore
@@ -21,12 +22,13 @@ EVENT_PAGES_MAX = 10  # of deletions, in which a missing object is looked for
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Claims and reads objects."""
+    """Claims and reads objects. `confirmed`: reads what a person confirmed."""
 
     stripe: StripeGateway
     links: LinkStore
     origins: Origins
     disputes: DisputeBooks
+    confirmed: Callable[[str], Awaitable[Json | None]]
 
     async def claim(self, owner: str, wanted: WantedObject) -> ClaimedObject:
         """Take the object. Raises `ClaimHeld` while another owner has it."""
@@ -37,7 +39,7 @@ class Reader:
         what the reading raises."""
         claim = claimed.claim
         resolutions.respect(claim.resolution)
-        fetched = await fetch(self.stripe, entity, claim.id, context)
+        fetched = await self._fetch(entity, claim.id, context)
         snapshot = replace(
             fetched,
             links=dict(claim.links),
@@ -47,7 +49,7 @@ class Reader:
             was_settled=claim.settled,
             corrections=claim.corrections,
         )
-        if claim.is_erased or await self.links.is_erased(id_of(snapshot.object.get("customer"))):
+        if claim.is_erased or await self.links.is_erased(told_of(snapshot, context)):
             snapshot = without_person(snapshot)
         snapshot = await self.origins.read(snapshot, context)
         snapshot = await self.disputes.read(snapshot)
@@ -55,6 +57,14 @@ class Reader:
             claim.was_read = True
             measures.received(snapshot.object)
         return ReadObject(claim, snapshot)
+
+    async def _fetch(self, entity: Entity, id: str, context: Context) -> Snapshot:
+        if not entity.is_confirmed:
+            return await fetch(self.stripe, entity, id, context)
+        found = await self.confirmed(id)
+        if found is None:
+            raise Skipped("not_confirmed", f"nobody confirmed {id}")
+        return Snapshot(entity.name, id, found)
 
 
 async def fetch(stripe: StripeGateway, entity: Entity, id: str, context: Context) -> Snapshot:

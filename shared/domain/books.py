@@ -47,6 +47,25 @@ class Account(Model):
         return (self.type, self.id.casefold()) == (other.type, other.id.casefold())
 
 
+class StripeVendor(Model):
+    """Stripe as a vendor: its account, the journal names of the invoices of its fees (of type
+    `VendInvoiceRegister` or `PurchaseLedger`) and of their settlements (`Payment`), and the sales
+    tax groups of the reverse charge; empty where there is none."""
+
+    account: str = Field(min_length=1, max_length=20)
+    invoice_journal: str = Field(min_length=1, max_length=10)
+    payment_journal: str = Field(min_length=1, max_length=10)
+    sales_tax_group: str = Field(default="", max_length=10)
+    item_sales_tax_group: str = Field(default="", max_length=10)
+
+    @model_validator(mode="after")
+    def _both_groups(self) -> Self:
+        if bool(self.sales_tax_group) != bool(self.item_sales_tax_group):
+            reason = "goes with item_sales_tax_group: without both Dynamics computes no tax"
+            raise ModelRefused([("sales_tax_group", reason)])
+        return self
+
+
 class Company(Model):
     """What the integration needs to know of one legal entity (`dataAreaId`)."""
 
@@ -55,6 +74,7 @@ class Company(Model):
     one_time_customer: str = Field(min_length=1, max_length=20)
     accounts: Mapping[Role, Account]
     closed_through: Annotated[date | None, BeforeValidator(_day)] = None
+    stripe_vendor: StripeVendor | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

@@ -5,7 +5,7 @@ hashed when it is read again, and nothing seems to have changed. It is bound to 
 same name of two customers has two hashes.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from hashlib import sha256
 from typing import Any
@@ -17,6 +17,7 @@ from shared.domain.values import Value
 ERASED_TEXT = "(erased)"  # in place of what people wrote
 HASH_PREFIX = "erased:"
 HASH_CHARS = 24
+TELLING_CHARS_MIN = 4  # of a value of metadata that is looked for in the fields of records
 TEXT_FIELDS = ("text", "description")  # of lines and headers: may repeat a personal text
 
 
@@ -42,7 +43,12 @@ class Eraser:
         return replace(erased, later=Frozen()) if isinstance(erased.later, Follows) else erased
 
     def record(self, record: Record) -> Record:
-        """The record without the person; its keys stay, so that it can be found."""
+        """The record without the person; its keys stay, so that it can be found. Its fields may
+        repeat what the document has of metadata."""
+        told = tuple(_metadata_in(record.document))
+        return replace(self, texts=(*self.texts, *told))._record(record)
+
+    def _record(self, record: Record) -> Record:
         document = self.document(record.document)
         if isinstance(document.later, Frozen) and isinstance(record.document.later, Follows):
             wanted = self._every_text
@@ -88,6 +94,19 @@ class Eraser:
             parts = tuple(self._value(name, part) for part in value)
             same = all(new is old for new, old in zip(parts, value, strict=True))
             return value if same else parts
+        if isinstance(value, Mapping) and is_personal:
+            hashed = {key: self.hashed(said) for key, said in value.items()}
+            return value if hashed == value else hashed
         if isinstance(value, Mapping) or not is_dataclass(value) or isinstance(value, type):
             return value
         return self._part(value)
+
+
+def _metadata_in(value: Any) -> Iterator[str]:  # noqa: ANN401 - a document, or a part of one
+    """The values of personal mappings that are long enough to tell somebody."""
+    for one in fields_of(type(value)):
+        held = getattr(value, one.name)
+        if isinstance(held, Mapping) and one.mark is not None and one.mark.personal:
+            yield from (said for said in held.values() if len(said) >= TELLING_CHARS_MIN)
+        elif is_dataclass(held) and not isinstance(held, type):
+            yield from _metadata_in(held)

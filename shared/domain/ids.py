@@ -1,9 +1,14 @@
 """Keys and identifiers: how they are built, which ones we accept."""
 
 import re
+from base64 import b32encode
+from hashlib import sha256
 
 ID_CHARS_MAX = 255  # Stripe advises to allow that many
 EVENT_ID_CHARS_MAX = 120  # a message id has 128, of which the generation and attempt need a few
+
+REFERENCE_CHARS = 20  # what `PaymentReference` holds
+REFERENCE_PREFIX = "ST"  # so that a reader knows whose reference it is
 
 _ID = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -21,6 +26,17 @@ def line_key(object_id: str, component: str) -> str:
 def object_of(line_key: str) -> str:
     """The object whose line has a key: `txn_1` of `txn_1:gross`."""
     return line_key.split(":", maxsplit=1)[0]
+
+
+def reference_of(key: str) -> str:
+    """The short form of a key that survives posting: `ST` and 18 signs, the same each time.
+
+    The first 90 bits of the SHA-256 in base 32, since Dynamics compares without case. No part of
+    an id: cut ids of one account begin or end alike. Among n keys two share a reference with a
+    probability below n**2 / 2**91: 4 in 10,000,000,000 at a thousand million lines.
+    """
+    digest = b32encode(sha256(key.encode()).digest()).decode()
+    return REFERENCE_PREFIX + digest[: REFERENCE_CHARS - len(REFERENCE_PREFIX)]
 
 
 def copy_id(item_id: str, generation: int, attempt: int) -> str:

@@ -22,7 +22,7 @@ class Entity:
     to it. `making` loads how its documents are made. `expand` names what the fetch expands.
     `parts`: other objects whose events lead here, with their field that names ours. `deletion`: the
     event type by which Stripe tells that an object is deleted, where retrieving one that is deleted
-    answers `resource_missing`.
+    answers `resource_missing`. `is_confirmed`: no object of Stripe, but what a person confirmed.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Entity:
     expand: tuple[str, ...] = ()
     parts: tuple[tuple[str, str], ...] = ()
     deletion: str = ""
+    is_confirmed: bool = False
 
     def id_in(self, found: Mapping[str, Any]) -> str:
         """The id of our object in the object of an event; empty where it names none."""

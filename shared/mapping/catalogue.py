@@ -10,9 +10,10 @@ from dataclasses import dataclass, fields, is_dataclass
 from datetime import date
 from functools import cache
 from types import MappingProxyType, UnionType
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from shared.domain.documents import AccountRole, Attribute, Document, Fact, Party, fields_of
+from shared.domain.ids import reference_of
 from shared.domain.money import Money
 from shared.mapping.problems import RuleRefused, shown
 
@@ -37,12 +38,14 @@ type Sources = Mapping[str, Source]
 COMMON: Sources = MappingProxyType(
     {
         "document.key": Source(text="its key in Dynamics"),
+        "document.reference": Source(text="a short form of its key that PaymentReference holds"),
         "document.role": Source(text="what it is of its Stripe object: gross, fee, order, ..."),
         "document.company": Source(text="the company (dataAreaId) that it is written in"),
         "company.customer_group": Source(text="the customer group of that company in the books"),
     }
 )
 PLAIN = MappingProxyType({str: TEXT, int: INTEGER, date: DATE})
+ANY_NAME = "*"  # the last part of a path where each name is one, as of metadata
 
 
 def sources_of(kind: type[Document]) -> dict[str, Source]:
@@ -85,6 +88,8 @@ def _sources(path: str, type_: object, mark: Fact | Attribute) -> dict[str, Sour
         return {f"{path}.account": Source(text=f"{text}: the account in Dynamics")}
     if isinstance(type_, type) and type_ in PLAIN:
         return {path: Source(PLAIN[type_], personal, text=text)}
+    if get_origin(type_) is Mapping:
+        return {f"{path}.{ANY_NAME}": Source(TEXT, personal, text=text)}
     part = _dataclass_in(type_)
     if part is None:
         raise TypeError(f"{path} is of a type that no mapping can read: {type_}")
@@ -110,7 +115,7 @@ def _dataclass_in(type_: object) -> type | None:
 
 def source_at(sources: Sources, path: str) -> Source:
     """The field at a path. Raises `RuleRefused` for one that no document has."""
-    source = sources.get(path)
+    source = sources.get(path) or sources.get(f"{path.rpartition('.')[0]}.{ANY_NAME}")
     if source is None:
         near = [name for name in sources if name.rpartition(".")[2] == path.rpartition(".")[2]]
         hint = f"; did you mean {near[0]}?" if near else ""
@@ -126,7 +131,12 @@ type Read = Callable[[Any], Any]
 def scope_of(document: Document) -> dict[str, Any]:
     """What templates read of a document; accounts and parents are added by who renders it."""
     scope: dict[str, Any] = {
-        "document": {"key": document.key, "role": document.role, "company": document.company}
+        "document": {
+            "key": document.key,
+            "reference": reference_of(document.key),
+            "role": document.role,
+            "company": document.company,
+        }
     }
     kind: type = type(document)
     plain, parts = _readers(kind)

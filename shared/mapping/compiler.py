@@ -45,7 +45,7 @@ class Compiled:
 
     `within`: the fields that narrow the key to a part of the entity set. `personal`: the fields
     whose values may not be shown. `outcomes`: all texts that a field can have, where they are
-    known.
+    known. `reads`: of journal lines, the paths that the rules read.
     """
 
     name: str
@@ -59,6 +59,7 @@ class Compiled:
     checks: tuple[tuple[Test, str], ...]
     personal: frozenset[str] = frozenset()
     outcomes: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    reads: frozenset[str] = frozenset()
 
     def render(self, scope: Scope) -> dict[str, Value]:
         """The fields of a document, without its key. Raises `Parked`, naming the field."""
@@ -84,7 +85,8 @@ class CompiledMapping:
     """All templates, tables, the policy and the books of a version.
 
     `documents`: the SHA-256 of each document by kind and name; `sha256`, over these, is the
-    version. `books`: those that were published; None: the settings have them.
+    version. `reads`: what the rules of journal lines read. `books`: those that were published;
+    None: the settings have them.
     """
 
     templates: Mapping[str, Compiled]
@@ -92,6 +94,7 @@ class CompiledMapping:
     policy: Policy
     sha256: str
     tables: Mapping[str, Mapping[str, str]]
+    reads: frozenset[str]
     books: Books | None = None
 
 
@@ -192,8 +195,11 @@ def compile_mapping(
     policy: Policy = documents.policies[0] if documents.policies else DEFAULT
     hashes = MappingProxyType(documents.hashes)
     version, tables = digest(dict(hashes)), MappingProxyType(documents.tables)
+    reads = frozenset[str]().union(*(each.reads for each in compiled.values()))
     books = documents.books[0] if documents.books else None
-    return CompiledMapping(MappingProxyType(compiled), hashes, policy, version, tables, books)
+    return CompiledMapping(
+        MappingProxyType(compiled), hashes, policy, version, tables, reads, books
+    )
 
 
 @dataclass(slots=True)
@@ -259,6 +265,7 @@ class _Work:
             checks,
             frozenset(name for name, made in self.made.items() if made.personal),
             MappingProxyType({name: made.outcomes for name, made in self.made.items()}),
+            frozenset(own.paths | free.paths if entity.journal else ()),
         )
 
     def _refuse(self, document: str, reason: str, place: str = "", path: str = "") -> None:

@@ -30,7 +30,8 @@ RULES_MAX = 2_000  # of one template, `use` written out
 class Rules:
     """Compiles the rules of one template.
 
-    `sources`: what they may read. `tables`: for lookup. `named`: rules for `use`.
+    `sources`: what they may read. `tables`: for lookup. `named`: rules for `use`. `paths`: what
+    they read.
     """
 
     sources: Mapping[str, Source]
@@ -38,11 +39,13 @@ class Rules:
     named: Mapping[str, Rule]
     using: tuple[str, ...] = ()
     # Shared by the copies made for `use`:
+    paths: set[str] = field(default_factory=set)
     compiled: list[str] = field(default_factory=list)
     allowance: Allowance = field(default_factory=Allowance)
 
     def read(self, path: str) -> Expression:
         """The field at a path. Raises `RuleRefused`."""
+        self.paths.add(path)
         return read(self.sources, path)
 
     def condition(self, condition: Condition) -> Test:

@@ -133,6 +133,7 @@ TRANSFORMS: Mapping[str, Maker] = MappingProxyType(
         "upper": _text_step("upper", str.upper),
         "lower": _text_step("lower", str.lower),
         "trim": _text_step("trim", str.strip),
+        "words": _text_step("words", lambda text: text.replace("_", " ")),
         "max": _max,
         "fits": _fits,
         "lookup": _lookup,

@@ -56,6 +56,7 @@ class AuditedAction(StrEnum):
     PROBE = "probe"
     RECLASS = "reclass"
     REVERSE = "reverse"
+    CONFIRM_FEES = "confirm_fees"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ Partition key = Stripe object id, so that one object is one entity-group transac
 Every write is conditional on the claim's ETag: a worker that lost its claim changes nothing.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -22,11 +21,18 @@ from shared.domain.corrections import Correction
 from shared.domain.documents import Document
 from shared.domain.erasure import ERASED_TEXT, Eraser
 from shared.domain.partition import DEFAULT_ACCOUNT
-from shared.domain.records import Choice, Intent, Link, Record, canonical
+from shared.domain.records import Choice, Intent, Link, Record
 from shared.errors import ClaimHeld, Parked, TableConflict
 from shared.ports import Cell, Clock, Delete, Insert, Operation, Put, Replace, Row, Tables
 from shared.registry import REGISTRY
 from shared.stores import corrections, resolutions
+from shared.stores.link_cells import (
+    documents_in,
+    intent_cells,
+    intent_of,
+    link_cells,
+    link_of,
+)
 from shared.stores.packing import in_transactions, pack, unpack
 from shared.stores.paging import rows
 
@@ -73,29 +79,6 @@ class Claim:
         return {"owner": owner, "until": until, "read": self.was_read}
 
 
-def _link_cells(link: Link, codec: Codec) -> dict[str, Cell]:
-    """Readable cells for people, and the record packed."""
-    record = link.record
-    return {
-        "company": link.company,
-        "entity_set": record.entity_set,
-        "keys": canonical(dict(link.keys)),
-        "clearing_minor": record.document.clearing_minor,
-        "mapping": record.mapping,
-        "recreated": link.recreated,
-        **pack(codec.plain_record(record)),
-    }
-
-
-def _link_of(row: Row, codec: Codec) -> Link:
-    cells = row.cells
-    return Link(
-        keys=json.loads(str(cells["keys"])),
-        record=codec.record_of(unpack(cells)),
-        recreated=int(str(cells["recreated"])),
-    )
-
-
 def _choice_of(row: Row) -> Choice:
     cells = row.cells
     company = row.row.removeprefix(CHOICE_PREFIX)
@@ -109,41 +92,13 @@ def _is_superseded(link: Link, choices: Mapping[str, Choice]) -> bool:
 
 
 def _links_in(rows: Sequence[Row], choices: Mapping[str, Choice], codec: Codec) -> dict[str, Link]:
-    links = [_link_of(row, codec) for row in rows if row.row.startswith(LINK_PREFIX)]
+    links = [link_of(row, codec) for row in rows if row.row.startswith(LINK_PREFIX)]
     return {link.role: link for link in links if not _is_superseded(link, choices)}
 
 
 def _choices_in(rows: Sequence[Row]) -> dict[str, Choice]:
     choices = [_choice_of(row) for row in rows if row.row.startswith(CHOICE_PREFIX)]
     return {choice.company: choice for choice in choices}
-
-
-def _intent_cells(intent: Intent, codec: Codec) -> dict[str, Cell]:
-    record = intent.record
-    return {
-        "company": record.document.company,
-        "entity_set": record.entity_set,
-        "key": record.document.key,
-        "journal": intent.journal,
-        "mapping": record.mapping,
-        "at": intent.at,
-        **pack(codec.plain_record(record)),
-    }
-
-
-def _intent_of(row: Row, codec: Codec) -> Intent:
-    cells = row.cells
-    return Intent(str(cells["journal"]), str(cells["at"]), codec.record_of(unpack(cells)))
-
-
-def account_in(row: Row) -> str:
-    """The alias of the Stripe account of a row `document`; rows of old name none."""
-    return str(row.cells.get("account") or DEFAULT_ACCOUNT)
-
-
-def documents_in(row: Row, codec: Codec) -> tuple[Document, ...]:
-    """The documents that a row `document` holds: what must exist, as last computed."""
-    return tuple(codec.document_of(plain) for plain in unpack(row.cells))
 
 
 async def rows_of(tables: Tables, id: str) -> list[Row]:
@@ -201,7 +156,7 @@ class LinkStore:
         claim.links = _links_in(stored, claim.choices, self._codec)
         for row in stored:
             if row.row.startswith(INTENT_PREFIX):
-                claim.intents[row.row.removeprefix(INTENT_PREFIX)] = _intent_of(row, self._codec)
+                claim.intents[row.row.removeprefix(INTENT_PREFIX)] = intent_of(row, self._codec)
         claim.resolution = resolutions.resolution_of(by_key.get(resolutions.RESOLVED))
         claim.decisions = sum(row.row.startswith(resolutions.HISTORY_PREFIX) for row in stored)
         claim.corrections = corrections.corrections_in(stored)
@@ -227,10 +182,10 @@ class LinkStore:
         for intent in intents:
             role = intent.role
             operations: list[Operation] = [
-                Put(INTENT_PREFIX + role, _intent_cells(intent, self._codec))
+                Put(INTENT_PREFIX + role, intent_cells(intent, self._codec))
             ]
             if role in known:
-                cells = _link_cells(known[role], self._codec)
+                cells = link_cells(known[role], self._codec)
                 operations.append(Put(LINK_PREFIX + role, cells))
             changes.append(operations)
         cells = self._documents(documents, settled=False)
@@ -254,13 +209,13 @@ class LinkStore:
         """
         changes: dict[str, list[Operation]] = {}
         for link in links:
-            changes[link.role] = [Put(LINK_PREFIX + link.role, _link_cells(link, self._codec))]
+            changes[link.role] = [Put(LINK_PREFIX + link.role, link_cells(link, self._codec))]
         still_open = [intent.role for intent in open_intents]
         for role in dict.fromkeys(over):
             if role in claim.intents and role not in still_open:
                 changes.setdefault(role, []).append(Delete(INTENT_PREFIX + role))
         for intent in open_intents:
-            operation = Put(INTENT_PREFIX + intent.role, _intent_cells(intent, self._codec))
+            operation = Put(INTENT_PREFIX + intent.role, intent_cells(intent, self._codec))
             changes.setdefault(intent.role, []).append(operation)
         last: list[Operation] = []
         if documents is not None:
@@ -302,7 +257,7 @@ class LinkStore:
     async def all_written(self, id: str, prefix: str) -> dict[str, Record]:
         """What was written of an object in the roles that begin with `prefix`, without a claim."""
         stored = rows(self._tables, TABLE, id, LINK_PREFIX + prefix)
-        links = [_link_of(row, self._codec) async for row in stored]
+        links = [link_of(row, self._codec) async for row in stored]
         return {link.role: link.record for link in links}
 
     async def choose(self, id: str, choice: Choice, who: str, why: str) -> None:
@@ -353,10 +308,10 @@ class LinkStore:
         """Whether a customer was erased; no id is nobody's."""
         return bool(id) and await self._tables.get(TABLE, id, ERASED) is not None
 
-    async def erase(self, claim: Claim, eraser: Eraser, *, mark: bool) -> int:
-        """Take a customer out of all rows of an object, also out of what people wrote about it, and
-        release the claim; returns how many rows changed. `mark`: the object is the customer itself,
-        which is erased from now on. Raises `TableConflict` when the claim is lost.
+    async def erase(self, claim: Claim, eraser: Eraser, *, mark: bool, reasons: bool = True) -> int:
+        """Take a customer out of all rows of an object, also out of what people wrote about it
+        (`reasons`), and release the claim; returns how many rows changed. `mark`: the object is the
+        customer itself, which is erased from now on. Raises `TableConflict` when the claim is lost.
 
         Announced writes must be over: of a customer they are forgotten, because its account is
         looked for before it is made, whatever was announced.
@@ -365,7 +320,8 @@ class LinkStore:
         if mark and not claim.is_erased:
             changes.append([Put(ERASED, {"at": self._clock.now()})])
         for row in await rows_of(self._tables, claim.id):
-            operation = self._erased(row, eraser, mark=mark)
+            is_kept = row.row.startswith(SAID_PREFIXES) and not reasons
+            operation = None if is_kept else self._erased(row, eraser, mark=mark)
             if operation is not None:
                 changes.append([operation])
         *parts, rest = in_transactions(changes, CLAIMS)
@@ -378,13 +334,13 @@ class LinkStore:
         """What takes the customer out of a row; None where it says nothing of it."""
         cells: dict[str, Cell] | None = None
         if row.row.startswith(LINK_PREFIX):
-            link = _link_of(row, self._codec)
-            cells = _link_cells(replace(link, record=eraser.record(link.record)), self._codec)
+            link = link_of(row, self._codec)
+            cells = link_cells(replace(link, record=eraser.record(link.record)), self._codec)
         elif row.row.startswith(INTENT_PREFIX):
             if mark:
                 return Delete(row.row)
-            intent = _intent_of(row, self._codec)
-            cells = _intent_cells(replace(intent, record=eraser.record(intent.record)), self._codec)
+            intent = intent_of(row, self._codec)
+            cells = intent_cells(replace(intent, record=eraser.record(intent.record)), self._codec)
         elif row.row == DOCUMENT:
             stored = [eraser.document(each) for each in documents_in(row, self._codec)]
             packed = pack([self._codec.plain_document(document) for document in stored])

@@ -93,7 +93,7 @@ async def test_an_order_becomes_an_invoice_a_voucher_and_an_open_transaction(
         customer="US-001",
         kind="invoice",
         document="INV-000001",
-        payment_id="",
+        reference="",
         currency="USD",
         amount=Decimal("40.72"),
         open_amount=Decimal("40.72"),

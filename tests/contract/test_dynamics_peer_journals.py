@@ -135,7 +135,7 @@ async def test_a_line_fo_would_refuse_is_refused(
 @virtual
 async def test_an_account_type_the_peer_does_not_know_is_refused_loudly(world: World) -> None:
     batch = await world.journal("Ledger")
-    body = FEE | {"JournalBatchNumber": batch, "AccountType": "Vend"}
+    body = FEE | {"JournalBatchNumber": batch, "AccountType": "Project"}
     assert (await world.post(LEDGER_LINES, body)).status_code == 501
 
 

@@ -60,13 +60,31 @@ async def test_drafts_become_the_ledger_when_the_job_runs(world: World) -> None:
 async def test_the_ledger_entity_shows_both_sides_of_each_line(world: World) -> None:
     await receipt(world, await world.journal())
     world.peer.post_journals()
-    rows = await world.rows("GeneralJournalAccountEntries", _filter="PaymentId eq 'txn_1:*'")
+    entries = "GeneralJournalAccountEntries"
+    rows = await world.rows(entries, _filter="PaymentReference eq 'REF-1-*'")
     shown = [(row["MainAccountId"], row["TransactionCurrencyAmount"]) for row in rows]
     assert shown == [("130100", -20), ("110710", 20)]
     assert {row["IsCredit"] for row in rows} == {"Yes", "No"}
     assert {row["AccountingDate"] for row in rows} == {"2026-07-01T12:00:00Z"}
-    clearing = await world.rows("GeneralJournalAccountEntries", _filter="MainAccountId eq '110710'")
+    clearing = await world.rows(entries, _filter="MainAccountId eq '110710'")
     assert [row["AccountDisplayValue"] for row in clearing] == ["STRIPE\\-USD"]
+
+
+@virtual
+async def test_posting_keeps_text_and_reference_and_leaves_the_payment_id_on_the_line(
+    world: World,
+) -> None:
+    await receipt(world, await world.journal(), TransactionText="ch_1 charge")
+    world.peer.post_journals()
+    shown = world.peer.records("GeneralJournalAccountEntries")
+    kept = {(row["Text"], row["PaymentReference"]) for row in shown}
+    assert kept == {("ch_1 charge", "REF-1-GROSS")}
+    assert all("PaymentId" not in row for row in shown)
+    posted = world.peer.ledger().posted
+    assert {(line.text, line.reference) for line in posted} == kept
+    assert [found.reference for found in world.peer.customer_transactions()] == ["REF-1-GROSS"]
+    [line] = await world.rows("CustomerPaymentJournalLines")
+    assert line["PaymentId"] == "txn_1:gross", "the lines of a posted journal stay readable"
 
 
 @virtual
@@ -199,15 +217,15 @@ async def test_post_and_transfer_moves_the_bad_lines_to_a_new_journal(world: Wor
     world.peer.settings.post_and_transfer = True
     batch = await world.journal("Ledger", Description="Tieout 1")
     for account in ("618900", "132900", "618900"):
-        await fee(world, batch, AccountDisplayValue=account, PaymentId=f"txn:{account}")
+        await fee(world, batch, AccountDisplayValue=account, PaymentReference=account)
     await _suspend(world)
     [result] = world.peer.post_journals()
     assert (result.posted, result.moved_to) == (True, "USMF-000002")
-    assert Counter(line.payment_id for line in world.peer.ledger().posted) == {"txn:132900": 2}
+    assert Counter(line.reference for line in world.peer.ledger().posted) == {"132900": 2}
     moved = [
         row["LineNumber"]
         for row in world.peer.records(LEDGER_LINES)
-        if row["JournalBatchNumber"] == "USMF-000002" and row["PaymentId"] == "txn:618900"
+        if row["JournalBatchNumber"] == "USMF-000002" and row["PaymentReference"] == "618900"
     ]
     assert moved == [1, 2]
     first, second = world.peer.records("LedgerJournalHeaders")

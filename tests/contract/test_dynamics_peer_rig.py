@@ -32,6 +32,7 @@ RECEIPT = {
     "OffsetAccountType": "Bank",
     "OffsetAccountDisplayValue": "STRIPE\\-USD",
     "PaymentId": "txn_1:gross",
+    "PaymentReference": "REF-1-GROSS",
 }
 FEE = {
     "dataAreaId": "usmf",
@@ -43,6 +44,7 @@ FEE = {
     "OffsetAccountType": "Bank",
     "OffsetAccountDisplayValue": "STRIPE\\-USD",
     "PaymentId": "txn_1:fee",
+    "PaymentReference": "REF-1-FEE",
 }
 CUSTOMER = {
     "dataAreaId": "usmf",

@@ -47,7 +47,7 @@ async def test_a_posted_payment_is_an_open_transaction_of_its_customer(world: Wo
     assert isinstance(found, CustomerTransaction)
     assert (found.company, found.customer, found.kind) == ("usmf", "US-001", "payment")
     assert (found.document, found.voucher) == ("STRPAY-000001", "STRPAY-000001")
-    assert (found.payment_id, found.currency) == ("txn_1:gross", "USD")
+    assert (found.reference, found.currency) == ("REF-1-GROSS", "USD")
     assert (str(found.amount), str(found.open_amount)) == ("-20", "-20")
     assert str(found.date) == "2026-07-01"
 

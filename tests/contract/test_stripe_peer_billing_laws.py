@@ -75,7 +75,7 @@ class Acts:
 
     def pay(self) -> None:
         id = self.some("invoice", status="open")["id"]
-        how = self.rng.choice([{}, {}, {"paid_out_of_band": True}])
+        how: Json = self.rng.choice([{}, {}, {"paid_out_of_band": True}])
         if not how and self.rng.random() < 0.5:
             how = {"payment_method": "pm_card_visa"}
         self.world.post(f"invoices/{id}/pay", **how)

@@ -6,7 +6,7 @@ import pytest
 
 from local.stripe import ApiError, PeerSettings
 from tests.contract import test_stripe_peer_billing_rig as billing
-from tests.contract.test_stripe_peer_rig import DAY, Json, World, in_world
+from tests.contract.test_stripe_peer_rig import DAY, Json, World, answer, in_world
 
 HOUR = 3_600
 
@@ -393,6 +393,72 @@ def test_lists_find_invoices_items_and_lines() -> None:
         assert payment["payment_intent"]["amount"] == first["total"]
         with pytest.raises(ApiError):
             world.get("invoices", expand=["data.charge"])
+
+    in_world(scenario)
+
+
+@pytest.mark.parametrize(
+    ("path", "params"),
+    [
+        ("invoices", {"default_tax_rates": ["txr_none"]}),
+        ("invoices", {"discounts": [{"coupon": "none"}]}),
+        ("invoices", {"collection_method": "send_invoice"}),
+        ("invoices", {"default_payment_method": "pm_none"}),
+        ("invoices", {"subscription": "sub_none"}),
+        ("invoiceitems", {"amount": 5, "discounts": [{"coupon": "none"}]}),
+        ("invoiceitems", {"amount": 5, "tax_rates": ["txr_none"]}),
+        ("invoiceitems", {"amount": 5, "currency": "xxx"}),
+        ("invoiceitems", {}),
+        ("subscriptions", {"add_invoice_items": [{"price": "price_none"}]}),
+        ("subscriptions", {"default_payment_method": "pm_none"}),
+        ("subscriptions", {"default_tax_rates": ["txr_none"]}),
+    ],
+)
+def test_what_is_refused_leaves_nothing(path: str, params: Json) -> None:
+    async def scenario(world: World) -> None:
+        given: Json = {"customer": billing.customer(world)}
+        if path == "subscriptions":
+            given["items"] = [{"price": billing.price(world, 500)}]
+        kinds = ("event", "invoice", "invoiceitem", "subscription", "subscription_item")
+        before = {kind: len(world.peer.objects(kind)) for kind in kinds}
+        assert world.refused(path, **given, **params)["status"] == 400
+        assert {kind: len(world.peer.objects(kind)) for kind in kinds} == before
+
+    in_world(scenario)
+
+
+def test_a_refused_change_changes_nothing() -> None:
+    async def scenario(world: World) -> None:
+        made = billing.draft(world, 1_000)
+        world.refused(f"invoices/{made['id']}", footer="New", default_tax_rates=["txr_none"])
+        assert world.get(f"invoices/{made['id']}") == made
+
+    in_world(scenario)
+
+
+def test_a_request_repeated_with_its_key_pays_once() -> None:
+    async def scenario(world: World) -> None:
+        made = billing.opened(world, 1_000)
+        headers = {"Idempotency-Key": "once"}
+        path = f"/v1/invoices/{made['id']}/pay"
+        answers = [await answer(world, "POST", path, headers=headers) for _ in range(2)]
+        assert answers[0] == answers[1]
+        assert answers[0][0] == 200
+        assert len(world.peer.objects("charge")) == 1
+
+    in_world(scenario)
+
+
+def test_the_balance_that_a_customer_request_sets_is_a_movement() -> None:
+    async def scenario(world: World) -> None:
+        who = world.post("customers", balance=-500)["id"]
+        world.post(f"customers/{who}", balance=-200)
+        moves = world.get(f"customers/{who}/balance_transactions")["data"]
+        assert [(move["type"], move["amount"]) for move in moves] == [
+            ("adjustment", 300),
+            ("initial", -500),
+        ]
+        billing.check_customer(world, who)
 
     in_world(scenario)
 

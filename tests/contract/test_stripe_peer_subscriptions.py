@@ -164,6 +164,53 @@ def test_a_first_invoice_that_fails_leaves_it_incomplete_for_a_day() -> None:
     in_world(scenario)
 
 
+def intent_of(world: World, subscription: Json) -> str:
+    invoice = billing.invoice(world, subscription["latest_invoice"])
+    return str(invoice["payments"]["data"][0]["payment"]["payment_intent"])
+
+
+def test_a_first_invoice_may_wait_for_the_customer() -> None:
+    async def scenario(world: World) -> None:
+        who = billing.customer(world, "pm_card_threeDSecure2Required")
+        made = billing.subscribe(world, billing.price(world, 1_500), customer=who)
+        assert made["status"] == "incomplete"
+        world.peer.authenticate(intent_of(world, made))
+        assert now_of(world, made)["status"] == "active"
+        assert types_of(world, "customer.subscription", "invoice.p") == [
+            "invoice.payment_action_required",
+            "invoice.payment_failed",
+            "customer.subscription.created",
+            "invoice.paid",
+            "invoice.payment_succeeded",
+            "customer.subscription.updated",
+        ]
+        billing.check_all(world)
+
+    in_world(scenario)
+
+
+def test_the_customer_pays_a_first_invoice_that_nobody_collected() -> None:
+    async def scenario(world: World) -> None:
+        made = billing.subscribe(
+            world,
+            billing.price(world, 1_500),
+            customer=billing.customer(world, None),
+            payment_behavior="default_incomplete",
+        )
+        path = f"subscriptions/{made['id']}"
+        paths = ["latest_invoice.confirmation_secret"]
+        secret = world.get(path, expand=paths)["latest_invoice"]["confirmation_secret"]
+        intent = intent_of(world, made)
+        assert secret["client_secret"].startswith(intent)
+        world.post(f"payment_intents/{intent}/confirm", payment_method="pm_card_visa")
+        assert now_of(world, made)["status"] == "active"
+        assert billing.invoice(world, made["latest_invoice"])["status"] == "paid"
+        await world.until_exhausted(24 * 10)
+        billing.check_all(world)
+
+    in_world(scenario)
+
+
 # --- swaps ----------------------------------------------------------------------------------------
 
 
@@ -285,6 +332,33 @@ def test_prorations_are_after_discounts() -> None:
         world.post(f"subscriptions/{made['id']}", items=[more])
         amounts = [item["amount"] for item in world.get("invoiceitems", pending=True)["data"]]
         assert amounts == [1_500, -750]
+
+    in_world(scenario)
+
+
+def test_a_discount_outlives_its_coupon() -> None:
+    async def scenario(world: World) -> None:
+        months = {"duration": "repeating", "duration_in_months": 2}
+        half = world.post("coupons", percent_off=50, **months)["id"]
+        price = billing.price(world, 3_000)
+        made = billing.subscribe(world, price, discounts=[{"coupon": half}])
+        world.peer.request("DELETE", f"/v1/coupons/{half}")
+        await world.clock.sleep(100 * DAY)
+        totals = [each["total"] for each in invoices_of(world, made)]
+        assert totals == [1_500, 1_500, 3_000, 3_000]
+        billing.check_all(world)
+
+    in_world(scenario)
+
+
+def test_a_coupon_may_take_off_some_products_only() -> None:
+    async def scenario(world: World) -> None:
+        first, second = billing.price(world, 3_000), billing.price(world, 900)
+        product = world.get(f"prices/{second}")["product"]
+        coupon = world.post("coupons", percent_off=50, applies_to={"products": [product]})["id"]
+        made = billing.subscribe(world, first, second, discounts=[{"coupon": coupon}])
+        lines = billing.lines(world, made["latest_invoice"])
+        assert [line["discount_amounts"][0]["amount"] for line in lines] == [0, 450]
 
     in_world(scenario)
 

@@ -11,7 +11,7 @@ import pytest
 
 from local.shop import Shop, Takings
 from local.world import World
-from tests.world import live
+from tests.world import live, rest
 
 TIEOUT = Path(sys.executable).parent / "tieout"
 SMALL = ("--customers", "4", "--charges", "14", "--days", "1")
@@ -141,6 +141,32 @@ def test_a_demo_of_nothing_is_refused() -> None:
     )
     assert done.returncode == 2
     assert "--charges" in done.stderr
+
+
+def test_the_posted_ledger_names_the_order_of_each_sale() -> None:
+    """Clearing shows texts alone: `PaymentId` does not survive posting."""
+
+    async def story(world: World) -> tuple[list[str], list[str]]:
+        shop = Shop(world.stripe, world.clock, 1)
+        await shop.run(3, 9, 1, lambda _: None)
+        await rest(world)
+        world.dynamics.post_journals()
+        rows = world.dynamics.records("GeneralJournalAccountEntries")
+        assert all(row["PaymentReference"] for row in rows)
+        orders = [
+            str(each["metadata"]["order_id"])
+            for each in world.stripe.objects("charge")
+            if each["paid"]
+        ]
+        return orders, [str(row["Text"]) for row in rows]
+
+    orders, texts = live(story)
+    assert len(orders) == len(set(orders)) >= 7
+    sales = [text for text in texts if text.split()[1] in ("charge", "refund", "dispute")]
+    assert sales
+    assert all(any(f" order {order}" in text for order in orders) for text in sales)
+    for order in orders:
+        assert any(text.endswith(f"order {order}") or f"order {order} " in text for text in texts)
 
 
 @pytest.mark.parametrize("charges", [1, 2, 9])

@@ -34,7 +34,7 @@ kind: mapping
 name: receipts
 extends: customer_payment_line
 fields:
-  PaymentReference:
+  PaymentSpecification:
     from: payment_method.brand
     do: [{lookup: {table: brands, miss: OTHER}}]
 """
@@ -73,7 +73,7 @@ async def publish(world: World, *documents: str) -> str:
 def methods(world: World) -> dict[str, str]:
     """The brand as each receipt line renders it, by its transaction."""
     rows = world.dynamics.records(RECEIPTS)
-    return {str(row["PaymentId"]).partition(":")[0]: row["PaymentReference"] for row in rows}
+    return {str(row["PaymentId"]).partition(":")[0]: row["PaymentSpecification"] for row in rows}
 
 
 async def sold(world: World, card: str = "pm_card_visa") -> str:
@@ -124,7 +124,7 @@ def test_editing_a_table_previews_exactly_the_records_that_would_change() -> Non
             ]
             for kind in groups
         }
-        change = {"field": "PaymentReference", "before": "WALLET", "after": "ACH"}
+        change = {"field": "PaymentSpecification", "before": "WALLET", "after": "ACH"}
         assert listed == {
             "future": [],
             "drafts": [(draft, "gross", [change])],
@@ -171,7 +171,7 @@ def test_unpreviewed_stale_and_invalid_candidates_are_refused_with_a_reason() ->
             {
                 "document": "receipts",
                 "reason": "no table 'brands'",
-                "field": "fields.PaymentReference",
+                "field": "fields.PaymentSpecification",
                 "path": "payment_method.brand",
             }
         ]

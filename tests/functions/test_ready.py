@@ -20,15 +20,17 @@ from local.stripe.keys import RestrictedKey
 from local.transport import PeerTransport
 from local.world import Options, World
 from shared import bootstrap
+from shared.domain.books import Books
 from shared.errors import FlowsUnavailable, Refused, StorageUnavailable
 from shared.ports import Json, Lookup, Operation
+from shared.services.operations import check_books
 from tests.world import HOUR, ask, live, rest, sell
 
 OF_COMPANY = [
     *("company {}", "journal {} customer_payment", "journal {} general", "vouchers {}"),
     *("one-time customer {}", "customer group {}", "intercompany {}", "main accounts {}"),
     *("revaluation {}", "bank accounts {}", "clearing accounts {}", "exchange rates {}"),
-    *("payment methods {}", "sales tax groups {}", "tax samples {}"),
+    *("payment methods {}", "sales tax groups {}", "tax samples {}", "fee invoices {}"),
 ]
 
 
@@ -821,5 +823,110 @@ def test_an_odd_answer_or_none_is_the_problem_of_its_own_check_only() -> None:
             **{f"bank accounts {each}": silent for each in ("usmf", "demf")},
             **{f"clearing accounts {each}": silent for each in ("usmf", "demf")},
         }
+
+    live(story)
+
+
+FEES_POLICY = """
+kind: policy
+name: fees
+fees: vendor_invoice
+"""
+VENDOR = "companies.usmf.stripe_vendor"
+FEE_INVOICES: dict[str, tuple[Mapping[str, Any], str]] = {
+    "no vendor": (changed(VENDOR, None), "the books have no stripe_vendor"),
+    "an unknown account": (
+        changed(f"{VENDOR}.account", "NOBODY"),
+        "the vendor NOBODY does not exist in usmf",
+    ),
+    "a journal name that is not there": (
+        changed(f"{VENDOR}.invoice_journal", "NONE"),
+        "the journal name NONE does not exist in usmf",
+    ),
+    "a journal name of another type": (
+        changed(f"{VENDOR}.payment_journal", "GenJrn"),
+        "the journal name GenJrn is not of type Payment",
+    ),
+    "another spelling": (
+        changed(f"{VENDOR}.account", "stripe"),
+        "the vendor stripe is spelled STRIPE in Dynamics",
+    ),
+    "a group that is not there": (
+        changed(f"{VENDOR}.sales_tax_group", "NONE"),
+        "there is no NONE in TaxGroups",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FEE_INVOICES)
+def test_what_fee_invoices_need_is_asked_where_the_policy_makes_them(name: str) -> None:
+    settings, problem = FEE_INVOICES[name]
+
+    async def story(world: World) -> None:
+        found = await wrong(world)
+        assert found.keys() == {"fee invoices usmf"}
+        assert problem in found["fee invoices usmf"]
+
+    async def not_asked(world: World) -> None:
+        await ready(world, 200)
+
+    live(story, Options(settings=settings, documents=(FEES_POLICY,)))
+    live(not_asked, Options(settings=settings))
+
+
+SHOP = {"shop": ["usd", "eur"]}
+
+
+def test_what_the_books_of_a_further_stripe_account_name_is_checked_too() -> None:
+    async def story(world: World) -> None:
+        await ready(world, 200)
+        remove(world, "BankAccounts", "demf", "STRIPE2-EUR")
+        assert await wrong(world) == {
+            "bank accounts demf": "STRIPE2-EUR (eur of shop clearing) does not exist in demf"
+        }
+
+    live(story, Options(own_books=SHOP))
+
+
+def test_clearing_of_two_stripe_accounts_in_a_currency_may_not_share_a_main_account() -> None:
+    async def story(world: World) -> None:
+        display = {"BankMainAccountIdDisplayValue": "110710"}
+        update(world, "BankAccounts", "usmf", "STRIPE2-USD", **display)
+        assert await wrong(world) == {
+            "bank accounts usmf": "STRIPE2-USD (usd of shop clearing) posts to main account "
+            "110710, TIEOUT_LEDGER_ENTITY says 110740",
+            "clearing accounts usmf": "STRIPE-USD (usd clearing) shares main account 110710 with "
+            "usd of shop clearing; STRIPE2-USD (usd of shop clearing) shares main account 110710 "
+            "with usd clearing",
+        }
+
+    live(story, Options(own_books=SHOP))
+
+
+def test_a_route_needs_intercompany_accounts_with_the_owners_of_any_stripe_account() -> None:
+    async def story(world: World) -> None:
+        await ready(world, 200)
+        remove(world, BETWEEN, "usmf", "demf")
+        assert (await wrong(world)).keys() == {"intercompany usmf"}
+
+    whole = books.settings(stripe_url="https://s.invalid", dynamics_url="https://d.invalid")
+    found = whole.books.model_dump(mode="json")
+    euros = {"eur": found["currencies"].pop("eur")}
+    ours = {"books": {**found, "stripe_accounts": {"shop": {"currencies": euros}}}}
+    live(story, Options(own_books={"shop": ["eur"]}, settings=ours, documents=(ROUTES,)))
+
+
+def test_the_preview_of_books_finds_what_readiness_would() -> None:
+    async def story(world: World) -> None:
+        remove(world, "Currencies", "JPY")
+        new = Books.model_validate(
+            changed("companies.usmf.accounts.fees", {"type": "Ledger", "id": "110710"})["books"]
+        )
+        assert await check_books(world.app._dynamics_setup(), new, ["default", "shop"]) == [
+            "the Stripe account shop has no currency in the books, so all its money parks",
+            "currencies: Dynamics has no currency JPY",
+            "clearing accounts usmf: STRIPE-USD (usd clearing) shares main account 110710 with "
+            "fees",
+        ]
 
     live(story)

@@ -31,6 +31,7 @@ ADDRESSES = {  # of today: other programs know them
     "GET,POST /api/backfill",
     "POST /api/customers/{id}/accept",
     "POST /api/customers/{id}/erase",
+    "POST /api/fees",
     "POST /api/inbox/resolve",
     "POST /api/inbox/retry",
     "POST /api/mappings",

@@ -6,7 +6,16 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from local.dynamics.odata import COMPANY, Fields, Infolog, numbered
-from local.dynamics.tables import KINDS, JournalAccount, JournalSets, TenantBooks, join, sides
+from local.dynamics.tables import (
+    KINDS,
+    VENDOR_INVOICES,
+    JournalAccount,
+    JournalSets,
+    TenantBooks,
+    join,
+    reverse_charges,
+    sides,
+)
 
 ENTRIES = "GeneralJournalAccountEntries"
 
@@ -18,7 +27,8 @@ class LedgerLine:
     `amount` is in `currency`, `accounting_amount` in the accounting currency of `company`.
     `account` is the customer, bank or main account; `journal` the batch number; `entity_set` and
     `line` say which journal line it comes from. What an invoice posts has no journal: there
-    `entity_set` and `document` name the invoice, and `line` counts its sides.
+    `entity_set` and `document` name the invoice, and `line` counts its sides. Posting keeps text
+    and payment reference of a journal line (`reference`), not its `PaymentId`.
     """
 
     company: str
@@ -30,7 +40,7 @@ class LedgerLine:
     accounting_amount: Decimal
     date: date
     text: str
-    payment_id: str
+    reference: str
     voucher: str
     journal: str
     entity_set: str
@@ -91,7 +101,7 @@ class GeneralLedger:
             "TransactionCurrencyAmount": leg.amount,
             "AccountingCurrencyAmount": leg.accounting_amount,
             "IsCredit": "Yes" if leg.amount < 0 else "No",
-            "PaymentId": leg.payment_id,
+            "PaymentReference": leg.reference,
             "Text": leg.text,
             "JournalBatchNumber": leg.journal,
         }
@@ -113,7 +123,7 @@ class GeneralLedger:
 def legs(kind: JournalSets, books: TenantBooks, line: Fields) -> list[LedgerLine]:
     """All sides a journal line posts. Between companies, each gets an intercompany side too."""
     account, offset = sides(books, line)
-    amount: Decimal = line["DebitAmount"] - line["CreditAmount"]
+    amount: Decimal = line[kind.debit] - line[kind.credit]
     if offset is None:
         return [_leg(kind, books, line, account, amount)]
     home, away = account.company, offset.company
@@ -123,6 +133,9 @@ def legs(kind: JournalSets, books: TenantBooks, line: Fields) -> list[LedgerLine
         result.append(_leg(kind, books, line, due_away, -amount))
         result.append(_leg(kind, books, line, due_home, amount))
     result.append(_leg(kind, books, line, offset, -amount))
+    if kind is VENDOR_INVOICES:
+        for main, debit in reverse_charges(books, line, -amount):
+            result.append(_leg(kind, books, line, books.account(home, "Ledger", main), debit))
     return result
 
 
@@ -146,18 +159,18 @@ def _leg(
     moment = line[kind.date]
     rate = line[kind.rate]
     if account.company != line[COMPANY]:
-        rate = books.rate(account.company, line["CurrencyCode"], moment)
+        rate = books.rate(account.company, line[kind.currency], moment)
     return LedgerLine(
         company=account.company,
         account_type=account.type,
         account=account.id,
         main_account=account.main_account,
-        currency=line["CurrencyCode"],
+        currency=line[kind.currency],
         amount=amount,
         accounting_amount=books.accounting_amount(account.company, amount, rate),
         date=moment.date(),
         text=line[kind.text],
-        payment_id=line["PaymentId"],
+        reference=line[kind.reference],
         voucher=line["Voucher"],
         journal=line["JournalBatchNumber"],
         entity_set=kind.lines,

@@ -16,10 +16,14 @@ from local.dynamics.tables import (
     KINDS,
     LINE,
     PAYMENTS,
+    TOTALS,
+    VENDOR_INVOICES,
+    VENDOR_PAYMENTS,
     CustomerTransaction,
     JournalSets,
     Subledger,
     TenantBooks,
+    check_number,
     line_totals,
     next_batch,
     sides,
@@ -79,7 +83,7 @@ class PostingJob:
                     accounting_amount=self.books.accounting_amount(company, side.amount, rate),
                     date=now.date(),
                     text="entered by hand",
-                    payment_id="",
+                    reference="",
                     voucher=voucher,
                     journal="",
                     entity_set="",
@@ -146,14 +150,16 @@ class PostingJob:
         fields = row.fields
         prefix = f"Line {fields[LINE]}, voucher {fields['Voucher']}: "
         try:
-            self.books.need_currency(fields["CurrencyCode"])
+            self.books.need_currency(fields[kind.currency])
             for account in sides(self.books, fields):
                 if account is not None:
                     self.books.check_usable(account)
-                    self.books.check_currency(account, fields["CurrencyCode"])
+                    self.books.check_currency(account, fields[kind.currency])
                     self.books.check_period(account.company, fields[kind.date])
             if kind is PAYMENTS:
                 self.books.check_payable(sides(self.books, fields)[0])
+            if kind is VENDOR_INVOICES:
+                check_number(self.books, fields, sides(self.books, fields)[0].id)
             legs(kind, self.books, fields)
         except Infolog as refusal:
             return [prefix + reason for reason in refusal.reasons]
@@ -187,16 +193,16 @@ class PostingJob:
         headers, lines = store.schema.set_of(kind.headers), store.schema.set_of(kind.lines)
         batch = next_batch(self.books, header.fields[COMPANY])
         new = store.insert(headers, {**header.fields, BATCH: batch})
-        added: Fields = dict.fromkeys(line_totals(rows[0].fields), Decimal(0))
+        added: Fields = dict.fromkeys(line_totals(kind, rows[0].fields), Decimal(0))
         for number, row in enumerate(rows, start=1):
             store.delete(lines, row)
             moved = {**row.fields, BATCH: batch, LINE: Decimal(number)}
             if kind is GENERAL:
                 moved |= {"LineNum": Decimal(number), "JournalNum": batch}
             store.insert(lines, moved)
-            for name, amount in line_totals(row.fields).items():
+            for name, amount in line_totals(kind, row.fields).items():
                 added[name] += amount
-        if kind is GENERAL:
+        if kind in TOTALS:
             rest = {name: header.fields[name] - amount for name, amount in added.items()}
             store.update(header, rest)
             store.update(new, added)
@@ -208,7 +214,7 @@ class PostingJob:
         for row in rows:
             sides_posted = legs(kind, self.books, row.fields)
             self.general.post(sides_posted, journal_number)
-            self._owe(sides_posted, mark_of(kind, row.fields))
+            self._owe(kind, sides_posted, row.fields)
         company, name = header.fields[COMPANY], header.fields["JournalName"]
         journal = store.find("JournalNames", company, name)
         if journal is not None and journal.fields["DeleteLinesAfterPosting"] == "Yes":
@@ -216,30 +222,33 @@ class PostingJob:
                 store.delete(store.schema.set_of(kind.lines), row)
         store.update(header, {"IsPosted": "Yes"})
 
-    def _owe(self, posted: Sequence[LedgerLine], mark: str) -> None:
-        """The customer transactions of a line; its first side is the account's, which may mark
-        a document to settle."""
+    def _owe(self, kind: JournalSets, posted: Sequence[LedgerLine], row: Fields) -> None:
+        """The customer and vendor transactions of a line; its first side is the account's, which
+        may mark a document to settle."""
+        mark = mark_of(kind, row)
+        is_invoice = kind is VENDOR_INVOICES
         for number, line in enumerate(posted):
-            if line.account_type != "Cust":
+            if line.account_type not in ("Cust", "Vend"):
                 continue
+            subledger = self.subledger if line.account_type == "Cust" else self.books.vendors
             transaction = CustomerTransaction(
                 company=line.company,
                 customer=line.account,
-                kind="payment",
-                document=line.voucher,
-                payment_id=line.payment_id,
+                kind="invoice" if is_invoice else "payment",
+                document=str(row["Invoice"]) if is_invoice else line.voucher,
+                reference=line.reference,
                 currency=line.currency,
                 amount=line.amount,
                 open_amount=line.amount,
                 date=line.date,
                 voucher=line.voucher,
             )
-            place = self.subledger.add(transaction)
+            place = subledger.add(transaction)
             if mark and not number:
-                self.subledger.settle(place, mark)
+                subledger.settle(place, mark)
 
 
 def mark_of(kind: JournalSets, line: Fields) -> str:
     """The document a line settles when it is posted; empty for none."""
-    marks = kind is PAYMENTS and line["SettleVoucher"] == "SelectedTransact"
+    marks = kind in (PAYMENTS, VENDOR_PAYMENTS) and line["SettleVoucher"] == "SelectedTransact"
     return str(line["MarkedInvoice"]) if marks else ""

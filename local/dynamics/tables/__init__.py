@@ -18,6 +18,9 @@ from local.dynamics.tables.journals import (
     KINDS,
     LINE,
     PAYMENTS,
+    TOTALS,
+    VENDOR_INVOICES,
+    VENDOR_PAYMENTS,
     JournalSets,
     line_totals,
     next_batch,
@@ -40,6 +43,7 @@ from local.dynamics.tables.trade import (
     tax_of,
     total_up,
 )
+from local.dynamics.tables.vendor_invoices import check_number, reverse_charges
 
 __all__ = [
     "BATCH",
@@ -58,6 +62,9 @@ __all__ = [
     "PRICE_HEADERS",
     "PRICE_LINES",
     "RETURNS",
+    "TOTALS",
+    "VENDOR_INVOICES",
+    "VENDOR_PAYMENTS",
     "CustomerTransaction",
     "JournalAccount",
     "JournalSets",
@@ -67,12 +74,14 @@ __all__ = [
     "Subledger",
     "TaxableLine",
     "TenantBooks",
+    "check_number",
     "fill",
     "join",
     "line_totals",
     "lines_of_invoice",
     "lines_of_order",
     "next_batch",
+    "reverse_charges",
     "show_free_text_invoice",
     "sides",
     "table_hooks",

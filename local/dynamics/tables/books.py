@@ -8,8 +8,9 @@ from decimal import ROUND_HALF_UP, Decimal
 from local.dynamics.odata import Fields, Infolog, RecordStore, StoredRow, plain, unsupported
 from local.dynamics.settings import DynamicsSettings
 from local.dynamics.tables.accounts import join, split
+from local.dynamics.tables.subledger import Subledger
 
-TYPE_NAMES = {"Ledger": "Ledger", "Cust": "Customer", "Bank": "Bank"}
+TYPE_NAMES = {"Ledger": "Ledger", "Cust": "Customer", "Bank": "Bank", "Vend": "Vendor"}
 HUNDRED = Decimal(100)
 WHOLE, CENT = Decimal(1), Decimal("0.01")
 AMOUNT_MAX = Decimal(10) ** 20
@@ -24,6 +25,7 @@ FACTORS = {
 }
 LEDGER_SEGMENTS_MAX = 5  # main account and up to four dimensions
 CUSTOMER_MAIN_ACCOUNT = "130100"  # summary account of posting profile GEN
+VENDOR_MAIN_ACCOUNT = "200100"  # that of vendors
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,11 @@ class JournalAccount:
 class TenantBooks:
     """Look-ups over the store with the refusals of F&O's journals, as `Infolog`.
 
-    `sales_accounts`: the main accounts of a product group, for revenue and for returns.
-    `tax_rates`: percentages by tax code; `tax_account`: the main account of sales tax. `secrets`:
-    why the posting job refuses an account, by company and number, where no entity set tells.
+    `vendors`: the vendor transactions. `reverse_charges`: by tax code of a reverse charge, the main
+    account of its input tax. `sales_accounts`: the main accounts of a product group, for revenue
+    and for returns. `tax_rates`: percentages by tax code; `tax_account`: the main account of sales
+    tax. `secrets`: why the posting job refuses an account, by company and number, where no entity
+    set tells.
     """
 
     store: RecordStore
@@ -52,6 +56,8 @@ class TenantBooks:
     sales_accounts: Mapping[str, tuple[str, str]]
     tax_rates: Mapping[str, Decimal]
     tax_account: str
+    reverse_charges: Mapping[str, str]
+    vendors: Subledger = field(default_factory=Subledger)
     secrets: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def account(self, company: str, kind: str, display: str) -> JournalAccount:
@@ -64,12 +70,15 @@ class TenantBooks:
         set_name, key = ("CustomersV3", "CustomerAccount")
         if kind == "Bank":
             set_name, key = ("BankAccounts", "BankAccountId")
+        elif kind == "Vend":
+            set_name, key = ("VendorsV3", "VendorAccountNumber")
         row = self.store.find(set_name, company, segments[0]) if len(segments) == 1 else None
         if row is None:
             raise Infolog(
                 f"Account number {display} for transaction type {TYPE_NAMES[kind]} does not exist."
             )
-        main, account_id = CUSTOMER_MAIN_ACCOUNT, row.fields[key]
+        main = VENDOR_MAIN_ACCOUNT if kind == "Vend" else CUSTOMER_MAIN_ACCOUNT
+        account_id = row.fields[key]
         if kind == "Bank":
             main_display = row.fields["BankMainAccountIdDisplayValue"]
             main = split(main_display, self.settings.delimiter)[0]

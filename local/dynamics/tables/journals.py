@@ -1,6 +1,6 @@
 """Journal headers and lines: what F&O demands of them before they are posted.
 
-Both kinds share one table and one number sequence; a header's `JournalName` decides the kind.
+All kinds share one table and one number sequence; a header's `JournalName` decides the kind.
 Every write to a line also writes the header's row: that is why parallel line writes conflict.
 """
 
@@ -11,9 +11,10 @@ from typing import Any, override
 
 from local.dynamics.odata import COMPANY, NO_DATE, Fields, Infolog, StoredRow, numbered, unsupported
 from local.dynamics.tables.books import JournalAccount, TenantBooks
-from local.dynamics.tables.payments import MARKS, check_payment
+from local.dynamics.tables.payments import MARKS, check_payment, check_vendor_payment
 from local.dynamics.tables.rules import Hooks
 from local.dynamics.tables.subledger import Subledger
+from local.dynamics.tables.vendor_invoices import check_tax
 from shared.ports import Clock
 
 BATCH = "JournalBatchNumber"
@@ -32,6 +33,10 @@ class JournalSets:
     date: str
     text: str
     rate: str
+    currency: str = "CurrencyCode"
+    debit: str = "DebitAmount"
+    credit: str = "CreditAmount"
+    reference: str = "PaymentReference"
 
 
 PAYMENTS = JournalSets(
@@ -52,7 +57,30 @@ GENERAL = JournalSets(
     "Text",
     "ExchRate",
 )
-KINDS = (PAYMENTS, GENERAL)
+VENDOR_INVOICES = JournalSets(
+    "VendInvoiceJournalHeaders",
+    "VendInvoiceJournalLines",
+    "PurchaseLedger",
+    "Ledger",
+    "Date",
+    "Description",
+    "ExchRate",
+    "Currency",
+    "Debit",
+    "Credit",
+    "PaymId",
+)
+VENDOR_PAYMENTS = JournalSets(
+    "VendorPaymentJournalHeaders",
+    "VendorPaymentJournalLines",
+    "Payment",
+    "Vend",
+    "TransactionDate",
+    "TransactionText",
+    "ExchangeRate",
+)
+KINDS = (PAYMENTS, GENERAL, VENDOR_INVOICES, VENDOR_PAYMENTS)
+TOTALS = (GENERAL, VENDOR_INVOICES)  # whose headers show them
 
 
 class HeaderHooks(Hooks):
@@ -148,11 +176,11 @@ class LineHooks(Hooks):
         refuse_posted(self._header(row.fields))
         merged = {**row.fields, **changes}
         date, rate = self._kind.date, self._kind.rate
-        if rate not in changes and ("CurrencyCode" in changes or date in changes):
+        if rate not in changes and (self._kind.currency in changes or date in changes):
             merged[rate] = self._rate(merged)
         self._check(merged)
         kept = ("AccountDisplayValue", "OffsetAccountDisplayValue", "OffsetCompany")
-        marks = MARKS if self._kind is PAYMENTS else ()
+        marks = MARKS if self._kind in (PAYMENTS, VENDOR_PAYMENTS) else ()
         for name in (rate, *kept, *marks):
             changes[name] = merged[name]
 
@@ -182,8 +210,8 @@ class LineHooks(Hooks):
     def _touch(self, line: Fields, amounts: Fields, sign: int) -> None:
         header = self._header(line)
         changes: Fields = {}
-        if self._kind is GENERAL:
-            for name, amount in line_totals(amounts).items():
+        if self._kind in TOTALS:
+            for name, amount in line_totals(self._kind, amounts).items():
                 changes[name] = header.fields[name] + sign * amount
         self._books.store.update(header, changes)
 
@@ -197,8 +225,8 @@ class LineHooks(Hooks):
             fields["OffsetAccountType"] = journal["OffsetAccountType"]
         if not fields["OffsetAccountDisplayValue"]:
             fields["OffsetAccountDisplayValue"] = journal["OffsetAccountDisplayValue"]
-        if not fields["CurrencyCode"]:
-            fields["CurrencyCode"] = self._books.ledger(company)["AccountingCurrency"]
+        if not fields[self._kind.currency]:
+            fields[self._kind.currency] = self._books.ledger(company)["AccountingCurrency"]
         if fields[self._kind.date] == NO_DATE:
             today = self._clock.now().replace(hour=12, minute=0, second=0, microsecond=0)
             fields[self._kind.date] = today
@@ -206,24 +234,29 @@ class LineHooks(Hooks):
         fields["OffsetCompany"] = fields["OffsetCompany"] or company
         if not fields[self._kind.rate]:
             fields[self._kind.rate] = self._rate(fields)
-        if fields["AccountType"] == "Cust":
+        if fields["AccountType"] in ("Cust", "Vend"):
             fields["PostingProfile"] = fields["PostingProfile"] or "GEN"
 
     def _rate(self, fields: Fields) -> Decimal:
         date = fields[self._kind.date]
-        return self._books.rate(fields[COMPANY], fields["CurrencyCode"], date)
+        return self._books.rate(fields[COMPANY], fields[self._kind.currency], date)
 
     def _check(self, fields: Fields) -> None:
         account, offset = sides(self._books, fields)
-        check_amounts(fields)
+        check_amounts(self._kind, fields)
         for side in (account, offset):
             if side is not None:
-                self._books.check_currency(side, fields["CurrencyCode"])
+                self._books.check_currency(side, fields[self._kind.currency])
         fields["AccountDisplayValue"] = account.display
         if offset is not None:
             fields["OffsetAccountDisplayValue"] = offset.display
         if self._kind is PAYMENTS:
             check_payment(self._books, self._subledger, fields, account)
+        elif self._kind is VENDOR_PAYMENTS:
+            check_vendor_payment(self._books, fields, account)
+        elif self._kind is VENDOR_INVOICES:
+            fields["Approved"] = "Yes"
+            check_tax(self._books, fields)
 
     def _number(self, fields: Fields, given: Mapping[str, Any], header: StoredRow) -> None:
         lines = self._books.store.group(self._kind.lines, fields[COMPANY], fields[BATCH])
@@ -251,9 +284,9 @@ def next_voucher(
     return numbered(series, books.store.next_number(f"voucher {company} {series}"))
 
 
-def line_totals(line: Fields) -> Fields:
+def line_totals(kind: JournalSets, line: Fields) -> Fields:
     """What a line adds to the totals of its header: an offset account counts on both sides."""
-    debit, credit = line["DebitAmount"], line["CreditAmount"]
+    debit, credit = line[kind.debit], line[kind.credit]
     both = debit + credit if line["OffsetAccountDisplayValue"] else NO_DECIMALS
     return {"JournalTotalDebit": both or debit, "JournalTotalCredit": both or credit}
 
@@ -274,9 +307,9 @@ def sides(books: TenantBooks, fields: Fields) -> tuple[JournalAccount, JournalAc
     return account, books.account(other, kind, display)
 
 
-def check_amounts(fields: Fields) -> None:
+def check_amounts(kind: JournalSets, fields: Fields) -> None:
     """Exactly one of debit and credit, never negative."""
-    debit, credit = fields["DebitAmount"], fields["CreditAmount"]
+    debit, credit = fields[kind.debit], fields[kind.credit]
     if debit < 0 or credit < 0:
         raise Infolog("Negative amounts are not allowed in Debit or Credit.")
     if debit and credit:

@@ -25,7 +25,8 @@ class Tenant:
 
     `customer_prefixes`: company -> prefix of its customer numbers. `sales_accounts`: product group
     -> main accounts of revenue and of returns. `tax_rates`: percentages by tax code;
-    `tax_account`: the main account of sales tax.
+    `tax_account`: the main account of sales tax; `reverse_charges`: by tax code of a reverse
+    charge, the main account of its input tax.
     `model_groups`, `storage_groups`: what products must name.
     """
 
@@ -33,6 +34,7 @@ class Tenant:
     sales_accounts: Mapping[str, tuple[str, str]]
     tax_rates: Mapping[str, Decimal]
     tax_account: str
+    reverse_charges: Mapping[str, str]
     model_groups: tuple[str, ...]
     storage_groups: tuple[str, ...]
 
@@ -63,6 +65,7 @@ def fill(store: RecordStore, settings: DynamicsSettings, client_id: str) -> Tena
         },
         tax_rates={code: Decimal(rate) for code, rate in data["tax_codes"].items()},
         tax_account=data["sales_tax_account"],
+        reverse_charges=data["reverse_charge_codes"],
         model_groups=tuple(data["model_groups"]),
         storage_groups=tuple(data["storage_groups"]),
     )
@@ -207,6 +210,10 @@ def _receivables(
     for group, title in data["customer_groups"]:
         fields = {COMPANY: company, "CustomerGroupId": group, "Description": title}
         yield "CustomerGroups", fields | {"PaymentTermId": "Net30"}
+    for vendor, title in data["vendors"]:
+        fields = {COMPANY: company, "VendorAccountNumber": vendor}
+        fields |= {"VendorOrganizationName": title, "VendorSearchName": title}
+        yield "VendorsV3", fields | {"CurrencyCode": entry["currency"]}
     posting = {COMPANY: company, "PostingProfile": "GEN", "Description": "General posting profile"}
     yield "CustomerPostingProfiles", posting
     prefix = entry["customer_prefix"]

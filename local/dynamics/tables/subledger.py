@@ -1,4 +1,7 @@
-"""The customer transactions: what a posting made a customer owe, or be owed, and what is open."""
+"""The customer transactions: what a posting made a customer owe, or be owed, and what is open.
+
+Those of vendors are kept the same way, in a ledger of their own.
+"""
 
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -16,15 +19,16 @@ class CustomerTransaction:
 
     Amounts are in `currency`: positive where the customer owes (invoice, refund paid out),
     negative where it is owed (receipt, credit note). `open_amount` is what is not settled.
-    `document` is the invoice number, or of a payment its voucher; `payment_id` is empty for
-    invoices. Lines of general journals on a customer count as payments.
+    `document` is the invoice number, or of a payment its voucher; `reference`, the payment
+    reference of a payment, is empty for invoices. Lines of general journals on a customer count as
+    payments.
     """
 
     company: str
     customer: str
     kind: TransactionKind
     document: str
-    payment_id: str
+    reference: str
     currency: str
     amount: Decimal
     open_amount: Decimal

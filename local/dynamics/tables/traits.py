@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from local.dynamics.tables.trait import COMPANY_CHARS, Trait
 from local.dynamics.tables.traits_orders import INVOICE_TRAITS, ORDER_TRAITS
 from local.dynamics.tables.traits_products import PRODUCT_TRAITS
+from local.dynamics.tables.traits_vendors import VENDOR_TRAITS
 
 _HEADER_SIZES = {"JournalBatchNumber": 20, "JournalName": 10, "Description": 60}
 _LINE_SIZES = {
@@ -39,6 +40,7 @@ TRAITS: Mapping[str, Trait] = {
     **ORDER_TRAITS,
     **INVOICE_TRAITS,
     **PRODUCT_TRAITS,
+    **VENDOR_TRAITS,
     "CustomersV3": Trait(
         "Customers",
         "CustTable",

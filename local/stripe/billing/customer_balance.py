@@ -26,30 +26,60 @@ def move(
     metadata: dict[str, str] | None = None,
 ) -> Json:
     """Change the balance by an amount (negative: in favour of the customer) and say why."""
-    ending = customer["balance"] + amount_minor
-    txn: Json = {
-        "id": core.ids.new("cbtxn"),
-        "object": TYPE,
-        "amount": amount_minor,
-        "checkout_session": None,
-        "created": core.now(),
-        "credit_note": credit_note,
-        "currency": currency,
-        "customer": customer["id"],
-        "customer_account": None,
-        "description": description,
-        "ending_balance": ending,
-        "invoice": invoice,
-        "livemode": core.livemode,
-        "metadata": dict(metadata or {}),
-        "type": type,
-    }
-    core.store.put(txn)
-    changes: Json = {"balance": ending}
+    txn = _noted(
+        core,
+        customer,
+        amount_minor,
+        currency,
+        type,
+        credit_note=credit_note,
+        description=description,
+        invoice=invoice,
+        metadata=dict(metadata or {}),
+    )
+    changes: Json = {"balance": txn["ending_balance"]}
     if customer.get("currency", "") is None:
         changes["currency"] = currency
     core.change(customer, changes, "customer.updated")
     return txn
+
+
+def set_to(core: Core, customer: Json, balance_minor: int, type: str) -> None:
+    """Note the movement by which a customer request sets the balance; the request changes it."""
+    moved = balance_minor - customer["balance"]
+    if moved:
+        currency = customer.get("currency") or core.settings.default_currency
+        _noted(core, customer, moved, currency, type)
+
+
+def _noted(
+    core: Core,
+    customer: Json,
+    amount_minor: int,
+    currency: str,
+    type: str,
+    **rest: str | dict[str, str] | None,
+) -> Json:
+    return core.store.put(
+        {
+            "id": core.ids.new("cbtxn"),
+            "object": TYPE,
+            "amount": amount_minor,
+            "checkout_session": None,
+            "created": core.now(),
+            "credit_note": None,
+            "currency": currency,
+            "customer": customer["id"],
+            "customer_account": None,
+            "description": None,
+            "ending_balance": customer["balance"] + amount_minor,
+            "invoice": None,
+            "livemode": core.livemode,
+            "metadata": {},
+            "type": type,
+            **rest,
+        }
+    )
 
 
 def _alive(core: Core, id: str) -> Json:

@@ -36,9 +36,25 @@ def made(
             end = moved(core.now(), "month", coupon["duration_in_months"])
         found = coupons.discount(core, coupon, customer=customer, end=end, **of)
         coupons.redeem(coupon)
-        core.store.put(found)
+        core.store.put(found, _terms(core, coupon))
         ids.append(found["id"])
     return ids
+
+
+def _terms(core: Core, coupon: Json) -> Json:
+    """What a discount keeps of its coupon, which may be deleted."""
+    only = core.store.beside(coupon["id"]).get("applies_to", {}).get("products")
+    return {"coupon": dict(coupon), "products": only}
+
+
+def _terms_of(core: Core, id: str) -> Json | None:
+    """The terms of a discount; of one that was stored from elsewhere, those of its coupon."""
+    held = core.store.beside(id)
+    if "coupon" in held:
+        return held
+    found = core.store.get(id) or {}
+    coupon = core.store.get((found.get("source") or {}).get("coupon") or "")
+    return None if coupon is None else _terms(core, coupon)
 
 
 def lasting(core: Core, ids: Sequence[str], *, used: bool) -> list[str]:
@@ -46,7 +62,7 @@ def lasting(core: Core, ids: Sequence[str], *, used: bool) -> list[str]:
     left = []
     for id in ids:
         found = core.store.get(id) or {}
-        coupon = core.store.get((found.get("source") or {}).get("coupon") or "") or {}
+        coupon = (_terms_of(core, id) or {}).get("coupon") or {}
         over = found.get("end") is not None and found["end"] <= core.now()
         if not over and not (used and coupon.get("duration") == "once"):
             left.append(id)
@@ -64,11 +80,10 @@ class Discountable:
 
 def take_off(core: Core, id: str, parts: Sequence[Discountable], currency: str) -> list[int]:
     """Apply one discount to amounts, in place; what it took off each."""
-    found = core.store.get(id) or {}
-    coupon = core.store.get((found.get("source") or {}).get("coupon") or "")
-    if coupon is None:
+    terms = _terms_of(core, id)
+    if terms is None:
         return [0] * len(parts)
-    only = core.store.beside(coupon["id"]).get("applies_to", {}).get("products")
+    coupon, only = terms["coupon"], terms["products"]
     off = taken_off(
         [part.left_minor for part in parts],
         [

@@ -111,7 +111,11 @@ def _update(core: Core, call: Call) -> Json:
         text = "Finalized invoices can't be updated in this way: only drafts are editable."
         raise invalid(text, late[0], "invoice_not_editable")
     before = dict(invoice)
-    invoices.write(core, invoice, call.params)
+    try:
+        invoices.write(core, invoice, call.params)
+    except ApiError:
+        invoice |= before
+        raise
     if invoice["status"] == "draft":
         if not invoice["auto_advance"]:
             invoice["automatically_finalizes_at"] = None

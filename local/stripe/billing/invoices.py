@@ -51,7 +51,11 @@ def draft(
     }
     invoice["discounts"] = list(inherited)
     core.store.put(invoice, {"lines": []})
-    write(core, invoice, params)
+    try:
+        write(core, invoice, params)
+    except ApiError:
+        core.store.remove(invoice["id"])
+        raise
     return invoice
 
 
@@ -137,6 +141,7 @@ PLAIN = (
 
 def write(core: Core, invoice: Json, params: Mapping[str, Any]) -> None:
     """Take over the members a request names; the sums follow with `count`."""
+    check_method(core, invoice["customer"], params)
     invoice |= {name: params[name] for name in PLAIN if name in params}
     if params.get("auto_advance") is None and params.get("automatically_finalizes_at"):
         invoice["auto_advance"] = True
@@ -159,6 +164,20 @@ def write(core: Core, invoice: Json, params: Mapping[str, Any]) -> None:
     _due(core, invoice, params)
     if "shipping_cost" in params:
         invoice_lines.ship(core, invoice, params["shipping_cost"])
+
+
+def check_method(core: Core, customer: str, params: Mapping[str, Any]) -> None:
+    """Refuse a default payment method that is not one of the customer."""
+    id = params.get("default_payment_method")
+    method = core.store.get(id or "")
+    if id is not None and (method is None or method.get("customer") != customer):
+        raise ApiError(
+            400,
+            f"The customer does not have a payment method with the ID {id}. The payment method "
+            "must be attached to the customer.",
+            code="resource_missing",
+            param="default_payment_method",
+        )
 
 
 def _due(core: Core, invoice: Json, params: Mapping[str, Any]) -> None:

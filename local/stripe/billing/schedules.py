@@ -3,11 +3,9 @@
 https://docs.stripe.com/billing/subscriptions/subscription-schedules
 """
 
-from collections.abc import Sequence
-
 from local.stripe.billing import (
     periods,
-    pricing,
+    schedule_phases,
     subscription_changes,
     subscription_status,
     subscriptions,
@@ -37,7 +35,7 @@ def create(core: Core, params: Json) -> Json:
         "end_behavior": params.get("end_behavior", "release"),
         "metadata": merged({}, params.get("metadata", {})),
     }
-    schedule["phases"] = phases(core, params.get("phases") or [], start)
+    schedule["phases"] = schedule_phases.described(core, params.get("phases") or [], start)
     _keep(core, schedule)
     if start == core.now():
         _start(core, schedule)
@@ -63,7 +61,7 @@ def _of_subscription(core: Core, params: Json) -> Json:
         "items": [{"price": i["price"]["id"], "quantity": i["quantity"]} for i in items],
     }
     start = items[0]["current_period_start"]
-    schedule["phases"] = phases(core, [given], start)
+    schedule["phases"] = schedule_phases.described(core, [given], start)
     schedule |= {"current_phase": _current(schedule["phases"][0])}
     schedule["subscription"] = subscription["id"]
     _keep(core, schedule)
@@ -72,76 +70,6 @@ def _of_subscription(core: Core, params: Json) -> Json:
     core.events.emit("subscription_schedule.created", schedule)
     _arm(core, schedule)
     return schedule
-
-
-def phases(core: Core, given: Sequence[Json], start: int) -> list[Json]:
-    """The phases a request describes, one after the other. Raises `ApiError`."""
-    if not given:
-        raise missing_parameter("phases")
-    found = []
-    for index, each in enumerate(given):
-        param = f"phases[{index}]"
-        items = [
-            _item(core, item, f"{param}[items][{n}]")
-            for n, item in enumerate(each.get("items") or [])
-        ]
-        if not items:
-            raise missing_parameter(f"{param}[items]")
-        end = _end(core, each, items, start)
-        if end <= start:
-            raise invalid("A phase must end after it starts.", f"{param}[end_date]")
-        price = core.find("price", items[0]["price"])
-        nothing = (
-            "application_fee_percent automatic_tax billing_cycle_anchor billing_thresholds "
-            "collection_method default_payment_method description invoice_settings on_behalf_of "
-            "transfer_data trial_end"
-        )
-        found.append(
-            {
-                **dict.fromkeys(nothing.split()),
-                "add_invoice_items": [],
-                "currency": price["currency"],
-                "default_tax_rates": [],
-                "discounts": [],
-                "end_date": end,
-                "items": items,
-                "metadata": merged({}, each.get("metadata", {})),
-                "proration_behavior": each.get("proration_behavior", "create_prorations"),
-                "start_date": start,
-                "trial": None,
-            }
-            | {
-                name: each[name]
-                for name in ("collection_method", "default_payment_method", "description")
-                if each.get(name) is not None
-            }
-        )
-        start = end
-    return found
-
-
-def _item(core: Core, given: Json, param: str) -> Json:
-    price = pricing.usable(core, given, param, "recurring")
-    return {
-        "billing_thresholds": None,
-        "discounts": [],
-        "metadata": {},
-        "plan": price["id"],
-        "price": price["id"],
-        "quantity": given.get("quantity", 1),
-        "tax_rates": [],
-    }
-
-
-def _end(core: Core, given: Json, items: Sequence[Json], start: int) -> int:
-    recurring = core.find("price", items[0]["price"])["recurring"]
-    if given.get("end_date") is not None:
-        return int(given["end_date"])
-    duration = given.get("duration")
-    if duration is not None:
-        return periods.moved(start, duration["interval"], duration.get("interval_count", 1))
-    count = (given.get("iterations") or 1) * recurring["interval_count"]
-    return periods.moved(start, recurring["interval"], count)
 
 
 def _blank(core: Core, customer: str) -> Json:
@@ -302,7 +230,7 @@ def update(core: Core, schedule: Json, params: Json) -> None:
         current = schedule["current_phase"] or schedule["phases"][0]
         given = params["phases"][0].get("start_date")
         start = core.now() if given == "now" else given or current["start_date"]
-        changes["phases"] = phases(core, params["phases"], start)
+        changes["phases"] = schedule_phases.described(core, params["phases"], start)
     core.change(schedule, changes, "subscription_schedule.updated")
     _turn(core, schedule)
 

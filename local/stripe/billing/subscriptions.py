@@ -8,6 +8,7 @@ from local.stripe.billing import (
     cycles,
     discounts,
     invoice_items,
+    invoices,
     periods,
     pricing,
     subscription_invoices,
@@ -62,11 +63,12 @@ def create(core: Core, params: Json, *, schedule: str | None = None) -> Json:
     pricing.same_currency(customer, subscription["currency"])
     write(core, subscription, params)
     _check(core, subscription, items, params)
+    once = added(core, subscription, params)
     core.store.put(subscription, {"born": False})
     subscription["items"] = subscription_status.set_items(core, subscription, items)
     cancel_when(core, subscription, params, end)
     pricing.set_currency(core, customer, subscription["currency"])
-    _first_invoice(core, subscription, items, params)
+    _first_invoice(core, subscription, items, params, once)
     core.store.beside(id)["born"] = True
     core.events.emit("customer.subscription.created", subscription)
     core.watchers.setdefault(customer["id"], []).append(lambda _: _left(core, subscription))
@@ -144,6 +146,7 @@ def will_pay(core: Core, method: str | None) -> None:
 
 def write(core: Core, subscription: Json, params: Mapping[str, Any]) -> None:
     """Take over what needs other objects: taxes and discounts."""
+    invoices.check_method(core, subscription["customer"], params)
     if "default_tax_rates" in params:
         ids = params["default_tax_rates"]
         rates = tax_rates.of_ids(core, ids, "default_tax_rates")
@@ -179,7 +182,9 @@ def cancel_when(core: Core, subscription: Json, params: Mapping[str, Any], end: 
     }
 
 
-def _first_invoice(core: Core, subscription: Json, items: list[Json], params: Json) -> None:
+def _first_invoice(
+    core: Core, subscription: Json, items: list[Json], params: Json, once: list[Json]
+) -> None:
     stub_of, now = None, core.now()
     anchor, recurring = subscription["billing_cycle_anchor"], items[0]["price"]["recurring"]
     if anchor > now and subscription["status"] != "trialing":
@@ -191,7 +196,7 @@ def _first_invoice(core: Core, subscription: Json, items: list[Json], params: Js
         subscription,
         "subscription_create",
         [] if free else items,
-        extra=added(core, subscription, params),
+        extra=once,
         trial=subscription["status"] == "trialing",
         stub_of=stub_of,
     )
@@ -205,13 +210,16 @@ def _first_invoice(core: Core, subscription: Json, items: list[Json], params: Js
 def added(core: Core, subscription: Json, params: Mapping[str, Any]) -> list[Json]:
     """Invoice items of the prices that a request wants billed once."""
     customer = core.find("customer", subscription["customer"])
-    currency, made = subscription["currency"], []
+    currency, described = subscription["currency"], []
     for index, given in enumerate(params.get("add_invoice_items") or []):
         param = f"add_invoice_items[{index}]"
-        price = pricing.usable(core, given, param, "one_time")
-        quantity = given.get("quantity", 1)
-        details = {"subscription": subscription["id"], "subscription_item": None}
-        ids = given.get("tax_rates")
+        price, ids = pricing.usable(core, given, param, "one_time"), given.get("tax_rates")
+        option = pricing.in_currency(core, price, currency, param)
+        rates = None if ids is None else tax_rates.of_ids(core, ids, f"{param}[tax_rates]")
+        described.append((price, given.get("quantity", 1), rates, option["tax_behavior"]))
+    details = {"subscription": subscription["id"], "subscription_item": None}
+    made = []
+    for price, quantity, rates, behavior in described:
         item = invoice_items.new(
             core,
             customer,
@@ -221,9 +229,9 @@ def added(core: Core, subscription: Json, params: Mapping[str, Any]) -> list[Jso
             period=(core.now(), core.now()),
             pricing=pricing.shown(core, price, currency),
             quantity=quantity,
-            parent={"subscription_details": details, "type": "subscription_details"},
-            rates=None if ids is None else tax_rates.of_ids(core, ids, f"{param}[tax_rates]"),
-            tax_behavior=pricing.in_currency(core, price, currency, param)["tax_behavior"],
+            parent={"subscription_details": dict(details), "type": "subscription_details"},
+            rates=rates,
+            tax_behavior=behavior,
         )
         core.events.emit("invoiceitem.created", item)
         made.append(item)

@@ -26,6 +26,7 @@ from shared.entities.common.journal_lines import (
     JournalLine,
     line_kind,
 )
+from shared.entities.common.line_details import described
 from shared.entities.common.method import method_of
 from shared.entities.common.objects import (
     Context,
@@ -200,6 +201,7 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
     ours = [each for each in desired.documents if isinstance(each, JournalLine)]
     documents = [*ours, *others]
     documents += corrections.ordered(snapshot, documents)
+    documents = list(described(documents, snapshot, context))
     _check_open(documents, snapshot, context)
     if desired.unfinished is not None:
         documents = []

@@ -3,6 +3,7 @@
 The transaction of a refund or a dispute takes a second request, for that charge.
 """
 
+from shared.entities.common.line_details import read_details
 from shared.entities.common.objects import Context, id_of
 from shared.entities.common.related import sale_of
 from shared.entities.common.transaction import DISPUTE_PREFIXES
@@ -19,7 +20,7 @@ async def read(stripe: StripeGateway, txn: Json, context: Context) -> FetchedObj
     related = await _source(stripe, txn)
     if "charge" in related:
         related |= await sale_of(stripe, related["charge"], context)
-    return FetchedObject(txn, related)
+    return FetchedObject(txn, related | await read_details(stripe, related, context))
 
 
 async def _source(stripe: StripeGateway, txn: Json) -> dict[str, Json]:

@@ -3,21 +3,36 @@
 from dataclasses import replace
 
 from shared.domain.erasure import Eraser
-from shared.entities.common.objects import Json, Snapshot, id_of, text
+from shared.entities.common.objects import Context, Json, Snapshot, id_of, text
+from shared.entities.common.origin import charge_of
 
 CUSTOMER_KEPT = ("id", "object", "deleted", "currency", "livemode", "created")
+PERSONAL = ("description", "metadata")  # the fields of journal lines that may tell of a person
+
+
+def told_of(snapshot: Snapshot, context: Context) -> str:
+    """The customer of whom the documents may tell: of journal lines that of their charge, where the
+    mapping reads personal fields. Empty for nobody."""
+    own = id_of(snapshot.object.get("customer"))
+    asked = any(path.split(".", maxsplit=1)[0] in PERSONAL for path in context.reads)
+    return own or (id_of(charge_of(snapshot).get("customer")) if asked else "")
 
 
 def without_person(snapshot: Snapshot) -> Snapshot:
-    """The snapshot of an erased customer, or of a charge of one, without personal data.
+    """The snapshot of an erased customer, of a charge of one, or of what follows such a charge,
+    without personal data.
 
     Of the customer nothing is left that names it; of a charge the description is hashed, as it is
-    in what was stored.
+    in what was stored. Journal lines then carry no metadata (`line_details`).
     """
-    impersonal = (
-        _customer(snapshot.object) if snapshot.entity == "customer" else _charge(snapshot.object)
-    )
-    return replace(snapshot, object=impersonal, is_erased=True)
+    found, related = snapshot.object, dict(snapshot.related)
+    if snapshot.entity == "customer":
+        found = _customer(found)
+    elif "charge" in related:
+        related["charge"] = _charge(related["charge"])
+    else:
+        found = _charge(found)
+    return replace(snapshot, object=found, related=related, is_erased=True)
 
 
 def _customer(customer: Json) -> Json:

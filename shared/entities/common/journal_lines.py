@@ -1,7 +1,8 @@
 """Journal lines: what every entity that moves money asks for."""
 
 import datetime as dt
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Annotated, Any, ClassVar, Self, override
 
 from shared.domain.documents import AccountRole, Attribute, Document, Fact
@@ -22,6 +23,49 @@ class PaymentMethod:
 NO_METHOD = PaymentMethod()
 
 
+@dataclass(frozen=True, slots=True)
+class SaleNames:
+    """What a reader knows a sale by; empty texts where it is not known."""
+
+    order: Annotated[str, Attribute("the order number: of metadata, else of the session")] = ""
+    invoice: Annotated[str, Attribute("the invoice number: of metadata, else Stripe's")] = ""
+    statement_descriptor: Annotated[str, Attribute("on the customer's statement")] = ""
+
+
+NO_SALE = SaleNames()
+
+
+@dataclass(frozen=True, slots=True)
+class PayoutNames:
+    """What a reader knows a payout by; empty texts where there is none."""
+
+    id: Annotated[str, Attribute("the Stripe id")] = ""
+    trace_id: Annotated[str, Attribute("what the bank calls it")] = ""
+    statement_descriptor: Annotated[str, Attribute("on our bank statement")] = ""
+    reference: Annotated[str, Attribute("of bank lines: the first of both that has 20 signs")] = ""
+
+
+NO_PAYOUT = PayoutNames()
+
+
+@dataclass(frozen=True, slots=True)
+class LineMetadata:
+    """Stripe's metadata by key, in lower case, with `_` for every other sign."""
+
+    charge: Annotated[Mapping[str, str], Attribute("of the charge", personal=True)] = field(
+        default_factory=dict
+    )
+    customer: Annotated[Mapping[str, str], Attribute("of the customer", personal=True)] = field(
+        default_factory=dict
+    )
+    product: Annotated[Mapping[str, str], Attribute("of the first product", personal=True)] = field(
+        default_factory=dict
+    )
+
+
+NO_METADATA = LineMetadata()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalLine(Document):
     """A journal line: debit `account` by `amount` and credit `offset` by the same. `customer`:
@@ -38,6 +82,11 @@ class JournalLine(Document):
     category: Annotated[str, Attribute("Stripe's reporting category")]
     source: Annotated[str, Attribute("the id of the charge, refund, dispute, ...; may be empty")]
     payment_method: Annotated[PaymentMethod, Attribute("how the customer paid")] = NO_METHOD
+    description: Annotated[str, Attribute("description of the charge", personal=True)] = ""
+    explanation: Annotated[str, Attribute("Stripe's own, of fees and adjustments")] = ""
+    sale: Annotated[SaleNames, Attribute("the sale behind it")] = NO_SALE
+    payout: Annotated[PayoutNames, Attribute("the payout that it is of")] = NO_PAYOUT
+    metadata: Annotated[LineMetadata, Attribute("metadata")] = NO_METADATA
 
     @property
     @override

@@ -172,7 +172,8 @@ class Context:
     """What documents may depend on besides their snapshot: settings, policy, the moment.
 
     `customer_id_property`: the field of customers that holds the Stripe id. `items`: item numbers
-    by Stripe's products, the table of the mapping; `tax`: its tables by tax key.
+    by Stripe's products, the table of the mapping; `tax`: its tables by tax key. `reads`: what the
+    mapping reads of journal lines, so that they carry no personal data that nobody asks for.
     """
 
     books: Books
@@ -182,6 +183,7 @@ class Context:
     customer_id_property: str = ""
     items: Mapping[str, str] = field(default_factory=dict)
     tax: TaxTables = TaxTables()
+    reads: frozenset[str] = frozenset()
 
     def book(self, currency: str, balance_type: str = PAYMENTS) -> Book:
         """The book of a settlement currency, with the clearing account of a balance type. Raises

@@ -6,6 +6,7 @@ https://docs.stripe.com/api/expanding_objects
 
 from collections.abc import Mapping, Sequence
 
+from shared.entities.common.line_details import asks_product
 from shared.entities.common.objects import Context, id_of
 from shared.entities.common.sale_routing import needs_session
 from shared.errors import ObjectMissing
@@ -18,8 +19,9 @@ EVENT_PAGES_MAX = 10  # of closed disputes, in which the event of one is looked 
 
 
 async def sale_of(stripe: StripeGateway, charge: Json, context: Context) -> dict[str, Json]:
-    """The Checkout Session and the invoices that a charge paid, where the policy asks for them."""
-    if not needs_session(context.policy):
+    """The Checkout Session and the invoices that a charge paid, where the policy asks for them, or
+    the mapping for the product."""
+    if not needs_session(context.policy) and not asks_product(context):
         return {}
     return await _session(stripe, charge) | await _invoice_payments(stripe, charge)
 

@@ -19,6 +19,7 @@ from shared.domain.money import Money
 from shared.domain.records import Record, Ref
 from shared.entities.common.disputing import is_final, loss_of
 from shared.entities.common.journal_lines import GeneralLine, JournalLine
+from shared.entities.common.line_details import described
 from shared.entities.common.objects import (
     Context,
     Desired,
@@ -98,7 +99,7 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
         return replace(desired, unfinished=_by_hand(snapshot))
     for line in new:
         check_open(context.company(line.company), line.company, line.date)
-    documents = (*kept, *new)
+    documents = described((*kept, *new), snapshot, context)
     waiting = None if is_final(dispute) else _open(snapshot, status)
     return replace(desired, documents=documents, masters=_masters(documents), waiting=waiting)
 

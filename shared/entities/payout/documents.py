@@ -20,6 +20,7 @@ from shared.domain.journal import Role
 from shared.domain.money import Money
 from shared.domain.records import Ref
 from shared.entities.common.journal_lines import GeneralLine
+from shared.entities.common.line_details import described
 from shared.entities.common.objects import (
     Context,
     Desired,
@@ -158,4 +159,6 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
         flows = (FlowStart(FLOW, instance_of(snapshot.id), {"payout": snapshot.id}),)
     unfinished = _awaited(payout, snapshot.id)
     enqueue = unless_settled(*money)
-    return Desired(tuple(documents), enqueue=enqueue, flows=flows, unfinished=unfinished)
+    return Desired(
+        described(documents, snapshot, context), enqueue=enqueue, flows=flows, unfinished=unfinished
+    )

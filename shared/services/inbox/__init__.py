@@ -1,4 +1,5 @@
-"""Parked items, their resolutions and their healing, corrections, and the list of waiting items."""
+"""Parked items, their resolutions and their healing, corrections, the documents of
+fees, and the list of waiting items."""
 
 from shared.services.inbox.correct import (
     Correct,
@@ -6,6 +7,11 @@ from shared.services.inbox.correct import (
     CorrectionRefused,
     CorrectionRequest,
     Ordered,
+)
+from shared.services.inbox.fee_documents import (
+    FeeDocumentRefused,
+    FeeDocumentRequest,
+    FeeDocuments,
 )
 from shared.services.inbox.healing import Healing
 from shared.services.inbox.inbox import RETRIES_MAX, Inbox, ParkedItem
@@ -20,6 +26,9 @@ __all__ = (
     "CorrectionRefused",
     "CorrectionRequest",
     "Decision",
+    "FeeDocumentRefused",
+    "FeeDocumentRequest",
+    "FeeDocuments",
     "Healing",
     "Inbox",
     "Ordered",

@@ -66,11 +66,11 @@ class Erased:
 @dataclass(slots=True)
 class _About:
     """Everything that is about the customer. `objects`: its own id, and those of its charges and
-    what belongs to them, each with the personal texts that its rows may repeat; `money`: their
-    transactions."""
+    what belongs to them, each with the personal texts that its rows may repeat; `money`: the same
+    of their transactions."""
 
     objects: dict[str, tuple[str, ...]]
-    money: dict[str, None] = field(default_factory=dict)
+    money: dict[str, tuple[str, ...]] = field(default_factory=dict)
     charges: int = 0
 
 
@@ -113,10 +113,12 @@ class Erase:
             if run.is_over:
                 erased.left(id)
             else:
-                eraser = Eraser(customer, about.objects[id])
-                await self._links_of(id, eraser, erased, mark=False)
+                eraser = Eraser(customer, texts[id])
+                reasons = id not in about.money
+                await self._links_of(id, eraser, erased, mark=False, reasons=reasons)
 
-        await side_by_side([id for id in about.objects if id != customer], rows)
+        texts = about.objects | about.money
+        await side_by_side([id for id in texts if id != customer], rows)
         if not await self._audit_log.erase(about.objects, run):
             erased.left(AUDIT_LOG)
         await side_by_side(self._places, partial(self._items_of, run, about, erased))
@@ -148,7 +150,9 @@ class Erase:
             )
         return noted
 
-    async def _links_of(self, id: str, eraser: Eraser, erased: Erased, *, mark: bool) -> None:
+    async def _links_of(
+        self, id: str, eraser: Eraser, erased: Erased, *, mark: bool, reasons: bool = True
+    ) -> None:
         """The rows of one object, under its claim."""
         if not mark and not await rows_of(self._tables, id):
             return
@@ -160,7 +164,7 @@ class Erase:
                 await self._links.release(claim)  # a write may still land, and must then be found
                 erased.left(id)
                 return
-            count = await self._links.erase(claim, eraser, mark=mark)
+            count = await self._links.erase(claim, eraser, mark=mark, reasons=reasons)
         except (ClaimHeld, TableConflict):
             erased.left(id)
             return
@@ -195,7 +199,7 @@ class Erase:
         objects = (id, dispute, id_of(charge.get("payment_intent")), *map(id_of, refunds))
         about.charges += 1
         about.objects |= {name: texts for name in objects if name}
-        about.money |= {name: None for name in map(id_of, transactions) if name}
+        about.money |= {name: texts for name in map(id_of, transactions) if name}
 
     async def _items_of(self, run: Run, about: _About, erased: Erased, where: str) -> None:
         async for page in row_pages(self._tables, ITEMS, where):

@@ -19,6 +19,7 @@ from shared.mapping.finance import accounts_in
 from shared.mapping.preview import PostingStatus, StoredDocument, StoredObject
 from shared.ports import QUERY_ROWS_MAX, Row, Tables
 from shared.stores import journals, links
+from shared.stores.link_cells import account_in, documents_in
 from shared.stores.packing import unpack
 from shared.targets.finance import BATCH_NUMBER
 
@@ -96,13 +97,13 @@ class Recent:
     async def _stored(self, read: _Object, posted: dict[str, bool]) -> StoredObject:
         documents: list[StoredDocument] = []
         customers: dict[tuple[str, str], str] = {}
-        for document in links.documents_in(read.document, self._codec) if read.document else ():
+        for document in documents_in(read.document, self._codec) if read.document else ():
             posting_status = await self._standing(document, read, posted)
             documents.append(StoredDocument(document, posting_status, read.keys(document.parent)))
             row = read.links.get(document.role)
             if row is not None:
                 customers |= accounts_in(self._codec.record_of(unpack(row.cells)))
-        account = links.account_in(read.document) if read.document else DEFAULT_ACCOUNT
+        account = account_in(read.document) if read.document else DEFAULT_ACCOUNT
         return StoredObject(read.id, tuple(documents), customers, account)
 
     async def _standing(

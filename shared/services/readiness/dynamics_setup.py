@@ -14,6 +14,7 @@ from shared.services.readiness.accounts import AccountsSetup
 from shared.services.readiness.checks import Probe, Problems
 from shared.services.readiness.companies import CompanySetup
 from shared.services.readiness.currencies import CurrencySetup
+from shared.services.readiness.fee_invoices import FeeInvoiceSetup
 from shared.services.readiness.named_by_mapping import MappedSetup
 from shared.services.readiness.reads import Reads
 from shared.settings import Settings
@@ -36,10 +37,15 @@ class DynamicsSetup:
     ) -> None:
         reads = Reads(dynamics, tuple(books.companies))
         self._reads, self._settings, self._books = reads, settings, books
-        self._companies = CompanySetup(reads, books, mappings)
-        self._accounts = AccountsSetup(reads, settings, clock, books)
         self._currencies = CurrencySetup(reads, books, mappings, clock)
         self._mapped = MappedSetup(reads, mappings, clock)
+        self._of_company = (
+            CompanySetup(reads, books, mappings),
+            AccountsSetup(reads, settings, clock, books),
+            self._currencies,
+            self._mapped,
+            FeeInvoiceSetup(reads, books, mappings),
+        )
 
     def probes(self) -> Iterator[Probe]:
         """All of them."""
@@ -51,7 +57,7 @@ class DynamicsSetup:
         """Those of what the books name, those of each company together."""
         yield from self._currencies.shared_probes()
         for company in self._books.companies:
-            for part in (self._companies, self._accounts, self._currencies, self._mapped):
+            for part in self._of_company:
                 yield from part.probes(company)
 
     def _named_by_settings(self) -> Iterator[Probe]:

@@ -11,8 +11,10 @@ from shared.targets.finance.entity_sets import (
     IS_POSTED,
     PAYMENT_ID,
 )
+from shared.targets.finance.vendor_entity_sets import VENDOR_ENTITY_SETS
 
-FINANCE = EntitySets(MappingProxyType({row.name: row for row in ENTITY_SETS}), ENUMS)
+ROWS = (*ENTITY_SETS, *VENDOR_ENTITY_SETS)
+FINANCE = EntitySets(MappingProxyType({row.name: row for row in ROWS}), ENUMS)
 
 __all__ = ("BATCH_NUMBER", "FINANCE", "IS_POSTED", "PAYMENT_ID", "EntitySets", "is_posted")
 

@@ -151,9 +151,89 @@ def test_fees_show_each_kind_and_the_total_of_a_company_and_currency() -> None:
         {**part, "kind": "fee", "amount_minor": 600},
         {**part, "kind": "fee_tax", "amount_minor": 114},
     ]
-    shown = run({"month": "2026-10", "fees": fees}, "fees", "2026-10").stdout
+    answer = {"month": "2026-10", "documents": [], "differences": []}
+    shown = run({**answer, "fees": fees}, "fees", "show", "2026-10").stdout
     assert "fee_tax" in shown
     assert [line.split() for line in shown.splitlines() if "total" in line] == [
         ["2026-10", "usmf", "total", "4", "USD", "7.14"]
     ]
-    assert "no fee of 2026-11" in run({"month": "2026-11", "fees": []}, "fees", "2026-11").stdout
+    assert (
+        "no fee of 2026-11"
+        in run({"month": "2026-11", "fees": []}, "fees", "show", "2026-11").stdout
+    )
+
+
+DIFFERENCE = {
+    "company": "usmf",
+    "currency": "usd",
+    "accrued_minor": 714,
+    "documents_minor": 700,
+    "difference_minor": 14,
+    "later_minor": 320,
+}
+FEE_DOCUMENT = {"number": "ABC-1", "currency": "usd", "total_minor": 700, "date": "2026-10-31"}
+
+
+def test_fees_show_their_documents_and_the_difference() -> None:
+    part = {"company": "usmf", "currency": "usd", "kind": "fee", "amount_minor": 714, "lines": 2}
+    body = {"month": "2026-10", "fees": [part], "differences": [DIFFERENCE]}
+    body["documents"] = [{**FEE_DOCUMENT, "who": "Grace", "at": SINCE}]
+    shown = run(body, "fees", "show", "2026-10").stdout.splitlines()
+    assert shown[-2:] == [
+        "document ABC-1  USD 7.00  2026-10-31, confirmed by Grace on 2026-11-30 16:42 UTC",
+        "usmf: accrued USD 7.14, documents USD 7.00, difference USD 0.14; booked later: USD 3.20",
+    ]
+
+
+CONFIRM = (
+    *("fees", "confirm", "2026-10", "--company", "usmf", "--currency", "USD", "--number", "ABC-1"),
+    *("--date", "2026-10-31", "--who", "Grace"),
+)
+
+
+def confirm(status: int, body: object, *more: str) -> tuple[Result, list[dict[str, object]]]:
+    sent: list[dict[str, object]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(json.loads(request.content))
+        return httpx.Response(status, json=body)
+
+    token = transport.set(httpx.MockTransport(answer))
+    try:
+        return CliRunner().invoke(command, [*CONFIRM, *more]), sent
+    finally:
+        transport.reset(token)
+
+
+def test_confirming_a_document_sends_minor_units_and_tells_the_difference() -> None:
+    body = {"id": "feedoc_1", "written": False, "sent": 1, "remedy": "Compare."}
+    result, [sent] = confirm(202, {**body, "difference": DIFFERENCE}, "--total", "7.00")
+    assert result.exit_code == 0
+    assert sent == {
+        "month": "2026-10",
+        "company": "usmf",
+        "currency": "usd",
+        "number": "ABC-1",
+        "date": "2026-10-31",
+        "total_minor": 700,
+        "tax_minor": 0,
+        "who": "Grace",
+        "why": "Stripe's tax document",
+    }
+    assert result.stdout.splitlines() == [
+        "feedoc_1 is confirmed",
+        "usmf: accrued USD 7.14, documents USD 7.00, difference USD 0.14; booked later: USD 3.20",
+        "Compare.",
+    ]
+
+
+def test_a_document_that_is_refused_ends_the_command_with_the_reason() -> None:
+    result, _ = confirm(409, {"code": "fee_document_refused", "message": "no"}, "--total", "7")
+    assert (result.exit_code, result.stderr) == (2, "no\n")
+
+
+def test_an_amount_that_is_none_is_not_sent() -> None:
+    for total in ("seven", "7.001", "7,00"):
+        result, sent = confirm(202, {}, "--total", total)
+        assert (result.exit_code, sent) == (2, [])
+        assert "is not an amount of USD" in result.stderr

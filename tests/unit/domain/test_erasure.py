@@ -9,7 +9,7 @@ from shared.domain.journal import Role
 from shared.domain.money import Money
 from shared.domain.records import Record
 from shared.domain.values import Value
-from shared.entities.common.journal_lines import CustomerPaymentLine
+from shared.entities.common.journal_lines import CustomerPaymentLine, GeneralLine, LineMetadata
 from shared.entities.common.sale_line import SaleLine
 from shared.entities.common.sales_documents import CreditMemo, MemoLine, SalesOrder, SalesOrderLine
 from shared.entities.customer.records import Address, CustomerRecord
@@ -109,6 +109,25 @@ def test_a_journal_line_is_left_as_it_is() -> None:
     record = Record(line, "CustomerPaymentJournalLines", "PaymentId", {"PaymentId": "txn_1:gross"})
     assert ERASER.document(line) is line
     assert ERASER.record(record) is record
+
+
+def test_metadata_in_a_journal_line_is_hashed_and_so_is_what_repeats_it() -> None:
+    line = GeneralLine(
+        role="fee", company="usmf", key="txn_1:fee", amount=Money(5, "usd"),
+        date=date(2026, 10, 1), account=AccountRole(Role.FEES), offset=AccountRole(Role.CLEARING),
+        category="charge", source="ch_1", description=NOTE,
+        metadata=LineMetadata(charge={"for": "Ada Ács", "size": "L"}),
+    )  # fmt: skip
+    fields = {"PaymentId": "txn_1:fee", "Text": "ch_1 Ada Ács", "Document": "L", "Invoice": "ABL"}
+    record = ERASER.record(Record(line, "LedgerJournalLines", "PaymentId", fields))
+    assert isinstance(record.document, GeneralLine)
+    hashed = {"for": ERASER.hashed("Ada Ács"), "size": ERASER.hashed("L")}
+    assert record.document.metadata.charge == hashed
+    assert record.document.description == ERASER.hashed(NOTE)
+    assert str(record.fields["Text"]).startswith(HASH_PREFIX)
+    assert record.fields["PaymentId"] == "txn_1:fee"
+    assert record.fields["Invoice"] == "ABL", "one sign is in many words"
+    assert ERASER.record(record) == record
 
 
 @given(st.text(), st.text())

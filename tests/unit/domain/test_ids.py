@@ -2,7 +2,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.ids import EVENT_ID_CHARS_MAX, ID_CHARS_MAX, copy_id, is_id, line_key
+from shared.domain.ids import (
+    EVENT_ID_CHARS_MAX,
+    ID_CHARS_MAX,
+    REFERENCE_CHARS,
+    copy_id,
+    is_id,
+    line_key,
+    reference_of,
+)
 
 MESSAGE_ID_CHARS_MAX = 128  # Azure Service Bus
 
@@ -44,3 +52,21 @@ def test_two_copies_never_share_a_message_id(
 
 def test_a_copy_of_the_longest_event_id_fits_a_message_id() -> None:
     assert len(copy_id("x" * EVENT_ID_CHARS_MAX, 999, 999)) <= MESSAGE_ID_CHARS_MAX
+
+
+def test_the_reference_of_a_key_is_on_record_in_dynamics_and_never_changes() -> None:
+    assert reference_of("txn_1:gross") == "STAYATHEQNDUDGGT6JCD"
+    assert reference_of("po_1:arrival") == "STOWQOCLA2DX6GYLPTXW"
+
+
+@given(st.text("abAB12_:", min_size=1, max_size=60), st.text("abAB12_:", min_size=1, max_size=60))
+def test_two_keys_have_two_references_that_dynamics_tells_apart(one: str, other: str) -> None:
+    first, second = reference_of(one), reference_of(other)
+    assert len(first) == REFERENCE_CHARS
+    assert first == first.upper(), "Dynamics compares without case"
+    assert (first == second) is (one == other)
+
+
+def test_ids_that_begin_and_end_alike_have_references_of_their_own() -> None:
+    keys = [f"txn_3MmlLrLkdIwHu7ix{n:03}snN0B15:gross" for n in range(1000)]
+    assert len({reference_of(key) for key in keys}) == len(keys)

@@ -30,6 +30,13 @@ def _company(prefix: str, customer_group: str) -> Json:
         "journals": {"customer_payment": f"{prefix}Pay", "general": f"{prefix}Gen"},
         "customer_group": customer_group,
         "one_time_customer": f"{prefix}-ONE",
+        "stripe_vendor": {
+            "account": f"{prefix}-STRIPE",
+            "invoice_journal": f"{prefix}Inv",
+            "payment_journal": f"{prefix}Set",
+            "sales_tax_group": "EU-RC",
+            "item_sales_tax_group": "FULL",
+        },
         "accounts": {role: {"type": "Ledger", "id": f"{prefix}-{role}"} for role in roles},
     }
 

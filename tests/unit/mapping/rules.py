@@ -22,6 +22,7 @@ SOURCES: Mapping[str, Source] = {
     "facts.day": Source("date"),
     "facts.until": Source("date"),
     "facts.deep.er.text": Source(),
+    "facts.any.*": Source(personal=True),
 }
 TABLES: Mapping[str, Mapping[str, str]] = {"brands": {"visa": "CC-VISA", "amex": "CC-AMEX"}}
 

@@ -14,7 +14,12 @@ from shared.domain.documents import AccountRole, Document
 from shared.domain.journal import Role
 from shared.domain.money import Money, exponent
 from shared.domain.values import Symbol
-from shared.entities.common.journal_lines import CustomerPaymentLine, GeneralLine
+from shared.entities.common.journal_lines import (
+    CustomerPaymentLine,
+    GeneralLine,
+    PayoutNames,
+    SaleNames,
+)
 from shared.entities.customer.records import CustomerRecord
 from shared.errors import Parked
 from shared.mapping.finance import Target, render
@@ -61,7 +66,8 @@ def test_a_customer_payment_line_in_the_names_of_dynamics() -> None:
         "OffsetAccountDisplayValue": "CLEARING-USD",
         "CurrencyCode": "USD",
         "TransactionDate": date(2026, 11, 1),
-        "TransactionText": "ch_1 charge",
+        "TransactionText": "ch_1 charge US-001",
+        "PaymentReference": "STAYATHEQNDUDGGT6JCD",
         "CreditAmount": Decimal("50.00"),
         "PaymentNotes": "ch_1",
         "IsPrepayment": Symbol("NoYes", "No"),
@@ -81,6 +87,7 @@ def test_a_general_line_in_the_names_of_dynamics() -> None:
         "CurrencyCode": "USD",
         "TransDate": date(2026, 11, 1),
         "Text": "ch_1 charge",
+        "PaymentReference": "STAYATHEQNDUDGGT6JCD",
         "DebitAmount": Decimal("1.75"),
     }
 
@@ -134,9 +141,26 @@ def test_a_long_text_is_cut_to_its_field() -> None:
     assert len(text) == TEXT_CHARS_MAX
 
 
-def test_a_line_without_source_has_no_trailing_space() -> None:
-    document = line(category="fee", source="")
-    assert render(document, TARGET).fields["Text"] == "fee"
+def test_the_text_of_a_line_without_source_begins_with_its_key() -> None:
+    document = line(category="fee", source="", explanation="Billing - Usage Fee")
+    assert render(document, TARGET).fields["Text"] == "txn_1:gross fee Billing - Usage Fee"
+
+
+def test_the_id_and_the_number_of_the_sale_are_in_a_text_of_full_length() -> None:
+    ids = {"key": "txn_3MmlLrLkdIwHu7ix0snN0B15:fee", "source": "ch_3MmlLrLkdIwHu7ix0snN0B15"}
+    found = render(line(role="fee", sale=SaleNames(order="W-4711"), **ids), TARGET).fields["Text"]
+    assert found == "ch_3MmlLrLkdIwHu7ix0snN0B15 charge fee order W-4711"
+    marked = line(sale=SaleNames("W-4711", "RE-9"), marked_invoice="INV-7", **ids)
+    assert "invoice INV-7" in str(render(marked, TARGET).fields["Text"])
+    named = line(sale=SaleNames("W-4711", "RE-9"), **ids)
+    assert "invoice RE-9" in str(render(named, TARGET).fields["Text"])
+
+
+def test_a_bank_line_keeps_what_the_bank_calls_the_payout() -> None:
+    payout = PayoutNames("po_1", "021000021234567", "SHOP", reference="021000021234567")
+    fields = render(line(source="po_1", category="payout", payout=payout), TARGET).fields
+    assert fields["PaymentReference"] == "021000021234567"
+    assert fields["Text"] == "po_1 payout 021000021234567"
 
 
 def test_a_customer_in_the_names_of_dynamics() -> None:

@@ -37,6 +37,9 @@ def parked(rule: str, **facts: Any) -> Parked:
         ("{concat: [facts.text, facts.other]}", {}, ""),
         ("{concat: [facts.text, {value: '-'}, facts.minor]}", {"text": "a", "minor": 5}, "a-5"),
         ("{from: facts.text, do: [upper]}", {"text": "eur"}, "EUR"),
+        ("{from: facts.text, do: [words]}", {"text": "charge_failure"}, "charge failure"),
+        ("{from: facts.any.order_id}", {"any": {"order_id": "7"}}, "7"),
+        ("{from: facts.any.order_id}", {"any": {"other": "7"}}, None),
         ("{from: facts.text, do: [lower]}", {"text": "EUR"}, "eur"),
         ("{from: facts.text, do: [trim]}", {"text": " a b "}, "a b"),
         ("{from: facts.text, do: [{max: 3}]}", {"text": "abcd"}, "abc"),
@@ -208,5 +211,5 @@ def test_a_rule_that_cannot_work_is_refused_before_it_runs(rule: str, reason: st
 
 def test_the_registry_is_closed_and_known() -> None:
     assert " ".join(TRANSFORMS) == (
-        "upper lower trim max fits lookup minor_units epoch_date format_date negate"
+        "upper lower trim words max fits lookup minor_units epoch_date format_date negate"
     )

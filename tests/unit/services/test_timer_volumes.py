@@ -18,7 +18,8 @@ from shared.ports import Cell, Json, Lookup, Message, Page, Put, Row
 from shared.registry import REGISTRY
 from shared.services.audit.audit import PAGES_AT_ONCE
 from shared.stores.journals import POSTED, UNPOSTED
-from shared.stores.links import DOCUMENT, LINK_PREFIX, _link_cells
+from shared.stores.link_cells import link_cells
+from shared.stores.links import DOCUMENT, LINK_PREFIX
 from shared.stores.runs import RUN_SECONDS_MAX
 from tests.unit.entities.objects import general_line
 from tests.unit.services.fakes import FakeDynamics, RecordingFlows, RecordingQueue, rig
@@ -151,7 +152,7 @@ def link_row(id: str) -> Row:
     document = general_line("gross", key=f"{id}:gross", date=day_of(number))
     record = Record(document, "LedgerJournalLines", "PaymentId", {})
     keys: dict[str, str | int] = {"JournalBatchNumber": batch, "LineNumber": line}
-    return Row(id, f"{LINK_PREFIX}gross", _link_cells(Link(keys, record), REGISTRY.codec), "1")
+    return Row(id, f"{LINK_PREFIX}gross", link_cells(Link(keys, record), REGISTRY.codec), "1")
 
 
 def is_booked(number: int) -> bool:

@@ -14,6 +14,7 @@ from shared.domain.records import Record
 from shared.errors import ClaimHeld, Parked, StorageUnavailable, TableConflict
 from shared.ports import QUERY_ROWS_MAX, Operation, Put, Row
 from shared.registry import REGISTRY
+from shared.stores.link_cells import documents_in
 from shared.stores.links import (
     CHOSEN_PREFIX,
     CLAIM,
@@ -23,7 +24,6 @@ from shared.stores.links import (
     TABLE,
     Claim,
     LinkStore,
-    documents_in,
 )
 from tests.unit.entities.objects import general_line
 from tests.unit.services.fakes import START, ManualClock
