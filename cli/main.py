@@ -25,6 +25,7 @@ from cli.fees import fees
 from cli.inbox import inbox
 from cli.mapping import mapping
 from cli.probe import probe
+from cli.ready_page import ready_lines
 from cli.remote import DEFAULT_URL, AsJson, Url, ask
 from cli.setup import setup
 from cli.work import disputes, payouts, status, waiting
@@ -243,22 +244,16 @@ def proof(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
 
 @app.command()
 def ready(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
-    """Ask a running app whether it is ready; exit 1 with the reasons when it is not."""
+    """Ask a running app whether it is ready, and what to look at by hand; exit 1 with the reasons
+    when it is not."""
     answer = ask(url, "ready", accept=(200, 503))
     if as_json:
         typer.echo(json.dumps(answer))
     else:
         if "books" in answer:
             typer.echo(_in_force(answer["books"]))
-        for check in answer.get("checks", ()):
-            typer.echo(
-                f"{'ok  ' if not check['problem'] else 'FAIL'} {check['name']}: "
-                f"{check['problem'] or check.get('note') or 'ready'}"
-            )
-            if check.get("remedy"):
-                typer.echo(f"     {check['remedy']}")
-        if "message" in answer:
-            typer.echo(answer["message"])
+        for line in ready_lines(answer):
+            typer.echo(line)
     if answer.get("status") != "ready":
         raise typer.Exit(1)
 

@@ -44,7 +44,7 @@ async def ready(req: func.HttpRequest, client: df.DurableOrchestrationClient) ->
         checks, books = await health.ready(), await health.books()
     except TieoutError as error:
         return refused(error)
-    problems = [check for check in checks if check.problem]
+    problems = [check for check in checks if check.problem and not check.advice]
     body = {
         "status": "not ready" if problems else "ready",
         "books": books,

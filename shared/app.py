@@ -1,5 +1,6 @@
 """The application: the services, each with the parts that it uses."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,6 +15,7 @@ from shared.converge.pipeline import Converge
 from shared.converge.reading import Reader
 from shared.converge.recording import Recorder
 from shared.converge.refusals import PostingRefusals
+from shared.domain.books import Books
 from shared.ports import Flows
 from shared.registry import INGRESS_QUEUE
 from shared.services.audit import Audit, PostingWatch
@@ -29,7 +31,7 @@ from shared.services.inbox import (
 )
 from shared.services.operations import (
     CustomerDecisions,
-    DynamicsSetup,
+    CutOff,
     Health,
     Measure,
     ReadyAccount,
@@ -39,6 +41,7 @@ from shared.services.operations import (
 from shared.services.privacy import Erase, Purge
 from shared.services.probing import Probing
 from shared.services.publishing import Publish, Published, Reapply
+from shared.services.readiness import DynamicsSetup
 from shared.services.reconciliation import OpenReceipts, Prover, Reconcile, prove_each
 from shared.services.setup import SetupNote, WebhookSetup, note_setup, webhook_setup
 from shared.services.work import AccountSweeps, Backfill, DeadLetters, Sweep, Work
@@ -254,12 +257,16 @@ class App(AppParts):
             customer_id_property=self.settings.customer_id_property,
         )
 
+    def _dynamics_setup(self) -> Callable[[Books], DynamicsSetup]:
+        ports = (self.dynamics, self.settings, self.mappings, self.clock)
+        return partial(DynamicsSetup, *ports)
+
     def publish(self) -> Publish:
         """Submitting, previewing and publishing mappings."""
         recent = self._recent().objects
         ports = (self.mappings, self.settings, self.clock, recent, self.dynamics)
-        setup = partial(DynamicsSetup, self.dynamics, self.settings, self.mappings)
-        return Publish(*ports, audit_log=self.audit_log(), check_books=partial(check_books, setup))
+        check = partial(check_books, self._dynamics_setup())
+        return Publish(*ports, audit_log=self.audit_log(), check_books=check)
 
     def reapply(self) -> Reapply:
         """Rendering drafts as the active mapping says."""
@@ -319,7 +326,7 @@ class App(AppParts):
                 )
                 for alias, app in self._each_account().items()
             },
-            setup=partial(DynamicsSetup, self.dynamics, self.settings, self.mappings),
+            setup=self._dynamics_setup(),
             books=self._books(),
             tables=self.tables,
             queue=self.queue,
@@ -328,6 +335,7 @@ class App(AppParts):
             mappings=self.mappings,
             queues=(*self.registry.queues, INGRESS_QUEUE),
             ways_in=WaysIn(self.doors, self.settings),
+            cut_off=CutOff(self.settings.time_zone, self.clock),
         )
 
     async def webhook_setup(self) -> WebhookSetup:

@@ -33,7 +33,7 @@ def checks_as_steps(ready: Mapping[str, Any]) -> list[SetupStep]:
     steps = [
         SetupStep(
             str(check["name"]),
-            StepState.FAIL if check["problem"] else StepState.OK,
+            state_of(check),
             str(check["problem"]) or "ready",
             str(check.get("remedy", "")),
         )
@@ -42,6 +42,13 @@ def checks_as_steps(ready: Mapping[str, Any]) -> list[SetupStep]:
     if "message" in ready:
         steps.append(SetupStep("settings", StepState.FAIL, str(ready["message"])))
     return steps
+
+
+def state_of(check: Mapping[str, Any]) -> StepState:
+    """An advice is worth knowing; the app is ready in spite of it."""
+    if not check["problem"]:
+        return StepState.OK
+    return StepState.NOTE if check.get("advice") else StepState.FAIL
 
 
 def summary(report: SetupReport, ready: Mapping[str, Any]) -> str:

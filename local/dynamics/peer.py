@@ -83,7 +83,6 @@ class DynamicsPeer:
         self._books = TenantBooks(
             self._store,
             self.settings,
-            setup.intercompany,
             setup.sales_accounts,
             setup.tax_rates,
             setup.tax_account,

@@ -13,8 +13,14 @@ def _retrieve(core: Core, call: Call) -> Json:
 def _own(core: Core, call: Call) -> Json:
     """The account of the key: https://docs.stripe.com/api/accounts/retrieve."""
     del call
-    currency = core.settings.default_currency
-    return {"id": core.account, "object": "account", "default_currency": currency}
+    settings = core.settings
+    dashboard = {"display_name": "Tieout", "timezone": settings.time_zone}
+    return {
+        "id": core.account,
+        "object": "account",
+        "default_currency": settings.default_currency,
+        "settings": {"dashboard": dashboard},
+    }
 
 
 ROUTES = (

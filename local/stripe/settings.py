@@ -60,10 +60,10 @@ class PeerSettings:
 
     `refund_fee_returned`: refunds give the fee back in proportion (a negative fee).
     `payouts` None: the account is on manual payouts. `automatic_tax_percentage`: what Stripe Tax
-    charges, on goods and shipping; None: it is not set up. `invoice_draft_seconds`: how long a
-    draft that advances waits. `invoice_retry_days`: from each failed attempt to the next;
-    `after_invoice_retries`: the status of a subscription after the last (`canceled`, `unpaid`,
-    `past_due`).
+    charges, on goods and shipping; None: it is not set up. `time_zone`: of the Dashboard.
+    `invoice_draft_seconds`: how long a draft that advances waits. `invoice_retry_days`: from each
+    failed attempt to the next; `after_invoice_retries`: the status of a subscription after the
+    last (`canceled`, `unpaid`, `past_due`).
     """
 
     fees: Mapping[str, Fee] = field(default_factory=lambda: FEES)
@@ -80,6 +80,7 @@ class PeerSettings:
     invoice_draft_seconds: int = 3_600
     invoice_retry_days: tuple[int, ...] = (3, 5, 7)
     after_invoice_retries: str = "canceled"
+    time_zone: str = "Etc/UTC"
 
     def fee_of(self, currency: str) -> Fee:
         """The fee of a currency."""

@@ -293,16 +293,23 @@ class PostingRefusals:
 
     async def _has_rate(self, company: str, currency: str, own: str, day: date) -> bool:
         rate_type = str((await self._ledger(company))["ExchangeRateType"])
-        for source, target in ((currency, own), (own, currency)):  # Dynamics inverts a rate
-            equals: dict[str, Value] = {
-                "RateTypeName": rate_type,
-                "FromCurrency": source,
-                "ToCurrency": target,
-            }
-            lookup = Lookup("ExchangeRates", "", equals, at_most={"StartDate": day}, limit=1)
-            if await self.dynamics.find(lookup):
-                return True
-        return False
+        return await has_rate(self.dynamics, rate_type, currency, own, day)
+
+
+async def has_rate(
+    dynamics: DynamicsGateway, rate_type: str, currency: str, own: str, day: date
+) -> bool:
+    """Whether Dynamics has a rate between two currencies that begins on a day or before."""
+    for source, target in ((currency, own), (own, currency)):  # Dynamics inverts a rate
+        equals: dict[str, Value] = {
+            "RateTypeName": rate_type,
+            "FromCurrency": source,
+            "ToCurrency": target,
+        }
+        lookup = Lookup("ExchangeRates", "", equals, at_most={"StartDate": day}, limit=1)
+        if await dynamics.find(lookup):
+            return True
+    return False
 
 
 def _sides(

@@ -44,7 +44,8 @@ class Compiled:
     """A template as closures. `key` is empty where a setting names the key field.
 
     `within`: the fields that narrow the key to a part of the entity set. `personal`: the fields
-    whose values may not be shown. `reads`: of journal lines, the paths that the rules read.
+    whose values may not be shown. `outcomes`: all texts that a field can have, where they are
+    known. `reads`: of journal lines, the paths that the rules read.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Compiled:
     fields: tuple[tuple[str, Run], ...]
     checks: tuple[tuple[Test, str], ...]
     personal: frozenset[str] = frozenset()
+    outcomes: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     reads: frozenset[str] = frozenset()
 
     def render(self, scope: Scope) -> dict[str, Value]:
@@ -262,6 +264,7 @@ class _Work:
             tuple((name, made.run) for name, made in self.made.items() if made.value is None),
             checks,
             frozenset(name for name, made in self.made.items() if made.personal),
+            MappingProxyType({name: made.outcomes for name, made in self.made.items()}),
             frozenset(own.paths | free.paths if entity.journal else ()),
         )
 

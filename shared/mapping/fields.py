@@ -1,7 +1,7 @@
 """Fields of the target: what a value must be before it is written there."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -40,11 +40,13 @@ def too_long(field: str, chars_max: int, length: int) -> Parked:
 @dataclass(frozen=True, slots=True)
 class Made:
     """A compiled field: its closure (None: leave the field out), and its value where it is always
-    the same. `personal`: the value may not be shown."""
+    the same. `personal`: the value may not be shown. `outcomes`: all texts that it can have, where
+    they are known."""
 
     run: Run
     value: Value | None = None
     personal: bool = False
+    outcomes: tuple[str, ...] = ()
 
 
 def compile_field(field: Field, rule: Rule, rules: Rules) -> Made:
@@ -65,7 +67,7 @@ def compile_field(field: Field, rule: Rule, rules: Rules) -> Made:
             raise RuleRefused(str(error)) from None
         if test is None:
             return Made(lambda _: value, value)
-        return Made(lambda scope: value if test(scope) else None)
+        return Made(lambda scope: value if test(scope) else None, outcomes=expression.outcomes)
 
     def one(scope: Scope) -> Value:
         made = run(scope)
@@ -74,9 +76,10 @@ def compile_field(field: Field, rule: Rule, rules: Rules) -> Made:
             raise parked("value_missing", f"{path or name} gives nothing", remedy)
         return fit(made)
 
+    made = Made(one, personal=expression.personal, outcomes=expression.outcomes)
     if test is None:
-        return Made(one, personal=expression.personal)
-    return Made(lambda scope: one(scope) if test(scope) else None, personal=expression.personal)
+        return made
+    return replace(made, run=lambda scope: one(scope) if test(scope) else None)
 
 
 def _literal(expression: Expression, field: Field) -> Expression:

@@ -110,6 +110,11 @@ async def _suspend(world: World) -> None:
     await world.http.patch(f"/data/MainAccounts{key}", json={"IsSuspended": "Yes"})
 
 
+async def _suspend_in_company(world: World) -> None:
+    key = {"ChartOfAccounts": "Shared", "MainAccountId": "618900", "LegalEntityId": "usmf"}
+    await world.http.post("/data/MainAccountLegalEntities", json={**key, "IsSuspended": "Yes"})
+
+
 async def _lock(world: World) -> None:
     key = "(ChartOfAccounts='Shared',MainAccountId='618900')"
     await world.http.patch(f"/data/MainAccounts{key}", json={"DoNotAllowManualEntry": "Yes"})
@@ -148,6 +153,7 @@ async def _limit(world: World) -> None:
     ("spoil", "text"),
     [
         (_suspend, "Main account 618900 is suspended."),
+        (_suspend_in_company, "Main account 618900 is suspended."),
         (_lock, "Manual entry is not allowed on main account 618900."),
         (_delete_account, "Main account 618900 does not exist"),
         (_delete_currency, "Currency USD does not exist."),
@@ -285,11 +291,25 @@ async def test_a_line_between_companies_balances_in_both(world: World) -> None:
         ("usmf", "132950", "USD"): Decimal(-20),
         ("usmf", "110710", "USD"): Decimal(20),
     }
+    pair = "(OriginatingLegalEntityId='demf',DestinationLegalEntityId='usmf')"
+    accounts = (await world.http.get(f"/data/LedgerInterCompanyAccounts{pair}")).json()
+    assert accounts["OriginatingDebitAccountDisplayValue"] == "132960"
+    assert accounts["DestinationCreditAccountDisplayValue"] == "132950"
     world.peer.close_period("usmf", 2026, 7)
     batch = await world.journal(dataAreaId="demf")
     await receipt(world, batch, **change)
     [result] = world.peer.post_journals()
     assert "not open in company usmf" in result.reasons[0]
+
+
+@virtual
+async def test_a_line_between_companies_needs_their_intercompany_accounts(world: World) -> None:
+    pair = "(OriginatingLegalEntityId='demf',DestinationLegalEntityId='usmf')"
+    await world.http.delete(f"/data/LedgerInterCompanyAccounts{pair}")
+    change = {"dataAreaId": "demf", "AccountDisplayValue": "DE\\-001", "OffsetCompany": "usmf"}
+    await receipt(world, await world.journal(dataAreaId="demf"), **change)
+    [result] = world.peer.post_journals()
+    assert "Intercompany accounting is not set up between demf and usmf" in str(result.reasons)
 
 
 @virtual

@@ -54,7 +54,7 @@ async def test_an_unknown_property_is_refused(world: World, options: dict[str, s
 async def test_every_known_entity_set_can_be_read(world: World) -> None:
     root = await world.http.get("/data")
     names = [entry["name"] for entry in root.json()["value"]]
-    assert len(names) == 64
+    assert len(names) == 67
     for name in names:
         response = await world.get(name, _top="1", cross_company="true")
         assert response.status_code == 200, name
@@ -65,11 +65,11 @@ async def test_a_read_sees_the_default_company_unless_it_crosses(world: World) -
     own = await world.rows("BankAccounts")
     every = await world.http.get("/data/BankAccounts?cross-company=true")
     assert {row["dataAreaId"] for row in own} == {"usmf"}
-    assert [row["dataAreaId"] for row in every.json()["value"]] == ["usmf"] * 6 + ["demf"] * 4
+    assert [row["dataAreaId"] for row in every.json()["value"]] == ["usmf"] * 8 + ["demf"] * 5
     other = await world.rows("BankAccounts", _filter="dataAreaId eq 'demf'")
     assert other == []
     both = "/data/BankAccounts?cross-company=true&$filter=dataAreaId eq 'DEMF'"
-    assert len((await world.http.get(both)).json()["value"]) == 4
+    assert len((await world.http.get(both)).json()["value"]) == 5
 
 
 @virtual

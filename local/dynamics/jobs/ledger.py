@@ -129,9 +129,9 @@ def legs(kind: JournalSets, books: TenantBooks, line: Fields) -> list[LedgerLine
     home, away = account.company, offset.company
     result = [_leg(kind, books, line, account, amount)]
     if home != away:
-        due_away = _intercompany(books, home, away)
+        due_away, due_home = _intercompany(books, home, away, amount)
         result.append(_leg(kind, books, line, due_away, -amount))
-        result.append(_leg(kind, books, line, _intercompany(books, away, home), amount))
+        result.append(_leg(kind, books, line, due_home, amount))
     result.append(_leg(kind, books, line, offset, -amount))
     if kind is VENDOR_INVOICES:
         for main, debit in reverse_charges(books, line, -amount):
@@ -139,11 +139,18 @@ def legs(kind: JournalSets, books: TenantBooks, line: Fields) -> list[LedgerLine
     return result
 
 
-def _intercompany(books: TenantBooks, company: str, partner: str) -> JournalAccount:
-    main = books.intercompany.get(company, {}).get(partner)
-    if main is None:
-        raise Infolog(f"Intercompany accounting is not set up between {company} and {partner}.")
-    return books.account(company, "Ledger", main)
+def _intercompany(
+    books: TenantBooks, home: str, away: str, amount: Decimal
+) -> tuple[JournalAccount, JournalAccount]:
+    """The accounts between two companies, of the company whose journal it is and of the other."""
+    row = books.store.find("LedgerInterCompanyAccounts", home, away)
+    if row is None:
+        raise Infolog(f"Intercompany accounting is not set up between {home} and {away}.")
+    ours, theirs = ("Credit", "Debit") if amount > 0 else ("Debit", "Credit")
+    return (
+        books.account(home, "Ledger", row.fields[f"Originating{ours}AccountDisplayValue"]),
+        books.account(away, "Ledger", row.fields[f"Destination{theirs}AccountDisplayValue"]),
+    )
 
 
 def _leg(

@@ -1,6 +1,7 @@
 """The master data of a fresh tenant that orders refer to: products, units, groups, codes."""
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 from local.dynamics.odata import COMPANY, RecordStore
@@ -35,6 +36,9 @@ def company_setup(company: str, data: Mapping[str, Any]) -> Iterator[Record]:
     for group, codes in data["item_sales_tax_groups"].items():
         for code in codes:
             yield "TaxItemGroups", {COMPANY: company, "TaxItemGroupCode": group, "TaxCodeId": code}
+    for code, rate in data["tax_codes"].items():
+        fields = {COMPANY: company, "TaxCodeId": code, "Value": Decimal(rate)}
+        yield "TaxCodeValuesV2", fields
     for warehouse, title, site in data["warehouses"]:
         fields = {COMPANY: company, "WarehouseId": warehouse, "WarehouseName": title}
         yield "Warehouses", fields | {"OperationalSiteId": site}

@@ -53,7 +53,6 @@ class TenantBooks:
 
     store: RecordStore
     settings: DynamicsSettings
-    intercompany: Mapping[str, Mapping[str, str]]
     sales_accounts: Mapping[str, tuple[str, str]]
     tax_rates: Mapping[str, Decimal]
     tax_account: str
@@ -113,7 +112,9 @@ class TenantBooks:
         main = self.main_account(account.company, account.main_account)
         if main is None:
             raise Infolog(f"Main account {account.main_account} does not exist.")
-        if main["IsSuspended"] == "Yes":
+        key = (main["MainAccountId"], main["ChartOfAccounts"], account.company)
+        own = self.store.find("MainAccountLegalEntities", *key)
+        if "Yes" in (main["IsSuspended"], own.fields["IsSuspended"] if own else "No"):
             raise Infolog(f"Main account {account.main_account} is suspended.")
         if account.type == "Ledger" and main["DoNotAllowManualEntry"] == "Yes":
             raise Infolog(f"Manual entry is not allowed on main account {account.main_account}.")

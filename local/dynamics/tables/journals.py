@@ -4,7 +4,7 @@ All kinds share one table and one number sequence; a header's `JournalName` deci
 Every write to a line also writes the header's row: that is why parallel line writes conflict.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, override
@@ -269,12 +269,19 @@ class LineHooks(Hooks):
         if self._kind is GENERAL:
             fields["LineNum"], fields["JournalNum"] = fields[LINE], fields[BATCH]
         if not fields["Voucher"]:
-            fields["Voucher"] = next_voucher(self._books, fields[COMPANY], header)
+            before = [str(row.fields["Voucher"]) for row in lines.values()]
+            fields["Voucher"] = next_voucher(self._books, fields[COMPANY], header, before)
 
 
-def next_voucher(books: TenantBooks, company: str, header: StoredRow) -> str:
-    """The next number of the journal name's voucher series: each line is its own voucher."""
+def next_voucher(
+    books: TenantBooks, company: str, header: StoredRow, before: Sequence[str] = ()
+) -> str:
+    """The next number of the journal name's voucher series: each line is its own voucher, as it
+    balances by itself, unless the journal name has one for all lines. `before`: the vouchers of the
+    lines that the journal has."""
     name = books.store.find("JournalNames", company, header.fields["JournalName"])
+    if before and name and name.fields["NewVoucher"] == "OneVoucher":
+        return before[0]
     series = name.fields["VoucherSeriesCode"] if name else header.fields["JournalName"]
     return numbered(series, books.store.next_number(f"voucher {company} {series}"))
 

@@ -23,14 +23,13 @@ SAMPLE_CUSTOMERS = 3
 class Tenant:
     """Set-up that no entity set shows.
 
-    `intercompany`: company -> partner -> main account. `customer_prefixes`: company -> prefix of
-    its customer numbers. `sales_accounts`: product group -> main accounts of revenue and of
-    returns. `tax_rates`: percentages by tax code; `tax_account`: the main account of sales tax;
-    `reverse_charges`: by tax code of a reverse charge, the main account of its input tax.
+    `customer_prefixes`: company -> prefix of its customer numbers. `sales_accounts`: product group
+    -> main accounts of revenue and of returns. `tax_rates`: percentages by tax code;
+    `tax_account`: the main account of sales tax; `reverse_charges`: by tax code of a reverse
+    charge, the main account of its input tax.
     `model_groups`, `storage_groups`: what products must name.
     """
 
-    intercompany: Mapping[str, Mapping[str, str]]
     customer_prefixes: Mapping[str, str]
     sales_accounts: Mapping[str, tuple[str, str]]
     tax_rates: Mapping[str, Decimal]
@@ -48,6 +47,7 @@ def fill(store: RecordStore, settings: DynamicsSettings, client_id: str) -> Tena
         _chart(data),
         _periods(data),
         _tenant(settings, client_id),
+        _intercompany(data, settings.delimiter),
         shared_setup(data),
     )
     for part in global_parts:
@@ -59,7 +59,6 @@ def fill(store: RecordStore, settings: DynamicsSettings, client_id: str) -> Tena
         release_items(store, company, data)
     companies = data["companies"].items()
     return Tenant(
-        intercompany={company: entry["intercompany"] for company, entry in companies},
         customer_prefixes={company: entry["customer_prefix"] for company, entry in companies},
         sales_accounts={
             group: (sales, returns) for group, _, sales, returns in data["product_groups"]
@@ -146,6 +145,21 @@ def _tenant(settings: DynamicsSettings, client_id: str) -> Iterator[Record]:
     yield "SysAADClients", {"AADClientId": client_id, "Name": "Tieout", "UserId": "tieout"}
 
 
+def _intercompany(data: Mapping[str, Any], delimiter: str) -> Iterator[Record]:
+    """Both accounts of each pair of companies, from either side."""
+    accounts = {company: entry["intercompany"] for company, entry in data["companies"].items()}
+    for company, partners in accounts.items():
+        for partner, account in partners.items():
+            fields = {"OriginatingLegalEntityId": company, "DestinationLegalEntityId": partner}
+            for end, number in (
+                ("Originating", account),
+                ("Destination", accounts[partner][company]),
+            ):
+                for side in ("Debit", "Credit"):
+                    fields[f"{end}{side}AccountDisplayValue"] = join([number], delimiter)
+            yield "LedgerInterCompanyAccounts", fields
+
+
 def _company(
     company: str, entry: Mapping[str, Any], data: Mapping[str, Any], delimiter: str
 ) -> Iterator[Record]:
@@ -180,7 +194,7 @@ def _company(
         yield "BankAccounts", fields | {"BankMainAccountIdDisplayValue": display}
     for code, kind, title in data["journal_names"]:
         fields = {COMPANY: company, "Name": code, "Type": kind, "Description": title}
-        fields |= {"NewVoucher": "Manually", "VoucherSeriesCode": code[:8].upper()}
+        fields |= {"NewVoucher": "BalanceSheet", "VoucherSeriesCode": code[:8].upper()}
         yield "JournalNames", fields | {"OffsetAccountType": "Ledger"}
     yield from _receivables(company, entry, data)
 

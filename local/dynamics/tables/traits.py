@@ -168,6 +168,21 @@ TRAITS: Mapping[str, Trait] = {
         related={"ChartOfAccounts": "ChartOfAccounts"},
         captions={"MainAccountId": "Main account"},
     ),
+    "MainAccountLegalEntities": Trait(
+        "Main account legal entity overrides",
+        "MainAccountLegalEntity",
+        mandatory=("MainAccountId", "ChartOfAccounts", "LegalEntityId"),
+        related={"ChartOfAccounts": "ChartOfAccounts", "LegalEntityId": "LegalEntities"},
+    ),
+    "LedgerInterCompanyAccounts": Trait(
+        "Intercompany accounting",
+        "LedgerInterCompany",
+        mandatory=("OriginatingLegalEntityId", "DestinationLegalEntityId"),
+        related={
+            "OriginatingLegalEntityId": "LegalEntities",
+            "DestinationLegalEntityId": "LegalEntities",
+        },
+    ),
     "BankAccounts": Trait(
         "Bank accounts",
         "BankAccountTable",

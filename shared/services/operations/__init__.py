@@ -2,17 +2,17 @@
 
 from shared.services.operations.books_draft import DraftRefused, draft
 from shared.services.operations.customers import AccountDecision, ChoiceRefused, CustomerDecisions
-from shared.services.operations.dynamics_setup import DynamicsSetup
-from shared.services.operations.health import Health, ReadyAccount, check_books
+from shared.services.operations.health import Health, check_books
 from shared.services.operations.measure import Measure
+from shared.services.operations.stripe_side import CutOff, ReadyAccount
 from shared.services.operations.ways_in import WaysIn
 
 __all__ = (
     "AccountDecision",
     "ChoiceRefused",
     "CustomerDecisions",
+    "CutOff",
     "DraftRefused",
-    "DynamicsSetup",
     "Health",
     "Measure",
     "ReadyAccount",

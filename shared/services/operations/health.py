@@ -1,34 +1,25 @@
 """Is the application ready, and what is it doing? For `/api/health` and `/api/status`."""
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from types import MappingProxyType
 
 from shared.domain.books import Books
-from shared.domain.partition import DEFAULT_ACCOUNT, named
-from shared.errors import CredentialsRefused, ObjectMissing, TableConflict
-from shared.ports import Delete, Flows, Json, Queue, StripeGateway, Tables
+from shared.domain.partition import named
+from shared.errors import TableConflict
+from shared.ports import Delete, Flows, Json, Queue, Tables
 from shared.services.ingest import INGEST
-from shared.services.operations.dynamics_setup import DynamicsSetup, Problems
-from shared.services.operations.readiness import TRY_AGAIN, Check, Probe, checked
+from shared.services.operations.stripe_side import CutOff, ReadyAccount, probes_of
 from shared.services.operations.ways_in import WaysIn
+from shared.services.readiness import TRY_AGAIN, Check, DynamicsSetup, Probe, Problems, checked
 from shared.stores.active_books import BooksInForce
 from shared.stores.items import Items, places
 from shared.stores.mappings import Mappings
 from shared.stores.places import SWEEP
 from shared.stripe_accounts import VARIABLE
 
-READ = (*("customer", "charge", "refund", "dispute", "payout", "balance_transaction", "event"),)
-OTHER_MODE = "Use the key of the mode that STRIPE_LIVEMODE names, or correct STRIPE_LIVEMODE."
-PERMISSIONS = "Give the restricted key these permissions (README.md, Prepare Stripe)."
-OTHER_ACCOUNT = (
-    "Use the key of this account. A restricted key may read its account only with that permission: "
-    "give it, or leave the account id out of the settings."
-)
 SWEPT: Mapping[str, str] = MappingProxyType(
     {"transactions_through": "balance_transaction", "events_through": "event"}
 )
@@ -36,17 +27,8 @@ NO_CURRENCY = (
     "Publish books in which each Stripe account has its currencies (docs/accounting.md, The "
     "books), or correct the aliases of TIEOUT_STRIPE_ACCOUNTS."
 )
+AZURE, MAPPING = "Azure", "Mapping"
 NEVER_MADE = "ready"  # a row and an instance that only readiness asks for
-
-
-@dataclass(frozen=True, slots=True)
-class ReadyAccount:
-    """A Stripe account to check: its gateway, and what the settings say of it. `account_id` may be
-    empty."""
-
-    stripe: StripeGateway
-    livemode: bool
-    account_id: str
 
 
 class Health:
@@ -65,11 +47,12 @@ class Health:
         mappings: Mappings,
         queues: Sequence[str],
         ways_in: WaysIn,
+        cut_off: CutOff,
     ) -> None:
         self._accounts, self._setup, self._tables, self._queue = accounts, setup, tables, queue
         self._books = books
         self._flows, self._items, self._mappings = flows, items, mappings
-        self._queues, self._ways_in = queues, ways_in
+        self._queues, self._ways_in, self._cut_off = queues, ways_in, cut_off
 
     async def status(self) -> Json:
         """`queued`, `in_flight`, `scheduled` (null where the broker does not tell), the objects
@@ -110,21 +93,21 @@ class Health:
     def _systems(self) -> list[Probe]:
         unusable = "Publish a mapping that this version compiles (docs/mapping.md)."
         queues = [
-            Probe({f"queue {queue}": TRY_AGAIN}, partial(self._probe_queue, queue))
+            Probe({f"queue {queue}": TRY_AGAIN}, partial(self._probe_queue, queue), group=AZURE)
             for queue in self._queues
         ]
         return [
             *(
                 probe
                 for alias, account in self._accounts.items()
-                for probe in _of_account(alias, account)
+                for probe in probes_of(alias, account, self._cut_off)
             ),
-            Probe({"storage": TRY_AGAIN}, self._probe_storage),
+            Probe({"storage": TRY_AGAIN}, self._probe_storage, group=AZURE),
             *queues,
             *self._ways_in.probes(),
-            Probe({"flows": TRY_AGAIN}, self._probe_flows),
-            Probe({"mapping": unusable}, self._probe_mapping),
-            Probe({"books": NO_CURRENCY}, self._probe_books),
+            Probe({"flows": TRY_AGAIN}, self._probe_flows, group=AZURE),
+            Probe({"mapping": unusable}, self._probe_mapping, group=MAPPING),
+            Probe({"books": NO_CURRENCY}, self._probe_books, group=MAPPING),
         ]
 
     async def _probe_storage(self) -> Problems:
@@ -164,50 +147,6 @@ def strangers(books: Books, aliases: Sequence[str]) -> list[str]:
         for alias in named
         if alias not in aliases
     ]
-
-
-def _of_account(alias: str, account: ReadyAccount) -> list[Probe]:
-    """The checks of one Stripe account; the default one's names carry no alias."""
-    end = "" if alias == DEFAULT_ACCOUNT else f" {alias}"
-    stripe, permissions, id = f"stripe{end}", f"stripe permissions{end}", f"stripe account{end}"
-    probes = [
-        Probe({stripe: OTHER_MODE}, partial(_probe_mode, stripe, account)),
-        Probe({permissions: PERMISSIONS}, partial(_probe_permissions, permissions, account)),
-    ]
-    if account.account_id:
-        probes.append(Probe({id: OTHER_ACCOUNT}, partial(_probe_account, id, account)))
-    return probes
-
-
-async def _probe_mode(check: str, account: ReadyAccount) -> Problems:
-    balance = await account.stripe.balance()
-    if balance.get("livemode") is not account.livemode:
-        return {check: "the key belongs to the other mode than STRIPE_LIVEMODE says"}
-    return {}
-
-
-async def _probe_permissions(check: str, account: ReadyAccount) -> Problems:
-    """What every account needs; a policy may need more."""
-
-    async def unreadable(entity: str) -> str:
-        try:
-            await account.stripe.page(entity, {"limit": 1})
-        except CredentialsRefused:
-            return entity
-        return ""
-
-    missing = [each for each in await asyncio.gather(*map(unreadable, READ)) if each]
-    return {check: f"the key may not read: {', '.join(missing)}" if missing else ""}
-
-
-async def _probe_account(check: str, account: ReadyAccount) -> Problems:
-    """Stripe shows an account to its own key."""
-    id = account.account_id
-    try:
-        shown = await account.stripe.retrieve("account", id)
-    except (CredentialsRefused, ObjectMissing) as error:
-        return {check: f"the key does not show {id}: {error}"}
-    return {check: "" if shown.get("id") == id else f"the key shows another account than {id}"}
 
 
 async def check_books(

@@ -7,8 +7,7 @@ from types import MappingProxyType
 
 from shared.domain.partition import DEFAULT_ACCOUNT, named
 from shared.ingress import Door
-from shared.services.operations.dynamics_setup import Problems
-from shared.services.operations.readiness import Probe
+from shared.services.readiness import Probe, Problems
 from shared.settings import Settings
 from shared.stores.doors import Doors
 
@@ -39,7 +38,8 @@ class WaysIn:
         end = "" if alias == DEFAULT_ACCOUNT else f" {alias}"
         doors, notes = self._settings.doors, dict[str, str]()
         remedies = {f"ingress {door}{end}": REMEDIES[door] for door in doors}
-        return Probe(remedies, partial(self._problems, alias, list(remedies), notes), notes)
+        run = partial(self._problems, alias, list(remedies), notes)
+        return Probe(remedies, run, notes, group="Stripe")
 
     async def _problems(self, alias: str, checks: Sequence[str], notes: dict[str, str]) -> Problems:
         """A way is dead when nothing has come by it for long, and something by the other."""

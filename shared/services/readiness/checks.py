@@ -57,26 +57,50 @@ REMEDIES_OF_SYSTEMS: Mapping[str, tuple[str, str]] = MappingProxyType(
 """By system: what to do when credentials are refused, and when it does not answer."""
 
 
+type Problems = Mapping[str, str]
+"""What is wrong, by check; a check that is not in it, or has an empty text, holds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One readiness check: `problem` and `remedy` are empty when it holds. `note`: what
-    else it saw."""
+    """One readiness check: `problem` and `remedy` are empty when it holds. `note`: what else it
+    saw. `by_hand`: what no entity set tells, and where a person looks instead. `advice`: the app
+    is ready in spite of the problem. `group`: what it is about, for people."""
 
     name: str
     problem: str
     remedy: str = ""
     note: str = ""
+    by_hand: str = ""
+    advice: bool = False
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
     """One read for some checks. `checks`: the remedy of each by name; `run`: the problems of
     those that do not hold. Raises `TieoutError` where it cannot tell. `run` may leave in `notes`
-    what it saw, by check."""
+    what it saw, and in `by_hand` what it could not read, by check. `advice`: the checks whose
+    problems leave the app ready."""
 
     checks: Mapping[str, str]
-    run: Callable[[], Awaitable[Mapping[str, str]]]
+    run: Callable[[], Awaitable[Problems]]
     notes: Mapping[str, str] = MappingProxyType({})
+    by_hand: Mapping[str, str] = MappingProxyType({})
+    advice: tuple[str, ...] = ()
+    group: str = ""
+
+    def found(self, name: str, problem: str, remedy: str) -> Check:
+        """The outcome of one of its checks."""
+        return Check(
+            name,
+            problem,
+            remedy if problem else "",
+            self.notes.get(name, ""),
+            self.by_hand.get(name, ""),
+            name in self.advice,
+            self.group,
+        )
 
 
 async def checked(probes: Sequence[Probe]) -> list[Check]:
@@ -95,13 +119,7 @@ async def _checked(probe: Probe) -> list[Check]:
     except Exception as error:  # an answer of another shape than the vendor's: said, not hidden
         return _failed(probe, f"the answer was not understood: {type(error).__name__}", "", error)
     return [
-        Check(
-            name,
-            problems.get(name, ""),
-            remedy if problems.get(name) else "",
-            probe.notes.get(name, ""),
-        )
-        for name, remedy in probe.checks.items()
+        probe.found(name, problems.get(name, ""), remedy) for name, remedy in probe.checks.items()
     ]
 
 
@@ -109,7 +127,7 @@ def _failed(probe: Probe, problem: str, remedy: str, error: Exception | None = N
     for name in probe.checks:
         kind = type(error or TimeoutError()).__name__
         telemetry.event("check_failed", logging.WARNING, check=name, error=kind)
-    return [Check(name, problem, remedy or own) for name, own in probe.checks.items()]
+    return [probe.found(name, problem, remedy or own) for name, own in probe.checks.items()]
 
 
 def remedy_of(error: TieoutError) -> str:
