@@ -23,7 +23,8 @@ NO_DECIMALS = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class JournalSets:
-    """One kind of journal: its sets, its type of journal name, how its lines spell things."""
+    """One kind of journal: its sets, its type of journal name, how its lines spell things.
+    `dimensions`: the default dimensions of the account and of the offset account."""
 
     headers: str
     lines: str
@@ -32,6 +33,7 @@ class JournalSets:
     date: str
     text: str
     rate: str
+    dimensions: tuple[str, str]
 
 
 PAYMENTS = JournalSets(
@@ -42,6 +44,7 @@ PAYMENTS = JournalSets(
     "TransactionDate",
     "TransactionText",
     "ExchangeRate",
+    ("DefaultDimensionsForAccountDisplayValue", "DefaultDimensionsForOffsetAccountDisplayValue"),
 )
 GENERAL = JournalSets(
     "LedgerJournalHeaders",
@@ -51,6 +54,7 @@ GENERAL = JournalSets(
     "TransDate",
     "Text",
     "ExchRate",
+    ("DefaultDimensionDisplayValue", "OffsetDefaultDimensionDisplayValue"),
 )
 KINDS = (PAYMENTS, GENERAL)
 
