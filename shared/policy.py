@@ -24,6 +24,9 @@ VALUES_MAX = 1_000
 
 WAIT_HOURS_MAX = 8_760  # a year
 
+METADATA_KEYS_MAX = 20
+
+_METADATA_KEY = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _ACCOUNT_PREFIX = "acct_"
 
@@ -49,6 +52,12 @@ def _product(text: str) -> str:
 def _account(text: str) -> str:
     if not text.startswith(_ACCOUNT_PREFIX) or not is_id(text) or text == _ACCOUNT_PREFIX:
         raise ValueError("an account is a Stripe id, such as acct_1Nv")
+    return text
+
+
+def _metadata_key(text: str) -> str:
+    if not _METADATA_KEY.fullmatch(text):
+        raise ValueError("a key of metadata that mappings read has letters, digits, _ and - only")
     return text
 
 
@@ -232,7 +241,8 @@ class Catalogue(Model):
 
 class Policy(Model):
     """All choices of a version. `tax` must be chosen once there are orders: the readiness check
-    says so. Without it, orders are made as `lines` says."""
+    says so. Without it, orders are made as `lines` says. `metadata`: the keys of a sale's metadata
+    that mappings may read; documents remember no others."""
 
     sales: Annotated[tuple[SaleRule, ...], Field(max_length=RULES_MAX)] = ()
     routes: Annotated[tuple[RouteRule, ...], Field(max_length=RULES_MAX)] = ()
@@ -244,6 +254,10 @@ class Policy(Model):
     customers: Customers = Customers()
     catalogue: Catalogue = Catalogue()
     tax: OrderTax | None = None
+    metadata: Annotated[
+        tuple[Annotated[str, AfterValidator(_metadata_key)], ...],
+        Field(max_length=METADATA_KEYS_MAX),
+    ] = ()
 
     @model_validator(mode="after")
     def _credits_carry_codes(self) -> Self:

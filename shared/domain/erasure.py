@@ -87,6 +87,9 @@ class Eraser:
             parts = tuple(self._value(name, part) for part in value)
             same = all(new is old for new, old in zip(parts, value, strict=True))
             return value if same else parts
+        if is_personal and isinstance(value, Mapping):  # texts by key
+            hashed = {key: self._value(name, text, is_personal=True) for key, text in value.items()}
+            return value if hashed == value else hashed
         if isinstance(value, Mapping) or not is_dataclass(value) or isinstance(value, type):
             return value
         return self._part(value)

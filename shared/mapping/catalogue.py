@@ -17,6 +17,7 @@ from shared.domain.money import Money
 from shared.mapping.problems import RuleRefused, shown
 
 TEXT, INTEGER, DATE = "text", "integer", "date"
+ANY_KEY = ".*"  # of a path: a key that the policy names
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,8 @@ def _sources(path: str, type_: object, mark: Fact | Attribute) -> dict[str, Sour
         return {f"{path}.account": Source(text=f"{text}: the account in Dynamics")}
     if isinstance(type_, type) and type_ in PLAIN:
         return {path: Source(PLAIN[type_], personal, text=text)}
+    if type_ == Mapping[str, str]:
+        return {f"{path}{ANY_KEY}": Source(TEXT, personal, text)}
     part = _dataclass_in(type_)
     if part is None:
         raise TypeError(f"{path} is of a type that no mapping can read: {type_}")
@@ -108,12 +111,26 @@ def _dataclass_in(type_: object) -> type | None:
     return classes[0] if len(classes) == 1 else None
 
 
+def with_metadata(sources: Sources, keys: Iterable[str]) -> Sources:
+    """The fields with those of the metadata that a policy names."""
+    named = tuple(keys)
+    found: dict[str, Source] = {}
+    for path, source in sources.items():
+        if path.endswith(ANY_KEY):
+            found |= {f"{path.removesuffix(ANY_KEY)}.{key}": source for key in named}
+        else:
+            found[path] = source
+    return found
+
+
 def source_at(sources: Sources, path: str) -> Source:
     """The field at a path. Raises `RuleRefused` for one that no document has."""
     source = sources.get(path)
     if source is None:
         near = [name for name in sources if name.rpartition(".")[2] == path.rpartition(".")[2]]
         hint = f"; did you mean {near[0]}?" if near else ""
+        if path.startswith("metadata."):
+            hint = "; the policy names the keys of metadata that mappings read (metadata: [...])"
         raise RuleRefused(f"no field {shown(path)} in these documents{hint}", path)
     return source
 

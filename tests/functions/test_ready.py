@@ -71,8 +71,8 @@ def test_the_embedded_world_is_ready_and_everything_was_asked() -> None:
         assert rest[:5] == [
             *("flows", "mapping", "customer id property", "currencies", "ledger entity")
         ]
-        assert rest[5] == "tax of orders"
-        assert rest[6:] == [
+        assert rest[5:7] == ["tax of orders", "financial dimensions"]
+        assert rest[7:] == [
             name.format(company) for company in ("usmf", "demf") for name in OF_COMPANY
         ]
 

@@ -43,7 +43,12 @@ from shared.entities.common.objects import (
 )
 from shared.entities.common.origin import GROSS, Origin, decided, origin_of
 from shared.entities.common.refunding import charge_of_refund
-from shared.entities.common.sale_routing import SaleRouting, sale_routing, session_of
+from shared.entities.common.sale_routing import (
+    SaleRouting,
+    sale_attributes,
+    sale_routing,
+    session_of,
+)
 from shared.entities.common.transaction import (
     DISPUTE_PREFIXES,
     ENTITY,
@@ -107,6 +112,7 @@ class _Booking:
         account: AccountRole,
         offset: AccountRole,
     ) -> JournalLine:
+        charge = self.snapshot.related.get("charge") or {}
         return kind(
             role=role,
             company=self.book.company,
@@ -117,7 +123,8 @@ class _Booking:
             offset=offset,
             category=category_of(self.snapshot.object),
             source=id_of(self.snapshot.object.get("source")),
-            payment_method=method_of(self.snapshot.related.get("charge") or {}),
+            payment_method=method_of(charge),
+            **sale_attributes(charge, session_of(self.snapshot), self.context.policy),
         )
 
     def in_company(self, line: JournalLine, company: str) -> JournalLine:

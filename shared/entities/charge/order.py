@@ -16,7 +16,7 @@ from shared.entities.common.order_state import LINES_ANSWER, ORDER, State, line_
 from shared.entities.common.origin import origin_of
 from shared.entities.common.refunding import Effects, Taken
 from shared.entities.common.sale_line import ROUNDING, ROUNDING_NUMBER, SaleLine, tax_left
-from shared.entities.common.sale_routing import session_of
+from shared.entities.common.sale_routing import sale_attributes, session_of
 from shared.entities.common.sale_tax import told
 from shared.entities.common.sales_documents import (
     GROSS,
@@ -27,6 +27,7 @@ from shared.entities.common.sales_documents import (
     SalesOrderRelease,
 )
 from shared.errors import Parked
+from shared.policy import Policy
 
 RELEASE = "release"
 ARE_TOTALS_CALCULATED = "AreTotalsCalculated"
@@ -60,7 +61,11 @@ def queries(snapshot: Snapshot, company: str) -> tuple[Query, ...]:
 
 
 def header_of(
-    snapshot: Snapshot, company: str, omitted: Iterable[OmittedLine] = (), prices: str = NET
+    snapshot: Snapshot,
+    company: str,
+    policy: Policy,
+    omitted: Iterable[OmittedLine] = (),
+    prices: str = NET,
 ) -> SalesOrder:
     """The header of an order, held until its lines are right. `omitted`: lines that it does not
     get; `prices`: net or gross."""
@@ -82,6 +87,7 @@ def header_of(
         description=text(charge, "description"),
         charged_at=moment(charge, "created", "charge"),
         payment_method=method_of(charge),
+        **sale_attributes(charge, session, policy),
     )
 
 
@@ -225,6 +231,8 @@ def _line(
         tax=told(line.keys),
         tax_group=line.tax_group,
         item_tax_group=line.item_tax_group,
+        metadata=header.metadata,
+        country=header.country,
     )
 
 

@@ -4,7 +4,7 @@ One revenue document a sale. A charge with an invoice of Stripe's, or one whose 
 announces one, has none here; nor has one that was refunded wholly before it was booked.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.domain.allotment import Part, PartShares
 from shared.domain.documents import Document, Party
@@ -34,6 +34,7 @@ from shared.entities.common.sale_routing import (
     SaleRouting,
     announces_invoice,
     is_invoiced,
+    sale_attributes,
     sale_routing,
     session_of,
 )
@@ -140,7 +141,7 @@ def _order(snapshot: Snapshot, sold: SaleRouting, context: Context) -> tuple[Doc
         taken = order.taken_before(lines, effects)
         state = State(without={number: Taken() for number in taken})
         prices = GROSS if context.policy.tax is OrderTax.CODES else NET
-        header = order.header_of(snapshot, sold.company, taken.values(), prices)
+        header = order.header_of(snapshot, sold.company, context.policy, taken.values(), prices)
     wanted = order.lines_of(lines, effects, state, header, rules.rounding_minor_max)
     begun = order.begun_of(wanted, state, header)
     tolerance = rules.tax_difference_minor_max
@@ -182,7 +183,7 @@ def _memos_of_receipt(
     effects = effects_of(
         {Part(1): captured}, {1: False}, refunds_of(charge), credit_memos.written_in(snapshot, {})
     )
-    header = order.header_of(snapshot, sold.company)
+    header = order.header_of(snapshot, sold.company, context.policy)
     wanted = memo if named else RefundDocument.NONE
     return _Memos(snapshot, header, (line,), context).of(effects, wanted)
 
@@ -216,7 +217,17 @@ class _Memos:
         check_open(self.context.company(company), company, day)
         by_number = {line.number: line for line in self.lines}
         return credit_memos.memo_of(
-            kind, refund, shares, by_number, self.sale, date=day, generation=before + 1
+            kind, refund, shares, by_number, self._told(), date=day, generation=before + 1
+        )
+
+    def _told(self) -> SalesOrder:
+        """The sale with the metadata that its charge has by now; what was written with it stays."""
+        charge, session = self.snapshot.object, session_of(self.snapshot)
+        now = sale_attributes(charge, session, self.context.policy)
+        return replace(
+            self.sale,
+            metadata={**now["metadata"], **self.sale.metadata},
+            country=self.sale.country or now["country"],
         )
 
     def _party(self) -> Party:

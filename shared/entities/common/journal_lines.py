@@ -4,9 +4,10 @@ import datetime as dt
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, ClassVar, Self, override
 
-from shared.domain.documents import AccountRole, Attribute, Document, Fact
+from shared.domain.documents import AccountRole, Attribute, Fact
 from shared.domain.journal import JournalKind, Role
 from shared.domain.money import Money
+from shared.entities.common.sale_document import SaleDocument
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ NO_METHOD = PaymentMethod()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JournalLine(Document):
+class JournalLine(SaleDocument):
     """A journal line: debit `account` by `amount` and credit `offset` by the same. `customer`:
     whose unapplied receipt or disputed sale it is; empty for a guest, None for any other line.
     `reverses`: the role of the line whose very accounts it takes back."""

@@ -4,6 +4,7 @@ One revenue document a sale, always: an invoice of Stripe's, an order that someb
 (named in metadata), a sales order of ours, or none of ours. https://docs.stripe.com/api/charges
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,6 +28,18 @@ def metadata(*sources: Mapping[str, Any]) -> dict[str, str]:
             pairs = list(values.items())[:METADATA_KEYS_MAX]
             found |= {name: value for name, value in pairs if isinstance(value, str)}
     return found
+
+
+def sale_attributes(charge: Json, session: Json, policy: Policy) -> dict[str, Any]:
+    """What documents of a sale tell of it: the metadata that the policy names, and the country."""
+    found = metadata(charge, session)
+    billing = charge.get("billing_details")
+    address = billing.get("address") if isinstance(billing, Mapping) else None
+    country = text(address, "country") if isinstance(address, Mapping) else ""
+    return {
+        "metadata": {key: found[key] for key in policy.metadata if key in found},
+        "country": country.upper() if re.fullmatch("[A-Za-z]{2}", country) else "",
+    }
 
 
 def session_of(snapshot: Snapshot) -> Json:
@@ -66,10 +79,14 @@ def subject_of(charge: Json, session: Json, context: Context) -> Subject:
 
 def needs_session(policy: Policy) -> bool:
     """Whether the Checkout Session of a charge has to be fetched: its lines make an order, or its
-    products or metadata decide, or whether there is one."""
+    products or metadata decide, or whether there is one, or mappings read metadata."""
     conditions = [rule.when for rule in policy.sales] + [rule.when for rule in policy.routes]
     orders = any(rule.book is Sale.ORDER for rule in policy.sales)
-    return orders or any(when.product or when.metadata or when.lines for when in conditions)
+    return (
+        orders
+        or bool(policy.metadata)
+        or any(when.product or when.metadata or when.lines for when in conditions)
+    )
 
 
 def sale_routing(

@@ -16,6 +16,7 @@ from shared.entities.customer import ACCOUNT, CUSTOMERS
 from shared.errors import MappingUnusable, Refused
 from shared.policy import OrderTax
 from shared.ports import DynamicsGateway, Json, Lookup, Value
+from shared.services.operations.dimension_samples import dimension_probe
 from shared.services.operations.readiness import Probe
 from shared.settings import Settings
 from shared.stores.mappings import Mappings
@@ -84,6 +85,7 @@ class DynamicsSetup:
             },
             self._tax_of_orders,
         )
+        yield dimension_probe(self._dynamics, self._settings, self._mappings)
         for company in self._books.companies:
             yield from self._of_company(company)
 
