@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from shared.domain.documents import Document
+from shared.domain.erasure import Eraser
 from shared.domain.records import Record
+from shared.entities.common.journal_lines import CustomerPaymentLine
 from shared.errors import Parked
 from shared.mapping.finance import render
 from tests.golden.test_golden import PARENT, TARGET, built, load
@@ -161,3 +163,11 @@ def test_a_value_that_no_dimension_holds_parks_and_is_not_shown(value: str, caus
         records("charge_with_fee_and_tax", {"cost_center": value})
     assert caught.value.cause == cause
     assert value not in str(caught.value)
+
+
+def test_metadata_of_a_customer_who_is_erased_is_hashed() -> None:
+    gross = documents("charge_with_fee_and_tax", {"cost_center": "Ada Lovelace"})["gross"]
+    erased = Eraser("cus_1").document(gross)
+    assert isinstance(erased, CustomerPaymentLine)
+    assert erased.metadata["cost_center"].startswith("erased:")
+    assert Eraser("cus_1").document(erased) is erased
