@@ -253,12 +253,12 @@ NAMED = "{kind: policy, name: ours, metadata: [cost_center]}"
 
 def test_a_mandatory_dimension_comes_from_metadata_and_a_sale_without_it_parks_alone() -> None:
     async def story(world: World) -> None:
-        told = {"metadata": {"cost_center": "017"}}
+        told = {"cost_center": "017"}
         world.dynamics.demand_dimension("618900", "CostCenter")  # of Stripe's fees
         shop = Shop(world)
-        await shop.sell(2, **told)
+        await shop.sell(2, metadata=told)
         await shop.sell(1)
-        await shop.days(3, **told)
+        await shop.days(3, metadata=told)
         good, bad = shop.fees(0, 1), shop.fees(2)
         assert shop.unposted() & (good | bad) == bad
         rows = {row["PaymentId"]: row for row in world.dynamics.records("LedgerJournalLines")}
@@ -268,7 +268,7 @@ def test_a_mandatory_dimension_comes_from_metadata_and_a_sale_without_it_parks_a
         assert (item.object, item.cause) == (*_objects(bad), "posting_refused")
         assert "account 618900 of usmf needs the dimension CostCenter" in item.text
         world.dynamics.demand_dimension("618900", "CostCenter", allow_blank=True)
-        await shop.days(1, **told)
+        await shop.days(1, metadata=told)
         assert not bad & shop.unposted()
         assert not await parked(world)
 
