@@ -72,8 +72,8 @@ def test_the_embedded_world_is_ready_and_everything_was_asked() -> None:
             *("flows", "mapping", "books"),
             *("customer id property", "currencies", "ledger entity"),
         ]
-        assert rest[6] == "tax of orders"
-        assert rest[7:] == [
+        assert rest[6:8] == ["tax of orders", "financial dimensions"]
+        assert rest[8:] == [
             name.format(company) for company in ("usmf", "demf") for name in OF_COMPANY
         ]
 

@@ -17,6 +17,7 @@ from shared.entities.customer import ACCOUNT, CUSTOMERS
 from shared.errors import MappingUnusable, Refused
 from shared.policy import OrderTax
 from shared.ports import DynamicsGateway, Json, Lookup, Value
+from shared.services.operations.dimension_samples import dimension_probe
 from shared.services.operations.readiness import Probe
 from shared.services.operations.vendor_setup import fee_invoice_faults
 from shared.settings import Settings
@@ -94,6 +95,7 @@ class DynamicsSetup:
             yield Probe({"ledger entity": remedy}, self._ledger_entity)
         remedy = "Publish a policy with tax: codes or tax: lines (docs/mapping.md, Tax of orders)."
         yield Probe({"tax of orders": remedy}, self._tax_of_orders)
+        yield dimension_probe(self._dynamics, self._settings, self._mappings)
         yield from self.of_books()
 
     def of_books(self) -> Iterator[Probe]:
