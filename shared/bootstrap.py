@@ -122,7 +122,11 @@ def mappings_of(
 
     @functools.cache
     def product() -> "Product":
-        made = packaged_product((settings.customer_id_property,), registry, templates)
+        reserved, delimiter = (
+            (settings.customer_id_property,),
+            settings.dynamics_dimension_delimiter,
+        )
+        made = packaged_product(reserved, registry, templates, delimiter)
         return replace(made, books=settings.books)
 
     if registry.entities is not ENTITIES or templates:

@@ -4,6 +4,7 @@ Read once a process; nothing else in the product reads files.
 """
 
 import functools
+from dataclasses import replace
 from importlib.resources import files
 
 from shared.mapping.catalogue import catalogue_of
@@ -38,15 +39,19 @@ def packaged_vocabulary(registry: Registry = REGISTRY) -> Vocabulary:
 
 @functools.cache
 def packaged_product(
-    reserved: tuple[str, ...] = (), registry: Registry = REGISTRY, templates: Templates = ()
+    reserved: tuple[str, ...] = (),
+    registry: Registry = REGISTRY,
+    templates: Templates = (),
+    delimiter: str = "-",
 ) -> Product:
     """What ships of the mapping, compiled; kept for the process's life.
 
     `reserved`: names of fields that settings give. `templates`: of entities that only `registry`
-    has. Raises `MappingRefused`.
+    has. `delimiter`: of display values. Raises `MappingRefused`.
     """
     added = tuple(load(name, text) for name, text in templates)
-    return product_of((*packaged_templates(), *added), packaged_vocabulary(registry), reserved)
+    vocabulary = replace(packaged_vocabulary(registry), delimiter=delimiter)
+    return product_of((*packaged_templates(), *added), vocabulary, reserved)
 
 
 def packaged_mapping(reserved: tuple[str, ...] = ()) -> CompiledMapping:

@@ -44,6 +44,7 @@ from local.dynamics.tables import (
     RecordWriter,
     Subledger,
     TenantBooks,
+    demand,
     fill,
     table_hooks,
 )
@@ -216,6 +217,11 @@ class DynamicsPeer:
         self._books.secrets.pop((company, account), None)
         if reason:
             self._books.secrets[company, account] = reason
+
+    def demand_dimension(self, main_account: str, name: str, *, allow_blank: bool = False) -> None:
+        """Let the account structure of every ledger demand a dimension for a main account: lines
+        on it that lack it are not posted. `allow_blank`: let it be blank again."""
+        demand(self._store, main_account, name, allow_blank=allow_blank)
 
     def suspend_account(self, main_account: str, *, resume: bool = False) -> None:
         """Suspend (or resume) a main account in every chart: lines on it are not posted.

@@ -24,14 +24,13 @@ from shared.domain.documents import (
     has_same_facts,
     is_parents_patch,
 )
-from shared.domain.records import Intent, Link, Record
+from shared.domain.records import Intent, Link, Record, is_of_account
 from shared.entities.common.journal_lines import JournalLine
 from shared.errors import Parked, UncertainWrite
 from shared.mapping.finance import Target, render, rerender
 from shared.targets.entity_set import EntitySet
 
 MONEY_FIELDS = ("amount", "currency")
-ACCOUNT_FIELD_PARTS = ("Account", "OffsetCompany", "Dimension")  # of the fields of a journal line
 
 
 def plan_phase(
@@ -111,13 +110,9 @@ def _on_written_accounts(record: Record, links: Mapping[str, Link]) -> Record:
     if not isinstance(document, JournalLine) or not document.reverses:
         return record
     written = links[document.reverses].record.fields
-    rest = {name: value for name, value in record.fields.items() if not _is_of_account(name)}
-    kept = {name: value for name, value in written.items() if _is_of_account(name)}
+    rest = {name: value for name, value in record.fields.items() if not is_of_account(name)}
+    kept = {name: value for name, value in written.items() if is_of_account(name)}
     return replace(record, fields={**rest, **kept})
-
-
-def _is_of_account(name: str) -> bool:
-    return any(part in name for part in ACCOUNT_FIELD_PARTS)
 
 
 def _has_landed(document: Document) -> bool:

@@ -1,8 +1,8 @@
 """Why the posting job refuses a journal line, as far as entity sets of Dynamics tell.
 
 The job's own reasons stand in a log that no entity set shows. What it most often stumbles over can
-be read: a customer on hold, an account that is suspended, a period that is closed in either
-company, an exchange rate that is missing. Each look asks for all lines together.
+be read: a customer on hold, an account that is suspended or lacks a dimension, a period that is
+closed in either company, an exchange rate that is missing. Each look asks for all lines together.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -11,6 +11,7 @@ from datetime import date
 from types import MappingProxyType
 
 from shared import telemetry
+from shared.converge.account_structures import AccountStructures, LedgerAccount
 from shared.converge.accounts import HOLD
 from shared.domain.books import Books
 from shared.domain.journal import JournalKind
@@ -40,11 +41,13 @@ DATE_CHARS = 10
 
 @dataclass(frozen=True, slots=True)
 class LineSide:
-    """The account or the offset account of a line: its company, type and number."""
+    """The account or the offset account of a line: its company, type and number. `dimensions`: of
+    ledger accounts, the segments behind the main account."""
 
     company: str
     type: str
     account: str
+    dimensions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +89,10 @@ def sides_of(fields: Mapping[str, object], company: str, delimiter: str) -> tupl
         name = kind.name if isinstance(kind, Symbol) else str(kind)
         place = str(fields.get("OffsetCompany") or company) if prefix else company
         if display:
-            account = segments_of(display, delimiter)[0] if name == LEDGER else display
-            found.append(LineSide(company if place.casefold() == company else place, name, account))
+            is_ledger = name == LEDGER
+            account, *dimensions = segments_of(display, delimiter) if is_ledger else [display]
+            own = company if place.casefold() == company else place
+            found.append(LineSide(own, name, account, tuple(dimensions)))
     return tuple(found)
 
 
@@ -128,6 +133,7 @@ class PostingRefusals:
         looks: tuple[Callable[[Sequence[DraftLine]], Awaitable[dict[str, Reason]]], ...] = (
             self._customers,
             self._accounts,
+            self._dimensions,
             self._periods,
             self._rates,
         )
@@ -191,6 +197,25 @@ class PostingRefusals:
             for line in lines
             for side in reversed(line.sides)
             if side in faults
+        }
+
+    async def _dimensions(self, lines: Sequence[DraftLine]) -> dict[str, Reason]:
+        accounts = {
+            side: LedgerAccount(side.company, side.account, side.dimensions)
+            for _, side in _sides(lines, LEDGER)
+        }
+        missing = await AccountStructures(self.dynamics, self.delimiter).missing(accounts.values())
+        remedy = "Fill it on the line in Dynamics, map it (docs/mapping.md, Financial dimensions)"
+        return {
+            line.key: (
+                False,
+                f"account {side.account} of {side.company} needs the dimension "
+                f"{', '.join(missing[accounts[side]])}",
+                remedy,
+            )
+            for line in lines
+            for side in reversed(line.sides)
+            if side in accounts and accounts[side] in missing
         }
 
     async def _main_accounts(self, wanted: Mapping[LineSide, str]) -> dict[LineSide, str]:

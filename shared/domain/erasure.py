@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Any
 
 from shared.domain.documents import Document, Follows, Frozen, fields_of
-from shared.domain.records import Record
+from shared.domain.records import Record, is_of_account
 from shared.domain.values import Value
 
 ERASED_TEXT = "(erased)"  # in place of what people wrote
@@ -50,13 +50,15 @@ class Eraser:
 
     def _record(self, record: Record) -> Record:
         document = self.document(record.document)
+        kept = {record.key_field, *record.within}
         if isinstance(document.later, Frozen) and isinstance(record.document.later, Follows):
             wanted = self._every_text
         elif document is not record.document or self.texts:
             wanted = self._personal_text
+            # A reversal repeats accounts and their dimensions, whose values Dynamics lists anyway.
+            kept |= {name for name in record.fields if is_of_account(name)}
         else:
             return record
-        kept = (record.key_field, *record.within)
         fields_kept = {
             name: value if name in kept else wanted(value) for name, value in record.fields.items()
         }

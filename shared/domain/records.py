@@ -8,6 +8,8 @@ from hashlib import sha256
 from shared.domain.documents import Document
 from shared.domain.values import Value
 
+ACCOUNT_FIELD_PARTS = ("Account", "OffsetCompany", "Dimension")
+
 
 @dataclass(frozen=True, slots=True)
 class Ref:
@@ -89,6 +91,11 @@ class Choice:
     company: str
     account: str = ""
     shared: bool = False
+
+
+def is_of_account(field: str) -> bool:
+    """Whether a field of a record names an account, its company or its dimensions."""
+    return any(part in field for part in ACCOUNT_FIELD_PARTS)
 
 
 def canonical(value: object) -> str:

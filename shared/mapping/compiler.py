@@ -13,7 +13,7 @@ from shared.domain.values import Value
 from shared.errors import Parked
 from shared.mapping.catalogue import Sources
 from shared.mapping.expressions import Rules
-from shared.mapping.fields import Made, compile_field
+from shared.mapping.fields import Made, compile_account, compile_field
 from shared.mapping.loader import Loaded
 from shared.mapping.names import UNKNOWN, Names, declared
 from shared.mapping.predicates import Test
@@ -29,14 +29,15 @@ from shared.mapping.schema import (
     parse,
     title_of,
 )
-from shared.mapping.values import Run, Scope
+from shared.mapping.values import Dimension, Run, Scope
 from shared.policy import DEFAULT, Policy
-from shared.targets.entity_set import EntitySet, EntitySets, Field
+from shared.targets.entity_set import DISPLAY_VALUE, LEDGER_FORMAT, EntitySet, EntitySets, Field
 
 type Layer = Template | UserMapping
 
 EXTENDS_MAX = 4
 TABLES_MAX = 100
+METADATA = "metadata."  # begins the paths of what any document has only where a rule reads it
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,8 @@ class Compiled:
 
     `within`: the fields that narrow the key to a part of the entity set. `personal`: the fields
     whose values may not be shown. `outcomes`: all texts that a field can have, where they are
-    known. `reads`: of journal lines, the paths that the rules read.
+    known. `reads`: the paths that the rules read, of journal lines; of other documents those of
+    metadata. `dimensions`: by field, those that a mapping puts there.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Compiled:
     personal: frozenset[str] = frozenset()
     outcomes: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     reads: frozenset[str] = frozenset()
+    dimensions: Mapping[str, tuple[Dimension, ...]] = MappingProxyType({})
 
     def render(self, scope: Scope) -> dict[str, Value]:
         """The fields of a document, without its key. Raises `Parked`, naming the field."""
@@ -85,8 +88,8 @@ class CompiledMapping:
     """All templates, tables, the policy and the books of a version.
 
     `documents`: the SHA-256 of each document by kind and name; `sha256`, over these, is the
-    version. `reads`: what the rules of journal lines read. `books`: those that were published;
-    None: the settings have them.
+    version. `reads`: what the rules read, of journal lines and of metadata. `books`: those that
+    were published; None: the settings have them.
     """
 
     templates: Mapping[str, Compiled]
@@ -101,10 +104,11 @@ class CompiledMapping:
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
     """What mappings may name: the entity sets of the target, and by template the fields of
-    documents."""
+    documents. `delimiter`: between the segments of display values."""
 
     entity_sets: EntitySets
     catalogue: Mapping[str, Sources]
+    delimiter: str = "-"
 
 
 @dataclass(slots=True)
@@ -185,7 +189,7 @@ def compile_mapping(
     compiled: dict[str, Compiled] = {}
     if not documents.problems:
         for name, sources in vocabulary.catalogue.items():
-            work = _Work(documents, name, sources, vocabulary.entity_sets, tuple(reserved))
+            work = _Work(documents, name, sources, vocabulary, tuple(reserved))
             made = work.compile()
             documents.problems += work.problems
             if made is not None:
@@ -209,7 +213,7 @@ class _Work:
     documents: _Set
     name: str
     sources: Sources
-    entity_sets: EntitySets
+    vocabulary: Vocabulary
     reserved: tuple[str, ...]
     problems: list[Problem] = field(default_factory=list)
     made: dict[str, Made] = field(default_factory=dict)
@@ -217,7 +221,7 @@ class _Work:
     def compile(self) -> Compiled | None:
         chain = self._chain()
         entity_name = next((template.entity for template in chain if template.entity), "")
-        entity = self.entity_sets.get(entity_name)
+        entity = self.vocabulary.entity_sets.get(entity_name)
         key = next((template.key for template in chain if template.key), None)
         if entity is None or key is None:
             if not self.problems:
@@ -230,22 +234,18 @@ class _Work:
         }
         own = Rules(self.sources, {}, own_rules)  # what is protected reads nothing of a user's
         user_rules = own_rules | dict(changes.rules if changes else {})
-        free = Rules(self.sources, self.documents.tables, user_rules)
+        delimiter = self.vocabulary.delimiter
+        free = Rules(self.sources, self.documents.tables, user_rules, delimiter=delimiter)
         for template in chain[::-1]:
             for name, rule in template.protected.items():
                 if name not in entity.protected:
                     self._refuse(template.name, "is not a protected field", f"protected.{name}")
                 self._field(template.name, entity.fields.get(name), name, rule, own)
-        custom, problems = declared(changes, entity, self.entity_sets)
+        custom, problems = declared(changes, entity, self.vocabulary.entity_sets)
         self.problems += problems
         names = Names(entity, custom, self.reserved)
         for layer in layers:
-            for name, rule in layer.fields.items():
-                reason = names.objection(name)
-                if reason:
-                    self._refuse(layer.name, reason, f"fields.{name}")
-                else:
-                    self._field(layer.name, names.target(name), name, rule, free)
+            self._layer(layer, entity, names, free)
         checks = self._checks(layers, free)
         key_name = key if isinstance(key, str) else ""
         if not any(template.patches for template in chain):
@@ -265,7 +265,14 @@ class _Work:
             checks,
             frozenset(name for name, made in self.made.items() if made.personal),
             MappingProxyType({name: made.outcomes for name, made in self.made.items()}),
-            frozenset(own.paths | free.paths if entity.journal else ()),
+            frozenset(
+                path
+                for path in own.paths | free.paths
+                if entity.journal or path.startswith(METADATA)
+            ),
+            MappingProxyType(
+                {name: made.dimensions for name, made in self.made.items() if made.dimensions}
+            ),
         )
 
     def _refuse(self, document: str, reason: str, place: str = "", path: str = "") -> None:
@@ -298,6 +305,34 @@ class _Work:
             return
         self.made.pop(name, None)
         self.made[name] = made
+
+    def _layer(self, layer: Layer, entity: EntitySet, names: Names, rules: Rules) -> None:
+        """The fields of a template or a mapping that are not protected."""
+        for name, rule in layer.fields.items():
+            reason = names.objection(name)
+            if reason and rule.dimensions and self._account(entity, layer.name, name, rule, rules):
+                continue
+            if reason:
+                self._refuse(layer.name, reason, f"fields.{name}")
+            else:
+                self._field(layer.name, names.target(name), name, rule, rules)
+
+    def _account(
+        self, entity: EntitySet, document: str, name: str, rule: Rule, rules: Rules
+    ) -> bool:
+        """Put dimensions behind the main account of a field; False where it holds no account. The
+        account itself stays the product's."""
+        target, account = entity.fields.get(name), self.made.get(name)
+        if target is None or account is None or target.dimension_format != LEDGER_FORMAT:
+            return False
+        kind = self.made.get(f"{name.removesuffix(DISPLAY_VALUE)}Type")
+        try:
+            made = compile_account(target, rule, rules, account.run, kind.run if kind else None)
+        except RuleRefused as refused:
+            self._refuse(document, refused.reason, f"fields.{name}", refused.path)
+            return True
+        self.made[name] = made
+        return True
 
     def _checks(self, layers: Sequence[Layer], rules: Rules) -> tuple[tuple[Test, str], ...]:
         made = []

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from shared.mapping.catalogue import Source
+from shared.mapping.dimensions import same_names, segments
 from shared.mapping.predicates import Test, compile_condition
 from shared.mapping.problems import RuleRefused, shown
 from shared.mapping.schema import Condition, Parts, Rule
@@ -30,14 +31,15 @@ RULES_MAX = 2_000  # of one template, `use` written out
 class Rules:
     """Compiles the rules of one template.
 
-    `sources`: what they may read. `tables`: for lookup. `named`: rules for `use`. `paths`: what
-    they read.
+    `sources`: what they may read. `tables`: for lookup. `named`: rules for `use`. `delimiter`: of
+    display values. `paths`: what they read.
     """
 
     sources: Mapping[str, Source]
     tables: Mapping[str, Mapping[str, str]]
     named: Mapping[str, Rule]
     using: tuple[str, ...] = ()
+    delimiter: str = "-"
     # Shared by the copies made for `use`:
     paths: set[str] = field(default_factory=set)
     compiled: list[str] = field(default_factory=list)
@@ -77,6 +79,9 @@ class Rules:
             return self._concat(rule.concat, rule.sep or "")
         if rule.cases is not None:
             return self._cases(rule.cases)
+        if rule.dimensions is not None:
+            parts = {name: self.rule(part) for one in rule.dimensions for name, part in one.items()}
+            return segments(parts, len(rule.dimensions))
         return self._use(str(rule.use))
 
     def _use(self, name: str) -> Expression:
@@ -131,6 +136,7 @@ class Rules:
             _paths([branch for _, branch in made]),
             any(branch.personal for _, branch in made),
             outcomes=outcomes,
+            dimensions=same_names([branch for _, branch in made]),
         )
 
 

@@ -7,14 +7,17 @@ from typing import Any
 
 from shared.domain.values import Symbol, Value
 from shared.errors import Parked
+from shared.mapping.dimensions import check_rule, default_dimensions, with_dimensions
 from shared.mapping.expressions import Rules
 from shared.mapping.problems import RuleRefused, shown
 from shared.mapping.schema import Rule
 from shared.mapping.values import (
     DATE,
     DECIMAL,
+    DIMENSIONS,
     INTEGER,
     TEXT,
+    Dimension,
     Expression,
     Run,
     Scope,
@@ -41,18 +44,23 @@ def too_long(field: str, chars_max: int, length: int) -> Parked:
 class Made:
     """A compiled field: its closure (None: leave the field out), and its value where it is always
     the same. `personal`: the value may not be shown. `outcomes`: all texts that it can have, where
-    they are known."""
+    they are known. `dimensions`: those that a display value has by the mapping, in order."""
 
     run: Run
     value: Value | None = None
     personal: bool = False
     outcomes: tuple[str, ...] = ()
+    dimensions: tuple[Dimension, ...] = ()
 
 
 def compile_field(field: Field, rule: Rule, rules: Rules) -> Made:
     """A field of a rule. Raises `RuleRefused` for a kind of value that the field does not take."""
     test = None if rule.when is None else rules.condition(rule.when)
     expression = rules.rule(rule.model_copy(update={"when": None}))
+    check_rule(field, expression)
+    if expression.kind == DIMENSIONS:
+        filled = _sized(field, default_dimensions(expression, test, rules.delimiter))
+        return Made(filled, personal=expression.personal, dimensions=expression.dimensions)
     expression = _literal(expression, field)
     fit, run, path, name = _fitting(field, expression), expression.run, expression.path, field.name
     for text in expression.outcomes:
@@ -80,6 +88,26 @@ def compile_field(field: Field, rule: Rule, rules: Rules) -> Made:
     if test is None:
         return made
     return replace(made, run=lambda scope: one(scope) if test(scope) else None)
+
+
+def compile_account(field: Field, rule: Rule, rules: Rules, account: Run, kind: Run | None) -> Made:
+    """A field of an account with the dimensions of a rule. `account`: what the product gives,
+    `kind`: its type. Raises `RuleRefused`."""
+    test = None if rule.when is None else rules.condition(rule.when)
+    expression = rules.rule(rule.model_copy(update={"when": None}))
+    run = _sized(field, with_dimensions(account, kind, expression, test, rules.delimiter))
+    return Made(run, personal=expression.personal, dimensions=expression.dimensions)
+
+
+def _sized(field: Field, run: Run) -> Run:
+    """A text that its field holds."""
+    fit = _text(field)
+
+    def sized(scope: Scope) -> Value | None:
+        made = run(scope)
+        return None if made is None else fit(made)
+
+    return sized
 
 
 def _literal(expression: Expression, field: Field) -> Expression:

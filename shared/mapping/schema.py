@@ -21,9 +21,11 @@ from shared.policy import Policy
 NAME_PATTERN = r"^[a-z][a-z0-9_]{0,59}$"
 PATH_PATTERN = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){0,7}$"
 FIELD_PATTERN = r"^[A-Za-z][A-Za-z0-9_]{0,79}$"
+DIMENSION_PATTERN = r"^[^\s.*][^.*]{0,59}$"
 NUMBER_PATTERN = r"^-?[0-9]{1,20}(\.[0-9]{1,12})?$"
 STEPS_MAX = 16
 PARTS_MAX = 20
+DIMENSIONS_MAX = 10  # segments of a format besides the main account
 CASES_MAX = 200
 FIELDS_MAX = 200
 MESSAGE_CHARS_MAX = 200
@@ -47,14 +49,18 @@ type Part = Annotated[
 ]
 type Parts = Annotated[tuple[Part, ...], Field(min_length=1, max_length=PARTS_MAX)]
 
-SOURCES = ("from", "value", "concat", "cases", "use")
+DimensionName = Annotated[str, Field(pattern=DIMENSION_PATTERN)]
+Dimension = Annotated[Mapping[DimensionName, "Rule"], Field(min_length=1, max_length=1)]
+
+SOURCES = ("from", "value", "concat", "cases", "use", "dimensions")
 
 
 class Rule(Model):
     """How one value is made: exactly one source, then `default`, then the steps of `do`.
 
     `when`: the field is left out where the condition does not hold (in `cases`: the case is not
-    taken). `default`: taken when the source gives nothing, or empty text.
+    taken). `default`: taken when the source gives nothing, or empty text. `dimensions`: financial
+    dimensions by name, in the order of the tenant's format; what gives nothing is blank.
     """
 
     from_: Path | None = Field(default=None, alias="from")
@@ -63,6 +69,9 @@ class Rule(Model):
     sep: Annotated[str, Field(max_length=20)] | None = None
     cases: Annotated[tuple["Rule", ...], Field(min_length=1, max_length=CASES_MAX)] | None = None
     use: Name | None = None
+    dimensions: (
+        Annotated[tuple[Dimension, ...], Field(min_length=1, max_length=DIMENSIONS_MAX)] | None
+    ) = None
     default: str | None = None
     when: Condition | None = None
     do: Annotated[tuple[str | Mapping[str, Raw], ...], Field(max_length=STEPS_MAX)] = ()
@@ -78,6 +87,8 @@ class Rule(Model):
             raise ValueError(f"needs exactly one of {', '.join(SOURCES)}; has {len(given)}")
         if self.sep is not None and self.concat is None:
             raise ValueError("sep belongs to concat")
+        if self.dimensions is not None and (self.do or self.default is not None):
+            raise ValueError("do and default stand at each dimension, not behind all of them")
         return self
 
 

@@ -18,6 +18,7 @@ from shared.mapping.problems import RuleRefused, shown
 from shared.mapping.schema import NUMBER_PATTERN
 
 TEXT, INTEGER, DECIMAL, DATE = "text", "integer", "decimal", "date"
+DIMENSIONS = "dimensions"  # the segments of a display value
 NUMBERS = (INTEGER, DECIMAL)
 _TYPES = MappingProxyType({TEXT: (str,), INTEGER: (int,), DATE: (date,)})
 
@@ -26,11 +27,20 @@ type Run = Callable[[Scope], Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Dimension:
+    """A financial dimension that a rule gives. `values`: those that are known before it runs."""
+
+    name: str
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Expression:
     """A compiled expression.
 
     `path`: the source path it reads, for errors. `personal`: its value may not be shown.
-    `outcomes`: all texts it can give, where they are known before it runs.
+    `outcomes`: all texts it can give, where they are known before it runs. `dimensions`: the
+    financial dimensions that it gives, in order.
     """
 
     run: Run
@@ -39,6 +49,7 @@ class Expression:
     personal: bool = False
     constant: bool = False
     outcomes: tuple[str, ...] = ()
+    dimensions: tuple[Dimension, ...] = ()
 
 
 def parked(cause: str, text: str, remedy: str = "Correct the mapping, then retry.") -> Parked:

@@ -7,6 +7,8 @@ from types import MappingProxyType
 from shared.domain.journal import JournalKind
 
 PRIMITIVES = ("String", "Decimal", "Int32", "Date")
+DEFAULT_FORMAT, LEDGER_FORMAT = "default", "ledger"
+DISPLAY_VALUE = "DisplayValue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,14 @@ class Field:
     type: str
     size: int | None = None
     members: tuple[str, ...] = ()
+
+    @property
+    def dimension_format(self) -> str:
+        """Which format of the tenant orders its segments: of default dimensions, or of ledger
+        accounts, which begin with the main account; empty for a field without dimensions."""
+        if not self.name.endswith(DISPLAY_VALUE):
+            return ""
+        return DEFAULT_FORMAT if "Default" in self.name else LEDGER_FORMAT
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ async def test_an_unknown_property_is_refused(world: World, options: dict[str, s
 async def test_every_known_entity_set_can_be_read(world: World) -> None:
     root = await world.http.get("/data")
     names = [entry["name"] for entry in root.json()["value"]]
-    assert len(names) == 67
+    assert len(names) == 73
     for name in names:
         response = await world.get(name, _top="1", cross_company="true")
         assert response.status_code == 200, name

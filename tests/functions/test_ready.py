@@ -85,11 +85,11 @@ def test_the_embedded_world_is_ready_and_everything_was_asked() -> None:
         assert names[:4] == ["stripe", "stripe permissions", "time zone", "storage"]
         assert sorted(names[4 : 4 + len(queues)]) == sorted(queues)
         rest = names[4 + len(queues) :]
-        assert rest[:7] == [
+        assert rest[:8] == [
             *("flows", "mapping", "books", "customer id property", "ledger entity"),
-            *("tax of orders", "currencies"),
+            *("tax of orders", "financial dimensions", "currencies"),
         ]
-        assert rest[7:] == [
+        assert rest[8:] == [
             name.format(company) for company in ("usmf", "demf") for name in OF_COMPANY
         ]
 

@@ -58,6 +58,10 @@ class Shop:
         found = [transactions_of(self.world, self.charges[number]) for number in numbers]
         return {f"{txn['id']}:gross" for txns in found for txn in txns}
 
+    def fees(self, *numbers: int) -> set[str]:
+        """The fees of charges."""
+        return {key.replace(":gross", ":fee") for key in self.keys(*numbers)}
+
     def unposted(self) -> set[str]:
         """What stands in journals that are not posted."""
         world = self.world
@@ -231,6 +235,43 @@ def test_a_line_without_an_exchange_rate_holds_up_no_other() -> None:
         assert "usmf has no exchange rate from GBP to USD on 2026-10-01" in item.text
 
     live(story, ROUTED_OPTIONS)
+
+
+FEES = """
+kind: mapping
+name: our_fees
+extends: general_line
+fields:
+  AccountDisplayValue:
+    dimensions:
+      - BusinessUnit: {value: "001"}
+      - Department: {value: ""}
+      - CostCenter: {from: metadata.charge.cost_center}
+"""
+
+
+def test_a_mandatory_dimension_comes_from_metadata_and_a_sale_without_it_parks_alone() -> None:
+    async def story(world: World) -> None:
+        told = {"cost_center": "017"}
+        world.dynamics.demand_dimension("618900", "CostCenter")  # of Stripe's fees
+        shop = Shop(world)
+        await shop.sell(2, metadata=told)
+        await shop.sell(1)
+        await shop.days(3, metadata=told)
+        good, bad = shop.fees(0, 1), shop.fees(2)
+        assert shop.unposted() & (good | bad) == bad
+        rows = {row["PaymentId"]: row for row in world.dynamics.records("LedgerJournalLines")}
+        assert {rows[key]["AccountDisplayValue"] for key in good} == {"618900-001--017"}
+        assert {rows[key]["AccountDisplayValue"] for key in bad} == {"618900-001"}
+        [item] = await parked(world)
+        assert (item.object, item.cause) == (*_objects(bad), "posting_refused")
+        assert "account 618900 of usmf needs the dimension CostCenter" in item.text
+        world.dynamics.demand_dimension("618900", "CostCenter", allow_blank=True)
+        await shop.days(1, metadata=told)
+        assert not bad & shop.unposted()
+        assert not await parked(world)
+
+    live(story, replace(OPTIONS, documents=(FEES,)))
 
 
 def test_a_journal_whose_lines_all_have_one_cause_stays_whole_and_parks() -> None:

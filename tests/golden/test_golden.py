@@ -66,6 +66,7 @@ def _built(case: Json, links: dict[str, Link]) -> Desired:
     policy = Policy.model_validate(case.get("policy", {}))
     now = datetime.fromisoformat(case.get("now", "1970-01-01T00:00:00+00:00"))
     context = replace(CONTEXT, policy=policy, items=case.get("items", {}), now=now)
+    context = replace(context, reads=frozenset(case.get("reads", ())))
     return REGISTRY.named(case["entity"]).making().build(_snapshot(case, links), context)
 
 

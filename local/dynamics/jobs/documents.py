@@ -10,7 +10,13 @@ from decimal import Decimal
 
 from local.dynamics.jobs.ledger import GeneralLedger, LedgerLine
 from local.dynamics.odata import Infolog, numbered
-from local.dynamics.tables import CustomerTransaction, JournalAccount, Subledger, TenantBooks
+from local.dynamics.tables import (
+    FREE_TEXT_HEADERS,
+    CustomerTransaction,
+    JournalAccount,
+    Subledger,
+    TenantBooks,
+)
 
 NOTHING = Decimal(0)
 
@@ -106,6 +112,8 @@ class Poster:
         self.books.check_invoiceable(document.customer)
         for account in (document.customer, *(part.account for part in document.parts)):
             self.books.check_usable(account)
+            if document.entity_set == FREE_TEXT_HEADERS and account.type == "Ledger":
+                self.books.check_dimensions(account, "")
         self.books.check_period(document.company, document.date)
 
     def _accounting_amounts(self, document: InvoiceDocument) -> list[Decimal]:

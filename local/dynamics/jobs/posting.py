@@ -151,9 +151,10 @@ class PostingJob:
         prefix = f"Line {fields[LINE]}, voucher {fields['Voucher']}: "
         try:
             self.books.need_currency(fields[kind.currency])
-            for account in sides(self.books, fields):
+            for account, name in zip(sides(self.books, fields), kind.dimensions, strict=True):
                 if account is not None:
                     self.books.check_usable(account)
+                    self.books.check_dimensions(account, fields[name])
                     self.books.check_currency(account, fields[kind.currency])
                     self.books.check_period(account.company, fields[kind.date])
             if kind is PAYMENTS:

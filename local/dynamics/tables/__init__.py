@@ -6,6 +6,7 @@
 from local.dynamics.tables.accounts import join
 from local.dynamics.tables.books import JournalAccount, TenantBooks
 from local.dynamics.tables.customers import CUSTOMER_FIELDS
+from local.dynamics.tables.dimensions import demand
 from local.dynamics.tables.free_text import AMOUNT as FREE_TEXT_AMOUNT
 from local.dynamics.tables.free_text import HEADERS as FREE_TEXT_HEADERS
 from local.dynamics.tables.free_text import ID as FREE_TEXT_ID
@@ -76,6 +77,7 @@ __all__ = [
     "TaxableLine",
     "TenantBooks",
     "check_number",
+    "demand",
     "fill",
     "join",
     "line_totals",

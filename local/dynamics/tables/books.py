@@ -8,6 +8,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from local.dynamics.odata import Fields, Infolog, RecordStore, StoredRow, plain, unsupported
 from local.dynamics.settings import DynamicsSettings
 from local.dynamics.tables.accounts import join, split
+from local.dynamics.tables.dimensions import DEFAULT, LEDGER, check_combination
 from local.dynamics.tables.subledger import Subledger
 
 TYPE_NAMES = {"Ledger": "Ledger", "Cust": "Customer", "Bank": "Bank", "Vend": "Vendor"}
@@ -127,6 +128,16 @@ class TenantBooks:
             and account.fields["BankAccountStatus"] != "ActiveForAllTransactions"
         ):
             raise Infolog(f"Bank account {account.id} is not active.")
+
+    def check_dimensions(self, account: JournalAccount, default: str) -> None:
+        """Refuse an account that lacks a dimension which its structure demands. `default`: the
+        default dimensions of the line for it, which count where it is no ledger account."""
+        is_ledger = account.type == "Ledger"
+        display = account.display if is_ledger else default
+        values = split(display, self.settings.delimiter)[1 if is_ledger else 0 :]
+        kind = LEDGER if is_ledger else DEFAULT
+        delimiter = self.settings.delimiter
+        check_combination(self.store, account.main_account, kind, values, delimiter)
 
     def check_payable(self, account: JournalAccount) -> None:
         """Refuse a payment line on a customer that takes none, when it is written."""

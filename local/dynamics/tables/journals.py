@@ -24,7 +24,8 @@ NO_DECIMALS = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class JournalSets:
-    """One kind of journal: its sets, its type of journal name, how its lines spell things."""
+    """One kind of journal: its sets, its type of journal name, how its lines spell things.
+    `dimensions`: the default dimensions of the account and of the offset account."""
 
     headers: str
     lines: str
@@ -33,6 +34,7 @@ class JournalSets:
     date: str
     text: str
     rate: str
+    dimensions: tuple[str, str]
     currency: str = "CurrencyCode"
     debit: str = "DebitAmount"
     credit: str = "CreditAmount"
@@ -48,6 +50,7 @@ PAYMENTS = JournalSets(
     "TransactionDate",
     "TransactionText",
     "ExchangeRate",
+    ("DefaultDimensionsForAccountDisplayValue", "DefaultDimensionsForOffsetAccountDisplayValue"),
 )
 GENERAL = JournalSets(
     "LedgerJournalHeaders",
@@ -57,6 +60,7 @@ GENERAL = JournalSets(
     "TransDate",
     "Text",
     "ExchRate",
+    ("DefaultDimensionDisplayValue", "OffsetDefaultDimensionDisplayValue"),
 )
 VENDOR_INVOICES = JournalSets(
     "VendInvoiceJournalHeaders",
@@ -66,6 +70,7 @@ VENDOR_INVOICES = JournalSets(
     "Date",
     "Description",
     "ExchRate",
+    ("DefaultDimensionDisplayValue", "OffsetDefaultDimensionDisplayValue"),
     "Currency",
     "Debit",
     "Credit",
@@ -80,6 +85,7 @@ VENDOR_PAYMENTS = JournalSets(
     "TransactionDate",
     "TransactionText",
     "ExchangeRate",
+    ("DefaultDimensionsForAccountDisplayValue", "DefaultDimensionsForOffsetAccountDisplayValue"),
 )
 KINDS = (PAYMENTS, GENERAL, VENDOR_INVOICES, VENDOR_PAYMENTS)
 TOTALS = (GENERAL, VENDOR_INVOICES)  # whose headers show them

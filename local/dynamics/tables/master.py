@@ -13,6 +13,7 @@ from local.dynamics.odata import COMPANY, DATA, RecordStore, plain
 from local.dynamics.settings import DynamicsSettings
 from local.dynamics.tables.accounts import DELIMITERS, join
 from local.dynamics.tables.assortment import Record, company_setup, release_items, shared_setup
+from local.dynamics.tables.dimensions import formats
 
 RATES_FROM = datetime(2015, 1, 1, 12, tzinfo=UTC)
 HUNDRED = Decimal(100)
@@ -142,6 +143,7 @@ def _ledger_periods(company: str, data: Mapping[str, Any]) -> Iterator[Record]:
 def _tenant(settings: DynamicsSettings, client_id: str) -> Iterator[Record]:
     symbol = DELIMITERS[settings.delimiter]
     yield "DimensionParameters", {"Key": 0, "DimensionSegmentDelimiter": symbol}
+    yield from formats(settings.delimiter)
     yield "SysAADClients", {"AADClientId": client_id, "Name": "Tieout", "UserId": "tieout"}
 
 

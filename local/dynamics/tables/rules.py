@@ -22,6 +22,7 @@ from local.dynamics.odata import (
     update_conflict,
 )
 from local.dynamics.settings import DynamicsSettings
+from local.dynamics.tables.dimensions import is_default, normalized
 from local.dynamics.tables.trait import Trait
 from local.dynamics.tables.traits import TRAITS
 
@@ -67,6 +68,7 @@ class RecordWriter:
         fields = {**entity_set.blank, **given}
         self._set_company(entity_set, fields)
         self._fit(trait, fields, given)
+        self._dimensions(fields, given)
         _fill_check(entity_set, trait, fields, given)
         self._related(trait, fields, given)
         hooks = self._hooks.get(entity_set.name, Hooks())
@@ -90,6 +92,7 @@ class RecordWriter:
             if fixed:
                 del changes[name]
         self._fit(trait, changes, changes)
+        self._dimensions(changes, changes)
         merged = {**row.fields, **changes}
         for name in trait.mandatory:
             if name in changes and changes[name] == entity_set.blank[name] == "":
@@ -123,6 +126,11 @@ class RecordWriter:
         if found is None:
             raise Infolog(f"Company '{fields[COMPANY]}' does not exist.")
         fields[COMPANY] = found.fields["LegalEntityId"]
+
+    def _dimensions(self, fields: Fields, given: Mapping[str, Any]) -> None:
+        for name in given:
+            if is_default(name) and fields[name]:
+                fields[name] = normalized(self._store, fields[name], self._settings.delimiter)
 
     def _fit(self, trait: Trait, fields: Fields, given: Mapping[str, Any]) -> None:
         for name in list(given):

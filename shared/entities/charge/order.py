@@ -11,10 +11,19 @@ from shared.domain.documents import Document, LineSum, Open, Party, Patch
 from shared.domain.ids import is_id
 from shared.domain.money import Money
 from shared.entities.common.method import method_of
-from shared.entities.common.objects import Query, Snapshot, currency_of, id_of, moment, text
+from shared.entities.common.objects import (
+    Context,
+    Query,
+    Snapshot,
+    currency_of,
+    id_of,
+    moment,
+    text,
+)
 from shared.entities.common.order_state import LINES_ANSWER, ORDER, State, line_role
 from shared.entities.common.origin import origin_of
 from shared.entities.common.refunding import Effects, Taken
+from shared.entities.common.sale_attributes import sale_attributes
 from shared.entities.common.sale_line import ROUNDING, ROUNDING_NUMBER, SaleLine, tax_left
 from shared.entities.common.sale_routing import session_of
 from shared.entities.common.sale_tax import told
@@ -60,7 +69,11 @@ def queries(snapshot: Snapshot, company: str) -> tuple[Query, ...]:
 
 
 def header_of(
-    snapshot: Snapshot, company: str, omitted: Iterable[OmittedLine] = (), prices: str = NET
+    snapshot: Snapshot,
+    company: str,
+    context: Context,
+    omitted: Iterable[OmittedLine] = (),
+    prices: str = NET,
 ) -> SalesOrder:
     """The header of an order, held until its lines are right. `omitted`: lines that it does not
     get; `prices`: net or gross."""
@@ -82,6 +95,7 @@ def header_of(
         description=text(charge, "description"),
         charged_at=moment(charge, "created", "charge"),
         payment_method=method_of(charge),
+        **sale_attributes(snapshot, context),
     )
 
 
@@ -225,6 +239,8 @@ def _line(
         tax=told(line.keys),
         tax_group=line.tax_group,
         item_tax_group=line.item_tax_group,
+        metadata=header.metadata,
+        country=header.country,
     )
 
 

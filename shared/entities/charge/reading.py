@@ -6,6 +6,7 @@ Where the policy credits lost disputes, those that are over stand among the refu
 from shared.entities.common.disputing import as_refund, is_final, loss_of
 from shared.entities.common.objects import Context, elements, id_of
 from shared.entities.common.related import closing_event, sale_of, whole
+from shared.entities.common.sale_attributes import read_details
 from shared.entities.making import FetchedObject
 from shared.policy import Loss
 from shared.ports import Json, StripeGateway
@@ -15,7 +16,9 @@ async def read(stripe: StripeGateway, charge: Json, context: Context) -> Fetched
     """The charge with its whole list of refunds, and its sale. Raises the port's errors."""
     found = await _with_refunds(stripe, charge)
     found = await _with_disputes(stripe, found, context)
-    return FetchedObject(found, await sale_of(stripe, found, context))
+    related = await sale_of(stripe, found, context)
+    told = await read_details(stripe, {"charge": found, **related}, context)
+    return FetchedObject(found, related | told)
 
 
 async def _with_refunds(stripe: StripeGateway, charge: Json) -> Json:

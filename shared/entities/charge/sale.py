@@ -4,7 +4,7 @@ One revenue document a sale. A charge with an invoice of Stripe's, or one whose 
 announces one, has none here; nor has one that was refunded wholly before it was booked.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.domain.allotment import Part, PartShares
 from shared.domain.documents import Document, Party
@@ -29,6 +29,8 @@ from shared.entities.common.refunding import (
     refunds_of,
     was_given_back,
 )
+from shared.entities.common.sale_attributes import sale_attributes
+from shared.entities.common.sale_document import NO_METADATA
 from shared.entities.common.sale_line import SALE, SaleLine, parts_of
 from shared.entities.common.sale_routing import (
     SaleRouting,
@@ -140,12 +142,14 @@ def _order(snapshot: Snapshot, sold: SaleRouting, context: Context) -> tuple[Doc
         taken = order.taken_before(lines, effects)
         state = State(without={number: Taken() for number in taken})
         prices = GROSS if context.policy.tax is OrderTax.CODES else NET
-        header = order.header_of(snapshot, sold.company, taken.values(), prices)
-    wanted = order.lines_of(lines, effects, state, header, rules.rounding_minor_max)
-    begun = order.begun_of(wanted, state, header)
+        header = order.header_of(snapshot, sold.company, context, taken.values(), prices)
+    # Of an erased customer the header has hashes by now, which no field needs anew.
+    sale = replace(header, metadata=NO_METADATA) if snapshot.is_erased else header
+    wanted = order.lines_of(lines, effects, state, sale, rules.rounding_minor_max)
+    begun = order.begun_of(wanted, state, sale)
     tolerance = rules.tax_difference_minor_max
     release = order.release_of(snapshot, header, wanted, state, tolerance)
-    memos = _Memos(snapshot, header, lines, context).of(effects, context.policy.refunds.of_orders)
+    memos = _Memos(snapshot, sale, lines, context).of(effects, context.policy.refunds.of_orders)
     return (header, *begun, *wanted, *release, *memos)
 
 
@@ -182,7 +186,7 @@ def _memos_of_receipt(
     effects = effects_of(
         {Part(1): captured}, {1: False}, refunds_of(charge), credit_memos.written_in(snapshot, {})
     )
-    header = order.header_of(snapshot, sold.company)
+    header = order.header_of(snapshot, sold.company, context)
     wanted = memo if named else RefundDocument.NONE
     return _Memos(snapshot, header, (line,), context).of(effects, wanted)
 
@@ -216,8 +220,14 @@ class _Memos:
         check_open(self.context.company(company), company, day)
         by_number = {line.number: line for line in self.lines}
         return credit_memos.memo_of(
-            kind, refund, shares, by_number, self.sale, date=day, generation=before + 1
+            kind, refund, shares, by_number, self._told(), date=day, generation=before + 1
         )
+
+    def _told(self) -> SalesOrder:
+        """The sale with the metadata that its charge has by now; what was written with it stays."""
+        now = sale_attributes(self.snapshot, self.context)
+        metadata = self.sale.metadata.with_more(now["metadata"])
+        return replace(self.sale, metadata=metadata, country=self.sale.country or now["country"])
 
     def _party(self) -> Party:
         """The customer of the sale, as its order was written where it has one."""

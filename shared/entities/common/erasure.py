@@ -23,7 +23,7 @@ def without_person(snapshot: Snapshot) -> Snapshot:
     without personal data.
 
     Of the customer nothing is left that names it; of a charge the description is hashed, as it is
-    in what was stored. Journal lines then carry no metadata (`line_details`).
+    in what was stored. What is computed then carries no metadata (`sale_attributes`).
     """
     found, related = snapshot.object, dict(snapshot.related)
     if snapshot.entity == "customer":

@@ -1,13 +1,13 @@
 """Journal lines: what every entity that moves money asks for."""
 
 import datetime as dt
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Annotated, Any, ClassVar, Self, override
 
-from shared.domain.documents import AccountRole, Attribute, Document, Fact
+from shared.domain.documents import AccountRole, Attribute, Fact
 from shared.domain.journal import JournalKind, Role
 from shared.domain.money import Money
+from shared.entities.common.sale_document import SaleDocument
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,26 +48,8 @@ class PayoutNames:
 NO_PAYOUT = PayoutNames()
 
 
-@dataclass(frozen=True, slots=True)
-class LineMetadata:
-    """Stripe's metadata by key, in lower case, with `_` for every other sign."""
-
-    charge: Annotated[Mapping[str, str], Attribute("of the charge", personal=True)] = field(
-        default_factory=dict
-    )
-    customer: Annotated[Mapping[str, str], Attribute("of the customer", personal=True)] = field(
-        default_factory=dict
-    )
-    product: Annotated[Mapping[str, str], Attribute("of the first product", personal=True)] = field(
-        default_factory=dict
-    )
-
-
-NO_METADATA = LineMetadata()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JournalLine(Document):
+class JournalLine(SaleDocument):
     """A journal line: debit `account` by `amount` and credit `offset` by the same. `customer`:
     whose unapplied receipt or disputed sale it is; empty for a guest, None for any other line.
     `reverses`: the role of the line whose very accounts it takes back."""
@@ -87,7 +69,6 @@ class JournalLine(Document):
     explanation: Annotated[str, Attribute("Stripe's own, of fees and adjustments")] = ""
     sale: Annotated[SaleNames, Attribute("the sale behind it")] = NO_SALE
     payout: Annotated[PayoutNames, Attribute("the payout that it is of")] = NO_PAYOUT
-    metadata: Annotated[LineMetadata, Attribute("metadata")] = NO_METADATA
 
     @property
     @override

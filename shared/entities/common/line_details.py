@@ -1,10 +1,8 @@
 """What a reader of the ledger knows a journal line by: numbers, names, Stripe's own words.
 
-Personal data (the description of a charge, metadata) is only in lines whose mapping reads it; what
-no mapping reads is neither fetched nor stored. https://docs.stripe.com/api/metadata
+The description of a charge, which may tell of a person, is only in lines whose mapping reads it.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -13,63 +11,28 @@ from shared.domain.ids import REFERENCE_CHARS
 from shared.domain.journal import Role
 from shared.entities.common.journal_lines import (
     JournalLine,
-    LineMetadata,
     PayoutNames,
     SaleNames,
 )
 from shared.entities.common.objects import Context, Json, Snapshot, elements, id_of, text
 from shared.entities.common.origin import charge_of
+from shared.entities.common.sale_attributes import sale_attributes
 from shared.entities.common.sale_routing import (
     INVOICE_KEY,
     ORDER_KEY,
     metadata,
-    products_of,
     session_of,
 )
 from shared.entities.common.transaction import ENTITY as TRANSACTION
 from shared.entities.common.transaction import category_of
-from shared.errors import ObjectMissing
-from shared.ports import StripeGateway
 
 ORDER_KEYS = (ORDER_KEY, "order_number", "order_id")  # of metadata, the first that is there
 PAYOUT = "payout"
-CUSTOMER, PRODUCT = "metadata.customer.", "metadata.product."  # begin what a mapping reads
 MERCHANTS_WORDS = (
     *("charge", "refund", "charge_failure", "refund_failure", "partial_capture_reversal"),
     *("payout", "payout_reversal", "transfer", "transfer_reversal", "topup", "topup_reversal"),
 )
 """Categories whose transactions repeat the description of their object."""
-
-_OTHER_SIGN = re.compile(r"[^a-z0-9_]")
-
-
-async def read_details(
-    stripe: StripeGateway, related: Mapping[str, Json], context: Context
-) -> dict[str, Json]:
-    """The customer and the first product of a sale, each where the mapping reads its metadata.
-    One that Stripe does not have any more says nothing. Raises the port's errors."""
-    charge, session = related.get("charge") or {}, related.get("checkout_session") or {}
-    wanted = {
-        "customer": id_of(charge.get("customer")) if _asks(context, CUSTOMER) else "",
-        "product": next(iter(products_of(session)), "") if asks_product(context) else "",
-    }
-    found: dict[str, Json] = {}
-    for entity, id in wanted.items():
-        if id:
-            try:
-                found[entity] = await stripe.retrieve(entity, id)
-            except ObjectMissing:
-                continue
-    return found
-
-
-def asks_product(context: Context) -> bool:
-    """Whether the mapping reads metadata of products."""
-    return _asks(context, PRODUCT)
-
-
-def _asks(context: Context, begin: str) -> bool:
-    return any(path.startswith(begin) for path in context.reads)
 
 
 def described(
@@ -83,7 +46,7 @@ def described(
         "explanation": _explanation(snapshot),
         "sale": _sale(snapshot, charge),
         "payout": replace(payout, reference=""),
-        "metadata": _metadata(snapshot, charge, context),
+        **sale_attributes(snapshot, context),
     }
     on_bank = told | {"payout": payout}
     return tuple(
@@ -125,27 +88,3 @@ def _payout(snapshot: Snapshot) -> PayoutNames:
     descriptor = text(body, "statement_descriptor")
     short = [name for name in (trace_id, descriptor) if 0 < len(name) <= REFERENCE_CHARS]
     return PayoutNames(id, trace_id, descriptor, next(iter(short), ""))
-
-
-def _metadata(snapshot: Snapshot, charge: Json, context: Context) -> LineMetadata:
-    """The keys that the mapping reads, and no others; none of a customer that was erased."""
-    if snapshot.is_erased:
-        return LineMetadata()
-    of = {"charge": charge} | {
-        name: snapshot.related.get(name) or {} for name in ("customer", "product")
-    }
-    return LineMetadata(**{name: _read(name, found, context) for name, found in of.items()})
-
-
-def _read(name: str, found: Json, context: Context) -> dict[str, str]:
-    values = {_path_name(key): value for key, value in reversed(metadata(found).items())}
-    return {
-        key: text(values, key)
-        for key in values
-        if f"metadata.{name}.{key}" in context.reads and text(values, key)
-    }
-
-
-def _path_name(key: str) -> str:
-    """A key of metadata as a path can name it: `Order-No` is `order_no`."""
-    return _OTHER_SIGN.sub("_", key.lower())

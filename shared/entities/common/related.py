@@ -6,8 +6,8 @@ https://docs.stripe.com/api/expanding_objects
 
 from collections.abc import Mapping, Sequence
 
-from shared.entities.common.line_details import asks_product
 from shared.entities.common.objects import Context, id_of
+from shared.entities.common.sale_attributes import reads_session
 from shared.entities.common.sale_routing import needs_session
 from shared.errors import ObjectMissing
 from shared.ports import Json, StripeGateway
@@ -20,8 +20,8 @@ EVENT_PAGES_MAX = 10  # of closed disputes, in which the event of one is looked 
 
 async def sale_of(stripe: StripeGateway, charge: Json, context: Context) -> dict[str, Json]:
     """The Checkout Session and the invoices that a charge paid, where the policy asks for them, or
-    the mapping for the product."""
-    if not needs_session(context.policy) and not asks_product(context):
+    the mapping reads metadata of the charge or the product."""
+    if not needs_session(context.policy) and not reads_session(context.reads):
         return {}
     return await _session(stripe, charge) | await _invoice_payments(stripe, charge)
 

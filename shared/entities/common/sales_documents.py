@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar
 from shared.domain.documents import AccountRole, Attribute, Document, Fact, Party
 from shared.domain.money import Money
 from shared.entities.common.journal_lines import NO_METHOD, PaymentMethod
+from shared.entities.common.sale_document import SaleDocument
 from shared.entities.common.sale_line import SaleLine
 from shared.entities.common.sale_tax import NO_TAX, SaleTax
 
@@ -25,7 +26,7 @@ class OmittedLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SalesOrder(Document):
+class SalesOrder(SaleDocument):
     """The header of a sales order."""
 
     template: ClassVar[str] = "sales_order"
@@ -43,7 +44,7 @@ class SalesOrder(Document):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SalesOrderLine(Document):
+class SalesOrderLine(SaleDocument):
     """A line of a sales order. `reductions`: what refunds took of it, in minor units by refund;
     `tax_reductions`: of a tax line, whose tax that was, by refund and line; `sold`: the line as it
     was sold."""
@@ -96,7 +97,7 @@ class MemoLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MemoHeader(Document):
+class MemoHeader(SaleDocument):
     """The header of a credit memo, of a return order, or of what reverses them. It remembers its
     lines, so that what was announced once is written to its end."""
 
@@ -124,7 +125,7 @@ class ReturnOrder(MemoHeader):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _MemoLineRecord(Document):
+class _MemoLineRecord(SaleDocument):
     amount: Annotated[Money, Fact("negative: given back to the customer")]
     memo: Annotated[str, Fact("the key of the memo")]
     kind: Annotated[str, Attribute("goods, shipping, tax, rounding or sale")]

@@ -1,9 +1,9 @@
 """What a dispute's lines need of Stripe besides it: its charge, and the event that closed it."""
 
 from shared.entities.common.disputing import is_final
-from shared.entities.common.line_details import read_details
 from shared.entities.common.objects import Context, elements, id_of
-from shared.entities.common.related import closing_event
+from shared.entities.common.related import closing_event, sale_of
+from shared.entities.common.sale_attributes import read_details, reads_session
 from shared.entities.dispute.documents import CLOSED
 from shared.entities.making import FetchedObject
 from shared.ports import Json, StripeGateway
@@ -16,6 +16,8 @@ async def read(stripe: StripeGateway, dispute: Json, context: Context) -> Fetche
     charge = dispute.get("charge")
     if isinstance(charge, dict):
         related["charge"] = charge
+        if reads_session(context.reads):
+            related |= await sale_of(stripe, charge, context)
     if is_final(dispute) and elements(dispute.get("balance_transactions")):
         closed = await closing_event(stripe, id_of(dispute))
         if closed is not None:

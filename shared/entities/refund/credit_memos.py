@@ -91,6 +91,8 @@ def memo_of(
             for number in sorted(dict.fromkeys(part.line for part in shares))
         ),
         refund=refund,
+        metadata=sale.metadata,
+        country=sale.country,
     )
 
 
@@ -129,6 +131,8 @@ def _line(header: MemoHeader, line: MemoLine) -> Document:
         "item": line.item,
         "text": line.text,
         "tax": line.tax,
+        "metadata": header.metadata,
+        "country": header.country,
     }
     if kind == RETURN:
         return ReturnOrderLine(parent=header.role, **shared)

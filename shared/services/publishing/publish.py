@@ -27,6 +27,7 @@ from shared.mapping.loader import Loaded, Tree, load, load_tree
 from shared.mapping.preview import Comparison, Group, StoredObject
 from shared.mapping.problems import MappingRefused, Problem
 from shared.ports import QUERY_ROWS_MAX, Clock, DynamicsGateway
+from shared.services.publishing.dimension_check import wrong_dimensions
 from shared.services.publishing.field_check import missing_fields
 from shared.services.publishing.mapping_names import PublishRefused, set_named
 from shared.settings import Settings
@@ -296,6 +297,11 @@ class Publish:
             raise PublishRefused(
                 "invalid", "Dynamics does not have the fields that this set sends", problems
             )
+        delimiter = self._settings.dynamics_dimension_delimiter
+        problems = await wrong_dimensions(self._dynamics, documents, compiled, delimiter)
+        if problems:
+            text = "Dynamics reads other dimensions than this set means"
+            raise PublishRefused("invalid", text, problems)
 
     async def _check_persons(self, candidate: str, who: str) -> None:
         stored = await self._store.set(candidate)

@@ -15,7 +15,7 @@ from shared.services.readiness.checks import Probe, Problems
 from shared.services.readiness.companies import CompanySetup
 from shared.services.readiness.currencies import CurrencySetup
 from shared.services.readiness.fee_invoices import FeeInvoiceSetup
-from shared.services.readiness.named_by_mapping import MappedSetup
+from shared.services.readiness.named_by_mapping import MappedSetup, dimension_probe
 from shared.services.readiness.reads import Reads
 from shared.settings import Settings
 from shared.stores.mappings import Mappings
@@ -39,6 +39,7 @@ class DynamicsSetup:
         self._reads, self._settings, self._books = reads, settings, books
         self._currencies = CurrencySetup(reads, books, mappings, clock)
         self._mapped = MappedSetup(reads, mappings, clock)
+        self._dimensions = dimension_probe(dynamics, settings, mappings)
         self._of_company = (
             CompanySetup(reads, books, mappings),
             AccountsSetup(reads, settings, clock, books),
@@ -51,6 +52,7 @@ class DynamicsSetup:
         """All of them."""
         yield from self._named_by_settings()
         yield from self._mapped.shared_probes()
+        yield self._dimensions
         yield from self.of_books()
 
     def of_books(self) -> Iterator[Probe]:

@@ -1,4 +1,5 @@
-"""Records of Dynamics that the active mapping names: methods of payment, sales tax groups."""
+"""Records of Dynamics that the active mapping names: methods of payment, sales tax groups,
+financial dimensions."""
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
@@ -7,13 +8,16 @@ from decimal import Decimal, InvalidOperation
 from functools import partial
 from types import MappingProxyType
 
+from shared.converge.dimension_formats import active_formats, objection
 from shared.errors import MappingUnusable
 from shared.mapping.compiler import CompiledMapping
 from shared.policy import OrderTax
-from shared.ports import Clock, Json
+from shared.ports import Clock, DynamicsGateway, Json, Lookup, Value
 from shared.services.readiness.checks import Probe, Problems
 from shared.services.readiness.reads import DATE_CHARS, EMPTY_DATE, Reads
+from shared.settings import Settings
 from shared.stores.mappings import Mappings
+from shared.targets.entity_set import Field
 
 METHODS = "payment_methods"  # the table of the mapping
 METHOD_FIELDS: Mapping[str, str] = MappingProxyType(
@@ -40,6 +44,13 @@ CHANGED_TAX = ("ExemptTax", "IntracomVAT", "ReverseCharge", "UseTax")
 """Flags of a code in a sales tax group with which its rate is not what the customer pays."""
 RATE_PART = 2  # of a tax key: DE/vat/19/standard_rated/exclusive
 SHOWN_MAX = 10
+DIMENSIONS = "financial dimensions"  # the check
+DIMENSION_VALUES = "FinancialDimensionValues"
+VALUES_MAX = 20  # of one dimension
+DIMENSIONS_REMEDY = (
+    "Correct the dimensions or the table in the mapping and publish, or the format or the values "
+    "in Dynamics (docs/mapping.md, Financial dimensions)."
+)
 
 type Codes = Mapping[str, Mapping[str, Json]]
 """Records by group (folded case) and tax code."""
@@ -237,3 +248,74 @@ def _percent(rates: list[Decimal]) -> str:
 def _shown(texts: list[str]) -> str:
     more = [f"and {len(texts) - SHOWN_MAX} more"] if len(texts) > SHOWN_MAX else []
     return "; ".join([*texts[:SHOWN_MAX], *more])
+
+
+def dimension_probe(dynamics: DynamicsGateway, settings: Settings, mappings: Mappings) -> Probe:
+    """Does Dynamics take the financial dimensions that the mapping fills?
+
+    The format may change after publishing. Of the values, constants and rows of tables are known; a
+    sample of them is looked up. What metadata will say is not known.
+    """
+    delimiter = settings.dynamics_dimension_delimiter
+
+    async def run() -> Mapping[str, str]:
+        try:
+            mapping = await mappings.active()
+        except MappingUnusable:
+            return {}  # the check `mapping` says so
+        places = tuple(_places(mapping))
+        if not places:
+            return {}
+        formats = await active_formats(dynamics, delimiter)
+        faults = [
+            f"{template}.{field}: {reason}"
+            for template, field, names in places
+            if (reason := objection(names, Field(field, "String").dimension_format, formats))
+        ]
+        for name, values in _known(mapping).items():
+            faults += await _refused(dynamics, name, values)
+        return {DIMENSIONS: "; ".join(faults)}
+
+    return Probe({DIMENSIONS: DIMENSIONS_REMEDY}, run, group="Dynamics")
+
+
+def _places(mapping: CompiledMapping) -> Iterator[tuple[str, str, list[str]]]:
+    for template in mapping.templates.values():
+        for field, dimensions in template.dimensions.items():
+            yield template.name, field, [each.name for each in dimensions]
+
+
+def _known(mapping: CompiledMapping) -> dict[str, list[str]]:
+    """A sample of the known values, by dimension."""
+    found: dict[str, dict[str, None]] = {}
+    for template in mapping.templates.values():
+        for dimensions in template.dimensions.values():
+            for each in dimensions:
+                found.setdefault(each.name, {}).update(dict.fromkeys(each.values))
+    return {name: sorted(values)[:VALUES_MAX] for name, values in found.items() if values}
+
+
+async def _refused(dynamics: DynamicsGateway, name: str, values: list[str]) -> list[str]:
+    """Values that are suspended or that a dimension does not have. A dimension of which Dynamics
+    shows no values at all (an entity stands behind it) tells nothing."""
+    own: dict[str, Value] = {"FinancialDimension": name}
+    wanted: list[Value] = [*values]
+    rows = await dynamics.find(
+        Lookup(
+            DIMENSION_VALUES,
+            "",
+            own,
+            any_of=("DimensionValue", wanted),
+            select=("DimensionValue", "IsSuspended"),
+        )
+    )
+    usable = {str(row["DimensionValue"]).casefold(): row["IsSuspended"] != "Yes" for row in rows}
+    faults = [
+        f"{name} {value} is suspended" for value in values if usable.get(value.casefold()) is False
+    ]
+    missing = [value for value in values if value.casefold() not in usable]
+    if missing and await dynamics.find(
+        Lookup(DIMENSION_VALUES, "", own, select=("DimensionValue",), limit=1)
+    ):
+        faults += [f"{name} has no value {value}" for value in missing]
+    return faults

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
+from shared.entities.common.sale_attributes import reads_product, reads_session
 from shared.entities.common.sale_routing import needs_session
 from shared.policy import Policy
 from shared.registry import Registry
@@ -44,7 +45,9 @@ SALES = (
     ("checkout_session", "Checkout Sessions", "the lines of orders, and rules that look at them"),
     ("invoice_payment", "Invoices", "whether an invoice of Stripe stands for the sale"),
 )
-CATALOGUE = (("product", "Products", "the catalogue"), ("price", "Prices", "the catalogue"))
+PRODUCTS = ("product", "Products", "the catalogue")
+CATALOGUE = (PRODUCTS, ("price", "Prices", "the catalogue"))
+METADATA_OF_PRODUCTS = ("product", "Products", "their metadata, which a mapping reads")
 
 
 def events_of(policy: Policy, registry: Registry) -> tuple[str, ...]:
@@ -59,12 +62,15 @@ def events_of(policy: Policy, registry: Registry) -> tuple[str, ...]:
 
 
 def permissions_of(
-    policy: Policy, registry: Registry, events: Collection[str] | None = None
+    policy: Policy,
+    registry: Registry,
+    events: Collection[str] | None = None,
+    reads: Collection[str] = (),
 ) -> tuple[StripePermission, ...]:
-    """The permissions that the key needs under a policy, and no more.
+    """The permissions that the key needs under a policy and its mappings, and no more.
 
     `events`: what the endpoint sends; by default what the policy needs. One that sends events of
-    products needs the key to read products.
+    products needs the key to read products. `reads`: what mappings read.
     """
     sent = events_of(policy, registry) if events is None else events
     customers = Access.WRITE if policy.customers.write_back else Access.READ
@@ -73,9 +79,12 @@ def permissions_of(
         why += ", and their numbers in the metadata (customers.write_back)"
     permissions = [StripePermission("customer", customers, "Customers", why)]
     wanted = list(ALWAYS)
-    if needs_session(policy):
+    if needs_session(policy) or reads_session(reads):
         wanted += SALES
-    wanted += [row for row in CATALOGUE if _is_sent(row[0], sent, registry)]
+    catalogue = [row for row in CATALOGUE if _is_sent(row[0], sent, registry)]
+    wanted += catalogue
+    if reads_product(reads) and PRODUCTS not in catalogue:
+        wanted.append(METADATA_OF_PRODUCTS)
     permissions += [StripePermission(name, Access.READ, label, why) for name, label, why in wanted]
     return tuple(permissions)
 

@@ -68,9 +68,10 @@ async def webhook_setup(
     accounts: Mapping[str, Settings], mappings: Mappings, registry: Registry
 ) -> WebhookSetup:
     """What the settings (of each account, by alias) and the published policy ask for."""
-    policy, problem = DEFAULT, ""
+    policy, reads, problem = DEFAULT, frozenset[str](), ""
     try:
-        policy = (await mappings.active()).policy
+        active = await mappings.active()
+        policy, reads = active.policy, active.reads
     except TieoutError as error:
         problem = str(error)
     return _setup(
@@ -78,6 +79,7 @@ async def webhook_setup(
         policy,
         registry,
         tuple(_account(alias, settings) for alias, settings in accounts.items()),
+        reads=reads,
         policy_problem=problem,
     )
 
@@ -105,6 +107,7 @@ def _setup(
     registry: Registry,
     accounts: tuple[AccountSetup, ...],
     *,
+    reads: Collection[str] = (),
     settings_problem: str = "",
     policy_problem: str = "",
 ) -> WebhookSetup:
@@ -115,7 +118,7 @@ def _setup(
         livemode=livemode,
         accounts=accounts,
         event_types=events_of(policy, registry),
-        permissions=permissions_of(policy, registry),
+        permissions=permissions_of(policy, registry, reads=reads),
         settings_problem=settings_problem,
         policy_problem=policy_problem,
     )

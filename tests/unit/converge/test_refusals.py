@@ -11,7 +11,7 @@ from shared.domain.books import Books
 from shared.errors import Parked
 from shared.ports import Json
 from shared.targets.finance import FINANCE
-from tests.unit.converge.test_isolation import row, tenant
+from tests.unit.converge.test_isolation import LEDGER, row, tenant
 from tests.unit.converge.test_recovery import LINES
 from tests.unit.services.fakes import FakeDynamics, settings
 
@@ -145,3 +145,65 @@ async def test_the_customers_on_hold_are_told() -> None:
     refusals = PostingRefusals(dynamics, settings().books, "-")
     await refusals.of(read)
     assert refusals.held == [("usmf", "US-2")]
+
+
+STRUCTURE = {
+    "dataAreaId": "",
+    "AccountStructureName": "Balance",
+    "Status": "Active",
+    "SegmentName01": "MainAccount",
+    "SegmentName02": "Department",
+    "SegmentName03": "CostCenter",
+}
+RULE = {"dataAreaId": "", "AccountStructure": "Balance", "Status": "Active", "Position": 1}
+
+
+def demanding(account: str, *rules: Json) -> FakeDynamics:
+    """A company whose structure has these rules; the offset account of the line is `account`."""
+    line = row("txn_1", OffsetAccountType="Ledger", OffsetAccountDisplayValue=account)
+    dynamics = tenant(line)
+    dynamics.rows["Ledgers"] = [{**LEDGER, "AccountStructureName1": "Balance"}]
+    dynamics.rows["AccountStructures"] = [STRUCTURE]
+    dynamics.rows["AccountStructureConstraints"] = [{**RULE, **each} for each in rules]
+    dynamics.rows["DimensionIntegrationFormats"] = [
+        {
+            "dataAreaId": "",
+            "DimensionFormatType": "DataEntityLedgerDimensionFormat",
+            "FinancialDimensionFormat": "MainAccount-CostCenter-Department",
+            "IsActive": "Yes",
+        }
+    ]
+    return dynamics
+
+
+NEEDED = {"SegmentCriteria01": "1*;2*", "SegmentCriteria02": '*;""', "SegmentCriteria03": "*"}
+
+
+@pytest.mark.parametrize("account", ["110790", "110790--022", "110790-"])
+async def test_a_dimension_that_the_account_structure_demands_is_named(account: str) -> None:
+    found = await known(demanding(account, NEEDED))
+    assert found[KEY].cause == "posting_refused"
+    assert "account 110790 of usmf needs the dimension CostCenter" in str(found[KEY])
+    assert "map it" in found[KEY].remedy
+
+
+@pytest.mark.parametrize(
+    ("account", "rules"),
+    [
+        ("110790-017", [NEEDED]),
+        ("110790", [{**NEEDED, "SegmentCriteria03": '"";*'}]),
+        ("110790", [{**NEEDED, "SegmentCriteria03": ""}]),
+        ("110790", [{**NEEDED, "SegmentCriteria01": "6*;200000..299999"}]),
+        ("110790", [NEEDED, {**NEEDED, "SegmentCriteria03": '*;""'}]),
+        ("110790", [{**NEEDED, "Status": "Draft"}]),
+    ],
+)
+async def test_an_account_that_has_what_its_structure_demands_has_no_cause(
+    account: str, rules: list[Json]
+) -> None:
+    assert await known(demanding(account, *rules)) == {}
+
+
+async def test_a_range_of_accounts_demands_too() -> None:
+    rule = {**NEEDED, "SegmentCriteria01": "110000..119999"}
+    assert list(await known(demanding("110790", rule))) == [KEY]

@@ -9,7 +9,8 @@ from shared.domain.journal import Role
 from shared.domain.money import Money
 from shared.domain.records import Record
 from shared.domain.values import Value
-from shared.entities.common.journal_lines import CustomerPaymentLine, GeneralLine, LineMetadata
+from shared.entities.common.journal_lines import CustomerPaymentLine, GeneralLine
+from shared.entities.common.sale_document import SaleMetadata
 from shared.entities.common.sale_line import SaleLine
 from shared.entities.common.sales_documents import CreditMemo, MemoLine, SalesOrder, SalesOrderLine
 from shared.entities.customer.records import Address, CustomerRecord
@@ -116,9 +117,10 @@ def test_metadata_in_a_journal_line_is_hashed_and_so_is_what_repeats_it() -> Non
         role="fee", company="usmf", key="txn_1:fee", amount=Money(5, "usd"),
         date=date(2026, 10, 1), account=AccountRole(Role.FEES), offset=AccountRole(Role.CLEARING),
         category="charge", source="ch_1", description=NOTE,
-        metadata=LineMetadata(charge={"for": "Ada Ács", "size": "L"}),
+        metadata=SaleMetadata(charge={"for": "Ada Ács", "size": "L"}),
     )  # fmt: skip
     fields = {"PaymentId": "txn_1:fee", "Text": "ch_1 Ada Ács", "Document": "L", "Invoice": "ABL"}
+    fields["AccountDisplayValue"] = "618900-Ada Ács"
     record = ERASER.record(Record(line, "LedgerJournalLines", "PaymentId", fields))
     assert isinstance(record.document, GeneralLine)
     hashed = {"for": ERASER.hashed("Ada Ács"), "size": ERASER.hashed("L")}
@@ -127,6 +129,7 @@ def test_metadata_in_a_journal_line_is_hashed_and_so_is_what_repeats_it() -> Non
     assert str(record.fields["Text"]).startswith(HASH_PREFIX)
     assert record.fields["PaymentId"] == "txn_1:fee"
     assert record.fields["Invoice"] == "ABL", "one sign is in many words"
+    assert record.fields["AccountDisplayValue"] == "618900-Ada Ács", "a reversal repeats it"
     assert ERASER.record(record) == record
 
 

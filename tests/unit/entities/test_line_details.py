@@ -8,8 +8,9 @@ import pytest
 from shared.converge.deciding import context_of
 from shared.converge.reading import fetch
 from shared.entities.common.erasure import without_person
-from shared.entities.common.journal_lines import JournalLine, LineMetadata, PayoutNames
+from shared.entities.common.journal_lines import JournalLine, PayoutNames
 from shared.entities.common.objects import Context, Snapshot
+from shared.entities.common.sale_document import SaleMetadata
 from shared.errors import ObjectMissing
 from shared.registry import REGISTRY
 from tests.unit.entities.objects import CONTEXT, CREATED, Json, charge, customer, snapshot
@@ -76,7 +77,7 @@ def test_what_may_tell_of_a_person_is_in_no_line_unless_the_mapping_reads_it() -
     given = {"Order-No": "7", "note": "for Ada"}
     found = sold(description="two mugs for Ada", metadata=given)
     (line,) = lines(found)
-    assert (line.description, line.metadata) == ("", LineMetadata())
+    assert (line.description, line.metadata) == ("", SaleMetadata())
     related = dict(found.related) | {
         "customer": customer(metadata={"segment": "B2B", "note": "x"}),
         "product": {"id": "prod_1", "metadata": {"group": "mugs"}},
@@ -84,10 +85,10 @@ def test_what_may_tell_of_a_person_is_in_no_line_unless_the_mapping_reads_it() -
     asked = replace(CONTEXT, reads=READS_ALL)
     (line,) = lines(replace(found, related=related), asked)
     assert line.description == "two mugs for Ada"
-    assert line.metadata == LineMetadata({"order_no": "7"}, {"segment": "B2B"}, {"group": "mugs"})
+    assert line.metadata == SaleMetadata({"order_no": "7"}, {"segment": "B2B"}, {"group": "mugs"})
     (line,) = lines(without_person(replace(found, related=related)), asked)
     assert line.description.startswith("erased:")
-    assert line.metadata == LineMetadata()
+    assert line.metadata == SaleMetadata()
 
 
 def test_stripes_own_words_are_those_of_fees_and_adjustments_and_not_of_sales() -> None:

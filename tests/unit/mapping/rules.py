@@ -1,6 +1,7 @@
 """Rules and mapping documents in a few lines, for tests."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -44,10 +45,13 @@ def refused_rule(rule: str, named: Mapping[str, str] | None = None) -> RuleRefus
     return caught.value
 
 
-def compiled(*changes: str, reserved: tuple[str, ...] = ()) -> CompiledMapping:
+def compiled(
+    *changes: str, reserved: tuple[str, ...] = (), delimiter: str = "-"
+) -> CompiledMapping:
     """The product's templates with these documents."""
+    vocabulary = replace(packaged_vocabulary(), delimiter=delimiter)
     loaded = [load(f"file{index}", text) for index, text in enumerate(changes)]
-    return compile_mapping(packaged_templates(), loaded, packaged_vocabulary(), reserved)
+    return compile_mapping(packaged_templates(), loaded, vocabulary, reserved)
 
 
 def refused(*changes: str, reserved: tuple[str, ...] = ()) -> str:

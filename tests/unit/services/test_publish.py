@@ -504,3 +504,93 @@ async def test_a_table_that_takes_the_place_of_the_active_one_says_what_is_lost(
         "table brands: replaces 2 rows by 1; 1 key is gone that the active set has: visa",
     )
     assert await warnings(shelf, BRANDS) == ()
+
+
+DIMENSIONS = (
+    "kind: mapping\nname: ours\nextends: customer_payment_line\nfields:\n"
+    "  DefaultDimensionsForAccountDisplayValue: {dimensions: [%s]}"
+)
+ON_ACCOUNTS = (
+    "kind: mapping\nname: fees\nextends: general_line\nfields:\n"
+    "  AccountDisplayValue: {dimensions: [%s]}"
+)
+
+
+def formats(default: str = "", ledger: str = "") -> FakeDynamics:
+    """Dynamics with these active formats, and one that is not."""
+    kinds = {
+        "DataEntityDefaultDimensionFormat": default,
+        "DataEntityLedgerDimensionFormat": ledger,
+    }
+    rows = [
+        {"dataAreaId": "", "DimensionFormatType": kind, "FinancialDimensionFormat": text}
+        for kind, text in kinds.items()
+    ]
+    return FakeDynamics(
+        rows={
+            "DimensionIntegrationFormats": [
+                *({**row, "IsActive": "Yes"} for row in rows if row["FinancialDimensionFormat"]),
+                {**rows[0], "FinancialDimensionFormat": "Old", "IsActive": "No"},
+            ]
+        }
+    )
+
+
+def named(*names: str) -> str:
+    return ", ".join(f"{{{name}: {{value: x}}}}" for name in names)
+
+
+@pytest.mark.parametrize("names", [("Unit", "Cost"), ("Unit",), ("unit", "COST", "Site")])
+async def test_dimensions_of_the_active_format_are_published(names: tuple[str, ...]) -> None:
+    dynamics = formats("Unit-Cost-Site", "MainAccount-Unit-Cost-Site")
+    shelf = Shelf(dynamics=dynamics)
+    change = await shelf.publish(DIMENSIONS % named(*names), ON_ACCOUNTS % named(*names))
+    assert change.number == 1
+
+
+@pytest.mark.parametrize(
+    ("document", "dynamics", "text"),
+    [
+        (
+            DIMENSIONS % named("Cost", "Unit"),
+            formats("Unit-Cost-Site"),
+            "the dimensions are Cost, Unit, but the active format of default dimensions in "
+            "Dynamics has Unit, Cost, Site: name its dimensions in this order",
+        ),
+        (
+            DIMENSIONS % named("Unit", "Cost"),
+            formats("Unit"),
+            "the dimensions are Unit, Cost, but the active format of default dimensions in "
+            "Dynamics has Unit:",
+        ),
+        (
+            DIMENSIONS % named("Unit"),
+            formats(ledger="MainAccount-Unit"),
+            "Dynamics has no active format of default dimensions; activate one",
+        ),
+        (
+            ON_ACCOUNTS % named("Unit"),
+            formats(ledger="Unit-MainAccount"),
+            "the active format of ledger accounts has Unit, MainAccount; Tieout needs MainAccount",
+        ),
+        (
+            ON_ACCOUNTS % named("MainAccount", "Unit"),
+            formats(ledger="MainAccount-Unit"),
+            "the dimensions are MainAccount, Unit, but the active format of ledger accounts",
+        ),
+    ],
+)
+async def test_dimensions_that_dynamics_reads_otherwise_are_refused_with_their_names(
+    document: str, dynamics: FakeDynamics, text: str
+) -> None:
+    refused = await refusal(Shelf(dynamics=dynamics).publish(document))
+    assert refused.code == "invalid"
+    (problem,) = refused.problems
+    assert problem.reason.startswith(text)
+    assert problem.field.endswith("DisplayValue")
+
+
+async def test_formats_that_dynamics_does_not_show_are_named() -> None:
+    dynamics = FakeDynamics(lacks=["DimensionIntegrationFormats"])
+    refused = await refusal(Shelf(dynamics=dynamics).publish(DIMENSIONS % named("Unit")))
+    assert "does not show its financial dimension formats" in refused.problems[0].reason
