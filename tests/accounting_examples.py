@@ -12,8 +12,8 @@ from shared.domain.journal import Role
 from shared.domain.money import Money
 from shared.domain.records import Link, Record
 from shared.entities.common.objects import Snapshot
-from shared.policy import Policy
 from shared.mapping.finance import render
+from shared.policy import Policy
 from shared.registry import REGISTRY
 from tests.accounting_page import Entry, entries
 from tests.golden.test_golden import PARENT, TARGET
@@ -47,7 +47,7 @@ def books(*, without: str = "", **fees: str) -> Books:
 BOOKED = books()
 
 
-def made(  # noqa: PLR0913 - what a snapshot and its context consist of
+def made(
     object: Json,
     related: Mapping[str, Json] | None = None,
     *,
@@ -183,7 +183,7 @@ def returned() -> list[list[Record]]:
 
 # --- receipts, currencies, companies ----------------------------------------------------------
 
-NAMED = {"metadata": {"dynamics_sales_order": "SO-5"}}
+NAMED: Json = {"metadata": {"dynamics_sales_order": "SO-5"}}
 INVOICE = {"InvoiceNumber": "INV-7", "TotalInvoiceAmount": "100.00", "CurrencyCode": "USD"}
 
 

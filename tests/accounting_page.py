@@ -113,7 +113,7 @@ def _side(fields: Mapping[str, Any], prefix: str, books: Books) -> str:
 
 
 def _role(shown: object, books: Books) -> str:
-    """The role of an account, in words."""
+    """The role of an account, in words; with its number, where it has one."""
     for book in books.currencies.values():
         if book.bank.id == shown:
             return "bank"
@@ -126,7 +126,7 @@ def _role(shown: object, books: Books) -> str:
         for role, account in company.accounts.items()
         if account.id == shown
     }
-    return found
+    return f"{found} ({shown})" if str(shown).isdigit() else found
 
 
 def spoken(text: str) -> list[tuple[str, str, str]]:
