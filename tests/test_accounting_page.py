@@ -161,6 +161,7 @@ WITHOUT_EXAMPLE = {  # they show no posting
     ("What follows a sale", "what is written for the charge"),
     ("What must be set up in Dynamics", "for"),
     ("The clearing proof", "kind"),
+    ("Month end in ten minutes", "minute"),
 }
 
 
