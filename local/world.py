@@ -10,7 +10,7 @@ import contextvars
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -137,7 +137,7 @@ class World:
             host=addresses.dynamics,
             client_id=books.DYNAMICS_CLIENT_ID,
             client_secret=books.DYNAMICS_CLIENT_SECRET,
-            settings=options.dynamics,
+            settings=replace(options.dynamics),  # a world may change its own
             faults=options.dynamics_faults,
         )
         self.host = Host(
