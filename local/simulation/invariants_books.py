@@ -23,7 +23,7 @@ def stand(subject: JudgedWorld, parked: Mapping[Any, Row]) -> list[Violation]:
     found += _orders(subject)
     found += _origins(subject)
     found += _disputes(subject)
-    lost = reference_oracle.lost(subject.stripe, subject.dynamics)
+    lost = reference_oracle.lost(subject.all_objects("payout"), subject.dynamics)
     found += listed("reference_lost", lost)
     posted = subject.dynamics.ledger().posted
     return found + listed("unbalanced_voucher", oracle.unbalanced(posted))

@@ -7,10 +7,11 @@ what the bank calls the payout.
 
 import base64
 import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from local.dynamics import DynamicsPeer
 from local.simulation.oracle import line_keys, place_of
-from local.stripe import StripePeer
 
 CHARS_MAX = 20  # of `PaymentReference`
 
@@ -20,9 +21,10 @@ def short(key: str) -> str:
     return "ST" + base64.b32encode(hashlib.sha256(key.encode()).digest())[:18].decode("ascii")
 
 
-def lost(stripe: StripePeer, dynamics: DynamicsPeer) -> list[str]:
-    """Posted sides of our lines whose reference does not tell which Stripe object they are of."""
-    keys, banks = line_keys(dynamics), _bank_names(stripe)
+def lost(payouts: Sequence[Mapping[str, Any]], dynamics: DynamicsPeer) -> list[str]:
+    """Posted sides of our lines whose reference does not tell which Stripe object they are of.
+    `payouts`: those of all Stripe accounts."""
+    keys, banks = line_keys(dynamics), _bank_names(payouts)
     found = []
     for line in dynamics.ledger().posted:
         key = keys.get(place_of(line), "")
@@ -32,7 +34,7 @@ def lost(stripe: StripePeer, dynamics: DynamicsPeer) -> list[str]:
     return found
 
 
-def _bank_names(stripe: StripePeer) -> dict[str, tuple[str, ...]]:
+def _bank_names(payouts: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
     """What the bank calls each payout, where the field holds it."""
     return {
         str(payout["id"]): tuple(
@@ -40,5 +42,5 @@ def _bank_names(stripe: StripePeer) -> dict[str, tuple[str, ...]]:
             for name in (payout["trace_id"]["value"], payout["statement_descriptor"])
             if name and len(name) <= CHARS_MAX
         )
-        for payout in stripe.objects("payout")
+        for payout in payouts
     }
