@@ -17,6 +17,7 @@ from shared.entities.common.disputing import as_refund
 from tests import accounting_examples as examples
 from tests.accounting_examples import BOOKED, applied, late, made, marked, posted, sold
 from tests.accounting_page import PAGE, Entry, Table, codes, entries, plain, spoken, tables
+from tests.test_tidy import ROOT
 from tests.unit.entities.objects import CREATED, charge, dispute, payout
 from tests.unit.entities.sales import Shop, given_back, line_item, policy, session, sold_charge
 from tests.unit.entities.test_sale_tax import VAT_19, by_line, invoiced_basket, item, tax
@@ -24,6 +25,7 @@ from tests.unit.entities.test_tax_codes import basket
 
 TABLES = list(tables())
 FEE, TAX = "stripe_fee", "tax"
+GOLDEN = ROOT / "tests" / "fixtures" / "golden"
 
 # --- tables of postings: the beginning of the paragraph before, and what the product makes -----
 
@@ -152,6 +154,7 @@ CHECKED = {  # by section and first titles: tests of their own, below
     ("Tax", "the refund's metadata"),
     ("Tax", "policy"),
     ("Receipts and their invoices", "state"),
+    ("Refunds and credit memos", "state"),
     ("Account roles", "role"),
     ("Stripe's tax document of fees", "key"),
 }
@@ -290,6 +293,33 @@ def test_the_states_of_a_receipt_are_booked_as_they_say(state: str) -> None:
     assert plain(text).startswith(f"Dr {entry.debit} / Cr {entry.credit}")
     assert ("marked" in text) is bool(make()[0].fields.get("MarkedInvoice"))
     assert ("general journal" in text) is (entry.journal == "general")
+
+
+REFUND_STATES = {  # by state: a golden pair, and its line
+    "marked": ("refund_marked_with_its_credit_note", "gross"),
+    "unapplied": ("refund_that_waited_too_long", "gross"),
+    "applied": ("refund_applied_once_its_credit_note_is_posted", "apply"),
+}
+GOLDEN_ACCOUNTS = {
+    "US-001": "customer",
+    "CLEARING-USD": "clearing",
+    "US-unapplied_receipts": "unapplied receipts",
+}
+
+
+@pytest.mark.parametrize("state", REFUND_STATES)
+def test_the_states_of_a_refund_are_booked_as_they_say(state: str) -> None:
+    table = the("Refunds and credit memos", "state")
+    [text] = [row[2] for row in table.rows if row[0] == state]
+    name, role = REFUND_STATES[state]
+    pair = json.loads((GOLDEN / f"{name}.json").read_text(encoding="utf-8"))
+    [fields] = [record["fields"] for record in pair["records"] if record["role"] == role]
+    assert "DebitAmount" in fields
+    debit, credit = (
+        GOLDEN_ACCOUNTS[fields[f"{side}AccountDisplayValue"]] for side in ("", "Offset")
+    )
+    assert plain(text).startswith(f"Dr {debit} / Cr {credit}")
+    assert ("marked" in text) is ("MarkedInvoice" in fields)
 
 
 # --- orders and their tax -----------------------------------------------------------------------
