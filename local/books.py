@@ -73,8 +73,9 @@ def account_id(alias: str) -> str:
     return f"acct_1Tieout{name}"
 
 
-def _company() -> dict[str, Any]:
+def _company(accounting_currency: str) -> dict[str, Any]:
     return {
+        "accounting_currency": accounting_currency,
         "journals": {"customer_payment": "STRPAY", "general": "STRGL"},
         "customer_group": "10",
         "one_time_customer": "STRIPE-ONETIME",
@@ -155,7 +156,7 @@ def settings(
         "customer_id_property": CUSTOMER_ID_PROPERTY,
         "retention_days": RETENTION_DAYS[1],  # a world's reports read what became of every event
         "books": {
-            "companies": {"usmf": _company(), "demf": _company()},
+            "companies": {"usmf": _company("usd"), "demf": _company("eur")},
             "currencies": {currency: _book(currency) for currency in found},
             "default_company": "usmf",
             "stripe_accounts": {alias: _own_books(names) for alias, names in own.items()},

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from shared.domain.journal import JournalKind, Role
 from shared.domain.model import Model, ModelRefused
-from shared.domain.money import exponent
+from shared.domain.money import exponent, is_currency
 from shared.domain.partition import DEFAULT_ACCOUNT
 
 REQUIRED_ROLES = (
@@ -74,7 +74,15 @@ class Company(Model):
     one_time_customer: str = Field(min_length=1, max_length=20)
     accounts: Mapping[Role, Account]
     closed_through: Annotated[date | None, BeforeValidator(_day)] = None
+    accounting_currency: str = ""  # that of its ledger, lower case; empty: not said
     stripe_vendor: StripeVendor | None = None
+
+    @field_validator("accounting_currency")
+    @classmethod
+    def _code(cls, value: str) -> str:
+        if value and not is_currency(value):
+            raise ValueError("is not a lower-case currency code")
+        return value
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

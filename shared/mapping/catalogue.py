@@ -8,6 +8,7 @@ and no others, so a mistyped path is refused when the mapping is checked, not in
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date
+from decimal import Decimal
 from functools import cache
 from types import MappingProxyType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
@@ -17,14 +18,14 @@ from shared.domain.ids import reference_of
 from shared.domain.money import Money
 from shared.mapping.problems import RuleRefused, shown
 
-TEXT, INTEGER, DATE = "text", "integer", "date"
+TEXT, INTEGER, DECIMAL, DATE = "text", "integer", "decimal", "date"
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """A field of a document.
 
-    `kind`: text, integer or date.
+    `kind`: text, integer, decimal or date.
     `personal`: its value never appears in an error. `text`: what it is, for people.
     """
 
@@ -44,7 +45,7 @@ COMMON: Sources = MappingProxyType(
         "company.customer_group": Source(text="the customer group of that company in the books"),
     }
 )
-PLAIN = MappingProxyType({str: TEXT, int: INTEGER, date: DATE})
+PLAIN = MappingProxyType({str: TEXT, int: INTEGER, Decimal: DECIMAL, date: DATE})
 ANY_NAME = "*"  # the last part of a path where each name is one, as of metadata
 
 

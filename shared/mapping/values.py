@@ -20,7 +20,7 @@ from shared.mapping.schema import NUMBER_PATTERN
 TEXT, INTEGER, DECIMAL, DATE = "text", "integer", "decimal", "date"
 DIMENSIONS = "dimensions"  # the segments of a display value
 NUMBERS = (INTEGER, DECIMAL)
-_TYPES = MappingProxyType({TEXT: (str,), INTEGER: (int,), DATE: (date,)})
+_TYPES = MappingProxyType({TEXT: (str,), INTEGER: (int,), DECIMAL: (Decimal,), DATE: (date,)})
 
 type Scope = Mapping[str, Any]
 type Run = Callable[[Scope], Any]

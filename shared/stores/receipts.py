@@ -19,8 +19,8 @@ LISTED_MAX = 1_000  # shown at once
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A receipt on the list. `kind`: `unapplied`, `over_payment`, `second_payment`; `amount_minor`:
-    what no invoice took; `invoice`: the one it was paid for; `at`: since when."""
+    """A receipt on the list. `kind`: `unapplied`, `over_payment`, `second_payment`,
+    `no_exact_rate`; `amount_minor`: what no invoice took; `invoice`: the one it was paid for; `at`: since when."""
 
     transaction: str
     kind: str

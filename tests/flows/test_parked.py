@@ -111,9 +111,9 @@ def test_a_transaction_that_cannot_be_booked_is_parked(name: str) -> None:
     live(story)
 
 
-async def _settled_in_usd(world: World, rate: float) -> None:
-    """A sale of 100 EUR that Stripe settled as 110 USD, with the rate it tells."""
-    charge = sell(world, 10_000, "eur")
+async def _settled_in_usd(world: World, rate: float, currency: str = "eur") -> None:
+    """A sale of 100 that Stripe settled as 110 USD, with the rate it tells."""
+    charge = sell(world, 10_000, currency)
     settled = _stored(
         "txn_other",
         amount=11_000,

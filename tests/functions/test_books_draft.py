@@ -54,6 +54,7 @@ def test_a_draft_suggests_journals_accounts_and_banks_and_comments_every_choice(
         "suspense": {"type": "Ledger", "id": "199900"},
     }
     assert company["customer_group"] == BLANK
+    assert [each["accounting_currency"] for each in tree["companies"].values()] == ["usd", "eur"]
     assert "one of 10, 80, 90" in text
     assert '# fx_transit: {type: Ledger, id: "110950"}   # Foreign exchange transit' in text
     assert all(f"{role}:" in text for role in Role if role not in ("customer", "clearing", "bank"))

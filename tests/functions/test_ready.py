@@ -29,7 +29,8 @@ from tests.world import HOUR, ask, live, rest, sell
 OF_COMPANY = [
     *("company {}", "journal {} customer_payment", "journal {} general", "vouchers {}"),
     *("one-time customer {}", "customer group {}", "intercompany {}", "main accounts {}"),
-    *("revaluation {}", "bank accounts {}", "clearing accounts {}", "exchange rates {}"),
+    *("revaluation {}", "bank accounts {}", "clearing accounts {}"),
+    *("accounting currency {}", "exchange rates {}"),
     *("payment methods {}", "sales tax groups {}", "tax samples {}", "fee invoices {}"),
 ]
 
@@ -390,6 +391,12 @@ STATES: dict[str, tuple[Callable[[World], None], dict[str, str]]] = {
         {
             f"revaluation {each}": "110950 (fx_transit) is under foreign currency revaluation"
             for each in ("usmf", "demf")
+        },
+    ),
+    "another accounting currency than the books say": (
+        lambda world: update(world, "Ledgers", "demf", AccountingCurrency="USD"),
+        {
+            "accounting currency demf": "the books say eur, its ledger usd",
         },
     ),
     "a currency without an exchange rate": (

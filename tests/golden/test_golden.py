@@ -17,7 +17,7 @@ from shared.mapping.finance import Target, render
 from shared.packaged import packaged_mapping
 from shared.policy import Policy
 from shared.registry import REGISTRY
-from tests.unit.entities.objects import BOOKS, CONTEXT, Json, link
+from tests.unit.entities.objects import BOOKS, CONTEXT, Json, accounting_in, link
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / "golden"
 TOLD = ("unfinished", "waiting", "listed")
@@ -67,6 +67,8 @@ def _built(case: Json, links: dict[str, Link]) -> Desired:
     now = datetime.fromisoformat(case.get("now", "1970-01-01T00:00:00+00:00"))
     context = replace(CONTEXT, policy=policy, items=case.get("items", {}), now=now)
     context = replace(context, reads=frozenset(case.get("reads", ())))
+    if "accounting" in case:
+        context = replace(context, books=accounting_in(case["accounting"]))
     return REGISTRY.named(case["entity"]).making().build(_snapshot(case, links), context)
 
 

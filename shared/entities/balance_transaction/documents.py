@@ -20,7 +20,7 @@ from shared.domain.records import Ref
 from shared.entities.balance_transaction import corrections
 from shared.entities.charge.making import receipts
 from shared.entities.common import debits
-from shared.entities.common.exchange import charged_amount
+from shared.entities.common.exchange import booked_rate, charged_amount
 from shared.entities.common.journal_lines import (
     CustomerPaymentLine,
     GeneralLine,
@@ -147,6 +147,21 @@ class _Booking:
         clearing = self._line(GeneralLine, FX, settled, transit, self._account(Role.CLEARING))
         return customer, clearing
 
+    def rated(self, gross: JournalLine, settled: Money) -> tuple[JournalLine, Listed | None]:
+        """The customer's line at the rate that clears `fx_transit`, where the settlement is in the
+        accounting currency of its company; a line that is written keeps what it has."""
+        kept = self.snapshot.written(gross.role)
+        if isinstance(kept, JournalLine):
+            return replace(gross, exchange_rate=kept.exchange_rate), None
+        own = self.context.books.companies[self.book.company].accounting_currency
+        is_due = gross.amount.currency != settled.currency == own
+        if not is_due or gross.company != self.book.company:
+            return gross, None
+        rate = booked_rate(gross.amount, settled)
+        if rate is None:
+            return gross, _listed(receipts.NO_EXACT_RATE, gross, -gross.amount.minor)
+        return replace(gross, exchange_rate=rate), None
+
     def company_of_sale(self) -> str:
         """Where the sale was written, else where it goes by now: the owner's without a charge."""
         if self.origin is not None:
@@ -261,8 +276,9 @@ def _customer_side(booking: _Booking, line: Line, desired: Desired) -> Desired:
     charged = charged_amount(snapshot, line.amount, booking.origin)
     gross, *rest = booking.exchanged(booking.line(line), charged)
     gross = booking.in_company(gross, booking.company_of_sale())
+    gross, unrated = booking.rated(gross, line.amount)
     gross = debits.numbered(snapshot, gross)
-    desired = replace(desired, decided=decided(snapshot, gross))
+    desired = replace(desired, decided=decided(snapshot, gross), listed=unrated)
     kept = snapshot.written(GROSS)
     is_unapplied = kept is not None and receipts.is_unapplied(kept)
     if kept is not None and not is_unapplied:
@@ -344,7 +360,7 @@ def _settled(
         return replace(desired, documents=(gross, *rest), listed=note)
     note_of_rest = _listed(receipts.OVER_PAYMENT, gross, excess, invoice.number)
     documents = (booking.marked(gross, invoice.number), *rest)
-    return replace(desired, documents=documents, listed=note_of_rest if excess else None)
+    return replace(desired, documents=documents, listed=note_of_rest if excess else desired.listed)
 
 
 def _applied(

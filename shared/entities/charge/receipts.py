@@ -46,6 +46,7 @@ from shared.targets.finance import IS_POSTED, is_posted
 RECEIPTS = "CustomerPaymentJournalLines"
 OVER_PAYMENT, SECOND_PAYMENT = "over_payment", "second_payment"
 UNAPPLIED, APPLIED = "unapplied", "applied"
+NO_EXACT_RATE = "no_exact_rate"
 
 
 def sold(snapshot: Snapshot, context: Context) -> SaleRouting | None:

@@ -3,7 +3,7 @@
 `exchange_rate` converts minor units to minor units: https://docs.stripe.com/currencies/conversions
 """
 
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_DOWN, ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
 from shared.domain.money import Money
@@ -13,6 +13,8 @@ from shared.errors import Parked
 
 RATE_TOLERANCE = Decimal("0.001")  # Stripe shows a few digits of its rate
 AMOUNTS = ("amount", "amount_captured", "amount_refunded")
+HUNDRED = Decimal(100)  # Dynamics states a rate for 100 units
+RATE_UNIT = Decimal("0.000001")  # a real of Dynamics has six decimals
 
 
 def charged_amount(snapshot: Snapshot, settled: Money, origin: Origin | None = None) -> Money:
@@ -47,6 +49,19 @@ def charged_amount(snapshot: Snapshot, settled: Money, origin: Origin | None = N
         f"{settled.currency.upper()}, and its exchange rate fits no amount of it",
         "Compare the transaction with the charge in Stripe; book this one by hand.",
     )
+
+
+def booked_rate(charged: Money, settled: Money) -> Decimal | None:
+    """The rate for 100 units at which Dynamics books `charged` as `settled`, to the minor unit.
+
+    None where no rate of six decimals does: Dynamics rounds what it multiplies, half up.
+    """
+    if not charged:
+        return None
+    exact = settled.decimal() * HUNDRED / charged.decimal()
+    rate = exact.quantize(RATE_UNIT, ROUND_HALF_DOWN)
+    booked = (charged.decimal() * rate / HUNDRED).quantize(settled.decimal(), ROUND_HALF_UP)
+    return rate if booked == settled.decimal() else None
 
 
 def _rate(txn: Json) -> Decimal | None:

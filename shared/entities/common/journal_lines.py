@@ -2,12 +2,15 @@
 
 import datetime as dt
 from dataclasses import dataclass, fields
+from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Self, override
 
 from shared.domain.documents import AccountRole, Attribute, Fact
 from shared.domain.journal import JournalKind, Role
 from shared.domain.money import Money
 from shared.entities.common.sale_document import SaleDocument
+
+NO_RATE = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class JournalLine(SaleDocument):
     offset: Annotated[AccountRole, Fact("the offset account")]
     marked_invoice: Annotated[str, Fact("the posted invoice that a receipt settles")] = ""
     invoice: Annotated[str, Fact("the number of its own of a customer debit")] = ""
+    exchange_rate: Annotated[Decimal, Fact("for 100 units; 0: Dynamics looks it up")] = NO_RATE
     customer: str | None = None
     reverses: str = ""
     category: Annotated[str, Attribute("Stripe's reporting category")]

@@ -33,6 +33,11 @@ class CurrencySetup:
         """Those of one company."""
         notes = dict[str, str]()
         yield Probe(
+            {f"accounting currency {company}": "Correct accounting_currency in the books."},
+            partial(self._accounting, company),
+            group=f"Company {company}",
+        )
+        yield Probe(
             {
                 f"exchange rates {company}": "Enter them in General ledger > Currencies > Currency "
                 "exchange rates, or import them there daily."
@@ -48,6 +53,16 @@ class CurrencySetup:
         missing = [code for code in codes if code.casefold() not in rows]
         text = f"Dynamics has no currency {', '.join(missing)}" if missing else ""
         return {"currencies": text}
+
+    async def _accounting(self, company: str) -> Problems:
+        name = f"accounting currency {company}"
+        named = self._books.companies[company].accounting_currency
+        ledger = await self._reads.ledger(company)
+        own = "" if ledger is None else str(ledger["AccountingCurrency"]).lower()
+        if named in ("", own):
+            return {name: ""}
+        has = f"its ledger {own}" if own else "it has no ledger"
+        return {name: f"the books say {named}, {has}"}
 
     async def _rates(self, company: str, notes: dict[str, str]) -> Problems:
         name = f"exchange rates {company}"

@@ -75,7 +75,7 @@ ENTITY_SETS: tuple[EntitySet, ...] = (
             "DefaultDimensionsForOffsetAccountDisplayValue:500 MarkedInvoice:20 OffsetCompany:4"
         ),
         types={
-            "Decimal": "DebitAmount CreditAmount",
+            "Decimal": "DebitAmount CreditAmount ExchangeRate",
             "Date": "TransactionDate",
             "LedgerJournalACType": "AccountType OffsetAccountType",
             "NoYes": "IsPrepayment",
@@ -117,7 +117,7 @@ ENTITY_SETS: tuple[EntitySet, ...] = (
             "OffsetCompany:4"
         ),
         types={
-            "Decimal": "DebitAmount CreditAmount Quantity",
+            "Decimal": "DebitAmount CreditAmount Quantity ExchRate",
             "Date": "TransDate DocumentDate DueDate",
             "LedgerJournalACType": "AccountType OffsetAccountType",
         },

@@ -72,6 +72,13 @@ def closed_through(day: str) -> Context:
     return Context(Books.model_validate(raw))
 
 
+def accounting_in(currency: str) -> Books:
+    """The same books, which say the accounting currency of usmf."""
+    raw = BOOKS.model_dump(mode="json")
+    raw["companies"]["usmf"]["accounting_currency"] = currency
+    return Books.model_validate(raw)
+
+
 def snapshot(object: Json, **parts: Any) -> Snapshot:
     """The snapshot of an object by its own `object` field."""
     return Snapshot(object["object"], object["id"], object, **parts)

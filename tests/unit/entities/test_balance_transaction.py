@@ -1,4 +1,5 @@
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -67,6 +68,7 @@ def test_a_charge_becomes_a_payment_line_and_a_fee_line() -> None:
         "offset": AccountRole(Role.CLEARING),
         "marked_invoice": "",
         "invoice": "",
+        "exchange_rate": Decimal(0),
         "customer": None,
         "reverses": "",
     }
