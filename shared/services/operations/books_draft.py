@@ -127,7 +127,8 @@ def _company(found: Found) -> Iterator[str]:
     group = groups[0] if len(groups) == 1 else BLANK
     yield _line(4, "customer_group", group, f"of new customers: one of {_listed(groups)}")
     yield _line(4, "one_time_customer", BLANK, "the account of sales without a customer")
-    yield '    # closed_through: "2026-09-30"   the last closed day'
+    yield '    # closed_through: "2026-09-30"   the last closed day; or'
+    yield "    # closed_through: follow         the fiscal periods of Dynamics tell"
     yield "    accounts:"
     for role in REQUIRED_ROLES:
         yield from _role(found, role, "")
