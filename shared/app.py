@@ -87,7 +87,7 @@ class App(AppParts):
         return Converge(
             ActiveRules(self.registry, settings, self.mappings.active, clock),
             Reader(self.stripe, links, origins, disputes, partial(fees.confirmed, tables)),
-            Decider(self.dynamics, tables),
+            Decider(self.dynamics, tables, self._periods()),
             Commands(
                 self.dynamics,
                 tables,
@@ -218,6 +218,7 @@ class App(AppParts):
             rng=self.rng,
             audit_log=self.audit_log(),
             books=self._books().of_all,
+            followed=self._periods().days,
             time_zone=self.settings.time_zone,
         )
 
@@ -231,7 +232,12 @@ class App(AppParts):
         links, inbox = self._links(), self.inbox()
         books = self._books().of_all
         return FeeDocuments(
-            *ports, links=links, inbox=inbox, dispatch=self._dispatch(), books=books
+            *ports,
+            links=links,
+            inbox=inbox,
+            dispatch=self._dispatch(),
+            books=books,
+            followed=self._periods().days,
         )
 
     def receipts(self) -> OpenReceipts:

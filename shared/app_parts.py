@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from shared.converge.dispatch import Dispatch
+from shared.converge.fiscal_periods import FiscalPeriods, KeptPeriods
 from shared.converge.maintenance import MaintenanceCommands
 from shared.domain.books import Books
 from shared.domain.partition import DEFAULT_ACCOUNT
@@ -38,6 +39,7 @@ class AppParts(ReceivingApp):
     mappings: Mappings
     flows: Flows | None = None
     further_accounts: Mapping[str, StripeGateway] = field(default_factory=dict)
+    kept_periods: KeptPeriods = field(default_factory=KeptPeriods)
 
     def of(self, alias: str) -> Self:
         """The application as one Stripe account has it: its gateway, its settings. Raises KeyError
@@ -47,6 +49,9 @@ class AppParts(ReceivingApp):
 
     def _each_account(self) -> dict[str, Self]:
         return {alias: self.of(alias) for alias in self.settings.stripe_aliases}
+
+    def _periods(self) -> FiscalPeriods:
+        return FiscalPeriods(self.dynamics, self.clock, self.kept_periods)
 
     def _items(self) -> Items:
         return Items(self.tables, self.clock)

@@ -11,6 +11,7 @@ from local.dynamics import tenant_schema
 from local.world import World
 from shared.converge import queries, reading
 from shared.converge.deciding import context_of
+from shared.converge.fiscal_periods import FiscalPeriods
 from shared.converge.origins import Origins
 from shared.domain.records import Link, Ref
 from shared.entities.common.objects import Context, Snapshot, id_of, money_refs
@@ -121,6 +122,8 @@ async def _followed(world: World, entity: Entity, id: str) -> list[Ref]:
     links: dict[str, Link] = await store.links(id)
     try:
         context = context_of(world.settings, await world.app.mappings.active(), world.clock.now())
+        periods = FiscalPeriods(world.app.dynamics, world.clock)
+        context = await periods.into(entity, context)
         snapshot = await _snapshot(world, entity, id, context, links)
         desired = entity.making().build(snapshot, context)
     except TieoutError:

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import partial
 
 from shared.converge import accounts
+from shared.converge.fiscal_periods import FiscalPeriods
 from shared.converge.plan import unwanted
 from shared.converge.queries import answered
 from shared.converge.stages import DecidedObject, Failed, ReadObject, failed, onward_each
@@ -71,11 +72,16 @@ class Decider:
 
     dynamics: DynamicsGateway
     tables: Tables
+    periods: FiscalPeriods
 
     async def decide(
         self, entity: Entity, context: Context, values: Sequence[ReadObject]
     ) -> list[DecidedObject | Failed]:
-        """Ask Dynamics what the documents need to know, compute them, reserve the accounts."""
+        """Ask Dynamics what the documents need to know, compute them, reserve the accounts. Raises
+        what reading the fiscal periods raises."""
+        if not values:
+            return []
+        context = await self.periods.into(entity, context)
         asked = await self._ask(entity, context, values)
         decided = await onward_each(asked, partial(_decided, entity, context))
         return await onward_each(decided, partial(accounts.reserve, self.tables))

@@ -272,7 +272,8 @@ class PostingRefusals:
 
     async def _is_open(self, company: str, day: date, kind: JournalKind) -> bool:
         known = self.books.companies.get(company)
-        if known is not None and known.closed_through and day <= known.closed_through:
+        typed = None if known is None else known.closed_through
+        if isinstance(typed, date) and day <= typed:
             return False
         calendar = str((await self._ledger(company))["FiscalCalendar"])
         lookup = Lookup(

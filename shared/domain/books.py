@@ -14,6 +14,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from shared.domain.closed_days import FOLLOW
 from shared.domain.journal import JournalKind, Role
 from shared.domain.model import Model, ModelRefused
 from shared.domain.money import exponent, is_currency
@@ -30,10 +31,16 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def _day(value: object) -> object:
-    """Text that is a day: pydantic would take a number for seconds since 1970."""
-    if isinstance(value, str) and not _DAY.fullmatch(value):
-        raise ValueError("must be a date like 2026-09-30")
-    return value
+    """A day, or the word for those that Dynamics closes. pydantic would take a number for seconds
+    since 1970."""
+    if value is None or value == FOLLOW or type(value) is date:
+        return value
+    try:
+        if isinstance(value, str) and _DAY.fullmatch(value):
+            return date.fromisoformat(value)
+    except ValueError:
+        pass  # no day of the calendar: said below
+    raise ValueError(f"must be a date like 2026-09-30, or {FOLLOW}")
 
 
 class Account(Model):
@@ -73,7 +80,7 @@ class Company(Model):
     customer_group: str = Field(min_length=1, max_length=10)
     one_time_customer: str = Field(min_length=1, max_length=20)
     accounts: Mapping[Role, Account]
-    closed_through: Annotated[date | None, BeforeValidator(_day)] = None
+    closed_through: Annotated[date | Literal["follow"] | None, BeforeValidator(_day)] = None
     accounting_currency: str = ""  # that of its ledger, lower case; empty: not said
     stripe_vendor: StripeVendor | None = None
 

@@ -21,10 +21,12 @@ class Making:
     """What an entity's documents are made by.
 
     `build` computes them, of the kinds in `documents`. `read` reads what else they need of Stripe,
-    given the object; `queries_of` tells what must be known of Dynamics first.
+    given the object; `queries_of` tells what must be known of Dynamics first. `is_dated`: the
+    documents have days, which may be closed.
     """
 
     build: Callable[[Snapshot, Context], Desired]
     read: Callable[[StripeGateway, Json, Context], Awaitable[FetchedObject]] | None = None
     queries_of: Callable[[Snapshot, Context], tuple[Query, ...]] | None = None
     documents: tuple[type[Document], ...] = ()
+    is_dated: bool = False

@@ -37,12 +37,12 @@ from shared.entities.common.objects import (
     Listed,
     Query,
     Snapshot,
-    check_open,
     id_of,
     moment,
     text,
     unless_settled,
 )
+from shared.entities.common.open_periods import check_lines
 from shared.entities.common.origin import APPLY, GROSS, Origin, decided, origin_of
 from shared.entities.common.refunding import charge_of_refund
 from shared.entities.common.sale_routing import sale_routing, session_of
@@ -226,7 +226,7 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
     documents = [*ours, *others]
     documents += corrections.ordered(snapshot, documents)
     documents = list(described(documents, snapshot, context))
-    _check_open(documents, snapshot, context)
+    check_lines([each for each in documents if each.role not in snapshot.links], context)
     if desired.unfinished is not None:
         documents = []
     return replace(
@@ -240,12 +240,6 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
             *_dispute(txn),
         ),
     )
-
-
-def _check_open(documents: Sequence[JournalLine], snapshot: Snapshot, context: Context) -> None:
-    for document in documents:
-        if document.role not in snapshot.links:
-            check_open(context.company(document.company), document.company, document.date)
 
 
 def _masters(documents: Sequence[JournalLine]) -> Iterator[Ref]:
@@ -349,7 +343,7 @@ def _settled(
     if invoice is None:
         if wait is None:
             return replace(desired, documents=(gross, *rest))
-        if may_wait(booking.snapshot, booking.context):
+        if may_wait(booking.snapshot, booking.context, gross):
             return replace(desired, unfinished=wait)
         documents = (booking.unapplied(gross), *rest)
         note = _listed(receipts.UNAPPLIED, gross, amount)

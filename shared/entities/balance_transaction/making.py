@@ -10,6 +10,7 @@ MAKING = Making(
     read=reading.read,
     queries_of=documents.queries,
     documents=(CustomerPaymentLine, GeneralLine),
+    is_dated=True,
 )
 
 __all__ = (

@@ -26,6 +26,7 @@ MAKING = Making(
         ReturnOrder,
         ReturnOrderLine,
     ),
+    is_dated=True,
 )
 
 __all__ = (

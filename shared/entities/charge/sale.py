@@ -7,6 +7,7 @@ announces one, has none here; nor has one that was refunded wholly before it was
 from dataclasses import dataclass, replace
 
 from shared.domain.allotment import Part, PartShares
+from shared.domain.closed_days import Module
 from shared.domain.documents import Document, Party
 from shared.entities.charge import order, sold_items
 from shared.entities.charge.sale_lines import lines_of
@@ -17,9 +18,9 @@ from shared.entities.common.objects import (
     Query,
     Snapshot,
     captured_minor,
-    check_open,
     text,
 )
+from shared.entities.common.open_periods import check_open
 from shared.entities.common.order_state import ORDER, State, sold_in, state_of
 from shared.entities.common.origin import origin_of, party_in
 from shared.entities.common.refunding import (
@@ -217,7 +218,7 @@ class _Memos:
         company = self.sale.company
         made = next(each for each in refunds_of(self.snapshot.object) if each.id == refund)
         day = self.context.local_date(made.created)
-        check_open(self.context.company(company), company, day)
+        check_open(self.context.closed_days(company), company, day, Module.CUSTOMERS)
         by_number = {line.number: line for line in self.lines}
         return credit_memos.memo_of(
             kind, refund, shares, by_number, self._told(), date=day, generation=before + 1

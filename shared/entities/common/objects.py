@@ -11,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from shared.domain.books import PAYMENTS, Book, Books, Company
+from shared.domain.closed_days import FOLLOW, ClosedDays, FollowedDays, TypedDays
 from shared.domain.corrections import Correction
 from shared.domain.documents import Document
 from shared.domain.money import Money
@@ -174,6 +175,7 @@ class Context:
     `customer_id_property`: the field of customers that holds the Stripe id. `items`: item numbers
     by Stripe's products, the table of the mapping; `tax`: its tables by tax key. `reads`: what the
     mapping reads of journal lines, so that they carry no personal data that nobody asks for.
+    `followed`: the closed days of companies that follow Dynamics.
     """
 
     books: Books
@@ -184,6 +186,7 @@ class Context:
     items: Mapping[str, str] = field(default_factory=dict)
     tax: TaxTables = TaxTables()
     reads: frozenset[str] = frozenset()
+    followed: Mapping[str, FollowedDays] = field(default_factory=dict)
 
     def book(self, currency: str, balance_type: str = PAYMENTS) -> Book:
         """The book of a settlement currency, with the clearing account of a balance type. Raises
@@ -218,6 +221,11 @@ class Context:
             )
         return self.books.companies[name]
 
+    def closed_days(self, name: str) -> ClosedDays:
+        """The closed days of a company; where Dynamics was not asked, each day of one that follows
+        it. Raises as `company`."""
+        return closed_days_of(self.company(name), self.followed.get(name))
+
     def is_within(self, hours: int, seconds: int) -> bool:
         """Whether no more than so many hours have passed since a moment (seconds since 1970)."""
         return self.now.timestamp() - seconds <= timedelta(hours=hours).total_seconds()
@@ -232,14 +240,11 @@ def day(seconds: int, zone: tzinfo = UTC) -> date:
     return datetime.fromtimestamp(seconds, zone).date()
 
 
-def check_open(company: Company, name: str, when: date) -> None:
-    """Raises `Parked` when the books of the company are closed for this day."""
-    if company.closed_through is not None and when <= company.closed_through:
-        raise Parked(
-            "period_closed",
-            f"{name} is closed through {company.closed_through}, the line is of {when}",
-            "Open the period in Dynamics and in the books (closed_through), then retry.",
-        )
+def closed_days_of(company: Company, followed: FollowedDays | None) -> ClosedDays:
+    """The closed days of a company. `followed`: what Dynamics shows; None: nothing is open."""
+    if company.closed_through == FOLLOW:
+        return followed or FollowedDays()
+    return TypedDays(company.closed_through)
 
 
 def unreadable(entity: str, id: str, name: str) -> Parked:

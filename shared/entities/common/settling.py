@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from shared.domain.ids import object_of
+from shared.entities.common.journal_lines import JournalLine
 from shared.entities.common.objects import Context, Json, Query, Snapshot, moment
+from shared.entities.common.open_periods import companies_of, module_of
 from shared.errors import Waiting
 
 INVOICES, FREE_TEXT = "SalesInvoiceHeadersV2", "CDSFreeTextInvoiceHeaders"
@@ -42,12 +44,16 @@ class Settlement:
     wait: Waiting | None = None
 
 
-def may_wait(snapshot: Snapshot, context: Context) -> bool:
-    """Whether a transaction is young enough to wait for a document: its month is not over."""
+def may_wait(snapshot: Snapshot, context: Context, line: JournalLine) -> bool:
+    """Whether the line of a transaction is young enough to wait for a document: its month and its
+    fiscal period are not over, nor is the period closed in a company of it."""
     made = moment(snapshot.object, "created", "balance_transaction")
-    day, today = context.local_date(made), context.local_date(int(context.now.timestamp()))
-    in_month = (today.year, today.month) <= (day.year, day.month)
-    return in_month and context.is_within(context.policy.receipts.wait_hours, made)
+    today = context.local_date(int(context.now.timestamp()))
+    for company in companies_of(line):
+        last = context.closed_days(company).cut_off(line.date, module_of(line))
+        if last is None or today > last:
+            return False
+    return context.is_within(context.policy.receipts.wait_hours, made)
 
 
 def queries_of_open(snapshot: Snapshot, company: str, number: str) -> Iterator[Query]:

@@ -28,13 +28,13 @@ from shared.entities.common.objects import (
     Json,
     Query,
     Snapshot,
-    check_open,
     elements,
     moment,
     money_refs,
     text,
     unless_settled,
 )
+from shared.entities.common.open_periods import check_lines
 from shared.entities.common.origin import origin_of
 from shared.errors import Parked, Skipped, Waiting
 from shared.policy import Loss
@@ -106,8 +106,7 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
     new = tuple(_cleared(snapshot, context, kept))
     if new and snapshot.by_hand:
         return replace(desired, unfinished=_by_hand(snapshot))
-    for line in new:
-        check_open(context.company(line.company), line.company, line.date)
+    check_lines(new, context)
     documents = described((*kept, *new), snapshot, context)
     waiting = None if is_final(dispute) else _open(snapshot, status)
     return replace(desired, documents=documents, masters=_masters(documents), waiting=waiting)

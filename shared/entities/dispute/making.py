@@ -15,6 +15,7 @@ MAKING = Making(
     read=reading.read,
     queries_of=documents.queries,
     documents=(GeneralLine,),
+    is_dated=True,
 )
 
 __all__ = (

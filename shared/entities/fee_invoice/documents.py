@@ -13,12 +13,14 @@ from datetime import date
 from types import MappingProxyType
 
 from shared.domain.books import StripeVendor
+from shared.domain.closed_days import Module
 from shared.domain.documents import AccountRole, Document
 from shared.domain.ids import line_key
 from shared.domain.journal import Role
 from shared.domain.money import Money
 from shared.entities.common.journal_lines import GeneralLine
-from shared.entities.common.objects import Context, Desired, Query, Snapshot, check_open
+from shared.entities.common.objects import Context, Desired, Query, Snapshot
+from shared.entities.common.open_periods import check_open
 from shared.entities.fee_invoice.records import (
     VendorInvoice,
     VendorInvoiceJournal,
@@ -68,7 +70,8 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
         documents += invoice.settlement()
     company = str(snapshot.object["company"])
     if any(document.role not in snapshot.links for document in documents):
-        check_open(context.company(company), company, invoice.date)
+        closed = context.closed_days(company)
+        check_open(closed, company, invoice.date, Module.VENDORS, Module.LEDGER)
     return Desired(tuple(documents), unfinished=unfinished)
 
 

@@ -21,6 +21,7 @@ MAKING = Making(
         VendorPaymentJournal,
         VendorPayment,
     ),
+    is_dated=True,
 )
 
 __all__ = ("ENTITY", "MAKING", "id_of_document")

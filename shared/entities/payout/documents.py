@@ -27,7 +27,6 @@ from shared.entities.common.objects import (
     Enqueue,
     FlowStart,
     Snapshot,
-    check_open,
     currency_of,
     day,
     id_of,
@@ -38,6 +37,7 @@ from shared.entities.common.objects import (
     unless_settled,
     unreadable,
 )
+from shared.entities.common.open_periods import check_lines
 from shared.errors import TieoutError, Waiting
 
 ENTITY = "payout"
@@ -151,9 +151,7 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
         if status in RETURNED_STATUSES:
             back = _failed_on(snapshot, context)
             documents.append(_line(snapshot, "arrival_return", -amount, back, book.company))
-    for document in documents:
-        if document.role not in snapshot.links:
-            check_open(context.company(book.company), book.company, document.date)
+    check_lines([each for each in documents if each.role not in snapshot.links], context)
     flows: tuple[FlowStart, ...] = ()
     if is_itemised(payout):
         flows = (FlowStart(FLOW, instance_of(snapshot.id), {"payout": snapshot.id}),)

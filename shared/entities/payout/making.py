@@ -16,6 +16,7 @@ from shared.entities.payout.documents import (
 MAKING = Making(
     build=documents.build,
     documents=(GeneralLine,),
+    is_dated=True,
 )
 
 __all__ = (

@@ -11,8 +11,10 @@ from zoneinfo import ZoneInfo
 
 from shared import telemetry
 from shared.converge.dispatch import Dispatch
+from shared.converge.fiscal_periods import ReadFollowed
 from shared.converge.posting_status import posted
 from shared.domain.books import Books, Company
+from shared.domain.closed_days import FollowedDays, Module
 from shared.domain.corrections import Correction, CorrectionKind, NamedCorrection
 from shared.domain.ids import is_id, line_key
 from shared.domain.journal import Role
@@ -21,7 +23,8 @@ from shared.domain.records import Link, Ref
 from shared.entities.balance_transaction import BALANCE_TRANSACTION
 from shared.entities.balance_transaction.making import is_on_suspense
 from shared.entities.common.journal_lines import JournalLine
-from shared.entities.common.objects import Enqueue, check_open
+from shared.entities.common.objects import Enqueue, closed_days_of
+from shared.entities.common.open_periods import check_open
 from shared.errors import Parked
 from shared.ports import Clock, DynamicsGateway, Random, Tables
 from shared.services.inbox.inbox import Inbox
@@ -82,12 +85,13 @@ class Correct:
         rng: Random,
         audit_log: AuditLog,
         books: ReadBooks,
+        followed: ReadFollowed,
         time_zone: str,
     ) -> None:
         self._inbox, self._items, self._links = inbox, items, links
         self._dispatch_of, self._dynamics, self._tables = dispatch, dynamics, tables
         self._clock, self._rng, self._audit_log = clock, rng, audit_log
-        self._read_books, self._zone = books, ZoneInfo(time_zone)
+        self._read_books, self._followed, self._zone = books, followed, ZoneInfo(time_zone)
 
     async def reclass(self, request: CorrectionRequest, to: str) -> Ordered:
         """Clear what a transaction has on suspense against the account of a role.
@@ -187,7 +191,7 @@ class Correct:
             wanted = order(held.links)
             standing = _same_place(held.corrections, wanted)
             if standing is None:
-                _check_open(books, wanted)
+                _check_open(books, await self._followed(books), wanted)
                 if check is not None:
                     await check(held.links)
         except BaseException:
@@ -248,10 +252,13 @@ def _complete(request: CorrectionRequest) -> None:
             raise CorrectionRefused(f"{name} must be one line of at most {chars_max} characters")
 
 
-def _check_open(books: Books, order: Correction) -> None:
-    """Raises `CorrectionRefused`."""
+def _check_open(books: Books, followed: Mapping[str, FollowedDays], order: Correction) -> None:
+    """Raises `CorrectionRefused`. What takes back a line may be of either module."""
+    name, is_reclass = order.company, order.kind is CorrectionKind.RECLASS
+    modules = (Module.LEDGER,) if is_reclass else (Module.LEDGER, Module.CUSTOMERS)
+    closed = closed_days_of(_company(books, name), followed.get(name))
     try:
-        check_open(_company(books, order.company), order.company, order.date)
+        check_open(closed, name, order.date, *modules)
     except Parked as error:
         raise CorrectionRefused(f"{error}: name an open day with date") from error
 

@@ -12,10 +12,13 @@ from zoneinfo import ZoneInfo
 
 from shared import telemetry
 from shared.converge.dispatch import Dispatch
+from shared.converge.fiscal_periods import ReadFollowed
 from shared.domain.books import Company
+from shared.domain.closed_days import Module
 from shared.domain.money import Money, is_currency
 from shared.domain.records import Ref
-from shared.entities.common.objects import Enqueue, check_open
+from shared.entities.common.objects import Enqueue, closed_days_of
+from shared.entities.common.open_periods import check_open
 from shared.entities.fee_invoice.making import ENTITY, id_of_document
 from shared.errors import Parked
 from shared.policy import Fees
@@ -86,9 +89,11 @@ class FeeDocuments:
         inbox: Inbox,
         dispatch: Dispatch,
         books: ReadBooks,
+        followed: ReadFollowed,
     ) -> None:
         self._tables, self._clock, self._mappings = tables, clock, mappings
-        self._books, self._zone = books, ZoneInfo(settings.time_zone)
+        self._books, self._followed = books, followed
+        self._zone = ZoneInfo(settings.time_zone)
         self._links, self._inbox = links, inbox
         self._dispatch, self._audit_log = dispatch, audit_log
 
@@ -106,7 +111,8 @@ class FeeDocuments:
         found = await self.of(request.month)
         document = self._document(request, found)
         if _standing(document, found) is None:
-            self._check_days(document, request, company)
+            self._check_days(document, request)
+            await self._check_open(document, company)
             told = {"total_minor": document.total_minor, "tax_minor": document.tax_minor}
             told |= {"accrued_minor": sum(document.kinds.values())}
             who, why = document.who, document.why
@@ -173,9 +179,7 @@ class FeeDocuments:
             at=self._clock.now(),
         )
 
-    def _check_days(
-        self, document: FeeDocument, request: FeeDocumentRequest, company: Company
-    ) -> None:
+    def _check_days(self, document: FeeDocument, request: FeeDocumentRequest) -> None:
         """Raises `FeeDocumentRefused`."""
         today = self._clock.now().astimezone(self._zone).date()
         first_after = date.fromisoformat(f"{fees.next_month(document.month)}-01")
@@ -187,9 +191,13 @@ class FeeDocuments:
         for name, day in (("date", request.day), ("post_on", request.post_on or request.day)):
             if not first <= day <= today:
                 raise FeeDocumentRefused(f"{name} must be from {first} to {today} (today)")
-        post_on = request.post_on or request.day
+
+    async def _check_open(self, document: FeeDocument, company: Company) -> None:
+        """Raises `FeeDocumentRefused`, and the errors of the ports."""
+        name, post_on = document.company, date.fromisoformat(document.post_on)
+        closed = closed_days_of(company, (await self._followed(await self._books())).get(name))
         try:
-            check_open(company, document.company, post_on)
+            check_open(closed, name, post_on, Module.VENDORS, Module.LEDGER)
         except Parked as error:
             raise FeeDocumentRefused(f"{error}: name an open day with post_on") from error
 

@@ -129,7 +129,8 @@ def _company(found: Found) -> Iterator[str]:
     yield _line(4, "one_time_customer", BLANK, "the account of sales without a customer")
     own = found.currency.lower() or BLANK
     yield _line(4, "accounting_currency", own, "of its ledger")
-    yield '    # closed_through: "2026-09-30"   the last closed day'
+    yield '    # closed_through: "2026-09-30"   the last closed day; or'
+    yield "    # closed_through: follow         the fiscal periods of Dynamics tell"
     yield "    accounts:"
     for role in REQUIRED_ROLES:
         yield from _role(found, role, "")

@@ -16,6 +16,7 @@ from shared.services.readiness.companies import CompanySetup
 from shared.services.readiness.currencies import CurrencySetup
 from shared.services.readiness.fee_invoices import FeeInvoiceSetup
 from shared.services.readiness.named_by_mapping import MappedSetup, dimension_probe
+from shared.services.readiness.periods import PeriodSetup
 from shared.services.readiness.reads import Reads
 from shared.settings import Settings
 from shared.stores.mappings import Mappings
@@ -46,6 +47,7 @@ class DynamicsSetup:
             self._currencies,
             self._mapped,
             FeeInvoiceSetup(reads, books, mappings),
+            PeriodSetup(reads, books, settings, clock),
         )
 
     def probes(self) -> Iterator[Probe]:
