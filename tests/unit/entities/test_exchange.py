@@ -1,4 +1,4 @@
-"""The rate of a charge that Stripe settled in another currency: exact to the minor unit, or none."""
+"""The rate of a charge settled in another currency: exact to the minor unit, or none."""
 
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -64,7 +64,7 @@ def test_the_rate_is_for_100_units_of_what_was_charged() -> None:
     assert booked_rate(Money(10_000, "eur"), Money(10_832, "usd")) == Decimal("108.32")
     assert booked_rate(Money(15_000, "jpy"), Money(9_750, "usd")) == Decimal("0.65")
     assert booked_rate(Money(10_000, "kwd"), Money(3_251, "usd")) == Decimal("325.1")
-    assert booked_rate(Money(10_000, "usd"), Money(15_432, "jpy")) == Decimal("15432")
+    assert booked_rate(Money(10_000, "usd"), Money(15_432, "jpy")) == Decimal(15432)
 
 
 def test_nothing_has_no_rate() -> None:
