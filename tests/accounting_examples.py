@@ -216,9 +216,17 @@ def _receipt(
     )
 
 
-def exchanged() -> list[Record]:
-    object = sold("txn_8", 10_832, "usd", ("stripe_fee", 344)) | {"exchange_rate": 1.0832}
-    return made(object, paid(10_000, "eur"), in_books=books(without="eur"))
+EUR_100 = Money(10_000, "eur")
+
+
+def exchanged(charged: Money = EUR_100, settled_minor: int = 10_832) -> list[Record]:
+    """A charge settled in USD, the accounting currency."""
+    raw = books(without="eur").model_dump(mode="json")
+    raw["companies"]["usmf"]["accounting_currency"] = "usd"
+    object = sold("txn_8", settled_minor, "usd", ("stripe_fee", 344))
+    object |= {"exchange_rate": settled_minor / charged.minor}
+    related = paid(charged.minor, charged.currency)
+    return made(object, related, in_books=Books.model_validate(raw))
 
 
 def of_another_company() -> list[Record]:

@@ -6,11 +6,12 @@ A table that stands in none of the lists below fails: so none comes without a ch
 import json
 import re
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
 
 from shared.domain.journal import Role
+from shared.domain.money import from_decimal
 from shared.domain.posting import FEE_COMPONENTS, OTHER_FEE, RULES, SUSPENSE_RULE
 from shared.domain.records import Record
 from shared.entities.common.disputing import as_refund
@@ -155,6 +156,7 @@ CHECKED = {  # by section and first titles: tests of their own, below
     ("Tax", "policy"),
     ("Receipts and their invoices", "state"),
     ("Refunds and credit memos", "state"),
+    ("Currencies", "charged"),
     ("Account roles", "role"),
     ("Stripe's tax document of fees", "key"),
 }
@@ -275,6 +277,22 @@ def test_the_example_of_a_role_is_booked_as_it_says(role: str) -> None:
         bare = [(*pair[:2], f"{e.currency} {pair[2]}") for pair, e in zip(bare, found, strict=True)]
     assert spoken(text) == bare
     assert len(re.findall(r"\bDr ", text)) == len(found)
+
+
+def test_a_charge_settled_in_the_accounting_currency_has_the_rate_that_its_row_says() -> None:
+    for charged, settled, rate, books in the("Currencies", "charged").rows:
+        sums = []
+        for text in (charged, settled):
+            code, number = text.replace(",", "").split()
+            sums.append(from_decimal(Decimal(number), code.lower()))
+        gross = examples.exchanged(sums[0], sums[1].minor)[0]
+        sent = gross.fields.get("ExchangeRate")
+        if sent is None:
+            assert (rate, books) == ("none", "at its own rate")
+            continue
+        assert codes(rate) == [f"{sent}"]
+        exact = sums[0].decimal() * Decimal(f"{sent}") / 100
+        assert books == f"USD {exact.quantize(Decimal('0.01'), ROUND_HALF_UP)}" == settled
 
 
 def test_every_role_of_the_books_has_a_row_and_every_row_an_example() -> None:

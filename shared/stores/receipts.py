@@ -20,8 +20,8 @@ LISTED_MAX = 1_000  # shown at once
 @dataclass(frozen=True, slots=True)
 class Listing:
     """A receipt on the list. `kind`: `unapplied`, `over_payment`, `second_payment`,
-    `no_exact_rate`; `amount_minor`: what no invoice took; `invoice`: the one it was paid for; `at`:
-    since when."""
+    `no_exact_rate`; `amount_minor`: what no invoice took, or what has no rate; `invoice`: the one
+    it was paid for; `at`: since when."""
 
     transaction: str
     kind: str

@@ -1,4 +1,4 @@
-"""Charges and refunds settled in the accounting currency clear transit by themselves."""
+"""Charges that Stripe settled in the accounting currency leave nothing on transit."""
 
 from decimal import Decimal
 from typing import Any
