@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
-from shared.converge import accounts
+from shared.converge import accounts, debit_numbers
 from shared.converge.plan import unwanted
 from shared.converge.queries import answered
 from shared.converge.stages import DecidedObject, Failed, ReadObject, failed, onward_each
@@ -75,10 +75,12 @@ class Decider:
     async def decide(
         self, entity: Entity, context: Context, values: Sequence[ReadObject]
     ) -> list[DecidedObject | Failed]:
-        """Ask Dynamics what the documents need to know, compute them, reserve the accounts."""
+        """Ask Dynamics what the documents need to know, compute them, reserve accounts and
+        numbers."""
         asked = await self._ask(entity, context, values)
         decided = await onward_each(asked, partial(_decided, entity, context))
-        return await onward_each(decided, partial(accounts.reserve, self.tables))
+        reserved = await onward_each(decided, partial(accounts.reserve, self.tables))
+        return await onward_each(reserved, partial(debit_numbers.reserve, self.tables))
 
     async def _ask(
         self, entity: Entity, context: Context, values: Sequence[ReadObject]
