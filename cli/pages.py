@@ -282,6 +282,8 @@ def inbox_page(answer: Mapping[str, Any], out: Console, *, resolved: bool = Fals
 
 def receipts_page(answer: Mapping[str, Any], out: Console) -> None:
     """Receipts of which something is open: worth a look at month end."""
+    for company in answer["read_in_part"]:
+        out.print(f"{company}: too many open customer transactions; not all of them were read")
     if not answer["receipts"]:
         out.print("no receipt is open")
         return

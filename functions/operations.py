@@ -166,10 +166,10 @@ async def receipts(req: func.HttpRequest) -> func.HttpResponse:
     """Receipts on account and unapplied ones: booked, and worth a look at month end."""
     del req
     try:
-        listed, more = await bootstrap.app().receipts().page()
+        page = await bootstrap.app().receipts().page()
     except TieoutError as error:
         return refused(error)
-    return json_response({"receipts": [asdict(receipt) for receipt in listed], "more": more})
+    return json_response(asdict(page))
 
 
 @bp.route("api/disputes", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)

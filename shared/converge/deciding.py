@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
-from shared.converge import accounts
+from shared.converge import accounts, debit_numbers
 from shared.converge.fiscal_periods import FiscalPeriods
 from shared.converge.plan import unwanted
 from shared.converge.queries import answered
@@ -77,14 +77,15 @@ class Decider:
     async def decide(
         self, entity: Entity, context: Context, values: Sequence[ReadObject]
     ) -> list[DecidedObject | Failed]:
-        """Ask Dynamics what the documents need to know, compute them, reserve the accounts. Raises
-        what reading the fiscal periods raises."""
+        """Ask Dynamics what the documents need to know, compute them, reserve accounts and numbers.
+        Raises what reading the fiscal periods raises."""
         if not values:
             return []
         context = await self.periods.into(entity, context)
         asked = await self._ask(entity, context, values)
         decided = await onward_each(asked, partial(_decided, entity, context))
-        return await onward_each(decided, partial(accounts.reserve, self.tables))
+        reserved = await onward_each(decided, partial(accounts.reserve, self.tables))
+        return await onward_each(reserved, partial(debit_numbers.reserve, self.tables))
 
     async def _ask(
         self, entity: Entity, context: Context, values: Sequence[ReadObject]

@@ -2,7 +2,8 @@
 `<month>`.
 
 Rows: the key of a line (a fee that counts in the month), `document~<id>` (a tax document that a
-person confirmed: never changed or deleted), `later~<key>` (a fee of the month that was booked when
+person confirmed: never changed or deleted), `first~<company>~<currency>` (its first document, which
+says what was accrued by kind: there is one), `later~<key>` (a fee of the month that was booked when
 it had its document already, and counts in a later month). A line is in the month of its accounting
 date, so what belongs to a document is one partition.
 """
@@ -19,7 +20,7 @@ from shared.ports import Cell, Insert, Json, Put, Row, Tables
 from shared.stores.paging import rows
 
 TABLE = "fees"
-DOCUMENT, LATER = "document~", "later~"
+DOCUMENT, FIRST, LATER = "document~", "first~", "later~"
 GROSS, FEE = "gross", "fee"
 DISPUTES = ("dispute", "dispute_reversal")
 WRITTEN_AT_ONCE = 50
@@ -177,7 +178,8 @@ async def _has_document(
 
 
 async def confirm(tables: Tables, document: FeeDocument) -> None:
-    """Store a document. Raises `TableConflict` where it is stored already."""
+    """Store a document. Raises `TableConflict` where it is stored already, or another one with
+    `kinds`: two that are confirmed at once would both move what was accrued by kind."""
     cells: dict[str, Cell] = {
         "company": document.company,
         "currency": document.currency,
@@ -191,7 +193,11 @@ async def confirm(tables: Tables, document: FeeDocument) -> None:
         "why": document.why,
         "at": document.at,
     }
-    await tables.transact(TABLE, document.month, [Insert(DOCUMENT + document.id, cells)])
+    operations = [Insert(DOCUMENT + document.id, cells)]
+    if document.kinds:
+        first = f"{FIRST}{document.company}~{document.currency}"
+        operations.append(Insert(first, {"document": document.id}))
+    await tables.transact(TABLE, document.month, operations)
 
 
 def _document(row: Row) -> FeeDocument:
@@ -251,6 +257,8 @@ class FeeList:
         async for row in rows(self._tables, TABLE, month):
             if row.row.startswith(DOCUMENT):
                 documents.append(_document(row))
+                continue
+            if row.row.startswith(FIRST):
                 continue
             cells = row.cells
             company, currency = str(cells["company"]), str(cells["currency"])

@@ -1,5 +1,6 @@
 """Stripe's tax document: a person confirms it, it becomes a vendor invoice and is settled."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -174,6 +175,40 @@ def test_the_confirmation_is_on_record_and_stays_as_it_is() -> None:
         [entry] = (await world.get("audit?action=confirm_fees"))["entries"]
         assert entry["objects"] == [document["id"]]
         assert (entry["detail"]["total_minor"], entry["detail"]["accrued_minor"]) == (FEE, FEE)
+
+    live(story, OPTIONS, START)
+
+
+def test_a_number_in_another_case_is_the_same_document() -> None:
+    async def story(world: World) -> None:
+        await _sold_in_october(world)
+        await world.clock.sleep(NOVEMBER)
+        first = await _confirm(world, FEE)
+        before = everything(world)
+        again = await _confirm(world, FEE, number=DOCUMENT["number"].lower())
+        assert again.json()["id"] == first.json()["id"]
+        other = await _confirm(world, FEE + 1, number=DOCUMENT["number"].lower())
+        assert other.status_code == 409
+        assert everything(world) == before
+        assert len((await _fees_of(world))["documents"]) == 1
+
+    live(story, OPTIONS, START)
+
+
+def test_of_two_documents_that_are_confirmed_at_once_one_is_told_to_come_again() -> None:
+    async def story(world: World) -> None:
+        await _sold_in_october(world)
+        await world.clock.sleep(NOVEMBER)
+        one, other = await asyncio.gather(
+            _confirm(world, FEE - 20), _confirm(world, 20, number="OTHER")
+        )
+        assert sorted((one.status_code, other.status_code)) == [202, 409]
+        refused = one if one.status_code == 409 else other
+        assert "then confirm yours again" in refused.json()["message"]
+        total, number = (FEE - 20, DOCUMENT["number"]) if refused is one else (20, "OTHER")
+        assert (await _confirm(world, total, number=number)).status_code == 202
+        kinds = [document["kinds"] for document in (await _fees_of(world))["documents"]]
+        assert sorted(kinds, key=len) == [{}, {"fee": FEE}]
 
     live(story, OPTIONS, START)
 

@@ -216,7 +216,7 @@ def test_a_receipt_of_an_order_that_stays_open_goes_to_unapplied_receipts_then_i
         assert f"{txn['id']}:apply:INV-000001" in lines(world, txn["id"])
         assert balance(world) == 0
         assert await waiting(world) == []
-        assert (await world.get("receipts")) == {"receipts": [], "more": 0}
+        assert (await world.get("receipts")) == {"receipts": [], "more": 0, "read_in_part": []}
         await booked_and_proved(world)
 
     live(story, OPTIONS)

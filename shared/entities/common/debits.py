@@ -32,18 +32,24 @@ def queries(snapshot: Snapshot) -> tuple[Query, ...]:
     return tuple(asked)
 
 
-def numbered(snapshot: Snapshot, line: JournalLine, place: int = 1) -> JournalLine:
+def numbered(snapshot: Snapshot, line: JournalLine) -> JournalLine:
     """The line with the number of its own, where it is a customer debit of the general journal; a
-    line that is written keeps what it has. `place`: which debit of its Stripe object it is."""
+    line that is written keeps what it has."""
     is_debit = line.account.role is Role.CUSTOMER and line.amount.minor > 0
     if not is_debit or not isinstance(line, GeneralLine):
         return line
     kept = snapshot.written(line.role)
     if isinstance(kept, JournalLine):
         return replace(line, invoice=kept.invoice)
-    own = f"-R{place}"
     free = (number for number in _numbers(snapshot) if _is_free(snapshot, number, line))
-    return replace(line, invoice=next(free, snapshot.id[-NUMBER_CHARS_MAX + len(own) :] + own))
+    return replace(line, invoice=next(free, own_number(snapshot.id, line.role)))
+
+
+def own_number(id: str, role: str) -> str:
+    """The number after the Stripe id, which no other object's debit has."""
+    place = role.rpartition(":")[2]  # of the lines that clear a dispute
+    end = f"-R{place if place.isdecimal() else 1}"
+    return id[-NUMBER_CHARS_MAX + len(end) :] + end
 
 
 def _numbers(snapshot: Snapshot) -> Iterator[str]:

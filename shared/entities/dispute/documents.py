@@ -189,7 +189,7 @@ def _cleared(
             source=snapshot.id,
             customer=next((line.customer for line in _booked(snapshot)), None),
         )
-        yield debits.numbered(snapshot, line, number)
+        yield debits.numbered(snapshot, line)
 
 
 def _account(snapshot: Snapshot, context: Context) -> AccountRole:

@@ -20,7 +20,7 @@ from shared.domain.records import Ref
 from shared.entities.common.objects import Enqueue, closed_days_of
 from shared.entities.common.open_periods import check_open
 from shared.entities.fee_invoice.making import ENTITY, id_of_document
-from shared.errors import Parked
+from shared.errors import Parked, TableConflict
 from shared.policy import Fees
 from shared.ports import Clock, Tables
 from shared.services.inbox.inbox import Inbox
@@ -110,14 +110,23 @@ class FeeDocuments:
         company = await self._bookable(request)
         found = await self.of(request.month)
         document = self._document(request, found)
-        if _standing(document, found) is None:
+        standing = _standing(document, found)
+        if standing is not None:
+            document = standing
+        else:
             self._check_days(document, request)
             await self._check_open(document, company)
             told = {"total_minor": document.total_minor, "tax_minor": document.tax_minor}
             told |= {"accrued_minor": sum(document.kinds.values())}
             who, why = document.who, document.why
             await self._audit_log.add(who, AuditedAction.CONFIRM_FEES, [document.id], why, told)
-            await fees.confirm(self._tables, document)
+            try:
+                await fees.confirm(self._tables, document)
+            except TableConflict as error:
+                raise FeeDocumentRefused(
+                    f"somebody confirmed a document of {document.company} at this moment: look at "
+                    f"tieout fees show {document.month}, then confirm yours again"
+                ) from error
             telemetry.event("fee_document_confirmed", object=document.id)
             found = await self.of(request.month)
         written = await self._links.is_settled(document.id)
@@ -240,9 +249,9 @@ def _complete(request: FeeDocumentRequest) -> None:
 
 def _standing(document: FeeDocument, found: FeeMonth) -> FeeDocument | None:
     """The confirmation of this document that stands. Raises `FeeDocumentRefused` where it says
-    otherwise."""
+    otherwise. Dynamics ignores case in numbers of invoices."""
     for each in found.documents:
-        if each.id != document.id:
+        if each.id.casefold() != document.id.casefold():
             continue
         if each.said != document.said:
             total = Money(each.total_minor, each.currency)

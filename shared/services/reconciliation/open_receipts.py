@@ -43,6 +43,16 @@ class OpenReceipt:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenPage:
+    """The first `LISTED_MAX` open receipts, how many more were found, and the companies with more
+    than `OPEN_MAX` open customer transactions, of which as many were read."""
+
+    receipts: list[OpenReceipt]
+    more: int
+    read_in_part: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class OpenReceipts:
     """Reads what is open, company by company. Memory is bounded by `OPEN_MAX`."""
 
@@ -50,25 +60,36 @@ class OpenReceipts:
     dynamics: DynamicsGateway
     books: ReadBooks
 
-    async def page(self) -> tuple[list[OpenReceipt], int]:
-        """The first `LISTED_MAX` open receipts, and how many more there are. Raises the port's
-        errors."""
+    async def page(self) -> OpenPage:
+        """What is open, as far as it is shown. Raises the port's errors."""
         noted, more = await self.noted.page()
         companies = (await self.books()).companies
         found: list[OpenReceipt] = []
+        read_in_part: list[str] = []
         for company in companies:
-            found += await self._of_company(company, [e for e in noted if e.company == company])
+            rows = await self._open_rows(company)
+            if len(rows) > OPEN_MAX:
+                read_in_part.append(company)
+            of_company = [each for each in noted if each.company == company]
+            found += await self._of_company(company, of_company, rows)
         gone = [each for each in noted if each.company not in companies]
         found += [_receipt(each, None) for each in gone]
         found.sort(key=lambda each: each.transaction)
-        return found[:LISTED_MAX], more + max(len(found) - LISTED_MAX, 0)
+        more += max(len(found) - LISTED_MAX, 0)
+        return OpenPage(found[:LISTED_MAX], more, read_in_part)
 
-    async def _of_company(self, company: str, noted: Sequence[Listing]) -> list[OpenReceipt]:
-        at_most = {"Closed": NOT_CLOSED}
-        lookup = Lookup(TRANSACTIONS, company, at_most=at_most, select=SELECT, limit=OPEN_MAX)
-        rows = [row for row in await self.dynamics.find(lookup) if _is_ours(row)]
-        by_object = {object_of(str(row["PaymId"])): row for row in rows}
-        posted = await self._posted(company, [e for e in noted if e.transaction not in by_object])
+    async def _open_rows(self, company: str) -> list[Json]:
+        at_most, limit = {"Closed": NOT_CLOSED}, OPEN_MAX + 1
+        lookup = Lookup(TRANSACTIONS, company, at_most=at_most, select=SELECT, limit=limit)
+        return await self.dynamics.find(lookup)
+
+    async def _of_company(
+        self, company: str, noted: Sequence[Listing], rows: Sequence[Json]
+    ) -> list[OpenReceipt]:
+        by_object = {object_of(str(row["PaymId"])): row for row in rows if _is_ours(row)}
+        missing = [each for each in noted if each.transaction not in by_object]
+        is_whole = len(rows) <= OPEN_MAX  # else what is missing may be open, and stays listed
+        posted = await self._posted(company, missing) if is_whole else {}
         receipts = [
             _receipt(each, by_object.get(each.transaction))
             for each in noted

@@ -42,8 +42,8 @@ def snapshot(
     return Snapshot("balance_transaction", TXN, {}, of_charge={place: record}, answers=answers)
 
 
-def number(found: Snapshot, place: int = 1, **change: Any) -> str:
-    return debits.numbered(found, line(**change), place).invoice
+def number(found: Snapshot, **change: Any) -> str:
+    return debits.numbered(found, line(**change)).invoice
 
 
 @pytest.mark.parametrize("place", ["gross", "apply"])
@@ -54,7 +54,7 @@ def test_a_debit_has_the_number_of_the_invoice_that_the_receipt_settled(place: s
 @pytest.mark.parametrize("invoice", ["", "INV-0123456789-01"[:18] + "2"])
 def test_without_one_that_fits_it_has_the_end_of_its_own_id(invoice: str) -> None:
     assert number(snapshot(invoice)) == "kdIwHu7ix0abcdefg-R1"
-    assert number(snapshot(invoice), 2) == "kdIwHu7ix0abcdefg-R2"
+    assert number(snapshot(invoice), role="lost:2") == "kdIwHu7ix0abcdefg-R2"
 
 
 def test_a_number_that_another_line_took_is_not_taken_again() -> None:

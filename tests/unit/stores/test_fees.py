@@ -107,3 +107,14 @@ def test_another_currency_has_no_document() -> None:
 def test_a_document_is_stored_once() -> None:
     with pytest.raises(TableConflict):
         _months(DOCUMENT, DOCUMENT)
+
+
+def test_one_document_of_a_place_moves_what_was_accrued_by_kind() -> None:
+    at_once = replace(DOCUMENT, id="feedoc_2026-12_usmf_usd_B", number="B")
+    with pytest.raises(TableConflict):
+        _months(DOCUMENT, at_once)
+    further = replace(at_once, kinds={})
+    elsewhere = replace(DOCUMENT, id="feedoc_2026-12_usmf_eur_A", currency="eur")
+    found = _months([_line("txn_1")], DOCUMENT, further, elsewhere)["2026-12"]
+    assert found.documents == (elsewhere, DOCUMENT, further)  # by id
+    assert found.accrued("usmf", "usd") == {"fee": 320}
