@@ -31,7 +31,7 @@ SHOP = {"shop": "de"}
 def following() -> dict[str, Any]:
     """The books of the world, in which every company follows Dynamics."""
     found = local_books.settings(
-        stripe_url="http://stripe", dynamics_url="http://dynamics"
+        stripe_url="https://stripe.test", dynamics_url="https://dynamics.test"
     ).books.model_dump(mode="json")
     for company in found["companies"].values():
         company["closed_through"] = "follow"

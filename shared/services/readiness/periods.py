@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from shared.converge.fiscal_periods import FiscalPeriods, following
+from shared.converge.fiscal_periods import FiscalPeriods
 from shared.domain.books import Books
-from shared.domain.closed_days import FollowedDays, Module
+from shared.domain.closed_days import FOLLOW, FollowedDays, Module
 from shared.ports import Clock
 from shared.services.readiness.checks import Probe, Problems
 from shared.services.readiness.reads import Reads
@@ -23,9 +23,7 @@ class PeriodSetup:
         self._zone, self._clock = ZoneInfo(settings.time_zone), clock
 
     def probes(self, company: str) -> Iterator[Probe]:
-        """That of one company, where it follows."""
-        if company not in following(self._books):
-            return
+        """That of one company; it asks nothing where the company does not follow."""
         name, notes = f"closed days {company}", dict[str, str]()
         remedy = (
             "Open the period of today in Dynamics (General ledger > Ledger setup > Ledger "
@@ -41,6 +39,10 @@ class PeriodSetup:
         )
 
     async def _closed(self, company: str, name: str, notes: dict[str, str]) -> Problems:
+        typed = self._books.companies[company].closed_through
+        if typed != FOLLOW:
+            notes[name] = f"the books have closed all through {typed}" if typed else ""
+            return {}
         days = (await self._periods.days(self._books))[company]
         notes[name] = f"Dynamics has closed {_said(days)}"
         today = self._clock.now().astimezone(self._zone).date()
