@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from shared.app_parts import AppParts
+from shared.converge.active_rules import ActiveRules
 from shared.converge.commands import Commands
-from shared.converge.deciding import ActiveRules, Decider
+from shared.converge.deciding import Decider
 from shared.converge.disputes import DisputeBooks
 from shared.converge.isolation import Isolation
 from shared.converge.origins import Origins

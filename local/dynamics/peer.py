@@ -211,6 +211,10 @@ class DynamicsPeer:
         """Close (or reopen) a month of a company for posting."""
         self._books.set_period(company, year, month, "Open" if reopen else "Closed")
 
+    def set_access(self, company: str, year: int, month: int, module: str, level: str) -> None:
+        """Give a module (`Cust`, `Ledger`, ...) another access to a month of a company."""
+        self._books.set_access(company, year, month, module, level)
+
     def refuse_account(self, company: str, account: str, reason: str) -> None:
         """Refuse to post lines on an account, for a reason that no entity set shows; empty: for
         none any more."""

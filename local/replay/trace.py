@@ -10,7 +10,7 @@ from typing import Any
 from local.dynamics import tenant_schema
 from local.world import World
 from shared.converge import queries, reading
-from shared.converge.deciding import context_of
+from shared.converge.active_rules import context_of
 from shared.converge.fiscal_periods import FiscalPeriods
 from shared.converge.origins import Origins
 from shared.domain.records import Link, Ref

@@ -12,8 +12,9 @@ from functools import partial
 
 from shared import telemetry
 from shared.converge import fees
+from shared.converge.active_rules import ActiveRules, target_of
 from shared.converge.commands import Commands
-from shared.converge.deciding import ActiveRules, Decider, target_of
+from shared.converge.deciding import Decider
 from shared.converge.masters import Masters
 from shared.converge.reading import Reader
 from shared.converge.recording import Recorder

@@ -32,6 +32,7 @@ OF_COMPANY = [
     *("revaluation {}", "bank accounts {}", "clearing accounts {}"),
     *("accounting currency {}", "exchange rates {}"),
     *("payment methods {}", "sales tax groups {}", "tax samples {}", "fee invoices {}"),
+    "closed days {}",
 ]
 
 
@@ -692,6 +693,20 @@ def test_with_one_voucher_dynamics_puts_every_line_of_a_journal_on_it() -> None:
 
 
 ACCOUNT = {"stripe_account_id": books.account_id("default")}
+
+
+def test_the_days_that_dynamics_has_closed_are_told_and_today_is_an_advice() -> None:
+    async def story(world: World) -> None:
+        world.dynamics.close_period("usmf", 2026, 8)
+        world.dynamics.set_access("usmf", 2026, 10, "Cust", "None")
+        (check,) = [each for each in await ready(world, 200) if each["name"] == "closed days usmf"]
+        assert "module ledger: through " in check["note"]
+        assert ", 2026-08-01 to 2026-08-31, from " in check["note"]
+        assert ", 2026-08-01 to 2026-08-31, 2026-10-01 to 2026-10-31, from " in check["note"]
+        assert check["problem"] == "today, 2026-10-01, is closed in usmf (module customers)"
+        assert check["advice"]
+
+    live(story, Options(settings=changed("companies.usmf.closed_through", "follow")))
 
 
 def test_days_of_another_time_zone_than_stripes_are_an_advice() -> None:

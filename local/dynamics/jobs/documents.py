@@ -114,7 +114,7 @@ class Poster:
             self.books.check_usable(account)
             if document.entity_set == FREE_TEXT_HEADERS and account.type == "Ledger":
                 self.books.check_dimensions(account, "")
-        self.books.check_period(document.company, document.date)
+        self.books.check_period(document.company, document.date, "Cust")
 
     def _accounting_amounts(self, document: InvoiceDocument) -> list[Decimal]:
         """Of the lines; the customer's is what they leave, so that the voucher balances."""

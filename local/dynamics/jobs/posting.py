@@ -149,6 +149,7 @@ class PostingJob:
     def _refusals_of_line(self, kind: JournalSets, row: StoredRow) -> list[str]:
         fields = row.fields
         prefix = f"Line {fields[LINE]}, voucher {fields['Voucher']}: "
+        module = "Vend" if kind is VENDOR_INVOICES else kind.account_type
         try:
             self.books.need_currency(fields[kind.currency])
             for account, name in zip(sides(self.books, fields), kind.dimensions, strict=True):
@@ -156,7 +157,7 @@ class PostingJob:
                     self.books.check_usable(account)
                     self.books.check_dimensions(account, fields[name])
                     self.books.check_currency(account, fields[kind.currency])
-                    self.books.check_period(account.company, fields[kind.date])
+                    self.books.check_period(account.company, fields[kind.date], module)
             if kind is PAYMENTS:
                 self.books.check_payable(sides(self.books, fields)[0])
             if kind is VENDOR_INVOICES:

@@ -200,8 +200,9 @@ class TenantBooks:
         unit = found.fields["GeneralRoundingRule"] if found else CENT
         return plain((amount / (unit or CENT)).quantize(WHOLE, ROUND_HALF_UP) * (unit or CENT))
 
-    def check_period(self, company: str, moment: datetime) -> None:
-        """Refuse a date whose period is closed or missing. Only posting asks this."""
+    def check_period(self, company: str, moment: datetime, module: str) -> None:
+        """Refuse a date whose period is missing, closed, or closed to a module (`Cust`, `Ledger`,
+        ...). Only posting asks this."""
         calendar = self.ledger(company)["FiscalCalendar"]
         name, year = f"Period {moment.month}", str(moment.year)
         known = any(
@@ -215,6 +216,11 @@ class TenantBooks:
             raise Infolog(
                 f"The fiscal period for {moment:%Y-%m-%d} is not open in company {company}."
             )
+        if row.fields[f"{module}AccessLevel"] == "None":
+            raise Infolog(
+                f"Module {module} may not post in the fiscal period for {moment:%Y-%m-%d} in "
+                f"company {company}."
+            )
 
     def set_period(self, company: str, year: int, month: int, status: str) -> None:
         """Give a month of a company a status. Raises `KeyError` for one that it does not have."""
@@ -222,6 +228,14 @@ class TenantBooks:
         if row is None:
             raise KeyError(f"{company} has no period {year}-{month:02}")
         self.store.update(row, {"PeriodStatus": status})
+
+    def set_access(self, company: str, year: int, month: int, module: str, level: str) -> None:
+        """Give a module another access (`All`, `None`, `User`) to a month of a company. Raises
+        `KeyError` for one that it does not have."""
+        row = self._ledger_period(company, year, month)
+        if row is None:
+            raise KeyError(f"{company} has no period {year}-{month:02}")
+        self.store.update(row, {f"{module}AccessLevel": level})
 
     def _ledger_period(self, company: str, year: int, month: int) -> StoredRow | None:
         calendar = self.ledger(company)["FiscalCalendar"]

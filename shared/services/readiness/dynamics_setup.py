@@ -12,11 +12,10 @@ from shared.entities.customer import CUSTOMERS
 from shared.ports import Clock, DynamicsGateway
 from shared.services.readiness.accounts import AccountsSetup
 from shared.services.readiness.checks import Probe, Problems
-from shared.services.readiness.companies import CompanySetup
+from shared.services.readiness.companies import CompanySetup, PeriodSetup
 from shared.services.readiness.currencies import CurrencySetup
 from shared.services.readiness.fee_invoices import FeeInvoiceSetup
 from shared.services.readiness.named_by_mapping import MappedSetup, dimension_probe
-from shared.services.readiness.periods import PeriodSetup
 from shared.services.readiness.reads import Reads
 from shared.settings import Settings
 from shared.stores.mappings import Mappings

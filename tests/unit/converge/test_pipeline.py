@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from local.tables import MemoryTables
-from shared.converge.deciding import target_of
+from shared.converge.active_rules import target_of
 from shared.converge.phases import PHASES_MAX
 from shared.converge.plan import link_of
 from shared.converge.stages import DecidedObject, Failed, WrittenObject

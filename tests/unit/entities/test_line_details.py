@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.converge.deciding import context_of
+from shared.converge.active_rules import context_of
 from shared.converge.reading import fetch
 from shared.entities.common.erasure import without_person
 from shared.entities.common.journal_lines import JournalLine, PayoutNames
