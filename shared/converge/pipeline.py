@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import partial
 
 from shared import telemetry
-from shared.converge import fees
 from shared.converge.active_rules import ActiveRules, target_of
 from shared.converge.commands import Commands
 from shared.converge.deciding import Decider
@@ -75,6 +74,5 @@ class Converge:
         target = target_of(settings, mapping, masters.accounts)
         written = await onward(noted, partial(self.commands.run, kind, target, writer))
         listed = await each(written, reader.disputes.note)
-        accrued = await each(listed, partial(fees.note, self.recorder.tables))
-        recorded = await self.recorder.record(accrued, context)
+        recorded = await self.recorder.record(listed, context)
         return {result.id: result.outcome for result in recorded}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
-from shared.converge import accounts, measures
+from shared.converge import accounts, lists, measures
 from shared.converge.dispatch import Dispatch
 from shared.converge.stages import (
     DecidedObject,
@@ -26,7 +26,7 @@ from shared.entities.common.objects import Context, Enqueue
 from shared.outcomes import Kind, Outcome, outcome_of
 from shared.ports import Clock, Flows, StripeGateway, Tables
 from shared.settings import Settings
-from shared.stores import receipts, tie_outs
+from shared.stores import tie_outs
 from shared.stores.links import LinkStore
 
 AMOUNT_BOUND = 1 << 63  # of a table cell
@@ -48,7 +48,7 @@ class Recorder:
 
     async def record(self, results: Sequence[Result], context: Context) -> list[RecordedObject]:
         """Settle what is claimed, note new accounts at Stripe, hand on what others have to do."""
-        listed = await onward_each(results, self._list)
+        listed = await each(results, partial(lists.note, self.tables, self.clock))
         settled = await each(listed, self._settle)  # what failed gives back its claim, too
         stored = [after for before, after in zip(listed, settled, strict=True) if after is before]
         await measures.note_unposted(self.tables, self.clock, [_reached(each) for each in stored])
@@ -56,12 +56,6 @@ class Recorder:
         noted = await onward_each(settled, note)
         handed_on = await self._hand_on(noted)
         return [RecordedObject(result.id, outcome(result)) for result in handed_on]
-
-    async def _list(self, value: WrittenObject) -> WrittenObject:
-        """Without its place on the list an object is not settled, but what is written is linked."""
-        if value.desired.listed is not None:
-            await receipts.note(self.tables, value.id, value.desired.listed, self.clock.now())
-        return value
 
     async def _settle(self, result: Result) -> Result:
         """Store the links that were made, and release the claim."""
