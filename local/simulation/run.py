@@ -209,6 +209,7 @@ class SeedRun:
         for day in range(QUIET_DAYS_MAX):
             await self.environment.clock.sleep(86_400)
             self._report(self._always())
+            self._report(listed("good_line_waits", self.bookkeeper.holds.late))
             if not day:
                 self._report(await slow_to_heal(self.environment.subject, calm_at))
             if self.violations:
@@ -216,6 +217,7 @@ class SeedRun:
             parked = await parked_ids(self.environment.tables)
             if (
                 day >= QUIET_DAYS_MIN
+                and self.bookkeeper.holds.held is None
                 and all(peer.exhausted() for peer in self.environment.subject.peers.values())
                 and not await self._open()
             ):
