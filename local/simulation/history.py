@@ -26,11 +26,23 @@ class HandResolution:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class TaxDocument:
+    """A tax document of Stripe that a person confirmed, or is to confirm."""
+
+    month: str
+    company: str
+    currency: str
+    number: str
+    total_minor: int
+
+
 @dataclass(slots=True)
 class History:
     """`began`: when the app was switched on. `decided`: by balance transaction. `rerouted`: whether
-    a policy with other routes was ever published."""
+    a policy with other routes was ever published. `tax_documents`: those confirmed, by number."""
 
     began: datetime
     decided: dict[str, HandResolution] = field(default_factory=dict)
     rerouted: bool = False
+    tax_documents: dict[str, TaxDocument] = field(default_factory=dict)

@@ -5,6 +5,7 @@ from typing import Any
 
 from local.simulation import (
     dispute_oracle,
+    fee_oracle,
     oracle,
     order_oracle,
     origin_oracle,
@@ -23,10 +24,17 @@ def stand(subject: JudgedWorld, parked: Mapping[Any, Row]) -> list[Violation]:
     found += _orders(subject)
     found += _origins(subject)
     found += _disputes(subject)
+    found += listed("fees_accrued_differ", fee_oracle.unequal(subject))
+    found += listed("fee_invoice_unsettled", fee_oracle.unsettled(subject))
     lost = reference_oracle.lost(subject.all_objects("payout"), subject.dynamics)
     found += listed("reference_lost", lost)
     posted = subject.dynamics.ledger().posted
     return found + listed("unbalanced_voucher", oracle.unbalanced(posted))
+
+
+def expected(subject: JudgedWorld) -> dict[str, dict[str, oracle.Entry]]:
+    """What must be in the books; see `oracle.expected`."""
+    return oracle.expected(subject.peers, subject.time_zone, fees_accrue=subject.fees_accrue)
 
 
 def accepted_gaps(history: History) -> dict[str, int]:
@@ -62,7 +70,7 @@ def _money(subject: JudgedWorld, parked: Mapping[Any, Row]) -> list[Violation]:
     """Every transaction has all its lines; what is on suspense is in the inbox too."""
     lines = oracle.booked(subject.dynamics)
     missing, unlisted = [], []
-    for txn, entries in oracle.expected(subject.peers, subject.time_zone).items():
+    for txn, entries in expected(subject).items():
         if txn in subject.history.decided:
             continue
         missing += [f"{key} {entry}" for key, entry in entries.items() if key not in lines]

@@ -29,6 +29,7 @@ from local.simulation.operators import Doings, Operators
 from local.simulation.orders import Counter
 from local.simulation.resolving import Resolver
 from local.simulation.subject import SHOWN_MAX, Violation, listed
+from local.simulation.tax_documents import TaxDocuments
 from local.simulation.timeline import Timeline
 from local.simulation.verification import fixed_point, proof
 
@@ -77,6 +78,9 @@ class SeedRun:
             environment.ask,
             environment.history,
         )
+        self.tax_documents = TaxDocuments(
+            environment.subject, environment.ask, environment.timeline, environment.seed
+        )
         self.violations: list[Violation] = []
         self.ever_parked: dict[str, None] = {}
         self.still_parked: list[str] = []
@@ -84,6 +88,8 @@ class SeedRun:
     async def live(self, days: float) -> None:
         """The whole run. Stops at the first violation."""
         environment = self.environment
+        if environment.conditions.fees_accrue:
+            environment.serve(self.tax_documents.run(), "tax documents")
         posting = environment.serve(self.bookkeeper.run(), "posting job")
         meddling = [
             environment.serve(self.bookkeeper.meddle(), "bookkeeper"),
@@ -218,6 +224,7 @@ class SeedRun:
             if (
                 day >= QUIET_DAYS_MIN
                 and self.bookkeeper.holds.held is None
+                and not self.tax_documents.due()
                 and all(peer.exhausted() for peer in self.environment.subject.peers.values())
                 and not await self._open()
             ):

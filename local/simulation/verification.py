@@ -23,6 +23,8 @@ RECORD_SETS = (
     *("CustomersV3", "CustomerPaymentJournalHeaders", "CustomerPaymentJournalLines"),
     *("LedgerJournalHeaders", "LedgerJournalLines", "SalesOrderHeadersV2", "SalesOrderLinesV3"),
     *("CDSFreeTextInvoiceHeaders", "CDSFreeTextInvoiceLines"),
+    *("VendInvoiceJournalHeaders", "VendInvoiceJournalLines"),
+    *("VendorPaymentJournalHeaders", "VendorPaymentJournalLines"),
     *("ReleasedProductsV2", "OpenTradeAgreementJournalHeadersV2", "OpenSalesPriceJournalLinesV2"),
 )
 
