@@ -101,6 +101,7 @@ KINDS: tuple[FaultKind, ...] = (
     FaultKind(
         "person_resolves", 0.3, "support resolves parked items: booked by hand, or never to be"
     ),
+    FaultKind("person_corrects", 0.3, "the controller clears suspense and takes back posted fees"),
     FaultKind("person_backfills", 0.1, "somebody starts a backfill of any age in mid-business"),
     FaultKind("person_repartitions", 0.1, "an administrator lowers the partitions, or raises them"),
     FaultKind("person_reroutes", 0.2, "a policy is published that sends sales to another company"),

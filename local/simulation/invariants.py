@@ -208,8 +208,9 @@ async def _tie_outs(subject: JudgedWorld) -> list[Violation]:
 
 
 def _has_decided(subject: JudgedWorld, payout: str) -> bool:
-    """Whether people decided about a member of a payout: then its lines are not all ours."""
-    decided = subject.history.decided
+    """Whether people decided about a member of a payout, or took it back: then its lines
+    are not all ours."""
+    decided = subject.history.incomplete
     if not decided:
         return False
     path, params = "/v1/balance_transactions", {"payout": payout, "limit": 100}

@@ -13,6 +13,7 @@ from local.loop import run_virtual
 from local.simulation import oracle
 from local.simulation.bookkeeper import Bookkeeper
 from local.simulation.conditions import conditions_of
+from local.simulation.correcting import Corrector
 from local.simulation.environment import Environment, open_environment
 from local.simulation.faults import Allowed, Injected, Injector
 from local.simulation.invariants import (
@@ -81,6 +82,7 @@ class SeedRun:
         self.tax_documents = TaxDocuments(
             environment.subject, environment.ask, environment.timeline, environment.seed
         )
+        self.corrector = Corrector(environment.subject, environment.ask, environment.seed)
         self.violations: list[Violation] = []
         self.ever_parked: dict[str, None] = {}
         self.still_parked: list[str] = []
@@ -129,6 +131,7 @@ class SeedRun:
                 ask=environment.ask,
                 parked=lambda: parked_ids(environment.tables),
                 resolve=self._resolve,
+                correct=self.corrector.correct,
                 repartition=environment.repartition,
                 reroute=environment.reroute,
             ),
@@ -214,6 +217,7 @@ class SeedRun:
         calm_at = self.environment.clock.now()
         for day in range(QUIET_DAYS_MAX):
             await self.environment.clock.sleep(86_400)
+            await self.corrector.settle()
             self._report(self._always())
             self._report(listed("good_line_waits", self.bookkeeper.holds.late))
             if not day:
