@@ -4,6 +4,7 @@ import random
 from datetime import timedelta
 
 from local.dynamics import DynamicsPeer, JournalResult
+from local.simulation.customer_holds import CustomerHolds
 from local.simulation.faults import Injector
 from local.simulation.timeline import Timeline
 from shared.ports import Clock
@@ -26,6 +27,7 @@ class Bookkeeper:
         self._rng = random.Random(f"bookkeeper {seed}")  # noqa: S311 - a seeded world
         self._injector = injector
         self._timeline = timeline
+        self.holds = CustomerHolds(peer, clock, seed, injector=injector, timeline=timeline)
         self._post_seconds = 3_600.0 * self._rng.choice(POST_HOURS)
 
     async def run(self) -> None:
@@ -48,6 +50,7 @@ class Bookkeeper:
             elif result.moved_to:
                 told += f", bad lines moved to {result.moved_to}"
             self._timeline.note("posting job", told)
+        self.holds.ran()
         return results
 
     async def meddle(self) -> None:

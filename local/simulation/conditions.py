@@ -44,8 +44,10 @@ STARTS = (
     datetime(2026, 12, 29, tzinfo=UTC),  # a year ends
     datetime(2027, 2, 26, tzinfo=UTC),  # a short month; then summer time begins
 )
+MONTH_ENDS = STARTS[2:]  # a month is over soon, and its tax document comes
 WAYS_IN: tuple[Ingress, ...] = ("both", "event_grid")
 OTHER_WAY_EVERY = 5  # seeds; the others have the webhook alone
+TAX_DOCUMENT_EVERY = 8  # seeds; the others book fees by journal
 STALE_SECONDS = (60.0, 3_000.0)  # below the smallest overlap of the sweeps
 
 
@@ -85,6 +87,7 @@ class Conditions:
     ingress: Ingress = "webhook"
     shapes: tuple[Shape, ...] = ("snapshot",)
     second_account: bool = False
+    fees_accrue: bool = False
 
 
 def conditions_of(seed: int) -> Conditions:
@@ -98,9 +101,10 @@ def conditions_of(seed: int) -> Conditions:
 
     latency = one_of("speed of dynamics", LATENCY_SECONDS)
     orders = one_of("orders", ORDERS)
+    fees_accrue = seed % TAX_DOCUMENT_EVERY == 0
     late_commit_max = SETTLE_SECONDS - latency[1]
     return Conditions(
-        start=one_of("start", STARTS),
+        start=one_of("start", MONTH_ENDS if fees_accrue else STARTS),
         instances=one_of("instances", INSTANCES),
         partitions=one_of("partitions", PARTITIONS),
         ledger_partitions=one_of("ledger partitions", LEDGER_PARTITIONS),
@@ -124,6 +128,7 @@ def conditions_of(seed: int) -> Conditions:
         stale_list_seconds=between("stale", *STALE_SECONDS),
         ingress=one_of("ingress", WAYS_IN) if seed % OTHER_WAY_EVERY == 0 else "webhook",
         shapes=one_of("shapes", SHAPES),
+        fees_accrue=fees_accrue,
     )
 
 

@@ -23,7 +23,7 @@ from local.simulation.merchant import account_of
 from local.simulation.network import Network
 from local.simulation.observers import JournalWatch, LetterWatch, QueueWatch
 from local.simulation.oracle import CLEARING_OF_SECOND, SECOND
-from local.simulation.orders import policy
+from local.simulation.orders import policies
 from local.simulation.outages import Outages
 from local.simulation.port_faults import FaultyBroker, FaultyQueue, FaultyTables
 from local.simulation.posting_order import may_leave
@@ -126,6 +126,7 @@ class Environment:
             retention_days=self.conditions.retention_days,
             time_zone=self.conditions.time_zone,
             orders=self.conditions.orders,
+            fees_accrue=self.conditions.fees_accrue,
             second=self.second,
         )
 
@@ -150,7 +151,9 @@ class Environment:
 
     async def publish(self, *, routes: bool = True) -> None:
         """The mapping of the seed. `routes`: the sales of a shop belong to the other company."""
-        documents = (policy(routes=routes),) if self.conditions.orders else ()
+        documents = policies(
+            orders=self.conditions.orders, routes=routes, fees_accrue=self.conditions.fees_accrue
+        )
         settings = self.settings()
         mappings = bootstrap.mappings_of(settings, self.tables, self.clock, REGISTRY)
         recent = Recent(self.tables, REGISTRY.codec).objects

@@ -95,11 +95,13 @@ KINDS: tuple[FaultKind, ...] = (
     FaultKind("journal_refused", 0.6, "an account is suspended: the posting job refuses journals"),
     FaultKind("line_moved", 0.6, "the posting job moves bad lines to another journal"),
     FaultKind("period_closed", 0.8, "a period is closed in Dynamics for some days"),
+    FaultKind("customer_blocked", 1.0, "a customer is on hold in Dynamics for some days"),
     FaultKind("foreign_message", 0.05, "somebody else sends to a queue of ours"),
     FaultKind("person_retries", 0.3, "support retries parked items by hand"),
     FaultKind(
         "person_resolves", 0.3, "support resolves parked items: booked by hand, or never to be"
     ),
+    FaultKind("person_corrects", 0.3, "the controller clears suspense and takes back posted fees"),
     FaultKind("person_backfills", 0.1, "somebody starts a backfill of any age in mid-business"),
     FaultKind("person_repartitions", 0.1, "an administrator lowers the partitions, or raises them"),
     FaultKind("person_reroutes", 0.2, "a policy is published that sends sales to another company"),

@@ -9,6 +9,7 @@ from local.books import CUSTOMER_ID_PROPERTY
 from local.simulation import invariants_books, oracle, order_oracle
 from local.simulation.dispute_oracle import is_open
 from local.simulation.history import is_unbooked
+from local.simulation.invariants_books import expected
 from local.simulation.subject import JudgedWorld, Violation, listed
 from local.tables import MemoryTables
 from shared.outcomes import Kind
@@ -30,6 +31,10 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "CDSFreeTextInvoiceHeaders": ("ExternalInvoiceId",),
     "CDSFreeTextInvoiceLines": ("ExternalInvoiceId", "LineNumber"),
     "ReleasedProductsV2": ("ItemNumber",),
+    "VendInvoiceJournalHeaders": ("JournalBatchNumber",),
+    "VendInvoiceJournalLines": ("JournalBatchNumber", "LineNumber"),
+    "VendorPaymentJournalHeaders": ("JournalBatchNumber",),
+    "VendorPaymentJournalLines": ("JournalBatchNumber", "LineNumber"),
 }
 WRITTEN_AS = {"ReleasedProductCreationsV2": "ReleasedProductsV2"}
 POSTED_AWAY = (
@@ -75,9 +80,7 @@ def always(subject: JudgedWorld) -> list[Violation]:
     """What holds at every moment, whatever fails: nothing doubled, nothing wrong."""
     found = doubled(subject)
     wanted = {
-        key: entry
-        for entries in oracle.expected(subject.peers, subject.time_zone).values()
-        for key, entry in entries.items()
+        key: entry for entries in expected(subject).values() for key, entry in entries.items()
     }
     wrong = [
         f"{key}: {entry}, expected {wanted.get(key)}"
@@ -205,8 +208,9 @@ async def _tie_outs(subject: JudgedWorld) -> list[Violation]:
 
 
 def _has_decided(subject: JudgedWorld, payout: str) -> bool:
-    """Whether people decided about a member of a payout: then its lines are not all ours."""
-    decided = subject.history.decided
+    """Whether people decided about a member of a payout, or took it back: then its lines
+    are not all ours."""
+    decided = subject.history.incomplete
     if not decided:
         return False
     path, params = "/v1/balance_transactions", {"payout": payout, "limit": 100}

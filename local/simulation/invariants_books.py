@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from local.simulation import (
+    correction_oracle,
     dispute_oracle,
+    fee_oracle,
     oracle,
     order_oracle,
     origin_oracle,
     reference_oracle,
 )
-from local.simulation.history import History
 from local.simulation.subject import JudgedWorld, Violation, listed
 from shared.ports import Row
 
@@ -23,16 +24,26 @@ def stand(subject: JudgedWorld, parked: Mapping[Any, Row]) -> list[Violation]:
     found += _orders(subject)
     found += _origins(subject)
     found += _disputes(subject)
+    found += listed("fees_accrued_differ", fee_oracle.unequal(subject))
+    found += listed("fee_invoice_unsettled", fee_oracle.unsettled(subject))
+    corrected = correction_oracle.unequal(subject, expected(subject))
+    found += listed("correction_differs", corrected)
     lost = reference_oracle.lost(subject.all_objects("payout"), subject.dynamics)
     found += listed("reference_lost", lost)
     posted = subject.dynamics.ledger().posted
     return found + listed("unbalanced_voucher", oracle.unbalanced(posted))
 
 
-def accepted_gaps(history: History) -> dict[str, int]:
-    """What people decided never to book, per currency: it stays in the gap."""
-    gaps: dict[str, int] = {}
-    for each in history.decided.values():
+def expected(subject: JudgedWorld) -> dict[str, dict[str, oracle.Entry]]:
+    """What must be in the books; see `oracle.expected`."""
+    found = oracle.expected(subject.peers, subject.time_zone, fees_accrue=subject.fees_accrue)
+    return correction_oracle.with_corrections(found, subject.history)
+
+
+def accepted_gaps(subject: JudgedWorld) -> dict[str, int]:
+    """What people decided never to book, or took back, per currency: it stays in the gap."""
+    gaps = correction_oracle.gaps(expected(subject), subject.history)
+    for each in subject.history.decided.values():
         if not each.voucher:
             gaps[each.currency] = gaps.get(each.currency, 0) + each.net_minor
     return gaps
@@ -45,9 +56,7 @@ def _balances(subject: JudgedWorld) -> list[Violation]:
     for alias, stripe in subject.peers.items():
         clearing = oracle.clearing_balance((*ledger.posted, *ledger.drafts), alias)
         balance = oracle.stripe_balance(stripe)
-        for currency, amount in (
-            accepted_gaps(subject.history).items() if stripe is subject.stripe else ()
-        ):
+        for currency, amount in accepted_gaps(subject).items() if stripe is subject.stripe else ():
             balance[currency] = balance.get(currency, 0) - amount
         currencies = dict.fromkeys((*balance, *clearing))
         found += [
@@ -62,12 +71,12 @@ def _money(subject: JudgedWorld, parked: Mapping[Any, Row]) -> list[Violation]:
     """Every transaction has all its lines; what is on suspense is in the inbox too."""
     lines = oracle.booked(subject.dynamics)
     missing, unlisted = [], []
-    for txn, entries in oracle.expected(subject.peers, subject.time_zone).items():
+    for txn, entries in expected(subject).items():
         if txn in subject.history.decided:
             continue
         missing += [f"{key} {entry}" for key, entry in entries.items() if key not in lines]
         suspended = any(entry.against == oracle.SUSPENSE for entry in entries.values())
-        if suspended and txn not in parked:
+        if suspended and txn not in parked and txn not in subject.history.corrected:
             unlisted.append(txn)
     return listed("line_missing", missing) + listed("suspense_unlisted", unlisted)
 

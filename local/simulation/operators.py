@@ -1,9 +1,10 @@
-"""What people do to a running app in good faith: retry, resolve, backfill, publish, lower the
-partitions, send to the wrong queue."""
+"""What people do to a running app in good faith: retry, resolve, correct, backfill, publish, lower
+the partitions, send to the wrong queue."""
 
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from local.servicebus import Broker
 from local.servicebus.messages import Outgoing
@@ -12,6 +13,7 @@ from local.simulation.timeline import Timeline
 from shared.ports import Clock, Json
 
 PAUSE_SECONDS = (2 * 3_600.0, 14 * 3_600.0)
+CORRECTS_AFTER = timedelta(days=1)  # by then something is posted
 BACKFILL_DAYS = (1, 30, 400)  # most look back days or weeks, one in three at all there is
 OLD_SHARE = 1 / 3
 RETRIED_MAX = 20
@@ -29,12 +31,14 @@ type Ask = Callable[[str, Json], Awaitable[Json | None]]
 
 @dataclass(frozen=True, slots=True)
 class Doings:
-    """What people can do. `parked`: the ids of the items in the inbox. `resolve`, `repartition`
-    and `reroute` do what they say, or nothing where there is nothing to do, and tell it."""
+    """What people can do. `parked`: the ids of the items in the inbox. `resolve`, `correct`,
+    `repartition` and `reroute` do what they say, or nothing where there is nothing to do, and tell
+    it."""
 
     ask: Ask
     parked: Callable[[], Awaitable[Sequence[str]]]
     resolve: Callable[[random.Random], Awaitable[str]]
+    correct: Callable[[], Awaitable[str]]
     repartition: Callable[[random.Random], str]
     reroute: Callable[[], Awaitable[str]]
 
@@ -52,7 +56,7 @@ class Operators:
         broker: Broker,
         doings: Doings,
     ) -> None:
-        self._clock = clock
+        self._clock, self._began = clock, clock.now()
         self._rng = random.Random(f"people {seed}")  # noqa: S311 - a seeded world
         self._injector = injector
         self._timeline = timeline
@@ -77,6 +81,10 @@ class Operators:
             self._told("retry", await doings.ask("inbox/retry", {"ids": chosen}))
         if ids and self._injector.strikes("person_resolves", f"{len(ids)} parked"):
             self._told("resolve", await doings.resolve(self._rng))
+
+        is_later = self._clock.now() >= self._began + CORRECTS_AFTER
+        if is_later and self._injector.strikes("person_corrects"):
+            self._told("correct", await doings.correct())
 
     async def _administer(self) -> None:
         doings = self._doings

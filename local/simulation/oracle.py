@@ -67,6 +67,7 @@ SUSPENSE = "199900"
 WAITS = "130200"  # of receipts that wait for their invoice: a customer's, all the same
 BETWEEN_COMPANIES = ("132950", "132960")
 FEES = MappingProxyType({"stripe_fee": ("fee", "618900"), "tax": ("fee_tax", "154300")})
+ACCRUED = "218900"  # of fees, tax included, that wait for Stripe's tax document
 HAND = "HAND-"  # vouchers that people enter begin so
 LINE_SETS = ("CustomerPaymentJournalLines", "LedgerJournalLines")
 
@@ -87,25 +88,32 @@ class Entry:
     date: date
 
 
-def expected(peers: Mapping[str, StripePeer], time_zone: str) -> dict[str, dict[str, Entry]]:
+def expected(
+    peers: Mapping[str, StripePeer], time_zone: str, *, fees_accrue: bool = False
+) -> dict[str, dict[str, Entry]]:
     """What must be in the books of all Stripe accounts, given by alias: transaction id -> key ->
-    entry. Days end in `time_zone`. A currency without a book is in none."""
+    entry. Days end in `time_zone`. A currency without a book is in none. `fees_accrue`: fees wait
+    for Stripe's tax document."""
     zone = ZoneInfo(time_zone)
     return {
-        str(txn["id"]): _entries(alias, txn, zone)
+        str(txn["id"]): _entries(alias, txn, zone, fees_accrue)
         for alias, stripe in peers.items()
         for txn in stripe.objects("balance_transaction")
         if txn["currency"] in CLEARINGS[alias]
     }
 
 
-def _entries(alias: str, txn: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Entry]:
+def _entries(
+    alias: str, txn: Mapping[str, Any], zone: ZoneInfo, fees_accrue: bool
+) -> dict[str, Entry]:
     currency = str(txn["currency"])
     company, _ = CLEARINGS[alias][currency]
     day = datetime.fromtimestamp(int(txn["created"]), zone).date()
     found = {}
     if txn["amount"]:
         against = AGAINST.get(str(txn["reporting_category"]), SUSPENSE)
+        if fees_accrue and txn["reporting_category"] == "fee":
+            against = ACCRUED
         amount_minor = int(txn["amount"])
         entry = Entry(alias, company, currency, amount_minor, against, day)
         found[f"{txn['id']}:gross"] = entry
@@ -116,6 +124,7 @@ def _entries(alias: str, txn: Mapping[str, Any], zone: ZoneInfo) -> dict[str, En
     for kind, amount in sums.items():
         name, against = FEES[kind]
         against = "618905" if disputed and kind == "stripe_fee" else against
+        against = ACCRUED if fees_accrue else against
         if amount:
             found[f"{txn['id']}:{name}"] = Entry(alias, company, currency, -amount, against, day)
     return found

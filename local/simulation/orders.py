@@ -1,4 +1,4 @@
-"""Sales by orders: which seeds have them, by which policy, and what the merchant's baskets are."""
+"""Sales by orders: by which policy, and what the merchant's baskets are."""
 
 import random
 
@@ -9,6 +9,11 @@ from shared.ports import Json
 POLICY = """
 kind: policy
 name: simulated
+"""
+ACCRUAL = """
+fees: vendor_invoice
+"""
+SALES = """
 sales:
   - when: {currency: [eur]}
     book: order
@@ -28,9 +33,12 @@ ROUTED_SHARE = 0.3  # of baskets are sold by the other company
 NAMED_SHARE = 0.6  # of baskets whose refunds in part name the lines that come back
 
 
-def policy(*, routes: bool) -> str:
-    """The policy of a seed; `routes`: with sales of a shop that belong to the other company."""
-    return POLICY + ROUTES if routes else POLICY
+def policies(*, orders: bool, routes: bool, fees_accrue: bool) -> tuple[str, ...]:
+    """The policy of a seed, or none where the product's own stays. `routes`: of `orders`, with
+    sales of a shop that belong to the other company."""
+    parts = ((ACCRUAL, fees_accrue), (SALES, orders), (ROUTES, orders and routes))
+    chosen = [text for text, is_chosen in parts if is_chosen]
+    return ("".join((POLICY, *chosen)),) if chosen else ()
 
 
 class Counter:

@@ -13,6 +13,7 @@ from local.loop import run_virtual
 from local.simulation import oracle
 from local.simulation.bookkeeper import Bookkeeper
 from local.simulation.conditions import conditions_of
+from local.simulation.correcting import Corrector
 from local.simulation.environment import Environment, open_environment
 from local.simulation.faults import Allowed, Injected, Injector
 from local.simulation.invariants import (
@@ -29,6 +30,7 @@ from local.simulation.operators import Doings, Operators
 from local.simulation.orders import Counter
 from local.simulation.resolving import Resolver
 from local.simulation.subject import SHOWN_MAX, Violation, listed
+from local.simulation.tax_documents import TaxDocuments
 from local.simulation.timeline import Timeline
 from local.simulation.verification import fixed_point, proof
 
@@ -77,6 +79,10 @@ class SeedRun:
             environment.ask,
             environment.history,
         )
+        self.tax_documents = TaxDocuments(
+            environment.subject, environment.ask, environment.timeline, environment.seed
+        )
+        self.corrector = Corrector(environment.subject, environment.ask, environment.seed)
         self.violations: list[Violation] = []
         self.ever_parked: dict[str, None] = {}
         self.still_parked: list[str] = []
@@ -84,6 +90,8 @@ class SeedRun:
     async def live(self, days: float) -> None:
         """The whole run. Stops at the first violation."""
         environment = self.environment
+        if environment.conditions.fees_accrue:
+            environment.serve(self.tax_documents.run(), "tax documents")
         posting = environment.serve(self.bookkeeper.run(), "posting job")
         meddling = [
             environment.serve(self.bookkeeper.meddle(), "bookkeeper"),
@@ -123,6 +131,7 @@ class SeedRun:
                 ask=environment.ask,
                 parked=lambda: parked_ids(environment.tables),
                 resolve=self._resolve,
+                correct=self.corrector.correct,
                 repartition=environment.repartition,
                 reroute=environment.reroute,
             ),
@@ -208,7 +217,9 @@ class SeedRun:
         calm_at = self.environment.clock.now()
         for day in range(QUIET_DAYS_MAX):
             await self.environment.clock.sleep(86_400)
+            await self.corrector.settle()
             self._report(self._always())
+            self._report(listed("good_line_waits", self.bookkeeper.holds.late))
             if not day:
                 self._report(await slow_to_heal(self.environment.subject, calm_at))
             if self.violations:
@@ -216,6 +227,8 @@ class SeedRun:
             parked = await parked_ids(self.environment.tables)
             if (
                 day >= QUIET_DAYS_MIN
+                and self.bookkeeper.holds.held is None
+                and not self.tax_documents.due()
                 and all(peer.exhausted() for peer in self.environment.subject.peers.values())
                 and not await self._open()
             ):

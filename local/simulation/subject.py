@@ -28,7 +28,8 @@ class Violation:
 @dataclass(frozen=True, slots=True)
 class JudgedWorld:
     """The parts that are examined. `second`: the second Stripe account. `given`: what the broker
-    was ever given; `letters`: how long it keeps what it gave up; `journals`: who wrote to which."""
+    was ever given; `letters`: how long it keeps what it gave up; `journals`: who wrote to which.
+    `fees_accrue`: fees wait for Stripe's tax document."""
 
     stripe: StripePeer
     dynamics: DynamicsPeer
@@ -43,6 +44,7 @@ class JudgedWorld:
     retention_days: int
     time_zone: str
     orders: bool = False
+    fees_accrue: bool = False
     second: StripePeer | None = None
 
     @property

@@ -23,6 +23,8 @@ RECORD_SETS = (
     *("CustomersV3", "CustomerPaymentJournalHeaders", "CustomerPaymentJournalLines"),
     *("LedgerJournalHeaders", "LedgerJournalLines", "SalesOrderHeadersV2", "SalesOrderLinesV3"),
     *("CDSFreeTextInvoiceHeaders", "CDSFreeTextInvoiceLines"),
+    *("VendInvoiceJournalHeaders", "VendInvoiceJournalLines"),
+    *("VendorPaymentJournalHeaders", "VendorPaymentJournalLines"),
     *("ReleasedProductsV2", "OpenTradeAgreementJournalHeadersV2", "OpenSalesPriceJournalLinesV2"),
 )
 
@@ -54,7 +56,7 @@ def _proof_of(
     balance = oracle.stripe_balance(stripe)
     posted = oracle.clearing_balance(ledger.posted, alias)
     drafts = oracle.clearing_balance(ledger.drafts, alias)
-    accepted = accepted_gaps(environment.history) if stripe is environment.stripe else {}
+    accepted = accepted_gaps(environment.subject) if stripe is environment.stripe else {}
     for name, proof in currencies.items():
         if is_unbooked(alias, name):
             continue
