@@ -1,5 +1,5 @@
-"""The lists that people work on: receipts that no invoice took, and accrued fees, which Stripe's tax
-document is compared with."""
+"""The lists that people work on: receipts that no invoice took, and accrued fees, with which
+Stripe's tax document is compared."""
 
 from shared.converge.stages import Failed, WrittenObject
 from shared.entities.common.journal_lines import JournalLine
