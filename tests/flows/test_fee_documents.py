@@ -302,6 +302,25 @@ def test_a_closed_period_refuses_a_document_until_an_open_day_is_named() -> None
     live(story, OPTIONS, START)
 
 
+def test_a_period_that_dynamics_closed_refuses_a_document_where_the_books_follow_it() -> None:
+    async def story(world: World) -> None:
+        await _sold_in_october(world)
+        await world.clock.sleep(NOVEMBER)
+        now_the_books_are(world, following_dynamics)
+        world.dynamics.set_access("usmf", 2026, 10, "Vend", "None")
+        answer = await _confirm(world, FEE)
+        assert answer.status_code == 409
+        assert "no open fiscal period of usmf for the line's day" in answer.json()["message"]
+        assert "(module vendors): name an open day with post_on" in answer.json()["message"]
+        assert (await _confirm(world, FEE, post_on="2026-11-01")).status_code == 202
+
+    live(story, OPTIONS, START)
+
+
+def following_dynamics(value: dict[str, Any]) -> None:
+    value["companies"]["usmf"]["closed_through"] = "follow"
+
+
 def closed_through_october(value: dict[str, Any]) -> None:
     value["companies"]["usmf"]["closed_through"] = "2026-10-31"
 
