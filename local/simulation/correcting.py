@@ -11,7 +11,7 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from local.simulation import correction_oracle
-from local.simulation.history import RECLASS, Correction
+from local.simulation.history import RECLASS, OrderedCorrection
 from local.simulation.subject import JudgedWorld
 from shared.ports import Json
 
@@ -44,17 +44,17 @@ class Corrector:
         now = self._subject.clock.now().timestamp()
         return datetime.fromtimestamp(now, ZoneInfo(self._subject.time_zone)).date()
 
-    def _reversal(self, key: str) -> Correction:
+    def _reversal(self, key: str) -> OrderedCorrection:
         """Of fees that wait for their tax document nothing is taken back for good."""
         replaces = self._rng.random() < REPLACED_SHARE or self._subject.fees_accrue
         txn, _, line = key.partition(":")
-        return Correction(txn, line, self._today(), replaces=replaces)
+        return OrderedCorrection(txn, line, self._today(), replaces=replaces)
 
-    def _reclass(self, txn: str) -> Correction:
+    def _reclass(self, txn: str) -> OrderedCorrection:
         to = self._rng.choice(list(correction_oracle.ACCOUNTS))
-        return Correction(txn, RECLASS, self._today(), to=to)
+        return OrderedCorrection(txn, RECLASS, self._today(), to=to)
 
-    async def _order(self, correction: Correction) -> str:
+    async def _order(self, correction: OrderedCorrection) -> str:
         corrections = self._subject.history.corrections
         corrections[correction.key] = correction
         body: Json = {"transaction": correction.transaction, "who": WHO, "why": WHY}
@@ -75,7 +75,7 @@ class Corrector:
             if not each.stands:
                 await self._look(each)
 
-    async def _look(self, correction: Correction) -> None:
+    async def _look(self, correction: OrderedCorrection) -> None:
         """Whether an order is stored: its answer may be lost."""
         corrections, key = self._subject.history.corrections, correction.key
         row = f"correction~{key.partition(':')[2]}"

@@ -39,7 +39,7 @@ class TaxDocument:
 
 
 @dataclass(frozen=True, slots=True)
-class Correction:
+class OrderedCorrection:
     """What a person ordered about a written line. `line`: what is taken back, or `RECLASS`; `to`:
     of a reclass, the role of the account. `stands`: the app has stored the order."""
 
@@ -67,7 +67,7 @@ class History:
     decided: dict[str, HandResolution] = field(default_factory=dict)
     rerouted: bool = False
     tax_documents: dict[str, TaxDocument] = field(default_factory=dict)
-    corrections: dict[str, Correction] = field(default_factory=dict)
+    corrections: dict[str, OrderedCorrection] = field(default_factory=dict)
 
     @property
     def corrected(self) -> dict[str, None]:

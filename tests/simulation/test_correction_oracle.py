@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from local.simulation.correction_oracle import gaps, with_corrections
-from local.simulation.history import RECLASS, Correction, History
+from local.simulation.history import RECLASS, History, OrderedCorrection
 from local.simulation.oracle import Entry
 
 SOLD, ORDERED = date(2026, 10, 12), date(2026, 11, 2)
@@ -14,13 +14,13 @@ LINES = {"txn_1:gross": GROSS, "txn_1:fee": FEE}
 TAKEN_BACK = replace(FEE, clearing_minor=320, date=ORDERED)
 
 
-def history_of(*corrections: Correction) -> History:
+def history_of(*corrections: OrderedCorrection) -> History:
     began = datetime(2026, 10, 1, tzinfo=UTC)
     return History(began, corrections={each.key: each for each in corrections})
 
 
 def test_a_fee_taken_back_comes_once_more_with_the_other_sign_and_is_the_gap() -> None:
-    history = history_of(Correction("txn_1", "fee", ORDERED, stands=True))
+    history = history_of(OrderedCorrection("txn_1", "fee", ORDERED, stands=True))
     found = with_corrections({"txn_1": dict(LINES)}, history)
     assert found == {"txn_1": {**LINES, "txn_1:fee:rev1": TAKEN_BACK}}
     assert gaps(found, history) == {"usd": -320}
@@ -28,7 +28,7 @@ def test_a_fee_taken_back_comes_once_more_with_the_other_sign_and_is_the_gap() -
 
 
 def test_a_replaced_fee_is_there_again_and_leaves_no_gap() -> None:
-    history = history_of(Correction("txn_1", "fee", ORDERED, replaces=True, stands=True))
+    history = history_of(OrderedCorrection("txn_1", "fee", ORDERED, replaces=True, stands=True))
     found = with_corrections({"txn_1": dict(LINES)}, history)
     again = {"txn_1:fee:rev1": TAKEN_BACK, "txn_1:fee:g1": replace(FEE, date=ORDERED)}
     assert found == {"txn_1": {**LINES, **again}}
@@ -37,7 +37,9 @@ def test_a_replaced_fee_is_there_again_and_leaves_no_gap() -> None:
 
 
 def test_a_reclass_touches_no_clearing() -> None:
-    history = history_of(Correction("txn_1", RECLASS, ORDERED, to="contributions", stands=True))
+    history = history_of(
+        OrderedCorrection("txn_1", RECLASS, ORDERED, to="contributions", stands=True)
+    )
     assert with_corrections({"txn_1": dict(LINES)}, history) == {"txn_1": LINES}
     assert history.corrections["txn_1:reclass"].to == "contributions"
     assert list(history.corrected) == ["txn_1"]
