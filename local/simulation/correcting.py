@@ -64,22 +64,22 @@ class Corrector:
         else:
             reversal: Json = {"line": correction.line, "replace": correction.replaces}
             answer = await self._ask("reverse", {**body, **reversal})
-        await self._look(correction)
-        if correction.key not in corrections:
-            return f"{correction.key} not ordered: {answer}"
-        return f"{correction.key}{' replaced' if correction.replaces else ''} {correction.to}"
+        if answer is not None:
+            corrections[correction.key] = replace(correction, stands=True)
+        elif not await self._is_stored(correction):
+            del corrections[correction.key]
+            return f"{correction.key} not ordered"
+        replaced = " replaced" if correction.replaces else ""
+        return f"{correction.key}{replaced} {correction.to}: {answer}"
 
     async def settle(self) -> None:
-        """Look for the order that the person had no time to wait for."""
+        """Order again what was not answered: what is stored may not have been queued, and the same
+        order once more changes nothing else."""
         for each in list(self._subject.history.corrections.values()):
             if not each.stands:
-                await self._look(each)
+                await self._order(each)
 
-    async def _look(self, correction: OrderedCorrection) -> None:
-        """Whether an order is stored: its answer may be lost."""
-        corrections, key = self._subject.history.corrections, correction.key
-        row = f"correction~{key.partition(':')[2]}"
-        if await self._subject.tables.get("links", correction.transaction, row) is None:
-            del corrections[key]
-        else:
-            corrections[key] = replace(correction, stands=True)
+    async def _is_stored(self, correction: OrderedCorrection) -> bool:
+        row = f"correction~{correction.key.partition(':')[2]}"
+        found = await self._subject.tables.get("links", correction.transaction, row)
+        return found is not None

@@ -41,7 +41,7 @@ class TaxDocument:
 @dataclass(frozen=True, slots=True)
 class OrderedCorrection:
     """What a person ordered about a written line. `line`: what is taken back, or `RECLASS`; `to`:
-    of a reclass, the role of the account. `stands`: the app has stored the order."""
+    of a reclass, the role of the account. `stands`: the app has answered the order."""
 
     transaction: str
     line: str
