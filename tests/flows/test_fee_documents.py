@@ -155,6 +155,27 @@ def test_a_difference_is_told_with_what_to_do_and_stays_on_the_accrual() -> None
     live(story, OPTIONS, START)
 
 
+def test_more_than_was_accrued_is_refused_unless_it_is_allowed() -> None:
+    async def story(world: World) -> None:
+        await _sold_in_october(world)
+        await world.clock.sleep(NOVEMBER)
+        before = everything(world)
+        refused = await _confirm(world, 10 * FEE)
+        assert (refused.status_code, refused.json()["code"]) == (409, "fee_document_refused")
+        assert "would be of USD 32.00, USD 3.20 was accrued" in refused.json()["message"]
+        assert everything(world) == before
+        assert (await _confirm(world, FEE - 20)).status_code == 202
+        further = {"number": "ABC-2026-10-2"}
+        refused = await _confirm(world, 21, **further)
+        assert "would be of USD 3.21, USD 3.20 was accrued" in refused.json()["message"]
+        told = (await _confirm(world, 21, **further, allow_excess=True)).json()
+        assert told["difference"]["difference_minor"] == -1
+        assert told["remedy"].startswith("fees_accrued is negative")
+        assert (await _confirm(world, 21, **further)).json()["id"] == told["id"]
+
+    live(story, OPTIONS, START)
+
+
 def test_the_confirmation_is_on_record_and_stays_as_it_is() -> None:
     async def story(world: World) -> None:
         await _sold_in_october(world)
@@ -228,6 +249,8 @@ REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
     "a date to come": ({"date": "2026-11-30"}, 409, "date must be from 2026-10-01"),
     "no date": ({"date": "31.10.2026"}, 400, "date must be a day"),
     "posted before it came": ({"post_on": "2026-09-30"}, 409, "post_on must be from"),
+    "ten times as much": ({"total_minor": 10 * FEE}, 409, "USD 3.20 was accrued"),
+    "neither yes nor no": ({"allow_excess": "yes"}, 400, "allow_excess must be true or false"),
     "nobody": ({"who": " "}, 409, "needs both who and why"),
     "a reason of two lines": ({"why": "a\nb"}, 409, "why must be one line"),
 }

@@ -40,6 +40,12 @@ REMEDY = (
     "document of Stripe, take back what was booked wrongly (tieout reverse), or book the rest in "
     "Dynamics by hand."
 )
+EXCESS_REMEDY = (
+    "fees_accrued is negative by the difference. If the total was mistyped, reverse the invoice "
+    "and its settlement in Dynamics, and enter them there as the document says. If fees of the "
+    "month are booked later, they make up for it. Else ask Stripe for a credit note, and enter it "
+    "in Dynamics by hand."
+)
 
 
 class FeeDocumentRefused(Exception):
@@ -48,7 +54,8 @@ class FeeDocumentRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FeeDocumentRequest:
-    """A tax document as a person enters it. `post_on` None: it is posted on its date."""
+    """A tax document as a person enters it. `post_on` None: it is posted on its date.
+    `allows_excess`: it may be of more than was accrued."""
 
     month: str
     company: str
@@ -60,6 +67,7 @@ class FeeDocumentRequest:
     why: str
     tax_minor: int = 0
     post_on: date | None = None
+    allows_excess: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +123,7 @@ class FeeDocuments:
             document = standing
         else:
             self._check_days(document, request)
+            _check_excess(request, found)
             await self._check_open(document, company)
             told = {"total_minor": document.total_minor, "tax_minor": document.tax_minor}
             told |= {"accrued_minor": sum(document.kinds.values())}
@@ -135,7 +144,7 @@ class FeeDocuments:
         [difference] = [
             each for each in found.differences if (each.company, each.currency) == place
         ]
-        remedy = REMEDY if difference.difference_minor else ""
+        remedy = _remedy(difference.difference_minor)
         return ConfirmedFees(document.id, written, sent, difference, remedy)
 
     async def _bookable(self, request: FeeDocumentRequest) -> Company:
@@ -215,6 +224,26 @@ class FeeDocuments:
         if parked:
             return await self._inbox.retry(parked)
         return await self._dispatch.enqueue([Enqueue(Ref(ENTITY, id), id)])
+
+
+def _remedy(difference_minor: int) -> str:
+    if difference_minor < 0:
+        return EXCESS_REMEDY
+    return REMEDY if difference_minor else ""
+
+
+def _check_excess(request: FeeDocumentRequest, found: FeeMonth) -> None:
+    """Raises `FeeDocumentRefused` where the documents would be of more than was accrued."""
+    company, currency = request.company, request.currency
+    accrued = sum(found.accrued(company, currency).values())
+    documents = request.total_minor + found.confirmed(company, currency)
+    if documents > accrued and not request.allows_excess:
+        raise FeeDocumentRefused(
+            f"the documents of {company} of {request.month} would be of "
+            f"{Money(documents, currency)}, {Money(accrued, currency)} was accrued: check the "
+            "total, and whether all fees of the month are booked; if the document is right, "
+            "confirm it with allow_excess (--allow-excess)"
+        )
 
 
 def _has_document(found: FeeMonth, company: str, currency: str) -> bool:
