@@ -13,7 +13,7 @@ from local.dynamics import CustomerTransaction, DynamicsFaults
 from local.stripe import DeliveryFaults, StripeFaults
 from local.world import World
 from tests.flows.test_fees import OPTIONS
-from tests.flows.test_what_follows_a_sale import now_the_books_are
+from tests.flows.test_what_follows_a_sale import now_the_books_are, now_the_policy_is
 from tests.functions.test_audit import edit, path_of
 from tests.world import (
     DAY,
@@ -293,6 +293,23 @@ def test_fees_that_are_booked_by_journal_have_no_document() -> None:
         assert "the policy books fees by journal" in answer.json()["message"]
 
     live(story, replace(OPTIONS, documents=()), START)
+
+
+def test_what_was_accrued_before_the_policy_went_back_has_its_document() -> None:
+    async def story(world: World) -> None:
+        await _sold_in_october(world)
+        await world.clock.sleep(NOVEMBER)
+        await now_the_policy_is(world, "kind: policy\nname: fees\nfees: journal\n")
+        assert (await _confirm(world, FEE)).status_code == 202
+        await _posted(world)
+        assert _balance(world, "218900") == 0
+        sell(world)
+        await rest(world)
+        answer = await _confirm(world, FEE, month="2026-11", date="2026-11-01")
+        assert "nothing of usmf was accrued in 2026-11" in answer.json()["message"]
+        assert _balance(world, "218900") == 0
+
+    live(story, OPTIONS, START)
 
 
 def test_books_without_stripe_as_a_vendor_refuse_documents() -> None:

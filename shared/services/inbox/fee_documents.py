@@ -21,7 +21,7 @@ from shared.entities.common.objects import Enqueue, closed_days_of
 from shared.entities.common.open_periods import check_open
 from shared.entities.fee_invoice.making import ENTITY, id_of_document
 from shared.errors import Parked, TableConflict
-from shared.policy import Fees
+from shared.policy import Fees, Policy
 from shared.ports import Clock, Tables
 from shared.services.inbox.inbox import Inbox
 from shared.settings import Settings
@@ -115,8 +115,8 @@ class FeeDocuments:
         Raises `FeeDocumentRefused`, and the errors of the ports.
         """
         _complete(request)
-        company = await self._bookable(request)
         found = await self.of(request.month)
+        company = await self._bookable(request, found)
         document = self._document(request, found)
         standing = _standing(document, found)
         if standing is not None:
@@ -147,20 +147,18 @@ class FeeDocuments:
         remedy = _remedy(difference.difference_minor)
         return ConfirmedFees(document.id, written, sent, difference, remedy)
 
-    async def _bookable(self, request: FeeDocumentRequest) -> Company:
-        """Raises `FeeDocumentRefused`."""
-        policy = (await self._mappings.active()).policy
-        if policy.fees is not Fees.VENDOR_INVOICE:
-            raise FeeDocumentRefused(
-                "the policy books fees by journal: nothing is accrued, and a document would book "
-                "them twice; choose fees: vendor_invoice and publish"
-            )
+    async def _bookable(self, request: FeeDocumentRequest, found: FeeMonth) -> Company:
+        """The company of a document. Raises `FeeDocumentRefused`, also where nothing was accrued
+        that it could be for."""
         companies = (await self._books()).companies
         company = companies.get(request.company)
         if company is None:
             raise FeeDocumentRefused(
                 f"the books have no such company; they have: {', '.join(companies)}"
             )
+        if not found.accrued(request.company, request.currency):
+            policy = (await self._mappings.active()).policy
+            raise FeeDocumentRefused(_nothing_accrued(request, found, policy))
         if company.stripe_vendor is None:
             raise FeeDocumentRefused(
                 f"company {request.company} does not say who Stripe is as a vendor: add "
@@ -169,17 +167,8 @@ class FeeDocuments:
         return company
 
     def _document(self, request: FeeDocumentRequest, found: FeeMonth) -> FeeDocument:
-        """Raises `FeeDocumentRefused` where nothing was accrued that it could be for."""
         company, currency = request.company, request.currency
         kinds = found.accrued(company, currency)
-        if not kinds:
-            others = ", ".join(
-                dict.fromkeys(each.currency for each in found.fees if each.company == company)
-            )
-            raise FeeDocumentRefused(
-                f"no fee of {company} in {currency.upper()} was accrued in {request.month}; "
-                f"currencies that have some: {others or 'none'}"
-            )
         post_on = request.post_on or request.day
         return FeeDocument(
             id=id_of_document(request.month, company, currency, request.number),
@@ -224,6 +213,23 @@ class FeeDocuments:
         if parked:
             return await self._inbox.retry(parked)
         return await self._dispatch.enqueue([Enqueue(Ref(ENTITY, id), id)])
+
+
+def _nothing_accrued(request: FeeDocumentRequest, found: FeeMonth, policy: Policy) -> str:
+    """Why there is nothing that a document could be for. What was accrued before the policy went
+    back to `journal` has its documents all the same."""
+    company = request.company
+    others = dict.fromkeys(each.currency for each in found.fees if each.company == company)
+    if policy.fees is not Fees.VENDOR_INVOICE and not others:
+        return (
+            f"the policy books fees by journal: nothing of {company} was accrued in "
+            f"{request.month}, and a document would book them twice; choose fees: vendor_invoice "
+            "and publish"
+        )
+    return (
+        f"no fee of {company} in {request.currency.upper()} was accrued in {request.month}; "
+        f"currencies that have some: {', '.join(others) or 'none'}"
+    )
 
 
 def _remedy(difference_minor: int) -> str:
