@@ -43,6 +43,9 @@ def fees_confirm(
     post_on: Annotated[
         str, typer.Option(help="Accounting date, where it is not the document's.")
     ] = "",
+    allow_excess: Annotated[
+        bool, typer.Option("--allow-excess", help="It may be of more than was accrued.")
+    ] = False,
     who: Annotated[str, typer.Option(help="Who confirms; kept.")],
     why: Annotated[str, typer.Option(help="Why; kept.")] = "Stripe's tax document",
     url: Url = DEFAULT_URL,
@@ -60,7 +63,11 @@ def fees_confirm(
         "who": who,
         "why": why,
     }
-    answer = ask(url, "fees", (202, 400, 409), body | ({"post_on": post_on} if post_on else {}))
+    if post_on:
+        body["post_on"] = post_on
+    if allow_excess:
+        body["allow_excess"] = True
+    answer = ask(url, "fees", (202, 400, 409), body)
     if "id" not in answer:
         typer.echo(answer["message"], err=True)
         raise typer.Exit(FAILED)

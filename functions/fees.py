@@ -48,8 +48,8 @@ async def fees(req: func.HttpRequest) -> func.HttpResponse:
 @guarded("fees")
 async def fees_confirm(req: func.HttpRequest) -> func.HttpResponse:
     """Body `{"month", "company", "currency", "number", "date", "total_minor", "who", "why"}`,
-    perhaps `"tax_minor"` and `"post_on"`: confirm a tax document. 202 with what it differs by; 409
-    says why not."""
+    perhaps `"tax_minor"`, `"post_on"` and `"allow_excess"`: confirm a tax document. 202 with what
+    it differs by; 409 says why not."""
     from shared.services.inbox import FeeDocumentRefused
 
     try:
@@ -67,6 +67,9 @@ def _request(req: func.HttpRequest, body: Mapping[str, Any]) -> "FeeDocumentRequ
     """Raises `BadRequest`."""
     from shared.services.inbox import FeeDocumentRequest
 
+    allows_excess = body.get("allow_excess", False)
+    if type(allows_excess) is not bool:
+        raise BadRequest("allow_excess must be true or false")
     return FeeDocumentRequest(
         month=text_in(body, "month"),
         company=text_in(body, "company"),
@@ -78,6 +81,7 @@ def _request(req: func.HttpRequest, body: Mapping[str, Any]) -> "FeeDocumentRequ
         why=text_in(body, "why").strip(),
         tax_minor=_minor(body, "tax_minor", 0),
         post_on=_day(body, "post_on") if "post_on" in body else None,
+        allows_excess=allows_excess,
     )
 
 

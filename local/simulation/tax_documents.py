@@ -1,8 +1,8 @@
 """The person who confirms Stripe's tax documents, once a month is over.
 
-The totals are those that Stripe charged, not those that the app shows. A random stream of their
-own. The person asks until the app lists the document: an answer may be lost, and the fees of a
-month may not be there yet.
+The totals are those that Stripe charged, be they more or less than the app shows. A random stream
+of their own. The person asks until the app lists the document: an answer may be lost, and the fees
+of a month may not be there yet.
 """
 
 import random
@@ -66,6 +66,7 @@ class TaxDocuments:
             "number": document.number,
             "date": _last_day(document.month).isoformat(),
             "total_minor": document.total_minor,
+            "allow_excess": True,
             "who": WHO,
             "why": WHY,
         }

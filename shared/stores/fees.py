@@ -103,12 +103,17 @@ class FeeMonth:
             if (each.company, each.currency) == place
         }
 
+    def confirmed(self, company: str, currency: str) -> int:
+        """What the documents come to, in minor units."""
+        place = company, currency
+        return sum(
+            each.total_minor for each in self.documents if (each.company, each.currency) == place
+        )
+
     def _difference(self, company: str, currency: str) -> FeeDifference:
         place = company, currency
         accrued = sum(self.accrued(*place).values())
-        total = sum(
-            each.total_minor for each in self.documents if (each.company, each.currency) == place
-        )
+        total = self.confirmed(*place)
         later = self.later.get(place, 0)
         return FeeDifference(company, currency, accrued, total, accrued - total, later)
 

@@ -13,7 +13,7 @@ from local.dynamics import CustomerTransaction, DynamicsFaults
 from local.stripe import DeliveryFaults, StripeFaults
 from local.world import World
 from tests.flows.test_fees import OPTIONS
-from tests.flows.test_what_follows_a_sale import now_the_books_are
+from tests.flows.test_what_follows_a_sale import now_the_books_are, now_the_policy_is
 from tests.functions.test_audit import edit, path_of
 from tests.world import (
     DAY,
@@ -155,6 +155,27 @@ def test_a_difference_is_told_with_what_to_do_and_stays_on_the_accrual() -> None
     live(story, OPTIONS, START)
 
 
+def test_more_than_was_accrued_is_refused_unless_it_is_allowed() -> None:
+    async def story(world: World) -> None:
+        await _sold_in_october(world)
+        await world.clock.sleep(NOVEMBER)
+        before = everything(world)
+        refused = await _confirm(world, 10 * FEE)
+        assert (refused.status_code, refused.json()["code"]) == (409, "fee_document_refused")
+        assert "would be of USD 32.00, USD 3.20 was accrued" in refused.json()["message"]
+        assert everything(world) == before
+        assert (await _confirm(world, FEE - 20)).status_code == 202
+        further = {"number": "ABC-2026-10-2"}
+        refused = await _confirm(world, 21, **further)
+        assert "would be of USD 3.21, USD 3.20 was accrued" in refused.json()["message"]
+        told = (await _confirm(world, 21, **further, allow_excess=True)).json()
+        assert told["difference"]["difference_minor"] == -1
+        assert told["remedy"].startswith("fees_accrued is negative")
+        assert (await _confirm(world, 21, **further)).json()["id"] == told["id"]
+
+    live(story, OPTIONS, START)
+
+
 def test_the_confirmation_is_on_record_and_stays_as_it_is() -> None:
     async def story(world: World) -> None:
         await _sold_in_october(world)
@@ -228,6 +249,8 @@ REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
     "a date to come": ({"date": "2026-11-30"}, 409, "date must be from 2026-10-01"),
     "no date": ({"date": "31.10.2026"}, 400, "date must be a day"),
     "posted before it came": ({"post_on": "2026-09-30"}, 409, "post_on must be from"),
+    "ten times as much": ({"total_minor": 10 * FEE}, 409, "USD 3.20 was accrued"),
+    "neither yes nor no": ({"allow_excess": "yes"}, 400, "allow_excess must be true or false"),
     "nobody": ({"who": " "}, 409, "needs both who and why"),
     "a reason of two lines": ({"why": "a\nb"}, 409, "why must be one line"),
 }
@@ -272,6 +295,23 @@ def test_fees_that_are_booked_by_journal_have_no_document() -> None:
     live(story, replace(OPTIONS, documents=()), START)
 
 
+def test_what_was_accrued_before_the_policy_went_back_has_its_document() -> None:
+    async def story(world: World) -> None:
+        await _sold_in_october(world)
+        await world.clock.sleep(NOVEMBER)
+        await now_the_policy_is(world, "kind: policy\nname: fees\nfees: journal\n")
+        assert (await _confirm(world, FEE)).status_code == 202
+        await _posted(world)
+        assert _balance(world, "218900") == 0
+        sell(world)
+        await rest(world)
+        answer = await _confirm(world, FEE, month="2026-11", date="2026-11-01")
+        assert "nothing of usmf was accrued in 2026-11" in answer.json()["message"]
+        assert _balance(world, "218900") == 0
+
+    live(story, OPTIONS, START)
+
+
 def test_books_without_stripe_as_a_vendor_refuse_documents() -> None:
     given = books.settings(stripe_url="", dynamics_url="http://127.0.0.1:7365")
     value = given.books.model_dump(mode="json")
@@ -313,6 +353,26 @@ def test_a_period_that_dynamics_closed_refuses_a_document_where_the_books_follow
         assert "no open fiscal period of usmf for the line's day" in answer.json()["message"]
         assert "(module vendors): name an open day with post_on" in answer.json()["message"]
         assert (await _confirm(world, FEE, post_on="2026-11-01")).status_code == 202
+
+    live(story, OPTIONS, START)
+
+
+def test_a_settlement_whose_month_is_closed_has_the_day_that_shows_the_posting() -> None:
+    async def story(world: World) -> None:
+        await _sold_in_october(world)
+        await world.clock.sleep(NOVEMBER)
+        await _confirm(world, FEE)
+        await world.clock.sleep(DAY)
+        world.dynamics.post_journals()
+        now_the_books_are(world, closed_through_october)
+        await rest(world, 2 * HOUR)
+        assert await parked(world) == []
+        await world.clock.sleep(DAY)
+        await _posted(world)
+        dates = [line.date.isoformat() for line in _vendor(world)]
+        assert dates == ["2026-10-31", "2026-11-02"]
+        assert _balance(world, "218900") == 0
+        assert await waiting(world) == []
 
     live(story, OPTIONS, START)
 

@@ -6,9 +6,13 @@ with it (debit the vendor, credit `fees_accrued`). Fees that have another accoun
 tax that Stripe charged, are moved there by a line of the general journal. A document without tax
 takes the sales tax groups of the books, for the reverse charge that Dynamics computes.
 
+The settlement has the invoice's accounting date. If that day is closed once the invoice is posted,
+it has the day on which the invoice is seen posted.
+
 What was accrued and is not on the document stays on `fees_accrued`, listed.
 """
 
+from collections.abc import Iterable
 from datetime import date
 from types import MappingProxyType
 
@@ -36,6 +40,7 @@ HEADERS = "VendInvoiceJournalHeaders"
 INVOICE_JOURNAL, INVOICE = "invoice_journal", "invoice"
 PAYMENT_JOURNAL, PAYMENT = "payment_journal", "payment"
 POSTED = "posted"  # the query
+MODULES = Module.VENDORS, Module.LEDGER
 ROLE_OF_KIND = MappingProxyType(
     {
         "dispute_fee": Role.DISPUTE_FEES,
@@ -66,12 +71,12 @@ def build(snapshot: Snapshot, context: Context) -> Desired:
     invoice = _Invoice(snapshot, context)
     documents = [*invoice.invoice(), *invoice.parts()]
     unfinished = invoice.awaited()
+    invoice.check_open(documents, invoice.date)
     if unfinished is None:
-        documents += invoice.settlement()
-    company = str(snapshot.object["company"])
-    if any(document.role not in snapshot.links for document in documents):
-        closed = context.closed_days(company)
-        check_open(closed, company, invoice.date, Module.VENDORS, Module.LEDGER)
+        day = invoice.settled_on()
+        settlement = invoice.settlement(day)
+        invoice.check_open(settlement, day)
+        documents += settlement
     return Desired(tuple(documents), unfinished=unfinished)
 
 
@@ -83,6 +88,8 @@ class _Invoice:
         self.snapshot, self.month = snapshot, str(found["month"])
         self.company, self.number = str(found["company"]), str(found["number"])
         self.vendor = _vendor(context, self.company)
+        self.closed = context.closed_days(self.company)
+        self.today = context.local_date(int(context.now.timestamp()))
         self.currency, self.kinds = str(found["currency"]), dict(found["kinds"])
         self.tax = Money(int(found["tax"]), self.currency)
         self.total = Money(int(found["amount"]), self.currency)
@@ -166,7 +173,20 @@ class _Invoice:
             f"{self.snapshot.id}: vendor invoice {self.number} is not posted in {self.company} yet",
         )
 
-    def settlement(self) -> list[Document]:
+    def check_open(self, documents: Iterable[Document], day: date) -> None:
+        """Raises `Parked` when one of the documents is still to be written for a closed day."""
+        if any(document.role not in self.snapshot.links for document in documents):
+            check_open(self.closed, self.company, day, *MODULES)
+
+    def settled_on(self) -> date:
+        """The accounting date of the settlement; one that is written keeps its own."""
+        kept = self.snapshot.written(PAYMENT)
+        if isinstance(kept, VendorPayment):
+            return kept.date
+        is_open = all(self.closed.cut_off(self.date, module) for module in MODULES)
+        return self.date if is_open else self.today
+
+    def settlement(self, day: date) -> list[Document]:
         journal = VendorPaymentJournal(
             role=PAYMENT_JOURNAL,
             company=self.company,
@@ -182,7 +202,7 @@ class _Invoice:
             vendor=self.vendor.account,
             offset=AccountRole(Role.FEES_ACCRUED),
             marked_invoice=self.number,
-            date=self.date,
+            date=day,
             month=self.month,
         )
         return [journal, payment]

@@ -21,7 +21,7 @@ from shared.entities.common.objects import Enqueue, closed_days_of
 from shared.entities.common.open_periods import check_open
 from shared.entities.fee_invoice.making import ENTITY, id_of_document
 from shared.errors import Parked, TableConflict
-from shared.policy import Fees
+from shared.policy import Fees, Policy
 from shared.ports import Clock, Tables
 from shared.services.inbox.inbox import Inbox
 from shared.settings import Settings
@@ -40,6 +40,12 @@ REMEDY = (
     "document of Stripe, take back what was booked wrongly (tieout reverse), or book the rest in "
     "Dynamics by hand."
 )
+EXCESS_REMEDY = (
+    "fees_accrued is negative by the difference. If the total was mistyped, reverse the invoice "
+    "and its settlement in Dynamics, and enter them there as the document says. If fees of the "
+    "month are booked later, they make up for it. Else ask Stripe for a credit note, and enter it "
+    "in Dynamics by hand."
+)
 
 
 class FeeDocumentRefused(Exception):
@@ -48,7 +54,8 @@ class FeeDocumentRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FeeDocumentRequest:
-    """A tax document as a person enters it. `post_on` None: it is posted on its date."""
+    """A tax document as a person enters it. `post_on` None: it is posted on its date.
+    `allows_excess`: it may be of more than was accrued."""
 
     month: str
     company: str
@@ -60,6 +67,7 @@ class FeeDocumentRequest:
     why: str
     tax_minor: int = 0
     post_on: date | None = None
+    allows_excess: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +115,15 @@ class FeeDocuments:
         Raises `FeeDocumentRefused`, and the errors of the ports.
         """
         _complete(request)
-        company = await self._bookable(request)
         found = await self.of(request.month)
+        company = await self._bookable(request, found)
         document = self._document(request, found)
         standing = _standing(document, found)
         if standing is not None:
             document = standing
         else:
             self._check_days(document, request)
+            _check_excess(request, found)
             await self._check_open(document, company)
             told = {"total_minor": document.total_minor, "tax_minor": document.tax_minor}
             told |= {"accrued_minor": sum(document.kinds.values())}
@@ -135,23 +144,21 @@ class FeeDocuments:
         [difference] = [
             each for each in found.differences if (each.company, each.currency) == place
         ]
-        remedy = REMEDY if difference.difference_minor else ""
+        remedy = _remedy(difference.difference_minor)
         return ConfirmedFees(document.id, written, sent, difference, remedy)
 
-    async def _bookable(self, request: FeeDocumentRequest) -> Company:
-        """Raises `FeeDocumentRefused`."""
-        policy = (await self._mappings.active()).policy
-        if policy.fees is not Fees.VENDOR_INVOICE:
-            raise FeeDocumentRefused(
-                "the policy books fees by journal: nothing is accrued, and a document would book "
-                "them twice; choose fees: vendor_invoice and publish"
-            )
+    async def _bookable(self, request: FeeDocumentRequest, found: FeeMonth) -> Company:
+        """The company of a document. Raises `FeeDocumentRefused`, also where nothing was accrued
+        that it could be for."""
         companies = (await self._books()).companies
         company = companies.get(request.company)
         if company is None:
             raise FeeDocumentRefused(
                 f"the books have no such company; they have: {', '.join(companies)}"
             )
+        if not found.accrued(request.company, request.currency):
+            policy = (await self._mappings.active()).policy
+            raise FeeDocumentRefused(_nothing_accrued(request, found, policy))
         if company.stripe_vendor is None:
             raise FeeDocumentRefused(
                 f"company {request.company} does not say who Stripe is as a vendor: add "
@@ -160,17 +167,8 @@ class FeeDocuments:
         return company
 
     def _document(self, request: FeeDocumentRequest, found: FeeMonth) -> FeeDocument:
-        """Raises `FeeDocumentRefused` where nothing was accrued that it could be for."""
         company, currency = request.company, request.currency
         kinds = found.accrued(company, currency)
-        if not kinds:
-            others = ", ".join(
-                dict.fromkeys(each.currency for each in found.fees if each.company == company)
-            )
-            raise FeeDocumentRefused(
-                f"no fee of {company} in {currency.upper()} was accrued in {request.month}; "
-                f"currencies that have some: {others or 'none'}"
-            )
         post_on = request.post_on or request.day
         return FeeDocument(
             id=id_of_document(request.month, company, currency, request.number),
@@ -215,6 +213,43 @@ class FeeDocuments:
         if parked:
             return await self._inbox.retry(parked)
         return await self._dispatch.enqueue([Enqueue(Ref(ENTITY, id), id)])
+
+
+def _nothing_accrued(request: FeeDocumentRequest, found: FeeMonth, policy: Policy) -> str:
+    """Why there is nothing that a document could be for. What was accrued before the policy went
+    back to `journal` has its documents all the same."""
+    company = request.company
+    others = dict.fromkeys(each.currency for each in found.fees if each.company == company)
+    if policy.fees is not Fees.VENDOR_INVOICE and not others:
+        return (
+            f"the policy books fees by journal: nothing of {company} was accrued in "
+            f"{request.month}, and a document would book them twice; choose fees: vendor_invoice "
+            "and publish"
+        )
+    return (
+        f"no fee of {company} in {request.currency.upper()} was accrued in {request.month}; "
+        f"currencies that have some: {', '.join(others) or 'none'}"
+    )
+
+
+def _remedy(difference_minor: int) -> str:
+    if difference_minor < 0:
+        return EXCESS_REMEDY
+    return REMEDY if difference_minor else ""
+
+
+def _check_excess(request: FeeDocumentRequest, found: FeeMonth) -> None:
+    """Raises `FeeDocumentRefused` where the documents would be of more than was accrued."""
+    company, currency = request.company, request.currency
+    accrued = sum(found.accrued(company, currency).values())
+    documents = request.total_minor + found.confirmed(company, currency)
+    if documents > accrued and not request.allows_excess:
+        raise FeeDocumentRefused(
+            f"the documents of {company} of {request.month} would be of "
+            f"{Money(documents, currency)}, {Money(accrued, currency)} was accrued: check the "
+            "total, and whether all fees of the month are booked; if the document is right, "
+            "confirm it with allow_excess (--allow-excess)"
+        )
 
 
 def _has_document(found: FeeMonth, company: str, currency: str) -> bool:

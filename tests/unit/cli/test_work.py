@@ -227,6 +227,12 @@ def test_confirming_a_document_sends_minor_units_and_tells_the_difference() -> N
     ]
 
 
+def test_an_excess_is_allowed_where_the_person_says_so() -> None:
+    body = {"id": "feedoc_1", "written": False, "sent": 1, "remedy": "", "difference": DIFFERENCE}
+    result, [sent] = confirm(202, body, "--total", "7.00", "--allow-excess")
+    assert (result.exit_code, sent["allow_excess"]) == (0, True)
+
+
 def test_a_document_that_is_refused_ends_the_command_with_the_reason() -> None:
     result, _ = confirm(409, {"code": "fee_document_refused", "message": "no"}, "--total", "7")
     assert (result.exit_code, result.stderr) == (2, "no\n")
