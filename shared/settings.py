@@ -226,7 +226,7 @@ class Settings(Model):
         if self.stripe_accounts:
             key, secrets = self.stripe_api_key, self.stripe_webhook_secrets
             default = default_account(key, secrets, self.stripe_livemode, self.stripe_account_id)
-            problems += contradictions(default, self.stripe_accounts, self.books)
+            problems += contradictions(default, self.stripe_accounts)
         if problems:
             raise ModelRefused([("", problem) for problem in problems])
         return self
@@ -244,7 +244,13 @@ class Settings(Model):
     @property
     def stripe_aliases(self) -> tuple[str, ...]:
         """The aliases of all accounts, the default one's first."""
-        return (DEFAULT_ACCOUNT, *(account.alias for account in self.stripe_accounts))
+        return tuple(self.listed_currencies)
+
+    @property
+    def listed_currencies(self) -> dict[str, tuple[str, ...]]:
+        """What `TIEOUT_STRIPE_ACCOUNTS` lists for each alias; nothing for the default one."""
+        listed = {account.alias: account.currencies for account in self.stripe_accounts}
+        return {DEFAULT_ACCOUNT: (), **listed}
 
     def of(self, alias: str) -> Self:
         """These settings as one Stripe account has them: its key and its secrets. Its books are

@@ -17,8 +17,8 @@ from typing import Any
 
 from pydantic import Field, SecretStr, TypeAdapter, ValidationError, field_validator
 
-from shared.domain.books import Books
 from shared.domain.model import Model
+from shared.domain.money import is_currency
 from shared.domain.partition import DEFAULT_ACCOUNT
 
 VARIABLE = "TIEOUT_STRIPE_ACCOUNTS"
@@ -162,7 +162,7 @@ def _faults(entry: object) -> Iterator[str]:
     if (
         not isinstance(currencies, list)
         or not currencies
-        or any(not isinstance(currency, str) for currency in currencies)
+        or not all(is_currency(currency) for currency in currencies)
     ):
         yield '.currencies must be a list of currencies, like ["eur"]'
     if not isinstance(entry.get("livemode", True), bool):
@@ -251,10 +251,8 @@ def _own(account: StripeAccount) -> Iterator[tuple[str, str]]:
     yield from (("currency", name) for name in dict.fromkeys(account.currencies))
 
 
-def contradictions(
-    default: StripeAccount, further: Sequence[StripeAccount], books: Books
-) -> list[str]:
-    """What several accounts may not share, and what the books do not have."""
+def contradictions(default: StripeAccount, further: Sequence[StripeAccount]) -> list[str]:
+    """What several accounts may not share. What the books in force say of them is readiness'."""
     problems: list[str] = []
     owners: dict[tuple[str, str], StripeAccount] = {}
     for account in (default, *further):
@@ -269,23 +267,6 @@ def contradictions(
                 f"{VARIABLE} mixes modes: {account.alias} is a {mode} account and STRIPE_LIVEMODE "
                 f"says {other}; test money and real money need two applications"
             )
-        unknown = [name for name in account.currencies if name not in books.currencies]
-        problems += [
-            f"{VARIABLE} lets {account.alias} settle in {name[:10]!r}, which TIEOUT_BOOKS does not "
-            "name in currencies"
-            for name in unknown
-        ]
-        if account.currencies and account.alias in books.stripe_accounts:
-            problems.append(
-                f"{VARIABLE} lists currencies of {account.alias}, and TIEOUT_BOOKS has its books "
-                "in stripe_accounts: leave the list out"
-            )
-    if further and all(
-        any(name in account.currencies for account in further) for name in books.currencies
-    ):
-        problems.append(
-            f"{VARIABLE} leaves the account of STRIPE_API_KEY no currency of TIEOUT_BOOKS"
-        )
     return problems
 
 

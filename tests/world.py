@@ -98,9 +98,11 @@ def check_out(world: World, customer: str, line_items: list[Json], **params: obj
     return str(intent["latest_charge"])
 
 
-def give_back(world: World, charge: str, amount_minor: int | None = None) -> str:
+def give_back(
+    world: World, charge: str, amount_minor: int | None = None, metadata: Json | None = None
+) -> str:
     """A refund, of everything when no amount is given; returns its id."""
-    params: dict[str, object] = {"charge": charge}
+    params: dict[str, object] = {"charge": charge, "metadata": metadata or {}}
     if amount_minor is not None:
         params["amount"] = amount_minor
     return str(world.stripe.request("POST", "/v1/refunds", params)["id"])

@@ -25,7 +25,7 @@ def all_books(settings: Settings, mapping: CompiledMapping) -> Books:
     """The books in force, of all Stripe accounts. An account that they do not name has the
     currencies that `TIEOUT_STRIPE_ACCOUNTS` lists for it."""
     books = settings.books if mapping.books is None else mapping.books
-    return books.assigned({each.alias: each.currencies for each in settings.stripe_accounts})
+    return books.assigned(settings.listed_currencies)
 
 
 def active_books(settings: Settings, mapping: CompiledMapping) -> Books:
@@ -54,8 +54,7 @@ class BooksInForce:
         try:
             return await self.of_all()
         except TieoutError:
-            listed = {each.alias: each.currencies for each in self.settings.stripe_accounts}
-            return self.settings.books.assigned(listed)
+            return self.settings.books.assigned(self.settings.listed_currencies)
 
     async def described(self) -> Json:
         """Where they come from: `source`, and of published ones the `document` and the `set`."""

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from local.dynamics import DynamicsSettings
 from local.stripe import PeerSettings
 from local.world import Options, World
 from tests.world import (
@@ -11,6 +12,8 @@ from tests.world import (
     DISPUTE_FEES,
     DISPUTES,
     GENERAL,
+    HOUR,
+    MINUTE,
     ONE_TIME,
     RECEIPTS,
     account_of,
@@ -19,11 +22,15 @@ from tests.world import (
     lines,
     live,
     new_customer,
+    parked,
     rest,
     sell,
     transactions_of,
     usd,
+    waiting,
 )
+
+MEMOS = "{kind: policy, name: memos, refunds: {of_receipts: free_text}}"
 
 
 @pytest.mark.parametrize(("amount_minor", "booked"), [(2_500, "25.00"), (None, "100.00")])
@@ -44,6 +51,50 @@ def test_a_refund_is_a_debit_of_the_customer_of_its_charge(
         await booked_and_proved(world)
 
     live(story)
+
+
+def test_the_second_refund_that_names_a_credit_note_waits_and_then_carries_no_mark() -> None:
+    async def story(world: World) -> None:
+        ada = new_customer(world)
+        named = sell(world, customer=ada, metadata={"dynamics_sales_order": "SO-OLD"})
+        plain = sell(world, customer=ada)
+        await rest(world)
+        first = give_back(world, named, 4_000)
+        await rest(world, 2 * MINUTE)
+        world.dynamics.post_free_text_invoices()
+        await rest(world, HOUR)
+        [memo] = world.dynamics.records("CDSFreeTextInvoiceHeaders")
+        assert marks(world, first) == [memo["InvoiceId"]]  # a draft
+        second = give_back(world, plain, 4_000, {"dynamics_credit_note": memo["InvoiceId"]})
+        await rest(world, HOUR)
+        assert marks(world, second) == []
+        [(txn, cause)] = [
+            (item.object, item.cause)
+            for item in await waiting(world)
+            if item.cause != "invoice_not_posted"  # the receipt of the named order
+        ]
+        assert (txn, cause) == (transactions_of(world, second)[0]["id"], "invoice_marked")
+        world.dynamics.post_journals()
+        await rest(world, 2 * HOUR)
+        assert marks(world, second) == [""]
+        listed = (await world.get("receipts"))["receipts"]
+        [found] = [each for each in listed if each["transaction"] == txn]
+        assert (found["kind"], found["invoice"], found["amount_minor"]) == (
+            "second_payment",
+            memo["InvoiceId"],
+            -4_000,
+        )
+        assert await parked(world) == []
+
+    dynamics = DynamicsSettings(post_interval_seconds=1e9)
+    live(story, Options(documents=(MEMOS,), dynamics=dynamics))
+
+
+def marks(world: World, refund: str) -> list[str]:
+    """What the payment lines of a refund are marked with."""
+    [txn] = transactions_of(world, refund)
+    rows = world.dynamics.records(RECEIPTS)
+    return [row["MarkedInvoice"] for row in rows if row["PaymentId"] == f"{txn['id']}:gross"]
 
 
 def test_a_refund_that_fails_comes_back_as_a_line_of_its_own() -> None:

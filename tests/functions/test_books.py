@@ -4,7 +4,7 @@ from typing import Any
 
 from cli.documents import as_text
 from local import books
-from local.world import World
+from local.world import Options, World
 from shared.stores.mappings import MAPPING_FRESH_SECONDS
 from tests.functions.test_mappings import get, post, publish, sold, submit
 from tests.functions.test_reapply import NOT_POSTING, reapply
@@ -55,6 +55,28 @@ def account(line: Booked) -> str:
 async def in_force(world: World) -> Json:
     found: Json = (await world.get("ready"))["books"]
     return found
+
+
+def test_a_currency_that_only_published_books_have_may_be_listed_for_an_account() -> None:
+    whole = books.settings(stripe_url="https://s.invalid", dynamics_url="https://d.invalid")
+    first = whole.books.model_dump(mode="json")
+    yen = first["currencies"].pop("jpy")
+
+    async def problem(world: World) -> str:
+        checks = (await ask(world, "GET", "ready")).json()["checks"]
+        [found] = [each["problem"] for each in checks if each["name"] == "books"]
+        return str(found)
+
+    async def story(world: World) -> None:
+        assert await problem(world) == (
+            "the Stripe account shop has no currency in the books, so all its money parks; "
+            "TIEOUT_STRIPE_ACCOUNTS lists jpy for shop, which the books do not give it"
+        )
+        await publish(world, text_of(world, currencies__jpy=yen))
+        await rest(world, 2 * MAPPING_FRESH_SECONDS)
+        assert await problem(world) == ""
+
+    live(story, Options(accounts={"shop": ["jpy"]}, settings={"books": first}))
 
 
 def test_what_was_written_keeps_its_accounts_and_what_comes_takes_the_new_ones() -> None:

@@ -964,8 +964,10 @@ def test_the_preview_of_books_finds_what_readiness_would() -> None:
         new = Books.model_validate(
             changed("companies.usmf.accounts.fees", {"type": "Ledger", "id": "110710"})["books"]
         )
-        assert await check_books(world.app._dynamics_setup(), new, ["default", "shop"]) == [
+        listed = {"default": (), "shop": ("sek",)}
+        assert await check_books(world.app._dynamics_setup(), new, listed) == [
             "the Stripe account shop has no currency in the books, so all its money parks",
+            "TIEOUT_STRIPE_ACCOUNTS lists sek for shop, which the books do not give it",
             "currencies: Dynamics has no currency JPY",
             "clearing accounts usmf: STRIPE-USD (usd clearing) shares main account 110710 with "
             "fees",

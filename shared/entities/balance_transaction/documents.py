@@ -348,10 +348,10 @@ def _settled(
         documents = (booking.unapplied(gross), *rest)
         note = _listed(receipts.UNAPPLIED, gross, amount)
         return replace(desired, documents=documents, waiting=wait, listed=note)
-    excess = invoice.excess(amount)
-    if excess >= amount > 0:
+    if invoice.is_closed_to(amount):
         note = _listed(receipts.SECOND_PAYMENT, gross, amount, invoice.number)
         return replace(desired, documents=(gross, *rest), listed=note)
+    excess = invoice.excess(amount)
     note_of_rest = _listed(receipts.OVER_PAYMENT, gross, excess, invoice.number)
     documents = (booking.marked(gross, invoice.number), *rest)
     return replace(desired, documents=documents, listed=note_of_rest if excess else desired.listed)
@@ -365,7 +365,8 @@ def _applied(
     desired: Desired,
 ) -> Desired:
     """A line that went over unapplied receipts: applied once its document is posted, or is
-    expected no more. `found` None: the policy settles it no more; what was written stays."""
+    expected no more; without a mark where nothing of that is open. `found` None: the policy
+    settles it no more; what was written stays."""
     snapshot = booking.snapshot
     amount = -gross.amount.minor
     documents = (booking.unapplied(gross), *rest)
@@ -377,7 +378,8 @@ def _applied(
     if found.wait is not None:
         note = _listed(receipts.UNAPPLIED, gross, amount)
         return replace(desired, documents=documents, waiting=found.wait, listed=note)
-    number = found.invoice.number if found.invoice else ""
+    invoice = found.invoice
+    number = "" if invoice is None or invoice.is_closed_to(amount) else invoice.number
     note = _listed(receipts.APPLIED, gross, amount, number)
     line = booking.applied(gross, number)
     return replace(desired, documents=(*documents, line), listed=note)

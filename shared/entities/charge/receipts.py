@@ -8,12 +8,11 @@ invoice is there. `SalesInvoiceHeadersV2` shows posted invoices of orders,
 failed afterwards is invoiced by a reversal, a free text invoice.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from shared.domain.documents import Document, Party
-from shared.domain.ids import object_of
 from shared.domain.journal import Role
 from shared.domain.money import exponent
 from shared.entities.charge import order
@@ -21,7 +20,6 @@ from shared.entities.common import settling
 from shared.entities.common.journal_lines import JournalLine
 from shared.entities.common.objects import (
     Context,
-    Json,
     Query,
     Snapshot,
     captured_minor,
@@ -43,7 +41,6 @@ from shared.errors import Waiting
 from shared.policy import Sale
 from shared.targets.finance import IS_POSTED, is_posted
 
-RECEIPTS = "CustomerPaymentJournalLines"
 OVER_PAYMENT, SECOND_PAYMENT = "over_payment", "second_payment"
 UNAPPLIED, APPLIED = "unapplied", "applied"
 NO_EXACT_RATE = "no_exact_rate"
@@ -93,16 +90,6 @@ def queries(snapshot: Snapshot, context: Context) -> tuple[Query, ...]:
         asked.append(Query("invoices", INVOICES, company, field, charge, select))
         asked += _queries_of_reversals(snapshot, charge)
     for number in _numbers(snapshot):
-        asked.append(
-            Query(
-                f"receipts {number}",
-                RECEIPTS,
-                company,
-                "MarkedInvoice",
-                number,
-                ("PaymentId", "CreditAmount", "DebitAmount", "CurrencyCode", "JournalBatchNumber"),
-            )
-        )
         asked += settling.queries_of_open(snapshot, company, number)
     return tuple(asked)
 
@@ -178,7 +165,7 @@ def invoice_for(snapshot: Snapshot, currency: str) -> Invoice | None:
     found.sort(key=lambda each: each.number, reverse=True)
     for number, reversal in _posted_reversals(snapshot):
         if reversal.currency == currency:
-            taken = _received(snapshot, number, currency).scaleb(exponent(currency))
+            taken = settling.received(snapshot, number, currency).scaleb(exponent(currency))
             found.append(Invoice(number, amount_in(reversal) - int(taken)))
     if found:
         return max(found, key=lambda each: each.open_minor or 0)  # the first of equal ones
@@ -195,7 +182,7 @@ def invoice_for(snapshot: Snapshot, currency: str) -> Invoice | None:
 def _open_of(snapshot: Snapshot, number: str, currency: str, total: Decimal) -> Invoice:
     """What is open of an invoice: as Dynamics shows it, less what is marked and not settled yet. A
     posted mark may be settled later or never, so the smaller of both counts."""
-    left = total - _received(snapshot, number, currency)
+    left = total - settling.received(snapshot, number, currency)
     shown = settling.open_of(snapshot, number, currency)
     left = left if shown is None else min(left, shown)
     return Invoice(number, _whole_minor(left, currency, is_new=left == total))
@@ -206,18 +193,6 @@ def _whole_minor(amount: Decimal, currency: str, *, is_new: bool) -> int:
     large for a new invoice by a part of a unit, and none is for a part that another one left."""
     rounding = ROUND_CEILING if is_new else ROUND_FLOOR
     return int(amount.scaleb(exponent(currency)).to_integral_value(rounding))
-
-
-def _received(snapshot: Snapshot, number: str, currency: str) -> Decimal:
-    """What other receipts settle of an invoice, drafts too."""
-    rows: Sequence[Json] = snapshot.answers.get(f"receipts {number}", ())
-    amounts = [
-        Decimal(str(row["CreditAmount"])) - Decimal(str(row["DebitAmount"]))
-        for row in rows
-        if str(row["CurrencyCode"]).lower() == currency
-        and object_of(str(row["PaymentId"])) != snapshot.id
-    ]
-    return sum(amounts, Decimal())
 
 
 def is_expected(snapshot: Snapshot) -> bool:

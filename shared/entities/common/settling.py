@@ -18,21 +18,28 @@ from shared.errors import Waiting
 
 INVOICES, FREE_TEXT = "SalesInvoiceHeadersV2", "CDSFreeTextInvoiceHeaders"
 TRANSACTIONS, JOURNALS = "CustTransactions", "CustomerPaymentJournalHeaders"
+LINES = "CustomerPaymentJournalLines"
 
 
 @dataclass(frozen=True, slots=True)
 class Invoice:
-    """A posted invoice or credit note that a line is for. `open_minor`: what is open of it; None
-    where Dynamics does not tell its total (free text invoices)."""
+    """A posted invoice or credit note that a line is for. `open_minor`: what is open of it,
+    negative of a credit note; None where that is not told: it takes the whole line."""
 
     number: str
     open_minor: int | None
 
     def excess(self, amount_minor: int) -> int:
-        """What of a receipt the invoice does not take."""
+        """What of a receipt the invoice does not take; of a refund (negative) the credit note."""
         if self.open_minor is None:
             return 0
+        if amount_minor < 0:
+            return min(amount_minor - min(self.open_minor, 0), 0)
         return max(amount_minor - max(self.open_minor, 0), 0)
+
+    def is_closed_to(self, amount_minor: int) -> bool:
+        """Whether it takes nothing of a line."""
+        return amount_minor != 0 and self.excess(amount_minor) == amount_minor
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +64,11 @@ def may_wait(snapshot: Snapshot, context: Context, line: JournalLine) -> bool:
 
 
 def queries_of_open(snapshot: Snapshot, company: str, number: str) -> Iterator[Query]:
-    """What is open of a document, and whether the journals of other lines that mark it are posted.
-    Of the lines, `receipts <number>` is asked before."""
+    """The lines that mark a document, what is open of it, and whether the journals of the lines of
+    others are posted."""
+    select: tuple[str, ...] = ("PaymentId", "CreditAmount", "DebitAmount", "CurrencyCode")
+    select = (*select, "JournalBatchNumber")
+    yield Query(f"receipts {number}", LINES, company, "MarkedInvoice", number, select)
     select = ("AmountCur", "SettleAmountCur", "CurrencyCode")
     yield Query(f"open {number}", TRANSACTIONS, company, "Invoice", number, select)
     for row in _others(snapshot, number):
@@ -79,6 +89,17 @@ def open_of(snapshot: Snapshot, number: str, currency: str) -> Decimal | None:
     if row is None:
         return None
     return Decimal(str(row["AmountCur"])) - Decimal(str(row["SettleAmountCur"]))
+
+
+def received(snapshot: Snapshot, number: str, currency: str) -> Decimal:
+    """What lines of others settle of a document, drafts too; negative of a credit note."""
+    amounts = [
+        Decimal(str(row["CreditAmount"])) - Decimal(str(row["DebitAmount"]))
+        for row in snapshot.answers.get(f"receipts {number}", ())
+        if str(row["CurrencyCode"]).lower() == currency
+        and object_of(str(row["PaymentId"])) != snapshot.id
+    ]
+    return sum(amounts, Decimal())
 
 
 def blocked(snapshot: Snapshot, number: str) -> Waiting | None:

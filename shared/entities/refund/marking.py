@@ -2,11 +2,14 @@
 
 It is the credit memo that the charge wrote for it (`CDSFreeTextInvoiceHeaders`, once posted), or
 the one that metadata `dynamics_credit_note` names. A refund that only reduced an order has none: it
-meets its receipt on the customer's account. Credit notes of return orders are not marked.
+meets its receipt on the customer's account. Credit notes of return orders are not marked. One that
+is settled takes no mark; one that another draft marks, a refund waits for.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+from shared.entities.common import settling
 from shared.entities.common.objects import Context, Json, Query, Snapshot, integer, text
 from shared.entities.common.order_state import LINE_PREFIX, ORDER
 from shared.entities.common.origin import origin_of
@@ -24,8 +27,18 @@ PLACES = (f"{CREDIT}:", f"{RETURN}:", LINE_PREFIX)
 NAMED, NAMED_INVOICE = "credit_note", "credit_note_invoice"
 
 
+@dataclass(frozen=True, slots=True)
+class _CreditNote:
+    """A posted credit note. `amount_minor` is negative, 0 where only the number is known."""
+
+    company: str
+    number: str
+    currency: str
+    amount_minor: int
+
+
 def queries(snapshot: Snapshot, context: Context) -> tuple[Query, ...]:
-    """Whether the credit notes of a refund are posted."""
+    """Whether the credit notes of a refund are posted, and what is open of those that are."""
     if not _is_marked(snapshot, context):
         return ()
     select, found = ("InvoiceId", IS_POSTED, "CurrencyCode"), []
@@ -38,22 +51,40 @@ def queries(snapshot: Snapshot, context: Context) -> tuple[Query, ...]:
         found.append(Query(NAMED, FREE_TEXT, company, "InvoiceId", number, select))
         of_invoice = ("InvoiceNumber", "CurrencyCode")
         found.append(Query(NAMED_INVOICE, INVOICES, company, of_invoice[0], number, of_invoice))
-    return tuple(found)
+    for note in _posted(snapshot, context):
+        found += settling.queries_of_open(snapshot, note.company, note.number)
+    return tuple(dict.fromkeys(found))
 
 
 def settlement(snapshot: Snapshot, context: Context, currency: str) -> Settlement:
     """The posted credit note of a refund in a currency, or what it waits for."""
     if not _is_marked(snapshot, context):
         return Settlement()
-    posted = sorted(_posted(snapshot, currency), key=lambda pair: pair[1])
-    if posted:
-        return Settlement(Invoice(posted[0][0], None))
+    notes = [note for note in _posted(snapshot, context) if note.currency == currency]
+    if notes:
+        return _marked(snapshot, sorted(notes, key=lambda note: note.amount_minor))
     what = _named(snapshot) or " or ".join(memo.key for memo in _memos(snapshot))
     if not what and not _is_announced(snapshot, context):
         return Settlement()
     what = what or f"of refund {_id(snapshot)}"
     text = f"{snapshot.id}: credit note {what} is not posted yet"
     return Settlement(wait=Waiting("credit_memo_not_posted", text))
+
+
+def _marked(snapshot: Snapshot, notes: list[_CreditNote]) -> Settlement:
+    """The first of the credit notes that is not settled, once no draft of others marks it."""
+    for note in notes:
+        shown = settling.open_of(snapshot, note.number, note.currency)
+        if shown is not None and shown >= 0:
+            continue
+        blocked = settling.blocked(snapshot, note.number)
+        if blocked is not None:
+            return Settlement(wait=blocked)
+        total = settling.total_of(snapshot, note.number, note.currency)
+        taken = settling.received(snapshot, note.number, note.currency)
+        if total is None or total < taken:  # a posted mark may be settled later
+            return Settlement(Invoice(note.number, None))
+    return Settlement(Invoice(notes[0].number, 0))
 
 
 def _is_marked(snapshot: Snapshot, context: Context) -> bool:
@@ -91,18 +122,19 @@ def _memos(snapshot: Snapshot, kind: str = CREDIT) -> list[MemoHeader]:
     return [document for document in found if isinstance(document, MemoHeader)]
 
 
-def _posted(snapshot: Snapshot, currency: str) -> Iterator[tuple[str, int]]:
-    """Number and amount of each posted credit note; the largest amount is the most negative."""
+def _posted(snapshot: Snapshot, context: Context) -> Iterator[_CreditNote]:
+    """The posted credit notes."""
     for memo in _memos(snapshot):
         for row in snapshot.answers.get(_name(memo), ()):
-            if is_posted(row) and memo.currency == currency:
-                yield str(row["InvoiceId"]), amount_in(memo)
-    for row in snapshot.answers.get(NAMED, ()):
-        if is_posted(row) and str(row["CurrencyCode"]).lower() == currency:
-            yield str(row["InvoiceId"]), 0
-    for row in snapshot.answers.get(NAMED_INVOICE, ()):
-        if str(row["CurrencyCode"]).lower() == currency:
-            yield str(row["InvoiceNumber"]), 0
+            if is_posted(row):
+                number = str(row["InvoiceId"])
+                yield _CreditNote(memo.company, number, memo.currency, amount_in(memo))
+    rows = [row for row in snapshot.answers.get(NAMED, ()) if is_posted(row)]
+    named = [("InvoiceId", row) for row in rows]
+    named += [("InvoiceNumber", row) for row in snapshot.answers.get(NAMED_INVOICE, ())]
+    for field, row in named:
+        currency = str(row["CurrencyCode"]).lower()
+        yield _CreditNote(_company(snapshot, context), str(row[field]), currency, 0)
 
 
 def _is_announced(snapshot: Snapshot, context: Context) -> bool:

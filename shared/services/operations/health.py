@@ -25,7 +25,7 @@ SWEPT: Mapping[str, str] = MappingProxyType(
 )
 NO_CURRENCY = (
     "Publish books in which each Stripe account has its currencies (docs/accounting.md, The "
-    "books), or correct the aliases of TIEOUT_STRIPE_ACCOUNTS."
+    "books), or correct the aliases and currencies of TIEOUT_STRIPE_ACCOUNTS."
 )
 AZURE, MAPPING = "Azure", "Mapping"
 NEVER_MADE = "ready"  # a row and an instance that only readiness asks for
@@ -131,28 +131,36 @@ class Health:
 
     async def _probe_books(self) -> Problems:
         """Stripe accounts and books that do not name each other."""
-        return {"books": "; ".join(strangers(await self._books.known(), tuple(self._accounts)))}
+        listed = self._books.settings.listed_currencies
+        return {"books": "; ".join(strangers(await self._books.known(), listed))}
 
 
-def strangers(books: Books, aliases: Sequence[str]) -> list[str]:
-    """What is wrong between the Stripe accounts of the settings and those of the books."""
+def strangers(books: Books, listed: Mapping[str, Sequence[str]]) -> list[str]:
+    """What is wrong between the Stripe accounts of the settings, with the currencies that are
+    `listed` for each, and those of the books."""
     named = dict.fromkeys(placed.account for placed in books.placed)
     texts = [
         f"the Stripe account {alias} has no currency in the books, so all its money parks"
-        for alias in aliases
+        for alias in listed
         if alias not in named
+    ]
+    texts += [
+        f"{VARIABLE} lists {currency} for {alias}, which the books do not give it"
+        for alias, currencies in listed.items()
+        for currency in currencies
+        if currency not in books.of(alias).currencies
     ]
     return texts + [
         f"the books name the Stripe account {alias}, which {VARIABLE} does not have"
         for alias in named
-        if alias not in aliases
+        if alias not in listed
     ]
 
 
 async def check_books(
-    setup: Callable[[Books], DynamicsSetup], books: Books, aliases: Sequence[str]
+    setup: Callable[[Books], DynamicsSetup], books: Books, listed: Mapping[str, Sequence[str]]
 ) -> list[str]:
     """What readiness would find of these books if they were in force; for their preview."""
     checks = await checked(list(setup(books).of_books()))
     found = [f"{check.name}: {check.problem}" for check in checks if check.problem]
-    return [*strangers(books, aliases), *found]
+    return [*strangers(books, listed), *found]

@@ -44,7 +44,7 @@ OBJECTS_PER_TURN = 50  # compared before other work of the process has its turn
 
 type DocumentSource = str | Mapping[str, Tree]
 """A document: YAML text, or the tree that `show` gives."""
-type CheckBooks = Callable[[Books, Sequence[str]], Awaitable[Sequence[str]]]
+type CheckBooks = Callable[[Books, Mapping[str, Sequence[str]]], Awaitable[Sequence[str]]]
 """What is wrong with books for the Stripe accounts of these aliases, and in Dynamics."""
 type RecentObjects = Callable[[int], AsyncIterator[StoredObject]]
 """The last objects that converge stored documents of, newest first."""
@@ -183,7 +183,7 @@ class Publish:
             return (), ()
         warnings = () if old is None else moved_clearing(old, new)
         if self._check_books is not None:
-            warnings += tuple(await self._check_books(new, self._settings.stripe_aliases))
+            warnings += tuple(await self._check_books(new, self._settings.listed_currencies))
         return changes, warnings
 
     def _warnings(self, before: CompiledMapping | None, after: CompiledMapping) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Books as a document: checked, previewed, published and undone like a mapping."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -125,8 +125,8 @@ async def test_a_preview_warns_of_a_clearing_account_that_another_one_replaces()
 async def test_a_preview_says_what_dynamics_lacks_of_new_books() -> None:
     shelf = Shelf()
 
-    async def check(books: Books, aliases: Sequence[str]) -> list[str]:
-        return [f"{books.companies['usmf'].accounts[Role.FEES].id} for {', '.join(aliases)}"]
+    async def check(books: Books, listed: Mapping[str, Sequence[str]]) -> list[str]:
+        return [f"{books.companies['usmf'].accounts[Role.FEES].id} for {', '.join(listed)}"]
 
     shelf.publisher = type(shelf.publisher)(
         *(shelf.mappings, settings(), shelf.clock, shelf._recent, shelf.dynamics),
