@@ -37,7 +37,7 @@ from shared.stores.links import LinkStore
 POLICY = Path(__file__).parent / "policy.yaml"  # orders of all sales that tell their lines
 EVENTS_PER_DELIVERY = 50
 SWEPT_DAYS = 3_650
-INVOICE_ROUNDS = 2  # orders are invoiced, then the receipts that wait for it find it
+INVOICE_ROUNDS = 2  # documents are posted, then the receipts and refunds that wait find them
 REST_SECONDS = 120.0
 LOOK_SECONDS = 360.0  # longer than a payout's flow waits before it looks again
 LOOKS_MAX = 6  # for members that were written late
@@ -196,6 +196,7 @@ async def _settle(world: World, unnamed: Sequence[Ref], members: Members) -> Non
         await world.idle()
     for _ in range(INVOICE_ROUNDS):
         world.dynamics.invoice_orders()
+        world.dynamics.post_free_text_invoices()
         world.host.fire("sweep_waiting")
         await world.clock.sleep(REST_SECONDS)
         await world.idle()

@@ -70,7 +70,8 @@ async def trace(world: World, event: Json, answer: Mapping[str, Any]) -> Trace:
         outcome = await _item(world, entity.queue, object, str(event["id"]))
         for ref in await _followed(world, entity, found):
             if ref.entity not in (entity.name, "customer"):
-                outcome = _worse(outcome, await _item(world, ref.entity, ref.id, ref.id))
+                queue = world.app.registry.named(ref.entity).queue
+                outcome = _worse(outcome, await _item(world, queue, ref.id, ref.id))
             records += await _records(world, ref.id)
     return Trace(
         str(event["id"]),
