@@ -172,7 +172,8 @@ def test_texts_of_parked_items_that_quote_the_person_are_taken_out_and_heal_all_
         )
         for entity, id in (("customer", customer), ("balance_transaction", txn["id"])):
             item = Item(f"evt_{id}", "", entity, id)
-            await world.app._items().store(entity, [ItemOutcome(item, quoted)])
+            queue = world.app.registry.named(entity).queue
+            await world.app._items().store(queue, [ItemOutcome(item, quoted)])
         assert len([trace for trace in await traces(world) if trace.startswith("events")]) > 4
         status, erased = await erase(world, customer)
         assert status == 200
@@ -219,7 +220,8 @@ def test_reasons_about_what_is_the_customers_go_and_those_of_others_and_of_vouch
         outcome = Outcome(Kind.PARK, cause="refused", text="no", remedy="Look.")
         for entity, id in (*parked_ids.items(), ("charge", others)):
             item = Item(f"evt_{id}", "", entity, id)
-            await world.app._items().store(entity, [ItemOutcome(item, outcome)])
+            queue = world.app.registry.named(entity).queue
+            await world.app._items().store(queue, [ItemOutcome(item, outcome)])
         for id in (*parked_ids.values(), others):
             body = {"ids": [id], "who": "Lee", "reason": f"about {id}", "not_to_book": True}
             answer = await ask(world, "POST", "inbox/resolve", encoded(body))
