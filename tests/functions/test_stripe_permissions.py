@@ -130,6 +130,22 @@ def test_sessions_and_invoices_are_read_where_a_rule_looks_at_them() -> None:
     assert "checkout_session" not in by_resource(of_receipts)
 
 
+@pytest.mark.parametrize(
+    ("path", "needed"),
+    [
+        ("metadata.charge.a", {"checkout_session", "invoice_payment"}),
+        ("metadata.customer.a", set()),
+        ("metadata.product.a", {"checkout_session", "invoice_payment", "product"}),
+    ],
+)
+def test_metadata_that_a_mapping_reads_needs_its_permissions(path: str, needed: set[str]) -> None:
+    found = [each.resource for each in permissions_of(DEFAULT, REGISTRY, reads={path})]
+    assert set(found) - by_resource(DEFAULT).keys() == needed
+    everything = Policy(catalogue=Catalogue(products="create", prices=True))
+    found = [each.resource for each in permissions_of(everything, REGISTRY, reads={path})]
+    assert len(found) == len(set(found))
+
+
 def test_a_catalogue_needs_its_events_and_reads_its_objects() -> None:
     assert not {"product", "price"} & by_resource(DEFAULT).keys()
     assert not any(event.startswith(("product", "price")) for event in events_of(DEFAULT, REGISTRY))
