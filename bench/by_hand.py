@@ -7,7 +7,8 @@ and checks, as somebody would write them who never wants to change them.
 from shared.domain.books import Account
 from shared.domain.documents import AccountRole, Document
 from shared.domain.journal import Role
-from shared.domain.records import Record, Symbol, Value
+from shared.domain.records import Record
+from shared.domain.values import Symbol, Value
 from shared.entities.common.journal_lines import (
     CustomerPaymentLine,
     GeneralLine,

@@ -78,10 +78,11 @@ def documents_of(number: int, books: Books) -> tuple[Document, ...]:
     related = {"charge": charge, "checkout_session": session}
     money = Snapshot("balance_transaction", txn["id"], txn, related)
     sold = Snapshot("charge", charge["id"], charge, related, answers={"order": ()})
-    receipt = BALANCE_TRANSACTION.build(money, context).documents
+    order = CHARGE.making().build(sold, context).documents
+    receipt = BALANCE_TRANSACTION.making().build(money, context).documents
     return (
         *receipt,
-        *(each for each in CHARGE.build(sold, context).documents if not is_parents_patch(each)),
+        *(each for each in order if not is_parents_patch(each)),
     )
 
 

@@ -24,7 +24,6 @@ from functions.bodies import text_in
 from functions.responses import error_response, refused
 from shared import bootstrap, telemetry
 from shared.errors import TieoutError
-from shared.stores.audit_log import KEY_CALLER
 
 PRINCIPAL_HEADER = "x-ms-client-principal"
 PRINCIPAL_CHARS_MAX = 32_768  # more than the platform lets through
@@ -144,6 +143,8 @@ def who_in(req: func.HttpRequest, body: Mapping[str, Any], default: str | None =
     Raises `BadRequest` where a key's caller has to declare a name (no `default`) and does not, and
     `AccessRefused`.
     """
+    from shared.stores.audit_log import KEY_CALLER
+
     principal = _principal(req)
     if principal is not None:
         return principal.name

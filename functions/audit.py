@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import azure.functions as func
 
@@ -10,11 +11,11 @@ from functions.bodies import BadRequest, text_in, whole_in
 from functions.responses import error_response, json_response, refused
 from shared import bootstrap
 from shared.errors import TieoutError
-from shared.stores.audit_log import LISTED_MAX, AuditedAction, AuditFilter
+
+if TYPE_CHECKING:
+    from shared.stores.audit_log import AuditFilter
 
 bp = func.Blueprint()
-
-ACTIONS = tuple(action.value for action in AuditedAction)
 
 
 @bp.route("api/audit", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
@@ -22,6 +23,8 @@ ACTIONS = tuple(action.value for action in AuditedAction)
 async def audit_list(req: func.HttpRequest) -> func.HttpResponse:
     """`?who=&action=&object=&since=&until=&limit=&after=`: entries, newest first, and `after` for
     the next page (empty on the last one). Moments are ISO 8601, UTC where they name no zone."""
+    from shared.stores.audit_log import LISTED_MAX
+
     try:
         after, limit = text_in(req.params, "after", ""), whole_in(req.params, "limit", LISTED_MAX)
         page = await bootstrap.app().audit_log().page(_filter(req), limit, after)
@@ -34,11 +37,14 @@ async def audit_list(req: func.HttpRequest) -> func.HttpResponse:
     )
 
 
-def _filter(req: func.HttpRequest) -> AuditFilter:
+def _filter(req: func.HttpRequest) -> "AuditFilter":
     """Raises `BadRequest`."""
+    from shared.stores.audit_log import AuditedAction, AuditFilter
+
+    actions = [action.value for action in AuditedAction]
     action = req.params.get("action", "")
-    if action and action not in ACTIONS:
-        raise BadRequest(f"action is one of {', '.join(ACTIONS)}")
+    if action and action not in actions:
+        raise BadRequest(f"action is one of {', '.join(actions)}")
     return AuditFilter(
         who=req.params.get("who", ""),
         action=action,

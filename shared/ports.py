@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from shared.domain.records import Symbol as Symbol
-from shared.domain.records import Value as Value
+from shared.domain.values import Symbol as Symbol
+from shared.domain.values import Value as Value
 
 type Json = dict[str, Any]
 type Cell = str | int | bool | datetime

@@ -5,10 +5,8 @@ that no row names is answered with 202 and counted. https://docs.stripe.com/api/
 """
 
 from dataclasses import dataclass
-from functools import cache
+from typing import TYPE_CHECKING
 
-from shared.domain.codec import Codec
-from shared.domain.documents import Document
 from shared.entities.balance_transaction import BALANCE_TRANSACTION
 from shared.entities.charge import CHARGE
 from shared.entities.customer import CUSTOMER
@@ -20,6 +18,10 @@ from shared.entities.product import PRODUCT
 from shared.entities.refund import REFUND
 from shared.targets.entity_set import EntitySets
 from shared.targets.finance import FINANCE
+
+if TYPE_CHECKING:
+    from shared.domain.codec import Codec
+    from shared.domain.documents import Document
 
 ENTITIES: tuple[Entity, ...] = (
     CUSTOMER,
@@ -72,20 +74,17 @@ class Registry:
         return (*self.queues, *self.ingress)
 
     @property
-    def kinds(self) -> tuple[type[Document], ...]:
+    def kinds(self) -> "tuple[type[Document], ...]":
         """The kinds of documents that the entities can ask for, each once."""
-        return tuple(dict.fromkeys(kind for entity in self.entities for kind in entity.documents))
+        makings = [entity.making() for entity in self.entities]
+        return tuple(dict.fromkeys(kind for making in makings for kind in making.documents))
 
     @property
-    def codec(self) -> Codec:
+    def codec(self) -> "Codec":
         """How documents of these kinds are stored."""
-        return _codec_of(self.kinds)
+        from shared.domain.codec import codec_of
 
-
-@cache
-def _codec_of(kinds: tuple[type[Document], ...]) -> Codec:
-    """Made once a process: the adapters take time."""
-    return Codec(kinds)
+        return codec_of(self.kinds)
 
 
 REGISTRY = Registry(ENTITIES, FINANCE)

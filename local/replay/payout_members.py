@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from local.replay.exported import Exported, objects_in
 from shared.entities.common.objects import id_of
-from shared.entities.payout import ENTITY as PAYOUT
-from shared.entities.payout import is_itemised
+from shared.entities.payout.making import ENTITY as PAYOUT
+from shared.entities.payout.making import is_itemised
 from shared.ports import Json
 
 

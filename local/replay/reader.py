@@ -19,7 +19,7 @@ from local.replay.json_text import UnusableError, clean, usable
 from local.stripe import event_reason, object_reason
 from shared.domain.ids import EVENT_ID_CHARS_MAX, is_id
 from shared.entities.common.objects import id_of
-from shared.entities.payout import ENTITY as PAYOUT
+from shared.entities.payout.making import ENTITY as PAYOUT
 from shared.ports import Json
 from shared.registry import ENTITIES
 

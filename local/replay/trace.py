@@ -122,7 +122,7 @@ async def _followed(world: World, entity: Entity, id: str) -> list[Ref]:
     try:
         context = context_of(world.settings, await world.app.mappings.active(), world.clock.now())
         snapshot = await _snapshot(world, entity, id, context, links)
-        desired = entity.build(snapshot, context)
+        desired = entity.making().build(snapshot, context)
     except TieoutError:
         return refs  # the item's own row says what is the matter
     handed_on = [each.ref for each in desired.enqueue if not each.even_if_settled]
@@ -155,7 +155,7 @@ async def _masters(world: World, id: str, context: Context) -> list[Ref]:
     entity = world.app.registry.named("balance_transaction")
     try:
         snapshot = await _snapshot(world, entity, id, context, {})
-        return list(entity.build(snapshot, context).masters)
+        return list(entity.making().build(snapshot, context).masters)
     except TieoutError:
         return []  # the transaction's own row says what is the matter
 

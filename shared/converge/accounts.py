@@ -15,16 +15,9 @@ from shared.converge.stages import DecidedObject, Failed, WrittenObject
 from shared.domain.documents import Patch
 from shared.domain.records import digest
 from shared.entities.common.objects import Context
-from shared.entities.customer import (
-    ACCOUNT,
-    CUSTOMERS,
-    EMAIL,
-    CustomerLink,
-    account_notes,
-    gone,
-    taken,
-)
-from shared.entities.customer import ENTITY as CUSTOMER_ENTITY
+from shared.entities.customer import ACCOUNT, CUSTOMERS
+from shared.entities.customer.making import EMAIL, CustomerLink, account_notes, gone, taken
+from shared.entities.customer.making import ENTITY as CUSTOMER_ENTITY
 from shared.errors import (
     CredentialsRefused,
     Parked,

@@ -89,6 +89,6 @@ class Decider:
 
 
 async def _decided(entity: Entity, context: Context, value: ReadObject) -> DecidedObject:
-    desired = entity.build(value.snapshot, context)
+    desired = entity.making().build(value.snapshot, context)
     unwanted(desired.documents, value.claim.links)
     return DecidedObject(value.claim, value.snapshot, desired)

@@ -11,7 +11,7 @@ from shared.domain.records import Record
 from shared.entities.common.disputing import is_final
 from shared.entities.common.objects import Snapshot
 from shared.entities.common.origin import GROSS
-from shared.entities.dispute import ENTITY, transactions_of
+from shared.entities.dispute.making import ENTITY, transactions_of
 from shared.ports import Clock, Tables
 from shared.stores import disputes
 from shared.stores.links import LinkStore

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from shared.converge.stages import DecidedObject, Failed, failed
 from shared.domain.books import Books
 from shared.domain.records import Ref
-from shared.entities.customer import role_of
+from shared.entities.customer.making import role_of
 from shared.outcomes import RESOLVED_CAUSE, Kind, Outcome
 from shared.stores import resolutions
 from shared.stores.links import LinkStore

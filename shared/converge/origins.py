@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from shared.converge.stages import DecidedObject
 from shared.domain.records import Record
-from shared.entities.charge import receipts
+from shared.entities.charge.making import receipts
 from shared.entities.common.objects import Context, Decided, Snapshot, id_of
 from shared.entities.common.order_state import ORDER
 from shared.entities.common.origin import (
@@ -24,7 +24,7 @@ from shared.entities.common.origin import (
     party_in,
 )
 from shared.entities.common.transaction import category_of
-from shared.entities.refund import REVERSAL, headers_in
+from shared.entities.refund.making import REVERSAL, headers_in
 from shared.errors import ClaimHeld, Parked, TableConflict
 from shared.ports import Cell, Clock, Put, Row, Tables
 from shared.stores.links import ORIGIN_PREFIX, TABLE, LinkStore

@@ -37,13 +37,14 @@ async def answered(
     """The snapshots with the answers to their queries, round by round; an error for each of which
     a query cannot be asked, or that still asks after the last round."""
     asking = [_Asking(snapshot) for snapshot in snapshots]
-    if entity.queries_of is not None:
+    queries_of = entity.making().queries_of
+    if queries_of is not None:
         finder = Finder(dynamics)
         for asked in range(ROUNDS_MAX + 1):
             wanted: list[tuple[_Asking, Query]] = []
             for one in asking:
                 if one.error is None:
-                    wanted += _unanswered(one, entity.queries_of, context)
+                    wanted += _unanswered(one, queries_of, context)
             if not wanted:
                 break
             if asked < ROUNDS_MAX:

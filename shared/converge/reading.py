@@ -8,7 +8,7 @@ from shared.converge.origins import Origins
 from shared.converge.stages import ClaimedObject, ReadObject, WantedObject
 from shared.entities.common.erasure import without_person
 from shared.entities.common.objects import Context, Snapshot, id_of
-from shared.entities.entity import Entity, FetchedObject
+from shared.entities.entity import Entity
 from shared.errors import ObjectMissing
 from shared.ports import Json, StripeGateway
 from shared.stores import resolutions
@@ -60,9 +60,11 @@ class Reader:
 async def fetch(stripe: StripeGateway, entity: Entity, id: str, context: Context) -> Snapshot:
     """The current state of an object in Stripe, with what its documents need besides. Raises
     `ObjectMissing` and the errors of the Stripe port."""
-    source = FetchedObject(await _retrieved(stripe, entity, id))
-    if entity.read is not None:
-        source = await entity.read(stripe, source.object, context)
+    found = await _retrieved(stripe, entity, id)
+    read = entity.making().read
+    if read is None:
+        return Snapshot(entity.name, id, found)
+    source = await read(stripe, found, context)
     return Snapshot(entity.name, id, source.object, source.related)
 
 

@@ -14,7 +14,7 @@ from shared import telemetry
 from shared.converge.accounts import HOLD
 from shared.domain.books import Books
 from shared.domain.journal import JournalKind
-from shared.domain.records import Symbol
+from shared.domain.values import Symbol
 from shared.entities.customer import ACCOUNT, CUSTOMERS
 from shared.errors import Parked, Refused
 from shared.ports import DynamicsGateway, Json, Lookup, Value

@@ -17,7 +17,8 @@ from functools import partial
 
 from shared import telemetry
 from shared.domain.documents import Document
-from shared.domain.records import Intent, Link, Record, Value
+from shared.domain.records import Intent, Link, Record
+from shared.domain.values import Value
 from shared.entities.common.objects import Desired, Snapshot
 from shared.errors import CredentialsRefused, Throttled, TieoutError, Unavailable
 from shared.outcomes import Outcome

@@ -7,12 +7,14 @@ version of this format.
 from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from shared.domain.documents import Document
-from shared.domain.records import Record, Symbol, Value
+from shared.domain.records import Record
+from shared.domain.values import Symbol, Value
 
 VERSION = 1
 
@@ -66,6 +68,12 @@ class Codec:
             {name: _value(value) for name, value in plain["within"].items()},
             plain["mapping"],
         )
+
+
+@cache
+def codec_of(kinds: tuple[type[Document], ...]) -> Codec:
+    """The codec of these kinds, made once a process: the adapters take time."""
+    return Codec(kinds)
 
 
 def _plain(value: Value) -> str | int | dict[str, str]:

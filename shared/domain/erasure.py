@@ -11,7 +11,8 @@ from hashlib import sha256
 from typing import Any
 
 from shared.domain.documents import Document, Follows, Frozen, fields_of
-from shared.domain.records import Record, Value
+from shared.domain.records import Record
+from shared.domain.values import Value
 
 ERASED_TEXT = "(erased)"  # in place of what people wrote
 HASH_PREFIX = "erased:"

@@ -3,23 +3,10 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
-from decimal import Decimal
 from hashlib import sha256
 
 from shared.domain.documents import Document
-
-
-@dataclass(frozen=True, slots=True)
-class Symbol:
-    """An enum member as the target renders it: `Symbol("NoYes", "Yes")`."""
-
-    enum: str
-    name: str
-
-
-type Value = str | int | Decimal | date | Symbol
-"""A value of a field. A `date` has no time of day."""
+from shared.domain.values import Value
 
 
 @dataclass(frozen=True, slots=True)

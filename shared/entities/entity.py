@@ -1,20 +1,17 @@
-"""What a folder of `entities` tells about its Stripe object: its row."""
+"""What a folder of `entities` tells about its Stripe object: its row.
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+A row says what arrives and where it goes. On a cold start Stripe waits for that, so a row imports
+nothing of the documents: `making` does, when converge first asks.
+"""
 
-from shared.domain.documents import Document
-from shared.entities.common.objects import Context, Desired, Json, Query, Snapshot, id_of
-from shared.ports import StripeGateway
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+from shared.entities.common.reference import id_of
 
-@dataclass(frozen=True, slots=True)
-class FetchedObject:
-    """What documents are computed from: the object, and further objects of Stripe by name."""
-
-    object: Json
-    related: Mapping[str, Json] = field(default_factory=dict)
+if TYPE_CHECKING:
+    from shared.entities.making import Making
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,25 +19,20 @@ class Entity:
     """A Stripe object type that converge knows.
 
     `queue` carries its work; `object` is the `object` field Stripe puts into it. `event_types` lead
-    to it. `build` computes its documents, of the kinds in `documents`. `expand` names what the
-    fetch expands; `read` reads what else its documents need of Stripe, given the object;
-    `queries_of` tells what it must know of Dynamics first. `parts`: other objects
-    whose events lead here, with their field that names ours. `deletion`: the event type by which
-    Stripe tells that an object is deleted, where retrieving one that is deleted answers
-    `resource_missing`.
+    to it. `making` loads how its documents are made. `expand` names what the fetch expands.
+    `parts`: other objects whose events lead here, with their field that names ours. `deletion`: the
+    event type by which Stripe tells that an object is deleted, where retrieving one that is deleted
+    answers `resource_missing`.
     """
 
     name: str
     queue: str
     object: str
     event_types: tuple[str, ...]
-    build: Callable[[Snapshot, Context], Desired]
+    making: "Callable[[], Making]"
     expand: tuple[str, ...] = ()
-    read: Callable[[StripeGateway, Json, Context], Awaitable[FetchedObject]] | None = None
-    queries_of: Callable[[Snapshot, Context], tuple[Query, ...]] | None = None
     parts: tuple[tuple[str, str], ...] = ()
     deletion: str = ""
-    documents: tuple[type[Document], ...] = ()
 
     def id_in(self, found: Mapping[str, Any]) -> str:
         """The id of our object in the object of an event; empty where it names none."""

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from shared.domain.records import Value, digest
+from shared.domain.records import digest
+from shared.domain.values import Value
 from shared.errors import Parked
 from shared.mapping.catalogue import Sources
 from shared.mapping.expressions import Rules

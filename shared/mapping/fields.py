@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from shared.domain.records import Symbol, Value
+from shared.domain.values import Symbol, Value
 from shared.errors import Parked
 from shared.mapping.expressions import Rules
 from shared.mapping.problems import RuleRefused, shown

@@ -10,7 +10,8 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from shared.domain.documents import Document
-from shared.domain.records import Record, Symbol, Value
+from shared.domain.records import Record
+from shared.domain.values import Symbol, Value
 from shared.errors import Parked
 from shared.mapping.compiler import CompiledMapping
 from shared.mapping.finance import Target, render

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from shared.domain.records import canonical
 from shared.entities.common.disputing import is_final
 from shared.entities.common.objects import MOMENT_MAX, Snapshot, id_of, text
-from shared.entities.dispute import standing
+from shared.entities.dispute.making import standing
 from shared.errors import TableConflict
 from shared.ports import Cell, Delete, Insert, Put, Row, Tables
 from shared.stores.paging import rows

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.entities.charge import APPLIED
+from shared.entities.charge.making import APPLIED
 from shared.entities.common.objects import Listed
 from shared.ports import Cell, Put, Row, Tables
 from shared.stores.paging import rows

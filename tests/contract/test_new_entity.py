@@ -13,6 +13,7 @@ from shared import bootstrap
 from shared.domain.documents import Attribute, CreateOrFind, Document, Fact, Follows
 from shared.entities.common.objects import Context, Desired, Snapshot, text
 from shared.entities.entity import Entity
+from shared.entities.making import Making
 from shared.errors import StorageUnavailable
 from shared.mapping.problems import MappingRefused
 from shared.ports import Row
@@ -79,8 +80,7 @@ COUPON = Entity(
     queue="catalogue",
     object="coupon",
     event_types=("coupon.created", "coupon.updated"),
-    build=build,
-    documents=(CouponGroup,),
+    making=lambda: Making(build, documents=(CouponGroup,)),
 )
 GROUPS = entity_set(
     SET,

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from shared.domain.records import Link, Record, Symbol, Value
+from shared.domain.records import Link, Record
+from shared.domain.values import Symbol, Value
 from shared.entities.common.objects import Desired, Snapshot
 from shared.errors import Waiting
 from shared.mapping.finance import Target, render
@@ -65,7 +66,7 @@ def _built(case: Json, links: dict[str, Link]) -> Desired:
     policy = Policy.model_validate(case.get("policy", {}))
     now = datetime.fromisoformat(case.get("now", "1970-01-01T00:00:00+00:00"))
     context = replace(CONTEXT, policy=policy, items=case.get("items", {}), now=now)
-    return REGISTRY.named(case["entity"]).build(_snapshot(case, links), context)
+    return REGISTRY.named(case["entity"]).making().build(_snapshot(case, links), context)
 
 
 def built(case: Json) -> Desired:
@@ -150,5 +151,5 @@ def test_the_lines_of_a_pair_move_clearing_by_the_net(name: str) -> None:
 
 def test_there_is_a_pair_for_each_entity_that_has_documents() -> None:
     covered = {load(name)["entity"] for name in NAMES}
-    assert covered == {entity.name for entity in REGISTRY.entities if entity.documents}
+    assert covered == {entity.name for entity in REGISTRY.entities if entity.making().documents}
     assert len(NAMES) >= 60

@@ -53,6 +53,8 @@ NOT_FOR_THE_WEBHOOK = (
     *("shared.services.privacy", "shared.services.probing"),
     *("shared.services.publishing", "shared.services.reconciliation", "shared.services.work"),
     *("shared.clients.stripe.gateway", "shared.clients.dynamics", "stripe"),
+    *("shared.domain.codec", "shared.domain.documents", "shared.domain.records", "shared.policy"),
+    *("shared.entities.making", "shared.entities.common.objects", "shared.stores.audit_log"),
 )
 
 

@@ -4,10 +4,19 @@ No event tells of them; the objects that they belong to lead here.
 https://docs.stripe.com/api/balance_transactions
 """
 
-from shared.entities.balance_transaction import documents, reading
-from shared.entities.balance_transaction.corrections import is_on_suspense
-from shared.entities.common.journal_lines import CustomerPaymentLine, GeneralLine
+from typing import TYPE_CHECKING
+
 from shared.entities.entity import Entity
+
+if TYPE_CHECKING:
+    from shared.entities.making import Making
+
+
+def _making() -> "Making":
+    from shared.entities.balance_transaction.making import MAKING
+
+    return MAKING
+
 
 BALANCE_TRANSACTION = Entity(
     name="balance_transaction",
@@ -15,10 +24,7 @@ BALANCE_TRANSACTION = Entity(
     object="balance_transaction",
     event_types=(),
     expand=("source",),
-    read=reading.read,
-    queries_of=documents.queries,
-    build=documents.build,
-    documents=(CustomerPaymentLine, GeneralLine),
+    making=_making,
 )
 
-__all__ = ("BALANCE_TRANSACTION", "is_on_suspense")
+__all__ = ("BALANCE_TRANSACTION",)

@@ -18,7 +18,7 @@ from shared.domain.money import Money
 from shared.domain.posting import INVOICED
 from shared.domain.records import Ref
 from shared.entities.balance_transaction import corrections
-from shared.entities.charge import receipts
+from shared.entities.charge.making import receipts
 from shared.entities.common.exchange import charged_amount
 from shared.entities.common.journal_lines import (
     CustomerPaymentLine,
@@ -52,7 +52,7 @@ from shared.entities.common.transaction import (
     suspended,
     transaction_of,
 )
-from shared.entities.payout import payout_refs, returned_payout
+from shared.entities.payout.making import payout_refs, returned_payout
 from shared.policy import Fees
 
 FX, APPLY = "fx", "apply"

@@ -6,7 +6,7 @@ The transaction of a refund or a dispute takes a second request, for that charge
 from shared.entities.common.objects import Context, id_of
 from shared.entities.common.related import sale_of
 from shared.entities.common.transaction import DISPUTE_PREFIXES
-from shared.entities.entity import FetchedObject
+from shared.entities.making import FetchedObject
 from shared.ports import Json, StripeGateway
 
 CHARGE_PREFIXES = ("ch_", "py_")

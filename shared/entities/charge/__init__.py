@@ -3,18 +3,19 @@
 https://docs.stripe.com/api/charges
 """
 
-from shared.entities.charge import documents, reading, receipts, sale
-from shared.entities.charge.receipts import APPLIED
-from shared.entities.common.sales_documents import (
-    CreditMemo,
-    CreditMemoLine,
-    ReturnOrder,
-    ReturnOrderLine,
-    SalesOrder,
-    SalesOrderLine,
-    SalesOrderRelease,
-)
+from typing import TYPE_CHECKING
+
 from shared.entities.entity import Entity
+
+if TYPE_CHECKING:
+    from shared.entities.making import Making
+
+
+def _making() -> "Making":
+    from shared.entities.charge.making import MAKING
+
+    return MAKING
+
 
 CHARGE = Entity(
     name="charge",
@@ -25,18 +26,7 @@ CHARGE = Entity(
         *("charge.failed", "charge.pending", "charge.expired"),
     ),
     expand=("refunds", "refunds.data.balance_transaction"),
-    read=reading.read,
-    queries_of=sale.queries,
-    build=documents.build,
-    documents=(
-        SalesOrder,
-        SalesOrderLine,
-        SalesOrderRelease,
-        CreditMemo,
-        CreditMemoLine,
-        ReturnOrder,
-        ReturnOrderLine,
-    ),
+    making=_making,
 )
 
-__all__ = ("APPLIED", "CHARGE", "receipts")
+__all__ = ("CHARGE",)

@@ -6,7 +6,7 @@ Where the policy credits lost disputes, those that are over stand among the refu
 from shared.entities.common.disputing import as_refund, is_final, loss_of
 from shared.entities.common.objects import Context, elements, id_of
 from shared.entities.common.related import closing_event, sale_of, whole
-from shared.entities.entity import FetchedObject
+from shared.entities.making import FetchedObject
 from shared.policy import Loss
 from shared.ports import Json, StripeGateway
 

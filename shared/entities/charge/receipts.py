@@ -37,7 +37,7 @@ from shared.entities.common.sale_routing import (
     session_of,
 )
 from shared.entities.common.sales_documents import MemoHeader
-from shared.entities.refund import REVERSAL, amount_in
+from shared.entities.refund.making import REVERSAL, amount_in
 from shared.errors import Waiting
 from shared.policy import Sale
 from shared.targets.finance import IS_POSTED, is_posted

@@ -38,7 +38,7 @@ from shared.entities.common.sale_routing import (
     session_of,
 )
 from shared.entities.common.sales_documents import GROSS, NET, MemoHeader, SalesOrder
-from shared.entities.refund import credit_memos
+from shared.entities.refund.making import credit_memos
 from shared.errors import Parked, Waiting
 from shared.policy import OrderTax, Policy, RefundDocument, Sale
 

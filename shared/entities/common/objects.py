@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 from shared.domain.books import PAYMENTS, Book, Books, Company
 from shared.domain.corrections import Correction
 from shared.domain.documents import Document
-from shared.domain.ids import is_id
 from shared.domain.money import Money
 from shared.domain.records import Choice, Intent, Link, Record, Ref
+from shared.entities.common.reference import id_of as id_of
 from shared.errors import Parked, TieoutError, Waiting
 from shared.policy import DEFAULT, Policy
 
@@ -238,13 +238,6 @@ def check_open(company: Company, name: str, when: date) -> None:
             f"{name} is closed through {company.closed_through}, the line is of {when}",
             "Open the period in Dynamics and in TIEOUT_BOOKS (closed_through), then retry.",
         )
-
-
-def id_of(value: object) -> str:
-    """The id of a reference: an id, an expanded object, or nothing (empty text)."""
-    if isinstance(value, Mapping):
-        value = value.get("id")
-    return value if isinstance(value, str) and is_id(value) else ""
 
 
 def unreadable(entity: str, id: str, name: str) -> Parked:

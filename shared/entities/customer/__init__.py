@@ -3,11 +3,22 @@
 https://docs.stripe.com/api/customers
 """
 
-from shared.entities.customer import documents
-from shared.entities.customer.documents import ENTITY, account_notes, role_of
-from shared.entities.customer.matching import ACCOUNT, CAUSES, CUSTOMERS, EMAIL, gone, taken
-from shared.entities.customer.records import CustomerLink, CustomerRecord
+from typing import TYPE_CHECKING
+
 from shared.entities.entity import Entity
+
+if TYPE_CHECKING:
+    from shared.entities.making import Making
+
+CUSTOMERS = "CustomersV3"
+ACCOUNT = "CustomerAccount"
+
+
+def _making() -> "Making":
+    from shared.entities.customer.making import MAKING
+
+    return MAKING
+
 
 CUSTOMER = Entity(
     name="customer",
@@ -19,21 +30,11 @@ CUSTOMER = Entity(
     ),
     parts=(("tax_id", "customer"),),
     expand=("tax_ids",),
-    queries_of=documents.queries,
-    build=documents.build,
-    documents=(CustomerRecord, CustomerLink),
+    making=_making,
 )
 
 __all__ = (
     "ACCOUNT",
-    "CAUSES",
     "CUSTOMER",
     "CUSTOMERS",
-    "EMAIL",
-    "ENTITY",
-    "CustomerLink",
-    "account_notes",
-    "gone",
-    "role_of",
-    "taken",
 )

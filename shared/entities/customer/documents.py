@@ -19,8 +19,9 @@ from shared.domain.documents import (
 )
 from shared.domain.records import Link
 from shared.entities.common.objects import Context, Desired, Query, Snapshot, text
+from shared.entities.customer import ACCOUNT
 from shared.entities.customer.attributes import attributes_of, kind_of
-from shared.entities.customer.matching import ACCOUNT, Match, match_of, query_for
+from shared.entities.customer.matching import Match, match_of, query_for
 from shared.entities.customer.records import CustomerLink, CustomerRecord
 from shared.errors import Parked, Skipped
 

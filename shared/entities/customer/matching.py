@@ -14,11 +14,10 @@ from types import MappingProxyType
 
 from shared.domain.records import canonical
 from shared.entities.common.objects import Context, Json, Query, Snapshot
+from shared.entities.customer import ACCOUNT, CUSTOMERS
 from shared.entities.customer.attributes import email_of, tax_id_of
 from shared.errors import Parked
 
-CUSTOMERS = "CustomersV3"
-ACCOUNT = "CustomerAccount"
 EMAIL = "email"
 FIELDS = MappingProxyType({"tax_id": "TaxExemptNumber", "email": "PrimaryContactEmail"})
 NAMES = MappingProxyType({"tax_id": "tax id", "email": "e-mail address"})

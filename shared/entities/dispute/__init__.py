@@ -3,18 +3,22 @@
 https://docs.stripe.com/api/disputes
 """
 
-from shared.entities.common.journal_lines import GeneralLine
-from shared.entities.dispute import documents, reading
-from shared.entities.dispute.documents import (
-    ENTITY,
-    OpenAmount,
-    standing,
-    transactions_of,
-)
+from typing import TYPE_CHECKING
+
 from shared.entities.entity import Entity
 
+if TYPE_CHECKING:
+    from shared.entities.making import Making
+
+
+def _making() -> "Making":
+    from shared.entities.dispute.making import MAKING
+
+    return MAKING
+
+
 DISPUTE = Entity(
-    name=ENTITY,
+    name="dispute",
     queue="dispute",
     object="dispute",
     event_types=(
@@ -22,15 +26,7 @@ DISPUTE = Entity(
         *("charge.dispute.funds_withdrawn", "charge.dispute.funds_reinstated"),
     ),
     expand=("charge",),
-    read=reading.read,
-    build=documents.build,
-    documents=(GeneralLine,),
+    making=_making,
 )
 
-__all__ = (
-    "DISPUTE",
-    "ENTITY",
-    "OpenAmount",
-    "standing",
-    "transactions_of",
-)
+__all__ = ("DISPUTE",)

@@ -4,7 +4,7 @@ from shared.entities.common.disputing import is_final
 from shared.entities.common.objects import Context, elements, id_of
 from shared.entities.common.related import closing_event
 from shared.entities.dispute.documents import CLOSED
-from shared.entities.entity import FetchedObject
+from shared.entities.making import FetchedObject
 from shared.ports import Json, StripeGateway
 
 

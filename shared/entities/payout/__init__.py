@@ -3,18 +3,19 @@
 https://docs.stripe.com/api/payouts
 """
 
-from shared.entities.common.journal_lines import GeneralLine
+from typing import TYPE_CHECKING
+
 from shared.entities.entity import Entity
-from shared.entities.payout import documents
-from shared.entities.payout.documents import (
-    ENTITY,
-    FLOW,
-    instance_of,
-    is_itemised,
-    payout_of,
-    payout_refs,
-    returned_payout,
-)
+
+if TYPE_CHECKING:
+    from shared.entities.making import Making
+
+
+def _making() -> "Making":
+    from shared.entities.payout.making import MAKING
+
+    return MAKING
+
 
 PAYOUT = Entity(
     name="payout",
@@ -25,17 +26,7 @@ PAYOUT = Entity(
         *("payout.canceled", "payout.reconciliation_completed"),
     ),
     expand=("failure_balance_transaction",),
-    build=documents.build,
-    documents=(GeneralLine,),
+    making=_making,
 )
 
-__all__ = (
-    "ENTITY",
-    "FLOW",
-    "PAYOUT",
-    "instance_of",
-    "is_itemised",
-    "payout_of",
-    "payout_refs",
-    "returned_payout",
-)
+__all__ = ("PAYOUT",)

@@ -4,9 +4,19 @@ https://docs.stripe.com/api/prices. Stripe deletes a price only where nothing wa
 event is needed, but an earlier event may arrive when the object is gone.
 """
 
+from typing import TYPE_CHECKING
+
 from shared.entities.entity import Entity
-from shared.entities.price import documents
-from shared.entities.price.records import PriceJournal, PriceLine
+
+if TYPE_CHECKING:
+    from shared.entities.making import Making
+
+
+def _making() -> "Making":
+    from shared.entities.price.making import MAKING
+
+    return MAKING
+
 
 PRICE = Entity(
     name="price",
@@ -15,9 +25,7 @@ PRICE = Entity(
     event_types=("price.created", "price.updated"),
     deletion="price.deleted",
     expand=("product", "currency_options", "tiers"),
-    queries_of=documents.queries,
-    build=documents.build,
-    documents=(PriceJournal, PriceLine),
+    making=_making,
 )
 
 __all__ = ("PRICE",)

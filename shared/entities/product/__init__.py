@@ -4,9 +4,19 @@ https://docs.stripe.com/api/products. Stripe deletes a product only where nothin
 no event is needed, but an earlier event may arrive when the object is gone.
 """
 
+from typing import TYPE_CHECKING
+
 from shared.entities.entity import Entity
-from shared.entities.product import documents
-from shared.entities.product.records import ProductEnd, ProductRecord
+
+if TYPE_CHECKING:
+    from shared.entities.making import Making
+
+
+def _making() -> "Making":
+    from shared.entities.product.making import MAKING
+
+    return MAKING
+
 
 PRODUCT = Entity(
     name="product",
@@ -14,9 +24,7 @@ PRODUCT = Entity(
     object="product",
     event_types=("product.created", "product.updated"),
     deletion="product.deleted",
-    queries_of=documents.queries,
-    build=documents.build,
-    documents=(ProductEnd, ProductRecord),
+    making=_making,
 )
 
 __all__ = ("PRODUCT",)

@@ -3,9 +3,19 @@
 https://docs.stripe.com/api/refunds
 """
 
+from typing import TYPE_CHECKING
+
 from shared.entities.entity import Entity
-from shared.entities.refund import credit_memos, documents
-from shared.entities.refund.credit_memos import REVERSAL, amount_in, headers_in
+
+if TYPE_CHECKING:
+    from shared.entities.making import Making
+
+
+def _making() -> "Making":
+    from shared.entities.refund.making import MAKING
+
+    return MAKING
+
 
 REFUND = Entity(
     name="refund",
@@ -13,7 +23,7 @@ REFUND = Entity(
     object="refund",
     event_types=("refund.created", "refund.updated", "refund.failed", "charge.refund.updated"),
     expand=("charge",),
-    build=documents.build,
+    making=_making,
 )
 
-__all__ = ("REFUND", "REVERSAL", "amount_in", "credit_memos", "headers_in")
+__all__ = ("REFUND",)

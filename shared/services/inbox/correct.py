@@ -18,7 +18,8 @@ from shared.domain.ids import is_id, line_key
 from shared.domain.journal import Role
 from shared.domain.money import Money, total
 from shared.domain.records import Link, Ref
-from shared.entities.balance_transaction import BALANCE_TRANSACTION, is_on_suspense
+from shared.entities.balance_transaction import BALANCE_TRANSACTION
+from shared.entities.balance_transaction.making import is_on_suspense
 from shared.entities.common.journal_lines import JournalLine
 from shared.entities.common.objects import Enqueue, check_open
 from shared.errors import Parked

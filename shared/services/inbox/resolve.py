@@ -15,8 +15,8 @@ from shared import telemetry
 from shared.domain.books import Books
 from shared.domain.clearing import Resolution
 from shared.domain.money import Money, is_currency
-from shared.entities.payout import ENTITY as PAYOUT
-from shared.entities.payout import is_itemised
+from shared.entities.payout.making import ENTITY as PAYOUT
+from shared.entities.payout.making import is_itemised
 from shared.errors import ClaimHeld, ObjectMissing, TableConflict
 from shared.outcomes import Kind, Outcome
 from shared.ports import Clock, Random, StripeGateway, Tables

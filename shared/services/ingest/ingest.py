@@ -20,7 +20,7 @@ from typing import Any
 from shared import telemetry
 from shared.domain.ids import EVENT_ID_CHARS_MAX, is_id
 from shared.domain.partition import partition_of
-from shared.entities.common.objects import id_of
+from shared.entities.common.reference import id_of
 from shared.errors import SignatureRefused, TieoutError
 from shared.ingress import Door
 from shared.ports import Clock, Json, Queue, Signatures, Tables

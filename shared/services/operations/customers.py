@@ -13,7 +13,8 @@ from shared.converge.dispatch import Dispatch
 from shared.domain.ids import is_id
 from shared.domain.records import Choice, Ref
 from shared.entities.common.objects import Enqueue
-from shared.entities.customer import ACCOUNT, CAUSES, CUSTOMER, CUSTOMERS
+from shared.entities.customer import ACCOUNT, CUSTOMER, CUSTOMERS
+from shared.entities.customer.making import CAUSES
 from shared.ports import Clock, DynamicsGateway, Lookup, Tables
 from shared.services.inbox import Inbox
 from shared.stores.audit_log import WHY_CHARS_MAX, AuditedAction, AuditLog

@@ -19,7 +19,7 @@ from shared.domain.erasure import ERASED_TEXT, Eraser
 from shared.domain.ids import is_id
 from shared.entities.common.objects import elements, id_of, text
 from shared.entities.customer import CUSTOMER
-from shared.entities.payout import ENTITY as PAYOUT
+from shared.entities.payout.making import ENTITY as PAYOUT
 from shared.errors import ClaimHeld, ObjectMissing, TableConflict
 from shared.outcomes import Kind
 from shared.ports import Cell, Clock, Json, Random, Row, StripeGateway, Tables

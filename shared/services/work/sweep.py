@@ -14,7 +14,7 @@ from shared import telemetry
 from shared.converge.dispatch import Dispatch, message_for
 from shared.domain.partition import named, partition_of
 from shared.domain.records import Ref
-from shared.entities.payout import FLOW, instance_of, is_itemised, payout_of
+from shared.entities.payout.making import FLOW, instance_of, is_itemised, payout_of
 from shared.outcomes import Kind
 from shared.ports import (
     Clock,

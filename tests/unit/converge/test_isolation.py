@@ -13,7 +13,8 @@ from shared.converge.plan import link_of
 from shared.converge.refusals import PostingRefusals
 from shared.converge.stages import Failed, Plan, PlannedObject
 from shared.domain.journal import JournalKind
-from shared.domain.records import Record, Symbol
+from shared.domain.records import Record
+from shared.domain.values import Symbol
 from shared.errors import Parked
 from shared.ports import Json, Put, Value
 from shared.stores.journals import TABLE, UNPOSTED, journal_key

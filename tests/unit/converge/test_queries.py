@@ -27,6 +27,13 @@ def query(name: str, value: str) -> Query:
     return Query(name, "CustomersV3", "usmf", "Mail", value, ("Mail", "Name"))
 
 
+def asking(queries: Callable[[Snapshot, Context], tuple[Query, ...]]) -> Entity:
+    """An entity with these queries."""
+    row = REGISTRY.named("charge")
+    making = replace(row.making(), queries_of=queries)
+    return replace(row, making=lambda: making)
+
+
 def rounds(count: int) -> Entity:
     """An entity whose queries come one after the other."""
 
@@ -35,7 +42,7 @@ def rounds(count: int) -> Entity:
         known = len(snapshot.answers)
         return (query(f"q{known}", f"{known}@example.com"),) if known < count else ()
 
-    return replace(REGISTRY.named("charge"), queries_of=queries)
+    return asking(queries)
 
 
 def mails() -> Entity:
@@ -45,7 +52,7 @@ def mails() -> Entity:
         del context
         return (query("mail", str(snapshot.object["mail"])),)
 
-    return replace(REGISTRY.named("charge"), queries_of=queries)
+    return asking(queries)
 
 
 def snapshot(id: str = "ch_1", mail: str = "ada@example.com") -> Snapshot:
@@ -101,7 +108,7 @@ async def test_an_object_whose_queries_cannot_be_computed_fails_alone() -> None:
         del context
         return (query("mail", str(snapshot.object["e-mail"])),)
 
-    entity = replace(REGISTRY.named("charge"), queries_of=broken)
+    entity = asking(broken)
     whole = Snapshot("charge", "ch_2", {"e-mail": "ada@example.com"})
     first, second = await answered(FakeDynamics(), entity, CONTEXT, [snapshot(), whole])
     assert isinstance(first, KeyError)

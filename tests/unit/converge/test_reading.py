@@ -6,7 +6,7 @@ import pytest
 
 from shared.converge.reading import fetch
 from shared.entities.common.objects import Context
-from shared.entities.entity import FetchedObject
+from shared.entities.making import FetchedObject
 from shared.errors import ObjectMissing
 from shared.ports import StripeGateway
 from shared.registry import REGISTRY
@@ -20,7 +20,9 @@ async def test_the_row_says_what_its_documents_need_besides() -> None:
         product = await stripe.retrieve("product", str(coupon["applies_to"]))
         return FetchedObject({**coupon, "seen": True}, {"product": product})
 
-    entity = replace(REGISTRY.named("price"), name="coupon", read=read)
+    price = REGISTRY.named("price")
+    making = replace(price.making(), read=read)
+    entity = replace(price, name="coupon", making=lambda: making)
     coupon = {"id": "SPRING", "object": "coupon", "applies_to": "prod_1"}
     stripe = FakeStripe(coupon, {"id": "prod_1", "object": "product"})
     snapshot = await fetch(stripe, entity, "SPRING", CONTEXT)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from shared.domain.codec import VERSION, Codec, StoredDocumentError
 from shared.domain.documents import Document, Open, Patch
 from shared.domain.money import Money
-from shared.domain.records import Record, Symbol, Value, canonical
+from shared.domain.records import Record, canonical
+from shared.domain.values import Symbol, Value
 from shared.entities.common.sales_documents import OmittedLine, SalesOrderLine
 from shared.registry import REGISTRY
 from tests.unit.entities.objects import general_line

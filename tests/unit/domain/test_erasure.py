@@ -7,7 +7,8 @@ from shared.domain.documents import AccountRole, Create, Follows, Frozen, Open, 
 from shared.domain.erasure import HASH_PREFIX, Eraser
 from shared.domain.journal import Role
 from shared.domain.money import Money
-from shared.domain.records import Record, Value
+from shared.domain.records import Record
+from shared.domain.values import Value
 from shared.entities.common.journal_lines import CustomerPaymentLine
 from shared.entities.common.sale_line import SaleLine
 from shared.entities.common.sales_documents import CreditMemo, MemoLine, SalesOrder, SalesOrderLine

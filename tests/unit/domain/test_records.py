@@ -5,7 +5,8 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.domain.records import Record, Symbol, Value, canonical, digest
+from shared.domain.records import Record, canonical, digest
+from shared.domain.values import Symbol, Value
 from tests.unit.entities.objects import general_line
 
 DOCUMENT = general_line("gross")

@@ -106,7 +106,7 @@ def damaged(draw: st.DrawFn) -> Snapshot:
 
 @given(damaged())
 def test_a_damaged_object_is_built_or_parked_or_waits_or_is_skipped(snapshot: Snapshot) -> None:
-    build = REGISTRY.named(snapshot.entity).build
+    build = REGISTRY.named(snapshot.entity).making().build
     try:
         desired = build(snapshot, CONTEXT)
     except (Parked, Waiting, Skipped):
@@ -127,7 +127,7 @@ def test_a_damaged_object_is_built_or_parked_or_waits_or_is_skipped(snapshot: Sn
 def test_the_undamaged_objects_are_built(seed: int) -> None:
     entity, object, related = SEEDS[seed]
     snapshot = Snapshot(entity, object["id"], object, related)
-    desired = REGISTRY.named(entity).build(snapshot, CONTEXT)
+    desired = REGISTRY.named(entity).making().build(snapshot, CONTEXT)
     assert desired.documents or desired.enqueue
 
 
@@ -135,7 +135,7 @@ def test_an_empty_object_of_every_entity_is_refused_or_read() -> None:
     answers = {}
     for entity in ("customer", "charge", "refund", "dispute", "balance_transaction", "payout"):
         try:
-            desired = REGISTRY.named(entity).build(Snapshot(entity, "x_1", {}), CONTEXT)
+            desired = REGISTRY.named(entity).making().build(Snapshot(entity, "x_1", {}), CONTEXT)
             answers[entity] = str(len(desired.documents))
         except (Parked, Waiting) as error:
             answers[entity] = type(error).__name__

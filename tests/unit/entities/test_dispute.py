@@ -10,7 +10,8 @@ from shared.domain.money import Money
 from shared.domain.records import Link, Record, Ref
 from shared.entities.common.journal_lines import GeneralLine
 from shared.entities.common.objects import Context, Desired, Enqueue, Snapshot
-from shared.entities.dispute import DISPUTE, standing
+from shared.entities.dispute import DISPUTE
+from shared.entities.dispute.making import standing
 from shared.errors import Parked
 from shared.policy import Disputes, Loss, LossRule, Policy
 from tests.unit.entities.objects import (
@@ -45,7 +46,7 @@ def over(status: str, *transactions: Json, **parts: Any) -> Snapshot:
 
 
 def built(found: Snapshot, context: Context = CONTEXT) -> Desired:
-    return DISPUTE.build(found, context)
+    return DISPUTE.making().build(found, context)
 
 
 def lines(desired: Desired) -> list[GeneralLine]:

@@ -12,7 +12,8 @@ from shared.domain.money import Money
 from shared.domain.records import Intent, Link, Record, Ref
 from shared.entities.balance_transaction.documents import build, queries
 from shared.entities.charge import documents as charge_documents
-from shared.entities.charge import receipts, sale
+from shared.entities.charge import sale
+from shared.entities.charge.making import receipts
 from shared.entities.common.journal_lines import JournalLine
 from shared.entities.common.objects import Context, Desired, Snapshot
 from shared.entities.common.order_state import ORDER

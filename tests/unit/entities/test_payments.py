@@ -24,7 +24,7 @@ def money(*ids: str) -> tuple[Ref, ...]:
 
 
 def of(object: Json) -> tuple[Ref, ...]:
-    build = {entity.name: entity.build for entity in (CHARGE, REFUND, DISPUTE)}
+    build = {entity.name: entity.making().build for entity in (CHARGE, REFUND, DISPUTE)}
     desired = build[object["object"]](snapshot(object), CONTEXT)
     assert desired.documents == ()
     return tuple(each.ref for each in desired.enqueue if not each.even_if_settled)
@@ -162,7 +162,7 @@ def test_an_inquiry_that_is_over_is_skipped(status: str) -> None:
 
 @pytest.mark.parametrize("status", ["warning_needs_response", "warning_under_review"])
 def test_an_open_inquiry_waits(status: str) -> None:
-    desired = DISPUTE.build(snapshot(dispute(status=status)), CONTEXT)
+    desired = DISPUTE.making().build(snapshot(dispute(status=status)), CONTEXT)
     assert desired.waiting is not None
     assert desired.waiting.reason == "dispute_open"
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cli.mapping_fields import page
-from shared.domain.records import Symbol
+from shared.domain.values import Symbol
 from shared.entities.common.journal_lines import PaymentMethod
 from shared.errors import Parked
 from shared.mapping.compiler import compile_mapping

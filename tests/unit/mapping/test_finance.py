@@ -13,7 +13,7 @@ from shared.domain.books import Books
 from shared.domain.documents import AccountRole, Document
 from shared.domain.journal import Role
 from shared.domain.money import Money, exponent
-from shared.domain.records import Symbol
+from shared.domain.values import Symbol
 from shared.entities.common.journal_lines import CustomerPaymentLine, GeneralLine
 from shared.entities.customer.records import CustomerRecord
 from shared.errors import Parked
