@@ -1,6 +1,7 @@
 """Keys and identifiers: how they are built, which ones we accept."""
 
 import re
+from hashlib import sha256
 
 ID_CHARS_MAX = 255  # Stripe advises to allow that many
 EVENT_ID_CHARS_MAX = 120  # a message id has 128, of which the generation and attempt need a few
@@ -21,6 +22,11 @@ def line_key(object_id: str, component: str) -> str:
 def object_of(line_key: str) -> str:
     """The object whose line has a key: `txn_1` of `txn_1:gross`."""
     return line_key.split(":", maxsplit=1)[0]
+
+
+def short_hash(text: str, chars: int) -> str:
+    """The first digits of the SHA-256 of a text, for keys that cannot hold the text itself."""
+    return sha256(text.encode()).hexdigest()[:chars]
 
 
 def copy_id(item_id: str, generation: int, attempt: int) -> str:

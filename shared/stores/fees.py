@@ -6,13 +6,14 @@ A line is in the month of its accounting date, so what belongs to a document is 
 from dataclasses import dataclass
 
 from shared.domain.journal import Role
+from shared.domain.posting import is_disputed
 from shared.entities.common.journal_lines import JournalLine
+from shared.entities.common.origin import GROSS
 from shared.ports import Cell, Operation, Put, Tables
 from shared.stores.paging import rows
 
 TABLE = "fees"
-GROSS, FEE = "gross", "fee"
-DISPUTES = ("dispute", "dispute_reversal")
+FEE = "fee"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ def _kind(line: JournalLine) -> str:
     """What the fee is for: a part of a transaction, or a transaction of its own."""
     # A correction is of the kind of the line that it corrects.
     part, category = line.role.partition(":")[0], line.category.rpartition(" of ")[2]
-    if part == FEE and category in DISPUTES:
+    if part == FEE and is_disputed(category):
         return "dispute_fee"
     return category if part == GROSS else part
 
