@@ -8,11 +8,11 @@ Table `accounts`: partition = company, row = a hash of the account's number.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from hashlib import sha256
 
 from shared.converge.recovery import Finder
 from shared.converge.stages import DecidedObject, Failed, WrittenObject
 from shared.domain.documents import Patch
+from shared.domain.ids import short_hash
 from shared.domain.records import digest
 from shared.entities.common.objects import Context
 from shared.entities.customer import ACCOUNT, CUSTOMERS
@@ -49,7 +49,7 @@ type Accounts = Mapping[tuple[str, str], str]
 
 def _row(account: str) -> str:
     # Numbers of accounts may hold signs that keys of tables may not.
-    return sha256(account.casefold().encode()).hexdigest()[:HASH_CHARS]
+    return short_hash(account.casefold(), HASH_CHARS)
 
 
 def _cells(account: str, id: str) -> dict[str, Cell]:

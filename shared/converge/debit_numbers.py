@@ -5,10 +5,10 @@ hash of the number.
 """
 
 from dataclasses import replace
-from hashlib import sha256
 
 from shared.converge.stages import DecidedObject
 from shared.domain.documents import Document
+from shared.domain.ids import short_hash
 from shared.entities.common.debits import own_number
 from shared.entities.common.journal_lines import GeneralLine
 from shared.errors import TableConflict
@@ -34,7 +34,7 @@ async def _reserved(tables: Tables, value: DecidedObject, document: Document) ->
     if not document.invoice:
         return document
     # Numbers may hold signs that keys of tables may not.
-    row = sha256(document.invoice.casefold().encode()).hexdigest()[:HASH_CHARS]
+    row = short_hash(document.invoice.casefold(), HASH_CHARS)
     try:
         cells = {"number": document.invoice, "line": document.key}
         await tables.transact(TABLE, document.company, [Insert(row, cells)])

@@ -15,12 +15,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from hashlib import sha256
 
-from shared.converge.refusals import SELECTED, DraftLine, PostingRefusals, draft_line, sides_of
+from shared.converge.refusals import (
+    SELECTED,
+    DraftLine,
+    PostingRefusals,
+    customer_of,
+    draft_line,
+    sides_of,
+)
 from shared.converge.stages import Failed, LineMove, PlannedObject
 from shared.domain.books import Books
-from shared.domain.ids import object_of
+from shared.domain.ids import object_of, short_hash
 from shared.domain.records import Link, Record
 from shared.errors import Parked
 from shared.ports import DynamicsGateway, Lookup, Put, Row, Tables
@@ -30,7 +36,7 @@ from shared.targets.finance import BATCH_NUMBER, FINANCE
 
 REFUSED = "refused"  # a cell of an unposted journal's row: a `Mode`
 ISOLATED_AT = "isolated_at"  # when that was decided
-PART_CHARS = 12
+PART_CHARS = 12  # of what names a journal of its own in the keys of our rows
 
 
 class Mode(StrEnum):
@@ -76,11 +82,6 @@ async def mark(tables: Tables, row: Row, mode: Mode, now: datetime) -> None:
     """Note that the posting job refuses a journal; lines may leave it from now on."""
     cells = {**row.cells, REFUSED: mode.value, ISOLATED_AT: now}
     await tables.transact(TABLE, UNPOSTED, [Put(row.row, cells)])
-
-
-def part_of(name: str) -> str:
-    """What names a journal of its own in the keys of our rows."""
-    return sha256(name.encode()).hexdigest()[:PART_CHARS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +144,10 @@ class Isolation:
 
     async def _causes(self, books: Books, places: Sequence[_Place]) -> dict[str, Parked]:
         """The known causes of the lines by now, by key."""
-        wanted = {place.record.document.key: None for place in places if place.mode is Mode.CAUSE}
+        judged = [place for place in places if place.mode is Mode.CAUSE]
+        wanted = {place.record.document.key: None for place in judged}
         journals = dict.fromkeys(
-            (place.link.record.entity_set, place.link.company, place.batch)
-            for place in places
-            if place.mode is Mode.CAUSE
+            (place.link.record.entity_set, place.link.company, place.batch) for place in judged
         )
         lines: list[DraftLine] = []
         for name, company, batch in journals:
@@ -161,11 +161,10 @@ class Isolation:
         apart = ""
         if place.mode is Mode.CUSTOMER:
             sides = sides_of(record.fields, link.company, self.delimiter)
-            customer = next((side.account for side in sides if side.type == "Cust"), "")
-            apart = _customer_or_object(customer, record.document.key)
+            apart = _customer_or_object(customer_of(sides), record.document.key)
         elif place.mode is Mode.OBJECT:
             apart = f"object {place.value.id}"
-        part = f"{place.batch}~{part_of(apart)}" if apart else place.batch
+        part = f"{place.batch}~{short_hash(apart, PART_CHARS)}" if apart else place.batch
         return LineMove(record, link, part)
 
 

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from shared import telemetry
 from shared.converge.account_structures import AccountStructures, LedgerAccount
-from shared.converge.accounts import HOLD
+from shared.converge.accounts import HOLD, LINE_HOLDS
 from shared.domain.books import Books
 from shared.domain.journal import JournalKind
 from shared.domain.values import Symbol
@@ -25,7 +25,7 @@ from shared.targets.finance.display_values import segments_of
 
 HOLDS = MappingProxyType(
     {
-        JournalKind.CUSTOMER_PAYMENT: ("All", "Payment"),
+        JournalKind.CUSTOMER_PAYMENT: LINE_HOLDS,
         JournalKind.GENERAL: ("All",),
     }
 )
@@ -71,13 +71,18 @@ class DraftLine:
     @property
     def customer(self) -> str:
         """The number of the customer's account; empty where no side is a customer."""
-        return next((side.account for side in self.sides if side.type == CUSTOMER), "")
+        return customer_of(self.sides)
 
 
 SELECTED = (
     *("AccountType", "AccountDisplayValue", "OffsetAccountType", "OffsetAccountDisplayValue"),
     *("OffsetCompany", "CurrencyCode", "LineNumber", BATCH_NUMBER, PAYMENT_ID),
 )
+
+
+def customer_of(sides: Iterable[LineSide]) -> str:
+    """The number of the customer's account; empty where no side is a customer."""
+    return next((side.account for side in sides if side.type == CUSTOMER), "")
 
 
 def sides_of(fields: Mapping[str, object], company: str, delimiter: str) -> tuple[LineSide, ...]:
@@ -148,11 +153,17 @@ class PostingRefusals:
         return {key: _parked(by_key[key], reason) for key, reason in reasons.items()}
 
     async def _rows(
-        self, entity_set: str, company: str, key: str, values: Iterable[str], *select: str
+        self,
+        entity_set: str,
+        company: str,
+        key: str,
+        values: Iterable[str],
+        *select: str,
+        equals: Mapping[str, Value] = MappingProxyType({}),
     ) -> dict[str, Json]:
         """The records of these keys, by the key in folded case."""
         wanted: list[Value] = list(dict.fromkeys(values))
-        lookup = Lookup(entity_set, company, any_of=(key, wanted), select=(key, *select))
+        lookup = Lookup(entity_set, company, equals, any_of=(key, wanted), select=(key, *select))
         rows = await self.dynamics.find(lookup)
         return {str(row[key]).casefold(): row for row in rows}
 
@@ -224,16 +235,10 @@ class PostingRefusals:
         for company in dict.fromkeys(side.company for side in wanted):
             ledger = await self._ledger(company)
             numbers = {side: number for side, number in wanted.items() if side.company == company}
-            values: list[Value] = list(dict.fromkeys(numbers.values()))
-            lookup = Lookup(
-                "MainAccounts",
-                "",
-                {"ChartOfAccounts": str(ledger["ChartOfAccounts"])},
-                any_of=("MainAccountId", values),
-                select=("MainAccountId", *flags),
+            chart = {"ChartOfAccounts": str(ledger["ChartOfAccounts"])}
+            rows = await self._rows(
+                *("MainAccounts", "", "MainAccountId", numbers.values(), *flags), equals=chart
             )
-            found_rows = await self.dynamics.find(lookup)
-            rows = {str(row["MainAccountId"]).casefold(): row for row in found_rows}
             for side, number in numbers.items():
                 row = rows.get(number.casefold())
                 what = f"account {number} of {company}"

@@ -39,6 +39,11 @@ def reference_of(key: str) -> str:
     return REFERENCE_PREFIX + digest[: REFERENCE_CHARS - len(REFERENCE_PREFIX)]
 
 
+def short_hash(text: str, chars: int) -> str:
+    """The first digits of the SHA-256 of a text, for keys that cannot hold the text itself."""
+    return sha256(text.encode()).hexdigest()[:chars]
+
+
 def copy_id(item_id: str, generation: int, attempt: int) -> str:
     """The message id of a scheduled copy; new for each generation and attempt, else duplicate
     detection would drop it."""

@@ -109,6 +109,11 @@ class InconsistentTransactionError(ValueError):
     """The amounts of the transaction contradict each other."""
 
 
+def is_disputed(category: str) -> bool:
+    """Whether transactions of a reporting category move what is disputed."""
+    return rule_of(category).account is Role.DISPUTES
+
+
 def rule_of(category: str) -> PostingRule:
     """The rule of a reporting category; suspense for what the table does not know."""
     return RULES.get(category, SUSPENSE_RULE)

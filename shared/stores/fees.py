@@ -15,14 +15,15 @@ from datetime import datetime
 from itertools import batched
 
 from shared.domain.journal import Role
+from shared.domain.posting import is_disputed
 from shared.entities.common.journal_lines import JournalLine
+from shared.entities.common.origin import GROSS
 from shared.ports import Cell, Insert, Json, Put, Row, Tables
 from shared.stores.paging import rows
 
 TABLE = "fees"
 DOCUMENT, FIRST, LATER = "document~", "first~", "later~"
-GROSS, FEE = "gross", "fee"
-DISPUTES = ("dispute", "dispute_reversal")
+FEE = "fee"
 WRITTEN_AT_ONCE = 50
 
 type Place = tuple[str, str]
@@ -127,7 +128,7 @@ def _kind(line: JournalLine) -> str:
     """What the fee is for: a part of a transaction, or a transaction of its own."""
     # A correction is of the kind of the line that it corrects.
     part, category = line.role.partition(":")[0], line.category.rpartition(" of ")[2]
-    if part == FEE and category in DISPUTES:
+    if part == FEE and is_disputed(category):
         return "dispute_fee"
     return category if part == GROSS else part
 

@@ -8,8 +8,8 @@ more.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 
+from shared.domain.ids import short_hash
 from shared.ports import Delete, Put, Tables
 from shared.stores.paging import first_rows
 
@@ -27,7 +27,7 @@ def part_of(account: str) -> str:
 
 
 def _hash(account: str) -> str:
-    return sha256(account.casefold().encode()).hexdigest()[:HASH_CHARS]
+    return short_hash(account.casefold(), HASH_CHARS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from shared.domain.documents import AccountRole
 from shared.domain.ids import line_key
 from shared.domain.journal import JournalKind, Line, Role
 from shared.domain.money import Money
-from shared.domain.posting import INVOICED, rule_of
+from shared.domain.posting import INVOICED, is_disputed, rule_of
 from shared.domain.records import Ref
 from shared.entities.balance_transaction import corrections
 from shared.entities.charge.making import receipts
@@ -60,7 +60,6 @@ from shared.entities.refund.making import marking
 from shared.policy import Fees
 
 FX = "fx"
-DISPUTE_CATEGORIES = ("dispute", "dispute_reversal")
 
 
 def queries(snapshot: Snapshot, context: Context) -> tuple[Query, ...]:
@@ -258,7 +257,7 @@ def _charge(snapshot: Snapshot, context: Context) -> tuple[Ref, ...]:
 def _dispute(txn: Json) -> tuple[Enqueue, ...]:
     """The dispute whose money moved: it may be over already, and what stands is to be cleared."""
     found = id_of(txn.get("source"))
-    if category_of(txn) not in DISPUTE_CATEGORIES or not found.startswith(DISPUTE_PREFIXES):
+    if not is_disputed(category_of(txn)) or not found.startswith(DISPUTE_PREFIXES):
         return ()
     reason = f"{found}-{id_of(txn)}"
     return (Enqueue(Ref("dispute", found), reason, even_if_settled=True),)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.converge.deciding import context_of
+from shared.converge.active_rules import context_of
 from shared.converge.reading import fetch
 from shared.domain.documents import Document
 from shared.domain.erasure import Eraser
