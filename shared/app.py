@@ -209,7 +209,6 @@ class App(AppParts):
     def correct(self) -> Correct:
         """Clearing suspense and taking back posted lines, because a person said so."""
         return Correct(
-            inbox=self.inbox(),
             items=self._items(),
             links=self._links(),
             dispatch=lambda alias: self.of(alias)._dispatch(),

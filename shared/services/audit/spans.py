@@ -103,11 +103,12 @@ class Span:
 
     async def _links_of(self, ids: Sequence[str]) -> list[list[Link]]:
         """The journal lines of each object; none of one whose links cannot be read."""
+        names = [lines.name for lines in self._lines]
 
         async def read(id: str) -> list[Link]:
             try:
                 known = (await self._links.links(id)).values()
-                return [link for link in known if BATCH in link.keys]
+                return [link for link in known if link.record.entity_set in names]
             except TieoutError:
                 raise
             except Exception as error:

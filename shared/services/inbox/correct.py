@@ -27,7 +27,6 @@ from shared.entities.common.objects import Enqueue, closed_days_of
 from shared.entities.common.open_periods import check_open
 from shared.errors import Parked
 from shared.ports import Clock, DynamicsGateway, Random, Tables
-from shared.services.inbox.inbox import Inbox
 from shared.stores import corrections
 from shared.stores.active_books import ReadBooks
 from shared.stores.audit_log import WHO_CHARS_MAX, WHY_CHARS_MAX, AuditedAction, AuditLog
@@ -75,7 +74,6 @@ class Correct:
     def __init__(
         self,
         *,
-        inbox: Inbox,
         items: Items,
         links: LinkStore,
         dispatch: Callable[[str], Dispatch],
@@ -88,7 +86,7 @@ class Correct:
         followed: ReadFollowed,
         time_zone: str,
     ) -> None:
-        self._inbox, self._items, self._links = inbox, items, links
+        self._items, self._links = items, links
         self._dispatch_of, self._dynamics, self._tables = dispatch, dynamics, tables
         self._clock, self._rng, self._audit_log = clock, rng, audit_log
         self._read_books, self._followed, self._zone = books, followed, ZoneInfo(time_zone)
@@ -208,15 +206,14 @@ class Correct:
             telemetry.event("correction_ordered", object=id, kind=wanted.kind.value)
         current = standing or wanted
         written = all(role in held.links for role in current.roles)
-        sent = 0 if written else await self._again(id, current)
+        sent = 0 if written else await self._again(id)
         return Ordered(line_key(id, current.role), written, sent)
 
-    async def _again(self, id: str, order: Correction) -> int:
+    async def _again(self, id: str) -> int:
         """Let converge write the lines, now that the order is stored."""
-        parked = [item async for item in self._inbox.each() if item.object == id]
-        if parked:
-            return await self._inbox.retry(parked)
-        again = Enqueue(Ref(ENTITY, id), f"{id}-{order.id}", even_if_settled=True)
+        # An item of its own: the retry of a parked one may be under way, having read too early.
+        now = self._clock.now()
+        again = Enqueue(Ref(ENTITY, id), f"{id}-{now:%Y%m%dT%H%M%S%f}", even_if_settled=True)
         account = await self._items.account_of(QUEUE, id)
         return await self._dispatch_of(account).enqueue([again])
 

@@ -6,6 +6,7 @@ import pytest
 
 from local.tables import MemoryTables
 from shared.domain.records import Link, Record
+from shared.entities.fee_invoice.records import VendorInvoiceJournal
 from shared.errors import QueueUnavailable, Refused
 from shared.ports import Json, Lookup, Put, Row
 from shared.services.audit.audit import AUDIT_DAYS
@@ -92,6 +93,22 @@ async def test_a_line_of_another_day_than_its_object_is_compared_with_its_link()
     remove(found, "txn_1:apply:INV-1")
     remove(found, "txn_2:apply:INV-2")
     assert await audited(found) == ["txn_1", "txn_2"]
+
+
+async def test_a_journal_of_vendor_invoices_is_no_line_and_stops_nothing() -> None:
+    found, id = rig(), "feedoc_2026-10_usmf_usd_ABC"
+    await book(found, id, f"{id}:fee", days=5)
+    store = LinkStore(found.tables, found.clock, 600)
+    header = VendorInvoiceJournal(
+        role="invoice_journal", company="usmf", key=id, journal_name="STRINV"
+    )
+    record = Record(header, "VendInvoiceJournalHeaders", "Description", {})
+    held = await store.claim(id, "test")
+    await store.settle(held, [Link({"JournalBatchNumber": "V1"}, record)], [], [], [header])
+    assert await audited(found) == []
+    remove(found, f"{id}:fee")
+    enter(found, f"{id}:fee", TODAY - timedelta(days=5), line=9)
+    assert await audited(found) == [id]
 
 
 async def test_a_line_of_ours_that_no_link_knows_is_verified() -> None:

@@ -30,7 +30,7 @@ async def suspended() -> Rig:
 async def work(found: Rig, body: object) -> None:
     received = [Received("message", json.dumps(body).encode(), 1)]
     handler = found.app.work(found.flows)
-    await handler.handle("balance_transaction", partition_of("txn_1"), received)
+    await handler.handle("ledger", partition_of("txn_1"), received)
 
 
 def keys(found: Rig) -> list[object]:
@@ -60,6 +60,17 @@ async def test_an_order_whose_message_was_lost_is_sent_when_it_is_given_again() 
     assert keys(found) == ["txn_1:gross", "txn_1:reclass"]
     answer = await found.app.correct().reclass(REQUEST, "fees")
     assert (answer, await stored(found)) == (Ordered("txn_1:reclass", True, 0), 1)
+    assert [item async for item in found.app.inbox().each()] == []
+
+
+async def test_an_order_during_a_retry_is_sent_under_an_id_of_its_own() -> None:
+    found = await suspended()
+    assert await found.app.inbox().retry([item async for item in found.app.inbox().each()]) == 1
+    retried = found.queue.sent[-1][1].id
+    answer = await found.app.correct().reclass(REQUEST, "fees")
+    assert (answer.sent, found.queue.sent[-1][1].id != retried) == (1, True)
+    await work(found, found.queue.sent[-1][1].body)
+    assert keys(found) == ["txn_1:gross", "txn_1:reclass"]
     assert [item async for item in found.app.inbox().each()] == []
 
 
