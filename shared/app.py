@@ -190,8 +190,9 @@ class App(AppParts):
         )
 
     def healing(self) -> Healing:
-        """Trying parked items again whose cause may have gone away."""
-        return Healing(self.inbox(), self._items(), self.tables, self.clock)
+        """Trying parked items again whose cause may have gone away, and orders that were lost."""
+        orders = (self.correct().go_on, self.fees().go_on)
+        return Healing(self.inbox(), self._items(), self.tables, self.clock, orders)
 
     def resolve(self) -> Resolve:
         """Taking parked objects out of the inbox by hand."""

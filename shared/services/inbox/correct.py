@@ -27,7 +27,7 @@ from shared.entities.common.objects import Enqueue, closed_days_of
 from shared.entities.common.open_periods import check_open
 from shared.errors import Parked
 from shared.ports import Clock, DynamicsGateway, Random, Tables
-from shared.stores import corrections
+from shared.stores import corrections, orders
 from shared.stores.active_books import ReadBooks
 from shared.stores.audit_log import WHO_CHARS_MAX, WHY_CHARS_MAX, AuditedAction, AuditLog
 from shared.stores.items import Items
@@ -202,12 +202,25 @@ class Correct:
             told |= {"to": str(wanted.to)} if wanted.to else {"lines": " ".join(wanted.roles)}
             await self._audit_log.add(wanted.who, action, [id], wanted.why, told)
             await corrections.note(self._tables, id, wanted.at)
+            await orders.announce(self._tables, ENTITY, id, wanted.at)
             await self._links.correct(held, wanted)
             telemetry.event("correction_ordered", object=id, kind=wanted.kind.value)
         current = standing or wanted
         written = all(role in held.links for role in current.roles)
         sent = 0 if written else await self._again(id)
         return Ordered(line_key(id, current.role), written, sent)
+
+    async def go_on(self) -> int:
+        """Let converge write what was ordered some time ago and is not written: its message was
+        lost. Returns how many messages were sent. Raises the ports' errors."""
+        sent = 0
+        async for id in orders.overdue(self._tables, ENTITY, self._clock.now()):
+            found, links = await self._links.corrections(id)
+            if all(role in links for order in found for role in order.roles):
+                await orders.close(self._tables, ENTITY, id)
+            else:
+                sent += await self._again(id)
+        return sent
 
     async def _again(self, id: str) -> int:
         """Let converge write the lines, now that the order is stored."""

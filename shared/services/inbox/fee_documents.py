@@ -25,7 +25,7 @@ from shared.policy import Fees, Policy
 from shared.ports import Clock, Tables
 from shared.services.inbox.inbox import Inbox
 from shared.settings import Settings
-from shared.stores import fees
+from shared.stores import fees, orders
 from shared.stores.active_books import ReadBooks
 from shared.stores.audit_log import WHO_CHARS_MAX, WHY_CHARS_MAX, AuditedAction, AuditLog
 from shared.stores.fees import FeeDifference, FeeDocument, FeeList, FeeMonth
@@ -129,6 +129,7 @@ class FeeDocuments:
             told |= {"accrued_minor": sum(document.kinds.values())}
             who, why = document.who, document.why
             await self._audit_log.add(who, AuditedAction.CONFIRM_FEES, [document.id], why, told)
+            await orders.announce(self._tables, ENTITY, document.id, document.at)
             try:
                 await fees.confirm(self._tables, document)
             except TableConflict as error:
@@ -207,6 +208,18 @@ class FeeDocuments:
             check_open(closed, name, post_on, Module.VENDORS, Module.LEDGER)
         except Parked as error:
             raise FeeDocumentRefused(f"{error}: name an open day with post_on") from error
+
+    async def go_on(self) -> int:
+        """Let converge book what was confirmed some time ago and is not booked: its message was
+        lost. Returns how many messages were sent. Raises the ports' errors."""
+        sent = 0
+        async for id in orders.overdue(self._tables, ENTITY, self._clock.now()):
+            is_open = await self._dispatch.unsettled([Ref(ENTITY, id)])
+            if is_open and await fees.confirmed(self._tables, id) is not None:
+                sent += await self._send(id)
+            else:
+                await orders.close(self._tables, ENTITY, id)
+        return sent
 
     async def _send(self, id: str) -> int:
         parked = [item async for item in self._inbox.each() if item.object == id]

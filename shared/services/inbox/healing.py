@@ -1,4 +1,5 @@
-"""Healing: retries parked objects whose cause may have gone away by itself.
+"""Healing: retries parked objects whose cause may have gone away by itself, and what people ordered
+and no message led to.
 
 Each run retries a few objects of each cause, and the next run others, so that an object which
 cannot heal does not block the rest. If the retries of a cause succeed, the next runs send more and
@@ -8,6 +9,7 @@ keeps how far a cause is.
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -77,10 +79,17 @@ def next_width(width: int, came_through: int, failed: int) -> int:
 
 
 class Healing:
-    """What the timer calls."""
+    """What the timer calls. `orders`: each sends again what people ordered of a kind."""
 
-    def __init__(self, inbox: Inbox, items: Items, tables: Tables, clock: Clock) -> None:
-        self._inbox, self._items = inbox, items
+    def __init__(
+        self,
+        inbox: Inbox,
+        items: Items,
+        tables: Tables,
+        clock: Clock,
+        orders: Sequence[Callable[[], Awaitable[int]]],
+    ) -> None:
+        self._inbox, self._items, self._orders = inbox, items, orders
         self._tables, self._clock = tables, clock
 
     async def run(self) -> int:
@@ -98,6 +107,8 @@ class Healing:
             await self._note(cause, course)
             sent += await self._inbox.retry(course.chosen, limit=HEALED_MAX)
         await self._forget(courses)
+        for go_on in self._orders:
+            sent += await go_on()
         telemetry.count("tieout.healing.sent", sent)
         return sent
 
