@@ -129,7 +129,7 @@ def test_a_journal_that_is_not_posted_stays_whole_while_no_younger_one_is_posted
         await shop.sell(4)
         world.dynamics.block_customer("usmf", shop.account(1), "All")
         world.dynamics.post_journals()
-        await rest(world, 30 * DAY)
+        await rest(world, 8 * DAY)
         assert shop.journal_of(next(iter(shop.keys(1)))) >= shop.keys(0, 1, 2, 3)
         assert not await parked(world)
 
