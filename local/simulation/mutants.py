@@ -83,7 +83,8 @@ GROUNDS: Mapping[str, Ground] = MappingProxyType(
         "first_item_heals": Ground(DAYS, (("webhook_lost", 0.0),)),
         "healing_never_opens": Ground(2.0, (("dynamics_gateway", 0.99),)),
         "old_tie_outs_left": Ground(LONG_DAYS, (("flow_ends_early", 0.5),)),
-        "orders_forgotten": Ground(LONG_DAYS),  # a process that ends while somebody orders
+        # The broker is away when the message of a stored tax document is sent.
+        "orders_forgotten": Ground(LONG_DAYS, (("queue_unavailable", 0.5),)),
         "unposted_deleted_first": Ground(LONG_DAYS, (("table_unavailable", 0.1),)),
     }
 )
