@@ -9,7 +9,7 @@ from local.simulation.report import Result
 
 SEEDS = range(1, 21)
 TWICE = 3  # this seed runs once more, in whichever process is free
-DAYS = 1.5  # `make simulate` runs longer ones
+DAYS = 2.0  # `make simulate` runs longer ones
 JOBS = 2
 SELDOM = {"period_closed": 1.0, "line_moved": 0.5, "journal_refused": 1.0}
 """What an office does every two to six days, so not in runs this short: with the rates at which
